@@ -1,0 +1,80 @@
+"""Conversable agents: LLMs, tools, code executors and humans that solve tasks by talking to each other.
+
+>>> from autogen import AssistantAgent, UserProxyAgent
+>>> assistant = AssistantAgent("assistant", llm_config={"model": "smollm2-135m", "api_type": "local"})
+>>> user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config={"use_docker": False})
+>>> user.initiate_chat(assistant, message="Print the sum of the numbers from 1 to 100.", max_turns=2)  # doctest: +SKIP
+"""
+
+import logging as _logging
+from typing import TYPE_CHECKING
+
+from . import logger as _logger_package  # noqa: F401 - bound first: a later import of it can't displace `logger`
+from ._front_door import lazy as _lazy
+from .version import __version__
+
+if TYPE_CHECKING:  # read by editors and type checkers
+    from .agentchat import Agent as Agent
+    from .agentchat import AssistantAgent as AssistantAgent
+    from .agentchat import ChatResult as ChatResult
+    from .agentchat import ConversableAgent as ConversableAgent
+    from .agentchat import UserProxyAgent as UserProxyAgent
+    from .agentchat import gather_usage_summary as gather_usage_summary
+    from .agentchat import initiate_chats as initiate_chats
+    from .agentchat import register_function as register_function
+    from .code_utils import DEFAULT_MODEL as DEFAULT_MODEL
+    from .code_utils import FAST_MODEL as FAST_MODEL
+    from .exception_utils import AgentNameConflict as AgentNameConflict
+    from .exception_utils import InvalidCarryOverType as InvalidCarryOverType
+    from .exception_utils import NoEligibleSpeaker as NoEligibleSpeaker
+    from .exception_utils import SenderRequired as SenderRequired
+    from .exception_utils import UndefinedNextAgent as UndefinedNextAgent
+    from .oai import Cache as Cache
+    from .oai import ModelClient as ModelClient
+    from .oai import OpenAIWrapper as OpenAIWrapper
+    from .oai import config_list_from_json as config_list_from_json
+    from .oai import filter_config as filter_config
+    from .oai import get_config_list as get_config_list
+
+_HOME = {  # read by the interpreter, when a name is first used
+    "Agent": "agentchat",
+    "AssistantAgent": "agentchat",
+    "ChatResult": "agentchat",
+    "ConversableAgent": "agentchat",
+    "UserProxyAgent": "agentchat",
+    "gather_usage_summary": "agentchat",
+    "initiate_chats": "agentchat",
+    "register_function": "agentchat",
+    "DEFAULT_MODEL": "code_utils",
+    "FAST_MODEL": "code_utils",
+    "AgentNameConflict": "exception_utils",
+    "InvalidCarryOverType": "exception_utils",
+    "NoEligibleSpeaker": "exception_utils",
+    "SenderRequired": "exception_utils",
+    "UndefinedNextAgent": "exception_utils",
+    "Cache": "oai",
+    "ModelClient": "oai",
+    "OpenAIWrapper": "oai",
+    "config_list_from_json": "oai",
+    "filter_config": "oai",
+    "get_config_list": "oai",
+}
+_SUBMODULES = (
+    "agentchat",
+    "cache",
+    "code_utils",
+    "coding",
+    "exception_utils",
+    "formatting_utils",
+    "function_utils",
+    "io",
+    "oai",
+    "types",
+    "version",
+)
+
+logger = _logging.getLogger("autogen")
+logger.setLevel(_logging.INFO)
+
+__getattr__, __dir__, _names = _lazy(globals(), _HOME, _SUBMODULES)
+__all__ = [*_names, "__version__", "logger"]  # so that `from autogen import *` finds the lazy names

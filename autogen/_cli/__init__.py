@@ -1,0 +1,1 @@
+"""The command line: `autogen`, also `python -m autogen`."""

@@ -1,0 +1,48 @@
+"""A chat on the command line: an assistant, a user proxy, and a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..agentchat import AssistantAgent, UserProxyAgent
+from ..agentchat.conversable_agent import HumanInputMode
+from ..coding.local_commandline_code_executor import LocalCommandLineCodeExecutor
+from .choice import choose_model
+
+WORK_DIR = Path("coding")
+
+
+def run_chat(
+    task: str,
+    config: str | None,
+    model: str | None,
+    human: HumanInputMode,
+    docker: bool,
+    max_turns: int | None,
+) -> int:
+    """Hold the chat; returns the exit code."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    choice = choose_model(config, model)
+    console.print(f"[bold]Model:[/] {choice.label}")
+    assistant = AssistantAgent("assistant", llm_config={"config_list": choice.config_list})
+    user = UserProxyAgent(
+        "user",
+        human_input_mode=human,
+        is_termination_msg=lambda message: str(message.get("content") or "").rstrip().endswith("TERMINATE"),
+        code_execution_config=_execution(docker),
+        max_consecutive_auto_reply=None if human != "NEVER" else 10,
+    )
+    result = user.initiate_chat(assistant, message=task, max_turns=max_turns)
+    spent = result.cost["usage_excluding_cached_inference"]["total_cost"]
+    console.print(f"[bold]Ended:[/] {result.stop_reason}, {len(result.chat_history)} messages, {spent:.4f} USD.")
+    return 0
+
+
+def _execution(docker: bool) -> dict[str, Any]:
+    if docker:
+        return {"use_docker": True, "work_dir": str(WORK_DIR)}
+    WORK_DIR.mkdir(exist_ok=True)
+    return {"executor": LocalCommandLineCodeExecutor(work_dir=WORK_DIR)}

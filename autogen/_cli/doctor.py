@@ -1,0 +1,90 @@
+"""A look at the installation: what is here, what answers, what would be used."""
+
+from __future__ import annotations
+
+import platform
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from .._secrets import redact
+from ..code_utils import is_docker_running
+from ..oai import _weights
+from ..oai._clients import make_client
+from ..version import __version__
+from .choice import Choice, choose_model
+
+PACKAGES = {
+    "openai": "core",
+    "docker": "core",
+    "tiktoken": "core",
+    "flaml": "core",
+    "xllamacpp": "extra 'local'",
+    "ipykernel": "extra 'notebook'",
+}
+SECONDS = 5.0
+
+
+def run_doctor(config: str | None) -> int:
+    """Print the report; returns 0 if there is a model to use."""
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"[bold]autogen[/] {__version__} on Python {platform.python_version()}, {platform.platform()}\n")
+    console.print(_packages())
+    console.print(
+        f"\n[bold]Docker[/]    {'[green]up[/]' if is_docker_running() else '[yellow]not running[/]: use --no-docker'}"
+    )
+    here = _weights.installed()
+    weights = ", ".join(here) or "none: autogen models pull smollm2-135m"
+    console.print(f"[bold]Weights[/]   {weights}")
+    try:
+        choice = choose_model(config, None)
+    except (OSError, ValueError) as error:
+        console.print(f"[bold]Model[/]     [red]none[/]: {redact(str(error))}")
+        return 1
+    console.print(f"[bold]Model[/]     {choice.label}\n")
+    console.print(_endpoints(choice))
+    return 0
+
+
+def _packages() -> Table:
+    table = Table("Package", "Version", "", box=None, header_style="bold")
+    for name, origin in PACKAGES.items():
+        try:
+            table.add_row(name, version(name), origin)
+        except PackageNotFoundError:
+            table.add_row(name, "[yellow]not installed[/]", origin)
+    return table
+
+
+def _endpoints(choice: Choice) -> Table:
+    table = Table("Endpoint", "Address", "Answers?", box=None, header_style="bold")
+    with ThreadPoolExecutor(8) as pool:
+        for entry, (address, verdict) in zip(choice.config_list, pool.map(_probe, choice.config_list), strict=True):
+            table.add_row(str(entry.get("model")), address, verdict)
+    return table
+
+
+def _probe(entry: dict[str, Any]) -> tuple[str, str]:
+    """Where an entry points, and whether it answers when it is asked for its models."""
+    if entry.get("api_type") == "local":
+        model = str(entry.get("model"))
+        here = model in _weights.installed() or model.endswith(".gguf")
+        return "this process", "[green]weights are here[/]" if here else f"[yellow]autogen models pull {model}[/]"
+    if entry.get("model_client_cls"):
+        return "custom client", "not asked"
+    address = str(redact(str(entry.get("base_url") or entry.get("azure_endpoint") or "the SDK's default")))
+    try:
+        client = make_client({**entry, "timeout": SECONDS, "max_retries": 0})
+        client._oai_client.models.list()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        return address, f"[red]{type(error).__name__}[/]: {_short(str(redact(str(error))), entry)}"
+    return address, "[green]yes[/]"
+
+
+def _short(text: str, entry: dict[str, Any]) -> str:
+    key = str(entry.get("api_key") or "")
+    text = text.replace(key, "***") if key else text
+    return text if len(text) < 160 else text[:157] + "..."

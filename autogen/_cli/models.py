@@ -1,0 +1,29 @@
+"""Models that run on this machine: listing and pulling them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from ..oai import _weights
+
+
+def show_models() -> None:
+    """Print the catalogue, and which of it is here."""
+    here = _weights.installed()
+    table = Table("Model", "Size", "Licence", "Where", box=None, header_style="bold")
+    for model in _weights.CATALOGUE.values():
+        place = str(here.get(model.name) or f"not here: autogen models pull {model.name}")
+        table.add_row(model.name, f"{model.size / 1e6:.0f} MB", model.licence, place)
+    Console(soft_wrap=True).print(table)
+
+
+def pull_with_progress(name: str) -> Path:
+    """Fetch a model's weights, with a progress bar."""
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(TextColumn(f"Pulling {name}"), *columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task(name, total=None)
+        return _weights.pull(name, lambda done, total: progress.update(bar, completed=done, total=total))

@@ -1,0 +1,132 @@
+"""One logic, two drivers.
+
+A step that may call out (to a reply function, a human, a tool, an executor, a model) is a generator that yields such
+calls and is sent their answers. `drive` makes the calls for a synchronous caller, `adrive` awaits them for an
+asynchronous one. This module is the only place where a rule stands in both forms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from inspect import CO_COROUTINE, isawaitable, iscoroutinefunction
+from types import FunctionType
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+class Call(NamedTuple):
+    """A call that leaves the framework: `plain` for a synchronous caller, `twin` for an asynchronous one."""
+
+    plain: Callable[..., Any]
+    twin: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+Steps = Generator[Call, Any, T]  # a step that ends in a T: run it with `yield from`, `drive` or `adrive`
+
+
+def ask(plain: Callable[P, T], twin: Callable[P, T | Awaitable[T]] | None, *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
+    """Make a call in the caller's colour. The type checker holds arguments, answer and the two forms together."""
+    answer: T = yield Call(plain, twin or plain, args, kwargs)
+    return answer
+
+
+def offload(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
+    """Call a function that blocks by nature: in place for a synchronous caller, in a thread for an asynchronous one.
+
+    The thread sees the caller's context variables (the IO stream among them).
+    """
+    answer: T = yield Call(function, in_thread(function), args, kwargs)
+    return answer
+
+
+def in_thread(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """The awaitable form of a function that blocks: it runs in a thread."""
+    return partial(asyncio.to_thread, function)
+
+
+def each(plain: Callable[[A], T], twin: Callable[[A], Awaitable[T]], items: Iterable[A]) -> Steps[list[T]]:
+    """Make the same call for every item: one after another, or concurrently in an asynchronous caller.
+
+    The answers are in the order of the items.
+    """
+
+    def one_by_one() -> list[T]:
+        return [plain(item) for item in items]
+
+    async def at_once() -> list[T]:
+        return await asyncio.gather(*(twin(item) for item in items))
+
+    return (yield from ask(one_by_one, at_once))
+
+
+def pause(seconds: float) -> Steps[None]:
+    """Wait, in the caller's colour."""
+    yield Call(time.sleep, asyncio.sleep, (seconds,), {})
+
+
+def drive(steps: Steps[T]) -> T:
+    """Run `steps` for a synchronous caller. No thread and no event loop, so it also works inside a running one."""
+    resume: Callable[[Any], Call] = steps.send
+    value: Any = None
+    try:
+        while True:
+            call = resume(value)
+            try:
+                resume, value = steps.send, call.plain(*call.args, **call.kwargs)
+            except BaseException as error:  # the step sees it where it asked, as in plain code
+                resume, value = steps.throw, error
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+async def adrive(steps: Steps[T]) -> T:
+    """Run `steps` for an asynchronous caller: the same, but await what can be awaited."""
+    resume: Callable[[Any], Call] = steps.send
+    value: Any = None
+    try:
+        while True:
+            call = resume(value)
+            try:
+                answer = call.twin(*call.args, **call.kwargs)
+                resume, value = steps.send, (await answer if isawaitable(answer) else answer)
+            except BaseException as error:  # cancellation included
+                resume, value = steps.throw, error
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """`inspect.iscoroutinefunction`, with a short way for plain functions: it is asked several times a message."""
+    if type(function) is FunctionType:
+        if function.__code__.co_flags & CO_COROUTINE:
+            return True
+        if not function.__dict__:
+            return False
+    return iscoroutinefunction(function)
+
+
+def run_coroutine(awaitable: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine function for a synchronous caller, also where an event loop is running (a notebook cell).
+
+    There it runs on a loop of its own in a helper thread, which sees the caller's context variables.
+    """
+
+    async def main() -> T:
+        return await awaitable()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(main())
+    with ThreadPoolExecutor(1, thread_name_prefix="autogen-coroutine") as helper:
+        return helper.submit(copy_context().run, asyncio.run, main()).result()

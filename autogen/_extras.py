@@ -1,0 +1,25 @@
+"""Optional dependencies: imported where they are used, and named when they are missing."""
+
+from importlib import import_module
+from types import ModuleType
+
+
+def need(module: str, *, extra: str | None = None, for_: str) -> ModuleType:
+    """Import an optional dependency, or say what to install.
+
+    Args:
+        module: The module to import.
+        extra: The extra of `autogen-classic` that brings it; None for a core dependency.
+        for_: What needs it, as the subject of the error message.
+
+    Raises:
+        ImportError: `module` is not installed. If it is installed but broken, its own error comes through instead.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0]:
+            raise
+        target = f'"autogen-classic[{extra}]"' if extra else f'"{error.name}"'
+        hint = f"{for_} needs the package {error.name!r}, which is not installed: pip install {target}"
+        raise ImportError(hint, name=error.name) from error

@@ -1,0 +1,19 @@
+"""Agents and the chats between them."""
+
+from .agent import Agent
+from .assistant_agent import AssistantAgent
+from .chat import ChatResult, initiate_chats
+from .conversable_agent import ConversableAgent, register_function
+from .user_proxy_agent import UserProxyAgent
+from .utils import gather_usage_summary
+
+__all__ = [
+    "Agent",
+    "ConversableAgent",
+    "AssistantAgent",
+    "UserProxyAgent",
+    "register_function",
+    "initiate_chats",
+    "gather_usage_summary",
+    "ChatResult",
+]

@@ -1,0 +1,120 @@
+"""How messages go back and forth: a loop, not a recursion.
+
+Half a turn is a *move*: one agent says something, or hears something. Playing a move gives the next one. `exchange` plays
+moves until there is none left, so a chat of any length runs at one stack depth.
+
+`send` and `receive` may be overridden, and an override mostly calls `super()`. The exchange calls the override; the base
+method notices that this very call came from an exchange, does its half, and hands the following move back to it. Code
+after `super().receive(...)` therefore runs when this agent's half is done, not when the whole chat is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from .._drive import Steps, ask
+
+BOOK: dict[str, Callable[..., Any]] = {}
+"""`send`, `receive` and their twins as `ConversableAgent` defined them. Kept apart from the class, where a tracing
+package's wrapper would pass for the original."""
+
+
+@dataclass(slots=True)
+class Move:
+    """One agent's half of a turn. Playing it gives the other agent's half, or None."""
+
+    agent: Any
+    peer: Any
+    message: Any
+    request_reply: bool | None = None
+    silent: bool | None = False
+    next: Move | None = None  # what the base class found to follow, when an exchange called an override of it
+    open: bool = False  # such a call is under way
+
+    def own(self) -> Steps[Move | None]:
+        """Play the base class's half."""
+        raise NotImplementedError
+
+    def public(self) -> Steps[None]:
+        """Play it through the agent's public method, whoever wrote that."""
+        raise NotImplementedError
+
+
+class Say(Move):
+    """`agent` sends `message` to `peer`."""
+
+    __slots__ = ()
+
+    def own(self) -> Steps[Move | None]:
+        message = yield from self.agent._say(self.message, self.peer, self.silent)
+        return Hear(self.peer, self.agent, message, self.request_reply, self.silent)
+
+    def public(self) -> Steps[None]:
+        asked = {} if self.request_reply is None else {"request_reply": self.request_reply}
+        twin = getattr(self.agent, "a_send", None)
+        yield from ask(self.agent.send, twin, self.message, self.peer, **asked, silent=self.silent)
+
+
+class Hear(Move):
+    """`agent` receives `message` from `peer`, and answers if an answer is wanted."""
+
+    __slots__ = ()
+
+    def own(self) -> Steps[Move | None]:
+        reply = yield from self.agent._hear(self.message, self.peer, self.request_reply, self.silent)
+        return None if reply is None else Say(self.agent, self.peer, reply, silent=self.silent)
+
+    def public(self) -> Steps[None]:
+        twin = getattr(self.agent, "a_receive", None)
+        yield from ask(self.agent.receive, twin, self.message, self.peer, self.request_reply, self.silent)
+
+
+_in_play: ContextVar[Move | None] = ContextVar("move in play", default=None)
+
+
+def play(move: Move) -> Steps[None]:
+    """What the base class's `send` and `receive` do: this agent's half, then all that follows from it."""
+    caller = _in_play.get()
+    _in_play.set(None)
+    try:
+        if caller and caller.open and _same_half(caller, move):  # an exchange called an override; this is its super()
+            earlier, caller.next = caller.next, None
+            yield from exchange(earlier)  # a second super() in one override: finish what the first began
+            caller.next = yield from move.own()  # and leave the rest to that exchange
+        else:
+            yield from exchange((yield from move.own()))
+    finally:
+        _in_play.set(caller)
+
+
+def exchange(move: Move | None) -> Steps[None]:
+    """Play a move and all that follow it, each through its agent's public method. The stack stays flat."""
+    while move is not None:
+        if _by_the_book(move):
+            move = yield from move.own()
+            continue
+        outer, move.open = _in_play.get(), True
+        _in_play.set(move)
+        try:
+            yield from move.public()
+        finally:
+            move.open = False
+            _in_play.set(outer)
+        move = move.next
+
+
+def _same_half(a: Move, b: Move) -> bool:
+    return type(a) is type(b) and a.agent is b.agent and a.peer is b.peer
+
+
+def _by_the_book(move: Move) -> bool:
+    """Whether nobody overrides, patches or wraps the method, so that the front door can be passed by."""
+    plain, twin = ("send", "a_send") if type(move) is Say else ("receive", "a_receive")
+    kind = type(move.agent)
+    if getattr(kind, plain, None) is not BOOK[plain] or getattr(kind, twin, None) is not BOOK[twin]:
+        return False
+    own = vars(move.agent)
+    return plain not in own and twin not in own

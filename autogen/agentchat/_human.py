@@ -1,0 +1,157 @@
+"""When the chat ends, and when a human is asked.
+
+Every such decision stands in RULES; there is no `if human_input_mode` anywhere else. This module doesn't know how the
+human is reached: it names a prompt, and gets a text.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._drive import Steps, ask
+from ..code_utils import content_str
+from ._display import notice
+from ._result import StopReason
+from .agent import Agent, Message
+
+if TYPE_CHECKING:
+    from .conversable_agent import ConversableAgent
+
+MODES = ("ALWAYS", "TERMINATE", "NEVER")
+
+
+class Outcome(Enum):
+    """What follows when the human was not asked, or pressed Enter."""
+
+    STOP = "end the chat"
+    AUTO = "let the other reply functions answer"
+
+
+class Rule(NamedTuple):
+    """One row of the table. None in a condition means: either."""
+
+    mode: str
+    at_limit: bool | None
+    terminated: bool | None
+    prompt: str | None  # None: nobody is asked
+    on_enter: Outcome
+
+
+FEEDBACK = "You speak for {agent}: your feedback to {peer}? (Enter: skip, an auto-reply is used; 'exit': end the chat) "
+STOPPING = "{peer} would end the chat here. Your message, to go on? (Enter or 'exit': stop) "
+LIMIT = "{agent} has used up its auto-replies to {peer}. Your message? (Enter: skip, one more auto-reply; 'exit': stop) "
+
+RULES = (
+    #    mode         at limit  terminated  prompt    on Enter, or unasked
+    Rule("ALWAYS",    None,     True,       FEEDBACK, Outcome.STOP),
+    Rule("ALWAYS",    None,     False,      FEEDBACK, Outcome.AUTO),
+    Rule("TERMINATE", None,     True,       STOPPING, Outcome.STOP),
+    Rule("TERMINATE", True,     False,      LIMIT,    Outcome.AUTO),
+    Rule("TERMINATE", False,    False,      None,     Outcome.AUTO),
+    Rule("NEVER",     True,     None,       None,     Outcome.STOP),
+    Rule("NEVER",     False,    True,       None,     Outcome.STOP),
+    Rule("NEVER",     False,    False,      None,     Outcome.AUTO),
+)  # fmt: skip
+
+_RULES_FOR = {
+    (mode, at_limit): tuple(rule for rule in RULES if rule.mode == mode and rule.at_limit in (None, at_limit))
+    for mode in MODES
+    for at_limit in (True, False)
+}
+
+
+def check_mode(mode: str) -> str:
+    """Return `mode` if it is one of MODES.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if mode not in MODES:
+        raise ValueError(f"human_input_mode is {mode!r}; it must be one of {', '.join(map(repr, MODES))}.")
+    return mode
+
+
+def termination_and_human(
+    agent: ConversableAgent, messages: list[Message], sender: Agent | None
+) -> Steps[tuple[bool, Message | None]]:
+    """Walk the table for the last message: end the chat, send what the human typed, or let others answer."""
+    if not messages:
+        return False, None
+    message = messages[-1]
+    limit = agent._limit_for(sender)
+    at_limit = agent._consecutive_auto_reply_counter[sender] >= limit
+    rules = _RULES_FOR[check_mode(agent.human_input_mode), at_limit]
+    if len({rule.prompt for rule in rules}) > 1:  # the predicate is the user's code: ask it only where it decides
+        rules = _narrowed(rules, is_termination(agent, message))
+    prompt = rules[0].prompt
+    if prompt:
+        question = prompt.format(agent=agent.name, peer=sender.name if sender else "the sender")
+        typed = yield from ask(agent.get_human_input, agent.a_get_human_input, question)
+        if typed:
+            return _stop(agent, sender, StopReason.HUMAN_EXIT) if typed == "exit" else _typed(agent, message, sender, typed)
+        notice("NO HUMAN INPUT RECEIVED.", "red")
+    if len(rules) > 1:
+        rules = _narrowed(rules, is_termination(agent, message))
+    rule = rules[0]
+    if rule.on_enter is Outcome.STOP:
+        return _stop(agent, sender, _why(rule))
+    if prompt and limit == 0:  # no automatic reply is allowed at all: Enter is the human's answer
+        return _typed(agent, message, sender, "")
+    if agent.human_input_mode != "NEVER":
+        notice("USING AUTO REPLY...", "red")
+    agent._consecutive_auto_reply_counter[sender] += 1
+    return False, None
+
+
+def is_termination(agent: ConversableAgent, message: Message) -> bool:
+    """Ask the agent's `is_termination_msg`.
+
+    A predicate written for text (`"TERMINATE" in m["content"]`) fails on a message without text, such as a tool call: it
+    is then asked again with what text there is.
+    """
+    content = message.get("content")
+    if isinstance(content, str):
+        return bool(agent._is_termination_msg(message))
+    try:
+        return bool(agent._is_termination_msg(message))
+    except (TypeError, AttributeError, KeyError):
+        return bool(agent._is_termination_msg({**message, "content": content_str(content)}))
+
+
+def default_termination(message: Message) -> bool:
+    """What ends a chat where nothing else is said: a message that is exactly `TERMINATE`."""
+    return content_str(message.get("content")) == "TERMINATE"
+
+
+def interrupted(message: Message) -> list[Message]:
+    """Answers to the calls of `message` that nobody will run, because a human spoke instead."""
+    text = "USER INTERRUPTED"
+    answers: list[Message] = []
+    if call := message.get("function_call"):
+        answers.append({"role": "function", "name": call.get("name", ""), "content": text})
+    for call in message.get("tool_calls") or ():
+        answers.append({"role": "tool", "tool_call_id": call.get("id", ""), "content": text})
+    return answers
+
+
+def _narrowed(rules: tuple[Rule, ...], terminated: bool) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if rule.terminated in (None, terminated))
+
+
+def _why(rule: Rule) -> StopReason:
+    return StopReason.TERMINATION_MESSAGE if rule.terminated else StopReason.MAX_CONSECUTIVE_AUTO_REPLY
+
+
+def _stop(agent: ConversableAgent, sender: Agent | None, why: StopReason) -> tuple[bool, None]:
+    agent._consecutive_auto_reply_counter[sender] = 0
+    agent._stop_reasons[sender] = why
+    return True, None
+
+
+def _typed(agent: ConversableAgent, message: Message, sender: Agent | None, text: str) -> tuple[bool, Message]:
+    agent._consecutive_auto_reply_counter[sender] = 0
+    reply: dict[str, Any] = {"role": "user", "content": text}
+    if pending := interrupted(message):
+        reply["tool_responses"] = pending
+    return True, reply

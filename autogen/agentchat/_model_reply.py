@@ -1,0 +1,65 @@
+"""Letting a model answer."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from .._drive import Steps, ask, in_thread
+from ._messages import normalized_name, unrolled
+from .agent import Message
+
+if TYPE_CHECKING:
+    from ._state import AgentState
+    from .conversable_agent import ConversableAgent
+
+
+def model_reply(agent: ConversableAgent, client: Any, messages: list[Message]) -> Steps[tuple[bool, str | Message | None]]:
+    """Ask the model for the next message of a conversation."""
+    if client is None:
+        return False, None
+    history = agent._oai_system_message + messages
+    reply = yield from ask(
+        agent._generate_oai_reply_from_client,
+        agent._a_generate_oai_reply_from_client,
+        client,
+        history,
+        agent.client_cache,
+    )
+    return (False, None) if reply is None else (True, reply)
+
+
+def completion(agent: AgentState, client: Any, messages: list[Message], cache: Any) -> Steps[str | Message | None]:
+    """One request to the model, and its answer as a wire message; None if it has nothing to say."""
+    from_last = messages[-1].get("context") if messages else None
+    asked = {"context": from_last, "messages": _for_model(messages), "cache": cache, "agent": agent}
+    response = yield from ask(client.create, getattr(client, "a_create", None) or in_thread(client.create), **asked)
+    reply = client.extract_text_or_completion_object(response)[0]
+    if reply is None:
+        warnings.warn(f"The model gave agent {agent.name!r} an empty answer: {response}", UserWarning, stacklevel=2)
+        return None
+    return reply if isinstance(reply, str) else _as_message(reply)
+
+
+def _for_model(messages: list[Message]) -> list[Message]:
+    """The history as it goes to an endpoint: a context fills in templates, and is no part of the request."""
+    return [
+        {key: value for key, value in message.items() if key != "context"} if "context" in message else message
+        for message in unrolled(messages)
+    ]
+
+
+def _as_message(reply: Any) -> Message:
+    """A model's message object as a dict, its calls in the form that every endpoint takes back."""
+    message: Message = dict(reply) if isinstance(reply, dict) else reply.model_dump()
+    if call := message.get("function_call"):
+        message["function_call"] = {**call, "name": normalized_name(call["name"])}
+    if calls := message.get("tool_calls"):
+        message["tool_calls"] = [_as_tool_call(call) for call in calls]
+    return message
+
+
+def _as_tool_call(call: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in call.items() if value is not None or key not in ("id", "type")}
+    function = call.get("function") or {}
+    return {**kept, "function": {**function, "name": normalized_name(function.get("name") or "")}}

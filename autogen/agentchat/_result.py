@@ -1,0 +1,48 @@
+"""What comes out of a chat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from .agent import Message
+
+
+class StopReason(str, Enum):
+    """Why a chat ended."""
+
+    TERMINATION_MESSAGE = "termination_message"
+    """`is_termination_msg` was true of the last message."""
+    MAX_CONSECUTIVE_AUTO_REPLY = "max_consecutive_auto_reply"
+    """An agent had used up its automatic replies."""
+    MAX_TURNS = "max_turns"
+    """The number of turns given to `initiate_chat` was reached."""
+    HUMAN_EXIT = "human_exit"
+    """A human typed `exit`."""
+    NO_REPLY = "no_reply"
+    """An agent had nothing to say."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass
+class ChatResult:
+    """What came out of a chat.
+
+    Attributes:
+        chat_id: The number of the chat in a queue.
+        chat_history: list[Message] = None  # type: ignore[assignment]
+        summary: What `summary_method` made of them.
+        cost: In USD, and the tokens by model, with and without answers from the cache.
+        human_input: What humans typed.
+        stop_reason: Why the chat ended.
+    """
+
+    chat_id: int | None = None
+    chat_history: list[Message] = None  # type: ignore[assignment]
+    summary: Any = None
+    cost: dict[str, Any] = None  # type: ignore[assignment]
+    human_input: list[str] = None  # type: ignore[assignment]
+    stop_reason: StopReason | None = None

@@ -1,0 +1,91 @@
+"""What is left of a chat when it is over."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from .._drive import Steps, ask, offload
+from .agent import Agent, Message
+
+if TYPE_CHECKING:
+    from ._underscored import Underscored
+    from .conversable_agent import ConversableAgent
+
+METHODS = ("last_msg", "reflection_with_llm")
+
+
+def summarize(
+    sender: ConversableAgent, recipient: ConversableAgent, method: Any, args: dict[str, Any] | None, cache: Any
+) -> Steps[Any]:
+    """The summary of a finished chat, by the method asked for.
+
+    Raises:
+        ValueError: There is no such method.
+    """
+    if method is None:
+        return ""
+    args = {"cache": cache, **(args or {})}
+    if method == "reflection_with_llm":
+        return (yield from reflection(sender, recipient, args))
+    if method == "last_msg":
+        return sender._last_msg_as_summary(sender, recipient, args)
+    if callable(method):
+        return (yield from offload(method, sender, recipient, args))
+    raise ValueError(f"summary_method is {method!r}; it must be None, a callable or one of {METHODS}.")
+
+
+def last_message(sender: ConversableAgent, recipient: ConversableAgent) -> str:
+    """The text of the last message, without the word that ended the chat."""
+    message = recipient.last_message(sender)
+    if message is None:
+        warnings.warn("Cannot summarise a chat without messages: the summary is empty.", UserWarning, stacklevel=2)
+        return ""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content.replace("TERMINATE", "")
+    if isinstance(content, list):
+        return "\n".join(part["text"].replace("TERMINATE", "") for part in content if part.get("type") == "text")
+    return ""
+
+
+def reflection(sender: ConversableAgent, recipient: ConversableAgent, args: dict[str, Any]) -> Steps[Any]:
+    """Let a model sum up the conversation.
+
+    Raises:
+        ValueError: The prompt or role is not text, or neither agent has a model.
+    """
+    prompt = args.get("summary_prompt") or sender.DEFAULT_SUMMARY_PROMPT
+    role = args.get("summary_role")
+    if not isinstance(prompt, str):
+        raise ValueError(f"summary_prompt must be a string, not a {type(prompt).__name__}.")
+    if role is not None and not isinstance(role, str):
+        raise ValueError(f"summary_role must be a string, not a {type(role).__name__}.")
+    history = recipient.chat_messages_for_summary(sender)
+    agent = sender if recipient is None or recipient.client is None else recipient
+    try:
+        return (yield from reflect(sender, prompt, history, agent, args.get("cache"), role))
+    except Exception as error:
+        if type(error).__name__ != "BadRequestError":  # by name: a chat without a model must not load the SDK
+            raise
+        warnings.warn(f"The model could not sum up the chat: {error}", UserWarning, stacklevel=2)
+        return ""
+
+
+def reflect(
+    owner: Underscored, prompt: str, messages: list[Message], agent: Agent | None, cache: Any, role: str | None
+) -> Steps[Any]:
+    """Ask a model about a conversation: the messages, then the prompt."""
+    client = getattr(agent, "client", None) or owner.client
+    if client is None:
+        raise ValueError(f"A reflection needs a model, and agent {owner.name!r} has none: give it an llm_config.")
+    asked = [*messages, {"role": role or "system", "content": prompt}]
+    return (
+        yield from ask(
+            owner._generate_oai_reply_from_client,
+            owner._a_generate_oai_reply_from_client,
+            client,
+            asked,
+            cache,
+        )
+    )

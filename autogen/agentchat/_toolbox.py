@@ -1,0 +1,179 @@
+"""Making tools known: to the model that may call them, and to the agent that executes them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from .._drive import adrive, drive, is_coroutine_function
+from ._messages import assert_valid_name
+from ._state import AgentState
+from ._tooling import Outcome, call_function
+from .agent import Message
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Toolbox(AgentState):
+    """The tools of an agent."""
+
+    def register_function(self, function_map: dict[str, Callable[..., Any] | None]) -> None:
+        """Add functions that the agent executes when they are called by name; None removes one.
+
+        Raises:
+            ValueError: A name is not valid.
+        """
+        for name, function in function_map.items():
+            assert_valid_name(name)
+            if function is None and name not in self._function_map:
+                warnings.warn(f"Function {name!r} is not registered: nothing to remove.", UserWarning, stacklevel=2)
+            if name in self._function_map:
+                warnings.warn(f"Function {name!r} is being overridden.", UserWarning, stacklevel=2)
+        merged = {**self._function_map, **function_map}
+        self._function_map = {name: function for name, function in merged.items() if function is not None}
+
+    def can_execute_function(self, name: str | list[str]) -> bool:
+        """Whether the agent executes this function, or all of these."""
+        return all(one in self._function_map for one in ([name] if isinstance(name, str) else name))
+
+    def execute_function(self, func_call: Message, verbose: bool = False) -> Outcome:
+        """Carry out a call that a model suggests.
+
+        Args:
+            func_call: `{"name": ..., "arguments": <JSON text>}`.
+            verbose: Also print the arguments and the result.
+
+        Returns:
+            Whether it succeeded, and a message with `name`, `role` and the result as `content`. No error escapes: the
+            content says what went wrong.
+        """
+        return drive(call_function(self, func_call, "FUNCTION", verbose))
+
+    async def a_execute_function(self, func_call: Message) -> Outcome:
+        """`execute_function`, awaited."""
+        return await adrive(call_function(self, func_call, "ASYNC FUNCTION"))
+
+    def update_tool_signature(self, tool_sig: str | dict[str, Any], is_remove: bool) -> None:
+        """Tell the model about a tool, or no longer.
+
+        Args:
+            tool_sig: The tool's JSON schema; its name to remove it.
+            is_remove: Whether to remove it.
+
+        Raises:
+            AssertionError: The agent has no model, or no tools to remove.
+            ValueError: The schema is not a dict, or the name is not valid.
+        """
+        self._update_signature("tools", tool_sig, is_remove, lambda tool: tool["function"]["name"])
+
+    def update_function_signature(self, func_sig: str | dict[str, Any], is_remove: bool) -> None:
+        """`update_tool_signature` in the older form of function calls."""
+        self._update_signature("functions", func_sig, is_remove, lambda function: function["name"])
+
+    def _update_signature(
+        self, key: str, signature: str | dict[str, Any], is_remove: bool, name_of: Callable[[dict[str, Any]], str]
+    ) -> None:
+        config = self.llm_config
+        assert isinstance(config, dict), f"Agent {self.name!r} has no llm_config: a tool needs a model that calls it."
+        known = config.get(key, [])
+        if is_remove:
+            assert key in config, f"Agent {self.name!r} has no {key} to remove {signature!r} from."
+            known = [one for one in known if name_of(one) != signature]
+        else:
+            if not isinstance(signature, dict):
+                raise ValueError(f"A signature must be a dict, not a {type(signature).__name__}.")
+            name = assert_valid_name(name_of(signature))
+            if any(name_of(one) == name for one in known):
+                warnings.warn(f"Function {name!r} is being overridden.", UserWarning, stacklevel=3)
+            known = [*(one for one in known if name_of(one) != name), signature]
+        if known:
+            config[key] = known
+        else:
+            config.pop(key, None)
+        self.client = self.client.rebuilt(**config) if hasattr(self.client, "rebuilt") else self._new_client(config)
+
+    def _new_client(self, config: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+    def register_for_llm(
+        self, *, name: str | None = None, description: str | None = None, api_style: str = "tool"
+    ) -> Callable[[F], F]:
+        """Decorate a function that the agent's model may call.
+
+        Args:
+            name: The name for the model; the function's own name if None.
+            description: What the function does. May be left out if another decorator of the function has it.
+            api_style: `tool`, or `function` for the older form.
+
+        Raises:
+            ValueError: There is no description, or no such style.
+
+        >>> @user.register_for_execution()  # doctest: +SKIP
+        ... @assistant.register_for_llm(description="Add two numbers.")
+        ... def add(a: int, b: int) -> int:
+        ...     return a + b
+        """
+
+        def decorate(function: F) -> F:
+            if name is not None:
+                function._name = name  # type: ignore[attr-defined]
+            if description is not None:
+                function._description = description  # type: ignore[attr-defined]
+            about = getattr(function, "_description", None)
+            if about is None:
+                raise ValueError(f"Function {function!r} needs a description: the model chooses its tools by it.")
+            from ..function_utils import get_function_schema
+
+            schema = get_function_schema(function, name=_name_of(function), description=about)
+            if api_style == "tool":
+                self.update_tool_signature(schema, is_remove=False)
+            elif api_style == "function":
+                self.update_function_signature(schema["function"], is_remove=False)
+            else:
+                raise ValueError(f"api_style is {api_style!r}; it must be 'tool' or 'function'.")
+            return function
+
+        return decorate
+
+    def register_for_execution(self, name: str | None = None) -> Callable[[F], F]:
+        """Decorate a function that the agent executes when it is called.
+
+        Args:
+            name: The name it is called by; the function's own name if None.
+        """
+
+        def decorate(function: F) -> F:
+            if name is not None:
+                function._name = name  # type: ignore[attr-defined]
+            self.register_function({_name_of(function): self._wrap_function(function)})
+            return function
+
+        return decorate
+
+    def _wrap_function(self, func: F) -> F:
+        """The function as it is executed: arguments become pydantic models where annotated so, the result text."""
+        from ..function_utils import load_basemodels_if_needed, serialize_to_str
+
+        loaded = load_basemodels_if_needed(func)
+        if is_coroutine_function(func):
+
+            @wraps(func)
+            async def a_run(*args: Any, **kwargs: Any) -> str:
+                return serialize_to_str(await loaded(*args, **kwargs))
+
+            run: Any = a_run
+        else:
+
+            @wraps(func)
+            def plain_run(*args: Any, **kwargs: Any) -> str:
+                return serialize_to_str(loaded(*args, **kwargs))
+
+            run = plain_run
+        run._origin = func
+        return run  # type: ignore[no-any-return]
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return getattr(function, "_name", None) or function.__name__

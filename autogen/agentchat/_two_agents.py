@@ -1,0 +1,111 @@
+"""A chat between two agents, from the first message to the result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._drive import Steps, ask
+from ._carryover import opening
+from ._exchange import Say, exchange
+from ._result import ChatResult, StopReason
+from ._summary import summarize
+from .agent import Agent
+from .utils import consolidate_chat_info, gather_usage_summary
+
+if TYPE_CHECKING:
+    from .conversable_agent import ConversableAgent
+
+
+class ChatOptions(NamedTuple):
+    """How a chat is held; see `ConversableAgent.initiate_chat`."""
+
+    clear_history: bool
+    silent: bool | None
+    cache: Any
+    max_turns: int | None
+    summary_method: Any
+    summary_args: dict[str, Any] | None
+
+
+def chat(
+    sender: ConversableAgent,
+    recipient: ConversableAgent,
+    message: Any,
+    options: ChatOptions,
+    context: dict[str, Any],
+) -> Steps[ChatResult]:
+    """Hold a chat, sum it up, and report."""
+    consolidate_chat_info({"sender": sender, "recipient": recipient, "summary_method": options.summary_method})
+    turns = _checked(options.max_turns)
+    with _using_cache(options.cache, sender, recipient):
+        sender._prepare_chat(recipient, options.clear_history, reply_at_receive=turns is None)
+        for agent, peer in ((sender, recipient), (recipient, sender)):
+            agent._stop_reasons.pop(peer, None)
+        if turns is None:
+            first = yield from opening(sender, recipient, message, context)
+            yield from exchange(Say(sender, recipient, first, silent=options.silent))
+            reason = StopReason.NO_REPLY
+        else:
+            reason = yield from _take_turns(sender, recipient, message, context, turns, options.silent)
+        method, args = options.summary_method, options.summary_args
+        summary = yield from summarize(sender, recipient, method, args, options.cache)
+    return ChatResult(
+        chat_history=list(sender.chat_messages[recipient]),
+        summary=summary,
+        cost=gather_usage_summary([sender, recipient]),
+        human_input=list(sender._human_input),
+        stop_reason=sender._stop_reasons.get(recipient) or recipient._stop_reasons.get(sender) or reason,
+    )
+
+
+def _checked(max_turns: Any) -> int | None:
+    """`max_turns` as a number; None means: until somebody stops.
+
+    Raises:
+        ValueError: It is not a whole number.
+    """
+    if max_turns is None or isinstance(max_turns, int):
+        return max_turns
+    if isinstance(max_turns, float) and max_turns.is_integer():
+        return int(max_turns)
+    raise ValueError(f"max_turns must be a whole number or None, not {max_turns!r}.")
+
+
+def _take_turns(
+    sender: ConversableAgent,
+    recipient: ConversableAgent,
+    message: Any,
+    context: dict[str, Any],
+    turns: int,
+    silent: bool | None,
+) -> Steps[StopReason]:
+    """A turn is one message and one answer."""
+    for turn in range(turns):
+        history = sender.chat_messages[recipient]
+        if turn == 0:
+            said = yield from opening(sender, recipient, message, context)
+        else:
+            said = yield from ask(sender.generate_reply, sender.a_generate_reply, messages=history, sender=recipient)
+        if said is None:
+            return StopReason.NO_REPLY
+        before = len(sender.chat_messages[recipient])
+        yield from exchange(Say(sender, recipient, said, True, silent))
+        if len(sender.chat_messages[recipient]) == before + 1:  # no answer: the next turn would talk to itself
+            return StopReason.NO_REPLY
+    return StopReason.MAX_TURNS
+
+
+@contextmanager
+def _using_cache(cache: Any, *agents: Agent) -> Iterator[None]:
+    """Let the agents' models use this cache during the chat, whatever becomes of it."""
+    known = [agent for agent in agents if hasattr(agent, "client_cache")]
+    previous = [agent.client_cache for agent in known]
+    for agent in known:
+        agent.client_cache = cache
+    try:
+        yield
+    finally:
+        for agent, before in zip(known, previous, strict=True):
+            agent.client_cache = before

@@ -1,0 +1,598 @@
+"""`ConversableAgent`: an agent that sends, receives and answers. Each method names the room where its work is done."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Container
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+from .._drive import Call, Steps, adrive, ask, drive, in_thread
+from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
+from ..io.base import IOStream
+from . import _code_reply, _hooks, _llm_config, _queue, _reply_chain
+from ._carryover import initial_message
+from ._exchange import BOOK, Hear, Say, play
+from ._human import check_mode, default_termination, termination_and_human
+from ._messages import assert_valid_name
+from ._model_reply import model_reply
+from ._nested import SUMMARY, nested_reply
+from ._result import ChatResult
+from ._tooling import function_reply, tool_reply
+from ._two_agents import ChatOptions, chat
+from ._underscored import Underscored
+from .agent import Agent, Message
+
+__all__ = ["ConversableAgent"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+Reply = tuple[bool, Any]
+HumanInputMode = Literal["ALWAYS", "NEVER", "TERMINATE"]
+
+logger = logging.getLogger(__name__)
+
+
+class ConversableAgent(Underscored):
+    """An agent that can hold a conversation: by a model, by running code and tools, by asking a human, or any mix.
+
+    Subclass it or register reply functions to make an agent of another kind.
+
+    Attributes:
+        DEFAULT_CONFIG: The `llm_config` of agents that are given None.
+        MAX_CONSECUTIVE_AUTO_REPLY: The limit of agents that are given None.
+        DEFAULT_SUMMARY_PROMPT: What a model is asked when a chat is summed up by reflection.
+        DEFAULT_SUMMARY_METHOD: The summary method of chats that name none.
+    """
+
+    DEFAULT_CONFIG: dict[str, Any] | Literal[False] = False
+    MAX_CONSECUTIVE_AUTO_REPLY = 100
+    DEFAULT_SUMMARY_PROMPT = "Sum up what this conversation arrived at, in plain words. Give the summary alone, no preamble."
+    DEFAULT_SUMMARY_METHOD = "last_msg"
+
+    def __init__(
+        self,
+        name: str,
+        system_message: str | list[Any] | None = "You are a helpful AI assistant.",
+        is_termination_msg: Callable[[Message], Any] | None = None,
+        max_consecutive_auto_reply: int | None = None,
+        human_input_mode: HumanInputMode = "TERMINATE",
+        function_map: dict[str, Callable[..., Any]] | None = None,
+        code_execution_config: dict[str, Any] | Literal[False] = False,
+        llm_config: dict[str, Any] | Literal[False] | None = None,
+        default_auto_reply: str | Message | None = "",
+        description: str | None = None,
+        chat_messages: dict[Agent, list[Message]] | None = None,
+        silent: bool | None = None,
+    ) -> None:
+        """
+        Args:
+            name: The name that others see.
+            system_message: What the model is told before the conversation.
+            is_termination_msg: Whether a received message ends the chat. By default the exact text `TERMINATE` does.
+            max_consecutive_auto_reply: How many automatic replies in a row; None for the class's limit.
+            human_input_mode: `ALWAYS` asks the human at each message, `TERMINATE` only when the chat would end, `NEVER`
+                never.
+            function_map: Functions that the agent executes, by name.
+            code_execution_config: How code is run; False for an agent that runs none.
+            llm_config: The model, as `OpenAIWrapper` takes it; False for an agent without one.
+            default_auto_reply: The answer when nothing else has one.
+            description: What the agent is good for; the system message if None.
+            chat_messages: Histories to go on from. The mapping is used as it is.
+            silent: Whether messages are printed; None leaves it to each call.
+
+        Raises:
+            ValueError: An argument has a value that is not possible; the message names it.
+            AssertionError: `llm_config` is neither a dict, False nor None.
+            RuntimeError: Code is to run in Docker, and no Docker answers.
+        """
+        self._code_execution_config = copy.copy(code_execution_config)
+        self._name = name
+        self._oai_messages = _as_histories(chat_messages)
+        self._oai_system_message = [{"content": system_message, "role": "system"}]
+        self._description = system_message if description is None else description  # type: ignore[assignment]
+        self._is_termination_msg = is_termination_msg or default_termination
+        self.silent = silent
+        self._validate_llm_config(llm_config)
+        self.client_cache = None
+        self.human_input_mode = check_mode(human_input_mode)
+        limit = max_consecutive_auto_reply
+        self._max_consecutive_auto_reply = self.MAX_CONSECUTIVE_AUTO_REPLY if limit is None else limit
+        self._consecutive_auto_reply_counter = defaultdict(int)
+        self._max_consecutive_auto_reply_dict = defaultdict(self.max_consecutive_auto_reply)
+        self._function_map = {
+            assert_valid_name(key): value for key, value in (function_map or {}).items() if value is not None
+        }
+        self._default_auto_reply = default_auto_reply
+        self.reply_at_receive = defaultdict(bool)
+        self._human_input = []
+        self._finished_chats = []
+        self._stop_reasons = {}
+        self.hook_lists = _hooks.empty_lists()
+        self._reply_func_list = []
+        self._register_built_in_replies()
+
+    def _register_built_in_replies(self) -> None:
+        """Each registration goes to the front, so the last one is asked first."""
+        kind = ConversableAgent
+        always = [Agent, None]
+        self.register_reply(always, kind.generate_oai_reply)
+        self.register_reply(always, kind.a_generate_oai_reply, ignore_async_in_sync_chat=True)
+        self._set_up_code_execution()
+        self.register_reply(always, kind.generate_tool_calls_reply)
+        self.register_reply(always, kind.a_generate_tool_calls_reply, ignore_async_in_sync_chat=True)
+        self.register_reply(always, kind.generate_function_call_reply)
+        self.register_reply(always, kind.a_generate_function_call_reply, ignore_async_in_sync_chat=True)
+        self.register_reply(always, kind.check_termination_and_human_reply)
+        self.register_reply(always, kind.a_check_termination_and_human_reply, ignore_async_in_sync_chat=True)
+
+    def _set_up_code_execution(self) -> None:
+        if self._code_execution_config is None:
+            warnings.warn(
+                "code_execution_config=None is deprecated: use False for no code execution.", UserWarning, stacklevel=4
+            )
+            self._code_execution_config = {}
+        config = self._code_execution_config
+        if config is False:
+            return
+        if not isinstance(config, dict):
+            raise ValueError("code_execution_config must be a dict or False.")
+        if config.get("executor") is None:
+            config.pop("executor", None)
+            config["use_docker"] = decide_use_docker(config.get("use_docker"))
+            check_can_use_docker_or_throw(config["use_docker"])
+            self.register_reply([Agent, None], ConversableAgent.generate_code_execution_reply)
+            return
+        for key in ("use_docker", "work_dir", "timeout"):
+            if key in config:
+                raise ValueError(
+                    f"'{key}' in code_execution_config is not valid when 'executor' is set. Give it to the executor."
+                )
+        from ..coding.factory import CodeExecutorFactory
+
+        self._code_executor = CodeExecutorFactory.create(config)  # type: ignore[arg-type]
+        self.register_reply([Agent, None], ConversableAgent._generate_code_execution_reply_using_executor)
+
+    def _validate_llm_config(self, llm_config: Any) -> None:
+        self.llm_config = _llm_config.checked(llm_config, self.DEFAULT_CONFIG)
+        self.client = self._new_client(self.llm_config) if self.llm_config else None
+
+    def _new_client(self, config: dict[str, Any]) -> Any:
+        from ..oai.client import OpenAIWrapper
+
+        return OpenAIWrapper(**config)
+
+    def register_model_client(self, model_client_cls: type, **kwargs: Any) -> None:
+        """Give the agent's model a client class of your own; see `OpenAIWrapper.register_model_client`."""
+        self.client.register_model_client(model_client_cls, **kwargs)
+
+    # Talking. Every pair is one line over one step.
+
+    def send(
+        self, message: Message | str, recipient: Agent, request_reply: bool | None = None, silent: bool | None = False
+    ) -> None:
+        """Send a message.
+
+        Args:
+            message: Text, or a dict in the OpenAI form.
+            recipient: Who receives it.
+            request_reply: Whether an answer is wanted; None leaves it to the recipient's `reply_at_receive`.
+            silent: Whether the message is not printed.
+
+        Raises:
+            ValueError: The message has neither content nor calls.
+        """
+        drive(play(Say(self, recipient, message, request_reply, silent)))
+
+    async def a_send(
+        self, message: Message | str, recipient: Agent, request_reply: bool | None = None, silent: bool | None = False
+    ) -> None:
+        """`send`, awaited."""
+        await adrive(play(Say(self, recipient, message, request_reply, silent)))
+
+    def receive(
+        self, message: Message | str, sender: Agent, request_reply: bool | None = None, silent: bool | None = False
+    ) -> None:
+        """Receive a message, and answer it if an answer is wanted. The arguments are those of `send`."""
+        drive(play(Hear(self, sender, message, request_reply, silent)))
+
+    async def a_receive(
+        self, message: Message | str, sender: Agent, request_reply: bool | None = None, silent: bool | None = False
+    ) -> None:
+        """`receive`, awaited."""
+        await adrive(play(Hear(self, sender, message, request_reply, silent)))
+
+    def generate_reply(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, **kwargs: Any
+    ) -> str | Message | None:
+        """Answer a conversation, by the first reply function that has a final answer.
+
+        Args:
+            messages: The conversation; the history with `sender` if None.
+            sender: Who is answered.
+            **kwargs: `exclude`: reply functions that are not asked.
+
+        Returns:
+            The answer; None ends the chat.
+
+        Raises:
+            AssertionError: Both `messages` and `sender` are None.
+
+        >>> agent.generate_reply(messages=[{"role": "user", "content": "Hello"}])  # doctest: +SKIP
+        """
+        return drive(self._reply(messages, sender, **kwargs))  # type: ignore[no-any-return]
+
+    async def a_generate_reply(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, **kwargs: Any
+    ) -> str | Message | None:
+        """`generate_reply`, awaited."""
+        return await adrive(self._reply(messages, sender, **kwargs))
+
+    def initiate_chat(
+        self,
+        recipient: ConversableAgent,
+        clear_history: bool = True,
+        silent: bool | None = False,
+        cache: Any = None,
+        max_turns: int | None = None,
+        summary_method: str | Callable[..., Any] | None = DEFAULT_SUMMARY_METHOD,
+        summary_args: dict[str, Any] | None = {},
+        message: Message | str | Callable[..., Any] | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        """Hold a chat with another agent until one of them stops, or the turns are used up.
+
+        Args:
+            recipient: The other agent.
+            clear_history: Whether earlier messages between the two are forgotten.
+            silent: Whether messages are not printed.
+            cache: A cache for the models of both during this chat.
+            max_turns: How many turns (a message and its answer); None for no limit.
+            summary_method: `last_msg`, `reflection_with_llm`, a callable `(sender, recipient, args)`, or None.
+            summary_args: For the summary method, such as `summary_prompt`.
+            message: The first message; a callable `(sender, recipient, context)` that makes it; None asks a human.
+            **kwargs: The context for callable messages; `carryover` is appended to the first message.
+
+        Returns:
+            The messages, summary, cost, human input, and the reason why the chat ended.
+
+        >>> result = user.initiate_chat(assistant, message="What is 2 + 2?", max_turns=1)  # doctest: +SKIP
+        >>> result.summary  # doctest: +SKIP
+        '4'
+        """
+        for agent in (self, recipient):
+            agent._raise_exception_on_async_reply_functions()
+        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args)
+        return drive(chat(self, recipient, message, options, kwargs))
+
+    async def a_initiate_chat(
+        self,
+        recipient: ConversableAgent,
+        clear_history: bool = True,
+        silent: bool | None = False,
+        cache: Any = None,
+        max_turns: int | None = None,
+        summary_method: str | Callable[..., Any] | None = DEFAULT_SUMMARY_METHOD,
+        summary_args: dict[str, Any] | None = {},
+        message: Message | str | Callable[..., Any] | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        """`initiate_chat`, awaited. A callable message may be a coroutine function."""
+        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args)
+        return await adrive(chat(self, recipient, message, options, kwargs))
+
+    def initiate_chats(self, chat_queue: list[dict[str, Any]]) -> list[ChatResult]:
+        """Hold chats one after another; see `autogen.agentchat.chat.initiate_chats`."""
+        self._finished_chats = results = _queue.initiate_chats(_queue.with_sender(chat_queue, self))
+        return results
+
+    async def a_initiate_chats(self, chat_queue: list[dict[str, Any]]) -> dict[int, ChatResult]:
+        """Hold chats concurrently; see `autogen.agentchat.chat.a_initiate_chats`."""
+        self._finished_chats = results = await _queue.a_initiate_chats(_queue.with_sender(chat_queue, self))
+        return results
+
+    def generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
+        """The first message of a chat: what is given, or what a human types, with the carry-over appended."""
+        return drive(initial_message(self, message, kwargs))  # type: ignore[no-any-return]
+
+    async def a_generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
+        """`generate_init_message`, awaited."""
+        return await adrive(initial_message(self, message, kwargs))
+
+    # Answering.
+
+    def register_reply(
+        self,
+        trigger: Any,
+        reply_func: Callable[..., Any],
+        position: int = 0,
+        config: Any = None,
+        reset_config: Callable[[Any], Any] | None = None,
+        *,
+        ignore_async_in_sync_chat: bool = False,
+        remove_other_reply_funcs: bool = False,
+    ) -> None:
+        """Add a reply function: `(recipient, messages, sender, config) -> (final, reply)`, plain or coroutine.
+
+        Args:
+            trigger: Whom it answers: a class, an agent, a name, a callable `(sender) -> bool`, None (no sender), or a
+                list of these.
+            reply_func: The function. If its answer is final, no other is asked.
+            position: Where in the list; the front by default.
+            config: Passed to the function, a copy of it.
+            reset_config: Called with the config by `reset()`, instead of restoring it.
+            ignore_async_in_sync_chat: Whether a synchronous chat passes over a coroutine function, instead of refusing.
+            remove_other_reply_funcs: Whether it replaces all others.
+
+        Raises:
+            ValueError: The trigger is of no known kind.
+        """
+        row = _reply_chain.entry(trigger, reply_func, config, reset_config, ignore_async_in_sync_chat)
+        if remove_other_reply_funcs:
+            self._reply_func_list.clear()
+        self._reply_func_list.insert(position, row)
+
+    def replace_reply_func(self, old_reply_func: Callable[..., Any], new_reply_func: Callable[..., Any]) -> None:
+        """Let another function answer wherever `old_reply_func` is registered."""
+        for row in self._reply_func_list:
+            if row["reply_func"] == old_reply_func:
+                row["reply_func"] = new_reply_func
+
+    def register_nested_chats(
+        self,
+        chat_queue: list[dict[str, Any]],
+        trigger: Any,
+        reply_func_from_nested_chats: str | Callable[..., Any] = SUMMARY,
+        position: int = 2,
+        use_async: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Let the agent answer by holding chats of its own.
+
+        Args:
+            chat_queue: The chats, as `initiate_chats` takes them. The first begins with the message to be answered
+                unless it has one; a callable message is called `(recipient, messages, sender, config)`.
+            trigger: Whom it answers; see `register_reply`.
+            reply_func_from_nested_chats: `summary_from_nested_chats`, or a callable
+                `(chat_queue, recipient, messages, sender, config) -> (final, reply)`.
+            position: Where in the list of reply functions.
+            use_async: Whether the chats run concurrently, by `a_initiate_chats`. Each needs a `chat_id` then.
+            **kwargs: `config`, `reset_config` and `ignore_async_in_sync_chat` of `register_reply`.
+
+        Raises:
+            ValueError: The function can't be used so, or a chat lacks its id.
+        """
+        reply = nested_reply(chat_queue, reply_func_from_nested_chats, use_async)
+        passed = ("config", "reset_config", "ignore_async_in_sync_chat")
+        self.register_reply(trigger, reply, position, **{key: kwargs[key] for key in passed if key in kwargs})
+
+    def check_termination_and_human_reply(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+    ) -> Reply:
+        """Decide whether the chat ends, and ask the human where `human_input_mode` says so."""
+        return drive(termination_and_human(self, self._conversation(messages, sender), sender))
+
+    async def a_check_termination_and_human_reply(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+    ) -> Reply:
+        """`check_termination_and_human_reply`, awaited."""
+        return await adrive(termination_and_human(self, self._conversation(messages, sender), sender))
+
+    def generate_function_call_reply(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+    ) -> Reply:
+        """Execute the function call of the last message."""
+        return drive(function_reply(self, self._conversation(messages, sender)))
+
+    async def a_generate_function_call_reply(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+    ) -> Reply:
+        """`generate_function_call_reply`, awaited."""
+        return await adrive(function_reply(self, self._conversation(messages, sender)))
+
+    def generate_tool_calls_reply(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+    ) -> Reply:
+        """Execute the tool calls of the last message."""
+        return drive(tool_reply(self, self._conversation(messages, sender)))
+
+    async def a_generate_tool_calls_reply(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+    ) -> Reply:
+        """`generate_tool_calls_reply`, awaited: the calls run concurrently."""
+        return await adrive(tool_reply(self, self._conversation(messages, sender)))
+
+    def generate_oai_reply(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+    ) -> Reply:
+        """Let the model answer. `config` may be another `OpenAIWrapper`."""
+        client = self.client if config is None else config
+        return drive(model_reply(self, client, self._conversation(messages, sender)))
+
+    async def a_generate_oai_reply(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+    ) -> Reply:
+        """`generate_oai_reply`, awaited. A subclass that overrides the plain form alone is asked in a thread."""
+        if type(self).generate_oai_reply is not ConversableAgent.generate_oai_reply:
+            return await in_thread(self.generate_oai_reply)(messages=messages, sender=sender, config=config)
+        client = self.client if config is None else config
+        return await adrive(model_reply(self, client, self._conversation(messages, sender)))
+
+    def generate_code_execution_reply(
+        self,
+        messages: list[Message] | None = None,
+        sender: Agent | None = None,
+        config: dict[str, Any] | Literal[False] | None = None,
+    ) -> Reply:
+        """Run the code of recent messages, without an executor."""
+        return drive(_code_reply.legacy_reply(self, self._conversation(messages, sender), config))
+
+    async def _a_generate_code_execution_reply(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+    ) -> Reply:
+        return await adrive(_code_reply.legacy_reply(self, self._conversation(messages, sender), config))
+
+    def _generate_code_execution_reply_using_executor(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+    ) -> Reply:
+        """Run the code of recent messages with the agent's executor."""
+        return drive(_code_reply.executor_reply(self, self._conversation(messages, sender), config))
+
+    async def _a_generate_code_execution_reply_using_executor(
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+    ) -> Reply:
+        return await adrive(_code_reply.executor_reply(self, self._conversation(messages, sender), config))
+
+    def run_code(self, code: str, **kwargs: Any) -> tuple[int, str, str | None]:
+        """Run code; override it to run it elsewhere.
+
+        Returns:
+            Exit code, output, and the Docker image that the next block should use, if any.
+        """
+        return execute_code(code, **kwargs)
+
+    def execute_code_blocks(self, code_blocks: list[tuple[str, str]]) -> tuple[int, str]:
+        """Run `(language, code)` pairs until one fails. Returns the last exit code, and all output."""
+        return _code_reply.run_blocks(self, code_blocks)
+
+    def get_human_input(self, prompt: str) -> str:
+        """Ask a human. Override it to ask elsewhere than on the console."""
+        typed = IOStream.get_default().input(prompt)
+        self._human_input.append(typed)
+        return typed
+
+    async def a_get_human_input(self, prompt: str) -> str:
+        """`get_human_input`, awaited: it waits in a thread."""
+        return await asyncio.to_thread(self.get_human_input, prompt)
+
+    # Hooks.
+
+    def register_hook(self, hookable_method: str, hook: Callable[..., Any]) -> None:
+        """Let a function see, and change, what passes.
+
+        Args:
+            hookable_method: `process_last_received_message` (content in, content out), `process_all_messages_before_reply`
+                (list in, list out), `process_message_before_send` (keywords sender, message, recipient, silent; message
+                out), or one of these with `a_` in front, for a coroutine function.
+            hook: The function.
+
+        Raises:
+            AssertionError: There is no such method, or the hook is registered there already.
+        """
+        _hooks.register(self.hook_lists, hookable_method, hook)
+
+    def process_all_messages_before_reply(self, messages: list[Message]) -> list[Message]:
+        """The conversation as the hooks want it."""
+        return drive(_hooks.all_messages(self, messages))
+
+    async def a_process_all_messages_before_reply(self, messages: list[Message]) -> list[Message]:
+        """`process_all_messages_before_reply`, awaited."""
+        return await adrive(_hooks.all_messages(self, messages))
+
+    def process_last_received_message(self, messages: list[Message]) -> list[Message]:
+        """The conversation with its last message as the hooks want it."""
+        return drive(_hooks.last_received(self, messages))
+
+    async def a_process_last_received_message(self, messages: list[Message]) -> list[Message]:
+        """`process_last_received_message`, awaited."""
+        return await adrive(_hooks.last_received(self, messages))
+
+    # Keeping books.
+
+    def reset(self) -> None:
+        """Forget all conversations, counters and usage, and restore the configs of the reply functions."""
+        self.clear_history()
+        self.reset_consecutive_auto_reply_counter()
+        self.stop_reply_at_receive()
+        if self.client is not None:
+            self.client.clear_usage_summary()
+        for row in self._reply_func_list:
+            if row["reset_config"] is not None:
+                row["reset_config"](row["config"])
+            else:
+                row["config"] = copy.copy(row["init_config"])
+
+    def get_actual_usage(self) -> dict[str, Any] | None:
+        """Cost and tokens without answers from the cache; None if there are none."""
+        return None if self.client is None else self.client.actual_usage_summary
+
+    def get_total_usage(self) -> dict[str, Any] | None:
+        """Cost and tokens including answers from the cache; None if there are none."""
+        return None if self.client is None else self.client.total_usage_summary
+
+    def print_usage_summary(self, mode: str | list[str] = ["actual", "total"]) -> None:
+        """Print cost and tokens. `mode` is `actual`, `total`, `both`, or a list of the first two."""
+        show = IOStream.get_default().print
+        if self.client is None:
+            show(f"Agent '{self.name}' has no model, so it caused no cost.", flush=True)
+            return
+        show(f"Agent '{self.name}':", flush=True)
+        self.client.print_usage_summary(mode)
+
+    # The steps. Whatever a subclass may override is asked for through `self`, in both forms.
+
+    def _say(self, message: Any, recipient: Any, silent: bool | None) -> Steps[Any]:
+        message = yield from _hooks.before_send(self, message, recipient, self._is_silent(self, silent))
+        if not self._append_oai_message(message, "assistant", recipient, is_sending=True):
+            raise ValueError(
+                f"{self.name!r} cannot send {message!r} to {recipient.name!r}: it has neither content nor calls."
+            )
+        return message
+
+    def _hear(self, message: Any, sender: Any, request_reply: bool | None, silent: bool | None) -> Steps[Any]:
+        self._process_received_message(message, sender, silent)
+        if request_reply is False or (request_reply is None and not self.reply_at_receive[sender]):
+            return None
+        plain = partial(self.generate_reply, messages=self.chat_messages[sender])
+        return (yield Call(plain, self.a_generate_reply, (), {"sender": sender}))
+
+    def _reply(
+        self, messages: list[Message] | None, sender: Agent | None, exclude: Container[Any] = (), **_: Any
+    ) -> Steps[Any]:
+        if messages is None and sender is None:
+            raise AssertionError(f"{self.name!r} can answer only if it is given messages or a sender.")
+        messages = self._conversation(messages, sender)
+        messages = yield from ask(self.process_last_received_message, self.a_process_last_received_message, messages)
+        messages = yield from ask(self.process_all_messages_before_reply, self.a_process_all_messages_before_reply, messages)
+        return (yield from _reply_chain.first_final(self, messages, sender, exclude))
+
+    def _conversation(self, messages: list[Message] | None, sender: Agent | None) -> list[Message]:
+        """The messages that are answered: those given, or the history with the sender."""
+        return self._oai_messages[sender] if messages is None else messages
+
+
+BOOK.update({name: vars(ConversableAgent)[name] for name in ("send", "a_send", "receive", "a_receive")})
+
+_PAIRS = {
+    "check_termination_and_human_reply": "a_check_termination_and_human_reply",
+    "generate_function_call_reply": "a_generate_function_call_reply",
+    "generate_tool_calls_reply": "a_generate_tool_calls_reply",
+    "generate_oai_reply": "a_generate_oai_reply",
+    "generate_code_execution_reply": "_a_generate_code_execution_reply",
+    "_generate_code_execution_reply_using_executor": "_a_generate_code_execution_reply_using_executor",
+}
+_reply_chain.TWINS.update({vars(ConversableAgent)[a]: vars(ConversableAgent)[b] for a, b in _PAIRS.items()})
+
+
+def register_function(
+    f: F, *, caller: ConversableAgent, executor: ConversableAgent, name: str | None = None, description: str
+) -> None:
+    """Let one agent's model call a function, and another agent execute it.
+
+    Args:
+        f: The function; its annotations become the tool's schema.
+        caller: The agent whose model may call it.
+        executor: The agent that executes it. May be the caller.
+        name: The name for the model; the function's own name if None.
+        description: What it does.
+    """
+    f = caller.register_for_llm(name=name, description=description)(f)
+    executor.register_for_execution(name=name)(f)
+
+
+def _as_histories(given: dict[Agent, list[Message]] | None) -> Any:
+    """A mapping of histories that has an empty one for each new peer, used by reference where it is given."""
+    return defaultdict(list) if given is None else given

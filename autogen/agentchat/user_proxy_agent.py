@@ -1,0 +1,56 @@
+"""`UserProxyAgent`: stands for the user, asks them, and runs the code that others write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from ._human import check_mode
+from .agent import Message
+from .conversable_agent import ConversableAgent, HumanInputMode
+
+__all__ = ["UserProxyAgent"]
+
+
+class UserProxyAgent(ConversableAgent):
+    """An agent that stands for the user: it asks them at each message, and runs code and functions for them.
+
+    >>> UserProxyAgent("user", human_input_mode="NEVER", code_execution_config={"use_docker": False})  # doctest: +SKIP
+    """
+
+    DEFAULT_USER_PROXY_AGENT_DESCRIPTIONS = {
+        "ALWAYS": "A human who reads every message, answers questions, and can run Python and shell code.",
+        "TERMINATE": "A user who runs Python and shell code and reports the results.",
+        "NEVER": "A terminal that does nothing but run the Python and shell code blocks it is given.",
+    }
+
+    def __init__(
+        self,
+        name: str,
+        is_termination_msg: Callable[[Message], Any] | None = None,
+        max_consecutive_auto_reply: int | None = None,
+        human_input_mode: HumanInputMode = "ALWAYS",
+        function_map: dict[str, Callable[..., Any]] | None = None,
+        code_execution_config: dict[str, Any] | Literal[False] = {},
+        default_auto_reply: str | Message | None = "",
+        llm_config: dict[str, Any] | Literal[False] | None = False,
+        system_message: str | list[Any] | None = "",
+        description: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """The arguments are those of `ConversableAgent`; `kwargs` go there too."""
+        if description is None:
+            description = self.DEFAULT_USER_PROXY_AGENT_DESCRIPTIONS[check_mode(human_input_mode)]
+        super().__init__(
+            name,
+            system_message,
+            is_termination_msg,
+            max_consecutive_auto_reply,
+            human_input_mode,
+            function_map,
+            code_execution_config,
+            llm_config,
+            default_auto_reply,
+            description,
+            **kwargs,
+        )

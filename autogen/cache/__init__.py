@@ -1,0 +1,6 @@
+"""Caches of models' answers."""
+
+from .abstract_cache_base import AbstractCache
+from .cache import Cache
+
+__all__ = ["AbstractCache", "Cache"]

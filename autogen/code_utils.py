@@ -1,0 +1,252 @@
+"""Code in messages: finding it, guessing its language, running it; and whether Docker is there for that."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from .coding._environment import child_environment
+from .coding._process import Limits, run
+from .coding._workspace import automatic_name, write_code
+
+DEFAULT_MODEL = "gpt-4"
+FAST_MODEL = "gpt-3.5-turbo"
+UNKNOWN = "unknown"
+TIMEOUT_MSG = "Timeout"
+DEFAULT_TIMEOUT = 600  # seconds
+WIN32 = sys.platform == "win32"
+PATH_SEPARATOR = "\\" if WIN32 else "/"
+PYTHON_VARIANTS = ["python", "Python", "py"]
+WORKING_DIR = os.path.join(os.path.dirname(os.path.realpath(__file__)), "extensions")
+CODE_BLOCK_PATTERN = r"```[ \t]*(\w+)?[ \t]*\r?\n(.*?)\r?\n[ \t]*```"
+"""A fenced block: its language and its body. For `re.findall(..., flags=re.DOTALL)`."""
+SENTINEL = object()
+
+_YES, _NO = ("1", "true", "yes", "t"), ("0", "false", "no", "f")
+
+logger = logging.getLogger(__name__)
+
+
+def content_str(content: Any) -> str:
+    """A message's content as text; an image becomes `<image>`.
+
+    Raises:
+        TypeError, AssertionError, ValueError, KeyError: It is neither text nor a list of content parts.
+    """
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise TypeError(f"content must be None, a str or a list, not a {type(content).__name__}.")
+    return "".join(_part_text(part) for part in content)
+
+
+def _part_text(part: Any) -> str:
+    if not isinstance(part, dict):
+        raise TypeError(f"A content part must be a dict, not a {type(part).__name__}.")
+    assert "type" in part, "Wrong content format: a part has no 'type'."
+    if part["type"] == "text":
+        return str(part["text"])
+    if part["type"] == "image_url":
+        return "<image>"
+    raise ValueError(f"Wrong content format: unknown type {part['type']!r}.")
+
+
+def infer_lang(code: str) -> str:
+    """Guess the language of code: `sh`, `python` or `unknown`."""
+    if code.startswith(("python ", "pip", "python3 ")):
+        return "sh"
+    try:
+        compile(code, "test", "exec")
+    except (SyntaxError, ValueError):
+        return UNKNOWN
+    return "python"
+
+
+def extract_code(
+    text: Any, pattern: str = CODE_BLOCK_PATTERN, detect_single_line_code: bool = False
+) -> list[tuple[str, str]]:
+    """The code blocks of a message, as `(language, code)` pairs.
+
+    Args:
+        text: The content of a message.
+        pattern: What a block looks like.
+        detect_single_line_code: Also take `inline` code.
+
+    Returns:
+        The blocks; `[("unknown", text)]` if there is none, or `[]` with `detect_single_line_code`.
+    """
+    text = content_str(text)
+    if not detect_single_line_code:
+        return re.findall(pattern, text, flags=re.DOTALL) or [(UNKNOWN, text)]
+    found = re.finditer(rf"{CODE_BLOCK_PATTERN}|`([^`]+)`", text, flags=re.DOTALL)
+    return [("", hit[3].strip()) if hit[3] else ((hit[1] or "").strip(), hit[2].strip()) for hit in found]
+
+
+def is_docker_running() -> bool:
+    """Whether a Docker engine answers."""
+    import docker
+
+    try:
+        client = docker.from_env()
+    except docker.errors.DockerException:
+        return False
+    try:
+        return bool(client.ping())
+    except docker.errors.DockerException:
+        return False
+    finally:
+        client.close()
+
+
+def in_docker_container() -> bool:
+    """Whether this process is in a Docker container."""
+    return os.path.exists("/.dockerenv")
+
+
+def decide_use_docker(use_docker: Any) -> Any:
+    """`use_docker` as given, or as the environment variable AUTOGEN_USE_DOCKER says if it is None.
+
+    Raises:
+        ValueError: The variable is neither yes, no nor `None`.
+    """
+    if use_docker is not None:
+        return use_docker
+    value = os.environ.get("AUTOGEN_USE_DOCKER", "True")
+    word = value.lower()
+    if word in (*_YES, *_NO):
+        return word in _YES
+    if word == "none":
+        return None
+    raise ValueError(f"Invalid value for AUTOGEN_USE_DOCKER: {value}. It must be one of {', '.join((*_YES, *_NO, 'none'))}.")
+
+
+def check_can_use_docker_or_throw(use_docker: Any) -> None:
+    """Refuse to go on where code is to run in Docker, and no Docker is there.
+
+    Raises:
+        RuntimeError: No engine answers. The text names the ways out.
+    """
+    if use_docker and not in_docker_container() and not is_docker_running():
+        raise RuntimeError(
+            "Code is to run in Docker (the default), and no Docker engine answers. Three ways out: start Docker; run the "
+            'code on this machine, without isolation, with code_execution_config={"use_docker": False}; or set the '
+            "environment variable AUTOGEN_USE_DOCKER to 0, which does the same for all agents. An agent that runs no "
+            "code takes code_execution_config=False."
+        )
+
+
+def get_powershell_command() -> str | None:
+    """The command that starts PowerShell here.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    for command in ("powershell", "pwsh"):
+        try:
+            asked = subprocess.run([command, "$PSVersionTable.PSVersion.Major"], capture_output=True, check=False)
+        except FileNotFoundError:
+            continue
+        return command if asked.returncode == 0 else None
+    raise FileNotFoundError("Neither powershell nor pwsh is installed.")
+
+
+def _cmd(lang: str) -> str:
+    """The program that runs a language."""
+    if lang in PYTHON_VARIANTS:
+        return "python"
+    if lang.startswith("python") or lang in ("bash", "sh"):
+        return lang
+    if lang == "shell":
+        return "sh"
+    if lang == "javascript":
+        return "node"
+    if lang in ("ps1", "pwsh", "powershell"):
+        return str(get_powershell_command())
+    raise NotImplementedError(f"{lang} not recognized in code execution")
+
+
+def create_virtual_env(dir_path: str, **env_args: Any) -> SimpleNamespace:
+    """Make a virtual environment; keywords are those of `venv.EnvBuilder`, by default with pip."""
+    builder = venv.EnvBuilder(**(env_args or {"with_pip": True}))
+    builder.create(dir_path)
+    return builder.ensure_directories(dir_path)
+
+
+def execute_code(
+    code: str | None = None,
+    timeout: int | None = None,
+    filename: str | None = None,
+    work_dir: str | None = None,
+    use_docker: Any = SENTINEL,
+    lang: str = "python",
+) -> tuple[int, str, str | None]:
+    """Run code, or a file, in Docker or on this machine.
+
+    Args:
+        code: The code; None to run the file as it is.
+        timeout: Seconds; 600 by default.
+        filename: Its file, relative to `work_dir`; a temporary one by default.
+        work_dir: Where it runs; a folder of this package by default.
+        use_docker: Whether to run in Docker, or the image, or images of which the first there is is used.
+        lang: Its language.
+
+    Returns:
+        Exit code, output (of a failed run on this machine the errors), and the Docker image that holds what it installed.
+
+    Raises:
+        AssertionError: There are neither code nor file.
+        RuntimeError: It is to run in Docker, and no Docker is there.
+        NotImplementedError: There is no program for the language.
+    """
+    if code is None and filename is None:
+        logger.error("execute_code needs code or a filename.")
+        raise AssertionError("execute_code needs code or a filename.")
+    use_docker = decide_use_docker(None) if use_docker is SENTINEL else use_docker
+    check_can_use_docker_or_throw(use_docker)
+    if WIN32 and lang in ("sh", "shell") and not use_docker:
+        lang = "ps1"
+    folder = Path(work_dir or WORKING_DIR)
+    temporary = filename is None
+    folder.mkdir(parents=True, exist_ok=True)
+    name = filename or automatic_name(code or "", lang)
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        return 1, "Filename is not in the workspace", None
+    file = folder / name if code is None else write_code(folder, name, code)
+    limits = Limits(seconds=timeout or DEFAULT_TIMEOUT)
+    try:
+        if use_docker and not in_docker_container():
+            from .coding._docker_run import run_in_docker
+
+            return run_in_docker(_cmd(lang), Path(name), folder, use_docker, limits)
+        return *_run_here(lang, file, folder, limits), None
+    finally:
+        if temporary:
+            file.unlink(missing_ok=True)
+
+
+def _run_here(lang: str, file: Path, folder: Path, limits: Limits) -> tuple[int, str]:
+    program = sys.executable if lang.startswith("python") or lang in PYTHON_VARIANTS else _cmd(lang)
+    finished = run([program, str(file.absolute())], cwd=folder, env=child_environment(), limits=limits)
+    if finished.timed_out:
+        return 1, TIMEOUT_MSG
+    return finished.exit_code, finished.output.replace(str(folder.absolute()) + PATH_SEPARATOR, "")
+
+
+def timeout_handler(signum: int, frame: Any) -> None:
+    """A signal handler that raises `TimeoutError`."""
+    raise TimeoutError("Timed out!")
+
+
+def _sanitize_filename_for_docker_tag(filename: str) -> str:
+    """A file name as a tag of a Docker image."""
+    tag = re.sub(r"[^a-zA-Z0-9_.-]", "_", filename)
+    return (f"_{tag[1:]}" if tag[:1] in (".", "-") else tag)[:128]

@@ -1,0 +1,26 @@
+"""Running code: executors, and how they find code in messages."""
+
+from typing import TYPE_CHECKING
+
+from .._front_door import lazy as _lazy
+
+if TYPE_CHECKING:  # read by editors and type checkers
+    from .base import CodeBlock as CodeBlock
+    from .base import CodeExecutor as CodeExecutor
+    from .base import CodeExtractor as CodeExtractor
+    from .base import CodeResult as CodeResult
+    from .factory import CodeExecutorFactory as CodeExecutorFactory
+    from .local_commandline_code_executor import LocalCommandLineCodeExecutor as LocalCommandLineCodeExecutor
+    from .markdown_code_extractor import MarkdownCodeExtractor as MarkdownCodeExtractor
+
+_HOME = {  # read by the interpreter, when a name is first used
+    "CodeBlock": "base",
+    "CodeExecutor": "base",
+    "CodeExtractor": "base",
+    "CodeResult": "base",
+    "CodeExecutorFactory": "factory",
+    "LocalCommandLineCodeExecutor": "local_commandline_code_executor",
+    "MarkdownCodeExtractor": "markdown_code_extractor",
+}
+
+__getattr__, __dir__, __all__ = _lazy(globals(), _HOME)

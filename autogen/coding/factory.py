@@ -1,0 +1,26 @@
+"""Which executor a configuration means."""
+
+from __future__ import annotations
+
+from .base import CodeExecutionConfig, CodeExecutor
+from .local_commandline_code_executor import LocalCommandLineCodeExecutor
+
+__all__ = ["CodeExecutorFactory"]
+
+
+class CodeExecutorFactory:
+    """Makes executors."""
+
+    @staticmethod
+    def create(code_execution_config: CodeExecutionConfig) -> CodeExecutor:
+        """The executor that a `code_execution_config` names or holds.
+
+        Raises:
+            ValueError: There is no such executor.
+        """
+        executor = code_execution_config.get("executor")
+        if isinstance(executor, CodeExecutor):
+            return executor
+        if executor == "commandline-local":
+            return LocalCommandLineCodeExecutor(**code_execution_config.get("commandline-local", {}))
+        raise ValueError(f"Unknown code executor {executor}")

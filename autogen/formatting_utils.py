@@ -1,0 +1,5 @@
+"""Colours on the console."""
+
+from termcolor import colored
+
+__all__ = ["colored"]

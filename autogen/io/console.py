@@ -1,0 +1,22 @@
+"""The console."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+from .base import IOStream
+
+__all__ = ["IOConsole"]
+
+
+class IOConsole(IOStream):
+    """Prints to standard output, and reads from standard input."""
+
+    def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
+        """Print, as the built-in `print` does."""
+        print(*objects, sep=sep, end=end, flush=flush)
+
+    def input(self, prompt: str = "", *, password: bool = False) -> str:
+        """Ask for a line; a password is not shown."""
+        return getpass.getpass(prompt or "Password: ") if password else input(prompt)

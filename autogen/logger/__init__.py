@@ -1,0 +1,1 @@
+"""Runtime logging: who records what the agents and models do."""

@@ -1,0 +1,114 @@
+"""The SDK's clients: one for each endpoint and credentials in a process, shared by all agents.
+
+A client is made when it is first used, so that creating an agent opens nothing. Clients for asynchronous callers belong to
+an event loop, and are closed with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    import openai
+
+OPENAI_KEYS = frozenset(
+    {
+        "api_key",
+        "organization",
+        "project",
+        "base_url",
+        "timeout",
+        "max_retries",
+        "default_headers",
+        "default_query",
+        "http_client",
+        "_strict_response_validation",
+    }
+)
+AZURE_KEYS = OPENAI_KEYS | {
+    "api_version",
+    "azure_endpoint",
+    "azure_deployment",
+    "azure_ad_token",
+    "azure_ad_token_provider",
+}
+
+_lock = threading.Lock()
+_clients: dict[Any, Any] = {}
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Any, Any]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where requests go, and with which credentials.
+
+    Attributes:
+        kind: `openai` or `azure`: which class of the SDK speaks to it.
+        settings: The arguments of that class. A callable is asked for them when the client is made.
+    """
+
+    kind: str
+    settings: dict[str, Any] | Callable[[], dict[str, Any]]
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.kind!r}, {self.address!r})"  # the settings hold a key
+
+    @property
+    def address(self) -> str:
+        """The URL, for messages to people."""
+        if callable(self.settings):
+            return "local"
+        url = self.settings.get("azure_endpoint") or self.settings.get("base_url")
+        return str(url or "the SDK's default URL")
+
+    def client(self) -> openai.OpenAI:
+        """The client for synchronous callers."""
+        return self._shared(_clients, "")  # type: ignore[no-any-return]
+
+    async def a_client(self) -> openai.AsyncOpenAI:
+        """The client for the running event loop."""
+        loop = asyncio.get_running_loop()
+        clients = _by_loop.setdefault(loop, {})
+        known = len(clients)
+        client = self._shared(clients, "Async")
+        if len(clients) > known and "http_client" not in self._arguments():
+            closing = _closed_with_its_loop(client)
+            await closing.__anext__()
+            clients[id(client)] = closing  # kept alive, or the collector would close the client at once
+        return client  # type: ignore[no-any-return]
+
+    def _arguments(self) -> dict[str, Any]:
+        return self.settings() if callable(self.settings) else self.settings
+
+    def _shared(self, clients: dict[Any, Any], colour: str) -> Any:
+        arguments = self._arguments()
+        key = (self.kind, *sorted((name, _identity(value)) for name, value in arguments.items()))
+        with _lock:
+            if key not in clients:
+                clients[key] = self._made(colour, arguments)
+            return clients[key]
+
+    def _made(self, colour: str, arguments: dict[str, Any]) -> Any:
+        import openai
+
+        kind = "AzureOpenAI" if self.kind == "azure" else "OpenAI"
+        if colour and "http_client" in arguments:
+            arguments = {name: value for name, value in arguments.items() if name != "http_client"}
+        return getattr(openai, f"Async{kind}" if colour else kind)(**arguments)
+
+
+def _identity(value: Any) -> str:
+    return repr(value) if isinstance(value, (str, int, float, dict, type(None))) else f"{type(value).__name__} {id(value)}"
+
+
+async def _closed_with_its_loop(client: Any) -> AsyncGenerator[None, None]:
+    """An event loop finishes its generators before it closes: that is when this one closes the client."""
+    try:
+        yield
+    finally:
+        await client.close()

@@ -1,0 +1,158 @@
+"""The model client for every endpoint that speaks OpenAI's protocol."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+from .._drive import Call, Steps, adrive, ask, drive
+from ..io.base import IOStream
+from ._cost import cost_of
+from ._endpoint_pool import Endpoint
+from ._streaming import StreamAssembler
+
+logger = logging.getLogger("autogen.oai.client")
+
+
+class OpenAIClient:
+    """Asks one endpoint through the `openai` SDK.
+
+    Args:
+        client: A client of the SDK, or the endpoint whose shared client is used.
+    """
+
+    RESPONSE_USAGE_KEYS = ["prompt_tokens", "completion_tokens", "total_tokens", "cost", "model"]
+
+    def __init__(self, client: Any) -> None:
+        self._endpoint = client if isinstance(client, Endpoint) else None
+        self._given = None if self._endpoint else client
+
+    def __repr__(self) -> str:
+        return f"OpenAIClient({self._endpoint or type(self._given).__name__})"
+
+    @property
+    def _oai_client(self) -> Any:
+        return self._endpoint.client() if self._endpoint else self._given
+
+    async def _a_oai_client(self) -> Any:
+        return await self._endpoint.a_client() if self._endpoint else self._given
+
+    def create(self, params: dict[str, Any]) -> Any:
+        """Ask the endpoint; returns a `ChatCompletion`, or a `Completion` for a `prompt`.
+
+        Raises:
+            openai.APIError: The endpoint can't be reached, refuses, or answers with something else.
+        """
+        return drive(self._create(params))
+
+    async def a_create(self, params: dict[str, Any]) -> Any:
+        """`create`, awaited. Cancelling it closes the request."""
+        return await adrive(self._create(params))
+
+    def _create(self, params: dict[str, Any]) -> Steps[Any]:
+        sdk = yield Call(lambda: self._oai_client, self._a_oai_client, (), {})
+        if "messages" not in params:
+            answer = yield from ask(sdk.completions.create, None, **{**params, "stream": False})
+            return _checked(answer)
+        if not params.get("stream"):
+            answer = yield from ask(sdk.chat.completions.create, None, **{**params, "stream": False})
+            return _checked(answer)
+        chunks = yield from ask(sdk.chat.completions.create, None, **params)
+        assembler = StreamAssembler(str(params.get("model")))
+        show = IOStream.get_default().print
+        show("\033[32m", end="")
+        try:
+            yield Call(_read, _a_read, (chunks, assembler, show), {})
+        finally:
+            show("\033[0m\n")
+        return _from_stream(assembler, params)
+
+    def message_retrieval(self, response: Any) -> list[Any]:
+        """For each choice its text, or the whole message if it calls something."""
+        if response.object == "text_completion":
+            return [choice.text for choice in response.choices]
+        messages = [choice.message for choice in response.choices]
+        calls = ("function_call", "tool_calls")
+        return [m if any(getattr(m, key, None) is not None for key in calls) else m.content for m in messages]
+
+    def cost(self, response: Any) -> float:
+        """USD for an answer; 0 where the model's price is not known."""
+        return cost_of(_tokens(response))
+
+    @staticmethod
+    def get_usage(response: Any) -> dict[str, Any]:
+        """Tokens and cost of an answer."""
+        return {**_tokens(response), "cost": getattr(response, "cost", 0.0)}
+
+
+def _read(chunks: Any, assembler: StreamAssembler, show: Any) -> None:
+    with chunks:
+        for chunk in chunks:
+            if text := assembler.feed(chunk):
+                show(text, end="", flush=True)
+
+
+async def _a_read(chunks: AsyncIterator[Any], assembler: StreamAssembler, show: Any) -> None:
+    async with chunks:  # type: ignore[attr-defined]
+        async for chunk in chunks:
+            if text := assembler.feed(chunk):
+                show(text, end="", flush=True)
+
+
+def _tokens(response: Any) -> dict[str, Any]:
+    usage = getattr(response, "usage", None)
+    prompt = (getattr(usage, "prompt_tokens", None) or 0) if usage else 0
+    completion = (getattr(usage, "completion_tokens", None) or 0) if usage else 0
+    total = {"total_tokens": prompt + completion, "model": response.model}
+    return {"prompt_tokens": prompt, "completion_tokens": completion, **total}
+
+
+def _checked(answer: Any) -> Any:
+    """The answer, if it is one. The SDK lets anything pass that came with status 200."""
+    choices = getattr(answer, "choices", None)
+    if isinstance(choices, list) and choices and all(_says_something(choice) for choice in choices):
+        return answer
+    raise invalid_answer(f"no completion but {_excerpt(answer)}")
+
+
+def _says_something(choice: Any) -> bool:
+    return bool(getattr(choice, "message", None)) or getattr(choice, "text", None) is not None
+
+
+def _excerpt(answer: Any) -> str:
+    text = repr(answer)
+    return text if len(text) <= 200 else f"{text[:200]}... ({len(text)} characters)"
+
+
+def _from_stream(assembler: StreamAssembler, params: dict[str, Any]) -> Any:
+    from openai.types.chat import ChatCompletion
+
+    if not assembler.complete:
+        raise invalid_answer("a stream that broke off before the answer was whole")
+    whole = assembler.result()
+    if not whole["usage"]:
+        whole["usage"] = _estimated(params["messages"], whole["choices"])
+    return ChatCompletion.model_validate(whole)
+
+
+def _estimated(messages: list[Any], choices: list[dict[str, Any]]) -> dict[str, int]:
+    """Tokens where the server does not report them: a quarter of the characters, which is near enough for English."""
+    prompt = sum(len(str(message.get("content") or "")) for message in messages) // 4
+    completion = sum(len(str(choice["message"])) for choice in choices) // 4
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def invalid_answer(what: str) -> Exception:
+    """The error for an endpoint that answers with something that is no answer: a kind of `openai.APIError`."""
+    import openai
+
+    class InvalidAnswer(openai.APIError):
+        """An endpoint answered with something else than a completion."""
+
+        def __init__(self, text: str) -> None:
+            Exception.__init__(self, text)
+            self.message = text
+            self.body = self.code = self.param = self.type = None
+
+    return InvalidAnswer(f"The endpoint sent {what}.")

@@ -1,0 +1,15 @@
+"""Testing agents without a network: a model that answers from a script, and a loopback server in front of it.
+
+>>> from autogen import ConversableAgent
+>>> from autogen.testing import ScriptedModel
+>>> with ScriptedModel("Paris.") as model:
+...     agent = ConversableAgent("geographer", llm_config=model.llm_config, human_input_mode="NEVER")
+...     agent.generate_reply(messages=[{"role": "user", "content": "What is the capital of France?"}])
+'Paris.'
+"""
+
+from ._replies import Fault, Reply, tool_call
+from ._scripted import ScriptedModel, ScriptExhausted, ScriptNotFinished
+from ._server import OpenAIServer
+
+__all__ = ["Fault", "OpenAIServer", "Reply", "ScriptExhausted", "ScriptNotFinished", "ScriptedModel", "tool_call"]

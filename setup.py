@@ -1,0 +1,55 @@
+"""Packaging of `autogen-classic`. The version lives in `autogen/version.py`, tool settings in `pyproject.toml`."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION: dict[str, str] = {}
+exec((HERE / "autogen" / "version.py").read_text(), VERSION)
+
+LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
+NOTEBOOK = ["ipykernel>=6.29", "nbclient>=0.10"]
+TEST = [*LOCAL, *NOTEBOOK, "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
+CHECK = ["mypy>=1.11", "ruff>=0.6", "types-docker"]
+
+setup(
+    name="autogen-classic",
+    version=VERSION["__version__"],
+    description="Conversable agents that solve tasks by talking to each other: the classic AutoGen 0.2 API.",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10,<3.15",
+    packages=find_packages(include=["autogen", "autogen.*"]),
+    package_data={"autogen": ["py.typed"]},
+    install_requires=[
+        "docker>=7",
+        "flaml>=2.3",
+        "openai>=1.66",
+        "pydantic>=2.6,<3",
+        "python-dotenv>=1",
+        "rich>=13",
+        "termcolor>=2.3",
+        "tiktoken>=0.7",
+        "typer>=0.12",
+    ],
+    extras_require={
+        "local": LOCAL,
+        "notebook": NOTEBOOK,
+        "test": TEST,
+        "dev": [*TEST, *CHECK],
+    },
+    entry_points={
+        "console_scripts": ["autogen = autogen._cli.app:main"],
+        "pytest11": ["autogen = autogen.testing.plugin"],
+    },
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 15)),
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,60 @@
+"""What all tests share: the network is shut, and a chat can be held in either colour."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from autogen import ConversableAgent
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that reaches for the network fails, and says where to."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != getattr(socket, "AF_UNIX", None) and address[0] not in LOOPBACK:
+            pytest.fail(f"This test tried to reach {address}. Use autogen.testing.ScriptedModel or OpenAIServer.")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on keys or switches of the machine it runs on."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OAI_CONFIG_LIST", "AUTOGEN_USE_DOCKER"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(params=["sync", "async"])
+def colour(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def call(colour: str):
+    """Call a method in the colour under test: `call(a.initiate_chat, b, message="hi")` also runs `a.a_initiate_chat`."""
+
+    def call(method, *args, **kwargs):
+        if colour == "sync":
+            return method(*args, **kwargs)
+        return asyncio.run(getattr(method.__self__, "a_" + method.__name__)(*args, **kwargs))
+
+    return call
+
+
+@pytest.fixture
+def agent():
+    """Make an agent without a model, a human or a voice; keywords change that."""
+
+    def make(name: str, kind: type[ConversableAgent] = ConversableAgent, **options: Any) -> ConversableAgent:
+        return kind(name, **{"human_input_mode": "NEVER", "llm_config": False, "silent": True, **options})
+
+    return make

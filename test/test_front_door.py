@@ -1,0 +1,74 @@
+"""`import autogen` is cheap, and what it promises is there."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autogen
+import autogen.oai
+
+SDKS = {
+    "openai",
+    "pydantic",
+    "tiktoken",
+    "docker",
+    "diskcache",
+    "flaml",
+    "numpy",
+    "rich",
+    "typer",
+    "termcolor",
+    "httpx",
+}
+
+
+@pytest.mark.parametrize("package", [autogen, autogen.oai], ids=lambda package: package.__name__)
+def test_the_list_for_editors_and_the_one_for_the_interpreter_agree(package):
+    source = ast.parse(Path(package.__file__).read_text())
+    block = next(n for n in source.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
+    seen = {alias.name for imported in block.body for alias in imported.names}
+    assert seen == set(package._HOME)
+    for name in seen:
+        assert getattr(package, name) is not None
+
+
+def test_import_loads_no_sdk():
+    probe = "import autogen, sys; print(*{m.partition('.')[0] for m in sys.modules})"
+    loaded = set(subprocess.check_output([sys.executable, "-c", probe], text=True).split())
+    assert not loaded & SDKS
+
+
+def test_an_agent_without_a_model_loads_no_sdk():
+    probe = (
+        "import autogen, sys; a = autogen.ConversableAgent('a', llm_config=False, human_input_mode='NEVER');"
+        "b = autogen.ConversableAgent('b', llm_config=False, human_input_mode='NEVER');"
+        "a.initiate_chat(b, message='hi', max_turns=1, silent=True); print(*{m.partition('.')[0] for m in sys.modules})"
+    )
+    loaded = set(subprocess.check_output([sys.executable, "-c", probe], text=True).split())
+    assert not loaded & (SDKS - {"termcolor"})
+
+
+def test_star_import_brings_the_lazy_names():
+    world: dict = {}
+    exec("from autogen import *", world)
+    assert world["ConversableAgent"] is autogen.ConversableAgent
+    assert world["agentchat"] is autogen.agentchat
+
+
+def test_submodules_are_reachable_without_an_import_of_their_own():
+    probe = "import autogen; print(autogen.oai.openai_utils.filter_config, autogen.code_utils.UNKNOWN, autogen.io.IOStream)"
+    assert "unknown" in subprocess.check_output([sys.executable, "-c", probe], text=True)
+
+
+def test_the_logger_survives_the_import_of_the_package_of_that_name():
+    import autogen.logger
+
+    assert autogen.logger.name == "autogen"
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Assistent'"):
+        autogen.Assistent
