@@ -34,13 +34,13 @@ class Call(NamedTuple):
 Steps = Generator[Call, Any, T]  # a step that ends in a T: run it with `yield from`, `drive` or `adrive`
 
 
-def ask(plain: Callable[P, T], twin: Callable[P, T | Awaitable[T]] | None, *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
+def ask(plain: Callable[P, T], twin: Callable[P, T | Awaitable[T]] | None, /, *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
     """Make a call in the caller's colour. The type checker holds arguments, answer and the two forms together."""
     answer: T = yield Call(plain, twin or plain, args, kwargs)
     return answer
 
 
-def offload(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
+def offload(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
     """Call a function that blocks by nature: in place for a synchronous caller, in a thread for an asynchronous one.
 
     The thread sees the caller's context variables (the IO stream among them).

@@ -139,8 +139,8 @@ def check_can_use_docker_or_throw(use_docker: Any) -> None:
         raise RuntimeError(
             "Code is to run in Docker (the default), and no Docker engine answers. Three ways out: start Docker; run the "
             'code on this machine, without isolation, with code_execution_config={"use_docker": False}; or set the '
-            "environment variable AUTOGEN_USE_DOCKER to 0, which does the same for all agents. An agent that runs no "
-            "code takes code_execution_config=False."
+            "environment variable AUTOGEN_USE_DOCKER to 0, which does the same for all agents (on the command line: "
+            "--no-docker). An agent that runs no code takes code_execution_config=False."
         )
 
 

@@ -73,7 +73,7 @@ def get_function_schema(f: Callable[..., Any], *, name: str | None = None, descr
         logger.warning("The function %r should be annotated to return a str or a pydantic model.", f.__name__)
     parameters = get_parameters(required, annotations, get_default_values(signature))
     function = Function(description=description, name=name or f.__name__, parameters=parameters)
-    return ToolFunction(function=function).model_dump()
+    return ToolFunction(function=function).model_dump(serialize_as_any=True)
 
 
 def get_typed_annotation(annotation: Any, globalns: dict[str, Any]) -> Any:

@@ -21,7 +21,9 @@ TASK = "Write Python code that prints the sum of the numbers from 1 to 100."
 ANSWER = "5050"
 
 # A model of this size follows short orders only; AssistantAgent's own system message is for larger ones.
-ORDERS = "You write Python. Answer with one short, complete python code block that prints its result. No input()."
+ORDERS = (
+    "You write Python. Answer with one short, complete python code block that prints its result. No input(). No explanation."
+)
 TRY_AGAIN = "Answer with one complete python code block that prints the result."
 
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from .._secrets import redact
 from ..code_utils import is_docker_running
@@ -60,7 +60,7 @@ def _packages() -> Table:
 
 
 def _endpoints(choice: Choice) -> Table:
-    table = Table("Endpoint", "Address", "Answers?", box=None, header_style="bold")
+    table = Table("Endpoint", "Address", Column("Answers?", overflow="fold"), box=None, header_style="bold")
     with ThreadPoolExecutor(8) as pool:
         for entry, (address, verdict) in zip(choice.config_list, pool.map(_probe, choice.config_list), strict=True):
             table.add_row(str(entry.get("model")), address, verdict)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..oai import _weights
 
@@ -14,11 +14,11 @@ from ..oai import _weights
 def show_models() -> None:
     """Print the catalogue, and which of it is here."""
     here = _weights.installed()
-    table = Table("Model", "Size", "Licence", "Where", box=None, header_style="bold")
+    table = Table("Model", "Size", "Licence", Column("Where", overflow="fold"), box=None, header_style="bold")
     for model in _weights.CATALOGUE.values():
         place = str(here.get(model.name) or f"not here: autogen models pull {model.name}")
         table.add_row(model.name, f"{model.size / 1e6:.0f} MB", model.licence, place)
-    Console(soft_wrap=True).print(table)
+    Console().print(table)
 
 
 def pull_with_progress(name: str) -> Path:

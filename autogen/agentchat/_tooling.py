@@ -93,17 +93,16 @@ def parsed_arguments(text: Any) -> dict[str, Any]:
 def repaired(text: str) -> str:
     """JSON text with its raw line breaks and tabs mended: dropped between tokens, escaped inside strings."""
     mended = []
-    inside = False
-    before = ""
+    inside = escaped = False
     for char in text:
-        if char == '"' and before != "\\":
+        if char == '"' and not escaped:
             inside = not inside
+        escaped = inside and char == "\\" and not escaped
         if char == "\n":
             char = "\\n" if inside else ""
         elif char == "\t" and inside:
             char = "\\t"
         mended.append(char)
-        before = char
     return "".join(mended)
 
 

@@ -24,8 +24,10 @@ def write_code(work_dir: Path, name: str, code: str) -> Path:
     Raises:
         OSError: The file can't be written, or there is a link on the way.
     """
-    folder = work_dir.resolve()
-    *way, last = Path(name).parts
+    parts = Path(name).parts
+    if not parts:
+        raise OSError(f"{name!r} is the work directory itself.")
+    folder, (*way, last) = work_dir.resolve(), parts
     for part in way:
         folder = folder / part
         if folder.is_symlink():

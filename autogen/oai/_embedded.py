@@ -47,15 +47,16 @@ def serve(model: str) -> LocalEndpoint:
     with _lock:
         server = _servers.get((os.getpid(), path))
         if server is None:
-            server = _servers[os.getpid(), path] = _start(path)
+            server = _servers[os.getpid(), path] = _start(path, model)
     return LocalEndpoint(f"{server.listening_address}/v1", path)
 
 
-def _start(path: Path) -> Any:
+def _start(path: Path, name: str) -> Any:
     check_gguf(path)
     llama = need("xllamacpp", extra="local", for_="A local model")
     params = llama.CommonParams()
     params.model.path = str(path)
+    params.model_alias = {name}  # what answers call it, and usage is counted under
     params.n_ctx = next((row.context for row in _weights.CATALOGUE.values() if row.member.endswith(path.name)), CONTEXT)
     params.n_parallel = 1
     params.cpuparams.n_threads = os.cpu_count() or 1

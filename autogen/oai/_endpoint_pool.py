@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from .._secrets import MASK, is_secret_name
+
 if TYPE_CHECKING:
     import openai
 
@@ -65,6 +67,14 @@ class Endpoint:
             return "local"
         url = self.settings.get("azure_endpoint") or self.settings.get("base_url")
         return str(url or "the SDK's default URL")
+
+    def scrubbed(self, text: str) -> str:
+        """A text without the endpoint's secrets: some quote a wrong key in their errors."""
+        settings = {} if callable(self.settings) else self.settings
+        for name, value in settings.items():
+            if is_secret_name(name) and isinstance(value, str) and value:
+                text = text.replace(value, MASK)
+        return text
 
     def client(self) -> openai.OpenAI:
         """The client for synchronous callers."""

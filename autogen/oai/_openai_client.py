@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -52,21 +54,15 @@ class OpenAIClient:
 
     def _create(self, params: dict[str, Any]) -> Steps[Any]:
         sdk = yield Call(lambda: self._oai_client, self._a_oai_client, (), {})
-        if "messages" not in params:
-            answer = yield from ask(sdk.completions.create, None, **{**params, "stream": False})
-            return _checked(answer)
-        if not params.get("stream"):
-            answer = yield from ask(sdk.chat.completions.create, None, **{**params, "stream": False})
-            return _checked(answer)
-        chunks = yield from ask(sdk.chat.completions.create, None, **params)
-        assembler = StreamAssembler(str(params.get("model")))
-        show = IOStream.get_default().print
-        show("\033[32m", end="")
         try:
-            yield Call(_read, _a_read, (chunks, assembler, show), {})
-        finally:
-            show("\033[0m\n")
-        return _from_stream(assembler, params)
+            if "messages" not in params:
+                return _checked((yield from ask(sdk.completions.create, None, **{**params, "stream": False})))
+            if not params.get("stream"):
+                return _checked((yield from ask(sdk.chat.completions.create, None, **{**params, "stream": False})))
+            chunks = yield from ask(sdk.chat.completions.create, None, **params)
+            return (yield from _streamed(chunks, params))
+        except (json.JSONDecodeError, *_broken_connections()) as error:  # the SDK lets these through
+            raise invalid_answer(f"something that can't be read ({type(error).__name__}: {error})") from error
 
     def message_retrieval(self, response: Any) -> list[Any]:
         """For each choice its text, or the whole message if it calls something."""
@@ -84,6 +80,24 @@ class OpenAIClient:
     def get_usage(response: Any) -> dict[str, Any]:
         """Tokens and cost of an answer."""
         return {**_tokens(response), "cost": getattr(response, "cost", 0.0)}
+
+
+def _streamed(chunks: Any, params: dict[str, Any]) -> Steps[Any]:
+    """Show a streamed answer while it comes; returns it whole."""
+    assembler = StreamAssembler(str(params.get("model")))
+    show = IOStream.get_default().print
+    show("\033[32m", end="")
+    try:
+        yield Call(_read, _a_read, (chunks, assembler, show), {})
+    finally:
+        show("\033[0m\n")
+    return _from_stream(assembler, params)
+
+
+def _broken_connections() -> tuple[type[Exception], ...]:
+    """The errors of the HTTP library that the SDK is built on, whichever that is."""
+    libraries = [sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules]
+    return tuple(library.TransportError for library in libraries)
 
 
 def _read(chunks: Any, assembler: StreamAssembler, show: Any) -> None:

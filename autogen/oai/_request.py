@@ -40,13 +40,20 @@ class Attempt:
     @property
     def label(self) -> str:
         """The endpoint, as messages name it."""
-        return f"{self.params.get('model')} ({getattr(self.client, '_endpoint', None) or type(self.client).__name__})"
+        endpoint = getattr(self.client, "_endpoint", None)
+        return f"{self.params.get('model')} at {endpoint.address if endpoint else type(self.client).__name__}"
+
+    def reason(self, error: Exception) -> str:
+        """Why the endpoint failed, for people, without secrets."""
+        text = f"{type(error).__name__}: {error}"
+        endpoint = getattr(self.client, "_endpoint", None)
+        return str(redact(endpoint.scrubbed(text) if endpoint else text))
 
 
 def completion(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
     """Ask the endpoints in turn, until one gives an answer that passes the filter."""
     _check_registered(wrapper)
-    failures: list[tuple[str, Exception]] = []
+    failures: list[str] = []
     last = len(wrapper._clients) - 1
     for index in range(last + 1):
         attempt = _attempt(wrapper, index, config)
@@ -55,10 +62,10 @@ def completion(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
         except Exception as error:
             if not _falls_through(error):
                 raise
-            failures.append((attempt.label, error))
+            failures.append(f"{attempt.label}: {attempt.reason(error)}")
             if index == last:
-                raise _all_failed(failures, attempt) from error
-            logger.warning("%s failed, the next endpoint is asked: %s", attempt.label, _reason(error))
+                raise _all_failed(failures, error) from None
+            logger.warning("An endpoint failed, the next one is asked: %s", failures[-1])
             continue
         response.pass_filter = _passes(attempt, response)
         if response.pass_filter or index == last:
@@ -169,15 +176,9 @@ def _falls_through(error: Exception) -> bool:
     return getattr(error, "code", None) != "content_filter"
 
 
-def _reason(error: Exception) -> str:
-    return str(redact(f"{type(error).__name__}: {error}"))
-
-
-def _all_failed(failures: list[tuple[str, Exception]], attempt: Attempt) -> Exception:
+def _all_failed(failures: list[str], error: Exception) -> Exception:
     """The last endpoint's error, which keeps its type, with the reasons of all of them as its text."""
-    error = failures[-1][1]
-    reasons = [f"{label}: {_reason(failure)}" for label, failure in failures]
-    text = reasons[0] if len(reasons) == 1 else "Every endpoint failed.\n" + "\n".join(f"- {one}" for one in reasons)
+    text = failures[0] if len(failures) == 1 else "Every endpoint failed.\n" + "\n".join(f"- {one}" for one in failures)
     if isinstance(error, sys.modules["openai"].APITimeoutError):
         return TimeoutError(f"{text}\nThe setting `timeout` (seconds) in the config gives an endpoint more time.")
     error.args = (text, *error.args[1:])

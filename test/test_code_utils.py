@@ -1,0 +1,126 @@
+"""Code in messages, and the decision about Docker."""
+
+import time
+
+import pytest
+
+from autogen import ConversableAgent, UserProxyAgent, code_utils
+from autogen.code_utils import content_str, decide_use_docker, execute_code, extract_code, infer_lang
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (None, ""),
+        ("x", "x"),
+        ([], ""),
+        (
+            [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "u"}}, {"type": "text", "text": "b"}],
+            "a<image>b",
+        ),
+    ],
+)
+def test_content_as_text(content, text):
+    assert content_str(content) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (5, TypeError),
+        (["x"], TypeError),
+        ([{}], AssertionError),
+        ([{"type": "audio"}], ValueError),
+        ([{"type": "text"}], KeyError),
+    ],
+)
+def test_content_that_is_none(content, error):
+    with pytest.raises(error):
+        content_str(content)
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("python x.py", "sh"),
+        ("python3 x.py", "sh"),
+        ("pip install x", "sh"),
+        ("print(1)", "python"),
+        ("", "python"),
+        ("print 1", "unknown"),
+    ],
+)
+def test_guessing_a_language(code, language):
+    assert infer_lang(code) == language
+
+
+def test_extracting():
+    assert extract_code("```python\na\n```\n```sh\nb\n```") == [("python", "a"), ("sh", "b")]
+    assert extract_code("no code") == [("unknown", "no code")]
+    assert extract_code("use `ls` and\n```sh\ncd\n```", detect_single_line_code=True) == [("", "ls"), ("sh", "cd")]
+    assert extract_code("nothing", detect_single_line_code=True) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "decision"), [("1", True), ("Yes", True), ("t", True), ("0", False), ("FALSE", False), ("none", None)]
+)
+def test_the_variable_decides_about_docker(monkeypatch, variable, decision):
+    monkeypatch.setenv("AUTOGEN_USE_DOCKER", variable)
+    assert decide_use_docker(None) is decision
+    assert decide_use_docker("image") == "image"
+
+
+@pytest.mark.parametrize("variable", ["maybe", ""])
+def test_another_value_is_refused(monkeypatch, variable):
+    monkeypatch.setenv("AUTOGEN_USE_DOCKER", variable)
+    with pytest.raises(ValueError, match="Invalid value for AUTOGEN_USE_DOCKER: "):
+        UserProxyAgent("u")
+
+
+def test_without_docker_a_user_proxy_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(code_utils, "in_docker_container", lambda: False)
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    with pytest.raises(RuntimeError, match="Three ways out"):
+        UserProxyAgent("u")
+    for way_out in ({"use_docker": False}, False):
+        assert UserProxyAgent("u", code_execution_config=way_out)
+    monkeypatch.setenv("AUTOGEN_USE_DOCKER", "0")
+    assert UserProxyAgent("u").use_docker is False
+
+
+def test_running(tmp_path):
+    assert execute_code("print(1)", work_dir=str(tmp_path), use_docker=False) == (0, "1\n", None)
+    assert execute_code("exit 3", work_dir=str(tmp_path), use_docker=False, lang="sh") == (3, "", None)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "x.py").write_text("print(2)")
+    assert execute_code(filename="x.py", work_dir=str(tmp_path), use_docker=False) == (0, "2\n", None)
+
+
+def test_running_too_long(tmp_path):
+    began = time.monotonic()
+    assert execute_code("while True: pass", timeout=1, work_dir=str(tmp_path), use_docker=False) == (1, "Timeout", None)
+    assert time.monotonic() - began < 10
+
+
+def test_nothing_to_run():
+    with pytest.raises(AssertionError, match="code or a filename"):
+        execute_code()
+
+
+@pytest.mark.parametrize("config", [True, "x", []])
+def test_an_impossible_config_is_refused(config):
+    with pytest.raises(ValueError, match="must be a dict or False"):
+        ConversableAgent("a", code_execution_config=config)
+
+
+@pytest.mark.parametrize("key", ["use_docker", "work_dir", "timeout"])
+def test_settings_that_an_executor_has_itself_are_refused(key):
+    with pytest.raises(ValueError, match=f"'{key}' in code_execution_config is not valid when 'executor' is set"):
+        ConversableAgent("a", code_execution_config={"executor": "commandline-local", key: 1})
+
+
+def test_a_config_is_not_changed(tmp_path):
+    config = {"work_dir": str(tmp_path), "use_docker": False}
+    user = UserProxyAgent("u", human_input_mode="NEVER", code_execution_config=config)
+    user.generate_reply([{"role": "user", "content": "```python\nprint(1)\n```"}])
+    assert config == {"work_dir": str(tmp_path), "use_docker": False}
