@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autogen import ConversableAgent
+from autogen.oai import _weights
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -31,6 +33,13 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on keys or switches of the machine it runs on."""
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OAI_CONFIG_LIST", "AUTOGEN_USE_DOCKER"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """The weights of the local model, pulled into the user's cache by the first run, before a test shuts the network."""
+    pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+    return _weights.pull("smollm2-135m")
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -102,16 +102,17 @@ def pull_model(name: Annotated[str, typer.Argument(help="The name of a model; se
     typer.echo(f"{name} is at {pull_with_progress(name)}")
 
 
-def _endpoint_errors() -> tuple[type[Exception], ...]:
-    """The errors of the SDK; without it loaded, none can have come."""
-    return (sys.modules["openai"].OpenAIError,) if "openai" in sys.modules else ()
+def _told_plainly() -> tuple[type[Exception], ...]:
+    """The errors that need no traceback. Those of the SDK are among them, if it was loaded at all."""
+    of_the_sdk = (sys.modules["openai"].OpenAIError,) if "openai" in sys.modules else ()
+    return (OSError, ValueError, RuntimeError, ImportError, *of_the_sdk)
 
 
 def main() -> NoReturn:
     """Run the command line. What the user can mend is told in one paragraph; anything else is a traceback."""
     try:
         app()
-    except (OSError, ValueError, RuntimeError, ImportError, *_endpoint_errors()) as error:
+    except _told_plainly() as error:
         message = str(redact(str(error))) or type(error).__name__
         Console(stderr=True).print(f"[bold red]autogen:[/] {message}", highlight=False, soft_wrap=True)
         sys.exit(1)

@@ -61,7 +61,7 @@ class OpenAIClient:
                 return _checked((yield from ask(sdk.chat.completions.create, None, **{**params, "stream": False})))
             chunks = yield from ask(sdk.chat.completions.create, None, **params)
             return (yield from _streamed(chunks, params))
-        except (json.JSONDecodeError, *_broken_connections()) as error:  # the SDK lets these through
+        except _unreadable() as error:  # the SDK lets these through
             raise invalid_answer(f"something that can't be read ({type(error).__name__}: {error})") from error
 
     def message_retrieval(self, response: Any) -> list[Any]:
@@ -94,10 +94,10 @@ def _streamed(chunks: Any, params: dict[str, Any]) -> Steps[Any]:
     return _from_stream(assembler, params)
 
 
-def _broken_connections() -> tuple[type[Exception], ...]:
-    """The errors of the HTTP library that the SDK is built on, whichever that is."""
+def _unreadable() -> tuple[type[Exception], ...]:
+    """What an answer raises that is broken off or no JSON: also errors of the HTTP library that the SDK is built on."""
     libraries = [sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules]
-    return tuple(library.TransportError for library in libraries)
+    return (json.JSONDecodeError, *(library.TransportError for library in libraries))
 
 
 def _read(chunks: Any, assembler: StreamAssembler, show: Any) -> None:

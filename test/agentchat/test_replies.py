@@ -285,7 +285,8 @@ def test_known_and_unknown_tools_in_one_message(call, agent):
     assert reply["content"] == "\n\n".join(told)
 
 
-NOT_JSON = "Error: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)\n The argument must be a JSON object."
+BAD_JSON = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+NOT_JSON = f"Error: {BAD_JSON}\n The argument must be a JSON object."
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from autogen import __version__
 from autogen._cli.app import app
 from autogen.oai import _weights
 from autogen.testing import Fault
@@ -48,14 +49,12 @@ def test_help_names_the_commands():
 
 
 def test_the_version():
-    import autogen
-
-    assert run("--version").stdout == f"autogen {autogen.__version__}\n"
+    assert run("--version").stdout == f"autogen {__version__}\n"
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("weights")
 def test_the_demo_runs_code_that_a_real_model_wrote(tmp_path):
-    pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
     shown = run("demo", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert "smollm2-135m" in shown.stdout

@@ -9,20 +9,14 @@ import threading
 import pytest
 
 from autogen import AssistantAgent, ConversableAgent, OpenAIWrapper, UserProxyAgent
-from autogen.oai import _embedded, _weights
+from autogen.oai import _embedded
 from autogen.oai._weights import WeightsError
 
 MODEL = "smollm2-135m"
 CONFIG = {"model": MODEL, "api_type": "local", "max_tokens": 8, "temperature": 0}
 HI = [{"role": "user", "content": "Say hello."}]
 
-pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def weights():
-    """The weights, pulled into the user's cache by the first run; this happens before the network is shut."""
-    return _weights.pull(MODEL)
+pytestmark = pytest.mark.usefixtures("weights")
 
 
 def create(**config):

@@ -1,0 +1,51 @@
+"""What people copy from is run: the README's samples, and the notebooks."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from autogen import AssistantAgent, config_list_from_json
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebook").glob("*.ipynb"))
+SAMPLES = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.filterwarnings(
+    "default:::zmq", "default:::jupyter_client", "default::DeprecationWarning", "default::ResourceWarning"
+)
+def test_a_notebook_runs(path, tmp_path):
+    nbformat = pytest.importorskip("nbformat", reason="the extra 'notebook' is not installed")
+    nbclient = pytest.importorskip("nbclient", reason="the extra 'notebook' is not installed")
+    notebook = nbformat.read(path, as_version=4)
+    nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert any(cell.get("outputs") for cell in notebook.cells)
+
+
+@pytest.mark.usefixtures("weights")
+def test_the_script_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(SAMPLES[0], "README.md", "exec"), {})
+    assert "exitcode: 0 (execution succeeded)" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("weights")
+def test_the_config_of_the_readme_is_accepted(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    world = {"os": os}
+    exec(compile(SAMPLES[1], "README.md", "exec"), world)
+    assert AssistantAgent("a", llm_config=world["llm_config"]).llm_config == world["llm_config"]
+
+
+def test_the_test_of_the_readme_passes():
+    world: dict = {}
+    exec(compile(SAMPLES[2], "README.md", "exec"), world)
+    world["test_my_agent"]()
+
+
+def test_the_sample_of_a_config_list_can_be_read():
+    entries = config_list_from_json(str(ROOT / "OAI_CONFIG_LIST_sample"))
+    assert [entry["model"] for entry in entries if "local" in entry["tags"]] == ["smollm2-135m"]
