@@ -11,7 +11,7 @@ exec((HERE / "autogen" / "version.py").read_text(), VERSION)
 LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
 NOTEBOOK = ["ipykernel>=6.29", "nbclient>=0.10"]
 TEST = [*LOCAL, *NOTEBOOK, "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
-CHECK = ["mypy>=1.11", "ruff>=0.6", "types-docker"]
+CHECK = ["mypy>=1.11", "ruff>=0.6"]
 
 setup(
     name="autogen-classic",
