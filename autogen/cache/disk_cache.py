@@ -9,6 +9,7 @@ import os
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class DiskCache:
     def __init__(self, seed: str | int | Path) -> None:
         self._file = Path(str(seed), FILE)
         self._local = threading.local()
+        self._open: set[sqlite3.Connection] = set()
         self._given_up = False
 
     def get(self, key: str, default: Any | None = None) -> Any | None:
@@ -69,8 +71,13 @@ class DiskCache:
         """Close this thread's connection; the next use opens it again."""
         connection = getattr(self._local, "connection", None)
         if connection is not None:
+            self._open.discard(connection)
             connection.close()
             self._local.connection = None
+
+    def __del__(self) -> None:
+        for connection in self._open:
+            connection.close()
 
     def __enter__(self) -> DiskCache:
         return self
@@ -82,16 +89,21 @@ class DiskCache:
         """This thread's connection, in this process: SQLite's handles don't survive a fork."""
         known: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if known is None or self._local.process != os.getpid():
-            known = sqlite3.connect(self._file, timeout=WAIT)
-            known.execute("PRAGMA journal_mode = WAL")
+            known = sqlite3.connect(self._file, timeout=WAIT, check_same_thread=False)  # closed by whoever drops the cache
+            self._open.add(known)
+            self._local.connection, self._local.process = known, os.getpid()
+            with suppress(sqlite3.OperationalError):  # another process is just doing it
+                known.execute("PRAGMA journal_mode = WAL")
             known.execute("PRAGMA synchronous = NORMAL")
             known.execute(_SCHEMA)
-            self._local.connection, self._local.process = known, os.getpid()
         return known
 
     def _recover(self, error: Exception) -> None:
-        """A damaged file is set aside and begun anew; whatever else is wrong, the cache stops being used."""
+        """A damaged file is set aside and begun anew; a busy one is passed over; else the cache stops being used."""
         self.close()
+        if "locked" in str(error):
+            logger.warning("The cache %s is busy: an answer is not cached.", self._file)
+            return
         damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
         if damaged and self._set_aside():
             logger.warning("The cache %s is damaged (%s): it was set aside, and begins anew.", self._file, error)
