@@ -574,7 +574,8 @@ _PAIRS = {
     "generate_code_execution_reply": "_a_generate_code_execution_reply",
     "_generate_code_execution_reply_using_executor": "_a_generate_code_execution_reply_using_executor",
 }
-_reply_chain.TWINS.update({vars(ConversableAgent)[a]: vars(ConversableAgent)[b] for a, b in _PAIRS.items()})
+for _plain, _awaitable in _PAIRS.items():
+    _reply_chain.TWINS.add(vars(ConversableAgent)[_plain], vars(ConversableAgent)[_awaitable])
 
 
 def register_function(
