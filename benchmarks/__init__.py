@@ -1,0 +1,1 @@
+"""Measurements. Each module prints a table: `python -m benchmarks.turns`."""
