@@ -96,12 +96,12 @@ def is_docker_running() -> bool:
     import docker
 
     try:
-        client = docker.from_env()
+        client = docker.from_env(version="1.24")  # a fixed version: else it asks the engine, and leaks the socket on failure
     except docker.errors.DockerException:
         return False
     try:
         return bool(client.ping())
-    except docker.errors.DockerException:
+    except (docker.errors.DockerException, OSError):  # an OSError of its HTTP library: nobody listens
         return False
     finally:
         client.close()

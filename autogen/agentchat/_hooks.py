@@ -11,7 +11,7 @@ from .._drive import Call, Steps, is_coroutine_function
 from .agent import Message
 
 if TYPE_CHECKING:
-    from .conversable_agent import ConversableAgent
+    from ._state import AgentState
 
 HOOKABLE = ("process_last_received_message", "process_all_messages_before_reply", "process_message_before_send")
 
@@ -35,7 +35,7 @@ def register(lists: dict[str, list[Callable[..., Any]]], point: str, hook: Calla
     lists[point].append(hook)
 
 
-def before_send(agent: ConversableAgent, message: Any, recipient: Any, silent: bool) -> Steps[Any]:
+def before_send(agent: AgentState, message: Any, recipient: Any, silent: bool) -> Steps[Any]:
     """The message as the hooks let it go out."""
     point = "process_message_before_send"
     for plain, awaited in _hooks_of(agent, point):
@@ -44,7 +44,7 @@ def before_send(agent: ConversableAgent, message: Any, recipient: Any, silent: b
     return message
 
 
-def last_received(agent: ConversableAgent, messages: list[Message]) -> Steps[list[Message]]:
+def last_received(agent: AgentState, messages: list[Message]) -> Steps[list[Message]]:
     """The conversation with its last message as the hooks want it. The stored message is changed, the list is not."""
     if not messages:
         return messages
@@ -59,21 +59,21 @@ def last_received(agent: ConversableAgent, messages: list[Message]) -> Steps[lis
     return messages
 
 
-def all_messages(agent: ConversableAgent, messages: list[Message]) -> Steps[list[Message]]:
+def all_messages(agent: AgentState, messages: list[Message]) -> Steps[list[Message]]:
     """The conversation as the hooks want it."""
     if not messages:
         return messages
     return (yield from _passed_through(agent, "process_all_messages_before_reply", messages))  # type: ignore[no-any-return]
 
 
-def _passed_through(agent: ConversableAgent, point: str, value: Any) -> Steps[Any]:
+def _passed_through(agent: AgentState, point: str, value: Any) -> Steps[Any]:
     """What the hooks of a point make of a value, each working on the result of the one before."""
     for plain, awaited in _hooks_of(agent, point):
         value = yield Call(plain or _same, awaited or _same, (value,), {})
     return value
 
 
-def _hooks_of(agent: ConversableAgent, point: str) -> list[tuple[Callable[..., Any] | None, Callable[..., Any] | None]]:
+def _hooks_of(agent: AgentState, point: str) -> list[tuple[Callable[..., Any] | None, Callable[..., Any] | None]]:
     """For each colour its hooks, side by side. Where no coroutine hook is registered, the plain ones serve both."""
     plain = [hook for hook in agent.hook_lists[point] if not is_coroutine_function(hook)]
     awaited = [hook for hook in agent.hook_lists["a_" + point] if is_coroutine_function(hook)]

@@ -15,8 +15,10 @@ from .._drive import Call, Steps, adrive, ask, drive, in_thread
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
 from ..io.base import IOStream
 from . import _code_reply, _hooks, _llm_config, _queue, _reply_chain
+from ._accounts import Accounts
 from ._carryover import initial_message
 from ._exchange import BOOK, Hear, Say, play
+from ._hook_points import HookPoints
 from ._human import check_mode, default_termination, termination_and_human
 from ._messages import assert_valid_name
 from ._model_reply import model_reply
@@ -36,7 +38,7 @@ HumanInputMode = Literal["ALWAYS", "NEVER", "TERMINATE"]
 logger = logging.getLogger(__name__)
 
 
-class ConversableAgent(Underscored):
+class ConversableAgent(Accounts, HookPoints, Underscored):
     """An agent that can hold a conversation: by a model, by running code and tools, by asking a human, or any mix.
 
     Subclass it or register reply functions to make an agent of another kind.
@@ -467,70 +469,6 @@ class ConversableAgent(Underscored):
     async def a_get_human_input(self, prompt: str) -> str:
         """`get_human_input`, awaited: it waits in a thread."""
         return await asyncio.to_thread(self.get_human_input, prompt)
-
-    # Hooks.
-
-    def register_hook(self, hookable_method: str, hook: Callable[..., Any]) -> None:
-        """Let a function see, and change, what passes.
-
-        Args:
-            hookable_method: `process_last_received_message` (content in, content out), `process_all_messages_before_reply`
-                (list in, list out), `process_message_before_send` (keywords sender, message, recipient, silent; message
-                out), or one of these with `a_` in front, for a coroutine function.
-            hook: The function.
-
-        Raises:
-            AssertionError: There is no such method, or the hook is registered there already.
-        """
-        _hooks.register(self.hook_lists, hookable_method, hook)
-
-    def process_all_messages_before_reply(self, messages: list[Message]) -> list[Message]:
-        """The conversation as the hooks want it."""
-        return drive(_hooks.all_messages(self, messages))
-
-    async def a_process_all_messages_before_reply(self, messages: list[Message]) -> list[Message]:
-        """`process_all_messages_before_reply`, awaited."""
-        return await adrive(_hooks.all_messages(self, messages))
-
-    def process_last_received_message(self, messages: list[Message]) -> list[Message]:
-        """The conversation with its last message as the hooks want it."""
-        return drive(_hooks.last_received(self, messages))
-
-    async def a_process_last_received_message(self, messages: list[Message]) -> list[Message]:
-        """`process_last_received_message`, awaited."""
-        return await adrive(_hooks.last_received(self, messages))
-
-    # Keeping books.
-
-    def reset(self) -> None:
-        """Forget all conversations, counters and usage, and restore the configs of the reply functions."""
-        self.clear_history()
-        self.reset_consecutive_auto_reply_counter()
-        self.stop_reply_at_receive()
-        if self.client is not None:
-            self.client.clear_usage_summary()
-        for row in self._reply_func_list:
-            if row["reset_config"] is not None:
-                row["reset_config"](row["config"])
-            else:
-                row["config"] = copy.copy(row["init_config"])
-
-    def get_actual_usage(self) -> dict[str, Any] | None:
-        """Cost and tokens without answers from the cache; None if there are none."""
-        return None if self.client is None else self.client.actual_usage_summary
-
-    def get_total_usage(self) -> dict[str, Any] | None:
-        """Cost and tokens including answers from the cache; None if there are none."""
-        return None if self.client is None else self.client.total_usage_summary
-
-    def print_usage_summary(self, mode: str | list[str] = ["actual", "total"]) -> None:
-        """Print cost and tokens. `mode` is `actual`, `total`, `both`, or a list of the first two."""
-        show = IOStream.get_default().print
-        if self.client is None:
-            show(f"Agent '{self.name}' has no model, so it caused no cost.", flush=True)
-            return
-        show(f"Agent '{self.name}':", flush=True)
-        self.client.print_usage_summary(mode)
 
     # The steps. Whatever a subclass may override is asked for through `self`, in both forms.
 

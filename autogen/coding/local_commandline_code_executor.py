@@ -31,11 +31,12 @@ _DANGEROUS = (
 
 
 class LocalCommandLineCodeExecutor(CodeExecutor):
-    """Runs code blocks as programs on this machine, each in a process of its own.
+    """Runs code blocks as programs on this machine, each in a process of its own, without isolation.
 
-    Its programs have the rights of the user who runs it: that is an explicit choice. What it does do: they see no secret of
-    this process's environment and none of its input, they and all they start are killed when their time is up, their output
-    is cut to a size that fits, and their files stay in the work directory.
+    Its programs have the rights of the user who runs it: that is an explicit choice. A program that goes looking can read
+    what that user can read. What it is spared: no secret of this process's environment is handed to it, nor its input. What
+    you are spared: it and all that it starts are killed when its time is up, its output is cut to a size that fits, and its
+    own file stays in the work directory.
 
     >>> executor = LocalCommandLineCodeExecutor(work_dir="coding")  # doctest: +SKIP
     >>> executor.execute_code_blocks([CodeBlock(language="python", code="print(6 * 7)")])  # doctest: +SKIP

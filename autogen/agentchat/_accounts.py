@@ -1,0 +1,43 @@
+"""What an agent has spent, and beginning anew."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ..io.base import IOStream
+from ._histories import Histories
+
+
+class Accounts(Histories):
+    """The accounts of an agent."""
+
+    def reset(self) -> None:
+        """Forget all conversations, counters and usage, and restore the configs of the reply functions."""
+        self.clear_history()
+        self.reset_consecutive_auto_reply_counter()
+        self.stop_reply_at_receive()
+        if self.client is not None:
+            self.client.clear_usage_summary()
+        for row in self._reply_func_list:
+            if row["reset_config"] is not None:
+                row["reset_config"](row["config"])
+            else:
+                row["config"] = copy.copy(row["init_config"])
+
+    def get_actual_usage(self) -> dict[str, Any] | None:
+        """Cost and tokens without answers from the cache; None if there are none."""
+        return None if self.client is None else self.client.actual_usage_summary
+
+    def get_total_usage(self) -> dict[str, Any] | None:
+        """Cost and tokens including answers from the cache; None if there are none."""
+        return None if self.client is None else self.client.total_usage_summary
+
+    def print_usage_summary(self, mode: str | list[str] = ["actual", "total"]) -> None:
+        """Print cost and tokens. `mode` is `actual`, `total`, `both`, or a list of the first two."""
+        show = IOStream.get_default().print
+        if self.client is None:
+            show(f"Agent '{self.name}' has no model, so it caused no cost.", flush=True)
+            return
+        show(f"Agent '{self.name}':", flush=True)
+        self.client.print_usage_summary(mode)
