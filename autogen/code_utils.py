@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import socket
 import subprocess
 import sys
 import venv
@@ -93,10 +94,12 @@ def extract_code(
 
 def is_docker_running() -> bool:
     """Whether a Docker engine answers."""
+    if not _somebody_listens():
+        return False
     import docker
 
     try:
-        client = docker.from_env(version="1.24")  # a fixed version: else it asks the engine, and leaks the socket on failure
+        client = docker.from_env(version="1.24")  # a fixed version: else it asks the engine here already
     except docker.errors.DockerException:
         return False
     try:
@@ -105,6 +108,15 @@ def is_docker_running() -> bool:
         return False
     finally:
         client.close()
+
+
+def _somebody_listens() -> bool:
+    """Whether the engine's socket can be connected to, where it is one: Docker's SDK leaks a socket where it can't."""
+    address = os.environ.get("DOCKER_HOST") or ("" if WIN32 else "unix:///var/run/docker.sock")
+    if not address.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as attempt:
+        return attempt.connect_ex(address.removeprefix("unix://")) == 0
 
 
 def in_docker_container() -> bool:
