@@ -9,8 +9,9 @@ VERSION: dict[str, str] = {}
 exec((HERE / "autogen" / "version.py").read_text(), VERSION)
 
 LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
+GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 NOTEBOOK = ["ipykernel>=6.29", "nbclient>=0.10"]
-TEST = [*LOCAL, *NOTEBOOK, "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
+TEST = [*GRAPH, *LOCAL, *NOTEBOOK, "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
 CHECK = ["mypy>=1.11", "ruff>=0.6"]
 
 setup(
@@ -35,6 +36,7 @@ setup(
         "typer>=0.12",
     ],
     extras_require={
+        "graph": GRAPH,
         "local": LOCAL,
         "notebook": NOTEBOOK,
         "test": TEST,

@@ -67,6 +67,7 @@ _SUBMODULES = (
     "exception_utils",
     "formatting_utils",
     "function_utils",
+    "graph_utils",
     "io",
     "oai",
     "types",

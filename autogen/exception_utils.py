@@ -21,7 +21,7 @@ class AgentNameConflict(Exception):
 class NoEligibleSpeaker(Exception):
     """A group chat has nobody left who may speak."""
 
-    def __init__(self, message: str = "No agent is eligible to speak next.") -> None:
+    def __init__(self, message: str = "No eligible speakers.") -> None:
         self.message = message
         super().__init__(message)
 
@@ -29,7 +29,7 @@ class NoEligibleSpeaker(Exception):
 class SenderRequired(Exception):
     """A reply function is triggered by a name, and there is no sender."""
 
-    def __init__(self, message: str = "A trigger that is a name needs a sender to compare it with.") -> None:
+    def __init__(self, message: str = "Sender is required but not provided.") -> None:
         self.message = message
         super().__init__(message)
 

@@ -58,7 +58,7 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
     def __init__(
         self,
         name: str,
-        system_message: str | list[Any] | None = "You are a helpful AI assistant.",
+        system_message: str | list[Any] | None = "You are a helpful AI Assistant.",
         is_termination_msg: Callable[[Message], Any] | None = None,
         max_consecutive_auto_reply: int | None = None,
         human_input_mode: HumanInputMode = "TERMINATE",

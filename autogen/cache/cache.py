@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import Any
 
 from .cache_factory import CacheFactory
@@ -50,8 +51,10 @@ class Cache:
     def __enter__(self) -> Any:
         return self.cache.__enter__()
 
-    def __exit__(self, *error: Any) -> None:
-        self.cache.__exit__(*error)
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.cache.__exit__(exc_type, exc_value, traceback)
 
     def get(self, key: str, default: Any | None = None) -> Any | None:
         """The value of a key, or `default`."""

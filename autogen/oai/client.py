@@ -21,6 +21,7 @@ __all__ = ["ModelClient", "OpenAIClient", "OpenAIWrapper", "PlaceHolderClient"]
 
 logger = logging.getLogger(__name__)
 
+TOOL_ENABLED = True  # every SDK that can be installed with this package has tools
 LEGACY_DEFAULT_CACHE_SEED = 41
 LEGACY_CACHE_DIR = ".cache"
 OPEN_API_BASE_URL_PREFIX = "https://api.openai.com"

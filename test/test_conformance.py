@@ -1,0 +1,142 @@
+"""The public API of 0.2, name by name.
+
+`test/api_0_2.json` says what programs may use; LEFT_OUT says what is not here, and why.
+"""
+
+import ast
+import importlib
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+API = json.loads(Path(__file__).with_name("api_0_2.json").read_text())
+
+NOT_YET = "comes with a later version"
+LEFT_OUT = {
+    "autogen.agentchat.GroupChat": NOT_YET,
+    "autogen.agentchat.GroupChatManager": NOT_YET,
+    "autogen.cache.cache.Cache.redis": NOT_YET,
+    "autogen.cache.cache.Cache.cosmos_db": NOT_YET,
+    "autogen.code_utils.PassAssertionFilter": "built on the completion API of before the openai SDK 1.0",
+    "autogen.code_utils._FUNC_COMPLETION_PROMPT": "a prompt for the completion API of before the openai SDK 1.0",
+    "autogen.code_utils._FUNC_COMPLETION_STOP": "a prompt for the completion API of before the openai SDK 1.0",
+    "autogen.code_utils._GENERATE_ASSERTIONS_CONFIG": "a prompt for the completion API of before the openai SDK 1.0",
+    "autogen.code_utils._IMPLEMENT_CONFIGS": "a prompt for the completion API of before the openai SDK 1.0",
+    "autogen.code_utils._IMPROVE_CODE_CONFIG": "a prompt for the completion API of before the openai SDK 1.0",
+    "autogen.code_utils._IMPROVE_FUNCTION_CONFIG": "a prompt for the completion API of before the openai SDK 1.0",
+    "autogen.code_utils.eval_function_completions": NOT_YET,
+    "autogen.code_utils.generate_assertions": "built on the completion API of before the openai SDK 1.0",
+    "autogen.code_utils.generate_code": "built on the completion API of before the openai SDK 1.0",
+    "autogen.code_utils.implement": "built on the completion API of before the openai SDK 1.0",
+    "autogen.code_utils.improve_code": "built on the completion API of before the openai SDK 1.0",
+    "autogen.code_utils.improve_function": "built on the completion API of before the openai SDK 1.0",
+    "autogen.coding.DockerCommandLineCodeExecutor": NOT_YET,
+    "autogen.coding.local_commandline_code_executor.A": "a TypeVar of its own module",
+    "autogen.coding.local_commandline_code_executor.CommandlineCodeResult": NOT_YET,
+    "autogen.coding.local_commandline_code_executor.LocalCommandLineCodeExecutor.FUNCTION_PROMPT_TEMPLATE": NOT_YET,
+    "autogen.coding.local_commandline_code_executor.LocalCommandLineCodeExecutor.format_functions_for_prompt": NOT_YET,
+    "autogen.coding.local_commandline_code_executor.LocalCommandlineCodeExecutor": NOT_YET,
+    "autogen.function_utils.T": "a TypeVar of its own module",
+    "autogen.io.IOWebsockets": NOT_YET,
+    "autogen.math_utils._MATH_CONFIG": "a prompt for the completion API of before the openai SDK 1.0",
+    "autogen.math_utils._MATH_PROMPT": "a prompt for the completion API of before the openai SDK 1.0",
+}
+NOT_A_DEFAULT = object()
+
+
+def parameters(signature: str):
+    """The parameters of a signature in text: name, kind, and default where it is a literal."""
+    text = signature.removeprefix("async ").split(") @")[0]
+    text = text if text.endswith(")") else text + ")"
+    arguments = ast.parse(f"def f{text.replace('<text>', '_').replace('<expr>', '_')}: pass").body[0].args
+    plain = [*arguments.posonlyargs, *arguments.args]
+    defaults = [None] * (len(plain) - len(arguments.defaults)) + list(arguments.defaults)
+    for argument, default in zip(plain, defaults, strict=True):
+        yield argument.arg, "plain", default
+    if arguments.vararg:
+        yield arguments.vararg.arg, "*", None
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        yield argument.arg, "keyword", default
+    if arguments.kwarg:
+        yield arguments.kwarg.arg, "**", None
+
+
+def kind_of(parameter: inspect.Parameter) -> str:
+    kinds = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**", parameter.KEYWORD_ONLY: "keyword"}
+    return kinds.get(parameter.kind, "plain")
+
+
+def check_signature(where: str, signature: str, real) -> None:
+    """The real function takes what the signature says, in its order, with its defaults; it may take more."""
+    if "@property" in signature:
+        assert isinstance(real, property), where
+        return
+    function = inspect.unwrap(getattr(real, "__func__", real))
+    assert inspect.iscoroutinefunction(function) is signature.startswith("async "), where
+    given = list(inspect.signature(function).parameters.values())
+    wanted = list(parameters(signature))
+    plain = [(p.name, kind_of(p)) for p in given if kind_of(p) == "plain"]
+    assert plain[: len([w for w in wanted if w[1] == "plain"])] == [(n, k) for n, k, _ in wanted if k == "plain"], where
+    by_name = {p.name: p for p in given}
+    for name, kind, default in wanted:
+        assert kind_of(by_name[name]) == kind, f"{where}: {name}"
+        value = literal(default)
+        if value is not NOT_A_DEFAULT:
+            assert by_name[name].default == value, f"{where}: default of {name}"
+
+
+def literal(node):
+    try:
+        return NOT_A_DEFAULT if node is None else ast.literal_eval(node)
+    except ValueError:
+        return NOT_A_DEFAULT
+
+
+def entries():
+    for module, names in API.items():
+        for name, what in names.items():
+            if name == "__all__" or name == "constants":
+                yield from ((module, one, "name") for one in what)
+            else:
+                yield module, name, what
+
+
+ENTRIES = [pytest.param(*entry, id=f"{entry[0]}.{entry[1].removeprefix('class ')}") for entry in entries()]
+
+
+@pytest.mark.parametrize(("module", "name", "what"), ENTRIES)
+def test_it_is_here(module, name, what):
+    name = name.removeprefix("class ")
+    home = importlib.import_module(module)
+    where = f"{module}.{name}"
+    if where in LEFT_OUT:
+        assert not hasattr(home, name), f"{where} is here: take it off the list"
+        return
+    real = getattr(home, name)
+    if what == "name":
+        return
+    if isinstance(what, str):
+        check_signature(where, what, real)
+        return
+    for method, signature in what.get("methods", {}).items():
+        if f"{where}.{method}" in LEFT_OUT:
+            assert not hasattr(real, method), f"{where}.{method} is here: take it off the list"
+        else:
+            check_signature(f"{where}.{method}", signature, inspect.getattr_static(real, method))
+    fields = {*getattr(real, "model_fields", ()), *getattr(real, "__dataclass_fields__", ()), *dir(real)}
+    fields |= {name for kind in real.__mro__ for name in getattr(kind, "__annotations__", ())}
+    missing = {field.partition("=")[0] for field in what.get("fields", ())} - fields
+    assert {f"{where}.{field}" for field in missing} <= LEFT_OUT.keys()
+
+
+def test_nothing_is_left_out_that_does_not_exist():
+    known = {f"{module}.{name.removeprefix('class ')}" for module, name, _ in entries()}
+    known |= {
+        f"{module}.{name.removeprefix('class ')}.{part.partition('=')[0]}"
+        for module, name, what in entries()
+        if isinstance(what, dict)
+        for part in [*what.get("methods", ()), *what.get("fields", ())]
+    }
+    assert not LEFT_OUT.keys() - known
