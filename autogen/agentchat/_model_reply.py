@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from .._drive import Steps, ask, in_thread
+from ._mending import mended
 from ._messages import normalized_name, unrolled
 from .agent import Message
 
 if TYPE_CHECKING:
     from ._state import AgentState
     from .conversable_agent import ConversableAgent
+
+logger = logging.getLogger(__name__)
 
 
 def model_reply(agent: ConversableAgent, client: Any, messages: list[Message]) -> Steps[tuple[bool, str | Message | None]]:
@@ -32,7 +36,7 @@ def model_reply(agent: ConversableAgent, client: Any, messages: list[Message]) -
 def completion(agent: AgentState, client: Any, messages: list[Message], cache: Any) -> Steps[str | Message | None]:
     """One request to the model, and its answer as a wire message; None if it has nothing to say."""
     from_last = messages[-1].get("context") if messages else None
-    asked = {"context": from_last, "messages": _for_model(messages), "cache": cache, "agent": agent}
+    asked = {"context": from_last, "messages": _for_model(agent, messages), "cache": cache, "agent": agent}
     response = yield from ask(client.create, getattr(client, "a_create", None) or in_thread(client.create), **asked)
     reply = client.extract_text_or_completion_object(response)[0]
     if reply is None:
@@ -41,11 +45,14 @@ def completion(agent: AgentState, client: Any, messages: list[Message], cache: A
     return reply if isinstance(reply, str) else _as_message(reply)
 
 
-def _for_model(messages: list[Message]) -> list[Message]:
-    """The history as it goes to an endpoint: a context fills in templates, and is no part of the request."""
+def _for_model(agent: AgentState, messages: list[Message]) -> list[Message]:
+    """The history as it goes to an endpoint. A context fills in templates, and is no part of the request."""
+    ordered, notes = mended(unrolled(messages))
+    if notes:
+        logger.warning("The history of agent %r was mended for its model: %s.", agent.name, "; ".join(notes))
     return [
         {key: value for key, value in message.items() if key != "context"} if "context" in message else message
-        for message in unrolled(messages)
+        for message in ordered
     ]
 
 

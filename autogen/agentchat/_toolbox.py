@@ -92,10 +92,8 @@ class Toolbox(AgentState):
             config[key] = known
         else:
             config.pop(key, None)
-        self.client = self.client.rebuilt(**config) if hasattr(self.client, "rebuilt") else self._new_client(config)
-
-    def _new_client(self, config: dict[str, Any]) -> Any:
-        raise NotImplementedError
+        if hasattr(self.client, "rebuilt"):  # programs do put clients of their own here
+            self.client = self.client.rebuilt(**config)
 
     def register_for_llm(
         self, *, name: str | None = None, description: str | None = None, api_style: str = "tool"

@@ -7,13 +7,14 @@ import copy
 import logging
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
 
 from .._drive import Call, Steps, adrive, ask, drive, in_thread
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
 from ..io.base import IOStream
+from ..oai.client import OpenAIWrapper
 from . import _code_reply, _hooks, _llm_config, _queue, _reply_chain
 from ._accounts import Accounts
 from ._carryover import initial_message
@@ -24,6 +25,7 @@ from ._messages import assert_valid_name
 from ._model_reply import model_reply
 from ._nested import SUMMARY, nested_reply
 from ._result import ChatResult
+from ._run import work
 from ._tooling import function_reply, tool_reply
 from ._two_agents import ChatOptions, chat
 from ._underscored import Underscored
@@ -160,12 +162,7 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
 
     def _validate_llm_config(self, llm_config: Any) -> None:
         self.llm_config = _llm_config.checked(llm_config, self.DEFAULT_CONFIG)
-        self.client = self._new_client(self.llm_config) if self.llm_config else None
-
-    def _new_client(self, config: dict[str, Any]) -> Any:
-        from ..oai.client import OpenAIWrapper
-
-        return OpenAIWrapper(**config)
+        self.client = OpenAIWrapper(**self.llm_config) if self.llm_config else None
 
     def register_model_client(self, model_client_cls: type, **kwargs: Any) -> None:
         """Give the agent's model a client class of your own; see `OpenAIWrapper.register_model_client`."""
@@ -295,6 +292,32 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         """Hold chats concurrently; see `autogen.agentchat.chat.a_initiate_chats`."""
         self._finished_chats = results = await _queue.a_initiate_chats(_queue.with_sender(chat_queue, self))
         return results
+
+    def run(
+        self, message: Message | str, *, tools: Sequence[Callable[..., Any]] = (), max_turns: int = 20, **kwargs: Any
+    ) -> ChatResult:
+        """Work at a task alone: call tools and go on, until there is an answer without a call.
+
+        Args:
+            message: The task.
+            tools: Functions that the model may call meanwhile, besides those that it knows and the agent can execute.
+                Their annotations are their schemas, the first line of their docstrings describes them.
+            max_turns: How often tools are called, at most.
+            **kwargs: As for `initiate_chat`: `silent`, `cache`, `summary_method`...
+
+        Returns:
+            The agent's side of the conversation; the summary is its answer.
+
+        >>> agent.run("What is 6 times 7?", tools=[multiply]).summary  # doctest: +SKIP
+        '42'
+        """
+        return drive(work(self, message, tools, max_turns, kwargs))
+
+    async def a_run(
+        self, message: Message | str, *, tools: Sequence[Callable[..., Any]] = (), max_turns: int = 20, **kwargs: Any
+    ) -> ChatResult:
+        """`run`, awaited."""
+        return await adrive(work(self, message, tools, max_turns, kwargs))
 
     def generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
         """The first message of a chat: what is given, or what a human types, with the carry-over appended."""

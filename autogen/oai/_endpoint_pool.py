@@ -76,17 +76,22 @@ class Endpoint:
                 text = text.replace(value, MASK)
         return text
 
+    @property
+    def is_synchronous(self) -> bool:
+        """Whether it has an HTTP client of the user's own, which serves synchronous callers only."""
+        return not callable(self.settings) and "http_client" in self.settings
+
     def client(self) -> openai.OpenAI:
         """The client for synchronous callers."""
-        return self._shared(_clients, "")  # type: ignore[no-any-return]
+        return self._shared(_clients, "", self._arguments())  # type: ignore[no-any-return]
 
     async def a_client(self) -> openai.AsyncOpenAI:
         """The client for the running event loop."""
-        loop = asyncio.get_running_loop()
-        clients = _by_loop.setdefault(loop, {})
+        clients = _by_loop.setdefault(asyncio.get_running_loop(), {})
+        arguments = await asyncio.to_thread(self._arguments)  # they may start a server
         known = len(clients)
-        client = self._shared(clients, "Async")
-        if len(clients) > known and "http_client" not in self._arguments():
+        client = self._shared(clients, "Async", arguments)
+        if len(clients) > known:
             closing = _closed_with_its_loop(client)
             await closing.__anext__()
             clients[id(client)] = closing  # kept alive, or the collector would close the client at once
@@ -95,8 +100,7 @@ class Endpoint:
     def _arguments(self) -> dict[str, Any]:
         return self.settings() if callable(self.settings) else self.settings
 
-    def _shared(self, clients: dict[Any, Any], colour: str) -> Any:
-        arguments = self._arguments()
+    def _shared(self, clients: dict[Any, Any], colour: str, arguments: dict[str, Any]) -> Any:
         key = (self.kind, *sorted((name, _identity(value)) for name, value in arguments.items()))
         with _lock:
             if key not in clients:
@@ -107,8 +111,6 @@ class Endpoint:
         import openai
 
         kind = "AzureOpenAI" if self.kind == "azure" else "OpenAI"
-        if colour and "http_client" in arguments:
-            arguments = {name: value for name, value in arguments.items() if name != "http_client"}
         return getattr(openai, f"Async{kind}" if colour else kind)(**arguments)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
-from .._drive import Call, Steps, adrive, ask, drive
+from .._drive import Call, Steps, adrive, ask, drive, in_thread
 from ..io.base import IOStream
 from ._cost import cost_of
 from ._endpoint_pool import Endpoint
@@ -38,7 +38,8 @@ class OpenAIClient:
         return self._endpoint.client() if self._endpoint else self._given
 
     async def _a_oai_client(self) -> Any:
-        return await self._endpoint.a_client() if self._endpoint else self._given
+        assert self._endpoint is not None, "A client that was given is asked in a thread."
+        return await self._endpoint.a_client()
 
     def create(self, params: dict[str, Any]) -> Any:
         """Ask the endpoint; returns a `ChatCompletion`, or a `Completion` for a `prompt`.
@@ -49,7 +50,9 @@ class OpenAIClient:
         return drive(self._create(params))
 
     async def a_create(self, params: dict[str, Any]) -> Any:
-        """`create`, awaited. Cancelling it closes the request."""
+        """`create`, awaited. Cancelling it closes the request. A client that is synchronous by nature runs in a thread."""
+        if self._endpoint is None or self._endpoint.is_synchronous:
+            return await in_thread(self.create)(params)
         return await adrive(self._create(params))
 
     def _create(self, params: dict[str, Any]) -> Steps[Any]:

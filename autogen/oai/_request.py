@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._drive import Steps, ask, in_thread, pause
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from .client import OpenAIWrapper
 
 logger = logging.getLogger("autogen.oai.client")
+
+LEGACY_DEFAULT_CACHE_SEED = 41  # where neither a config nor a call says otherwise
+LEGACY_CACHE_DIR = ".cache"
 
 
 @dataclass
@@ -148,8 +152,8 @@ def _passes(attempt: Attempt, response: Any) -> bool:
 def _cache_of(attempt: Attempt) -> Any:
     if (cache := attempt.extra.get("cache")) is not None:
         return cache
-    seed = attempt.extra.get("cache_seed", 41)
-    return None if seed is None else DiskCache(f"./.cache/{seed}")
+    seed = attempt.extra.get("cache_seed", LEGACY_DEFAULT_CACHE_SEED)
+    return None if seed is None else DiskCache(Path(LEGACY_CACHE_DIR, str(seed)))
 
 
 def _look_up(cache: Any, key: str) -> Any:

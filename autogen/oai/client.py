@@ -14,16 +14,21 @@ from ._clients import PlaceHolderClient, make_client
 from ._cost import UsageLedger, usage_report
 from ._endpoint_pool import AZURE_KEYS, OPENAI_KEYS
 from ._openai_client import OpenAIClient
-from ._request import completion
+from ._request import LEGACY_CACHE_DIR, LEGACY_DEFAULT_CACHE_SEED, completion
 from .rate_limiters import TimeRateLimiter
 
-__all__ = ["ModelClient", "OpenAIClient", "OpenAIWrapper", "PlaceHolderClient"]
+__all__ = [
+    "LEGACY_CACHE_DIR",
+    "LEGACY_DEFAULT_CACHE_SEED",
+    "ModelClient",
+    "OpenAIClient",
+    "OpenAIWrapper",
+    "PlaceHolderClient",
+]
 
 logger = logging.getLogger(__name__)
 
 TOOL_ENABLED = True  # every SDK that can be installed with this package has tools
-LEGACY_DEFAULT_CACHE_SEED = 41
-LEGACY_CACHE_DIR = ".cache"
 OPEN_API_BASE_URL_PREFIX = "https://api.openai.com"
 
 

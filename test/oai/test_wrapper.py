@@ -330,3 +330,12 @@ def test_the_server_closes_with_its_block():
     logging.getLogger("autogen").setLevel(logging.INFO)
     with pytest.raises(openai.APIConnectionError):
         wrapper.create(messages=HI)
+
+
+def test_an_http_client_of_your_own_is_used_in_both_kinds_of_call(create, openai_server):
+    server = openai_server("x")
+    http_client = openai.DefaultHttpxClient(headers={"X-Mine": "yes"})
+    wrapper = OpenAIWrapper(config_list=[server.config | {"http_client": http_client}], cache_seed=None)
+    assert text(create(wrapper, messages=HI)) == "x"
+    assert server.headers[0]["x-mine"] == "yes"
+    http_client.close()
