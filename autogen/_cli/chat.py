@@ -27,7 +27,7 @@ def run_chat(
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     choice = choose_model(config, model)
     console.print(f"[bold]Model:[/] {choice.label}")
-    assistant = AssistantAgent("assistant", llm_config={"config_list": choice.config_list})
+    assistant = AssistantAgent("assistant", llm_config={"config_list": choice.config_list, "cache_seed": None})
     user = UserProxyAgent(
         "user",
         human_input_mode=human,
