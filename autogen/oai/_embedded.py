@@ -59,7 +59,7 @@ def _start(path: Path, name: str) -> Any:
     params.model_alias = {name}  # what answers call it, and usage is counted under
     params.n_ctx = next((row.context for row in _weights.CATALOGUE.values() if row.member.endswith(path.name)), CONTEXT)
     params.n_parallel = 1
-    params.cpuparams.n_threads = os.cpu_count() or 1
+    params.cpuparams.n_threads = max(1, (os.cpu_count() or 1) // 2)  # threads wait for each other: never ask for every core
     params.use_jinja = True  # tools are a matter of the chat template
     params.verbosity = -1
     try:
