@@ -17,6 +17,8 @@ from inspect import CO_COROUTINE, isawaitable, iscoroutinefunction
 from types import FunctionType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+from ._cancellation import run_in_thread
+
 P = ParamSpec("P")
 A = TypeVar("A")
 T = TypeVar("T")
@@ -50,8 +52,8 @@ def offload(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> S
 
 
 def in_thread(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """The awaitable form of a function that blocks: it runs in a thread."""
-    return partial(asyncio.to_thread, function)
+    """The awaitable form of a function that blocks: it runs in a thread. If the caller is cancelled its programs end."""
+    return partial(run_in_thread, function)
 
 
 def each(plain: Callable[[A], T], twin: Callable[[A], Awaitable[T]], items: Iterable[A]) -> Steps[list[T]]:

@@ -9,13 +9,15 @@ import socket
 import subprocess
 import sys
 import venv
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from .coding._environment import child_environment
+from .coding._fences import fences
 from .coding._process import Limits, run
-from .coding._workspace import automatic_name, write_code
+from .coding._workspace import OUTSIDE, inside, temporary_name, write_code
 
 DEFAULT_MODEL = "gpt-4"
 FAST_MODEL = "gpt-3.5-turbo"
@@ -26,7 +28,7 @@ WIN32 = sys.platform == "win32"
 PATH_SEPARATOR = "\\" if WIN32 else "/"
 PYTHON_VARIANTS = ["python", "Python", "py"]
 WORKING_DIR = os.path.join(os.path.dirname(os.path.realpath(__file__)), "extensions")
-CODE_BLOCK_PATTERN = r"```[ \t]*(\w+)?[ \t]*\r?\n(.*?)\r?\n[ \t]*```"
+CODE_BLOCK_PATTERN = r"```[ \t]*(?:(\w+)[ \t]*)?\r?\n(.*?)\r?\n[ \t]*```"
 """A fenced block: its language and its body. For `re.findall(..., flags=re.DOTALL)`."""
 SENTINEL = object()
 
@@ -66,8 +68,10 @@ def infer_lang(code: str) -> str:
     if code.startswith(("python ", "pip", "python3 ")):
         return "sh"
     try:
-        compile(code, "test", "exec")
-    except (SyntaxError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of code that is not ours
+            compile(code, "<code>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):  # the last three: too deeply nested
         return UNKNOWN
     return "python"
 
@@ -86,10 +90,27 @@ def extract_code(
         The blocks; `[("unknown", text)]` if there is none, or `[]` with `detect_single_line_code`.
     """
     text = content_str(text)
-    if not detect_single_line_code:
-        return re.findall(pattern, text, flags=re.DOTALL) or [(UNKNOWN, text)]
-    found = re.finditer(rf"{CODE_BLOCK_PATTERN}|`([^`]+)`", text, flags=re.DOTALL)
-    return [("", hit[3].strip()) if hit[3] else ((hit[1] or "").strip(), hit[2].strip()) for hit in found]
+    if detect_single_line_code:
+        return _with_inline_code(text)
+    if pattern == CODE_BLOCK_PATTERN:
+        blocks = [(fence.language, fence.code) for fence in fences(text)]
+    else:
+        blocks = re.findall(pattern, text, flags=re.DOTALL)
+    return blocks or [(UNKNOWN, text)]
+
+
+def _with_inline_code(text: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    end = 0
+    for fence in fences(text):
+        found += _inline_code(text[end : fence.start])
+        found.append((fence.language, fence.code.strip()))
+        end = fence.end
+    return found + _inline_code(text[end:])
+
+
+def _inline_code(text: str) -> list[tuple[str, str]]:
+    return [("", code.strip()) for code in re.findall("`([^`]+)`", text)]
 
 
 def is_docker_running() -> bool:
@@ -182,7 +203,10 @@ def _cmd(lang: str) -> str:
     if lang == "javascript":
         return "node"
     if lang in ("ps1", "pwsh", "powershell"):
-        return str(get_powershell_command())
+        command = get_powershell_command()
+        if command is None:
+            raise FileNotFoundError("PowerShell is installed, and does not start.")
+        return command
     raise NotImplementedError(f"{lang} not recognized in code execution")
 
 
@@ -212,7 +236,7 @@ def execute_code(
         lang: Its language.
 
     Returns:
-        Exit code, output (of a failed run on this machine the errors), and the Docker image that holds what it installed.
+        Exit code (1 when its time was up), output, and the Docker image that holds what it installed.
 
     Raises:
         AssertionError: There are neither code nor file.
@@ -227,30 +251,43 @@ def execute_code(
     if WIN32 and lang in ("sh", "shell") and not use_docker:
         lang = "ps1"
     folder = Path(work_dir or WORKING_DIR)
-    temporary = filename is None
     folder.mkdir(parents=True, exist_ok=True)
-    name = filename or automatic_name(code or "", lang)
-    if not (folder / name).resolve().is_relative_to(folder.resolve()):
-        return 1, "Filename is not in the workspace", None
-    file = folder / name if code is None else write_code(folder, name, code)
+    folder = folder.resolve()
+    try:
+        name = inside(folder, filename or temporary_name(lang))
+        file = folder / name if code is None else write_code(folder, name, code)
+    except ValueError:
+        return 1, OUTSIDE, None
+    except OSError as error:
+        return 1, f"The code can't be saved as {filename!r}: {error.strerror or error}", None
     limits = Limits(seconds=timeout or DEFAULT_TIMEOUT)
     try:
         if use_docker and not in_docker_container():
             from .coding._docker_run import run_in_docker
 
             return run_in_docker(_cmd(lang), Path(name), folder, use_docker, limits)
-        return *_run_here(lang, file, folder, limits), None
+        if use_docker:
+            logger.warning("This process is in a container: code runs beside it, and not in a container of its own.")
+        return *_run_here(lang, file, folder, limits, hidden=filename is None), None
     finally:
-        if temporary:
+        if filename is None:
             file.unlink(missing_ok=True)
 
 
-def _run_here(lang: str, file: Path, folder: Path, limits: Limits) -> tuple[int, str]:
-    program = sys.executable if lang.startswith("python") or lang in PYTHON_VARIANTS else _cmd(lang)
-    finished = run([program, str(file.absolute())], cwd=folder, env=child_environment(), limits=limits)
+def _run_here(lang: str, file: Path, folder: Path, limits: Limits, *, hidden: bool) -> tuple[int, str]:
+    """Run a file. What a failed run prints names it relative to the folder; a hidden file is not named at all."""
+    try:
+        program = sys.executable if lang.startswith("python") or lang in PYTHON_VARIANTS else _cmd(lang)
+        finished = run([program, str(file)], cwd=folder, env=child_environment(), limits=limits)
+    except OSError as error:
+        return 1, f"The {lang} code can't be run: {error}"
     if finished.timed_out:
         return 1, TIMEOUT_MSG
-    return finished.exit_code, finished.output.replace(str(folder.absolute()) + PATH_SEPARATOR, "")
+    if finished.exit_code == 0:
+        return 0, finished.output
+    if hidden:
+        return finished.exit_code, finished.output.replace(str(file), "").replace(file.name, "")
+    return finished.exit_code, finished.output.replace(str(folder) + PATH_SEPARATOR, "")
 
 
 def timeout_handler(signum: int, frame: Any) -> None:

@@ -1,6 +1,9 @@
 """Code in messages, and the decision about Docker."""
 
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -100,6 +103,68 @@ def test_running_too_long(tmp_path):
     began = time.monotonic()
     assert execute_code("while True: pass", timeout=1, work_dir=str(tmp_path), use_docker=False) == (1, "Timeout", None)
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("code", "filename", "named"),
+    [("1/0", None, 'File ""'), ("1/0", "x.py", 'File "x.py"'), ("1/0", "s/x.py", 'File "s/x.py"')],
+)
+def test_a_traceback_does_not_tell_where_the_work_directory_is(tmp_path, code, filename, named):
+    exit_code, output, _ = execute_code(code, filename=filename, work_dir=str(tmp_path), use_docker=False)
+    assert exit_code == 1
+    assert named in output
+    assert str(tmp_path) not in output
+
+
+@pytest.mark.parametrize(
+    ("filename", "text"),
+    [
+        ("../x.py", "Filename is not in the workspace"),
+        ("/tmp/autogen-escape.py", "Filename is not in the workspace"),
+        ("a\0.py", "Filename is not in the workspace"),
+        (".", "can't be saved"),
+        ("x" * 300, "can't be saved"),
+    ],
+)
+def test_an_impossible_file_name_is_a_result(tmp_path, filename, text):
+    exit_code, output, image = execute_code("print(1)", filename=filename, work_dir=str(tmp_path), use_docker=False)
+    assert (exit_code, image) == (1, None)
+    assert text in output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_is_not_installed_is_a_result(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for language in ("bash", "ps1"):
+        assert execute_code("x", work_dir=str(tmp_path), use_docker=False, lang=language)[0] == 1
+    with pytest.raises(NotImplementedError, match="cobol not recognized in code execution"):
+        execute_code("x", work_dir=str(tmp_path), use_docker=False, lang="cobol")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_in_a_container_there_is_a_warning(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(code_utils, "in_docker_container", lambda: True)
+    assert execute_code("print(1)", work_dir=str(tmp_path), use_docker=True) == (0, "1\n", None)
+    assert "not in a container of its own" in caplog.text
+
+
+def test_the_same_code_at_once(tmp_path):
+    """One run deletes its file while the others use theirs."""
+    with ThreadPoolExecutor(8) as threads:
+        results = threads.map(lambda _: execute_code("print(1)", work_dir=str(tmp_path), use_docker=False), range(16))
+        assert set(results) == {(0, "1\n", None)}
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"), [("a b.py", "a_b.py"), (".a", "_a"), ("-a", "_a"), ("x" * 200, "x" * 128), ("3-slim", "3-slim")]
+)
+def test_a_file_name_as_a_tag(name, tag):
+    assert code_utils._sanitize_filename_for_docker_tag(name) == tag
+
+
+def test_neither_pydantic_nor_docker_is_loaded():
+    probe = "import autogen.code_utils, sys; print('pydantic' in sys.modules, 'docker' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", probe], text=True) == "False False\n"
 
 
 def test_nothing_to_run():

@@ -1,7 +1,8 @@
 """Finding the processes that came of a program, also those that left its group or lost their parent.
 
 Two ways, where there is a `/proc`: by parents, and by a mark in the environment, which children inherit. Elsewhere both
-find nothing, and the process group is all that is killed.
+find nothing, and the process group is all that is killed. A process that leaves the group, drops its environment and
+loses its parent, all three, is not found.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ import os
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 
 MARK = "AUTOGEN_RUN_ID"
-_PROC = Path("/proc")
 
 
 def marked_environment(env: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -44,7 +43,7 @@ def running_with(mark: str) -> set[int]:
 
 
 def _pids() -> list[int]:
-    return [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()] if _PROC.is_dir() else []
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()] if os.path.isdir("/proc/self") else []
 
 
 def _parent(pid: int) -> int:
@@ -55,6 +54,7 @@ def _parent(pid: int) -> int:
 
 def _read(pid: int, name: str) -> bytes:
     try:
-        return (_PROC / str(pid) / name).read_bytes()
+        with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:
+            return file.readall()
     except OSError:  # it has ended, or belongs to somebody else
         return b""

@@ -7,6 +7,7 @@ where there is one).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,40 +16,18 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-if sys.platform != "win32":
-    import resource
-
+from .._cancellation import cancelled
 from ._descendants import descendants, marked_environment, running_with
+from ._limits import Limits as Limits
+from ._limits import setter
 
 TIMEOUT_EXIT_CODE = 124
-KEPT_OUTPUT = 1_000_000  # bytes
 TIMEOUT = "timeout"
 QUARTER = 0.25  # seconds between two looks at a program that runs
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a program may use. None: as much as the process that starts it.
-
-    Attributes:
-        seconds: Wall-clock time.
-        output: Bytes of output that are kept; more is read, and thrown away.
-        processes: How many processes it may have started that run at once (Linux).
-        file_size: Bytes of the largest file it may write (POSIX).
-        memory: Bytes of address space (POSIX).
-        cpu_seconds: Processor time (POSIX).
-    """
-
-    seconds: float = 60
-    output: int = KEPT_OUTPUT
-    processes: int | None = 256
-    file_size: int | None = 1_000_000_000
-    memory: int | None = None
-    cpu_seconds: int | None = None
+GRACE = 5  # seconds in which what was killed is gone
 
 
 @dataclass(frozen=True)
@@ -65,7 +44,7 @@ def run(
     *,
     cwd: str | Path,
     env: Mapping[str, str],
-    limits: Limits = Limits(),
+    limits: Limits,
 ) -> Finished:
     """Run a program to its end, or to the end of its time. Output and errors come back in the order they were printed.
 
@@ -84,64 +63,48 @@ def run(
     )
     output = _Output(limits.output)
     reader = threading.Thread(target=output.read, args=(process.stdout,), daemon=True)
-    reader.start()
     killed: str | None = None
     try:
-        killed = _watch(process, limits)
+        reader.start()
+        killed = _watch(process, reader, limits)
     finally:  # also when the caller is interrupted, and when the program ends but leaves others behind
         _kill_all(process, mark)
-        process.wait()
-        reader.join(timeout=5)
-        output.stop()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it became another user's, and can't be killed
+            process.wait(GRACE)
+        output.stop(reader)
     if killed == TIMEOUT:
         return Finished(TIMEOUT_EXIT_CODE, output.text(), True)
-    notice = f"\n[killed: {killed}]" if killed else ""
-    return Finished(process.returncode, output.text() + notice, False)
+    if killed:
+        return Finished(process.returncode or 1, f"{output.text()}\n[killed: {killed}]", False)
+    return Finished(process.returncode, output.text(), False)
 
 
 def _own_group(limits: Limits) -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True, "preexec_fn": partial(_set_limits, _resource_limits(limits))}
+    return {"start_new_session": True, "preexec_fn": setter(limits)}
 
 
-def _resource_limits(limits: Limits) -> list[tuple[int, tuple[int, int]]]:
-    """The limits as the system takes them: no higher than they are for this process."""
-    wanted = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: limits.file_size,
-        resource.RLIMIT_AS: limits.memory,
-        resource.RLIMIT_CPU: limits.cpu_seconds,
-    }
-    pairs = []
-    for kind, value in wanted.items():
-        if value is not None:
-            _, hard = resource.getrlimit(kind)
-            pairs.append((kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard)))
-    return pairs
-
-
-def _set_limits(pairs: list[tuple[int, tuple[int, int]]]) -> None:
-    """Runs in the child, before the program: it must not import or lock anything."""
-    for kind, pair in pairs:
-        resource.setrlimit(kind, pair)
-
-
-def _watch(process: subprocess.Popen[bytes], limits: Limits) -> str | None:
+def _watch(process: subprocess.Popen[bytes], reader: threading.Thread, limits: Limits) -> str | None:
     """Wait for the end of a program; returns why it has to be killed, if it has to be."""
     deadline = time.monotonic() + limits.seconds
-    pause = min(QUARTER, limits.seconds)
+
+    def tick() -> float:
+        return max(0.0, min(QUARTER, deadline - time.monotonic()))
+
     while True:
-        try:
-            process.wait(pause)
-        except subprocess.TimeoutExpired:
-            if time.monotonic() >= deadline:
-                return TIMEOUT
-            if limits.processes is not None and len(descendants(process.pid)) > limits.processes:
-                return f"more than {limits.processes} processes at once"
-            pause = max(0.0, min(QUARTER, deadline - time.monotonic()))
-        else:
+        reader.join(tick())  # most programs close their output by ending: that is noticed at once
+        if not reader.is_alive():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(tick())
+        if process.poll() is not None:
             return None
+        if time.monotonic() >= deadline:
+            return TIMEOUT
+        if cancelled():
+            return "nobody waits for it any more"
+        if limits.processes is not None and len(descendants(process.pid)) > limits.processes:
+            return f"more than {limits.processes} processes at once"
 
 
 def _kill_all(process: subprocess.Popen[bytes], mark: str) -> None:
@@ -193,8 +156,10 @@ class _Output:
             del self.tail[:excess]
             self.dropped += excess
 
-    def stop(self) -> None:
-        """Take no more."""
+    def stop(self, reader: threading.Thread) -> None:
+        """Take what is left in the pipe, and no more. Its other end may be held by a process that got away."""
+        if reader.ident is not None:  # it was started
+            reader.join(GRACE)
         self.stopped = True
 
     def text(self) -> str:

@@ -1,25 +1,59 @@
-"""Writing code into a work directory, and nowhere else."""
+"""Writing code into a work directory, and nowhere else.
+
+Earlier code may have put anything in the place of a file: a link, a pipe, another name of a file elsewhere. Nothing that
+is there is opened: the code goes to a new file, which then takes the place. Folders are opened one from the other.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+OUTSIDE = "Filename is not in the workspace"
+"""What a model is told about a file name that leads out."""
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 def automatic_name(code: str, language: str) -> str:
     """The file name of a block that names none: the same code has the same file."""
-    extension = "py" if language.startswith("python") else language
     digest = hashlib.md5(code.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
-    return f"tmp_code_{digest}.{extension}"
+    return f"tmp_code_{digest}.{_extension(language)}"
+
+
+def temporary_name(language: str) -> str:
+    """A file name that no other run has, for a file that is deleted afterwards."""
+    return f"tmp_code_{uuid.uuid4().hex}.{_extension(language)}"
+
+
+def inside(work_dir: Path, name: str) -> str:
+    """A file name relative to the work directory, once all links are followed.
+
+    Raises:
+        ValueError: It leads out of the work directory, or can't be a name at all.
+    """
+    try:
+        workspace = work_dir.resolve()
+        path = (workspace / name).resolve()
+    except (OSError, RuntimeError) as error:  # links in a circle: a RuntimeError before Python 3.13
+        raise ValueError(f"The file name {name!r} leads nowhere: {error}") from error
+    if not path.is_relative_to(workspace):
+        raise ValueError(f"The file name {name!r} is not in the workspace.")
+    return str(path.relative_to(workspace))
 
 
 def write_code(work_dir: Path, name: str, code: str) -> Path:
     """Write code to a file of the work directory; missing folders on the way are made.
 
-    A link in the place of the file, or of a folder on the way, is not followed: earlier code may have put it there.
+    Whatever is in the place of the file is replaced, and not followed. A link in the place of a folder is refused.
+
+    Returns:
+        The file's absolute path.
 
     Raises:
         OSError: The file can't be written, or there is a link on the way.
@@ -27,16 +61,52 @@ def write_code(work_dir: Path, name: str, code: str) -> Path:
     parts = Path(name).parts
     if not parts:
         raise OSError(f"{name!r} is the work directory itself.")
-    folder, (*way, last) = work_dir.resolve(), parts
+    workspace, (*way, last) = work_dir.resolve(), parts
+    if os.open in os.supports_dir_fd:
+        with _opened(workspace, way) as folder:
+            _write(last, code, folder)
+    else:
+        _write(str(_entered(workspace, way) / last), code, None)
+    return workspace / name
+
+
+def _extension(language: str) -> str:
+    return "py" if language.startswith("python") else language
+
+
+@contextlib.contextmanager
+def _opened(workspace: Path, way: list[str]) -> Iterator[int]:
+    """The last folder of the way, opened: what happens to its name from now on does not matter."""
+    folder = os.open(workspace, _FOLDER)
+    try:
+        for part in way:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, dir_fd=folder)
+            outer, folder = folder, os.open(part, _FOLDER, dir_fd=folder)
+            os.close(outer)
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _entered(workspace: Path, way: list[str]) -> Path:
+    """The last folder of the way, on systems where folders can't be opened."""
     for part in way:
-        folder = folder / part
-        if folder.is_symlink():
-            raise OSError(f"{folder} is a link: code is not written through links.")
-        folder.mkdir(exist_ok=True)
-    path = folder / last
-    if path.is_symlink():
-        path.unlink()
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_FOLLOW
-    with os.fdopen(os.open(path, flags, 0o644), "w", encoding="utf-8", errors="replace", newline="") as file:
-        file.write(code)
-    return path
+        workspace = workspace / part
+        if workspace.is_symlink():
+            raise OSError(f"{workspace} is a link: code is not written through links.")
+        workspace.mkdir(exist_ok=True)
+    return workspace
+
+
+def _write(path: str, code: str, folder: int | None) -> None:
+    """Write a new file, and let it take the place of `path`, which is relative to an opened folder if there is one."""
+    new = os.path.join(os.path.dirname(path), f".{uuid.uuid4().hex}.tmp")
+    descriptor = os.open(new, _NEW_FILE, 0o644, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="") as file:
+            file.write(code)
+        os.replace(new, path, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(new, dir_fd=folder)
+        raise

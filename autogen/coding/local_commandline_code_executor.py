@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import string
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..code_utils import PYTHON_VARIANTS, TIMEOUT_MSG, WIN32, _cmd
 from ._environment import child_environment
-from ._process import TIMEOUT_EXIT_CODE, Limits, run
-from ._workspace import automatic_name, write_code
+from ._limits import Limits as Limits
+from ._process import TIMEOUT_EXIT_CODE, run
+from ._renamed import Renamed
+from ._user_functions import install
+from ._workspace import OUTSIDE, automatic_name, write_code
 from .base import CodeBlock, CodeExecutor, CodeExtractor, CommandLineCodeResult
+from .func_with_reqs import UserFunction, to_stub
 from .markdown_code_extractor import MarkdownCodeExtractor
 from .utils import _get_file_name_from_content, silence_pip
 
@@ -38,6 +44,8 @@ class LocalCommandLineCodeExecutor(CodeExecutor):
     you are spared: it and all that it starts are killed when its time is up, its output is cut to a size that fits, and its
     own file stays in the work directory.
 
+    It may be used from several threads. An asynchronous chat that is cancelled kills the program.
+
     >>> executor = LocalCommandLineCodeExecutor(work_dir="coding")  # doctest: +SKIP
     >>> executor.execute_code_blocks([CodeBlock(language="python", code="print(6 * 7)")])  # doctest: +SKIP
     CommandLineCodeResult(exit_code=0, output='42\\n', code_file='coding/tmp_code_....py')
@@ -48,13 +56,17 @@ class LocalCommandLineCodeExecutor(CodeExecutor):
         **dict.fromkeys(["bash", "shell", "sh", "pwsh", "powershell", "ps1", "python"], True),
         **dict.fromkeys(["javascript", "html", "css"], False),
     }
+    FUNCTION_PROMPT_TEMPLATE = """Your Python code can use the functions below, besides the standard library and installed \
+packages. They are in the module `$module_name`. To use a function called `foo`, write `from $module_name import foo`.
+
+$functions"""
 
     def __init__(
         self,
         timeout: int = 60,
         virtual_env_context: SimpleNamespace | None = None,
         work_dir: Path | str = Path("."),
-        functions: list[Callable[..., Any]] = [],
+        functions: Sequence[UserFunction] = [],
         functions_module: str = "functions",
         execution_policies: dict[str, bool] | None = None,
         *,
@@ -66,32 +78,30 @@ class LocalCommandLineCodeExecutor(CodeExecutor):
             timeout: Seconds for each block.
             virtual_env_context: The virtual environment whose Python runs the blocks; see `create_virtual_env`.
             work_dir: Where the code is written and run. It is made if it is missing.
-            functions: Functions that blocks may import. Not available yet.
+            functions: Functions that blocks may import; see `with_requirements`. The first run makes them available.
             functions_module: The module they are imported from.
             execution_policies: For each language whether its blocks are run, or only saved.
             environment: Variables for the programs, besides the harmless ones of this process.
-            limits: What the programs may use; the time in it is `timeout`.
+            limits: What the programs may use. The time in it does not count: `timeout` does.
 
         Raises:
             ValueError: The timeout is less than 1, or the module's name is no identifier.
+            TypeError: `functions` is None.
             FileNotFoundError, FileExistsError: The work directory can't be made.
-            NotImplementedError: `functions` are given.
         """
         if timeout < 1:
             raise ValueError("Timeout must be greater than or equal to 1.")
         if not functions_module.isidentifier():
             raise ValueError("Module name must be a valid Python identifier")
-        if functions:
-            raise NotImplementedError("User-defined functions are not available yet: write them to a file in work_dir.")
         self._work_dir = Path(work_dir)
         self._work_dir.mkdir(exist_ok=True)
         self._timeout = timeout
         self._virtual_env_context = virtual_env_context
-        self._functions = functions
+        self._functions = [*functions]
         self._functions_module = functions_module
+        self._functions_are_installed = not self._functions
         self._environment = dict(environment or {})
-        given = limits or Limits()
-        self._limits = Limits(timeout, given.output, given.processes, given.file_size, given.memory, given.cpu_seconds)
+        self._limits = replace(limits or Limits(), seconds=timeout)
         self.execution_policies = {**self.DEFAULT_EXECUTION_POLICY, **(execution_policies or {})}
 
     @property
@@ -110,9 +120,21 @@ class LocalCommandLineCodeExecutor(CodeExecutor):
         return self._functions_module
 
     @property
-    def functions(self) -> list[Callable[..., Any]]:
+    def functions(self) -> list[UserFunction]:
         """The user-defined functions."""
         return self._functions
+
+    def format_functions_for_prompt(self, prompt_template: str = FUNCTION_PROMPT_TEMPLATE) -> str:
+        """Tell a model which user-defined functions there are.
+
+        Args:
+            prompt_template: The text, with `$module_name` and `$functions` in it.
+
+        Raises:
+            KeyError: There is another `$name` in it; `$$` is a dollar.
+        """
+        stubs = "\n\n".join(to_stub(func) for func in self._functions)
+        return string.Template(prompt_template).substitute(module_name=self._functions_module, functions=stubs)
 
     @property
     def code_extractor(self) -> CodeExtractor:
@@ -138,7 +160,12 @@ class LocalCommandLineCodeExecutor(CodeExecutor):
         Returns:
             The exit code of the last block run (124: its time was up), all output, and the file of the first block. No
             error in the code or its file name is raised: it is a result.
+
+        Raises:
+            ValueError: The user-defined functions can't be made available.
         """
+        if not self._functions_are_installed:
+            self._install_functions()
         exit_code, output = 0, ""
         files: list[Path] = []
         for block in code_blocks:
@@ -149,26 +176,35 @@ class LocalCommandLineCodeExecutor(CodeExecutor):
                 break
         return CommandLineCodeResult(exit_code=exit_code, output=output, code_file=str(files[0]) if files else None)
 
+    def _install_functions(self) -> None:
+        install(
+            self._functions,
+            self._functions_module,
+            python=self._program("python"),
+            work_dir=self._work_dir,
+            env=self._child_environment(),
+            limits=self._limits,
+            check=self.execution_policies.get("python", False),
+        )
+        self._functions_are_installed = True
+
     def _execute(self, block: CodeBlock) -> tuple[int, str, Path | None]:
         language = block.language.lower()
+        try:
+            self.sanitize_command(language, block.code)
+        except ValueError as error:
+            return 1, str(error), None
         code = silence_pip(block.code, language)
-        language = "python" if language in PYTHON_VARIANTS else language
-        if WIN32 and language in ("sh", "shell"):
-            language = "ps1"
+        language = _known_as(language)
         if language not in self.SUPPORTED_LANGUAGES:
             return 1, f"\nunknown language {language}", None
         try:
-            self.sanitize_command(language, code)
-        except ValueError as error:
-            return 1, str(error), None
-        try:
             name = _get_file_name_from_content(code, self._work_dir) or automatic_name(code, language)
-        except ValueError:
-            return 1, "Filename is not in the workspace", None
-        try:
             file = write_code(self._work_dir, name, code)
+        except ValueError:
+            return 1, OUTSIDE, None
         except OSError as error:
-            return 1, f"The code can't be saved as {name!r}: {error.strerror or error}", None
+            return 1, f"The code can't be saved: {error.strerror or error}", None
         if not self.execution_policies.get(language, False):
             return 0, f"Code saved to {file}\n", file
         return *self._run(language, file), file
@@ -186,14 +222,19 @@ class LocalCommandLineCodeExecutor(CodeExecutor):
     def _program(self, language: str) -> str:
         if language != "python":
             return _cmd(language)
-        return self._virtual_env_context.env_exe if self._virtual_env_context else sys.executable
+        return str(self._virtual_env_context.env_exe) if self._virtual_env_context else sys.executable
 
     def _child_environment(self) -> dict[str, str]:
+        """That of generated code. The virtual environment is active: `pip` installs for the Python that runs blocks."""
         environment = child_environment(self._environment)
         if self._virtual_env_context:
             folder = os.path.abspath(self._virtual_env_context.bin_path)
-            environment["PATH"] = folder + os.pathsep + environment.get("PATH", "")
-        return environment
+        elif sys.prefix != sys.base_prefix:
+            folder = os.path.dirname(sys.executable)
+        else:
+            return environment
+        path = os.pathsep.join(filter(None, [folder, environment.get("PATH")]))
+        return {**environment, "PATH": path, "VIRTUAL_ENV": os.path.dirname(folder)}
 
     def restart(self) -> None:
         """Nothing to restart: each block is a process of its own."""
@@ -202,3 +243,19 @@ class LocalCommandLineCodeExecutor(CodeExecutor):
             UserWarning,
             stacklevel=2,
         )
+
+
+def _known_as(language: str) -> str:
+    if language in PYTHON_VARIANTS:
+        return "python"
+    if WIN32 and language in ("sh", "shell"):
+        return "ps1"
+    return "javascript" if language == "js" else language
+
+
+if TYPE_CHECKING:
+    LocalCommandlineCodeExecutor = LocalCommandLineCodeExecutor
+    CommandlineCodeResult = CommandLineCodeResult
+else:
+    LocalCommandlineCodeExecutor = Renamed("LocalCommandlineCodeExecutor", LocalCommandLineCodeExecutor)
+    CommandlineCodeResult = Renamed("CommandlineCodeResult", CommandLineCodeResult)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from ..code_utils import CODE_BLOCK_PATTERN, UNKNOWN, content_str, infer_lang
+from ..code_utils import UNKNOWN, content_str, infer_lang
 from ..types import MessageContentType
+from ._fences import fences
 from .base import CodeBlock, CodeExtractor
 
 __all__ = ["MarkdownCodeExtractor"]
@@ -21,7 +20,7 @@ class MarkdownCodeExtractor(CodeExtractor):
         [CodeBlock(code='print(1)', language='python')]
         """
         blocks = []
-        for language, code in re.findall(CODE_BLOCK_PATTERN, content_str(message), flags=re.DOTALL):
-            language = language or infer_lang(code)
-            blocks.append(CodeBlock(code=code, language="" if language == UNKNOWN else language))
+        for fence in fences(content_str(message)):
+            language = fence.language or infer_lang(fence.code)
+            blocks.append(CodeBlock(code=fence.code, language="" if language == UNKNOWN else language))
         return blocks

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ._workspace import inside
+
 filename_patterns = [
     re.compile(r"^<!-- (filename:)?(.+?) -->", re.DOTALL),
     re.compile(r"^/\* (filename:)?(.+?) \*/", re.DOTALL),
@@ -14,7 +16,7 @@ filename_patterns = [
 """First lines that may name a file; the name is the last group."""
 
 _SHELLS = ("bash", "shell", "sh", "pwsh", "powershell", "ps1")
-_LOOKS_LIKE_A_FILE = re.compile(r"[^\s<>:\"|?*]+\.[A-Za-z0-9_]{1,10}")
+_LOOKS_LIKE_A_FILE = re.compile(r"[^\s<>:\"|?*]+\.[A-Za-z][A-Za-z0-9_]{0,9}")  # `3.14` does not
 
 
 def silence_pip(code: str, lang: str) -> str:
@@ -45,9 +47,5 @@ def _get_file_name_from_content(code: str, workspace_path: Path) -> str | None:
         name = match[2].strip()
         if not match[1] and not _LOOKS_LIKE_A_FILE.fullmatch(name):
             return None
-        workspace = workspace_path.resolve()
-        path = (workspace / name).resolve()
-        if not path.is_relative_to(workspace):
-            raise ValueError(f"The file name {name!r} is not in the workspace.")
-        return str(path.relative_to(workspace))
+        return inside(workspace_path, name)
     return None

@@ -57,7 +57,8 @@ class IOStream(InputStream, OutputStream, Protocol):
     @staticmethod
     def get_default() -> IOStream:
         """The stream of the current context, or that of the process."""
-        return _of_context.get() or IOStream.get_global_default()
+        stream = _of_context.get()
+        return IOStream.get_global_default() if stream is None else stream
 
     @staticmethod
     @contextmanager

@@ -3,7 +3,9 @@
 The programs are bounded in themselves, so that a failure of the tests harms nobody's machine.
 """
 
+import asyncio
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -11,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from autogen import AssistantAgent, UserProxyAgent
-from autogen.coding import CodeBlock, LocalCommandLineCodeExecutor
-from autogen.coding._process import Limits
+from autogen._cancellation import run_in_thread
+from autogen.coding import CodeBlock, LocalCommandLineCodeExecutor, _process
+from autogen.coding._workspace import write_code
+from autogen.coding.local_commandline_code_executor import Limits
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are written for POSIX")
 
@@ -39,7 +43,7 @@ def alive(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("language", "code"),
     [
-        ("python", "print('before', flush=True)\nwhile True: pass"),
+        ("python", "print('before')\nwhile True: pass"),
         ("sh", "echo before; while :; do :; done"),
         ("python", "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('before', flush=True)\ntime.sleep(600)"),
     ],
@@ -77,7 +81,11 @@ def test_a_background_job_that_holds_the_output_does_not_hold_the_chat(run):
 
 
 def test_a_fork_bomb_is_killed_when_it_has_too_many_processes(run, tmp_path):
-    """Its first steps: every process starts two, down to a depth of 9. The watch on the number of processes ends it."""
+    """Its first steps: every process starts another, down to a depth of 9, and all of them sleep.
+
+    The watch on the number of processes ends it, and the kill of the group. The system's own limit does not count here: it
+    is not enforced for root, which the tests may run as.
+    """
     code = (
         "import os, time\n"
         "for depth in range(9):\n"
@@ -89,6 +97,14 @@ def test_a_fork_bomb_is_killed_when_it_has_too_many_processes(run, tmp_path):
     assert "more than 32 processes at once" in result.output
     assert result.exit_code != 0
     assert not [path for path in tmp_path.glob("p*") if path.name[1:].isdigit() and alive(int(path.name[1:]))]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit counts on top of what /proc/loadavg says")
+def test_the_system_limits_the_processes_of_the_user(run):
+    code = "import resource; print(*resource.getrlimit(resource.RLIMIT_NPROC))"
+    limits = [run("python", code, timeout=30, limits=Limits(processes=count)).output.split() for count in (1, 10_000)]
+    assert limits[0][0] == limits[0][1] != "-1"
+    assert int(limits[0][0]) < 100_000
 
 
 def test_a_gigabyte_of_output_is_cut(run):
@@ -142,7 +158,60 @@ def test_a_link_planted_in_the_place_of_a_file_is_not_followed(run, tmp_path):
     assert precious.read_text() == "precious"
 
 
-@pytest.mark.parametrize("name", [".", "sub/..", "x" * 300 + ".py"])
+def plant_pipe(place, precious):
+    os.mkfifo(place)
+
+
+def plant_second_name(place, precious):
+    os.link(precious, place)
+
+
+@pytest.mark.parametrize("plant", [plant_pipe, plant_second_name])
+def test_what_is_planted_in_the_place_of_a_file_is_replaced(run, tmp_path, plant):
+    """Opening a pipe to write to it would wait for ever."""
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    plant(tmp_path / "x.py", precious)
+    assert run("python", "# filename: x.py\nprint('ran')", timeout=30).output == "ran\n"
+    assert precious.read_text() == "precious"
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_a_folder_in_the_place_of_a_file_is_a_result(run, tmp_path):
+    (tmp_path / "x.py").mkdir()
+    assert run("python", "# filename: x.py\nprint('ran')").exit_code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x.py"]
+
+
+def test_links_in_a_circle_are_a_result(run, tmp_path):
+    (tmp_path / "a").symlink_to("a")
+    assert run("python", "# filename: a/x.py\nprint('ran')").exit_code == 1
+
+
+@pytest.mark.parametrize("link", ["folder", "file.py"])
+def test_a_link_that_appears_after_the_name_was_checked_is_not_followed(tmp_path, link):
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    (outside / "file.py").write_text("precious")
+    (inside / "folder").symlink_to(outside)
+    (inside / "file.py").symlink_to(outside / "file.py")
+    if link == "folder":
+        with pytest.raises(OSError):
+            write_code(inside, "folder/file.py", "code")
+    else:
+        assert write_code(inside, "file.py", "code").read_text() == "code"
+    assert [path.read_text() for path in outside.iterdir()] == ["precious"]
+
+
+def test_a_work_directory_that_a_program_removes_is_a_result(run, tmp_path):
+    work = tmp_path / "work"
+    executor = LocalCommandLineCodeExecutor(work_dir=work)
+    blocks = [CodeBlock(language="python", code="import shutil, os; shutil.rmtree(os.getcwd())")] * 2
+    assert executor.execute_code_blocks(blocks).exit_code == 1
+
+
+@pytest.mark.parametrize("name", [".", "sub/..", "x" * 300 + ".py", "a\0.py", "\ud800.py"])
 def test_an_impossible_file_name_is_a_result(run, name):
     assert run("python", f"# filename: {name}\nprint('ran')").exit_code == 1
 
@@ -150,10 +219,18 @@ def test_an_impossible_file_name_is_a_result(run, name):
 def test_no_secret_of_the_environment_is_seen(run, monkeypatch):
     for name in ("OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "HTTPS_PROXY", "OAI_CONFIG_LIST", "MY_PASSWORD"):
         monkeypatch.setenv(name, "planted-secret")
+    monkeypatch.setenv("HTTP_PROXY", "http://me:planted-secret@proxy:80")
+    monkeypatch.setenv("LC_API_KEY", "planted-secret")
     for language, code in (("python", "import os; print(dict(os.environ))"), ("sh", "env")):
         result = run(language, code, timeout=30)
         assert "PATH" in result.output
         assert "planted-secret" not in result.output
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy:80", "socks5://[::1]:1080"])
+def test_a_proxy_without_a_password_is_used(run, monkeypatch, proxy):
+    monkeypatch.setenv("https_proxy", proxy)
+    assert run("sh", "echo $https_proxy", timeout=30).output == f"{proxy}\n"
 
 
 def test_the_input_of_the_user_is_not_read(run):
@@ -169,21 +246,47 @@ def test_code_with_a_lone_surrogate_is_a_result(run):
     assert run("python", "print('\ud800')", timeout=30).output == "?\n"
 
 
-def test_an_interrupt_of_the_caller_kills_the_program(tmp_path, monkeypatch):
-    """Ctrl-C arrives while the caller waits for the program."""
-    from autogen.coding import _process
+WAITS = "import os, time\nopen('tmp', 'w').write(str(os.getpid()))\nos.rename('tmp', 'pid')\ntime.sleep(600)"
 
-    def interrupted(process, limits):
+
+def test_an_interrupt_of_the_caller_kills_the_program(run, tmp_path, monkeypatch):
+    """Ctrl-C arrives while the caller waits for the program."""
+
+    def interrupted(process, reader, limits):
         while not (tmp_path / "pid").exists():
             assert process.poll() is None
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_process, "_watch", interrupted)  # stands in for the signal, which would end the test run itself
-    executor = LocalCommandLineCodeExecutor(work_dir=tmp_path)
-    code = "import os, time\nopen('tmp', 'w').write(str(os.getpid()))\nos.rename('tmp', 'pid')\ntime.sleep(600)"
     with pytest.raises(KeyboardInterrupt):
-        executor.execute_code_blocks([CodeBlock(language="python", code=code)])
+        run("python", WAITS, timeout=60)
     assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_cancelling_the_caller_kills_the_program(run, tmp_path):
+    async def main():
+        task = asyncio.create_task(run_in_thread(run, "python", WAITS, timeout=600))
+        while not (tmp_path / "pid").exists():
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())  # returns when its threads have ended
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_a_program_in_a_thread_gives_its_result(run):
+    assert asyncio.run(run_in_thread(run, "python", "print(1)", timeout=30)).output == "1\n"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="setsid is a program of Linux")
+def test_a_program_that_gets_away_does_not_hold_the_chat(run, tmp_path, monkeypatch):
+    """It has left its group, its parent and its environment, so it isn't found. It still holds the output."""
+    monkeypatch.setattr(_process, "GRACE", 0.5)
+    result = run("sh", "echo done; env -i setsid sleep 60 & echo $! > pid", timeout=30)
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert (result.exit_code, result.output) == (0, "done\n")
 
 
 def test_the_chat_goes_on_after_each(call, scripted_model, tmp_path):

@@ -3,38 +3,13 @@
 import os
 import sys
 import venv
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from autogen.coding import CodeBlock, CodeExecutor, CodeExecutorFactory, LocalCommandLineCodeExecutor, MarkdownCodeExtractor
-
-EXTRACT = [
-    ("```python\nprint(1)\n```", [("python", "print(1)")]),
-    ("``` python  \nx\n```", [("python", "x")]),
-    ("text\n  ```sh\n  ls\n  ```\nmore", [("sh", "  ls")]),
-    ("```python\r\na\r\nb\r\n```", [("python", "a\r\nb")]),
-    ("```Python\nx\n```", [("Python", "x")]),
-    ("```\nprint(1)\n```", [("python", "print(1)")]),
-    ("```\npip install x\n```", [("sh", "pip install x")]),
-    ("```\nhello world\n```", [("", "hello world")]),
-    ("```unknown\nx\n```", [("", "x")]),
-    ("```python title=x\nx\n```", []),
-    ("```c++\nx\n```", []),
-    ("```python\nx```", []),
-    ("```python\n```", []),
-    ("```python\n\n```", [("python", "")]),
-    ("~~~python\nx\n~~~", []),
-    ("```python\na = '```'\n```", [("python", "a = '```'")]),
-    ("```python\n1\n```\nthen\n```sh\nls\n```", [("python", "1"), ("sh", "ls")]),
-    (None, []),
-    ([{"type": "text", "text": "```sh\nls\n```"}, {"type": "image_url", "image_url": {"url": "x"}}], [("sh", "ls")]),
-]
-
-
-@pytest.mark.parametrize(("message", "blocks"), EXTRACT)
-def test_blocks_are_found(message, blocks):
-    found = MarkdownCodeExtractor().extract_code_blocks(message)
-    assert [(block.language, block.code) for block in found] == blocks
+from autogen.coding import CodeBlock, CodeExecutor, CodeExecutorFactory, LocalCommandLineCodeExecutor
+from autogen.coding import local_commandline_code_executor as module
+from autogen.coding.base import CommandLineCodeResult
 
 
 @pytest.fixture
@@ -57,6 +32,8 @@ def run(tmp_path):
         ([("sh", "echo hi; echo err 1>&2; exit 3"), ("sh", "echo never")], 3, "hi\nerr\n"),
         ([("python", "print(1)"), ("ruby", "x")], 1, "1\n\nunknown language ruby"),
         ([("bash", "false\necho ok")], 0, "ok\n"),
+        ([("python", "print(1)"), ("python", "# filename: ../x.py\nprint(2)")], 1, "1\nFilename is not in the workspace"),
+        ([("python", "print('A')"), ("sh", "exit 5"), ("sh", "echo never")], 5, "A\n"),
         ([("sh", "rm -rf /")], 1, "Potentially dangerous command detected: Use of 'rm -rf' command is not allowed."),
         ([("python", "import os; os.kill(os.getpid(), 11)")], -11, ""),
     ],
@@ -81,6 +58,8 @@ def test_the_python_of_a_virtual_environment_runs(run, tmp_path):
     context = builder.ensure_directories(tmp_path / "v")
     result = run(("python", "import sys; print(sys.prefix)"), virtual_env_context=context)
     assert result.output.strip() == str(tmp_path / "v")
+    which = run(("sh", "command -v python; echo $VIRTUAL_ENV"), virtual_env_context=context)
+    assert which.output == f"{tmp_path / 'v' / 'bin' / 'python'}\n{tmp_path / 'v'}\n"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +80,8 @@ def test_a_block_may_name_its_file(run, tmp_path, first_line, file):
 
 
 @pytest.mark.parametrize(
-    "comment", ["# This is a comment", "# calculate 3/4 of the total", "# " + "x" * 300, "#", "#!/bin/sh"]
+    "comment",
+    ["# This is a comment", "# 3.14", "# e.g.", "# calculate 3/4 of the total", "# " + "x" * 300, "#", "#!/bin/sh"],
 )
 def test_an_ordinary_comment_is_no_file_name(run, comment):
     result = run(("python", f"{comment}\nprint('ran')"))
@@ -109,7 +89,7 @@ def test_an_ordinary_comment_is_no_file_name(run, comment):
     assert "tmp_code_" in result.code_file
 
 
-@pytest.mark.parametrize("language", ["html", "css", "javascript"])
+@pytest.mark.parametrize("language", ["html", "css", "javascript", "js"])
 def test_some_languages_are_saved_only(run, language):
     result = run((language, "x"))
     assert result.exit_code == 0
@@ -126,7 +106,7 @@ def test_policies_may_be_changed(run):
         ({"timeout": 0}, ValueError),
         ({"functions_module": "not a name"}, ValueError),
         ({"work_dir": "missing/parent"}, FileNotFoundError),
-        ({"functions": [len]}, NotImplementedError),
+        ({"functions": None}, TypeError),
     ],
 )
 def test_impossible_settings_are_refused(tmp_path, monkeypatch, options, error):
@@ -150,8 +130,12 @@ def test_the_factory(tmp_path):
     assert CodeExecutorFactory.create({"executor": executor}) is executor
     made = CodeExecutorFactory.create({"executor": "commandline-local", "commandline-local": {"work_dir": tmp_path}})
     assert made.work_dir == tmp_path
-    with pytest.raises(ValueError, match="Unknown code executor None"):
-        CodeExecutorFactory.create({})
+
+
+@pytest.mark.parametrize("config", [{}, {"executor": "ipython-embedded"}, {"executor": 5}])
+def test_the_factory_refuses_what_it_does_not_know(config):
+    with pytest.raises(ValueError, match=f"Unknown code executor {config.get('executor')}"):
+        CodeExecutorFactory.create(config)
 
 
 def test_the_protocol_is_structural(tmp_path):
@@ -165,6 +149,28 @@ def test_the_protocol_is_structural(tmp_path):
     assert not isinstance(Half(), CodeExecutor)
 
 
+OLD_NAMES = {
+    "LocalCommandlineCodeExecutor": (LocalCommandLineCodeExecutor, {}),
+    "CommandlineCodeResult": (CommandLineCodeResult, {"exit_code": 0, "output": ""}),
+}
+
+
+@pytest.mark.parametrize("name", OLD_NAMES)
+def test_an_old_name_warns_and_works(name):
+    new, arguments = OLD_NAMES[name]
+    old = getattr(module, name)
+    with pytest.warns(DeprecationWarning, match=f"{name} is deprecated.*{new.__name__}"):
+        made = old(**arguments)
+    assert type(made) is new
+    assert isinstance(made, old)
+    with pytest.warns(DeprecationWarning, match=name):
+
+        class Child(old): ...
+
+    assert issubclass(Child, new)
+    assert issubclass(Child, old)
+
+
 def test_pip_is_quiet(run):
     result = run(("sh", "pip install ./nothing-here"))
     assert result.exit_code != 0
@@ -175,3 +181,9 @@ def test_pip_is_quiet(run):
 def test_the_temporary_files_are_in_the_work_directory(run, tmp_path):
     run(("python", "open('made.txt', 'w').write('x')"))
     assert "made.txt" in os.listdir(tmp_path)
+
+
+def test_the_same_code_in_several_threads(run):
+    with ThreadPoolExecutor(8) as threads:
+        results = list(threads.map(lambda _: run(("python", "print(1)")), range(16)))
+    assert {(result.exit_code, result.output) for result in results} == {(0, "1\n")}
