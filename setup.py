@@ -10,7 +10,7 @@ exec((HERE / "autogen" / "version.py").read_text(), VERSION)
 
 LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
-NOTEBOOK = ["ipykernel>=6.29", "nbclient>=0.10"]
+NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "nbclient>=0.10"]
 TEST = [*GRAPH, *LOCAL, *NOTEBOOK, "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
 CHECK = ["mypy>=1.11", "ruff>=0.6"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Collection, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
@@ -17,7 +17,7 @@ from inspect import CO_COROUTINE, isawaitable, iscoroutinefunction
 from types import FunctionType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from ._cancellation import run_in_thread
+from ._threads import a_run_within, await_within, run_in_thread, run_within
 
 P = ParamSpec("P")
 A = TypeVar("A")
@@ -56,19 +56,50 @@ def in_thread(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
     return partial(run_in_thread, function)
 
 
-def each(plain: Callable[[A], T], twin: Callable[[A], Awaitable[T]], items: Iterable[A]) -> Steps[list[T]]:
+def forms(
+    function: Callable[..., Any], *, seconds: float | None = None, blocks: bool = False
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Both forms of a function of either colour, to be given to `ask`.
+
+    Args:
+        function: Plain, or a coroutine function: a synchronous caller runs it to its end.
+        seconds: Its time limit; see `run_within`.
+        blocks: Whether a plain function runs in a thread for an asynchronous caller.
+    """
+    if is_coroutine_function(function):
+        awaitable = function if seconds is None else partial(await_within, seconds, function)
+        return (lambda *args, **kwargs: run_coroutine(lambda: awaitable(*args, **kwargs))), awaitable
+    if seconds is not None:
+        return partial(run_within, seconds, function), partial(a_run_within, seconds, function)
+    return function, in_thread(function) if blocks else function
+
+
+def each(
+    plain: Callable[[A], T], twin: Callable[[A], Awaitable[T]], items: Collection[A], *, in_threads: bool = False
+) -> Steps[list[T]]:
     """Make the same call for every item: one after another, or concurrently in an asynchronous caller.
 
     The answers are in the order of the items.
+
+    Args:
+        plain: The call for a synchronous caller.
+        twin: The call for an asynchronous one.
+        items: What is passed.
+        in_threads: Whether a synchronous caller makes the calls concurrently too, each in a thread.
     """
 
     def one_by_one() -> list[T]:
         return [plain(item) for item in items]
 
+    def in_parallel() -> list[T]:
+        with ThreadPoolExecutor(len(items), thread_name_prefix="autogen-each") as pool:
+            futures = [pool.submit(copy_context().run, plain, item) for item in items]
+            return [future.result() for future in futures]
+
     async def at_once() -> list[T]:
         return await asyncio.gather(*(twin(item) for item in items))
 
-    return (yield from ask(one_by_one, at_once))
+    return (yield from ask(in_parallel if in_threads and len(items) > 1 else one_by_one, at_once))
 
 
 def pause(seconds: float) -> Steps[None]:

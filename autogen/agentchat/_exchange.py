@@ -10,16 +10,12 @@ after `super().receive(...)` therefore runs when this agent's half is done, not 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from .._drive import Steps, ask
-
-BOOK: dict[str, Callable[..., Any]] = {}
-"""`send`, `receive` and their twins as `ConversableAgent` defined them. Kept apart from the class, where a tracing
-package's wrapper would pass for the original."""
+from ._overrides import BOOK
 
 
 @dataclass(slots=True)

@@ -12,9 +12,15 @@ from .agent import Agent, Message
 class Histories(AgentState):
     """The conversations of an agent, one for each peer."""
 
+    _message_to_dict = staticmethod(as_dict)
+
+    def _history(self, peer: Agent | None) -> list[Message]:
+        """The live history with a peer; a new one for a new peer, also where a plain dict holds them."""
+        return self._oai_messages.setdefault(peer, [])
+
     def chat_messages_for_summary(self, agent: Agent) -> list[Message]:
         """The messages that a summary of the chat with `agent` is made of."""
-        return self._oai_messages[agent]
+        return self._history(agent)
 
     def last_message(self, agent: Agent | None = None) -> Message | None:
         """The last message of a conversation; None if it is empty.
@@ -40,10 +46,10 @@ class Histories(AgentState):
     def _append_oai_message(self, message: Message | str, role: str, conversation_id: Agent, is_sending: bool) -> bool:
         """Remember a message; False if it has neither content nor calls."""
         speaker = self.name if is_sending else conversation_id.name
-        stored = stored_form(as_dict(message), role, speaker)
+        stored = stored_form(self._message_to_dict(message), role, speaker)
         if stored is None:
             return False
-        self._oai_messages[conversation_id].append(stored)
+        self._history(conversation_id).append(stored)
         return True
 
     def clear_history(self, recipient: Agent | None = None, nr_messages_to_preserve: int | None = None) -> None:
@@ -58,7 +64,7 @@ class Histories(AgentState):
         if recipient is None and not keep:
             self._oai_messages.clear()
             return
-        for history in [self._oai_messages[recipient]] if recipient else self._oai_messages.values():
+        for history in [self._history(recipient)] if recipient else self._oai_messages.values():
             start = max(0, len(history) - keep)
             if keep and start and history[start].get("tool_responses"):
                 start -= 1

@@ -7,15 +7,20 @@ human is reached: it names a prompt, and gets a text.
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._drive import Steps, ask
+from .._drive import Steps, ask, forms
+from .._threads import TimeUp
 from ..code_utils import content_str
+from ..io.base import IOStream
+from ..io.console import IOConsole
 from ._display import notice
 from ._result import StopReason
 from .agent import Agent, Message
 
 if TYPE_CHECKING:
+    from ._state import AgentState
     from .conversable_agent import ConversableAgent
 
 MODES = ("ALWAYS", "TERMINATE", "NEVER")
@@ -102,6 +107,25 @@ def termination_and_human(
         notice("USING AUTO REPLY...", "red")
     agent._consecutive_auto_reply_counter[sender] += 1
     return False, None
+
+
+def heard(agent: AgentState, prompt: str) -> Steps[str]:
+    """Ask the human at the agent's source of human input, or else on the stream in use; remember the answer."""
+    seconds = agent.human_input_timeout
+    source = agent.human_input_source
+    if source is None:
+        stream = IOStream.get_default()
+        if seconds is not None and isinstance(stream, IOConsole):
+            source, seconds = partial(stream.input_within, seconds), None
+        else:
+            source = stream.input
+    try:
+        typed: str = yield from ask(*forms(source, seconds=seconds, blocks=True), prompt)
+    except TimeUp:
+        typed = agent.human_input_default
+        notice(f"NO HUMAN INPUT WITHIN {agent.human_input_timeout:g} SECONDS: {typed!r} IS TAKEN.", "red")
+    agent._human_input.append(typed)
+    return typed
 
 
 def is_termination(agent: ConversableAgent, message: Message) -> bool:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._drive import Steps, ask, in_thread
 from ._mending import mended
 from ._messages import normalized_name, unrolled
+from ._overrides import awaitable
 from .agent import Message
 
 if TYPE_CHECKING:
     from ._state import AgentState
+    from ._underscored import Underscored
     from .conversable_agent import ConversableAgent
 
 logger = logging.getLogger(__name__)
@@ -23,14 +26,14 @@ def model_reply(agent: ConversableAgent, client: Any, messages: list[Message]) -
     if client is None:
         return False, None
     history = agent._oai_system_message + messages
-    reply = yield from ask(
-        agent._generate_oai_reply_from_client,
-        agent._a_generate_oai_reply_from_client,
-        client,
-        history,
-        agent.client_cache,
-    )
+    reply = yield from requested(agent, client, history, agent.client_cache)
     return (False, None) if reply is None else (True, reply)
+
+
+def requested(agent: Underscored, client: Any, messages: list[Message], cache: Any) -> Steps[Any]:
+    """`completion`, by the agent's method for it."""
+    twin = awaitable(agent, "_generate_oai_reply_from_client", partial(completion, agent))
+    return (yield from ask(agent._generate_oai_reply_from_client, twin, client, messages, cache))
 
 
 def completion(agent: AgentState, client: Any, messages: list[Message], cache: Any) -> Steps[str | Message | None]:

@@ -38,18 +38,18 @@ def chats_to_run(
 
 
 def last_summary(
-    chat_queue: list[Entry], recipient: Agent, messages: list[Message] | None, sender: Agent | None, config: Any
+    chat_queue: list[Entry], recipient: ConversableAgent, messages: list[Message] | None, sender: Agent | None, config: Any
 ) -> tuple[bool, Any]:
     """Hold the chats; the summary of the last one is the answer."""
-    ready = chats_to_run(chat_queue, recipient, messages, sender, config)
+    ready = recipient._get_chats_to_run(chat_queue, recipient, messages, sender, config)
     return True, initiate_chats(ready)[-1].summary if ready else None
 
 
 async def a_last_summary(
-    chat_queue: list[Entry], recipient: Agent, messages: list[Message] | None, sender: Agent | None, config: Any
+    chat_queue: list[Entry], recipient: ConversableAgent, messages: list[Message] | None, sender: Agent | None, config: Any
 ) -> tuple[bool, Any]:
     """`last_summary` for queues with prerequisites."""
-    ready = chats_to_run(chat_queue, recipient, messages, sender, config)
+    ready = recipient._get_chats_to_run(chat_queue, recipient, messages, sender, config)
     if not ready:
         return True, None
     results = await a_initiate_chats(ready)
@@ -67,7 +67,7 @@ def nested_reply(chat_queue: list[Entry], answer: Any, use_async: bool | None) -
             if entry.get("chat_id") is None:
                 raise ValueError("With use_async each chat of the queue needs a chat_id.")
     if answer == SUMMARY:
-        answer = a_last_summary if use_async else last_summary
+        answer = _agents_a_last_summary if use_async else _agents_last_summary
     if not callable(answer) or (use_async and not is_coroutine_function(answer)):
         form = "a coroutine function" if use_async else "callable"
         raise ValueError(f"reply_func_from_nested_chats must be {form} or {SUMMARY!r}, not {answer!r}.")
@@ -94,3 +94,13 @@ def nested_reply(chat_queue: list[Entry], answer: Any, use_async: bool | None) -
         return await answer(chat_queue, recipient, messages, sender, config)
 
     return a_reply
+
+
+@wraps(last_summary)
+def _agents_last_summary(chat_queue: list[Entry], recipient: ConversableAgent, *details: Any) -> Any:
+    return recipient._summary_from_nested_chats(chat_queue, recipient, *details)
+
+
+@wraps(a_last_summary)
+async def _agents_a_last_summary(chat_queue: list[Entry], recipient: ConversableAgent, *details: Any) -> Any:
+    return await recipient._a_summary_from_nested_chats(chat_queue, recipient, *details)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -33,11 +33,14 @@ class ChatResult:
 
     Attributes:
         chat_id: The number of the chat in a queue.
-        chat_history: list[Message] = None  # type: ignore[assignment]
+        chat_history: The messages, as the agent that began the chat has them.
         summary: What `summary_method` made of them.
         cost: In USD, and the tokens by model, with and without answers from the cache.
         human_input: What humans typed.
         stop_reason: Why the chat ended.
+        summary_error: Why there is no summary by a model, where one was asked for.
+        carryover: What the chat took over from earlier ones.
+        repetitions: How often an agent said the same in a row, by its name; without those that hardly did.
     """
 
     chat_id: int | None = None
@@ -46,3 +49,6 @@ class ChatResult:
     cost: dict[str, Any] = None  # type: ignore[assignment]
     human_input: list[str] = None  # type: ignore[assignment]
     stop_reason: StopReason | None = None
+    summary_error: str | None = None
+    carryover: Any = None
+    repetitions: dict[str, int] = field(default_factory=dict)

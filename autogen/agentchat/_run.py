@@ -26,7 +26,7 @@ def work(
     runner = _runner(agent, max_turns)
     with _given_tools(agent, runner, tools):
         result = yield from ask(runner.initiate_chat, runner.a_initiate_chat, agent, message=message, **options)
-    return replace(result, chat_history=list(agent.chat_messages[runner]))
+    return replace(result, chat_history=list(agent._history(runner)))
 
 
 def _runner(agent: ConversableAgent, max_turns: int) -> ConversableAgent:
@@ -37,7 +37,6 @@ def _runner(agent: ConversableAgent, max_turns: int) -> ConversableAgent:
         is_termination_msg=lambda said: not (said.get("tool_calls") or said.get("function_call")),
         max_consecutive_auto_reply=max_turns,
         human_input_mode="NEVER",
-        function_map=dict(agent.function_map),
         llm_config=False,
         silent=agent.silent,
     )

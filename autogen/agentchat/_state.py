@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, MutableMapping
 from typing import Any, Literal
 
+from ._repetition import Said
 from ._result import ChatResult, StopReason
 from .agent import Agent, LLMAgent, Message
 
@@ -21,6 +22,10 @@ class AgentState(LLMAgent):
     silent: bool | None
     reply_at_receive: defaultdict[Any, bool]
     hook_lists: dict[str, list[Callable[..., Any]]]
+    human_input_source: Callable[[str], Any] | None
+    human_input_timeout: float | None
+    human_input_default: str
+    concurrent_tool_calls: bool
 
     _name: str
     _description: str
@@ -38,6 +43,9 @@ class AgentState(LLMAgent):
     _code_executor: Any
     _finished_chats: Any
     _stop_reasons: dict[Any, StopReason]
+    _said: dict[Any, Said]
+    _checked_tools: set[str]
+    _summary_errors: dict[Any, str]
 
     @property
     def name(self) -> str:

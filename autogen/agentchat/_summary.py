@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._drive import Steps, ask, offload
+from ._model_reply import requested
+from ._overrides import awaitable
 from .agent import Agent, Message
 
 if TYPE_CHECKING:
@@ -16,7 +19,7 @@ METHODS = ("last_msg", "reflection_with_llm")
 
 
 def summarize(
-    sender: ConversableAgent, recipient: ConversableAgent, method: Any, args: dict[str, Any] | None, cache: Any
+    sender: ConversableAgent, method: Any, args: dict[str, Any] | None, recipient: ConversableAgent, cache: Any
 ) -> Steps[Any]:
     """The summary of a finished chat, by the method asked for.
 
@@ -27,7 +30,8 @@ def summarize(
         return ""
     args = {"cache": cache, **(args or {})}
     if method == "reflection_with_llm":
-        return (yield from reflection(sender, recipient, args))
+        twin = awaitable(sender, "_reflection_with_llm_as_summary", reflection)
+        return (yield from ask(sender._reflection_with_llm_as_summary, twin, sender, recipient, args))
     if method == "last_msg":
         return sender._last_msg_as_summary(sender, recipient, args)
     if callable(method):
@@ -63,13 +67,22 @@ def reflection(sender: ConversableAgent, recipient: ConversableAgent, args: dict
         raise ValueError(f"summary_role must be a string, not a {type(role).__name__}.")
     history = recipient.chat_messages_for_summary(sender)
     agent = sender if recipient is None or recipient.client is None else recipient
-    try:
-        return (yield from reflect(sender, prompt, history, agent, args.get("cache"), role))
-    except Exception as error:
-        if type(error).__name__ != "BadRequestError":  # by name: a chat without a model must not load the SDK
-            raise
-        warnings.warn(f"The model could not sum up the chat: {error}", UserWarning, stacklevel=2)
-        return ""
+    twin = awaitable(sender, "_reflection_with_llm", partial(reflect, sender))
+    refused: Exception | None = None
+    for one in [role] if role else [None, "user"]:  # not every endpoint takes, or heeds, a system message at the end
+        try:
+            summary = yield from ask(sender._reflection_with_llm, twin, prompt, history, agent, args.get("cache"), one)
+        except Exception as error:
+            if type(error).__name__ != "BadRequestError":  # by name: a chat without a model must not load the SDK
+                raise
+            refused = error
+        else:
+            if not isinstance(summary, str) or summary.strip():
+                return summary
+    why = str(refused) if refused else "The model's summary is empty."
+    sender._summary_errors[recipient] = why
+    warnings.warn(f"The model could not sum up the chat: {why}", UserWarning, stacklevel=2)
+    return ""
 
 
 def reflect(
@@ -80,12 +93,4 @@ def reflect(
     if client is None:
         raise ValueError(f"A reflection needs a model, and agent {owner.name!r} has none: give it an llm_config.")
     asked = [*messages, {"role": role or "system", "content": prompt}]
-    return (
-        yield from ask(
-            owner._generate_oai_reply_from_client,
-            owner._a_generate_oai_reply_from_client,
-            client,
-            asked,
-            cache,
-        )
-    )
+    return (yield from requested(owner, client, asked, cache))

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
 from .._drive import adrive, drive, is_coroutine_function
+from ._arguments import repaired
 from ._messages import assert_valid_name
 from ._state import AgentState
 from ._tooling import Outcome, call_function
 from .agent import Message
+
+logger = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Toolbox(AgentState):
     """The tools of an agent."""
+
+    _format_json_str = staticmethod(repaired)
 
     def register_function(self, function_map: dict[str, Callable[..., Any] | None]) -> None:
         """Add functions that the agent executes when they are called by name; None removes one.
@@ -76,7 +83,10 @@ class Toolbox(AgentState):
         self, key: str, signature: str | dict[str, Any], is_remove: bool, name_of: Callable[[dict[str, Any]], str]
     ) -> None:
         config = self.llm_config
-        assert isinstance(config, dict), f"Agent {self.name!r} has no llm_config: a tool needs a model that calls it."
+        if not isinstance(config, dict):
+            text = f"Agent {self.name!r} has no llm_config: a tool needs a model that calls it."
+            logger.error(text)
+            raise AssertionError(text)
         known = config.get(key, [])
         if is_remove:
             assert key in config, f"Agent {self.name!r} has no {key} to remove {signature!r} from."
@@ -115,16 +125,14 @@ class Toolbox(AgentState):
         """
 
         def decorate(function: F) -> F:
-            if name is not None:
-                function._name = name  # type: ignore[attr-defined]
-            if description is not None:
-                function._description = description  # type: ignore[attr-defined]
-            about = getattr(function, "_description", None)
+            _remember(function, "_name", name)
+            _remember(function, "_description", description)
+            about = description or getattr(function, "_description", None)
             if about is None:
                 raise ValueError(f"Function {function!r} needs a description: the model chooses its tools by it.")
             from ..function_utils import get_function_schema
 
-            schema = get_function_schema(function, name=_name_of(function), description=about)
+            schema = get_function_schema(function, name=name or _name_of(function), description=about)
             if api_style == "tool":
                 self.update_tool_signature(schema, is_remove=False)
             elif api_style == "function":
@@ -135,17 +143,26 @@ class Toolbox(AgentState):
 
         return decorate
 
-    def register_for_execution(self, name: str | None = None) -> Callable[[F], F]:
+    def register_for_execution(self, name: str | None = None, *, timeout: float | None = None) -> Callable[[F], F]:
         """Decorate a function that the agent executes when it is called.
 
         Args:
             name: The name it is called by; the function's own name if None.
+            timeout: Seconds that a call may take; then the model is told so. A coroutine function is cancelled. A plain
+                one can't be: it goes on in its thread, but the programs that it runs through an executor are killed.
+
+        Raises:
+            ValueError: The timeout is not more than 0.
         """
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"The timeout of a tool must be more than 0 seconds, not {timeout!r}.")
 
         def decorate(function: F) -> F:
-            if name is not None:
-                function._name = name  # type: ignore[attr-defined]
-            self.register_function({_name_of(function): self._wrap_function(function)})
+            _remember(function, "_name", name)
+            wrapped = self._wrap_function(function)
+            if timeout is not None:
+                wrapped._timeout = timeout  # type: ignore[attr-defined]
+            self.register_function({name or _name_of(function): wrapped})
             return function
 
         return decorate
@@ -171,6 +188,13 @@ class Toolbox(AgentState):
             run = plain_run
         run._origin = func
         return run  # type: ignore[no-any-return]
+
+
+def _remember(function: Callable[..., Any], attribute: str, value: str | None) -> None:
+    """Let further decorators of a function know what this one was told."""
+    if value is not None:
+        with contextlib.suppress(AttributeError):  # a bound method can't remember anything
+            setattr(function, attribute, value)
 
 
 def _name_of(function: Callable[..., Any]) -> str:

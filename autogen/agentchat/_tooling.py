@@ -6,19 +6,21 @@ can act on, never to an exception.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from .._drive import Steps, ask, each, is_coroutine_function, run_coroutine
+from .._drive import Call, Steps, ask, each, forms, is_coroutine_function
 from ..io.base import IOStream
+from ._arguments import parsed_arguments
 from ._display import notice
-from ._state import AgentState
-from .agent import Message
+from ._tool_halves import executors_of
+from .agent import Agent, Message
 
 if TYPE_CHECKING:
+    from ._state import AgentState
+    from ._toolbox import Toolbox
     from .conversable_agent import ConversableAgent
 
 logger = logging.getLogger(__name__)
@@ -26,22 +28,35 @@ logger = logging.getLogger(__name__)
 Outcome = tuple[bool, dict[str, Any]]
 
 
-def function_reply(agent: ConversableAgent, messages: list[Message]) -> Steps[tuple[bool, Message | None]]:
+def function_reply(
+    agent: ConversableAgent, messages: list[Message], sender: Agent | None
+) -> Steps[tuple[bool, Message | None]]:
     """Carry out the function call of the last message, if it has one."""
-    call = messages[-1].get("function_call")
+    call = messages[-1].get("function_call") if messages else None
     if not call:
         return False, None
-    [(_, result)] = yield from each(agent.execute_function, agent.a_execute_function, [call])
+    executor = _executor(agent, call, sender)
+    function = _function(executor, call.get("name"))
+    waits = is_coroutine_function(function) or hasattr(function, "_timeout") or executor.concurrent_tool_calls
+    twin: Callable[..., Any] = executor.a_execute_function if waits else executor.execute_function
+    _, result = yield Call(executor.execute_function, twin, (call,), {})
     return True, result
 
 
-def tool_reply(agent: ConversableAgent, messages: list[Message]) -> Steps[tuple[bool, Message | None]]:
+def tool_reply(agent: ConversableAgent, messages: list[Message], sender: Agent | None) -> Steps[tuple[bool, Message | None]]:
     """Carry out all tool calls of the last message; their results keep the order of the calls."""
-    calls = [call for call in messages[-1].get("tool_calls") or () if call]
+    calls = [call for call in (messages[-1].get("tool_calls") if messages else None) or () if call]
     if not calls:
         return False, None
-    functions = [call.get("function") or {} for call in calls]
-    outcomes = yield from each(agent.execute_function, agent.a_execute_function, functions)
+    asked = [call.get("function") or {} for call in calls]
+
+    def plain(call: Message) -> Outcome:
+        return _executor(agent, call, sender).execute_function(call)
+
+    async def twin(call: Message) -> Outcome:
+        return await _executor(agent, call, sender).a_execute_function(call)
+
+    outcomes = yield from each(plain, twin, asked, in_threads=agent.concurrent_tool_calls)
     responses = []
     for call, (_, result) in zip(calls, outcomes, strict=True):
         response = {"role": "tool", "content": result.get("content", "")}
@@ -50,7 +65,7 @@ def tool_reply(agent: ConversableAgent, messages: list[Message]) -> Steps[tuple[
     return True, {"role": "tool", "tool_responses": responses, "content": text}
 
 
-def call_function(agent: AgentState, call: Message, flavour: str, verbose: bool = False) -> Steps[Outcome]:
+def call_function(agent: Toolbox, call: Message, flavour: str, verbose: bool = False) -> Steps[Outcome]:
     """Carry out one call. The bool tells success; the content of the result is never missing.
 
     Args:
@@ -59,16 +74,19 @@ def call_function(agent: AgentState, call: Message, flavour: str, verbose: bool 
         verbose: Also print the arguments and the result.
     """
     name = call.get("name") or ""
-    function = agent._function_map.get(name)
+    function = _function(agent, name)
     if function is None:
+        logger.warning("Agent %r can't execute %r; these can: %s", agent.name, name, executors_of(name) or "none")
         return _failed(name, f"Error: Function {name} not found." + _guess(name, agent._function_map))
     try:
-        arguments = parsed_arguments(call.get("arguments"))
-    except json.JSONDecodeError as error:
-        return _failed(name, f"Error: {error}\n The argument must be a JSON object.")
+        arguments = parsed_arguments(call.get("arguments"), agent._format_json_str)
+    except ValueError as error:
+        return _failed(name, f"Error: {error}\n The arguments must be a JSON object.")
     notice(f"EXECUTING {flavour} {name}...", "magenta")
     try:
-        content = str((yield from ask(*_forms(function), **arguments)))
+        limit = getattr(function, "_timeout", None)
+        both = forms(function, seconds=limit, blocks=agent.concurrent_tool_calls)
+        content = str((yield from ask(*both, **arguments)))
     except Exception as error:
         logger.warning("The function %r of agent %r failed.", name, agent.name, exc_info=True)
         return _failed(name, f"Error: {error}" if str(error) else f"Error: {type(error).__name__}")
@@ -78,39 +96,22 @@ def call_function(agent: AgentState, call: Message, flavour: str, verbose: bool 
     return True, {"name": name, "role": "function", "content": content}
 
 
-def parsed_arguments(text: Any) -> dict[str, Any]:
-    """The arguments of a call, as a model wrote them.
-
-    Raises:
-        json.JSONDecodeError: They are not JSON, also after `repaired`.
-    """
-    if text is None or isinstance(text, dict):
-        return text or {}
-    arguments = json.loads(repaired(text)) if str(text).strip() else {}
-    return {} if arguments is None else arguments
+def _executor(agent: ConversableAgent, call: Message, sender: Agent | None) -> ConversableAgent:
+    """Who carries out a call: the agent that is asked, or the one that asks if only that one can."""
+    names = _meant(call.get("name"))
+    can = getattr(sender, "can_execute_function", None)
+    if can is None or any(agent.can_execute_function(name) for name in names):
+        return agent
+    return sender if any(can(name) for name in names) else agent  # type: ignore[return-value]
 
 
-def repaired(text: str) -> str:
-    """JSON text with its raw line breaks and tabs mended: dropped between tokens, escaped inside strings."""
-    mended = []
-    inside = escaped = False
-    for char in text:
-        if char == '"' and not escaped:
-            inside = not inside
-        escaped = inside and char == "\\" and not escaped
-        if char == "\n":
-            char = "\\n" if inside else ""
-        elif char == "\t" and inside:
-            char = "\\t"
-        mended.append(char)
-    return "".join(mended)
+def _function(agent: AgentState, name: str | None) -> Callable[..., Any] | None:
+    return next((agent._function_map[one] for one in _meant(name) if one in agent._function_map), None)
 
 
-def _forms(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """A tool for either colour: any tool, plain or coroutine, works from any chat."""
-    if not is_coroutine_function(function):
-        return function, function
-    return (lambda **arguments: run_coroutine(lambda: function(**arguments))), function
+def _meant(name: str | None) -> tuple[str, ...]:
+    """What a name may stand for: models put the namespace in front that some endpoints show them."""
+    return tuple(dict.fromkeys((name or "", (name or "").removeprefix("functions.").removeprefix("functions_"))))
 
 
 def _failed(name: str, text: str) -> Outcome:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._drive import Steps, ask
+from . import _tool_halves
 from ._carryover import opening
 from ._exchange import Say, exchange
+from ._overrides import awaitable
+from ._repetition import longest_runs
 from ._result import ChatResult, StopReason
 from ._summary import summarize
 from .agent import Agent
@@ -39,10 +43,14 @@ def chat(
     """Hold a chat, sum it up, and report."""
     consolidate_chat_info({"sender": sender, "recipient": recipient, "summary_method": options.summary_method})
     turns = _checked(options.max_turns)
+    _tool_halves.warn(sender, recipient)
     with _using_cache(options.cache, sender, recipient):
         sender._prepare_chat(recipient, options.clear_history, reply_at_receive=turns is None)
-        for agent, peer in ((sender, recipient), (recipient, sender)):
+        both = ((sender, recipient), (recipient, sender))
+        for agent, peer in both:
             agent._stop_reasons.pop(peer, None)
+            agent._said.pop(peer, None)
+            agent._summary_errors.pop(peer, None)
         if turns is None:
             first = yield from opening(sender, recipient, message, context)
             yield from exchange(Say(sender, recipient, first, silent=options.silent))
@@ -50,12 +58,16 @@ def chat(
         else:
             reason = yield from _take_turns(sender, recipient, message, context, turns, options.silent)
         method, args = options.summary_method, options.summary_args
-        summary = yield from summarize(sender, recipient, method, args, options.cache)
+        twin = awaitable(sender, "_summarize_chat", partial(summarize, sender))
+        summary = yield from ask(sender._summarize_chat, twin, method, args, recipient, options.cache)
     return ChatResult(
-        chat_history=list(sender.chat_messages[recipient]),
+        chat_history=list(sender._history(recipient)),
         summary=summary,
         cost=gather_usage_summary([sender, recipient]),
         human_input=list(sender._human_input),
+        summary_error=sender._summary_errors.get(recipient),
+        carryover=context.get("carryover"),
+        repetitions=longest_runs(both),
         stop_reason=sender._stop_reasons.get(recipient) or recipient._stop_reasons.get(sender) or reason,
     )
 
@@ -83,16 +95,16 @@ def _take_turns(
 ) -> Steps[StopReason]:
     """A turn is one message and one answer."""
     for turn in range(turns):
-        history = sender.chat_messages[recipient]
+        history = sender._history(recipient)
         if turn == 0:
             said = yield from opening(sender, recipient, message, context)
         else:
             said = yield from ask(sender.generate_reply, sender.a_generate_reply, messages=history, sender=recipient)
         if said is None:
             return StopReason.NO_REPLY
-        before = len(sender.chat_messages[recipient])
+        before = len(sender._history(recipient))
         yield from exchange(Say(sender, recipient, said, True, silent))
-        if len(sender.chat_messages[recipient]) == before + 1:  # no answer: the next turn would talk to itself
+        if len(sender._history(recipient)) == before + 1:  # no answer: the next turn would talk to itself
             return StopReason.NO_REPLY
     return StopReason.MAX_TURNS
 

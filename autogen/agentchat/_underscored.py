@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._drive import adrive, drive, is_coroutine_function
+from .._drive import drive, is_coroutine_function
 from . import _carryover, _messages, _nested, _reply_chain, _summary
 from ._display import show_received
 from ._histories import Histories
 from ._model_reply import completion
 from ._toolbox import Toolbox
-from ._tooling import repaired
 from .agent import Agent, Message
 
 if TYPE_CHECKING:
@@ -20,10 +19,8 @@ if TYPE_CHECKING:
 class Underscored(Histories, Toolbox):
     """The half-public side of `ConversableAgent`."""
 
-    _message_to_dict = staticmethod(_messages.as_dict)
     _assert_valid_name = staticmethod(_messages.assert_valid_name)
     _normalize_name = staticmethod(_messages.normalized_name)
-    _format_json_str = staticmethod(repaired)
     _get_chats_to_run = staticmethod(_nested.chats_to_run)
     _summary_from_nested_chats = staticmethod(_nested.last_summary)
     _a_summary_from_nested_chats = staticmethod(_nested.a_last_summary)
@@ -73,7 +70,7 @@ class Underscored(Histories, Toolbox):
     def _summarize_chat(
         self, summary_method: Any, summary_args: Any, recipient: ConversableAgent | None = None, cache: Any = None
     ) -> Any:
-        return drive(_summary.summarize(self, recipient, summary_method, summary_args, cache))  # type: ignore[arg-type]
+        return drive(_summary.summarize(self, summary_method, summary_args, recipient, cache))  # type: ignore[arg-type]
 
     def _reflection_with_llm(
         self,
@@ -86,11 +83,8 @@ class Underscored(Histories, Toolbox):
         return drive(_summary.reflect(self, prompt, messages, llm_agent, cache, role))
 
     def _generate_oai_reply_from_client(self, llm_client: Any, messages: list[Message], cache: Any) -> Any:
-        """One request to a model. Tracing packages wrap it; an override serves synchronous chats."""
+        """One request to a model. Tracing packages wrap it."""
         return drive(completion(self, llm_client, messages, cache))
-
-    async def _a_generate_oai_reply_from_client(self, llm_client: Any, messages: list[Message], cache: Any) -> Any:
-        return await adrive(completion(self, llm_client, messages, cache))
 
     def _raise_exception_on_async_reply_functions(self) -> None:
         """Refuse a synchronous chat that would leave reply functions unasked.

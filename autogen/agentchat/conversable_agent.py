@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import logging
 import warnings
@@ -11,19 +10,19 @@ from collections.abc import Callable, Container, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from .._drive import Call, Steps, adrive, ask, drive, in_thread
+from .._drive import Call, Steps, adrive, ask, drive
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
-from ..io.base import IOStream
 from ..oai.client import OpenAIWrapper
-from . import _code_reply, _hooks, _llm_config, _queue, _reply_chain
+from . import _code_reply, _hooks, _llm_config, _queue, _repetition, _reply_chain, _tool_halves
 from ._accounts import Accounts
 from ._carryover import initial_message
-from ._exchange import BOOK, Hear, Say, play
+from ._exchange import Hear, Say, play
 from ._hook_points import HookPoints
-from ._human import check_mode, default_termination, termination_and_human
+from ._human import check_mode, default_termination, heard, termination_and_human
 from ._messages import assert_valid_name
 from ._model_reply import model_reply
 from ._nested import SUMMARY, nested_reply
+from ._overrides import BOOK, awaitable
 from ._result import ChatResult
 from ._run import work
 from ._tooling import function_reply, tool_reply
@@ -71,6 +70,11 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         description: str | None = None,
         chat_messages: dict[Agent, list[Message]] | None = None,
         silent: bool | None = None,
+        *,
+        human_input_source: Callable[[str], Any] | None = None,
+        human_input_timeout: float | None = None,
+        human_input_default: str = "",
+        concurrent_tool_calls: bool = False,
     ) -> None:
         """
         Args:
@@ -87,6 +91,12 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
             description: What the agent is good for; the system message if None.
             chat_messages: Histories to go on from. The mapping is used as it is.
             silent: Whether messages are printed; None leaves it to each call.
+            human_input_source: What is called with a prompt when the human is asked, plain or a coroutine function; None
+                for the `IOStream` in use.
+            human_input_timeout: Seconds to wait for the human; None for as long as it takes.
+            human_input_default: What counts as typed when that time is over. Nothing typed is the same as Enter.
+            concurrent_tool_calls: Whether the calls of one message also run at the same time in synchronous chats, and
+                plain functions in threads in asynchronous ones, whose event loop they block otherwise.
 
         Raises:
             ValueError: An argument has a value that is not possible; the message names it.
@@ -106,15 +116,23 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         limit = max_consecutive_auto_reply
         self._max_consecutive_auto_reply = self.MAX_CONSECUTIVE_AUTO_REPLY if limit is None else limit
         self._consecutive_auto_reply_counter = defaultdict(int)
-        self._max_consecutive_auto_reply_dict = defaultdict(self.max_consecutive_auto_reply)
+        self._max_consecutive_auto_reply_dict = defaultdict(partial(_general_limit, self))
         self._function_map = {
             assert_valid_name(key): value for key, value in (function_map or {}).items() if value is not None
         }
         self._default_auto_reply = default_auto_reply
         self.reply_at_receive = defaultdict(bool)
         self._human_input = []
+        self.human_input_source = human_input_source
+        self.human_input_timeout = human_input_timeout
+        self.human_input_default = human_input_default
+        self.concurrent_tool_calls = concurrent_tool_calls
         self._finished_chats = []
         self._stop_reasons = {}
+        self._said = {}
+        self._checked_tools = set()
+        self._summary_errors = {}
+        _tool_halves.remember(self)
         self.hook_lists = _hooks.empty_lists()
         self._reply_func_list = []
         self._register_built_in_replies()
@@ -410,41 +428,41 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """Execute the function call of the last message."""
-        return drive(function_reply(self, self._conversation(messages, sender)))
+        return drive(function_reply(self, self._conversation(messages, sender), sender))
 
     async def a_generate_function_call_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """`generate_function_call_reply`, awaited."""
-        return await adrive(function_reply(self, self._conversation(messages, sender)))
+        return await adrive(function_reply(self, self._conversation(messages, sender), sender))
 
     def generate_tool_calls_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """Execute the tool calls of the last message."""
-        return drive(tool_reply(self, self._conversation(messages, sender)))
+        return drive(tool_reply(self, self._conversation(messages, sender), sender))
 
     async def a_generate_tool_calls_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """`generate_tool_calls_reply`, awaited: the calls run concurrently."""
-        return await adrive(tool_reply(self, self._conversation(messages, sender)))
+        return await adrive(tool_reply(self, self._conversation(messages, sender), sender))
 
     def generate_oai_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """Let the model answer. `config` may be another `OpenAIWrapper`."""
-        client = self.client if config is None else config
-        return drive(model_reply(self, client, self._conversation(messages, sender)))
+        return drive(self._oai_reply(messages, sender, config))
 
     async def a_generate_oai_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """`generate_oai_reply`, awaited. A subclass that overrides the plain form alone is asked in a thread."""
-        if type(self).generate_oai_reply is not ConversableAgent.generate_oai_reply:
-            return await in_thread(self.generate_oai_reply)(messages=messages, sender=sender, config=config)
+        return await awaitable(self, "generate_oai_reply", self._oai_reply)(messages, sender, config)
+
+    def _oai_reply(self, messages: list[Message] | None, sender: Agent | None, config: Any) -> Steps[Reply]:
         client = self.client if config is None else config
-        return await adrive(model_reply(self, client, self._conversation(messages, sender)))
+        return model_reply(self, client, self._conversation(messages, sender))
 
     def generate_code_execution_reply(
         self,
@@ -485,13 +503,11 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
 
     def get_human_input(self, prompt: str) -> str:
         """Ask a human. Override it to ask elsewhere than on the console."""
-        typed = IOStream.get_default().input(prompt)
-        self._human_input.append(typed)
-        return typed
+        return drive(heard(self, prompt))
 
     async def a_get_human_input(self, prompt: str) -> str:
-        """`get_human_input`, awaited: it waits in a thread."""
-        return await asyncio.to_thread(self.get_human_input, prompt)
+        """`get_human_input`, awaited. Where only the plain form is overridden, that is asked, in a thread."""
+        return await awaitable(self, "get_human_input", partial(heard, self))(prompt)
 
     # The steps. Whatever a subclass may override is asked for through `self`, in both forms.
 
@@ -501,13 +517,14 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
             raise ValueError(
                 f"{self.name!r} cannot send {message!r} to {recipient.name!r}: it has neither content nor calls."
             )
+        _repetition.note(self, recipient, message)
         return message
 
     def _hear(self, message: Any, sender: Any, request_reply: bool | None, silent: bool | None) -> Steps[Any]:
         self._process_received_message(message, sender, silent)
         if request_reply is False or (request_reply is None and not self.reply_at_receive[sender]):
             return None
-        plain = partial(self.generate_reply, messages=self.chat_messages[sender])
+        plain = partial(self.generate_reply, messages=self._history(sender))
         return (yield Call(plain, self.a_generate_reply, (), {"sender": sender}))
 
     def _reply(
@@ -522,10 +539,10 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
 
     def _conversation(self, messages: list[Message] | None, sender: Agent | None) -> list[Message]:
         """The messages that are answered: those given, or the history with the sender."""
-        return self._oai_messages[sender] if messages is None else messages
+        return self._history(sender) if messages is None else messages
 
 
-BOOK.update({name: vars(ConversableAgent)[name] for name in ("send", "a_send", "receive", "a_receive")})
+BOOK.update({name: getattr(ConversableAgent, name) for name in dir(ConversableAgent)})
 
 _PAIRS = {
     "check_termination_and_human_reply": "a_check_termination_and_human_reply",
@@ -540,19 +557,30 @@ for _plain, _awaitable in _PAIRS.items():
 
 
 def register_function(
-    f: F, *, caller: ConversableAgent, executor: ConversableAgent, name: str | None = None, description: str
+    f: F,
+    *,
+    caller: ConversableAgent,
+    executor: ConversableAgent | None = None,
+    name: str | None = None,
+    description: str,
+    timeout: float | None = None,
 ) -> None:
     """Let one agent's model call a function, and another agent execute it.
 
     Args:
         f: The function; its annotations become the tool's schema.
         caller: The agent whose model may call it.
-        executor: The agent that executes it. May be the caller.
+        executor: The agent that executes it; None for the caller itself.
         name: The name for the model; the function's own name if None.
         description: What it does.
+        timeout: Seconds that a call may take; then the model is told so.
     """
     f = caller.register_for_llm(name=name, description=description)(f)
-    executor.register_for_execution(name=name)(f)
+    (executor or caller).register_for_execution(name=name, timeout=timeout)(f)
+
+
+def _general_limit(agent: ConversableAgent) -> int:
+    return agent.max_consecutive_auto_reply()
 
 
 def _as_histories(given: dict[Agent, list[Message]] | None) -> Any:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from .._cancellation import cancelled
+from .._threads import cancelled
 from ._descendants import descendants, marked_environment, running_with
 from ._limits import Limits as Limits
 from ._limits import setter

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Renamed:
-    """Stands in the place of a class that has a new name: to be called, subclassed, looked into, and asked by `isinstance`."""
+    """Stands in the place of a class that has a new name: to be called, subclassed, looked into, and for `isinstance`."""
 
     def __init__(self, old_name: str, new: type[Any]) -> None:
         self.__name__ = old_name

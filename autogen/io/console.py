@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from typing import Any
 
+from ._lines import LINES
 from .base import IOStream
 
 __all__ = ["IOConsole"]
@@ -19,4 +20,18 @@ class IOConsole(IOStream):
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         """Ask for a line; a password is not shown."""
-        return getpass.getpass(prompt or "Password: ") if password else input(prompt)
+        if password:
+            return getpass.getpass(prompt or "Password: ")
+        if LINES.is_pending:
+            print(prompt, end="", flush=True)
+            return LINES.next()
+        return input(prompt)
+
+    def input_within(self, seconds: float, prompt: str = "") -> str:
+        """Ask for a line, which must come within so many seconds.
+
+        Raises:
+            TimeoutError: It did not.
+        """
+        print(prompt, end="", flush=True)
+        return LINES.next(seconds)

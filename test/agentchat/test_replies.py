@@ -22,7 +22,7 @@ from autogen import (
     initiate_chats,
     register_function,
 )
-from autogen.agentchat._tooling import repaired
+from autogen.agentchat._arguments import repaired
 from autogen.agentchat.chat import a_initiate_chats
 from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.function_utils import get_function_schema
@@ -286,7 +286,7 @@ def test_known_and_unknown_tools_in_one_message(call, agent):
 
 
 BAD_JSON = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
-NOT_JSON = f"Error: {BAD_JSON}\n The argument must be a JSON object."
+NOT_JSON = f"Error: {BAD_JSON}\n The arguments must be a JSON object."
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autogen import AssistantAgent, UserProxyAgent
-from autogen._cancellation import run_in_thread
+from autogen._threads import run_in_thread
 from autogen.coding import CodeBlock, LocalCommandLineCodeExecutor, _process
 from autogen.coding._workspace import write_code
 from autogen.coding.local_commandline_code_executor import Limits
