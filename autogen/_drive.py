@@ -139,13 +139,25 @@ async def adrive(steps: Steps[T]) -> T:
 
 
 def is_coroutine_function(function: Any) -> bool:
-    """`inspect.iscoroutinefunction`, with a short way for plain functions: it is asked several times a message."""
+    """Whether a call of it has to be awaited: of a function, a method, a partial object, or an instance with `__call__`.
+
+    There is a short way for plain functions: it is asked several times a message.
+    """
     if type(function) is FunctionType:
         if function.__code__.co_flags & CO_COROUTINE:
             return True
         if not function.__dict__:
             return False
-    return iscoroutinefunction(function)
+    while isinstance(function, partial):
+        function = function.func
+    return iscoroutinefunction(function) or iscoroutinefunction(type(function).__call__)
+
+
+def name_of(function: Any) -> str:
+    """The name of what is called: a partial object has that of its function, a callable instance that of its class."""
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(function, "__name__", None) or type(function).__name__
 
 
 def run_coroutine(awaitable: Callable[[], Awaitable[T]]) -> T:

@@ -6,6 +6,7 @@ Exception
     SenderRequired          a reply function is triggered by a name, and there is no sender
     InvalidCarryOverType    a carry-over is neither text nor a list
     UndefinedNextAgent      the one who was named to speak next is no member
+    BudgetExceeded          what an agent or a chat may spend is spent
 """
 
 from typing import Any
@@ -48,3 +49,23 @@ class UndefinedNextAgent(Exception):
     def __init__(self, message: str = "The next agent is not one of the agents of this chat.") -> None:
         self.message = message
         super().__init__(message)
+
+
+class BudgetExceeded(Exception):
+    """What an agent or a chat may spend is spent. Nothing was asked that would have cost more; the histories are whole.
+
+    Attributes:
+        owner: `agent` or `chat`.
+        setting: The limit that was reached: `max_cost` (USD) or `max_tokens_total`.
+        spent: What was spent.
+        limit: What could be spent.
+        result: What the chat had come to; None where there was no chat.
+    """
+
+    def __init__(self, owner: str, setting: str, spent: float, limit: float) -> None:
+        self.owner, self.setting, self.spent, self.limit = owner, setting, spent, limit
+        self.result: Any = None
+        super().__init__(f"The {owner}'s budget is used up: {setting} is {limit:g}, and {spent:g} are spent.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.owner, self.setting, self.spent, self.limit)

@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from autogen import ConversableAgent
 from autogen.oai import _weights
+from autogen.oai._resilience import forget_failures
 
 settings.register_profile("autogen", deadline=None)  # a noisy machine is no failure
 settings.load_profile("autogen")
@@ -37,6 +38,12 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on keys or switches of the machine it runs on."""
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OAI_CONFIG_LIST", "AUTOGEN_USE_DOCKER"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def healthy_endpoints() -> None:
+    """No test sees that an earlier one's endpoint failed: ports are used again."""
+    forget_failures()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._drive import name_of
 from ..code_utils import content_str
 from ..formatting_utils import colored
 from ..io.base import IOStream
@@ -79,5 +80,5 @@ def _show_content(receiver: Underscored, message: Message) -> None:
 
 def _message_text(message: Any) -> str:
     if callable(message):
-        return f"Callable: {getattr(message, '__name__', type(message).__name__)}"
+        return f"Callable: {name_of(message)}"
     return f"Dict: {message!r}" if isinstance(message, dict) else str(message)

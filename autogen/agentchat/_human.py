@@ -140,12 +140,17 @@ def is_termination(agent: ConversableAgent, message: Message) -> bool:
     try:
         return bool(agent._is_termination_msg(message))
     except (TypeError, AttributeError, KeyError):
-        return bool(agent._is_termination_msg({**message, "content": content_str(content)}))
+        return bool(agent._is_termination_msg({**message, "content": text_of(content)}))
 
 
 def default_termination(message: Message) -> bool:
     """What ends a chat where nothing else is said: a message that is exactly `TERMINATE`."""
-    return content_str(message.get("content")) == "TERMINATE"
+    return text_of(message.get("content")) == "TERMINATE"
+
+
+def text_of(content: Any) -> str:
+    """The text of a content; a callable, which makes its text later, has none yet."""
+    return "" if callable(content) else content_str(content)
 
 
 def interrupted(message: Message) -> list[Message]:

@@ -42,7 +42,7 @@ def last_summary(
 ) -> tuple[bool, Any]:
     """Hold the chats; the summary of the last one is the answer."""
     ready = recipient._get_chats_to_run(chat_queue, recipient, messages, sender, config)
-    return True, initiate_chats(ready)[-1].summary if ready else None
+    return True, _as_reply(initiate_chats(ready)[-1].summary) if ready else None
 
 
 async def a_last_summary(
@@ -53,7 +53,12 @@ async def a_last_summary(
     if not ready:
         return True, None
     results = await a_initiate_chats(ready)
-    return True, results[ready[-1]["chat_id"]].summary
+    return True, _as_reply(results[ready[-1]["chat_id"]].summary)
+
+
+def _as_reply(summary: Any) -> str | Message:
+    """A summary as something that can be sent: a callable may have made anything."""
+    return summary if isinstance(summary, (str, dict)) else str(summary)
 
 
 def nested_reply(chat_queue: list[Entry], answer: Any, use_async: bool | None) -> Callable[..., Any]:

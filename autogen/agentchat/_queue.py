@@ -90,15 +90,16 @@ def _check(chat_queue: list[Entry]) -> None:
 
 def _prepared(entry: Entry, finished: Mapping[Any, ChatResult]) -> Entry:
     """The arguments for one chat, with what it takes over. Announces the chat."""
-    own = entry.get("carryover") or []
-    if isinstance(own, str):
-        own = [own]
+    own = entry.get("carryover")
+    if own is None or isinstance(own, str):
+        own = [own] if own else []
     if not isinstance(own, list):
         raise TypeError(f"The carryover of a chat must be a string or a list, not a {type(own).__name__}.")
     excluded = entry.get(EXCLUDED) or ()
     ready = {**entry, "carryover": own + [chat.summary for key, chat in finished.items() if key not in excluded]}
-    if not entry.get("silent"):
-        show_chat_banner(ready)
+    if entry.get("silent"):
+        return ready
+    show_chat_banner(ready)
     if "message" not in entry:
         warnings.warn("A chat of the queue has no message: its sender will be asked for one.", UserWarning, stacklevel=3)
     return ready

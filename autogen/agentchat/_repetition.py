@@ -45,7 +45,7 @@ def note(agent: AgentState, peer: Agent, message: Message | str) -> None:
         agent._said[peer] = Said(what)
     elif said.again(what) == NOTICED:
         logger.warning(
-            "Agent %r says %s, for the %dth time in a row to %r. "
+            "Agent %r says %s, %d times in a row, to %r. "
             "is_termination_msg, max_turns or max_consecutive_auto_reply can end such a chat.",
             agent.name,
             f"the same: {what!r:.200}" if what else SILENT,

@@ -20,6 +20,8 @@ class StopReason(str, Enum):
     """The number of turns given to `initiate_chat` was reached."""
     HUMAN_EXIT = "human_exit"
     """A human typed `exit`."""
+    BUDGET = "budget"
+    """What the chat or an agent may spend was spent; `BudgetExceeded` was raised."""
     NO_REPLY = "no_reply"
     """An agent had nothing to say."""
 

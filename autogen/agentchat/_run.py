@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .._drive import Steps, ask
+from .._drive import Steps, ask, name_of
 from ._result import ChatResult
 from .agent import Message
 
@@ -48,7 +48,7 @@ def _given_tools(agent: ConversableAgent, runner: ConversableAgent, tools: Seque
     known = {tool["function"]["name"] for tool in (agent.llm_config or {}).get("tools", ())}
     new = []
     for tool in tools:
-        name = getattr(tool, "_name", None) or tool.__name__
+        name = getattr(tool, "_name", None) or name_of(tool)
         runner.register_for_execution(name)(tool)
         if name not in known:
             about = getattr(tool, "_description", None) or (tool.__doc__ or name).strip().partition("\n")[0]

@@ -6,7 +6,7 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._drive import Steps, ask, offload
+from .._drive import Steps, ask, forms
 from ._model_reply import requested
 from ._overrides import awaitable
 from .agent import Agent, Message
@@ -35,7 +35,7 @@ def summarize(
     if method == "last_msg":
         return sender._last_msg_as_summary(sender, recipient, args)
     if callable(method):
-        return (yield from offload(method, sender, recipient, args))
+        return (yield from ask(*forms(method, blocks=True), sender, recipient, args))
     raise ValueError(f"summary_method is {method!r}; it must be None, a callable or one of {METHODS}.")
 
 

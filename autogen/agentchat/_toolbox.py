@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from .._drive import adrive, drive, is_coroutine_function
+from .._drive import adrive, drive, is_coroutine_function, name_of
 from ._arguments import repaired
 from ._messages import assert_valid_name
 from ._state import AgentState
@@ -132,7 +132,7 @@ class Toolbox(AgentState):
                 raise ValueError(f"Function {function!r} needs a description: the model chooses its tools by it.")
             from ..function_utils import get_function_schema
 
-            schema = get_function_schema(function, name=name or _name_of(function), description=about)
+            schema = get_function_schema(function, name=name or _known_as(function), description=about)
             if api_style == "tool":
                 self.update_tool_signature(schema, is_remove=False)
             elif api_style == "function":
@@ -162,7 +162,7 @@ class Toolbox(AgentState):
             wrapped = self._wrap_function(function)
             if timeout is not None:
                 wrapped._timeout = timeout  # type: ignore[attr-defined]
-            self.register_function({name or _name_of(function): wrapped})
+            self.register_function({name or _known_as(function): wrapped})
             return function
 
         return decorate
@@ -190,6 +190,29 @@ class Toolbox(AgentState):
         return run  # type: ignore[no-any-return]
 
 
+def register_function(
+    f: F,
+    *,
+    caller: Toolbox,
+    executor: Toolbox | None = None,
+    name: str | None = None,
+    description: str,
+    timeout: float | None = None,
+) -> None:
+    """Let one agent's model call a function, and another agent execute it.
+
+    Args:
+        f: The function; its annotations become the tool's schema.
+        caller: The agent whose model may call it.
+        executor: The agent that executes it; None for the caller itself.
+        name: The name for the model; the function's own name if None.
+        description: What it does.
+        timeout: Seconds that a call may take; then the model is told so.
+    """
+    f = caller.register_for_llm(name=name, description=description)(f)
+    (executor or caller).register_for_execution(name=name, timeout=timeout)(f)
+
+
 def _remember(function: Callable[..., Any], attribute: str, value: str | None) -> None:
     """Let further decorators of a function know what this one was told."""
     if value is not None:
@@ -197,5 +220,5 @@ def _remember(function: Callable[..., Any], attribute: str, value: str | None) -
             setattr(function, attribute, value)
 
 
-def _name_of(function: Callable[..., Any]) -> str:
-    return getattr(function, "_name", None) or function.__name__
+def _known_as(function: Callable[..., Any]) -> str:
+    return getattr(function, "_name", None) or name_of(function)

@@ -8,6 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._drive import Steps, ask
+from ..exception_utils import BudgetExceeded
+from ..oai._budget import chat_budget
 from . import _tool_halves
 from ._carryover import opening
 from ._exchange import Say, exchange
@@ -31,6 +33,7 @@ class ChatOptions(NamedTuple):
     max_turns: int | None
     summary_method: Any
     summary_args: dict[str, Any] | None
+    limits: dict[str, float | None]
 
 
 def chat(
@@ -44,22 +47,36 @@ def chat(
     consolidate_chat_info({"sender": sender, "recipient": recipient, "summary_method": options.summary_method})
     turns = _checked(options.max_turns)
     _tool_halves.warn(sender, recipient)
-    with _using_cache(options.cache, sender, recipient):
-        sender._prepare_chat(recipient, options.clear_history, reply_at_receive=turns is None)
-        both = ((sender, recipient), (recipient, sender))
-        for agent, peer in both:
-            agent._stop_reasons.pop(peer, None)
-            agent._said.pop(peer, None)
-            agent._summary_errors.pop(peer, None)
-        if turns is None:
-            first = yield from opening(sender, recipient, message, context)
-            yield from exchange(Say(sender, recipient, first, silent=options.silent))
-            reason = StopReason.NO_REPLY
-        else:
-            reason = yield from _take_turns(sender, recipient, message, context, turns, options.silent)
-        method, args = options.summary_method, options.summary_args
-        twin = awaitable(sender, "_summarize_chat", partial(summarize, sender))
-        summary = yield from ask(sender._summarize_chat, twin, method, args, recipient, options.cache)
+    with _using_cache(options.cache, sender, recipient), chat_budget(options.limits):
+        _begin(sender, recipient, options.clear_history, turns)
+        try:
+            if turns is None:
+                first = yield from opening(sender, recipient, message, context)
+                yield from exchange(Say(sender, recipient, first, silent=options.silent))
+                reason = StopReason.NO_REPLY
+            else:
+                reason = yield from _take_turns(sender, recipient, message, context, turns, options.silent)
+            method, args = options.summary_method, options.summary_args
+            twin = awaitable(sender, "_summarize_chat", partial(summarize, sender))
+            summary = yield from ask(sender._summarize_chat, twin, method, args, recipient, options.cache)
+        except BudgetExceeded as error:
+            error.result = error.result or _result(sender, recipient, None, StopReason.BUDGET, context)
+            raise
+    return _result(sender, recipient, summary, reason, context)
+
+
+def _begin(sender: ConversableAgent, recipient: ConversableAgent, clear_history: bool, turns: int | None) -> None:
+    sender._prepare_chat(recipient, clear_history, reply_at_receive=turns is None)
+    for agent, peer in ((sender, recipient), (recipient, sender)):
+        agent._stop_reasons.pop(peer, None)
+        agent._said.pop(peer, None)
+        agent._summary_errors.pop(peer, None)
+
+
+def _result(
+    sender: ConversableAgent, recipient: ConversableAgent, summary: Any, reason: StopReason, context: dict[str, Any]
+) -> ChatResult:
+    """What came of a chat so far, as copies: the next chat does not change it."""
     return ChatResult(
         chat_history=list(sender._history(recipient)),
         summary=summary,
@@ -67,7 +84,7 @@ def chat(
         human_input=list(sender._human_input),
         summary_error=sender._summary_errors.get(recipient),
         carryover=context.get("carryover"),
-        repetitions=longest_runs(both),
+        repetitions=longest_runs(((sender, recipient), (recipient, sender))),
         stop_reason=sender._stop_reasons.get(recipient) or recipient._stop_reasons.get(sender) or reason,
     )
 

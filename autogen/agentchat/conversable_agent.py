@@ -25,6 +25,7 @@ from ._nested import SUMMARY, nested_reply
 from ._overrides import BOOK, awaitable
 from ._result import ChatResult
 from ._run import work
+from ._toolbox import register_function as register_function
 from ._tooling import function_reply, tool_reply
 from ._two_agents import ChatOptions, chat
 from ._underscored import Underscored
@@ -32,7 +33,7 @@ from .agent import Agent, Message
 
 __all__ = ["ConversableAgent"]
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., Any])  # programs import it from here
 Reply = tuple[bool, Any]
 HumanInputMode = Literal["ALWAYS", "NEVER", "TERMINATE"]
 
@@ -139,17 +140,18 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
 
     def _register_built_in_replies(self) -> None:
         """Each registration goes to the front, so the last one is asked first."""
-        kind = ConversableAgent
-        always = [Agent, None]
-        self.register_reply(always, kind.generate_oai_reply)
-        self.register_reply(always, kind.a_generate_oai_reply, ignore_async_in_sync_chat=True)
+        self._register_pair("generate_oai_reply")
         self._set_up_code_execution()
-        self.register_reply(always, kind.generate_tool_calls_reply)
-        self.register_reply(always, kind.a_generate_tool_calls_reply, ignore_async_in_sync_chat=True)
-        self.register_reply(always, kind.generate_function_call_reply)
-        self.register_reply(always, kind.a_generate_function_call_reply, ignore_async_in_sync_chat=True)
-        self.register_reply(always, kind.check_termination_and_human_reply)
-        self.register_reply(always, kind.a_check_termination_and_human_reply, ignore_async_in_sync_chat=True)
+        self._register_pair("generate_tool_calls_reply")
+        self._register_pair("generate_function_call_reply")
+        self._register_pair("check_termination_and_human_reply")
+
+    def _register_pair(self, name: str) -> None:
+        """The class's own forms, or what a program has put in their place: overrides in subclasses have to be registered."""
+        plain, awaitable = getattr(ConversableAgent, name), getattr(ConversableAgent, f"a_{name}")
+        _reply_chain.TWINS.add(plain, awaitable)
+        self.register_reply([Agent, None], plain)
+        self.register_reply([Agent, None], awaitable, ignore_async_in_sync_chat=True)
 
     def _set_up_code_execution(self) -> None:
         if self._code_execution_config is None:
@@ -258,6 +260,9 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         summary_method: str | Callable[..., Any] | None = DEFAULT_SUMMARY_METHOD,
         summary_args: dict[str, Any] | None = {},
         message: Message | str | Callable[..., Any] | None = None,
+        *,
+        max_cost: float | None = None,
+        max_tokens_total: int | None = None,
         **kwargs: Any,
     ) -> ChatResult:
         """Hold a chat with another agent until one of them stops, or the turns are used up.
@@ -271,10 +276,15 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
             summary_method: `last_msg`, `reflection_with_llm`, a callable `(sender, recipient, args)`, or None.
             summary_args: For the summary method, such as `summary_prompt`.
             message: The first message; a callable `(sender, recipient, context)` that makes it; None asks a human.
+            max_cost: What the chat may spend on models (USD), also in chats inside it.
+            max_tokens_total: How many tokens, in and out.
             **kwargs: The context for callable messages; `carryover` is appended to the first message.
 
         Returns:
             The messages, summary, cost, human input, and the reason why the chat ended.
+
+        Raises:
+            BudgetExceeded: What may be spent is spent; its `result` is what the chat had come to.
 
         >>> result = user.initiate_chat(assistant, message="What is 2 + 2?", max_turns=1)  # doctest: +SKIP
         >>> result.summary  # doctest: +SKIP
@@ -282,7 +292,8 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         """
         for agent in (self, recipient):
             agent._raise_exception_on_async_reply_functions()
-        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args)
+        limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
+        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args, limits)
         return drive(chat(self, recipient, message, options, kwargs))
 
     async def a_initiate_chat(
@@ -295,10 +306,14 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         summary_method: str | Callable[..., Any] | None = DEFAULT_SUMMARY_METHOD,
         summary_args: dict[str, Any] | None = {},
         message: Message | str | Callable[..., Any] | None = None,
+        *,
+        max_cost: float | None = None,
+        max_tokens_total: int | None = None,
         **kwargs: Any,
     ) -> ChatResult:
         """`initiate_chat`, awaited. A callable message may be a coroutine function."""
-        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args)
+        limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
+        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args, limits)
         return await adrive(chat(self, recipient, message, options, kwargs))
 
     def initiate_chats(self, chat_queue: list[dict[str, Any]]) -> list[ChatResult]:
@@ -544,39 +559,9 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
 
 BOOK.update({name: getattr(ConversableAgent, name) for name in dir(ConversableAgent)})
 
-_PAIRS = {
-    "check_termination_and_human_reply": "a_check_termination_and_human_reply",
-    "generate_function_call_reply": "a_generate_function_call_reply",
-    "generate_tool_calls_reply": "a_generate_tool_calls_reply",
-    "generate_oai_reply": "a_generate_oai_reply",
-    "generate_code_execution_reply": "_a_generate_code_execution_reply",
-    "_generate_code_execution_reply_using_executor": "_a_generate_code_execution_reply_using_executor",
-}
-for _plain, _awaitable in _PAIRS.items():
-    _reply_chain.TWINS.add(vars(ConversableAgent)[_plain], vars(ConversableAgent)[_awaitable])
-
-
-def register_function(
-    f: F,
-    *,
-    caller: ConversableAgent,
-    executor: ConversableAgent | None = None,
-    name: str | None = None,
-    description: str,
-    timeout: float | None = None,
-) -> None:
-    """Let one agent's model call a function, and another agent execute it.
-
-    Args:
-        f: The function; its annotations become the tool's schema.
-        caller: The agent whose model may call it.
-        executor: The agent that executes it; None for the caller itself.
-        name: The name for the model; the function's own name if None.
-        description: What it does.
-        timeout: Seconds that a call may take; then the model is told so.
-    """
-    f = caller.register_for_llm(name=name, description=description)(f)
-    (executor or caller).register_for_execution(name=name, timeout=timeout)(f)
+for _code_reply_name in ("generate_code_execution_reply", "_generate_code_execution_reply_using_executor"):
+    _awaitable_name = f"_a_{_code_reply_name.removeprefix('_')}"
+    _reply_chain.TWINS.add(vars(ConversableAgent)[_code_reply_name], vars(ConversableAgent)[_awaitable_name])
 
 
 def _general_limit(agent: ConversableAgent) -> int:

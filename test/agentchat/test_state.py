@@ -142,3 +142,11 @@ def test_the_model_gets_the_text_and_the_history_keeps_the_template(call, agent)
     assert model.asked[0][-1]["content"] == "Dear Ada"
     assert me.chat_messages[peer][0]["content"] == "Dear {name}"
     assert me.chat_messages[peer][0]["context"] == {"name": "Ada"}
+
+
+def test_a_message_that_makes_its_text_later_is_no_termination(call, agent):
+    model = ScriptedModel("hello")
+    me, peer = agent("me", llm_config=model.llm_config), agent("peer")
+    message = {"content": lambda context: f"Dear {context['name']}", "context": {"name": "Ada"}}
+    assert call(peer.initiate_chat, me, message=message, max_turns=1).summary == "hello"
+    assert model.asked[0][-1]["content"] == "Dear Ada"

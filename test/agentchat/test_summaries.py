@@ -52,6 +52,13 @@ def test_why_there_is_no_summary_stands_in_the_result(call, agent):
     assert "no thanks" in result.summary_error
 
 
+def test_a_coroutine_function_may_sum_up(call, agent):
+    async def method(sender, recipient, args):
+        return f"{sender.name} and {recipient.name}"
+
+    assert call(agent("a").initiate_chat, agent("b"), message="Q", max_turns=1, summary_method=method).summary == "a and b"
+
+
 def test_the_next_chat_does_not_keep_the_error(call, agent):
     a, b = agent("a"), agent("b", llm_config=ScriptedModel(" ", " ", "fine").llm_config, default_auto_reply="yes")
     b.register_reply([type(a), None], lambda *_, **__: (True, "yes"))
