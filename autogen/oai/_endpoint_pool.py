@@ -61,6 +61,11 @@ class Endpoint:
         return f"Endpoint({self.kind!r}, {self.address!r})"  # the settings hold a key
 
     @property
+    def identity(self) -> Any:
+        """What tells it from others; None while its settings are not known."""
+        return None if callable(self.settings) else _identity_of(self.kind, self.settings)
+
+    @property
     def address(self) -> str:
         """The URL, for messages to people."""
         if callable(self.settings):
@@ -101,7 +106,7 @@ class Endpoint:
         return self.settings() if callable(self.settings) else self.settings
 
     def _shared(self, clients: dict[Any, Any], colour: str, arguments: dict[str, Any]) -> Any:
-        key = (self.kind, *sorted((name, _identity(value)) for name, value in arguments.items()))
+        key = _identity_of(self.kind, arguments)
         with _lock:
             if key not in clients:
                 clients[key] = self._made(colour, arguments)
@@ -111,11 +116,21 @@ class Endpoint:
         import openai
 
         kind = "AzureOpenAI" if self.kind == "azure" else "OpenAI"
-        return getattr(openai, f"Async{kind}" if colour else kind)(**arguments)
+        sdk_class = getattr(openai, f"Async{kind}" if colour else kind)
+        return sdk_class(**{**arguments, "max_retries": 0})  # a RetryPolicy does that
+
+
+def _identity_of(kind: str, arguments: dict[str, Any]) -> tuple[Any, ...]:
+    pairs = ((name, _identity(value)) for name, value in arguments.items() if name != "max_retries")
+    return (kind, *sorted(pairs))
 
 
 def _identity(value: Any) -> str:
-    return repr(value) if isinstance(value, (str, int, float, dict, type(None))) else f"{type(value).__name__} {id(value)}"
+    if isinstance(value, dict):
+        return repr({name: _identity(item) for name, item in value.items()})
+    if isinstance(value, str):
+        return str.__repr__(value)  # the repr of a key may be a mask, the same for all keys
+    return repr(value) if isinstance(value, (int, float, type(None))) else f"{type(value).__name__} {id(value)}"
 
 
 async def _closed_with_its_loop(client: Any) -> AsyncGenerator[None, None]:

@@ -12,6 +12,7 @@ from .._drive import Call, Steps, adrive, ask, drive, in_thread
 from ..io.base import IOStream
 from ._cost import cost_of
 from ._endpoint_pool import Endpoint
+from ._errors import invalid_answer
 from ._streaming import StreamAssembler
 
 logger = logging.getLogger("autogen.oai.client")
@@ -158,18 +159,3 @@ def _estimated(messages: list[Any], choices: list[dict[str, Any]]) -> dict[str, 
     prompt = sum(len(str(message.get("content") or "")) for message in messages) // 4
     completion = sum(len(str(choice["message"])) for choice in choices) // 4
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-
-
-def invalid_answer(what: str) -> Exception:
-    """The error for an endpoint that answers with something that is no answer: a kind of `openai.APIError`."""
-    import openai
-
-    class InvalidAnswer(openai.APIError):
-        """An endpoint answered with something else than a completion."""
-
-        def __init__(self, text: str) -> None:
-            Exception.__init__(self, text)
-            self.message = text
-            self.body = self.code = self.param = self.type = None
-
-    return InvalidAnswer(f"The endpoint sent {what}.")

@@ -1,78 +1,53 @@
-"""One request from the caller to the answer: cache, rate limit, endpoint, and the next endpoint where one fails."""
+"""One request from the caller to the answer: cache, budget, endpoint, once more, and the next endpoint where one fails."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from .._drive import Steps, ask, in_thread, pause
-from .._secrets import redact
-from ..cache.disk_cache import DiskCache
+from ._answer_cache import AnswerCache, cache_for
+from ._attempt import Attempt, attempt_at
+from ._budget import budgets
 from ._clients import PlaceHolderClient
 from ._cost import as_price, cost_of
-from ._stored_answers import from_json, to_json
-from ._templates import instantiate
-from .openai_utils import get_key
+from ._errors import invalid_answer
+from ._resilience import fault_of, retry_after
+from ._structured import CORRECTIONS, correction, parse
 
 if TYPE_CHECKING:
     from .client import OpenAIWrapper
 
 logger = logging.getLogger("autogen.oai.client")
 
-LEGACY_DEFAULT_CACHE_SEED = 41  # where neither a config nor a call says otherwise
-LEGACY_CACHE_DIR = ".cache"
-
-
-@dataclass
-class Attempt:
-    """A request as one entry of the config list makes it.
-
-    Attributes:
-        params: What goes to the endpoint.
-        extra: What is for the wrapper alone.
-    """
-
-    index: int
-    client: Any
-    params: dict[str, Any]
-    extra: dict[str, Any]
-    limiter: Any
-
-    @property
-    def label(self) -> str:
-        """The endpoint, as messages name it."""
-        endpoint = getattr(self.client, "_endpoint", None)
-        return f"{self.params.get('model')} at {endpoint.address if endpoint else type(self.client).__name__}"
-
-    def reason(self, error: Exception) -> str:
-        """Why the endpoint failed, for people, without secrets."""
-        text = f"{type(error).__name__}: {error}"
-        endpoint = getattr(self.client, "_endpoint", None)
-        return str(redact(endpoint.scrubbed(text) if endpoint else text))
-
 
 def completion(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
     """Ask the endpoints in turn, until one gives an answer that passes the filter."""
     _check_registered(wrapper)
+    began = time.monotonic()
     failures: list[str] = []
-    last = len(wrapper._clients) - 1
-    for index in range(last + 1):
-        attempt = _attempt(wrapper, index, config)
+    order = _order(wrapper)
+    for index in order:
+        is_last = index == order[-1]
+        attempt = attempt_at(wrapper, index, config)
         try:
-            response = yield from _answer(wrapper, attempt)
+            response = yield from _answer(wrapper, attempt, began, is_last, failures)
         except Exception as error:
-            if not _falls_through(error):
+            fault = fault_of(error)
+            if fault is None or not fault.next:
                 raise
-            failures.append(f"{attempt.label}: {attempt.reason(error)}")
-            if index == last:
+            if is_last:
                 raise _all_failed(failures, error) from None
-            logger.warning("An endpoint failed, the next one is asked: %s", failures[-1])
+            logger.warning("An endpoint failed (%s), the next one is asked: %s", fault.name, failures[-1])
             continue
         response.pass_filter = _passes(attempt, response)
-        if response.pass_filter or index == last:
+        if response.pass_filter or is_last:
             response.config_id = index
             return response
     raise AssertionError("unreachable: a wrapper has at least one endpoint")
@@ -84,55 +59,83 @@ def _check_registered(wrapper: OpenAIWrapper) -> None:
         raise RuntimeError(f"These model clients are not registered: {', '.join(missing)}. Call register_model_client.")
 
 
-def _attempt(wrapper: OpenAIWrapper, index: int, config: dict[str, Any]) -> Attempt:
-    """What the entry sets comes before what the call sets.
-
-    Raises:
-        ValueError: There are neither messages nor a prompt, or both.
-    """
-    full = {**config, **wrapper._config_list[index]}
-    extra = {key: value for key, value in full.items() if key in wrapper.extra_kwargs}
-    params = {key: value for key, value in full.items() if key not in wrapper.extra_kwargs}
-    if str(extra.get("api_type")).startswith("azure") and params.get("model"):
-        params["model"] = params["model"].replace(".", "")
-    if (params.get("prompt") is None) == (params.get("messages") is None):
-        raise ValueError("A request needs either messages or a prompt, and not both.")
-    context, as_format = extra.get("context"), extra.get("allow_format_str_template")
-    if context and params.get("prompt") is not None:
-        params["prompt"] = instantiate(params["prompt"], context, as_format)
-    elif context:
-        params["messages"] = [
-            {**message, "content": instantiate(message["content"], context, as_format)}
-            if message.get("content")
-            else message
-            for message in params["messages"]
-        ]
-    return Attempt(index, wrapper._clients[index], params, extra, wrapper._rate_limiters[index])
+def _order(wrapper: OpenAIWrapper) -> list[int]:
+    """The places in the order in which they are asked: those that were set aside come last."""
+    aside = [health.is_set_aside for health in wrapper._healths]
+    return sorted(range(len(aside)), key=lambda index: aside[index])
 
 
-def _answer(wrapper: OpenAIWrapper, attempt: Attempt) -> Steps[Any]:
-    """The answer from the cache, or from the endpoint."""
-    cache = _cache_of(attempt)
-    key = get_key(attempt.params) if cache is not None else ""
-    response: Any = None if cache is None else _look_up(cache, key)
-    cached = response is not None
-    if not cached:
-        if attempt.limiter:
-            yield from pause(attempt.limiter.reserve())
-        response = yield from _ask_endpoint(attempt)
-    client = attempt.client
-    object.__setattr__(response, "message_retrieval_function", client.message_retrieval)  # not a field: JSON stays JSON
-    if not cached or getattr(response, "cost", None) is None:
-        response.cost = _cost(attempt, response)
-    if cache is not None and not cached:
-        _store(cache, key, response)
-    wrapper._ledger.add(client.get_usage(response), cached)
-    return response
+def _answer(wrapper: OpenAIWrapper, attempt: Attempt, began: float, is_last: bool, failures: list[str]) -> Steps[Any]:
+    """The answer from the cache, or from the endpoint, in the form that is wanted."""
+    cache = AnswerCache(cache_for(attempt.extra), attempt.params)
+    response = cache.look_up()
+    if response is not None and _fits(attempt, response):
+        return _accounted(wrapper, attempt, response, cached=True)
+    for corrections in count():
+        response = yield from _persistently(wrapper, attempt, began, is_last, failures)
+        _accounted(wrapper, attempt, response, cached=False)
+        try:
+            if attempt.wanted:
+                parse(response, attempt.wanted.model)
+        except ValidationError as error:
+            if corrections == CORRECTIONS:
+                failures.append(f"{attempt.label}: no answer of the form {attempt.wanted.model.__name__}: {error}")  # type: ignore[union-attr]
+                raise invalid_answer(f"no valid {attempt.wanted.model.__name__}, also when it was corrected") from error  # type: ignore[union-attr]
+            logger.warning("%s did not answer in the form asked for, and is told so.", attempt.label)
+            messages = [*(attempt.params.get("messages") or ()), *correction(response, error)]
+            attempt = replace(attempt, params={**attempt.params, "messages": messages})
+        else:
+            cache.store(response)
+            return response
+    raise AssertionError("unreachable: the loop has no end of its own")
+
+
+def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, began: float, is_last: bool, failures: list[str]) -> Steps[Any]:
+    """The endpoint's answer, if need be at the second or third time of asking."""
+    policy, health = attempt.place.policy, attempt.place.health
+    for times in count():
+        for budget in budgets(wrapper._budget):
+            budget.check()
+        if attempt.place.limiter:
+            yield from pause(attempt.place.limiter.reserve())
+        try:
+            response = yield from _ask_endpoint(attempt)
+        except Exception as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            failures.append(f"{attempt.label}: {attempt.reason(error)}")
+            asked_for = retry_after(error)
+            health.failed(fault, policy, asked_for)
+            seconds = policy.pause(times, asked_for)
+            too_long = seconds > policy.max_delay and not is_last
+            too_late = time.monotonic() + seconds > began + policy.deadline
+            if not fault.again or times >= policy.retries or too_long or too_late:
+                raise
+            logger.warning("%s. It is asked again in %.1f s (%s).", failures.pop(), seconds, fault.name)
+            yield from pause(seconds)
+        else:
+            health.worked()
+            return response
+    raise AssertionError("unreachable: the loop has no end of its own")
 
 
 def _ask_endpoint(attempt: Attempt) -> Steps[Any]:
     create = attempt.client.create
     return (yield from ask(create, getattr(attempt.client, "a_create", None) or in_thread(create), attempt.params))
+
+
+def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, cached: bool) -> Any:
+    """The answer with its cost, which is counted."""
+    client = attempt.client
+    object.__setattr__(response, "message_retrieval_function", client.message_retrieval)  # not a field: JSON stays JSON
+    object.__setattr__(response, "cached", cached)
+    if not cached or getattr(response, "cost", None) is None:
+        response.cost = _cost(attempt, response)
+    usage = client.get_usage(response)
+    for budget in budgets(wrapper._budget):
+        budget.ledger.add(usage, cached)
+    return response
 
 
 def _cost(attempt: Attempt, response: Any) -> float:
@@ -144,40 +147,19 @@ def _cost(attempt: Attempt, response: Any) -> float:
     return cost_of(attempt.client.get_usage(response), as_price(price))
 
 
+def _fits(attempt: Attempt, response: Any) -> bool:
+    """Whether a stored answer has the form that is wanted; if so, the object is put beside it."""
+    try:
+        if attempt.wanted:
+            parse(response, attempt.wanted.model)
+    except ValidationError:
+        return False
+    return True
+
+
 def _passes(attempt: Attempt, response: Any) -> bool:
     accepts = attempt.extra.get("filter_func")
     return accepts is None or bool(accepts(context=attempt.extra.get("context"), response=response))
-
-
-def _cache_of(attempt: Attempt) -> Any:
-    if (cache := attempt.extra.get("cache")) is not None:
-        return cache
-    seed = attempt.extra.get("cache_seed", LEGACY_DEFAULT_CACHE_SEED)
-    return None if seed is None else DiskCache(Path(LEGACY_CACHE_DIR, str(seed)))
-
-
-def _look_up(cache: Any, key: str) -> Any:
-    with cache as store:
-        stored = store.get(key, None)
-    return from_json(stored)
-
-
-def _store(cache: Any, key: str, response: Any) -> None:
-    try:
-        stored = to_json(response)
-    except TypeError as error:
-        logger.warning("An answer is not cached: %s", error)
-        return
-    with cache as store:
-        store.set(key, stored)
-
-
-def _falls_through(error: Exception) -> bool:
-    """Whether the next endpoint may do better. Without the SDK loaded, the error can't be one of an endpoint."""
-    openai = sys.modules.get("openai")
-    if openai is None or not isinstance(error, openai.APIError):
-        return False
-    return getattr(error, "code", None) != "content_filter"
 
 
 def _all_failed(failures: list[str], error: Exception) -> Exception:

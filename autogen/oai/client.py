@@ -10,11 +10,15 @@ from typing import Any, Protocol
 from .._drive import adrive, drive
 from ..io.base import IOStream
 from . import _templates
+from ._answer_cache import LEGACY_CACHE_DIR, LEGACY_DEFAULT_CACHE_SEED
+from ._attempt import Place
+from ._budget import Budget, split
 from ._clients import PlaceHolderClient, make_client
 from ._cost import UsageLedger, usage_report
 from ._endpoint_pool import AZURE_KEYS, OPENAI_KEYS
 from ._openai_client import OpenAIClient
-from ._request import LEGACY_CACHE_DIR, LEGACY_DEFAULT_CACHE_SEED, completion
+from ._request import completion
+from ._resilience import Health, RetryPolicy, health_of
 from .rate_limiters import TimeRateLimiter
 
 __all__ = [
@@ -24,6 +28,7 @@ __all__ = [
     "OpenAIClient",
     "OpenAIWrapper",
     "PlaceHolderClient",
+    "RetryPolicy",
 ]
 
 logger = logging.getLogger(__name__)
@@ -93,6 +98,7 @@ class OpenAIWrapper:
         "context",
         "filter_func",
         "price",
+        "retry_policy",
         "tags",
     }
     openai_kwargs = set(AZURE_KEYS)
@@ -103,7 +109,8 @@ class OpenAIWrapper:
         Args:
             config_list: The endpoints, in the order in which they are tried: `model`, `api_key`, `base_url`, `api_type`,
                 parameters of the request (`temperature`, ...). None is changed.
-            **base_config: Settings for all of them.
+            **base_config: Settings for all of them; `max_cost` (USD) and `max_tokens_total`, which limit what the wrapper
+                spends; `retry_policy`, see `RetryPolicy`.
 
         Raises:
             openai.OpenAIError: An endpoint has no credentials.
@@ -111,14 +118,22 @@ class OpenAIWrapper:
         """
         self.wrapper_id = id(self)
         self._ledger = UsageLedger()
+        limits, base_config = split(base_config)
+        self._budget = Budget("agent", limits, self._ledger)
         self._config_list: list[dict[str, Any]] = []
         self._clients: list[Any] = []
         self._rate_limiters: list[TimeRateLimiter | None] = []
+        self._policies: list[RetryPolicy] = []
+        self._healths: list[Health] = []
         for entry in config_list or [{}]:
             config = {**base_config, **entry}
             rate = config.pop("api_rate_limit", None)
             self._rate_limiters.append(TimeRateLimiter(rate) if rate is not None else None)
-            self._clients.append(make_client(config))
+            self._policies.append(RetryPolicy.of(config))
+            client = make_client(config)
+            self._clients.append(client)
+            endpoint = getattr(client, "_endpoint", None)
+            self._healths.append(health_of(endpoint and endpoint.identity, config.get("model")))
             self._config_list.append({key: value for key, value in config.items() if key not in self.openai_kwargs})
 
     def __repr__(self) -> str:
@@ -135,12 +150,18 @@ class OpenAIWrapper:
         """Cost (USD) and tokens by model including answers from the cache; None before the first."""
         return self._ledger.total
 
+    def _place(self, index: int) -> Place:
+        """One entry of the config list, with all that belongs to it."""
+        limiter, policy, health = self._rate_limiters[index], self._policies[index], self._healths[index]
+        return Place(self._clients[index], self._config_list[index], limiter, policy, health)
+
     def rebuilt(self, **config: Any) -> OpenAIWrapper:
         """A wrapper for a changed config that keeps the sums, the rate limits and the registered clients of this one."""
         other = type(self)(**config)
-        other._ledger = self._ledger
+        other._ledger = other._budget.ledger = self._ledger
         if len(other._clients) == len(self._clients):
             other._rate_limiters = self._rate_limiters
+            other._healths = self._healths
             for index, client in enumerate(other._clients):
                 if isinstance(client, PlaceHolderClient):
                     other._clients[index] = self._clients[index]
@@ -181,6 +202,7 @@ class OpenAIWrapper:
             openai.APIError: The last endpoint failed; the text says why each did.
             ValueError: There are neither `messages` nor a `prompt`, or both.
             RuntimeError: A model client that an entry names is not registered.
+            BudgetExceeded: What the agent or the chat may spend is spent.
         """
         return drive(completion(self, config))
 

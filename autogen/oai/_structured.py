@@ -1,0 +1,56 @@
+"""Answers of a given form: a pydantic model as `response_format`, and the object that an answer is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+CORRECTIONS = 2  # how often a model is told what is wrong with its answer
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The form of an answer.
+
+    Attributes:
+        model: The pydantic model that it must fit.
+        parameter: `response_format`, as an endpoint takes it.
+    """
+
+    model: type[BaseModel]
+    parameter: dict[str, Any]
+
+
+def wanted(response_format: Any) -> Wanted | None:
+    """The form that a `response_format` asks for, if it is a pydantic model. Anything else goes to the endpoint as it is."""
+    if not (isinstance(response_format, type) and issubclass(response_format, BaseModel)):
+        return None
+    import openai
+
+    schema = openai.pydantic_function_tool(response_format)["function"]["parameters"]
+    described = {"name": response_format.__name__, "schema": schema, "strict": True}
+    return Wanted(response_format, {"type": "json_schema", "json_schema": described})
+
+
+def parse(response: Any, model: type[BaseModel]) -> None:
+    """Put the object that an answer is beside its text, as `message.parsed`. Calls and refusals have none.
+
+    Raises:
+        ValidationError: The text does not fit the model.
+    """
+    for choice in response.choices:
+        message = choice.message
+        if getattr(message, "tool_calls", None) or getattr(message, "refusal", None):
+            message.parsed = None
+        else:
+            message.parsed = model.model_validate_json(message.content or "")
+
+
+def correction(response: Any, error: ValidationError) -> list[dict[str, Any]]:
+    """What a model is told whose answer does not fit: the answer, and what is wrong with it."""
+    wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the answer'}: {one['msg']}" for one in error.errors())
+    text = f"That answer does not fit the JSON schema ({wrong}). Answer again, with the corrected JSON alone."
+    said = response.choices[0].message.content or "(nothing)"
+    return [{"role": "assistant", "content": said}, {"role": "user", "content": text}]
