@@ -25,14 +25,22 @@ if TYPE_CHECKING:  # read by editors and type checkers
     from .code_utils import DEFAULT_MODEL as DEFAULT_MODEL
     from .code_utils import FAST_MODEL as FAST_MODEL
     from .exception_utils import AgentNameConflict as AgentNameConflict
+    from .exception_utils import BudgetExceeded as BudgetExceeded
     from .exception_utils import InvalidCarryOverType as InvalidCarryOverType
     from .exception_utils import NoEligibleSpeaker as NoEligibleSpeaker
     from .exception_utils import SenderRequired as SenderRequired
     from .exception_utils import UndefinedNextAgent as UndefinedNextAgent
+    from .llm_config import LLMConfig as LLMConfig
     from .oai import Cache as Cache
+    from .oai import ChatCompletion as ChatCompletion
+    from .oai import Completion as Completion
     from .oai import ModelClient as ModelClient
     from .oai import OpenAIWrapper as OpenAIWrapper
+    from .oai import config_list_from_dotenv as config_list_from_dotenv
     from .oai import config_list_from_json as config_list_from_json
+    from .oai import config_list_from_models as config_list_from_models
+    from .oai import config_list_gpt4_gpt35 as config_list_gpt4_gpt35
+    from .oai import config_list_openai_aoai as config_list_openai_aoai
     from .oai import filter_config as filter_config
     from .oai import get_config_list as get_config_list
 
@@ -48,14 +56,22 @@ _HOME = {  # read by the interpreter, when a name is first used
     "DEFAULT_MODEL": "code_utils",
     "FAST_MODEL": "code_utils",
     "AgentNameConflict": "exception_utils",
+    "BudgetExceeded": "exception_utils",
     "InvalidCarryOverType": "exception_utils",
     "NoEligibleSpeaker": "exception_utils",
     "SenderRequired": "exception_utils",
     "UndefinedNextAgent": "exception_utils",
+    "LLMConfig": "llm_config",
     "Cache": "oai",
+    "ChatCompletion": "oai",
+    "Completion": "oai",
     "ModelClient": "oai",
     "OpenAIWrapper": "oai",
+    "config_list_from_dotenv": "oai",
     "config_list_from_json": "oai",
+    "config_list_from_models": "oai",
+    "config_list_gpt4_gpt35": "oai",
+    "config_list_openai_aoai": "oai",
     "filter_config": "oai",
     "get_config_list": "oai",
 }
@@ -70,6 +86,8 @@ _SUBMODULES = (
     "graph_utils",
     "io",
     "oai",
+    "runtime_logging",
+    "token_count_utils",
     "types",
     "version",
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any, Literal
 
+from ..llm_config import in_force
+
 NO_MODEL: tuple[dict[str, Any], ...] = ({}, {"config_list": []}, {"config_list": [{"model": ""}]})
 
 
@@ -16,7 +18,9 @@ def checked(llm_config: Any, default: Any) -> dict[str, Any] | Literal[False]:
         ValueError: It names no model.
         TypeError: A value in it can't be copied.
     """
-    config = default if llm_config is None else llm_config
+    config = llm_config
+    if config is None:
+        config = in_force() or default
     if config is None or config is False:
         return False
     assert isinstance(config, dict), f"llm_config must be a dict, False or None, not {type(config).__name__}."

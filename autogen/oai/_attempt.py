@@ -78,6 +78,8 @@ def attempt_at(wrapper: OpenAIWrapper, index: int, config: Mapping[str, Any]) ->
     full = {**config, **place.config}
     extra = {key: value for key, value in full.items() if key in wrapper.extra_kwargs}
     params = {key: value for key, value in full.items() if key not in wrapper.extra_kwargs}
+    if not isinstance(params.get("model_client_cls", ""), str):  # a class or an object: no parameter, and no part of a key
+        del params["model_client_cls"]
     if str(extra.get("api_type")).startswith("azure") and params.get("model"):
         params["model"] = params["model"].replace(".", "")
     if (params.get("prompt") is None) == (params.get("messages") is None):

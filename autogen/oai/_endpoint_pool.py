@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from .._secrets import MASK, is_secret_name
+from ._body_clock import a_watch, watch
 
 if TYPE_CHECKING:
     import openai
@@ -71,7 +72,8 @@ class Endpoint:
         if callable(self.settings):
             return "local"
         url = self.settings.get("azure_endpoint") or self.settings.get("base_url")
-        return str(url or "the SDK's default URL")
+        signer = getattr(self.settings.get("provider"), "name", None)  # the SDK's, which knows the URL
+        return str(url or signer or "the SDK's default URL")
 
     def scrubbed(self, text: str) -> str:
         """A text without the endpoint's secrets: some quote a wrong key in their errors."""
@@ -117,7 +119,11 @@ class Endpoint:
 
         kind = "AzureOpenAI" if self.kind == "azure" else "OpenAI"
         sdk_class = getattr(openai, f"Async{kind}" if colour else kind)
-        return sdk_class(**{**arguments, "max_retries": 0})  # a RetryPolicy does that
+        http_class, hook = (openai.DefaultAsyncHttpxClient, a_watch) if colour else (openai.DefaultHttpxClient, watch)
+        arguments = {**arguments, "max_retries": 0}  # a RetryPolicy does that
+        if "http_client" not in arguments:
+            arguments["http_client"] = http_class(event_hooks={"response": [hook]})
+        return sdk_class(**arguments)
 
 
 def _identity_of(kind: str, arguments: dict[str, Any]) -> tuple[Any, ...]:

@@ -9,8 +9,6 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from .._drive import Steps, ask, in_thread, pause
 from ._answer_cache import AnswerCache, cache_for
 from ._attempt import Attempt, attempt_at
@@ -19,7 +17,7 @@ from ._clients import PlaceHolderClient
 from ._cost import as_price, cost_of
 from ._errors import invalid_answer
 from ._resilience import fault_of, retry_after
-from ._structured import CORRECTIONS, correction, parse
+from ._structured import CORRECTIONS, correction, misfit
 
 if TYPE_CHECKING:
     from .client import OpenAIWrapper
@@ -69,24 +67,21 @@ def _answer(wrapper: OpenAIWrapper, attempt: Attempt, began: float, is_last: boo
     """The answer from the cache, or from the endpoint, in the form that is wanted."""
     cache = AnswerCache(cache_for(attempt.extra), attempt.params)
     response = cache.look_up()
-    if response is not None and _fits(attempt, response):
+    if response is not None and not misfit(response, attempt.wanted):
         return _accounted(wrapper, attempt, response, cached=True)
     for corrections in count():
         response = yield from _persistently(wrapper, attempt, began, is_last, failures)
         _accounted(wrapper, attempt, response, cached=False)
-        try:
-            if attempt.wanted:
-                parse(response, attempt.wanted.model)
-        except ValidationError as error:
-            if corrections == CORRECTIONS:
-                failures.append(f"{attempt.label}: no answer of the form {attempt.wanted.model.__name__}: {error}")  # type: ignore[union-attr]
-                raise invalid_answer(f"no valid {attempt.wanted.model.__name__}, also when it was corrected") from error  # type: ignore[union-attr]
-            logger.warning("%s did not answer in the form asked for, and is told so.", attempt.label)
-            messages = [*(attempt.params.get("messages") or ()), *correction(response, error)]
-            attempt = replace(attempt, params={**attempt.params, "messages": messages})
-        else:
+        wrong = misfit(response, attempt.wanted)
+        if wrong is None:
             cache.store(response)
             return response
+        if corrections == CORRECTIONS:
+            failures.append(f"{attempt.label}: no answer of the form asked for: {wrong}")
+            raise invalid_answer(f"no answer of the form asked for, also when it was corrected: {wrong}")
+        logger.warning("%s did not answer in the form asked for, and is told so: %s", attempt.label, wrong)
+        messages = [*(attempt.params.get("messages") or ()), *correction(response, wrong)]
+        attempt = replace(attempt, params={**attempt.params, "messages": messages})
     raise AssertionError("unreachable: the loop has no end of its own")
 
 
@@ -145,16 +140,6 @@ def _cost(attempt: Attempt, response: Any) -> float:
     if price is None:
         return attempt.client.cost(response)  # type: ignore[no-any-return]
     return cost_of(attempt.client.get_usage(response), as_price(price))
-
-
-def _fits(attempt: Attempt, response: Any) -> bool:
-    """Whether a stored answer has the form that is wanted; if so, the object is put beside it."""
-    try:
-        if attempt.wanted:
-            parse(response, attempt.wanted.model)
-    except ValidationError:
-        return False
-    return True
 
 
 def _passes(attempt: Attempt, response: Any) -> bool:

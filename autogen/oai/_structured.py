@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 CORRECTIONS = 2  # how often a model is told what is wrong with its answer
 
@@ -25,7 +27,8 @@ class Wanted:
 
 def wanted(response_format: Any) -> Wanted | None:
     """The form that a `response_format` asks for, if it is a pydantic model. Anything else goes to the endpoint as it is."""
-    if not (isinstance(response_format, type) and issubclass(response_format, BaseModel)):
+    pydantic = sys.modules.get("pydantic")  # who has a model of its has loaded it
+    if pydantic is None or not (isinstance(response_format, type) and issubclass(response_format, pydantic.BaseModel)):
         return None
     import openai
 
@@ -34,23 +37,29 @@ def wanted(response_format: Any) -> Wanted | None:
     return Wanted(response_format, {"type": "json_schema", "json_schema": described})
 
 
-def parse(response: Any, model: type[BaseModel]) -> None:
-    """Put the object that an answer is beside its text, as `message.parsed`. Calls and refusals have none.
+def misfit(response: Any, form: Wanted | None) -> str | None:
+    """What is wrong with the form of an answer; None if nothing is.
 
-    Raises:
-        ValidationError: The text does not fit the model.
+    The object that the answer is goes beside its text, as `message.parsed`. Calls and refusals have none.
     """
+    if form is None:
+        return None
+    from pydantic import ValidationError
+
     for choice in response.choices:
         message = choice.message
+        message.parsed = None
         if getattr(message, "tool_calls", None) or getattr(message, "refusal", None):
-            message.parsed = None
-        else:
-            message.parsed = model.model_validate_json(message.content or "")
+            continue
+        try:
+            message.parsed = form.model.model_validate_json(message.content or "")
+        except ValidationError as error:
+            return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the answer'}: {one['msg']}" for one in error.errors())
+    return None
 
 
-def correction(response: Any, error: ValidationError) -> list[dict[str, Any]]:
+def correction(response: Any, wrong: str) -> list[dict[str, Any]]:
     """What a model is told whose answer does not fit: the answer, and what is wrong with it."""
-    wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the answer'}: {one['msg']}" for one in error.errors())
     text = f"That answer does not fit the JSON schema ({wrong}). Answer again, with the corrected JSON alone."
     said = response.choices[0].message.content or "(nothing)"
     return [{"role": "assistant", "content": said}, {"role": "user", "content": text}]

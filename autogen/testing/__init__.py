@@ -11,5 +11,6 @@
 from ._replies import Fault, Reply, tool_call
 from ._scripted import ScriptedModel, ScriptExhausted, ScriptNotFinished
 from ._server import OpenAIServer
+from ._storm import Storm
 
-__all__ = ["Fault", "OpenAIServer", "Reply", "ScriptExhausted", "ScriptNotFinished", "ScriptedModel", "tool_call"]
+__all__ = ["Fault", "OpenAIServer", "Reply", "ScriptExhausted", "ScriptNotFinished", "ScriptedModel", "Storm", "tool_call"]

@@ -82,6 +82,8 @@ class Fault:
         body: The raw body, in place of the usual JSON.
         delay: Seconds before it.
         drop: Whether the connection is cut without an answer.
+        drip: Seconds between two bytes of the body.
+        code: The code of the error, such as `insufficient_quota`.
     """
 
     status: int = 500
@@ -90,6 +92,8 @@ class Fault:
     body: bytes | None = None
     delay: float = 0.0
     drop: bool = False
+    drip: float = 0.0
+    code: str | None = None
 
     def error(self) -> Exception:
         """The failure as the `openai` SDK reports it."""
@@ -98,7 +102,9 @@ class Fault:
         if self.drop or self.body is not None:
             return openai.APIConnectionError(message=self.message, request=None)  # type: ignore[arg-type]
         response: Any = SimpleNamespace(request=None, status_code=self.status, headers=self.headers)
-        error: Exception = _status_error(self.status)(self.message, response=response, body={"message": self.message})
+        error: Exception = _status_error(self.status)(
+            self.message, response=response, body={"message": self.message, "code": self.code}
+        )
         return error
 
 

@@ -127,8 +127,8 @@ class ScriptedModel:
 
     @staticmethod
     def get_usage(response: Any) -> dict[str, Any]:
-        """Tokens of an answer."""
-        return {**vars(response.usage), "cost": 0.0, "model": response.model}
+        """Tokens and cost of an answer."""
+        return {**vars(response.usage), "cost": getattr(response, "cost", 0.0), "model": response.model}
 
 
 class _Message(SimpleNamespace):

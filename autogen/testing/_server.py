@@ -127,17 +127,23 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.drop:
             self.close_connection = True
             return
-        error = {"error": {"message": fault.message, "type": "scripted", "param": None, "code": None}}
-        self._send(fault.status, error if fault.body is None else fault.body, fault.headers)
+        error = {"error": {"message": fault.message, "type": "scripted", "param": None, "code": fault.code}}
+        self._send(fault.status, error if fault.body is None else fault.body, fault.headers, fault.drip)
 
-    def _send(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+    def _send(self, status: int, body: Any, headers: dict[str, str] | None = None, drip: float = 0.0) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        if not drip:
+            self.wfile.write(data)
+            return
+        for position in range(len(data)):
+            self.wfile.write(data[position : position + 1])
+            if self.server.front.stopping.wait(drip):
+                return
 
     def _stream(self, reply: Reply, body: dict[str, Any]) -> None:
         self.send_response(200)

@@ -1,0 +1,262 @@
+"""What is asked again, what goes to the next endpoint, and which endpoints are set aside."""
+
+import asyncio
+import time
+from email.utils import format_datetime
+
+import openai
+import pytest
+
+from autogen import OpenAIWrapper
+from autogen.oai import _resilience
+from autogen.oai._resilience import FAULTS, Blame, RetryPolicy, fault_of, retry_after
+from autogen.testing import Fault, Reply, ScriptedModel
+
+HI = [{"role": "user", "content": "hi"}]
+QUICK = {"first_delay": 0.001, "max_delay": 0.01}
+HTML = Fault(status=200, body=b"<html>", headers={"Content-Type": "text/html"})
+
+
+@pytest.fixture
+def create(colour):
+    """Ask a wrapper in the colour under test."""
+
+    def create(wrapper, **config):
+        config = {"messages": HI, **config}
+        return wrapper.create(**config) if colour == "sync" else asyncio.run(wrapper.a_create(**config))
+
+    return create
+
+
+def wrapper_for(*servers, **config):
+    """A wrapper that asks again, but does not wait long."""
+    entries = [{**server.config, "max_retries": None} for server in servers]
+    return OpenAIWrapper(config_list=entries, cache_seed=None, **{"retry_policy": QUICK, **config})
+
+
+def text(response):
+    return OpenAIWrapper.extract_text_or_completion_object(response)[0]
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(status=429), Fault(status=500), Fault(status=502), Fault(status=408), Fault(drop=True), HTML]
+)
+def test_what_passes_is_asked_again_of_the_same_endpoint(create, openai_server, caplog, fault):
+    first, second = openai_server(fault, fault, "at last"), openai_server("never asked")
+    assert text(create(wrapper_for(first, second))) == "at last"
+    assert len(first.requests) == 3
+    assert second.requests == []
+    assert caplog.text.count("It is asked again in") == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=400),
+        Fault(status=401),
+        Fault(status=403),
+        Fault(status=404),
+        Fault(status=422),
+        Fault(status=429, code="insufficient_quota"),
+    ],
+)
+def test_what_does_not_pass_goes_to_the_next_endpoint_at_once(create, openai_server, fault):
+    first, second = openai_server(fault), openai_server("here")
+    assert text(create(wrapper_for(first, second))) == "here"
+    assert len(first.requests) == 1
+
+
+def test_a_filtered_content_is_the_callers_own_fault(create, openai_server):
+    first, second = openai_server(Fault(status=400, code="content_filter")), openai_server("never asked")
+    with pytest.raises(openai.BadRequestError):
+        create(wrapper_for(first, second))
+    assert second.requests == []
+
+
+def test_a_request_that_cannot_be_made_is_the_callers_own_fault(create, openai_server):
+    first, second = openai_server("never asked"), openai_server("never asked")
+    with pytest.raises(TypeError, match="no_such_parameter"):
+        create(wrapper_for(first, second), no_such_parameter=1)
+    assert first.requests == second.requests == []
+
+
+@pytest.mark.parametrize("retries", [0, 1, 4])
+def test_how_often_is_a_setting(create, openai_server, retries):
+    server = openai_server(*[Fault(status=500)] * (retries + 1))
+    with pytest.raises(openai.InternalServerError):
+        create(wrapper_for(server, retry_policy={**QUICK, "retries": retries}))
+    assert len(server.requests) == retries + 1
+
+
+def test_max_retries_of_an_entry_says_the_same(create, openai_server):
+    server = openai_server(Fault(status=500), Fault(status=500))
+    wrapper = OpenAIWrapper(config_list=[{**server.config, "max_retries": 1}], cache_seed=None, retry_policy=QUICK)
+    with pytest.raises(openai.InternalServerError):
+        create(wrapper)
+    assert len(server.requests) == 2
+
+
+def test_an_endpoint_that_asks_for_a_long_wait_is_left_for_the_next(create, openai_server):
+    first, second = openai_server(Fault(status=429, headers={"Retry-After": "3600"})), openai_server("here", "here")
+    wrapper = wrapper_for(first, second)
+    assert text(create(wrapper)) == "here"
+    assert text(create(wrapper)) == "here"
+    assert len(first.requests) == 1
+
+
+def test_the_last_endpoint_is_waited_for_as_long_as_it_asks(create, openai_server):
+    server = openai_server(Fault(status=429, headers={"retry-after-ms": "30"}), "here")
+    assert text(create(wrapper_for(server))) == "here"
+
+
+def test_no_request_goes_on_after_its_deadline(create, openai_server):
+    server = openai_server(Fault(status=429, headers={"Retry-After": "3600"}))
+    with pytest.raises(openai.RateLimitError):
+        create(wrapper_for(server, retry_policy={"deadline": 5}))
+    assert len(server.requests) == 1
+
+
+def test_a_body_that_drips_is_given_up(create, openai_server):
+    drip, working = openai_server(Fault(status=200, body=b"{" + b" " * 1000, drip=0.05)), openai_server("here")
+    wrapper = OpenAIWrapper(config_list=[{**drip.config, "timeout": 0.3}, working.config], cache_seed=None)
+    assert text(create(wrapper)) == "here"
+
+
+def test_a_stream_may_take_longer_than_the_pause_that_is_allowed(create, openai_server):
+    server = openai_server(Reply("a long answer in many words"))
+    wrapper = OpenAIWrapper(config_list=[{**server.config, "timeout": 30}], cache_seed=None, stream=True)
+    assert text(create(wrapper)) == "a long answer in many words"
+
+
+# Setting aside
+
+
+def test_an_endpoint_that_goes_on_failing_is_asked_last(create, openai_server):
+    first, second = openai_server(*[Fault(status=500)] * 3, "well again"), openai_server("b", "b", Fault(status=400))
+    wrapper = wrapper_for(first, second)
+    assert [text(create(wrapper)), text(create(wrapper))] == ["b", "b"]
+    assert len(first.requests) == 3
+    assert text(create(wrapper)) == "well again"  # no other was left
+
+
+def test_a_time_out_is_paid_once(create, openai_server):
+    slow, working = openai_server(Reply("late", delay=30)), openai_server("here", "here", "here")
+    wrapper = OpenAIWrapper(config_list=[{**slow.config, "timeout": 0.2}, working.config], cache_seed=None)
+    assert [text(create(wrapper)) for _ in range(3)] == ["here"] * 3
+    assert len(slow.requests) == 1
+
+
+def test_all_agents_know_of_an_endpoint_that_was_set_aside(create, openai_server):
+    first, second = openai_server(Fault(status=401)), openai_server("b", "b")
+    assert text(create(wrapper_for(first, second))) == "b"
+    assert text(create(wrapper_for(first, second))) == "b"
+    assert len(first.requests) == 1
+
+
+def test_a_bad_request_says_nothing_about_the_endpoint(create, openai_server):
+    first, second = openai_server(*[Fault(status=400)] * 4, "fine"), openai_server(*"bbbb")
+    wrapper = wrapper_for(first, second)
+    assert [text(create(wrapper)) for _ in range(5)] == [*"bbbb", "fine"]
+
+
+def test_after_a_while_it_is_asked_first_again(create, openai_server, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(_resilience.time, "monotonic", lambda: now[0])
+    first, second = openai_server(Fault(status=401), Fault(status=401), "well again"), openai_server("b", "b", "b", "b")
+    wrapper = wrapper_for(first, second)
+    answers = []
+    for seconds in (0, 29, 2, 59, 2):  # aside for 30 seconds, then for 60
+        now[0] += seconds
+        answers.append(text(create(wrapper)))
+    assert answers == ["b", "b", "b", "b", "well again"]
+
+
+def test_clients_of_ones_own_have_a_health_of_their_own(create):
+    broken, working = ScriptedModel(*[Fault(status=500)] * 3, name="broken"), ScriptedModel("b", "b")
+    wrapper = OpenAIWrapper(config_list=[broken.config, working.config], cache_seed=None, retry_policy=QUICK)
+    assert [text(create(wrapper)), text(create(wrapper))] == ["b", "b"]
+
+
+# The table, and the policy
+
+
+def test_every_status_has_its_row():
+    def fault(status, code=None):
+        return fault_of(Fault(status=status, code=code).error()).name
+
+    assert {status: fault(status) for status in (400, 401, 408, 409, 418, 422, 429, 500, 503, 529)} == {
+        400: "refused request",
+        401: "no access",
+        408: "server busy",
+        409: "server busy",
+        418: "refused request",
+        422: "refused request",
+        429: "too many requests",
+        500: "server error",
+        503: "server error",
+        529: "server error",
+    }
+    assert fault(429, "insufficient_quota") == "quota used up"
+    assert fault_of(ValueError("mine")) is None
+
+
+def test_what_is_asked_again_could_also_go_on():
+    assert all(fault.next for fault in FAULTS if fault.again)
+    assert not any(fault.again for fault in FAULTS if fault.blame is not Blame.MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "2"}, 2.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after": "-1"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+    ],
+)
+def test_what_an_endpoint_asks_for_is_understood(headers, seconds):
+    assert retry_after(Fault(status=429, headers=headers).error()) == seconds
+
+
+def test_a_date_is_understood():
+    import datetime
+
+    when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=100)
+    asked_for = retry_after(Fault(status=429, headers={"retry-after": format_datetime(when)}).error())
+    assert 90 < asked_for <= 100
+
+
+def test_pauses_grow_up_to_a_limit_and_differ_by_chance():
+    policy = RetryPolicy()
+    for times, longest in enumerate([0.5, 1.0, 2.0, 4.0, 8.0, 8.0]):
+        pauses = {policy.pause(times, None) for _ in range(50)}
+        assert all(longest * 0.75 <= pause <= longest for pause in pauses)
+        assert len(pauses) > 10
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"retrys": 1}, "retrys"), ({"retries": -1}, "retries"), ({"deadline": None}, "deadline"), (3, "RetryPolicy")],
+)
+def test_a_policy_that_is_none_is_refused(given, said):
+    with pytest.raises(ValueError, match=said):
+        OpenAIWrapper(model="m", api_key="k", retry_policy=given)
+
+
+def test_a_cancelled_request_stops_waiting(openai_server):
+    server = openai_server(Fault(status=429, headers={"Retry-After": "300"}))
+
+    async def main():
+        task = asyncio.ensure_future(wrapper_for(server).a_create(messages=HI))
+        while not server.requests:
+            await asyncio.sleep(0.005)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    began = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - began < 100

@@ -1,0 +1,211 @@
+"""`LLMConfig`: an `llm_config` that is checked, masked and can be put in force."""
+
+import asyncio
+import copy
+import json
+import pickle
+
+import pytest
+
+from autogen import AssistantAgent, ConversableAgent, LLMConfig, OpenAIWrapper, UserProxyAgent
+from autogen.testing import ScriptedModel
+
+KEY = "sk-0123456789abcdefghijklmnop"
+TWO = [
+    {"model": "a", "api_key": KEY, "tags": ["cheap", "fast"]},
+    {"model": "b", "api_key": KEY, "base_url": "localhost:8000/v1"},
+]
+
+
+def models(config):
+    return [entry["model"] for entry in config["config_list"]]
+
+
+def test_a_single_model_and_the_settings_of_all():
+    config = LLMConfig(model="a", api_key=KEY, temperature=0.5, max_tokens=10, cache_seed=None)
+    assert config["config_list"] == [{"max_tokens": 10, "model": "a", "api_key": KEY, "api_type": "openai"}]
+    assert (config["temperature"], config.cache_seed) == (0.5, None)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LLMConfig(*TWO, temperature=1),
+        LLMConfig(config_list=TWO, temperature=1),
+        LLMConfig({"config_list": TWO, "temperature": 1}),
+        LLMConfig(TWO[0], config_list=TWO[1], temperature=1),
+        LLMConfig({"config_list": TWO, "temperature": 5}, temperature=1),
+    ],
+)
+def test_several_models_in_every_form(config):
+    assert models(config) == ["a", "b"]
+    assert config["temperature"] == 1
+    assert config["config_list"][1]["base_url"] == "http://localhost:8000/v1"
+    assert isinstance(config, dict)
+
+
+def test_settings_of_each_model_go_into_every_entry():
+    config = LLMConfig(*TWO, max_tokens=5, top_p=0.1)
+    assert [(entry["max_tokens"], entry["top_p"]) for entry in config["config_list"]] == [(5, 0.1)] * 2
+    assert "max_tokens" not in config
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: LLMConfig(),
+        lambda: LLMConfig(config_list=[]),
+        lambda: LLMConfig(model=""),
+        lambda: LLMConfig({"api_key": KEY}),
+        lambda: LLMConfig("gpt-4"),
+        lambda: LLMConfig(temperature=1),
+    ],
+)
+def test_a_config_without_a_model_is_refused(make):
+    with pytest.raises(ValueError, match=r"model|dict"):
+        make()
+
+
+def test_what_may_be_misspelt_is_warned_of_and_passed_on(caplog):
+    config = LLMConfig(model="a", temprature=1, something_else=2)
+    assert config["config_list"][0]["temprature"] == 1
+    assert "'temperature'" in caplog.text
+    assert "something_else" not in caplog.text
+
+
+def test_no_form_of_showing_it_shows_a_key():
+    config = LLMConfig(*TWO, default_headers={"Authorization": f"Bearer {KEY}"})
+    shown = [
+        repr(config),
+        str(config),
+        f"{config}",
+        config.model_dump_json(),
+        str(config.model_dump()),
+        config.__format__(""),
+    ]
+    assert not [text for text in shown if KEY in text]
+    assert KEY in config.model_dump_json(reveal=True)
+    assert config["config_list"][0]["api_key"] == KEY
+
+
+def test_dumping_leaves_out_what_is_empty():
+    config = LLMConfig(model="a", tools=[], timeout=None, temperature=0)
+    assert config.model_dump() == {"config_list": [{"model": "a", "api_type": "openai"}], "temperature": 0}
+    assert json.loads(config.model_dump_json())["temperature"] == 0
+
+
+def test_attributes_are_items():
+    config = LLMConfig(model="a")
+    config.temperature = 0.25
+    assert config["temperature"] == config.temperature == 0.25
+    with pytest.raises(ValueError, match="colour"):
+        config.colour = 1
+    with pytest.raises(AttributeError, match="colour"):
+        _ = config.colour
+    with pytest.raises(KeyError):
+        config["colour"]
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, LLMConfig.copy, lambda c: pickle.loads(pickle.dumps(c))])
+def test_copies_are_configs_and_equal(duplicate):
+    config = LLMConfig(*TWO, temperature=1)
+    twin = duplicate(config)
+    assert twin == config
+    assert type(twin) is LLMConfig
+    twin["temperature"] = 2
+    assert config["temperature"] == 1
+
+
+@pytest.mark.parametrize(
+    ("accepts", "criteria", "left"),
+    [
+        ((), {"model": "a"}, ["a"]),
+        ((), {"model": ["a", "b"]}, ["a", "b"]),
+        ((), {"tags": ["fast", "x"]}, ["a"]),
+        ((), {"tags": None}, ["b"]),
+        ((), {"model": "b", "exclude": True}, ["a"]),
+        ((), {"tags": ["cheap"], "exclude": True}, ["b"]),
+        ((lambda entry: entry["model"] > "a",), {}, ["b"]),
+        ((lambda entry: True,), {"model": "a"}, ["a"]),
+    ],
+)
+def test_choosing_entries(accepts, criteria, left):
+    config = LLMConfig(*TWO, temperature=1)
+    chosen = config.where(*accepts, **criteria)
+    assert models(chosen) == left
+    assert chosen["temperature"] == 1
+    assert models(config) == ["a", "b"]
+
+
+def test_choosing_nothing_says_what_there_is():
+    with pytest.raises(ValueError, match="a, b"):
+        LLMConfig(*TWO).where(model="c")
+
+
+def test_reading_from_a_file_or_a_variable(tmp_path, monkeypatch):
+    file = tmp_path / "models.json"
+    file.write_text(json.dumps(TWO))
+    monkeypatch.setenv("MODELS", json.dumps(TWO[:1]))
+    monkeypatch.setenv("MODELS_FILE", str(file))
+    assert models(LLMConfig.from_json(path=str(file), temperature=0)) == ["a", "b"]
+    assert models(LLMConfig.from_json(path="models.json", file_location=str(tmp_path))) == ["a", "b"]
+    assert models(LLMConfig.from_json(env="MODELS")) == ["a"]
+    assert models(LLMConfig.from_json(env="MODELS_FILE", filter_dict={"tags": ["cheap"]})) == ["a"]
+
+
+def test_reading_from_nowhere_or_two_places():
+    with pytest.raises(ValueError, match="either"):
+        LLMConfig.from_json()
+    with pytest.raises(ValueError, match="either"):
+        LLMConfig.from_json(path="a", env="b")
+    with pytest.raises(FileNotFoundError, match="NO_SUCH_VARIABLE"):
+        LLMConfig.from_json(env="NO_SUCH_VARIABLE")
+
+
+def test_agents_made_in_its_block_have_a_copy_of_it():
+    outer, inner = LLMConfig(model="a", api_key=KEY), LLMConfig(model="b", api_key=KEY)
+    with outer:
+        first = ConversableAgent("first")
+        with inner:
+            second = AssistantAgent("second")
+            assert LLMConfig.current == inner
+        third = ConversableAgent("third", llm_config=False)
+        user = UserProxyAgent("user", code_execution_config=False)
+        named = ConversableAgent("named", llm_config={"model": "c", "api_key": KEY})
+        assert LLMConfig.default == outer
+    assert [first.llm_config, second.llm_config] == [outer, inner]
+    assert first.llm_config is not outer
+    assert [third.llm_config, user.llm_config, named.llm_config["model"]] == [False, False, "c"]
+    assert ConversableAgent("after").llm_config is False
+    with pytest.raises(ValueError, match="in force"):
+        _ = LLMConfig.current
+
+
+def test_tasks_do_not_see_each_others_configs():
+    async def main():
+        started = asyncio.Event()
+
+        async def one():
+            with LLMConfig(model="a", api_key=KEY):
+                started.set()
+                await asyncio.sleep(0)
+                return models(ConversableAgent("x").llm_config)
+
+        async def other():
+            await started.wait()
+            return ConversableAgent("y").llm_config
+
+        return await asyncio.gather(one(), other())
+
+    assert asyncio.run(main()) == [["a"], False]
+
+
+def test_it_is_accepted_wherever_a_dict_is(call):
+    model = ScriptedModel("hello", "hello")
+    config = LLMConfig(model.config, cache_seed=None)
+    agent = AssistantAgent("agent", llm_config=config)
+    assert call(agent.generate_reply, [{"role": "user", "content": "hi"}]) == "hello"
+    agent.register_for_llm(name="f", description="F.")(lambda: "")
+    assert "tools" in agent.llm_config
+    assert "tools" not in config
+    assert OpenAIWrapper(**config).create(messages=[{"role": "user", "content": "hi"}]).config_id == 0
