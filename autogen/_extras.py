@@ -18,7 +18,7 @@ def need(module: str, *, extra: str | None = None, for_: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
+        if not f"{module}.".startswith(f"{error.name}."):  # `google.auth` may be missing where there is a `google`
             raise
         target = f'"autogen-classic[{extra}]"' if extra else f'"{error.name}"'
         hint = f"{for_} needs the package {error.name!r}, which is not installed: pip install {target}"

@@ -17,27 +17,10 @@ NOT_YET = "comes with a later version"
 LEFT_OUT = {
     "autogen.agentchat.GroupChat": NOT_YET,
     "autogen.agentchat.GroupChatManager": NOT_YET,
-    "autogen.cache.cache.Cache.redis": NOT_YET,
-    "autogen.cache.cache.Cache.cosmos_db": NOT_YET,
-    "autogen.code_utils.PassAssertionFilter": "built on the completion API of before the openai SDK 1.0",
-    "autogen.code_utils._FUNC_COMPLETION_PROMPT": "a prompt for the completion API of before the openai SDK 1.0",
-    "autogen.code_utils._FUNC_COMPLETION_STOP": "a prompt for the completion API of before the openai SDK 1.0",
-    "autogen.code_utils._GENERATE_ASSERTIONS_CONFIG": "a prompt for the completion API of before the openai SDK 1.0",
-    "autogen.code_utils._IMPLEMENT_CONFIGS": "a prompt for the completion API of before the openai SDK 1.0",
-    "autogen.code_utils._IMPROVE_CODE_CONFIG": "a prompt for the completion API of before the openai SDK 1.0",
-    "autogen.code_utils._IMPROVE_FUNCTION_CONFIG": "a prompt for the completion API of before the openai SDK 1.0",
-    "autogen.code_utils.eval_function_completions": NOT_YET,
-    "autogen.code_utils.generate_assertions": "built on the completion API of before the openai SDK 1.0",
-    "autogen.code_utils.generate_code": "built on the completion API of before the openai SDK 1.0",
-    "autogen.code_utils.implement": "built on the completion API of before the openai SDK 1.0",
-    "autogen.code_utils.improve_code": "built on the completion API of before the openai SDK 1.0",
-    "autogen.code_utils.improve_function": "built on the completion API of before the openai SDK 1.0",
     "autogen.coding.DockerCommandLineCodeExecutor": NOT_YET,
     "autogen.coding.local_commandline_code_executor.A": "a TypeVar of its own module",
     "autogen.function_utils.T": "a TypeVar of its own module",
     "autogen.io.IOWebsockets": NOT_YET,
-    "autogen.math_utils._MATH_CONFIG": "a prompt for the completion API of before the openai SDK 1.0",
-    "autogen.math_utils._MATH_PROMPT": "a prompt for the completion API of before the openai SDK 1.0",
 }
 NOT_A_DEFAULT = object()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 from typing import Any, Literal
 
+from .._secret_text import with_secrets_hidden
 from ..llm_config import in_force
 
 NO_MODEL: tuple[dict[str, Any], ...] = ({}, {"config_list": []}, {"config_list": [{"model": ""}]})
 
 
 def checked(llm_config: Any, default: Any) -> dict[str, Any] | Literal[False]:
-    """A copy of an `llm_config` that can be used, or False for an agent without a model.
+    """A copy of an `llm_config` whose keys don't show themselves, or False for an agent without a model.
 
     Raises:
         AssertionError: It is neither a dict, False nor None.
@@ -27,9 +28,11 @@ def checked(llm_config: Any, default: Any) -> dict[str, Any] | Literal[False]:
     if config in NO_MODEL:
         raise ValueError("llm_config names no model: give it a 'model', or a 'config_list' of dicts that have one.")
     try:
-        return copy.deepcopy(config)
+        own = copy.deepcopy(config)
     except TypeError as error:
         raise TypeError(
             f"A value in llm_config can't be copied ({error}). Give its class a __deepcopy__ method; one that returns "
             "self is enough for a value that may be shared."
         ) from error
+    own.update(with_secrets_hidden(dict(own)))  # in place: it may be an LLMConfig
+    return own

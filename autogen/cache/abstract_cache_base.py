@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class AbstractCache(Protocol):
-    """A place for values that JSON can hold, under text keys. `with` closes it; it may be used again afterwards."""
+    """A place for values that JSON can hold, under text keys. After `with` and after `close` it may be used again."""
 
     def get(self, key: str, default: Any | None = None) -> Any | None:
         """The value of a key, or `default`."""
@@ -35,5 +35,5 @@ class AbstractCache(Protocol):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close it."""
+        """End to use the cache."""
         ...

@@ -3,50 +3,33 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
+from collections.abc import Mapping
 from typing import Any
 
-logger = logging.getLogger("autogen.oai.client")
+from ._prices import OAI_PRICE1K, Price, listed_price, maintained_cost, maintained_price
 
-OAI_PRICE1K: dict[str, float | tuple[float, float]] = {
-    "gpt-3.5-turbo": (0.0005, 0.0015),
-    "gpt-4": (0.03, 0.06),
-    "gpt-4-32k": (0.06, 0.12),
-    "gpt-4-turbo": (0.01, 0.03),
-    "gpt-4.1": (0.002, 0.008),
-    "gpt-4.1-mini": (0.0004, 0.0016),
-    "gpt-4.1-nano": (0.0001, 0.0004),
-    "gpt-4o": (0.0025, 0.01),
-    "gpt-4o-mini": (0.00015, 0.0006),
-    "gpt-5": (0.00125, 0.01),
-    "gpt-5-mini": (0.00025, 0.002),
-    "gpt-5-nano": (0.00005, 0.0004),
-    "o1": (0.015, 0.06),
-    "o3": (0.002, 0.008),
-    "o3-mini": (0.0011, 0.0044),
-    "o4-mini": (0.0011, 0.0044),
-}
-"""USD for 1,000 tokens, in and out, by model. Users may change it; a `price` in a config comes first."""
+__all__ = ["OAI_PRICE1K", "UnknownCost", "UsageLedger", "as_price", "cost_of", "price_of", "usage_of", "usage_report"]
+
+logger = logging.getLogger("autogen.oai.client")
 
 _warned: set[str] = set()
 _lock = threading.Lock()
 
 
-def price_of(model: str) -> tuple[float, float] | None:
-    """USD for 1,000 tokens, in and out; None if the model is not in the table.
+class UnknownCost(float):
+    """The cost 0 of an answer whose price nobody knows: sums as 0, and is told apart from one that was free."""
 
-    A date at the end of the name, a `models/` in front and Azure's spelling of `gpt-3.5` are seen through.
+
+def price_of(model: str) -> Price | None:
+    """USD for 1,000 tokens, in and out; None if neither OAI_PRICE1K nor the maintained source has the model.
+
+    A date at the end of the name, `models/` or a vendor in front and Azure's spelling of `gpt-3.5` are seen through.
     """
-    bare = model.removeprefix("models/").replace("gpt-35", "gpt-3.5")
-    for name in (model, bare, re.sub(r"-(\d{4}-\d{2}-\d{2}|\d{4}(-preview)?)$", "", bare)):
-        if name in OAI_PRICE1K:
-            price = OAI_PRICE1K[name]
-            return price if isinstance(price, tuple) else (price, price)
-    return None
+    return listed_price(model) or maintained_price(model)
 
 
-def as_price(price: Any) -> tuple[float, float]:
+def as_price(price: Any) -> Price:
     """The `price` of a config as a pair: USD for 1,000 tokens, in and out.
 
     Raises:
@@ -60,27 +43,92 @@ def as_price(price: Any) -> tuple[float, float]:
     return price[0], price[1]
 
 
-def cost_of(usage: dict[str, Any], price: tuple[float, float] | None = None) -> float:
-    """USD for the tokens of one answer. An unknown model costs 0, with one warning."""
+def usage_of(response: Any) -> dict[str, Any]:
+    """What an answer says about its tokens, as `cost_of` takes it: a server may leave out any of it.
+
+    Args:
+        response: A completion of the `openai` SDK, or something of that shape.
+
+    Returns:
+        `prompt_tokens`, `completion_tokens`, `total_tokens`, `model`, and the parts that have a price of their own where
+        the server tells them: `cached_tokens`, `cache_write_tokens`, `input_audio_tokens`, `output_audio_tokens`,
+        `reasoning_tokens`.
+    """
+    usage = getattr(response, "usage", None)
+    prompt, completion = _field(usage, "prompt_tokens") or 0, _field(usage, "completion_tokens") or 0
+    sides = {"in": _field(usage, "prompt_tokens_details"), "out": _field(usage, "completion_tokens_details")}
+    parts = {ours: _field(sides[side], theirs) for ours, (side, theirs) in _DETAILS.items()}
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": _field(usage, "total_tokens") or prompt + completion,
+        "model": getattr(response, "model", None),
+        **{name: count for name, count in parts.items() if isinstance(count, int) and count > 0},
+    }
+
+
+_DETAILS = {
+    "cached_tokens": ("in", "cached_tokens"),
+    "cache_write_tokens": ("in", "cache_write_tokens"),
+    "input_audio_tokens": ("in", "audio_tokens"),
+    "output_audio_tokens": ("out", "audio_tokens"),
+    "reasoning_tokens": ("out", "reasoning_tokens"),
+}
+
+
+def _field(holder: Any, name: str) -> Any:
+    return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
+
+
+def cost_of(usage: Mapping[str, Any], price: Price | None = None, *, base_url: str | None = None) -> float:
+    """USD for the tokens of one answer.
+
+    The price is the one given, else the one in OAI_PRICE1K, else that of the maintained source, which also knows what
+    cached input costs.
+
+    Args:
+        usage: What `usage_of` returns; counts that are missing or None count as 0.
+        price: USD for 1,000 tokens, in and out.
+        base_url: The address that answered, if known: some models have a price at each host, and an open model on a server
+            in one's own network has none.
+
+    Returns:
+        The cost; an `UnknownCost` of 0 with one warning for each model if nobody knows the price.
+    """
     model = str(usage.get("model"))
-    price = price or price_of(model)
-    if price is None:
-        with _lock:
-            new = model not in _warned
-            _warned.add(model)
-        if new:
-            hint = 'Put "price": [input, output] (USD for 1,000 tokens) into its config.'
-            logger.warning("The price of the model %s is not known: its cost counts as 0. %s", model, hint)
-        return 0.0
-    return ((usage.get("prompt_tokens") or 0) * price[0] + (usage.get("completion_tokens") or 0) * price[1]) / 1000
+    price = price or listed_price(model)
+    if price is not None:
+        prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+        return (prompt * price[0] + completion * price[1]) / 1000
+    cost = maintained_cost(model, usage, base_url)
+    if cost is None:
+        _warn_once(model)
+        return UnknownCost(0.0)
+    return cost
+
+
+def _warn_once(model: str) -> None:
+    with _lock:
+        new = model not in _warned
+        _warned.add(model)
+    if new:
+        hint = 'Put "price": [input, output] (USD for 1,000 tokens) into its config.'
+        logger.warning("The price of the model %s is not known: its cost counts as 0. %s", model, hint)
 
 
 class UsageLedger:
-    """The sums of cost and tokens of one wrapper, by model. Safe between threads."""
+    """The sums of cost and tokens of one wrapper, by model. Safe between threads.
+
+    Attributes:
+        actual: The sums without answers from a cache; None before the first answer.
+        total: The sums with them.
+        unpriced: The models whose price is not known: their cost counts as 0 in the sums.
+    """
 
     def __init__(self) -> None:
         self.actual: dict[str, Any] | None = None
         self.total: dict[str, Any] | None = None
+        self.unpriced: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
     def add(self, usage: dict[str, Any] | None, cached: bool) -> None:
@@ -91,11 +139,14 @@ class UsageLedger:
             self.total = _with(self.total, usage)
             if not cached:
                 self.actual = _with(self.actual, usage)
+            if isinstance(usage["cost"], UnknownCost):
+                self.unpriced |= {str(usage["model"])}
 
     def clear(self) -> None:
         """Begin at nothing."""
         with self._lock:
             self.actual = self.total = None
+            self.unpriced = frozenset()
 
 
 def _with(sums: dict[str, Any] | None, usage: dict[str, Any]) -> dict[str, Any]:
@@ -137,6 +188,9 @@ def usage_report(ledger: UsageLedger, mode: Any) -> list[str]:
             lines.append("No actual cost: every answer came from the cache.")
         else:
             lines += _sums_lines("excluding" if kind == "actual" else "including", sums)
+    if ledger.unpriced:
+        names = ", ".join(sorted(ledger.unpriced))
+        lines.append(f"Price not known, counted as 0: {names}")
     return [*lines, "-" * 100]
 
 

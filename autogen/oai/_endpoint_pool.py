@@ -53,10 +53,12 @@ class Endpoint:
     Attributes:
         kind: `openai` or `azure`: which class of the SDK speaks to it.
         settings: The arguments of that class. A callable is asked for them when the client is made.
+        signed_for: Where to, if the SDK signs the requests, and knows the URL itself.
     """
 
     kind: str
     settings: dict[str, Any] | Callable[[], dict[str, Any]]
+    signed_for: str = ""
 
     def __repr__(self) -> str:
         return f"Endpoint({self.kind!r}, {self.address!r})"  # the settings hold a key
@@ -72,8 +74,7 @@ class Endpoint:
         if callable(self.settings):
             return "local"
         url = self.settings.get("azure_endpoint") or self.settings.get("base_url")
-        signer = getattr(self.settings.get("provider"), "name", None)  # the SDK's, which knows the URL
-        return str(url or signer or "the SDK's default URL")
+        return str(url or self.signed_for or "the SDK's default URL")
 
     def scrubbed(self, text: str) -> str:
         """A text without the endpoint's secrets: some quote a wrong key in their errors."""

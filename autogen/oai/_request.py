@@ -16,7 +16,7 @@ from ._budget import budgets
 from ._clients import PlaceHolderClient
 from ._cost import as_price, cost_of
 from ._errors import invalid_answer
-from ._resilience import fault_of, retry_after
+from ._resilience import Blame, fault_of, retry_after
 from ._structured import CORRECTIONS, correction, misfit
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, began: float, is_las
             seconds = policy.pause(times, asked_for)
             too_long = seconds > policy.max_delay and not is_last
             too_late = time.monotonic() + seconds > began + policy.deadline
-            if not fault.again or times >= policy.retries or too_long or too_late:
+            useless = not fault.again or (fault.blame is Blame.ENDPOINT and not is_last)
+            if useless or times >= policy.retries or too_long or too_late:
                 raise
             logger.warning("%s. It is asked again in %.1f s (%s).", failures.pop(), seconds, fault.name)
             yield from pause(seconds)
@@ -135,8 +136,6 @@ def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, cached: 
 
 def _cost(attempt: Attempt, response: Any) -> float:
     price = attempt.extra.get("price")
-    if price is None and attempt.extra.get("api_type") == "local":
-        price = (0.0, 0.0)
     if price is None:
         return attempt.client.cost(response)  # type: ignore[no-any-return]
     return cost_of(attempt.client.get_usage(response), as_price(price))

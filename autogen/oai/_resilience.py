@@ -84,7 +84,7 @@ class Fault(NamedTuple):
     error: str  # a class of the SDK
     statuses: tuple[int, ...] | None
     code: str | None
-    again: bool  # the same endpoint is asked again
+    again: bool  # the same endpoint is asked again; where it is to blame, only if no other is left
     next: bool  # the next endpoint is asked
     blame: Blame
 
@@ -92,7 +92,7 @@ class Fault(NamedTuple):
 FAULTS = (
     #     what happened        error                 statuses         code                  again  next   blame
     Fault("content filter",    "APIError",           None,            "content_filter",     False, False, Blame.REQUEST),
-    Fault("time-out",          "APITimeoutError",    None,            None,                 False, True,  Blame.ENDPOINT),
+    Fault("time-out",          "APITimeoutError",    None,            None,                 True,  True,  Blame.ENDPOINT),
     Fault("no connection",     "APIConnectionError", None,            None,                 True,  True,  Blame.MOMENT),
     Fault("quota used up",     "APIStatusError",     (429,),          "insufficient_quota", False, True,  Blame.ENDPOINT),
     Fault("too many requests", "APIStatusError",     (429,),          None,                 True,  True,  Blame.MOMENT),

@@ -146,6 +146,12 @@ def test_a_time_out_is_paid_once(create, openai_server):
     assert len(slow.requests) == 1
 
 
+def test_the_last_endpoint_is_asked_again_after_a_time_out(create, openai_server):
+    server = openai_server(Reply("late", delay=30), "in time")
+    wrapper = OpenAIWrapper(config_list=[{**server.config, "timeout": 0.3, "max_retries": 1}], cache_seed=None)
+    assert text(create(wrapper)) == "in time"
+
+
 def test_all_agents_know_of_an_endpoint_that_was_set_aside(create, openai_server):
     first, second = openai_server(Fault(status=401)), openai_server("b", "b")
     assert text(create(wrapper_for(first, second))) == "b"
@@ -202,7 +208,7 @@ def test_every_status_has_its_row():
 
 def test_what_is_asked_again_could_also_go_on():
     assert all(fault.next for fault in FAULTS if fault.again)
-    assert not any(fault.again for fault in FAULTS if fault.blame is not Blame.MOMENT)
+    assert not any(fault.again for fault in FAULTS if fault.blame is Blame.REQUEST)
 
 
 @pytest.mark.parametrize(

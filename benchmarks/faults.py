@@ -1,0 +1,78 @@
+"""A thousand chats of two turns against two endpoints, a fifth of whose answers go wrong: `python -m benchmarks.faults`.
+
+Each chat must end with the right words. The table says what went wrong on the way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import io
+import logging
+import time
+from collections import Counter
+
+from autogen import ConversableAgent
+from autogen.testing import OpenAIServer, Storm
+
+AT_ONCE = 40
+
+
+async def chat(number: int, llm_config: dict, free: asyncio.Semaphore) -> bool:
+    """Hold one chat; whether it ended with the right words."""
+    stream = {"stream": True} if number % 3 == 0 else {}
+    speaker = ConversableAgent("speaker", llm_config={**llm_config, **stream}, human_input_mode="NEVER", silent=True)
+    user = ConversableAgent("user", human_input_mode="NEVER", default_auto_reply=f"again {number}", silent=True)
+    async with free:
+        result = await user.a_initiate_chat(speaker, message=f"first {number}", max_turns=2)
+    once, twice = f"first {number}", f"again {number}"
+    return [message["content"] for message in result.chat_history] == [once, f"re: {once}", twice, f"re: {twice}"]
+
+
+class Outcomes(logging.Handler):
+    """Counts what the log says of requests."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: Counter[str] = Counter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count a line by what was done."""
+        text = record.getMessage()
+        self.said["asked again" if "asked again" in text else "the next endpoint" if "next one" in text else "other"] += 1
+
+
+def run(chats: int, share: float) -> None:
+    """Hold the chats, and print what happened."""
+    storms = [Storm(lambda messages: f"re: {messages[-1]['content']}", share, seed) for seed in (1, 2)]
+    outcomes = Outcomes()
+    logger = logging.getLogger("autogen.oai.client")
+    logger.addHandler(outcomes)
+    logger.propagate = False
+    with OpenAIServer(storms[0]) as first, OpenAIServer(storms[1]) as second:
+        entries = [{**server.config, "max_retries": 4, "timeout": 2} for server in (first, second)]
+        policy = {"first_delay": 0.01, "set_aside_for": 1.0}
+        llm_config = {"config_list": entries, "cache_seed": None, "retry_policy": policy}
+
+        async def main() -> list[bool]:
+            free = asyncio.Semaphore(AT_ONCE)
+            return await asyncio.gather(*(chat(number, llm_config, free) for number in range(chats)))
+
+        began = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):  # the streamed words
+            right = asyncio.run(main())
+        seconds = time.perf_counter() - began
+    print(f"{sum(right)} of {chats} chats ended with the right words, in {seconds:.1f} s")
+    for number, storm in enumerate(storms, 1):
+        failed = ", ".join(f"{count} x {name}" for name, count in storm.failed.items() if count)
+        print(f"endpoint {number}: {storm.answered} answers; {failed or 'no fault'}")
+    print("the log: " + ", ".join(f"{count} x {what}" for what, count in outcomes.said.most_common()))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--chats", type=int, default=1000)
+    parser.add_argument("--share", type=float, default=0.2, help="of the requests that fail, from 0 to 1")
+    arguments = parser.parse_args()
+    run(arguments.chats, arguments.share)

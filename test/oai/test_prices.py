@@ -1,0 +1,259 @@
+"""What an answer costs: whose price counts, what is read out of a name, and what happens where nobody knows."""
+
+import json
+import logging
+import pickle
+import subprocess
+import sys
+import threading
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types import CompletionUsage
+from openai.types.chat import ChatCompletion
+
+from autogen.oai import _cost
+from autogen.oai._cost import UnknownCost, UsageLedger, cost_of, price_of, usage_of, usage_report
+from autogen.oai._prices import context_limit, is_private
+from autogen.oai.openai_utils import OAI_PRICE1K
+
+number = count()
+
+
+def used(model, prompt=1000, completion=1000, **parts):
+    return {"model": model, "prompt_tokens": prompt, "completion_tokens": completion, **parts}
+
+
+@pytest.fixture
+def stranger():
+    """The name of a model that nobody has asked about."""
+    return f"stranger-{next(number)}"
+
+
+@pytest.fixture
+def source():
+    """The maintained source itself, to compare with."""
+    return pytest.importorskip("genai_prices")
+
+
+@pytest.mark.parametrize(
+    ("model", "cost"),
+    [
+        ("gpt-4-0314", 0.09),
+        ("gpt-4-32k-0314", 0.18),
+        ("gpt-4-1106-preview", 0.04),
+        ("gpt-3.5-turbo-0301", 0.0035),
+        ("gpt-35-turbo-0301", 0.0035),
+        ("gpt-35-turbo-16k", 0.007),
+        ("openai/gpt-4-0314", 0.09),
+        ("text-davinci-003", 0.04),
+    ],
+)
+def test_retired_models_have_the_price_that_they_had(model, cost):
+    assert cost_of(used(model)) == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("price", [(0.1, 0.2), [0.1, 0.2], 0.15])
+@pytest.mark.parametrize("asked", ["{}", "models/{}", "acme/{}", "{}-2031-01-02", "{}-20310102", "{}-0613", "{}@20310102"])
+def test_a_users_own_price_serves_every_spelling_of_the_name(monkeypatch, stranger, price, asked):
+    monkeypatch.setitem(OAI_PRICE1K, stranger, price)
+    assert cost_of(used(asked.format(stranger))) == pytest.approx(0.3)
+
+
+def test_a_users_own_price_comes_before_the_maintained_one(monkeypatch):
+    monkeypatch.setitem(OAI_PRICE1K, "gpt-4o", (1.0, 2.0))
+    assert cost_of(used("gpt-4o-2024-08-06")) == 3.0
+    assert cost_of(used("gpt-4o"), price=(0.0, 0.0)) == 0.0
+
+
+def test_the_exact_name_comes_before_the_one_without_its_date(monkeypatch, stranger):
+    monkeypatch.setitem(OAI_PRICE1K, stranger, 1.0)
+    monkeypatch.setitem(OAI_PRICE1K, f"{stranger}-2031-01-02", 2.0)
+    assert cost_of(used(f"{stranger}-2031-01-02", 1000, 0)) == 2.0
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4o-2024-05-13", "gpt-4.1-mini", "o3", "claude-3-5-sonnet-20241022"])
+def test_current_models_have_the_price_of_the_maintained_source(source, model):
+    expected = source.calc_price(source.Usage(input_tokens=1000, output_tokens=1000), model).total_price
+    assert type(cost_of(used(model))) is float
+    assert cost_of(used(model)) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize(
+    ("spelling", "plain"),
+    [
+        ("openai/gpt-4o", "gpt-4o"),
+        ("azure/gpt-4o", "gpt-4o"),
+        ("openrouter/openai/gpt-4o", "gpt-4o"),
+        ("models/gemini-2.0-flash", "gemini-2.0-flash"),
+        ("gemini/gemini-2.0-flash", "gemini-2.0-flash"),
+        ("gpt-35-turbo", "gpt-3.5-turbo"),
+        ("us.anthropic.claude-3-5-sonnet-20241022-v2:0", "claude-3-5-sonnet-20241022"),
+    ],
+)
+def test_the_maintained_source_is_asked_for_every_spelling(source, spelling, plain):
+    assert cost_of(used(spelling)) == pytest.approx(cost_of(used(plain))) != 0
+
+
+def test_cached_input_costs_less(source):
+    whole, half, wrong = (cost_of(used("gpt-4o", 1000, 0, cached_tokens=n)) for n in (0, 500, 5000))
+    assert 0 < half < whole
+    assert wrong == whole
+
+
+def test_parts_without_a_price_of_their_own_cost_what_the_whole_costs(source):
+    parts = {"cached_tokens": 500, "reasoning_tokens": 700, "input_audio_tokens": 5, "output_audio_tokens": 5}
+    assert cost_of(used("gpt-4", **parts)) == pytest.approx(0.09)
+    assert cost_of(used("o1", 0, 1000, reasoning_tokens=700)) == pytest.approx(cost_of(used("o1", 0, 1000)))
+
+
+def answer(usage):
+    head = {"id": "1", "created": 1, "object": "chat.completion", "choices": [], "model": "gpt-4o"}
+    return ChatCompletion.model_validate({**head, "usage": usage})
+
+
+def test_what_an_answer_says_about_its_tokens_is_read_with_its_parts():
+    details = {"prompt_tokens_details": {"cached_tokens": 60}, "completion_tokens_details": {"reasoning_tokens": 10}}
+    usage = CompletionUsage(prompt_tokens=100, completion_tokens=20, total_tokens=120, **details)
+    expected = {**used("gpt-4o", 100, 20), "total_tokens": 120, "cached_tokens": 60, "reasoning_tokens": 10}
+    assert usage_of(answer(usage)) == expected
+
+
+@pytest.mark.parametrize("usage", [None, {"prompt_tokens": None, "completion_tokens": None, "total_tokens": None}])
+def test_an_answer_without_counts_costs_nothing(usage):
+    response = ChatCompletion.model_construct(model="gpt-4-0314", usage=usage)
+    assert usage_of(response) == {**used("gpt-4-0314", 0, 0), "total_tokens": 0}
+    assert cost_of(usage_of(response)) == 0.0
+    assert cost_of({"model": "gpt-4o", "prompt_tokens": None}) == 0.0
+
+
+def test_an_unknown_price_is_told_once_and_marked(caplog, stranger):
+    costs = []
+    threads = [threading.Thread(target=lambda: costs.append(cost_of(used(stranger)))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert costs == [0.0] * 8
+    assert all(isinstance(cost, UnknownCost) for cost in costs)
+    assert [stranger in record.getMessage() for record in caplog.records] == [True]
+    assert '"price": [input, output]' in caplog.text
+    assert price_of(stranger) is None
+
+
+def test_the_mark_survives_where_costs_are_kept():
+    cost = UnknownCost(0.0)
+    assert isinstance(pickle.loads(pickle.dumps(cost)), UnknownCost)
+    assert json.dumps(cost) == "0.0"
+
+
+@pytest.mark.parametrize("model", ["deepseek-r1:7b", "llama3.2:latest", "gpt-oss:20b", "meta-llama/Llama-3.1-8B-Instruct"])
+def test_a_model_on_somebodys_own_server_has_no_price(model):
+    assert isinstance(cost_of(used(model)), UnknownCost)
+    assert context_limit(model) is None
+
+
+def test_the_address_says_whose_price_counts(source):
+    own = "http://127.0.0.1:8000/v1"
+    assert isinstance(cost_of(used("deepseek-r1"), base_url=own), UnknownCost)
+    assert cost_of(used("gpt-4o"), base_url=own) == cost_of(used("gpt-4o")) > 0  # a gateway
+    groq = cost_of(used("llama-3.3-70b-versatile"), base_url="https://api.groq.com/openai/v1")
+    assert groq > 0
+    assert not isinstance(groq, UnknownCost)
+    for unheard in ("https://unheard.example.org/v1", "the SDK's default URL", "http://[broken"):
+        assert cost_of(used("gpt-4o"), base_url=unheard) == cost_of(used("gpt-4o"))
+
+
+@pytest.mark.parametrize(
+    ("address", "private"),
+    [
+        ("http://localhost:11434/v1", True),
+        ("http://[::1]:1/v1", True),
+        ("http://192.168.1.7/v1", True),
+        ("http://ollama:11434", True),
+        ("https://llm.corp.internal/v1", True),
+        ("localhost:1234", True),
+        ("https://api.openai.com/v1", False),
+        ("https://8.8.8.8/v1", False),
+    ],
+)
+def test_ones_own_network_is_known_by_its_addresses(address, private):
+    assert is_private(address) is private
+
+
+def test_reading_a_model_that_the_table_does_not_list_asks_the_maintained_source(source, stranger):
+    assert OAI_PRICE1K["gpt-4o"] == price_of("gpt-4o")
+    assert "gpt-4o" not in OAI_PRICE1K
+    with pytest.raises(KeyError):
+        OAI_PRICE1K[stranger]
+
+
+@given(st.text(), st.integers(0, 10**9), st.integers(0, 10**9), st.integers(-5, 10**10))
+def test_no_name_and_no_counts_make_it_fail(model, prompt, completion, cached):
+    logging.disable(logging.WARNING)
+    try:
+        assert cost_of(used(model, prompt, completion, cached_tokens=cached)) >= 0
+        assert cost_of(used("gpt-4o", prompt, completion, cached_tokens=cached)) >= 0
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def test_without_the_maintained_source_its_models_are_unknown():
+    probe = (
+        "import sys; sys.modules['genai_prices'] = None\n"
+        "from autogen.oai._cost import cost_of\n"
+        "for model in ('gpt-4o', 'gpt-4-0314'): print(cost_of({'model': model, 'prompt_tokens': 1000}))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], text=True, capture_output=True, check=True)
+    assert done.stdout.split() == ["0.0", "0.03"]
+    assert "is not known" in done.stderr
+
+
+def test_the_maintained_source_is_loaded_by_the_first_question_that_needs_it():
+    probe = (
+        "import sys, autogen\n"
+        "from autogen.oai._cost import cost_of, OAI_PRICE1K\n"
+        "cost_of({'model': 'gpt-4-0314'}), cost_of({'model': 'mine'}, (0.0, 0.0)); print('genai_prices' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "False"
+
+
+def test_a_ledger_loses_nothing_between_threads():
+    ledger = UsageLedger()
+    one = {**used("m", 2, 3), "total_tokens": None, "cost": 0.5}
+
+    def add():
+        for turn in range(500):
+            ledger.add(one, cached=turn % 2 == 0)
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = {"cost": 2000.0, "prompt_tokens": 8000, "completion_tokens": 12000, "total_tokens": 20000}
+    assert ledger.total == {"total_cost": 2000.0, "m": expected}
+    assert ledger.actual["total_cost"] == 1000.0
+
+
+def test_a_ledger_takes_counts_that_are_missing():
+    ledger = UsageLedger()
+    ledger.add({"model": "m", "prompt_tokens": None, "completion_tokens": None, "total_tokens": None, "cost": None}, False)
+    ledger.add({}, False)
+    ledger.add(None, False)
+    zero = {"cost": 0.0, "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    assert ledger.total == {"total_cost": 0.0, "m": zero}
+
+
+def test_a_report_tells_an_unknown_price_from_nothing_to_pay(stranger):
+    ledger = UsageLedger()
+    ledger.add({**used("free"), "cost": 0.0}, cached=False)
+    assert "not known" not in "\n".join(usage_report(ledger, "both"))
+    ledger.add({**used(stranger), "cost": _cost.cost_of(used(stranger))}, cached=False)
+    assert [line for line in usage_report(ledger, "both") if "not known" in line] == [
+        f"Price not known, counted as 0: {stranger}"
+    ]
+    ledger.clear()
+    assert ledger.unpriced == frozenset()
