@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # read by editors and type checkers
     from .agentchat import AssistantAgent as AssistantAgent
     from .agentchat import ChatResult as ChatResult
     from .agentchat import ConversableAgent as ConversableAgent
+    from .agentchat import GroupChat as GroupChat
+    from .agentchat import GroupChatManager as GroupChatManager
     from .agentchat import UserProxyAgent as UserProxyAgent
     from .agentchat import gather_usage_summary as gather_usage_summary
     from .agentchat import initiate_chats as initiate_chats
@@ -49,6 +51,8 @@ _HOME = {  # read by the interpreter, when a name is first used
     "AssistantAgent": "agentchat",
     "ChatResult": "agentchat",
     "ConversableAgent": "agentchat",
+    "GroupChat": "agentchat",
+    "GroupChatManager": "agentchat",
     "UserProxyAgent": "agentchat",
     "gather_usage_summary": "agentchat",
     "initiate_chats": "agentchat",

@@ -12,12 +12,28 @@ import venv
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ._front_door import lazy as _lazy
 from .coding._environment import child_environment
 from .coding._fences import fences
 from .coding._process import Limits, run
 from .coding._workspace import OUTSIDE, inside, temporary_name, write_code
+
+if TYPE_CHECKING:  # read by editors and type checkers
+    from ._code_writing import _FUNC_COMPLETION_PROMPT as _FUNC_COMPLETION_PROMPT
+    from ._code_writing import _FUNC_COMPLETION_STOP as _FUNC_COMPLETION_STOP
+    from ._code_writing import _GENERATE_ASSERTIONS_CONFIG as _GENERATE_ASSERTIONS_CONFIG
+    from ._code_writing import _IMPLEMENT_CONFIGS as _IMPLEMENT_CONFIGS
+    from ._code_writing import _IMPROVE_CODE_CONFIG as _IMPROVE_CODE_CONFIG
+    from ._code_writing import _IMPROVE_FUNCTION_CONFIG as _IMPROVE_FUNCTION_CONFIG
+    from ._code_writing import PassAssertionFilter as PassAssertionFilter
+    from ._code_writing import eval_function_completions as eval_function_completions
+    from ._code_writing import generate_assertions as generate_assertions
+    from ._code_writing import generate_code as generate_code
+    from ._code_writing import implement as implement
+    from ._code_writing import improve_code as improve_code
+    from ._code_writing import improve_function as improve_function
 
 DEFAULT_MODEL = "gpt-4"
 FAST_MODEL = "gpt-3.5-turbo"
@@ -33,6 +49,23 @@ CODE_BLOCK_PATTERN = r"```[ \t]*(?:(\w+)[ \t]*)?\r?\n(.*?)\r?\n[ \t]*```"
 SENTINEL = object()
 
 _YES, _NO = ("1", "true", "yes", "t"), ("0", "false", "no", "f")
+
+_WRITING = (  # what a model writes: resolved at first use, as it needs models
+    "PassAssertionFilter",
+    "_FUNC_COMPLETION_PROMPT",
+    "_FUNC_COMPLETION_STOP",
+    "_GENERATE_ASSERTIONS_CONFIG",
+    "_IMPLEMENT_CONFIGS",
+    "_IMPROVE_CODE_CONFIG",
+    "_IMPROVE_FUNCTION_CONFIG",
+    "eval_function_completions",
+    "generate_assertions",
+    "generate_code",
+    "implement",
+    "improve_code",
+    "improve_function",
+)
+__getattr__, __dir__, _ = _lazy(globals(), dict.fromkeys(_WRITING, "._code_writing"))  # a room beside this one
 
 logger = logging.getLogger(__name__)
 

@@ -6,14 +6,27 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+_MATH_PROMPT = (
+    "{problem}\n\nSolve this step by step. Simplify the result, and give it at the end in the form \\boxed{{answer}}."
+)
+_MATH_CONFIG: dict[str, Any] = {"model": "gpt-4", "prompt": _MATH_PROMPT, "allow_format_str_template": True}
 
-def solve_problem(problem: str, **config: Any) -> Any:
-    """Not available: it needs the completion API of before the `openai` SDK 1.0.
 
-    Raises:
-        AssertionError: Always.
+def solve_problem(problem: str, **config: Any) -> tuple[str | None, float]:
+    """Ask a model to solve a problem.
+
+    Args:
+        problem: The problem.
+        **config: As for `Completion.create`, over the defaults; with an `n` the answers vote.
+
+    Returns:
+        The response with the answer that most have, and the cost (USD).
     """
-    raise AssertionError("solve_problem needs openai<1, which is gone. Let an agent solve the problem instead.")
+    from .oai.completion import Completion
+
+    response = Completion.create({"problem": problem}, **{**_MATH_CONFIG, **config})
+    results = eval_math_responses(Completion.extract_text(response))
+    return results["voted_answer"], response["cost"]
 
 
 def remove_boxed(string: str) -> str | None:

@@ -4,6 +4,7 @@ from .agent import Agent
 from .assistant_agent import AssistantAgent
 from .chat import ChatResult, initiate_chats
 from .conversable_agent import ConversableAgent, register_function
+from .groupchat import GroupChat, GroupChatManager
 from .user_proxy_agent import UserProxyAgent
 from .utils import gather_usage_summary
 
@@ -12,6 +13,8 @@ __all__ = [
     "ConversableAgent",
     "AssistantAgent",
     "UserProxyAgent",
+    "GroupChat",
+    "GroupChatManager",
     "register_function",
     "initiate_chats",
     "gather_usage_summary",

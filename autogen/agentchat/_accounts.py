@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from ..io.base import IOStream
 from ._histories import Histories
+from ._reply_chain import own_config
 
 
 class Accounts(Histories):
@@ -23,7 +23,7 @@ class Accounts(Histories):
             if row["reset_config"] is not None:
                 row["reset_config"](row["config"])
             else:
-                row["config"] = copy.copy(row["init_config"])
+                row["config"] = own_config(row["init_config"])
 
     def get_actual_usage(self) -> dict[str, Any] | None:
         """Cost and tokens without answers from the cache; None if there are none."""

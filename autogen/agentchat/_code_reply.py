@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._drive import Steps, offload
 from ..code_utils import UNKNOWN, extract_code, infer_lang
+from ..coding._execute import execute
 from ._display import notice
 from .agent import Message
 
@@ -56,7 +57,7 @@ def executor_reply(agent: ConversableAgent, messages: list[Message], config: Non
             notice(f"EXECUTING CODE BLOCK (inferred language is {languages})...", "red")
         else:
             notice(f"EXECUTING {len(blocks)} CODE BLOCKS (inferred languages are [{languages}])...", "red")
-        result = yield from offload(executor.execute_code_blocks, blocks)
+        result = yield from execute(executor, blocks)
         return True, report(result.exit_code, result.output)
     return False, None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..formatting_utils import colored
 from ..io.base import IOStream
 from ._messages import as_dict, stored_form
@@ -109,6 +111,14 @@ class Histories(AgentState):
             self.reply_at_receive.clear()
         else:
             self.reply_at_receive[sender] = False  # not `del`: other code reads the key
+
+    def _record_for(self, peer: Agent) -> list[Message] | None:
+        """The messages of a chat that its initiator has not heard; None where it has heard all."""
+        return None
+
+    def _participants(self) -> list[Any]:
+        """Who takes part when a chat is held with this agent, and may spend something."""
+        return [self]
 
     def _prepare_chat(
         self, recipient: Agent, clear_history: bool, prepare_recipient: bool = True, reply_at_receive: bool = True

@@ -54,8 +54,7 @@ def last_received(agent: AgentState, messages: list[Message]) -> Steps[list[Mess
         return messages
     processed = yield from _passed_through(agent, "process_last_received_message", content)
     if processed != content:
-        messages = list(messages)
-        messages[-1]["content"] = processed
+        messages[-1] = {**last, "content": processed}  # not in the message itself: others may hold it too
     return messages
 
 

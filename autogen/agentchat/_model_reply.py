@@ -36,10 +36,12 @@ def requested(agent: Underscored, client: Any, messages: list[Message], cache: A
     return (yield from ask(agent._generate_oai_reply_from_client, twin, client, messages, cache))
 
 
-def completion(agent: AgentState, client: Any, messages: list[Message], cache: Any) -> Steps[str | Message | None]:
+def completion(
+    agent: AgentState, client: Any, messages: list[Message], cache: Any, **more: Any
+) -> Steps[str | Message | None]:
     """One request to the model, and its answer as a wire message; None if it has nothing to say."""
     from_last = messages[-1].get("context") if messages else None
-    asked = {"context": from_last, "messages": _for_model(agent, messages), "cache": cache, "agent": agent}
+    asked = {"context": from_last, "messages": _for_model(agent, messages), "cache": cache, "agent": agent, **more}
     response = yield from ask(client.create, getattr(client, "a_create", None) or in_thread(client.create), **asked)
     reply = client.extract_text_or_completion_object(response)[0]
     if reply is None:

@@ -12,14 +12,19 @@ from collections.abc import Callable, Container
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from .. import runtime_logging
 from .._drive import Call, Steps, is_coroutine_function
 from ..exception_utils import SenderRequired
+from . import _logging
 from .agent import Agent, Message
 
 if TYPE_CHECKING:
     from .conversable_agent import ConversableAgent
 
 ReplyFunction = Callable[..., Any]
+
+PASSED: tuple[bool, None] = (False, None)
+"""This very object is the answer of a form that does not exist: nobody was asked."""
 
 
 class Twins:
@@ -64,11 +69,16 @@ def entry(
     return {
         "trigger": trigger,
         "reply_func": reply_func,
-        "config": copy.copy(config),
+        "config": own_config(config),
         "init_config": config,
         "reset_config": reset_config,
         "ignore_async_in_sync_chat": ignore_async_in_sync_chat and is_coroutine_function(reply_func),
     }
+
+
+def own_config(config: Any) -> Any:
+    """The config that a reply function is given: a copy, but of what is alive, such as a group chat, the thing itself."""
+    return config if getattr(config, "is_live", False) else copy.copy(config)
 
 
 def matches(trigger: Any, sender: Agent | None) -> bool:
@@ -115,6 +125,8 @@ def first_final(
         plain, twin = (passes, function) if is_coroutine_function(function) else (function, TWINS.awaitable(function))
         answer = yield Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": row["config"]})
         final, reply = answer
+        if runtime_logging.is_logging and answer is not PASSED:
+            _logging.replied(agent, function, final, reply)
         if final:
             return reply
     return agent._default_auto_reply
@@ -122,4 +134,4 @@ def first_final(
 
 def passes(*_: Any, **__: Any) -> tuple[bool, None]:
     """The other form of a function that exists in one colour only: it has nothing to say."""
-    return False, None
+    return PASSED

@@ -44,6 +44,7 @@ class AgentState(LLMAgent):
     _finished_chats: Any
     _stop_reasons: dict[Any, StopReason]
     _said: dict[Any, Said]
+    _last_speaker: Agent | None
     _checked_tools: set[str]
     _summary_errors: dict[Any, str]
 

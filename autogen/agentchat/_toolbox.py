@@ -9,7 +9,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from .. import runtime_logging
 from .._drive import adrive, drive, is_coroutine_function, name_of
+from . import _logging
 from ._arguments import repaired
 from ._messages import assert_valid_name
 from ._state import AgentState
@@ -172,18 +174,24 @@ class Toolbox(AgentState):
         from ..function_utils import load_basemodels_if_needed, serialize_to_str
 
         loaded = load_basemodels_if_needed(func)
+
+        def told(arguments: dict[str, Any], result: Any) -> str:
+            if runtime_logging.is_logging:
+                _logging.used(self, func, arguments, result)
+            return serialize_to_str(result)
+
         if is_coroutine_function(func):
 
             @wraps(func)
             async def a_run(*args: Any, **kwargs: Any) -> str:
-                return serialize_to_str(await loaded(*args, **kwargs))
+                return told(kwargs, await loaded(*args, **kwargs))
 
             run: Any = a_run
         else:
 
             @wraps(func)
             def plain_run(*args: Any, **kwargs: Any) -> str:
-                return serialize_to_str(loaded(*args, **kwargs))
+                return told(kwargs, loaded(*args, **kwargs))
 
             run = plain_run
         run._origin = func

@@ -100,7 +100,12 @@ def _executor(agent: ConversableAgent, call: Message, sender: Agent | None) -> C
     """Who carries out a call: the agent that is asked, or the one that asks if only that one can."""
     names = _meant(call.get("name"))
     can = getattr(sender, "can_execute_function", None)
-    if can is None or any(agent.can_execute_function(name) for name in names):
+    if any(agent.can_execute_function(name) for name in names):
+        return agent
+    member = getattr(sender, "_executor_of", None)
+    if member and (found := next(filter(None, map(member, names)), None)):
+        return found  # type: ignore[no-any-return]
+    if can is None:
         return agent
     return sender if any(can(name) for name in names) else agent  # type: ignore[return-value]
 

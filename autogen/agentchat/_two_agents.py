@@ -47,7 +47,7 @@ def chat(
     consolidate_chat_info({"sender": sender, "recipient": recipient, "summary_method": options.summary_method})
     turns = _checked(options.max_turns)
     _tool_halves.warn(sender, recipient)
-    with _using_cache(options.cache, sender, recipient), chat_budget(options.limits):
+    with using_cache(options.cache, sender, recipient), chat_budget(options.limits):
         _begin(sender, recipient, options.clear_history, turns)
         try:
             if turns is None:
@@ -78,9 +78,9 @@ def _result(
 ) -> ChatResult:
     """What came of a chat so far, as copies: the next chat does not change it."""
     return ChatResult(
-        chat_history=list(sender._history(recipient)),
+        chat_history=list(recipient._record_for(sender) or sender._history(recipient)),
         summary=summary,
-        cost=gather_usage_summary([sender, recipient]),
+        cost=gather_usage_summary(list({id(one): one for one in (sender, *recipient._participants())}.values())),
         human_input=list(sender._human_input),
         summary_error=sender._summary_errors.get(recipient),
         carryover=context.get("carryover"),
@@ -127,7 +127,7 @@ def _take_turns(
 
 
 @contextmanager
-def _using_cache(cache: Any, *agents: Agent) -> Iterator[None]:
+def using_cache(cache: Any, *agents: Agent) -> Iterator[None]:
     """Let the agents' models use this cache during the chat, whatever becomes of it."""
     known = [agent for agent in agents if hasattr(agent, "client_cache")]
     previous = [agent.client_cache for agent in known]

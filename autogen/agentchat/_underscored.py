@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .. import runtime_logging
 from .._drive import drive, is_coroutine_function
-from . import _carryover, _messages, _nested, _reply_chain, _summary
+from . import _carryover, _logging, _messages, _nested, _reply_chain, _summary
 from ._display import show_received
 from ._histories import Histories
 from ._model_reply import completion
@@ -45,7 +46,10 @@ class Underscored(Histories, Toolbox):
     def _process_received_message(self, message: Message | str, sender: Agent, silent: bool | None) -> None:
         """Remember what came in, and print it."""
         message = self._message_to_dict(message)
-        if not self._append_oai_message(message, "user", sender, is_sending=False):
+        valid = self._append_oai_message(message, "user", sender, is_sending=False)
+        if runtime_logging.is_logging:
+            _logging.received(self, message, sender, valid)
+        if not valid:
             raise ValueError(
                 f"{self.name!r} cannot receive {message!r} from {sender.name!r}: it has neither content nor calls."
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+from . import _logging
 from .agent import Message
 from .conversable_agent import ConversableAgent, HumanInputMode
 
@@ -45,6 +46,7 @@ When the task is done, say what the answer is and end your message with the word
         **kwargs: Any,
     ) -> None:
         """The arguments are those of `ConversableAgent`; `kwargs` go there too."""
+        given = _logging.given(locals())
         if description is None and system_message == self.DEFAULT_SYSTEM_MESSAGE:
             description = self.DEFAULT_DESCRIPTION
         super().__init__(
@@ -57,3 +59,4 @@ When the task is done, say what the answer is and end your message with the word
             description=description,
             **kwargs,
         )
+        _logging.new_agent(self, given)

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 from .._drive import Call, Steps, adrive, ask, drive
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
 from ..oai.client import OpenAIWrapper
-from . import _code_reply, _hooks, _llm_config, _queue, _repetition, _reply_chain, _tool_halves
+from . import _code_reply, _hooks, _llm_config, _logging, _queue, _repetition, _reply_chain, _tool_halves
 from ._accounts import Accounts
 from ._carryover import initial_message
 from ._exchange import Hear, Say, play
@@ -104,6 +104,7 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
             AssertionError: `llm_config` is neither a dict, False nor None.
             RuntimeError: Code is to run in Docker, and no Docker answers.
         """
+        given = _logging.given(locals())
         self._code_execution_config = copy.copy(code_execution_config)
         self._name = name
         self._oai_messages = _as_histories(chat_messages)
@@ -131,12 +132,14 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         self._finished_chats = []
         self._stop_reasons = {}
         self._said = {}
+        self._last_speaker = None
         self._checked_tools = set()
         self._summary_errors = {}
         _tool_halves.remember(self)
         self.hook_lists = _hooks.empty_lists()
         self._reply_func_list = []
         self._register_built_in_replies()
+        _logging.new_agent(self, given)
 
     def _register_built_in_replies(self) -> None:
         """Each registration goes to the front, so the last one is asked first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+from . import _logging
 from ._human import check_mode
 from .agent import Message
 from .conversable_agent import ConversableAgent, HumanInputMode
@@ -39,6 +40,7 @@ class UserProxyAgent(ConversableAgent):
         **kwargs: Any,
     ) -> None:
         """The arguments are those of `ConversableAgent`; `kwargs` go there too."""
+        given = _logging.given(locals())
         if description is None:
             description = self.DEFAULT_USER_PROXY_AGENT_DESCRIPTIONS[check_mode(human_input_mode)]
         super().__init__(
@@ -54,3 +56,4 @@ class UserProxyAgent(ConversableAgent):
             description,
             **kwargs,
         )
+        _logging.new_agent(self, given)

@@ -1,1 +1,16 @@
-"""Runtime logging: who records what the agents and models do."""
+"""Who records what agents and models do. `autogen.runtime_logging` starts and stops it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._front_door import lazy as _lazy
+
+if TYPE_CHECKING:
+    from .file_logger import FileLogger as FileLogger
+    from .logger_factory import LoggerFactory as LoggerFactory
+    from .sqlite_logger import SqliteLogger as SqliteLogger
+
+_HOME = {"LoggerFactory": "logger_factory", "SqliteLogger": "sqlite_logger", "FileLogger": "file_logger"}
+
+__getattr__, __dir__, __all__ = _lazy(globals(), _HOME)

@@ -6,13 +6,18 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from .._drive import Call, Steps, adrive, ask, drive, in_thread
 from ..io.base import IOStream
-from ._cost import cost_of
+from ..token_count_utils import estimate_tokens
+from ._cost import cost_of, usage_of
 from ._endpoint_pool import Endpoint
 from ._errors import invalid_answer
+from ._provider import Provider
+from ._providers import PROVIDERS
+from ._refusals import asked
 from ._streaming import StreamAssembler
 
 logger = logging.getLogger("autogen.oai.client")
@@ -23,11 +28,13 @@ class OpenAIClient:
 
     Args:
         client: A client of the SDK, or the endpoint whose shared client is used.
+        provider: How the endpoint differs from OpenAI's.
     """
 
     RESPONSE_USAGE_KEYS = ["prompt_tokens", "completion_tokens", "total_tokens", "cost", "model"]
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, provider: Provider | None = None) -> None:
+        self._provider = provider or PROVIDERS["openai"]
         self._endpoint = client if isinstance(client, Endpoint) else None
         self._given = None if self._endpoint else client
 
@@ -58,6 +65,13 @@ class OpenAIClient:
 
     def _create(self, params: dict[str, Any]) -> Steps[Any]:
         sdk = yield Call(lambda: self._oai_client, self._a_oai_client, (), {})
+        request = self._provider.adapted(params)
+        if params.get("adapt_request") is False:
+            return (yield from self._answer(sdk, request))
+        identity = self._endpoint.identity if self._endpoint else str(sdk.base_url)
+        return (yield from asked(identity, repr(self), request, partial(self._answer, sdk)))
+
+    def _answer(self, sdk: Any, params: dict[str, Any]) -> Steps[Any]:
         try:
             if "messages" not in params:
                 return _checked((yield from ask(sdk.completions.create, None, **{**params, "stream": False})))
@@ -69,16 +83,18 @@ class OpenAIClient:
             raise invalid_answer(f"something that can't be read ({type(error).__name__}: {error})") from error
 
     def message_retrieval(self, response: Any) -> list[Any]:
-        """For each choice its text, or the whole message if it calls something."""
+        """For each choice its text, or the whole message if it calls something (or if the provider says so)."""
         if response.object == "text_completion":
             return [choice.text for choice in response.choices]
         messages = [choice.message for choice in response.choices]
         calls = ("function_call", "tool_calls")
-        return [m if any(getattr(m, key, None) is not None for key in calls) else m.content for m in messages]
+        whole = self._provider.messages
+        return [m if whole or any(getattr(m, key, None) is not None for key in calls) else m.content for m in messages]
 
     def cost(self, response: Any) -> float:
         """USD for an answer; 0 where the model's price is not known."""
-        return cost_of(_tokens(response))
+        address = self._endpoint.address if self._endpoint else str(getattr(self._given, "base_url", ""))
+        return 0.0 if self._provider.free else cost_of(usage_of(response), base_url=address)
 
     @staticmethod
     def get_usage(response: Any) -> dict[str, Any]:
@@ -119,11 +135,8 @@ async def _a_read(chunks: AsyncIterator[Any], assembler: StreamAssembler, show: 
 
 
 def _tokens(response: Any) -> dict[str, Any]:
-    usage = getattr(response, "usage", None)
-    prompt = (getattr(usage, "prompt_tokens", None) or 0) if usage else 0
-    completion = (getattr(usage, "completion_tokens", None) or 0) if usage else 0
-    total = {"total_tokens": prompt + completion, "model": response.model}
-    return {"prompt_tokens": prompt, "completion_tokens": completion, **total}
+    usage = usage_of(response)
+    return {key: usage[key] for key in ("prompt_tokens", "completion_tokens", "total_tokens", "model")}
 
 
 def _checked(answer: Any) -> Any:
@@ -150,12 +163,14 @@ def _from_stream(assembler: StreamAssembler, params: dict[str, Any]) -> Any:
         raise invalid_answer("a stream that broke off before the answer was whole")
     whole = assembler.result()
     if not whole["usage"]:
-        whole["usage"] = _estimated(params["messages"], whole["choices"])
+        whole["usage"] = _estimated(params, whole["choices"])
     return ChatCompletion.model_validate(whole)
 
 
-def _estimated(messages: list[Any], choices: list[dict[str, Any]]) -> dict[str, int]:
-    """Tokens where the server does not report them: a quarter of the characters, which is near enough for English."""
-    prompt = sum(len(str(message.get("content") or "")) for message in messages) // 4
-    completion = sum(len(str(choice["message"])) for choice in choices) // 4
+def _estimated(params: dict[str, Any], choices: list[dict[str, Any]]) -> dict[str, int]:
+    """Tokens where the server does not report them."""
+    model = str(params.get("model"))
+    prompt = estimate_tokens(params["messages"], model) + estimate_tokens(params.get("tools"), model)
+    said = [choice["message"] for choice in choices]
+    completion = sum(estimate_tokens([one.get("content"), *(one.get("tool_calls") or ())], model) for one in said)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}

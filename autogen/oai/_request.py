@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from .._drive import Steps, ask, in_thread, pause
+from . import _request_log
 from ._answer_cache import AnswerCache, cache_for
 from ._attempt import Attempt, attempt_at
 from ._budget import budgets
@@ -25,27 +26,43 @@ if TYPE_CHECKING:
 logger = logging.getLogger("autogen.oai.client")
 
 
+@dataclass
+class _Trip:
+    """One call on its way from endpoint to endpoint.
+
+    Attributes:
+        began: When, by the monotonic clock.
+        failures: Why each endpoint that failed did.
+        is_last: Whether no other endpoint is left.
+        token: What the log of requests needs.
+    """
+
+    began: float
+    failures: list[str]
+    is_last: bool = False
+    token: _request_log.Started | None = None
+
+
 def completion(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
     """Ask the endpoints in turn, until one gives an answer that passes the filter."""
     _check_registered(wrapper)
-    began = time.monotonic()
-    failures: list[str] = []
+    trip = _Trip(time.monotonic(), [])
     order = _order(wrapper)
     for index in order:
-        is_last = index == order[-1]
+        trip.is_last = index == order[-1]
         attempt = attempt_at(wrapper, index, config)
         try:
-            response = yield from _answer(wrapper, attempt, began, is_last, failures)
+            response = yield from _answer(wrapper, attempt, trip)
         except Exception as error:
             fault = fault_of(error)
             if fault is None or not fault.next:
                 raise
-            if is_last:
-                raise _all_failed(failures, error) from None
-            logger.warning("An endpoint failed (%s), the next one is asked: %s", fault.name, failures[-1])
+            if trip.is_last:
+                raise _all_failed(trip.failures, error) from None
+            logger.warning("An endpoint failed (%s), the next one is asked: %s", fault.name, trip.failures[-1])
             continue
         response.pass_filter = _passes(attempt, response)
-        if response.pass_filter or is_last:
+        if response.pass_filter or trip.is_last:
             response.config_id = index
             return response
     raise AssertionError("unreachable: a wrapper has at least one endpoint")
@@ -63,21 +80,22 @@ def _order(wrapper: OpenAIWrapper) -> list[int]:
     return sorted(range(len(aside)), key=lambda index: aside[index])
 
 
-def _answer(wrapper: OpenAIWrapper, attempt: Attempt, began: float, is_last: bool, failures: list[str]) -> Steps[Any]:
+def _answer(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Steps[Any]:
     """The answer from the cache, or from the endpoint, in the form that is wanted."""
     cache = AnswerCache(cache_for(attempt.extra), attempt.params)
     response = cache.look_up()
     if response is not None and not misfit(response, attempt.wanted):
-        return _accounted(wrapper, attempt, response, cached=True)
+        trip.token = _request_log.started(trip.token)
+        return _accounted(wrapper, attempt, response, trip, cached=True)
     for corrections in count():
-        response = yield from _persistently(wrapper, attempt, began, is_last, failures)
-        _accounted(wrapper, attempt, response, cached=False)
+        response = yield from _persistently(wrapper, attempt, trip)
+        _accounted(wrapper, attempt, response, trip, cached=False)
         wrong = misfit(response, attempt.wanted)
         if wrong is None:
             cache.store(response)
             return response
         if corrections == CORRECTIONS:
-            failures.append(f"{attempt.label}: no answer of the form asked for: {wrong}")
+            trip.failures.append(f"{attempt.label}: no answer of the form asked for: {wrong}")
             raise invalid_answer(f"no answer of the form asked for, also when it was corrected: {wrong}")
         logger.warning("%s did not answer in the form asked for, and is told so: %s", attempt.label, wrong)
         messages = [*(attempt.params.get("messages") or ()), *correction(response, wrong)]
@@ -85,7 +103,7 @@ def _answer(wrapper: OpenAIWrapper, attempt: Attempt, began: float, is_last: boo
     raise AssertionError("unreachable: the loop has no end of its own")
 
 
-def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, began: float, is_last: bool, failures: list[str]) -> Steps[Any]:
+def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Steps[Any]:
     """The endpoint's answer, if need be at the second or third time of asking."""
     policy, health = attempt.place.policy, attempt.place.health
     for times in count():
@@ -93,22 +111,24 @@ def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, began: float, is_las
             budget.check()
         if attempt.place.limiter:
             yield from pause(attempt.place.limiter.reserve())
+        trip.token = _request_log.started(trip.token)
         try:
             response = yield from _ask_endpoint(attempt)
         except Exception as error:
+            _request_log.failed(wrapper, attempt, error, trip.token)
             fault = fault_of(error)
             if fault is None:
                 raise
-            failures.append(f"{attempt.label}: {attempt.reason(error)}")
+            trip.failures.append(f"{attempt.label}: {attempt.reason(error)}")
             asked_for = retry_after(error)
             health.failed(fault, policy, asked_for)
             seconds = policy.pause(times, asked_for)
-            too_long = seconds > policy.max_delay and not is_last
-            too_late = time.monotonic() + seconds > began + policy.deadline
-            useless = not fault.again or (fault.blame is Blame.ENDPOINT and not is_last)
+            too_long = seconds > policy.max_delay and not trip.is_last
+            too_late = time.monotonic() + seconds > trip.began + policy.deadline
+            useless = not fault.again or (fault.blame is Blame.ENDPOINT and not trip.is_last)
             if useless or times >= policy.retries or too_long or too_late:
                 raise
-            logger.warning("%s. It is asked again in %.1f s (%s).", failures.pop(), seconds, fault.name)
+            logger.warning("%s. It is asked again in %.1f s (%s).", trip.failures.pop(), seconds, fault.name)
             yield from pause(seconds)
         else:
             health.worked()
@@ -121,7 +141,7 @@ def _ask_endpoint(attempt: Attempt) -> Steps[Any]:
     return (yield from ask(create, getattr(attempt.client, "a_create", None) or in_thread(create), attempt.params))
 
 
-def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, cached: bool) -> Any:
+def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, trip: _Trip, cached: bool) -> Any:
     """The answer with its cost, which is counted."""
     client = attempt.client
     object.__setattr__(response, "message_retrieval_function", client.message_retrieval)  # not a field: JSON stays JSON
@@ -131,6 +151,7 @@ def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, cached: 
     usage = client.get_usage(response)
     for budget in budgets(wrapper._budget):
         budget.ledger.add(usage, cached)
+    _request_log.answered(wrapper, attempt, response, cached, response.cost, trip.token)
     return response
 
 

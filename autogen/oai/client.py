@@ -7,16 +7,19 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from .. import runtime_logging
 from .._drive import adrive, drive
 from ..io.base import IOStream
-from . import _templates
+from . import _client_log, _templates
 from ._answer_cache import LEGACY_CACHE_DIR, LEGACY_DEFAULT_CACHE_SEED
 from ._attempt import Place
 from ._budget import Budget, split
 from ._clients import PlaceHolderClient, make_client
 from ._cost import UsageLedger, usage_report
 from ._endpoint_pool import AZURE_KEYS, OPENAI_KEYS
+from ._old_spellings import log_once, translated
 from ._openai_client import OpenAIClient
+from ._providers import connection_keys
 from ._request import completion
 from ._resilience import Health, RetryPolicy, health_of
 from .rate_limiters import TimeRateLimiter
@@ -118,14 +121,16 @@ class OpenAIWrapper:
         """
         self.wrapper_id = id(self)
         self._ledger = UsageLedger()
-        limits, base_config = split(base_config)
+        whole = translated({**base_config, "config_list": config_list or [{}]}, warn=log_once)
+        config_list = whole.pop("config_list")
+        limits, base_config = split(whole)
         self._budget = Budget("agent", limits, self._ledger)
         self._config_list: list[dict[str, Any]] = []
         self._clients: list[Any] = []
         self._rate_limiters: list[TimeRateLimiter | None] = []
         self._policies: list[RetryPolicy] = []
         self._healths: list[Health] = []
-        for entry in config_list or [{}]:
+        for entry in config_list:
             config = {**base_config, **entry}
             rate = config.pop("api_rate_limit", None)
             self._rate_limiters.append(TimeRateLimiter(rate) if rate is not None else None)
@@ -134,7 +139,10 @@ class OpenAIWrapper:
             self._clients.append(client)
             endpoint = getattr(client, "_endpoint", None)
             self._healths.append(health_of(endpoint and endpoint.identity, config.get("model")))
-            self._config_list.append({key: value for key, value in config.items() if key not in self.openai_kwargs})
+            own = self.openai_kwargs | connection_keys(config)
+            self._config_list.append({key: value for key, value in config.items() if key not in own})
+        if runtime_logging.is_logging:
+            _client_log.new_wrapper(self, config_list, base_config)
 
     def __repr__(self) -> str:
         models = ", ".join(str(config.get("model")) for config in self._config_list)
@@ -181,6 +189,8 @@ class OpenAIWrapper:
         for index, client in enumerate(self._clients):
             if isinstance(client, PlaceHolderClient) and client.model_client_cls == name:
                 self._clients[index] = model_client_cls(client.config, **kwargs)
+                if runtime_logging.is_logging:
+                    _client_log.new_client(self._clients[index], self, {**client.config, **kwargs})
                 return
         if inspect.isclass(model_client_cls) and any(isinstance(client, model_client_cls) for client in self._clients):
             logger.warning("The model client %s is registered already.", name)

@@ -1,0 +1,16 @@
+"""Anthropic, or Claude at Amazon, under the name that 0.2 had for its client."""
+
+from __future__ import annotations
+
+from ._provider_client import ProviderClient
+from ._provider_client import cost_for as _calculate_cost
+
+__all__ = ["AnthropicClient", "_calculate_cost"]
+
+
+class AnthropicClient(ProviderClient):
+    """Asks Anthropic, or Claude at Amazon; `"api_type": "anthropic"` in a config list does the same."""
+
+    api_type = "anthropic"
+
+    load_config = ProviderClient.parse_params

@@ -1,0 +1,14 @@
+"""Cerebras, under the name that 0.2 had for its client."""
+
+from __future__ import annotations
+
+from ._provider_client import ProviderClient
+from ._provider_client import cost_for as calculate_cerebras_cost
+
+__all__ = ["CerebrasClient", "calculate_cerebras_cost"]
+
+
+class CerebrasClient(ProviderClient):
+    """Asks Cerebras; `"api_type": "cerebras"` in a config list does the same."""
+
+    api_type = "cerebras"

@@ -1,0 +1,14 @@
+"""Cohere, under the name that 0.2 had for its client."""
+
+from __future__ import annotations
+
+from ._provider_client import ProviderClient
+from ._provider_client import cost_for as calculate_cohere_cost
+
+__all__ = ["CohereClient", "calculate_cohere_cost"]
+
+
+class CohereClient(ProviderClient):
+    """Asks Cohere; `"api_type": "cohere"` in a config list does the same."""
+
+    api_type = "cohere"

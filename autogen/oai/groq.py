@@ -1,0 +1,14 @@
+"""Groq, under the name that 0.2 had for its client."""
+
+from __future__ import annotations
+
+from ._provider_client import ProviderClient
+from ._provider_client import cost_for as calculate_groq_cost
+
+__all__ = ["GroqClient", "calculate_groq_cost"]
+
+
+class GroqClient(ProviderClient):
+    """Asks Groq; `"api_type": "groq"` in a config list does the same."""
+
+    api_type = "groq"

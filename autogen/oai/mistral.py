@@ -1,0 +1,14 @@
+"""Mistral, under the name that 0.2 had for its client."""
+
+from __future__ import annotations
+
+from ._provider_client import ProviderClient
+from ._provider_client import cost_for as calculate_mistral_cost
+
+__all__ = ["MistralAIClient", "calculate_mistral_cost"]
+
+
+class MistralAIClient(ProviderClient):
+    """Asks Mistral; `"api_type": "mistral"` in a config list does the same."""
+
+    api_type = "mistral"

@@ -1,0 +1,14 @@
+"""Together, under the name that 0.2 had for its client."""
+
+from __future__ import annotations
+
+from ._provider_client import ProviderClient
+from ._provider_client import cost_for as calculate_together_cost
+
+__all__ = ["TogetherClient", "calculate_together_cost"]
+
+
+class TogetherClient(ProviderClient):
+    """Asks Together; `"api_type": "together"` in a config list does the same."""
+
+    api_type = "together"

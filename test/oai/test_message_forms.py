@@ -1,0 +1,189 @@
+"""Messages in the forms of endpoints: no text is lost, what is forbidden is gone, twice is once, what is given stays."""
+
+import copy
+import json
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autogen.oai import _message_forms as forms
+from autogen.oai._providers import PROVIDERS
+from autogen.oai._tool_forms import plain_tools
+
+WORDS = st.text("abc \n", max_size=5)
+PART = st.one_of(
+    st.builds(lambda text: {"type": "text", "text": text}, WORDS), st.just({"type": "image_url", "image_url": {"url": "u"}})
+)
+CONTENT = st.one_of(st.none(), WORDS, st.lists(PART, max_size=3))
+NAME = st.sampled_from([None, "ann", "bob"])
+CALL = st.builds(
+    lambda call_id, word: {
+        "id": call_id,
+        "type": "function",
+        "function": {"name": "f", "arguments": json.dumps({"x": word})},
+    },
+    st.sampled_from(["call_1", "abcdefghi", "c2"]),
+    WORDS,
+)
+
+
+def message(role, content, name, call, keys):
+    made = {"role": role, "content": content}
+    if "name" in keys:
+        made["name"] = name
+    if role == "tool":
+        made["tool_call_id"] = call["id"]
+    if role == "function":
+        made["name"] = "f"
+    if role == "assistant" and "calls" in keys:
+        made["tool_calls"] = [call]
+    if role == "assistant" and "function" in keys:
+        made["function_call"] = call["function"]
+    if "null" in keys:
+        made["refusal"] = None
+    return made
+
+
+ROLES = ["system", "developer", "user", "user", "assistant", "assistant", "tool", "function"]
+KEYS = st.sets(st.sampled_from(["name", "calls", "function", "null"]))
+HISTORY = st.lists(st.builds(message, st.sampled_from(ROLES), CONTENT, NAME, CALL, KEYS), max_size=8)
+
+
+def words(messages):
+    """All that anyone says, without blanks: whatever joins it."""
+    texts = []
+    for m in messages:
+        content = m.get("content")
+        texts += [content] if isinstance(content, str) else [part.get("text", "IMAGE") for part in content or ()]
+        texts += [call["function"]["arguments"] for call in m.get("tool_calls") or ()]
+        texts += [m["function_call"]["arguments"]] if m.get("function_call") else []
+    return [word for text in texts for word in re.sub(r'[^abcx:{}"IMAGE]+', " ", text).split()]
+
+
+def is_blank(m):
+    content = m.get("content")
+    return not (content.strip() if isinstance(content, str) else content)
+
+
+def roles(messages):
+    return [m["role"] for m in messages]
+
+
+def starts(messages):
+    return sum(1 for m in messages if m["role"] in forms.SYSTEM)
+
+
+FORBIDDEN = {
+    forms.without_nulls: lambda ms: any(value is None for m in ms for key, value in m.items() if key != "content"),
+    forms.without_names: lambda ms: any("name" in m for m in ms if m["role"] != "function"),
+    forms.with_system_first: lambda ms: any(m["role"] in forms.SYSTEM for m in ms[1:]),
+    forms.with_late_system_as_user: lambda ms: any(m["role"] in forms.SYSTEM for m in ms[1:]),
+    forms.with_system_as_user: lambda ms: any(m["role"] in forms.SYSTEM for m in ms),
+    forms.with_developer_as_system: lambda ms: "developer" in roles(ms),
+    forms.alternating: lambda ms: any(
+        one["role"] == other["role"]
+        and one["role"] in ("user", "assistant", "system")
+        and not (one.get("function_call") and other.get("function_call"))
+        for one, other in pairwise(ms)
+    ),
+    forms.ending_with_user: lambda ms: ms[-1]["role"] not in ("user", "tool", "function"),
+    forms.with_answered_tools: lambda ms: ("tool", "user") in pairwise(roles(ms)),
+    forms.with_text: lambda ms: any(m.get("content") is None for m in ms),
+    forms.without_blanks: lambda ms: any(
+        is_blank(m) and not (m["content"] is None and (m.get("tool_calls") or m.get("function_call"))) for m in ms
+    ),
+    forms.with_plain_text: lambda ms: any(
+        isinstance(m["content"], list) and all(part["type"] == "text" for part in m["content"]) for m in ms
+    ),
+    forms.with_short_call_ids: lambda ms: any(
+        len(one) != 9
+        for m in ms
+        for one in [m.get("tool_call_id", "123456789"), *(c["id"] for c in m.get("tool_calls", ()))]
+    ),
+    forms.with_tools_for_functions: lambda ms: any(m["role"] == "function" or m.get("function_call") for m in ms),
+    forms.with_calls_as_text: lambda ms: any(m["role"] in ("tool", "function") or m.get("tool_calls") for m in ms),
+}
+
+
+@pytest.mark.parametrize("form", FORBIDDEN, ids=lambda form: form.__name__)
+@settings(max_examples=50)
+@given(history=HISTORY)
+def test_a_form_keeps_every_text_and_its_word(form, history):
+    before = copy.deepcopy(history)
+    result = form(history)
+    assert history == before
+    assert not FORBIDDEN[form](result)
+    assert form(result) == result
+    left = words(result)
+    for word in words(before):
+        left.remove(word)  # each is there, as often as before
+
+
+@pytest.mark.parametrize("api_type", {row.forms: api_type for api_type, row in PROVIDERS.items()}.values())
+@settings(max_examples=50)
+@given(history=HISTORY)
+def test_a_vendors_forms_together_lose_nothing_and_settle(api_type, history):
+    before = copy.deepcopy(history)
+    provider = PROVIDERS[api_type]
+    result = provider.adapted({"messages": history})["messages"]
+    assert history == before
+    assert provider.adapted({"messages": result})["messages"] == result
+    left = words(result)
+    for word in words(before):
+        left.remove(word)
+
+
+def test_every_form_is_tried_here():
+    made = {value for name, value in vars(forms).items() if re.match("with|alternating|ending", name)}
+    made.remove(forms.with_format_in_words)  # it adds
+    assert made == FORBIDDEN.keys()
+
+
+def test_two_speakers_are_told_apart_and_one_needs_no_name():
+    ann, bob = ({"role": "user", "content": "hi", "name": name} for name in ("ann", "bob"))
+    assert [m["content"] for m in forms.without_names([ann, bob])] == ["ann: hi", "bob: hi"]
+    assert forms.without_names([ann, ann]) == [{"role": "user", "content": "hi"}] * 2
+
+
+def test_a_question_in_a_last_system_message_stays_last():
+    history = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}, {"role": "system", "content": "who?"}]
+    for form in (forms.with_system_first, forms.with_late_system_as_user):
+        assert form(history) == [*history[:2], {"role": "user", "content": "who?"}]
+
+
+def test_functions_become_tools_with_matching_ids():
+    call = {"name": "f", "arguments": "{}"}
+    history = [
+        {"role": "assistant", "content": None, "function_call": call},
+        {"role": "function", "name": "f", "content": "1"},
+    ]
+    asked, answered = forms.with_tools_for_functions(history)
+    assert asked["tool_calls"][0]["function"] == call
+    assert answered == {"role": "tool", "content": "1", "tool_call_id": asked["tool_calls"][0]["id"]}
+
+
+SCHEMA = st.recursive(
+    st.sampled_from([{"type": "string"}, {"type": "object"}, {"type": ["string", "null"]}, {"$ref": "#/$defs/T"}, {}]),
+    lambda inner: st.one_of(
+        st.builds(lambda a, b: {"anyOf": [a, b], "default": None}, inner, inner),
+        st.builds(lambda a: {"type": "array", "items": a, "default": []}, inner),
+        st.builds(lambda a, b: {"type": "object", "properties": {"default": a, "y": b}, "title": "t"}, inner, inner),
+    ),
+    max_leaves=6,
+)
+
+
+@given(schema=SCHEMA, definition=SCHEMA)
+def test_plain_tools_know_nothing_that_strict_endpoints_refuse(schema, definition):
+    from vendors import gemini_tools
+
+    parameters = {"type": "object", "properties": {"p": schema}, "$defs": {"T": definition}}
+    tools = [{"type": "function", "function": {"name": "f", "parameters": parameters}}]
+    before = copy.deepcopy(tools)
+    plain = plain_tools(tools)
+    assert tools == before
+    assert gemini_tools({"tools": plain}) is None
+    assert plain_tools(plain) == plain

@@ -1,0 +1,176 @@
+"""Endpoints that nobody knows: what they refuse is learnt, and remembered."""
+
+import asyncio
+
+import openai
+import pytest
+import vendors
+from vendors import RULES, TOOLS, WILD, Vendor, without
+
+from autogen import OpenAIWrapper
+from autogen.oai import _parameters
+from autogen.testing import tool_call
+
+HI = [{"role": "user", "content": "hi"}]
+NAMED = [{"role": "system", "content": "s"}, {"role": "user", "content": "a", "name": "ann"}]
+NAMED += [{"role": "user", "content": "b", "name": "bob"}]
+LATE = [{"role": "system", "content": "s"}, *HI, {"role": "assistant", "content": "a"}, {"role": "system", "content": "t"}]
+CALLED = [*HI, {"role": "assistant", "content": None, "tool_calls": [tool_call("now", call_id="call_1")]}]
+CALLED += [{"role": "tool", "tool_call_id": "call_1", "content": "noon"}]
+ENDED = [*HI, {"role": "assistant", "content": "a"}]
+MANY = [{"role": "system", "content": "s"}, {"role": "assistant", "content": "a"}, *HI, *HI]
+
+
+@pytest.fixture(autouse=True)
+def untold(monkeypatch):
+    """Each test hears each warning."""
+    monkeypatch.setattr(_parameters, "_told", set())
+
+
+@pytest.fixture
+def create(colour):
+    def create(config, **params):
+        wrapper = OpenAIWrapper(config_list=[config], cache_seed=None)
+        return wrapper.create(**params) if colour == "sync" else asyncio.run(wrapper.a_create(**params))
+
+    return create
+
+
+def value(name, says):
+    return lambda body: says if name in body else None
+
+
+MAX_TOKENS = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+TEMPERATURE = (
+    "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported."
+)
+DEVELOPER = [{"role": "developer", "content": "s"}, *HI]
+FORM = {"type": "json_schema", "json_schema": {"name": "City", "schema": {"type": "object", "title": "City"}}}
+PARTS = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
+
+
+def no_parts(body):
+    told = "invalid type: sequence, expected a string"
+    return next((told for m in body["messages"] if not isinstance(m["content"], str)), None)
+
+
+def bad_name(body):
+    told = "Invalid 'messages[0].name': string does not match pattern."
+    return told if any(" " in m.get("name", "") for m in body["messages"]) else None
+
+
+REFUSALS = {
+    "names, as Groq says it": (vendors.no_names, NAMED, {}),
+    "names, as Mistral says it": (vendors.no_names_extra, NAMED, {}),
+    "names with a blank, as OpenAI says it": (bad_name, [{"role": "user", "content": "hi", "name": "Ann B"}], {}),
+    "turns in a row": (vendors.alternation, MANY, {}),
+    "late system messages": (vendors.system_in_front, LATE, {}),
+    "system messages": (vendors.no_system, LATE, {}),
+    "developer messages": (vendors.no_developer, DEVELOPER, {}),
+    "the assistant last": (vendors.user_last, ENDED, {}),
+    "orders that Mistral refuses": (vendors.mistral_order, [*CALLED, *HI], {"tools": TOOLS}),
+    "long ids": (vendors.short_ids, CALLED, {"tools": TOOLS}),
+    "null content": (vendors.content_is_text, CALLED, {"tools": TOOLS}),
+    "blank content": (vendors.content_is_not_blank, [*HI, {"role": "assistant", "content": ""}, *HI], {}),
+    "content in parts": (no_parts, PARTS, {}),
+    "calls without tools": (vendors.calls_need_tools, CALLED, {}),
+    "schemas": (vendors.gemini_tools, HI, {"tools": TOOLS}),
+    "a form of the answer": (
+        value("response_format", "This response_format type is unavailable now"),
+        HI,
+        {"response_format": FORM},
+    ),
+    "max_tokens": (value("max_tokens", MAX_TOKENS), HI, {"max_tokens": 5}),
+    "max_completion_tokens": (without("max_completion_tokens", says="unknown field {}"), HI, {"max_completion_tokens": 5}),
+}
+WARNED = {
+    "temperature": (value("temperature", TEMPERATURE), HI, {"temperature": 0.2}),
+    "stream_options": (
+        without("stream_options", says="Extra inputs are not permitted: {}"),
+        HI,
+        {"stream": True, "stream_options": {"include_usage": True}},
+    ),
+    "parallel_tool_calls": (
+        without("parallel_tool_calls", says="Unrecognized request argument supplied: {}"),
+        HI,
+        {"tools": TOOLS, "parallel_tool_calls": False},
+    ),
+}
+
+
+@pytest.mark.parametrize("status", [400, 422, 500])
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_what_is_refused_is_sent_in_another_form_and_never_again(create, openai_server, refusal, status):
+    rule, messages, params = REFUSALS[refusal]
+    vendor = Vendor([rule], status=status)
+    config = openai_server(vendor).config
+    for _ in range(2):
+        assert create(config, messages=messages, **params).choices[0].message.content == "fine"
+    assert len(vendor.refused) == 1
+
+
+@pytest.mark.parametrize("refused", WARNED)
+def test_a_parameter_that_is_refused_is_left_out_with_a_warning(create, openai_server, refused):
+    rule, messages, params = WARNED[refused]
+    vendor = Vendor([rule])
+    config = openai_server(vendor).config
+    with pytest.warns(UserWarning, match=f"does not take {refused}"):
+        create(config, messages=messages, **params)
+    create(config, messages=messages, **params)
+    assert len(vendor.refused) == 1
+
+
+def test_several_refusals_are_learnt_one_after_the_other(create, openai_server):
+    vendor = Vendor([vendors.no_names, vendors.no_system, vendors.alternation])
+    config = openai_server(vendor).config
+    for _ in range(2):
+        assert create(config, messages=[*NAMED, *LATE]).choices[0].message.content == "fine"
+    assert len(vendor.refused) <= 3
+    assert "ann: a" in vendor.requests[0]["messages"][0]["content"]
+
+
+@pytest.mark.parametrize("api_type", ["anthropic", "mistral", "google", "groq", "cohere"])
+def test_a_proxy_of_a_known_vendor_is_found_out_without_its_name(openai_server, api_type):
+    rules = [rule for rule in RULES[api_type] if rule.__module__ == "vendors" and rule.__name__ != "<lambda>"]
+    vendor = Vendor(rules)
+    server = openai_server(vendor)
+    history = [m for m in WILD if m["role"] != "function" and "function_call" not in m]
+    response = OpenAIWrapper(config_list=[server.config], cache_seed=None).create(messages=history, tools=TOOLS)
+    assert response.choices[0].message.content == "fine"
+
+
+def test_what_did_not_help_is_not_remembered(create, openai_server):
+    def stubborn(body):
+        return "property 'name' is unsupported, and so is everything else"
+
+    vendor = Vendor([stubborn])
+    config = openai_server(vendor).config
+    with pytest.raises(openai.BadRequestError, match="everything else"):
+        create(config, messages=NAMED)
+    vendor.rules.clear()
+    create(config, messages=NAMED)
+    assert vendor.requests[0]["messages"] == NAMED
+
+
+def test_what_one_model_refuses_is_not_held_against_another(create, openai_server):
+    vendor = Vendor([lambda body: vendors.no_names(body) if body["model"] == "picky" else None])
+    config = openai_server(vendor).config
+    for model in ("picky", "easy"):
+        create({**config, "model": model}, messages=NAMED)
+    assert "name" not in vendor.requests[0]["messages"][1]
+    assert vendor.requests[1]["messages"] == NAMED
+
+
+@pytest.mark.parametrize("message", ["You have no credit left.", "This model's maximum context length is 10 tokens."])
+def test_another_error_is_not_asked_about_again(create, openai_server, message):
+    vendor = Vendor([lambda body: message])
+    with pytest.raises(openai.BadRequestError, match=message):
+        create(openai_server(vendor).config, messages=WILD, temperature=0.5)
+    assert len(vendor.refused) == 1
+
+
+def test_nothing_is_tried_where_requests_are_to_be_left_as_they_are(create, openai_server):
+    vendor = Vendor([vendors.no_names])
+    with pytest.raises(openai.BadRequestError):
+        create({**openai_server(vendor).config, "adapt_request": False}, messages=NAMED)
+    assert len(vendor.refused) == 1
