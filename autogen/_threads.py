@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_stop: ContextVar[threading.Event | None] = ContextVar("stop the program", default=None)
+_stop: ContextVar[tuple[threading.Event, ...]] = ContextVar("stop the program", default=())
+
+
+GRACE = 1.0  # seconds for a program to end that is killed
 
 
 class TimeUp(TimeoutError):
@@ -27,17 +31,19 @@ class TimeUp(TimeoutError):
 async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function that blocks, in a thread. If the caller is cancelled its programs are killed.
 
+    The thread is none of the event loop's own: those are waited for when the loop ends, however long they take.
+
     >>> result = await run_in_thread(executor.execute_code_blocks, blocks)  # doctest: +SKIP
     """
-    stop = threading.Event()
-    token = _stop.set(stop)
+    future, stop = in_daemon_thread(function, *args, **kwargs)
+    waiting = asyncio.wrap_future(future)
+    waiting.add_done_callback(_looked_at)
     try:
-        return await asyncio.to_thread(function, *args, **kwargs)
+        return await asyncio.shield(waiting)
     except asyncio.CancelledError:
         stop.set()
+        await asyncio.wait([waiting], timeout=GRACE)
         raise
-    finally:
-        _stop.reset(token)
 
 
 def run_within(seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -96,7 +102,7 @@ def in_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     future: Future[T] = Future()
     stop = threading.Event()
     context = copy_context()
-    context.run(_stop.set, stop)
+    context.run(_stop.set, (*_stop.get(), stop))
 
     def main() -> None:
         try:
@@ -109,10 +115,25 @@ def in_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     return future, stop
 
 
+@contextmanager
+def stopping(stop: threading.Event) -> Iterator[None]:
+    """Programs that are run within are killed when the event is set."""
+    token = _stop.set((*_stop.get(), stop))
+    try:
+        yield
+    finally:
+        _stop.reset(token)
+
+
 def cancelled() -> bool:
     """Whether nobody waits any more for what runs here."""
-    stop = _stop.get()
-    return stop is not None and stop.is_set()
+    return any(stop.is_set() for stop in _stop.get())
+
+
+def _looked_at(future: asyncio.Future[Any]) -> None:
+    """Nobody may wait any more when it fails: that is no error of the event loop then."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _too_late(seconds: float) -> NoReturn:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import socket
 import subprocess
 import sys
 import venv
@@ -15,6 +14,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ._front_door import lazy as _lazy
+from .coding import _docker_engine
 from .coding._environment import child_environment
 from .coding._fences import fences
 from .coding._process import Limits, run
@@ -147,30 +147,8 @@ def _inline_code(text: str) -> list[tuple[str, str]]:
 
 
 def is_docker_running() -> bool:
-    """Whether a Docker engine answers."""
-    if not _somebody_listens():
-        return False
-    import docker
-
-    try:
-        client = docker.from_env(version="1.24")  # a fixed version: else it asks the engine here already
-    except docker.errors.DockerException:
-        return False
-    try:
-        return bool(client.ping())
-    except (docker.errors.DockerException, OSError):  # an OSError of its HTTP library: nobody listens
-        return False
-    finally:
-        client.close()
-
-
-def _somebody_listens() -> bool:
-    """Whether the engine's socket can be connected to, where it is one: Docker's SDK leaks a socket where it can't."""
-    address = os.environ.get("DOCKER_HOST") or ("" if WIN32 else "unix:///var/run/docker.sock")
-    if not address.startswith("unix://"):
-        return True
-    with socket.socket(socket.AF_UNIX) as attempt:
-        return attempt.connect_ex(address.removeprefix("unix://")) == 0
+    """Whether a Docker engine answers: Docker, Podman, Colima or a rootless one, at `DOCKER_HOST` or where they listen."""
+    return _docker_engine.is_running()
 
 
 def in_docker_container() -> bool:
@@ -199,15 +177,10 @@ def check_can_use_docker_or_throw(use_docker: Any) -> None:
     """Refuse to go on where code is to run in Docker, and no Docker is there.
 
     Raises:
-        RuntimeError: No engine answers. The text names the ways out.
+        RuntimeError: No engine answers. The text says where it was looked for, and names the ways out.
     """
     if use_docker and not in_docker_container() and not is_docker_running():
-        raise RuntimeError(
-            "Code is to run in Docker (the default), and no Docker engine answers. Three ways out: start Docker; run the "
-            'code on this machine, without isolation, with code_execution_config={"use_docker": False}; or set the '
-            "environment variable AUTOGEN_USE_DOCKER to 0, which does the same for all agents (on the command line: "
-            "--no-docker). An agent that runs no code takes code_execution_config=False."
-        )
+        raise RuntimeError(_docker_engine.no_engine())
 
 
 def get_powershell_command() -> str | None:

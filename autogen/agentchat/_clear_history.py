@@ -32,12 +32,12 @@ class Command(NamedTuple):
 
 
 def clear_as_told(manager: Any, group: GroupChat, reply: Message) -> Message:
-    """Obey the command in a reply, if there is one; returns the reply without it.
+    """Obey the command in what a human typed, if there is one; returns the reply without it.
 
-    The results of tools are not obeyed: whoever writes a web page could wipe the memory of a team.
+    Neither tools nor models are obeyed: whoever writes a web page could wipe the memory of a team.
     """
     content = reply.get("content")
-    if not isinstance(content, str) or COMMAND not in content.upper() or reply.get("role") in ("tool", "function"):
+    if not isinstance(content, str) or COMMAND not in content.upper() or reply.get("role") != "user":
         return reply
     if _parsed(content, group) is None:
         return reply
@@ -60,7 +60,7 @@ def clear(reply: Message, group: GroupChat) -> str:
         if hasattr(agent, "clear_history"):
             agent.clear_history(nr_messages_to_preserve=keep or None)
     if command.agent is None:
-        del group.messages[: len(group.messages) - keep if keep else len(group.messages)]
+        del group.messages[: max(0, len(group.messages) - keep)]
     return command.rest
 
 
@@ -74,12 +74,13 @@ def _parsed(content: str, group: GroupChat) -> Command | None:
     ]
     if not starts:
         return None
-    start, taken = starts[-1], 2
+    start = starts[-1]
     agent: Agent | None = None
     keep: int | None = None
     for word in words[start + 2 : start + 4]:
-        if keep is None and (word.isdecimal() or word[:-1].isdecimal()):
-            keep, taken = int(word if word.isdecimal() else word[:-1]), taken + 1
-        elif agent is None and (found := group.agent_by_name(word) or group.agent_by_name(word[:-1])):
-            agent, taken = found, taken + 1
+        if word.isdecimal() or word[:-1].isdecimal():
+            keep = int(word if word.isdecimal() else word[:-1])  # of two numbers the second counts, and stays in the text
+        elif agent is None:
+            agent = group.agent_by_name(word) or group.agent_by_name(word[:-1])
+    taken = 2 + (agent is not None) + (keep is not None)
     return Command(agent, keep, " ".join([*words[:start], *words[start + taken :]]))

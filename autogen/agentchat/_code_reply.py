@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from .. import events
 from .._drive import Steps, offload
 from ..code_utils import UNKNOWN, extract_code, infer_lang
 from ..coding._execute import execute
@@ -57,7 +60,9 @@ def executor_reply(agent: ConversableAgent, messages: list[Message], config: Non
             notice(f"EXECUTING CODE BLOCK (inferred language is {languages})...", "red")
         else:
             notice(f"EXECUTING {len(blocks)} CODE BLOCKS (inferred languages are [{languages}])...", "red")
+        run = _told(agent, [[block.language, block.code] for block in blocks])
         result = yield from execute(executor, blocks)
+        run(result.exit_code, result.output)
         return True, report(result.exit_code, result.output)
     return False, None
 
@@ -73,9 +78,25 @@ def legacy_reply(agent: ConversableAgent, messages: list[Message], config: Any) 
         blocks = extract_code(message["content"])
         if len(blocks) == 1 and blocks[0][0] == UNKNOWN:
             continue
+        run = _told(agent, [list(block) for block in blocks])
         exit_code, logs = yield from offload(agent.execute_code_blocks, blocks)
+        run(exit_code, logs)
         return True, report(exit_code, logs)
     return False, None
+
+
+def _told(agent: ConversableAgent, blocks: list[list[str]]) -> Callable[[int, str], None]:
+    """Tell who listens that code runs; gives what tells them that it has ended."""
+    began = time.monotonic()
+    if events.on:
+        events.emit(events.CodeStarted(agent=agent.name, blocks=blocks))
+
+    def ended(exit_code: int, output: str) -> None:
+        if events.on:
+            seconds = time.monotonic() - began
+            events.emit(events.CodeEnded(agent=agent.name, exit_code=exit_code, output=output, seconds=seconds))
+
+    return ended
 
 
 def run_blocks(agent: ConversableAgent, blocks: list[tuple[str, str]]) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._drive import Steps, ask
+from ..control import checkpoint, is_controlled
 from ._overrides import BOOK
 
 
@@ -89,6 +90,8 @@ def play(move: Move) -> Steps[None]:
 def exchange(move: Move | None) -> Steps[None]:
     """Play a move and all that follow it, each through its agent's public method. The stack stays flat."""
     while move is not None:
+        if is_controlled():
+            yield from checkpoint()
         if _by_the_book(move):
             move = yield from move.own()
             continue

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..graph_utils import check_graph_validity, invert_disallowed_to_allowed
@@ -9,6 +12,8 @@ from .agent import Agent
 
 if TYPE_CHECKING:
     from .groupchat import GroupChat
+
+logger = logging.getLogger("autogen.agentchat.groupchat")
 
 TRANSITION_TYPES = ["allowed", "disallowed", None]
 
@@ -79,6 +84,9 @@ def transitions(group: GroupChat) -> dict[Agent, list[Agent]]:
     if group.speaker_transitions_type == "allowed" or not isinstance(given, dict):
         return given
     _check_members(group, "allowed_or_disallowed_speaker_transitions", given)
+    for agent, refused in given.items():
+        if not isinstance(refused, list):
+            raise ValueError(f"The agents that may not follow {agent.name} must be a list, not a {type(refused).__name__}.")
     return invert_disallowed_to_allowed(given, members)
 
 
@@ -103,3 +111,31 @@ def _transforms(given: Any) -> Any:
     if given is None or callable(getattr(given, "_transform_messages", None)):
         return given
     raise ValueError("select_speaker_transform_messages must be None or MessageTransforms.")
+
+
+def about(agent: Agent) -> str:
+    """An agent's description, as others are told it."""
+    return str(agent.description or "").strip()
+
+
+def warn_of_silent_agents(group: GroupChat, agents: Iterable[Agent]) -> None:
+    """Warn of agents without a description, once in the life of the group."""
+    for agent in agents:
+        if not about(agent) and agent.name not in group._warned_of:
+            group._warned_of.add(agent.name)
+            logger.warning("The agent %r has no description: others don't know what it is good for.", agent.name)
+
+
+def warn_of_descriptions(group: GroupChat) -> None:
+    """Warn, once in the life of the group, of descriptions by which a model can't tell its members apart."""
+    if group._descriptions_checked:
+        return
+    group._descriptions_checked = True
+    warn_of_silent_agents(group, group.agents)
+    same = defaultdict(list)
+    for agent in group.agents:
+        same[about(agent)].append(agent.name)
+    for text, names in same.items():
+        if text and len(names) > 1:
+            told = ", ".join(names)
+            logger.warning("The agents %s have the same description, so a model can't tell them apart: %.80r.", told, text)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from .. import runtime_logging
+from .. import events, runtime_logging
 from .._drive import Steps, ask
+from ..code_utils import content_str
 from ..exception_utils import NoEligibleSpeaker
 from ..formatting_utils import colored
 from ..io.base import IOStream
 from ._clear_history import clear_as_told
-from ._exchange import Hear, Say, exchange
+from ._exchange import Hear, Move, Say, exchange
 from ._messages import stored_form
 from ._overrides import BOOK
 from ._result import StopReason
@@ -27,24 +28,66 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
-_BY_THE_BOOK = ("receive", "a_receive", "_process_received_message", "_append_oai_message", "_message_to_dict")
+_OWN = frozenset(("receive", "a_receive", "_process_received_message", "_append_oai_message", "_message_to_dict"))
+"""The methods that hearing a message takes; an agent may have them of its own."""
 
 
-def run(manager: ConversableAgent, group: GroupChat, messages: list[Message], sender: Agent) -> Steps[tuple[bool, None]]:
-    """Hold the talk that begins with the last message, until somebody ends it or the rounds are used up."""
+def run(
+    manager: ConversableAgent, group: GroupChat, messages: list[Message], sender: Agent
+) -> Steps[tuple[bool, str | None]]:
+    """Hold the talk that begins with the last message, until somebody ends it or the rounds are used up.
+
+    Returns:
+        `(True, None)`: a manager does not answer. One that is a member of the sender's group does, by what its own group
+        said last.
+    """
     silent = getattr(manager, "_silent", False)
-    if group.send_introductions and group.max_round:
-        yield from _introduce(manager, group)
+    for agent in group.agents:
+        getattr(agent, "_stop_reasons", {}).pop(manager, None)  # those of an earlier run
+    opening = _own_copy(manager._history(sender), messages[-1])
+    is_member = manager in getattr(getattr(sender, "_groupchat", None), "agents", ())
     members = [agent for agent in group.agents if hasattr(agent, "client_cache")]
     cache = getattr(manager, "client_cache", None)
     with using_cache(cache, *(members if cache is not None else ())):
-        manager._stop_reasons[sender] = yield from _talk(manager, group, messages[-1], sender, silent)
-    return True, None
+        if is_member:
+            yield from _catch_up(manager, group, messages[:-1])
+        if group.send_introductions and group.max_round:
+            yield from _introduce(manager, group)
+        manager._stop_reasons[sender] = yield from _talk(manager, group, opening, sender, silent)
+    return True, _last_text(group, opening) if is_member else None
+
+
+def _own_copy(history: list[Message], message: Message) -> Message:
+    """The message as a dict that may be changed: others may hold this one, too."""
+    copied = dict(message)
+    if history and history[-1] is message:
+        history[-1] = copied
+    return copied
+
+
+def _catch_up(manager: ConversableAgent, group: GroupChat, messages: list[Message]) -> Steps[None]:
+    """Let the members know what was said in the outer group since this one spoke there."""
+    start = max((place + 1 for place, message in enumerate(messages) if message.get("name") == manager.name), default=0)
+    for message in messages[start:]:
+        if message.get("content") and not (message.get("tool_calls") or message.get("tool_responses")):
+            group.messages.append({**message, "content": content_str(message["content"])})
+            yield from broadcast(manager, group, message, None)
+
+
+def _last_text(group: GroupChat, opening: Message) -> str | None:
+    """What was said last after the opening, without the word that ended the talk; None if nothing was."""
+    for message in reversed(group.messages):
+        if message is opening:
+            break
+        if text := str(message["content"]).replace("TERMINATE", "").strip():
+            return text
+    return None
 
 
 def _introduce(manager: ConversableAgent, group: GroupChat) -> Steps[None]:
+    text = group.introductions_msg()
     for agent in group.agents:
-        yield from exchange(Say(manager, agent, group.introductions_msg(), False, True))
+        yield from exchange(Say(manager, agent, text, False, True))
 
 
 def _talk(manager: ConversableAgent, group: GroupChat, message: Message, speaker: Agent, silent: bool) -> Steps[StopReason]:
@@ -76,6 +119,8 @@ def _next_turn(manager: ConversableAgent, group: GroupChat, last: Agent, silent:
     """Choose the next speaker, who answers. On Ctrl-C the administrator takes over, if there is one."""
     try:
         speaker = yield from group._next_speaker(last, manager)
+        if events.on:
+            events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=group.last_selection))
         if not silent:
             IOStream.get_default().print(colored(f"\nNext speaker: {speaker.name}\n", "green"), flush=True)
         reply = yield from ask(speaker.generate_reply, speaker.a_generate_reply, sender=manager)
@@ -89,36 +134,79 @@ def _next_turn(manager: ConversableAgent, group: GroupChat, last: Agent, silent:
 
 
 def _said_to(manager: ConversableAgent, group: GroupChat, reply: Any, speaker: Agent, silent: bool) -> Steps[Message]:
-    """Let the speaker send its reply to the manager; returns it as the manager has it."""
-    history = manager._history(speaker)
-    before = len(history)
+    """Let the speaker send its reply to the manager; returns it as the manager has it.
+
+    If that fails, nobody has it: what is not on the record was not said.
+    """
+    histories = [manager._history(speaker)]
+    move: Move = Hear(manager, speaker, reply, False, silent)
     if isinstance(speaker, ConversableAgent):
-        yield from exchange(Say(speaker, manager, reply, False, silent))
-    else:
-        yield from exchange(Hear(manager, speaker, reply, False, silent))
-    if len(history) == before:  # an override kept it back
-        raise ValueError(f"{speaker.name!r} answered, but did not send its answer to {manager.name!r}.")
-    message = history[-1]
+        histories.append(speaker._history(manager))
+        move = Say(speaker, manager, reply, False, silent)
+    lengths = [len(history) for history in histories]
+    try:
+        yield from exchange(move)
+        if len(histories[0]) == lengths[0]:  # an override kept it back
+            raise ValueError(f"{speaker.name!r} answered, but did not send its answer to {manager.name!r}.")
+        message = histories[0][-1]
+        content_str(message.get("content"))  # the record takes nothing else
+    except BaseException:
+        for history, length in zip(histories, lengths, strict=True):
+            del history[length:]
+        raise
     if isinstance(reply, dict) and reply.get("receivers") is not None:
-        message["receivers"] = list(reply["receivers"])
+        message["receivers"] = _names(reply["receivers"])
     return message
 
 
-def broadcast(manager: ConversableAgent, group: GroupChat, message: Message, speaker: Agent) -> Steps[None]:
-    """Let all members but the speaker hear a message, or those that it is for."""
+def _names(receivers: Any) -> list[str]:
+    """The names of those who hear a message: agents or names, or one of these."""
+    several = receivers if isinstance(receivers, (list, tuple, set, frozenset)) else [receivers]
+    return [str(getattr(one, "name", one)) for one in several]
+
+
+def broadcast(manager: ConversableAgent, group: GroupChat, message: Message, speaker: Agent | None) -> Steps[None]:
+    """Let all members but the speaker hear a message, or those that it is for.
+
+    If one fails to receive it the others hear it all the same, before the failure is reported.
+    """
+    listeners = [agent for agent in group.agents if agent is not speaker]
     receivers = message.get("receivers")
-    shared: Any = None  # the two forms in which it is kept: by the manager, and by the members
-    sends_by_the_book = _sends_by_the_book(manager)
-    for agent in group.agents:
-        if agent is speaker or not _may_hear(group, agent, message, receivers):
-            continue
-        if not (sends_by_the_book and _hears_by_the_book(agent)):
-            yield from exchange(Say(manager, agent, message, False, True))
-            continue
-        if shared is None:
-            shared = (stored_form(message, "assistant", manager.name), stored_form(message, "user", manager.name))
-        manager._history(agent).append(shared[0])
-        agent._history(manager).append(shared[1])  # type: ignore[attr-defined]
+    if receivers is not None or group.visible_to is not None:
+        listeners = [agent for agent in listeners if _may_hear(group, agent, message, receivers)]
+    sent = stored_form(message, "assistant", manager.name)  # the two forms in which it is kept, by the manager
+    heard = stored_form(message, "user", manager.name)  # and by the members: one object for all of them
+    quick: dict[type, bool] = {}
+    if not _sends_by_the_book(manager):
+        quick = dict.fromkeys(map(type, listeners), False)
+    theirs, place = manager._oai_messages, 0
+    try:
+        for place, agent in enumerate(listeners):  # noqa: B007 - `place` is for the failure
+            kind = type(agent)
+            if kind not in quick:
+                quick[kind] = _hears_by_the_book(kind)
+            if quick[kind] and _OWN.isdisjoint(vars(agent)):
+                theirs.setdefault(agent, []).append(sent)  # type: ignore[arg-type]
+                agent._oai_messages.setdefault(manager, []).append(heard)  # type: ignore[attr-defined]
+            else:
+                yield from _relayed(manager, agent, message, heard)
+    except BaseException:
+        for agent in listeners[place + 1 :]:
+            if isinstance(agent, ConversableAgent):
+                agent._history(manager).append(heard)  # type: ignore[arg-type]
+        raise
+
+
+def _relayed(manager: ConversableAgent, agent: Agent, message: Message, heard: Any) -> Steps[None]:
+    """Send a message to one member. It remembers it also if something fails on the way."""
+    history = agent._history(manager) if isinstance(agent, ConversableAgent) else None
+    length = len(history or ())
+    try:
+        yield from exchange(Say(manager, agent, message, False, True))
+    except BaseException:
+        if history is not None and len(history) == length:
+            history.append(heard)
+        raise
 
 
 def _may_hear(group: GroupChat, agent: Agent, message: Message, receivers: list[str] | None) -> bool:
@@ -139,8 +227,6 @@ def _sends_by_the_book(manager: ConversableAgent) -> bool:
     )
 
 
-def _hears_by_the_book(agent: Any) -> bool:
-    own, kind = vars(agent), type(agent)
-    return isinstance(agent, ConversableAgent) and all(
-        name not in own and getattr(kind, name) is BOOK[name] for name in _BY_THE_BOOK
-    )
+def _hears_by_the_book(kind: type) -> bool:
+    """Whether nothing happens when such an agent receives but that its history grows."""
+    return issubclass(kind, ConversableAgent) and all(getattr(kind, name) is BOOK[name] for name in _OWN)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..formatting_utils import colored
 from ..io.base import IOStream
+from ._conditions import Watching
 from ._messages import as_dict, stored_form
 from ._state import AgentState
 from .agent import Agent, Message
@@ -129,5 +130,7 @@ class Histories(AgentState):
         if clear_history:
             self.clear_history(recipient)
             self._human_input = []
+        if isinstance(self._is_termination_msg, Watching):
+            self._is_termination_msg.reset(recipient, self._history(recipient))
         if prepare_recipient and isinstance(recipient, Histories):
             recipient._prepare_chat(self, clear_history, False, reply_at_receive)

@@ -10,11 +10,12 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .. import events
 from .._drive import Steps, ask, forms
 from .._threads import TimeUp
-from ..code_utils import content_str
-from ..io.base import IOStream
-from ..io.console import IOConsole
+from ..control import stoppable
+from ..io.base import IOStream, TimedInputStream
+from ._conditions import Condition, Watching, bound, holds, text_of
 from ._display import notice
 from ._result import StopReason
 from .agent import Agent, Message
@@ -88,7 +89,7 @@ def termination_and_human(
     at_limit = agent._consecutive_auto_reply_counter[sender] >= limit
     rules = _RULES_FOR[check_mode(agent.human_input_mode), at_limit]
     if len({rule.prompt for rule in rules}) > 1:  # the predicate is the user's code: ask it only where it decides
-        rules = _narrowed(rules, is_termination(agent, message))
+        rules = _narrowed(rules, is_termination(agent, message, sender))
     prompt = rules[0].prompt
     if prompt:
         question = prompt.format(agent=agent.name, peer=sender.name if sender else "the sender")
@@ -97,7 +98,7 @@ def termination_and_human(
             return _stop(agent, sender, StopReason.HUMAN_EXIT) if typed == "exit" else _typed(agent, message, sender, typed)
         notice("NO HUMAN INPUT RECEIVED.", "red")
     if len(rules) > 1:
-        rules = _narrowed(rules, is_termination(agent, message))
+        rules = _narrowed(rules, is_termination(agent, message, sender))
     rule = rules[0]
     if rule.on_enter is Outcome.STOP:
         return _stop(agent, sender, _why(rule))
@@ -111,46 +112,48 @@ def termination_and_human(
 
 def heard(agent: AgentState, prompt: str) -> Steps[str]:
     """Ask the human at the agent's source of human input, or else on the stream in use; remember the answer."""
-    seconds = agent.human_input_timeout
-    source = agent.human_input_source
-    if source is None:
-        stream = IOStream.get_default()
-        if seconds is not None and isinstance(stream, IOConsole):
-            source, seconds = partial(stream.input_within, seconds), None
-        else:
-            source = stream.input
-    try:
-        typed: str = yield from ask(*forms(source, seconds=seconds, blocks=True), prompt)
-    except TimeUp:
-        typed = agent.human_input_default
-        notice(f"NO HUMAN INPUT WITHIN {agent.human_input_timeout:g} SECONDS: {typed!r} IS TAKEN.", "red")
+    if events.on:
+        question = events.HumanAsked(agent=agent.name, prompt=prompt)
+        events.emit(question)
+        typed = (yield from _asked(agent, prompt)) if question.answer is None else question.answer
+        events.emit(events.HumanAnswered(agent=agent.name, text=typed))
+    else:
+        typed = yield from _asked(agent, prompt)
     agent._human_input.append(typed)
     return typed
 
 
-def is_termination(agent: ConversableAgent, message: Message) -> bool:
-    """Ask the agent's `is_termination_msg`.
-
-    A predicate written for text (`"TERMINATE" in m["content"]`) fails on a message without text, such as a tool call: it
-    is then asked again with what text there is.
-    """
-    content = message.get("content")
-    if isinstance(content, str):
-        return bool(agent._is_termination_msg(message))
+def _asked(agent: AgentState, prompt: str) -> Steps[str]:
+    seconds = agent.human_input_timeout
+    source = agent.human_input_source
+    if source is None:
+        stream = IOStream.get_default()
+        if seconds is not None and isinstance(stream, TimedInputStream):
+            source, seconds = partial(stream.input_within, seconds), None
+        else:
+            source = stream.input
     try:
-        return bool(agent._is_termination_msg(message))
-    except (TypeError, AttributeError, KeyError):
-        return bool(agent._is_termination_msg({**message, "content": text_of(content)}))
+        plain, twin = forms(source, seconds=seconds, blocks=True)
+        typed: str = yield from ask(stoppable(plain), twin, prompt)
+    except TimeUp:
+        typed = agent.human_input_default
+        notice(f"NO HUMAN INPUT WITHIN {agent.human_input_timeout:g} SECONDS: {typed!r} IS TAKEN.", "red")
+    return typed
+
+
+def is_termination(agent: ConversableAgent, message: Message, sender: Agent | None = None) -> bool:
+    """Ask the agent's `is_termination_msg`: a function of the message, or a condition, which knows the chat."""
+    test = agent._is_termination_msg
+    if isinstance(test, Condition):  # it was assigned after construction
+        test = agent._is_termination_msg = bound(test)
+    if isinstance(test, Watching):
+        return test.look(message, sender, None if sender is None else agent._history(sender))
+    return holds(test, message)
 
 
 def default_termination(message: Message) -> bool:
     """What ends a chat where nothing else is said: a message that is exactly `TERMINATE`."""
     return text_of(message.get("content")) == "TERMINATE"
-
-
-def text_of(content: Any) -> str:
-    """The text of a content; a callable, which makes its text later, has none yet."""
-    return "" if callable(content) else content_str(content)
 
 
 def interrupted(message: Message) -> list[Message]:

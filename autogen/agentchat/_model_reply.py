@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+NOT_FOR_MODELS = ("context", "receivers")
+
 
 def model_reply(agent: ConversableAgent, client: Any, messages: list[Message]) -> Steps[tuple[bool, str | Message | None]]:
     """Ask the model for the next message of a conversation."""
@@ -51,12 +53,14 @@ def completion(
 
 
 def _for_model(agent: AgentState, messages: list[Message]) -> list[Message]:
-    """The history as it goes to an endpoint. A context fills in templates, and is no part of the request."""
+    """The history as it goes to an endpoint, without what matters here alone: who hears it, what fills in its templates."""
     ordered, notes = mended(unrolled(messages))
     if notes:
         logger.warning("The history of agent %r was mended for its model: %s.", agent.name, "; ".join(notes))
     return [
-        {key: value for key, value in message.items() if key != "context"} if "context" in message else message
+        {key: value for key, value in message.items() if key not in NOT_FOR_MODELS}
+        if "context" in message or "receivers" in message
+        else message
         for message in ordered
     ]
 

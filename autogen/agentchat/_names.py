@@ -11,7 +11,7 @@ from .agent import Agent
 
 _AROUND = " \t\r\n\"'`*_<>()[]{}.,:;!-#"
 _ANNOUNCED = (
-    r"(?:next(?:\s+(?:speaker|role|agent|is|up|one))*|speaker|role|answer)\s*(?:is|:|=|->)*\s*[\"'`*_(\[]*{name}(?!\w)"
+    r"(?:next(?:\s+(?:speaker|role|agent|is|up|one))*|speaker|role|answer)\s*(?:(?:is|:|=|->)\s*)*[\"'`*_(\[]*{name}(?!\w)"
 )
 
 
@@ -43,7 +43,7 @@ def named(answer: str, agents: Sequence[Agent]) -> list[str]:
         hits = [name for name in names if same(_plain(name)) == same(alone)]
         if len(hits) == 1:
             return hits
-    found = list(mentioned(answer, agents))
+    found = list(mentioned(answer, agents)) or [name for name in names if _stands_in_markup(name, answer)]
     if len(found) > 1:
         found = [name for name in found if not _only_within_longer(name, found, answer)]
     if len(found) > 1:
@@ -60,6 +60,13 @@ def _spellings(name: str) -> list[str]:
 def _plain(text: str) -> str:
     """A text without what may stand around a name; blanks, `_` and `\\_` are the same."""
     return text.replace("\\_", "_").replace(" ", "_").strip(_AROUND) if text.strip() else ""
+
+
+def _stands_in_markup(name: str, text: str) -> bool:
+    """Whether a name stands between characters of words: in `_italics_`, or in a script that has no blanks."""
+    if any(letter >= "\u2e80" for letter in name):  # Chinese, Japanese, Korean
+        return name in text
+    return re.search(rf"(?<![^\W_])_{re.escape(name)}_(?![^\W_])", text) is not None
 
 
 def _only_within_longer(name: str, names: list[str], text: str) -> bool:

@@ -39,7 +39,7 @@ class Said:
 
 def note(agent: AgentState, peer: Agent, message: Message | str) -> None:
     """Take in what an agent says to a peer. The third time the same is logged."""
-    what = message if isinstance(message, str) else _gist(message)
+    what = message if isinstance(message, str) else gist(message)
     said = agent._said.get(peer)
     if said is None:
         agent._said[peer] = Said(what)
@@ -60,7 +60,7 @@ def longest_runs(pairs: Iterable[tuple[AgentState, Agent]]) -> dict[str, int]:
     return {name: times for name, times in sorted(runs, key=lambda run: run[1]) if times >= NOTICED}
 
 
-def _gist(message: Message) -> Any:
+def gist(message: Message) -> Any:
     """What makes two messages the same: their content and calls. The ids of calls are never the same."""
     calls = [call.get("function") for call in message.get("tool_calls") or () if call]
     if call := message.get("function_call"):

@@ -8,12 +8,13 @@ pair only one is asked, the one of the caller's colour, at the place of the plai
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Container
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from .. import runtime_logging
-from .._drive import Call, Steps, is_coroutine_function
+from .. import events, runtime_logging
+from .._drive import Call, Steps, is_coroutine_function, name_of
 from ..exception_utils import SenderRequired
 from . import _logging
 from .agent import Agent, Message
@@ -123,8 +124,14 @@ def first_final(
         if function in exclude or TWINS.plain_of(function) in asked_for or not matches(row["trigger"], sender):
             continue
         plain, twin = (passes, function) if is_coroutine_function(function) else (function, TWINS.awaitable(function))
+        if events.on:
+            began = time.monotonic()
+            events.emit(events.ReplyStarted(agent=agent.name, function=name_of(function)))
         answer = yield Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": row["config"]})
         final, reply = answer
+        if events.on:
+            took = time.monotonic() - began
+            events.emit(events.ReplyEnded(agent=agent.name, function=name_of(function), final=bool(final), seconds=took))
         if runtime_logging.is_logging and answer is not PASSED:
             _logging.replied(agent, function, final, reply)
         if final:

@@ -24,6 +24,8 @@ class StopReason(str, Enum):
     """The number of messages that the group chat may have was reached."""
     NO_ELIGIBLE_SPEAKER = "no_eligible_speaker"
     """Nobody in the group chat may speak next."""
+    STOPPED = "stopped"
+    """It was stopped through its `ChatControl`, or its deadline was over."""
     BUDGET = "budget"
     """What the chat or an agent may spend was spent; `BudgetExceeded` was raised."""
     NO_REPLY = "no_reply"
@@ -44,6 +46,7 @@ class ChatResult:
         cost: In USD, and the tokens by model, with and without answers from the cache.
         human_input: What humans typed.
         stop_reason: Why the chat ended.
+        stop_detail: What an agent's condition says of it; see `autogen.agentchat.conditions`.
         summary_error: Why there is no summary by a model, where one was asked for.
         carryover: What the chat took over from earlier ones.
         repetitions: How often an agent said the same in a row, by its name; without those that hardly did.
@@ -58,3 +61,4 @@ class ChatResult:
     summary_error: str | None = None
     carryover: Any = None
     repetitions: dict[str, int] = field(default_factory=dict)
+    stop_detail: str | None = None

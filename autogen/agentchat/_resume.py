@@ -8,9 +8,13 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .._drive import drive
+from ..code_utils import content_str
 from ..formatting_utils import colored
 from ..io.base import IOStream
+from ._group_run import broadcast
 from .agent import Agent, Message
+from .conversable_agent import ConversableAgent
 
 if TYPE_CHECKING:
     from .groupchat import GroupChat, GroupChatManager
@@ -36,16 +40,17 @@ def resume(
     prepared = _checked(manager, messages)
     manager._valid_resume_messages(prepared)
     authors = [_author(manager, group, message) for message in prepared]
+    manager._process_resume_termination(remove, prepared)
     _forget(manager, group)
     for message, author in zip(prepared[:-1], authors[:-1], strict=True):
         _restore(manager, group, message, author)
     last_message, last_agent = prepared[-1], authors[-1]
-    manager._process_resume_termination(remove, prepared)
     if not silent:
         name = last_agent.name if last_agent else "nobody"
         text = f"Prepared group chat with {len(prepared)} messages, the last speaker is"
         IOStream.get_default().print(text, colored(name, "yellow"), flush=True)
     group.send_introductions = False  # they were made
+    manager._is_resumed = True
     return last_agent, last_message
 
 
@@ -59,6 +64,10 @@ def _checked(manager: GroupChatManager, messages: Any) -> list[Message]:
     for place, message in enumerate(messages[:-1]):
         if "role" not in message:
             raise Exception(f"Message {place} of those to resume with has no role.")
+        if message.get("content") is None and not (message.get("tool_calls") or message.get("function_call")):
+            raise Exception(f"Message {place} of those to resume with has neither content nor calls.")
+        if not isinstance(message.get("content"), (str, list, type(None))):
+            raise Exception(f"The content of message {place} of those to resume with is neither text nor a list.")
     return copy.deepcopy(messages)
 
 
@@ -95,28 +104,35 @@ def _forget(manager: GroupChatManager, group: GroupChat) -> None:
 
 
 def _restore(manager: GroupChatManager, group: GroupChat, message: Message, author: Agent | None) -> None:
-    for agent in group.agents:
-        if agent is author and hasattr(agent, "_append_oai_message"):
-            agent._append_oai_message(message, "assistant", manager, is_sending=True)
-        else:
-            manager.send(message, agent, request_reply=False, silent=True)
+    if author in group.agents and isinstance(author, ConversableAgent):
+        author._append_oai_message(message, "assistant", manager, is_sending=True)
+        manager._append_oai_message(message, "user", author, is_sending=False)
+    drive(broadcast(manager, group, message, author))
     if author is None or author is manager:
         group.messages.append(message)
     else:
-        manager._append_oai_message(message, "user", author, is_sending=False)
+        message.setdefault("content", None)
         group.append(message, author)
 
 
 def shorten_last(manager: GroupChatManager, remove: str | Callable[[str], str] | None, messages: list[Message]) -> None:
     """Take what would end the chat out of the last message, and warn if it would still end."""
     last = messages[-1]
-    if last.get("content"):
-        if isinstance(remove, str):
-            last["content"] = last["content"].replace(remove, "") if remove else last["content"]
-        elif callable(remove):
-            last["content"] = remove(last["content"])
-        if manager._is_termination_msg(last):
-            logger.warning("WARNING: the last message would end the chat: %r. Remove the text that does.", last["content"])
+    content = last.get("content")
+    if not content:
+        return
+    if remove:
+        without: Any = (lambda text: text.replace(remove, "")) if isinstance(remove, str) else remove
+        last["content"] = content = _each_text(content, without)
+    if manager._is_termination_msg({**last, "content": content_str(content)}):
+        logger.warning("WARNING: the last message would end the chat: %r. Remove the text that does.", content)
+
+
+def _each_text(content: Any, change: Callable[[str], str]) -> Any:
+    """A content with each of its texts changed."""
+    if isinstance(content, str):
+        return change(content)
+    return [{**part, "text": change(part["text"])} if part.get("type") == "text" else part for part in content]
 
 
 def from_string(text: str) -> list[Message]:

@@ -126,7 +126,7 @@ def _narrow(group: GroupChat, last: Agent, method: str) -> Prepared:
         candidates = _able(group, names)
         if len(candidates) == 1:
             return Prepared(candidates[0], method, candidates, "the only one that can carry out the call")
-    elif caller := _waiting_caller(group, method):
+    elif caller := _waiting_caller(group, last, method):
         return Prepared(caller, method, [caller], "gets the result of its call")
     if _may_repeat(group, last) is False:
         candidates = [agent for agent in candidates if agent is not last]
@@ -149,10 +149,13 @@ def _able(group: GroupChat, names: list[str]) -> list[Agent]:
     return [agent for agent in group.agents if getattr(agent, "function_map", None)] or list(group.agents)
 
 
-def _waiting_caller(group: GroupChat, method: str) -> Agent | None:
-    """Who called what the last message answers, if such results return to their caller."""
+def _waiting_caller(group: GroupChat, last: Agent, method: str) -> Agent | None:
+    """Who called what the last message answers, if such results return to their caller, and transitions allow it."""
     wanted = group.return_results_to_caller
-    return caller_of(group) if (method == "auto" if wanted is None else wanted) else None
+    caller = caller_of(group) if (method == "auto" if wanted is None else wanted) else None
+    if caller is None or group.allowed_or_disallowed_speaker_transitions is None:
+        return caller
+    return caller if _after(group, last, [caller]) else None
 
 
 def _after(group: GroupChat, last: Agent, candidates: Sequence[Agent]) -> list[Agent]:

@@ -7,11 +7,14 @@ can act on, never to an exception.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from .._drive import Call, Steps, ask, each, forms, is_coroutine_function
+from .. import events
+from .._drive import Call, Steps, each, forms, is_coroutine_function
+from ..control import checkpoint, stoppable
 from ..io.base import IOStream
 from ._arguments import parsed_arguments
 from ._display import notice
@@ -40,7 +43,7 @@ def function_reply(
     waits = is_coroutine_function(function) or hasattr(function, "_timeout") or executor.concurrent_tool_calls
     twin: Callable[..., Any] = executor.a_execute_function if waits else executor.execute_function
     _, result = yield Call(executor.execute_function, twin, (call,), {})
-    return True, result
+    return True, _with_known(result, sender, call)
 
 
 def tool_reply(agent: ConversableAgent, messages: list[Message], sender: Agent | None) -> Steps[tuple[bool, Message | None]]:
@@ -59,6 +62,7 @@ def tool_reply(agent: ConversableAgent, messages: list[Message], sender: Agent |
     outcomes = yield from each(plain, twin, asked, in_threads=agent.concurrent_tool_calls)
     responses = []
     for call, (_, result) in zip(calls, outcomes, strict=True):
+        result = _with_known(result, sender, call.get("function") or {})
         response = {"role": "tool", "content": result.get("content", "")}
         responses.append({"tool_call_id": call["id"], **response} if call.get("id") is not None else response)
     text = "\n\n".join(agent._str_for_tool_response(response) for response in responses)
@@ -66,6 +70,19 @@ def tool_reply(agent: ConversableAgent, messages: list[Message], sender: Agent |
 
 
 def call_function(agent: Toolbox, call: Message, flavour: str, verbose: bool = False) -> Steps[Outcome]:
+    """`_carried_out`, told to whoever listens."""
+    if not events.on:
+        return (yield from _carried_out(agent, call, flavour, verbose))
+    began = time.monotonic()
+    about: dict[str, Any] = {"agent": agent.name, "name": call.get("name") or ""}
+    events.emit(events.ToolCalled(**about, arguments=call.get("arguments")))
+    success, result = yield from _carried_out(agent, call, flavour, verbose)
+    content, seconds = result["content"], time.monotonic() - began
+    events.emit(events.ToolReturned(**about, success=success, content=content, seconds=seconds))
+    return success, result
+
+
+def _carried_out(agent: Toolbox, call: Message, flavour: str, verbose: bool) -> Steps[Outcome]:
     """Carry out one call. The bool tells success; the content of the result is never missing.
 
     Args:
@@ -82,11 +99,12 @@ def call_function(agent: Toolbox, call: Message, flavour: str, verbose: bool = F
         arguments = parsed_arguments(call.get("arguments"), agent._format_json_str)
     except ValueError as error:
         return _failed(name, f"Error: {error}\n The arguments must be a JSON object.")
+    yield from checkpoint()
     notice(f"EXECUTING {flavour} {name}...", "magenta")
     try:
         limit = getattr(function, "_timeout", None)
-        both = forms(function, seconds=limit, blocks=agent.concurrent_tool_calls)
-        content = str((yield from ask(*both, **arguments)))
+        plain, twin = forms(function, seconds=limit, blocks=agent.concurrent_tool_calls)
+        content = str((yield Call(stoppable(plain), twin, (), arguments)))
     except Exception as error:
         logger.warning("The function %r of agent %r failed.", name, agent.name, exc_info=True)
         return _failed(name, f"Error: {error}" if str(error) else f"Error: {type(error).__name__}")
@@ -108,6 +126,15 @@ def _executor(agent: ConversableAgent, call: Message, sender: Agent | None) -> C
     if can is None:
         return agent
     return sender if any(can(name) for name in names) else agent  # type: ignore[return-value]
+
+
+def _with_known(result: Message, sender: Agent | None, call: Message) -> Message:
+    """The result of a call; in a group, if no member can execute it, with the names of what they can."""
+    functions = getattr(sender, "_functions_of_members", None)
+    known: list[str] = functions() if functions else []
+    if functions is None or any(name in known for name in _meant(call.get("name"))):
+        return result
+    return {**result, "content": f"{result.get('content', '')} These can be called here: {', '.join(known) or 'none'}."}
 
 
 def _function(agent: AgentState, name: str | None) -> Callable[..., Any] | None:

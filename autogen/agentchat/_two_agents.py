@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .. import events
 from .._drive import Steps, ask
+from ..control import ChatControl, ChatStopped, under
 from ..exception_utils import BudgetExceeded
 from ..oai._budget import chat_budget
 from . import _tool_halves
 from ._carryover import opening
+from ._conditions import Watching
 from ._exchange import Say, exchange
 from ._overrides import awaitable
 from ._repetition import longest_runs
@@ -34,6 +38,7 @@ class ChatOptions(NamedTuple):
     summary_method: Any
     summary_args: dict[str, Any] | None
     limits: dict[str, float | None]
+    control: ChatControl | None = None
 
 
 def chat(
@@ -44,25 +49,75 @@ def chat(
     context: dict[str, Any],
 ) -> Steps[ChatResult]:
     """Hold a chat, sum it up, and report."""
+    if not events.on:
+        return (yield from _held(sender, recipient, message, options, context))
+    names: dict[str, Any] = {"initiator": sender.name, "recipient": recipient.name}
+    began = time.monotonic()
+    with events.in_chat() as (_, parent):
+        events.emit(events.ChatStarted(**names, parent=parent))
+        try:
+            result = yield from _held(sender, recipient, message, options, context)
+        except BaseException as error:
+            text = f"{type(error).__name__}: {error}"
+            events.emit(events.ChatEnded(**names, seconds=time.monotonic() - began, error=text))
+            raise
+        events.emit(
+            events.ChatEnded(
+                **names,
+                stop_reason=result.stop_reason and result.stop_reason.value,
+                summary=result.summary,
+                messages=len(result.chat_history),
+                cost=result.cost["usage_excluding_cached_inference"]["total_cost"],
+                seconds=time.monotonic() - began,
+            )
+        )
+    return result
+
+
+def _held(
+    sender: ConversableAgent,
+    recipient: ConversableAgent,
+    message: Any,
+    options: ChatOptions,
+    context: dict[str, Any],
+) -> Steps[ChatResult]:
     consolidate_chat_info({"sender": sender, "recipient": recipient, "summary_method": options.summary_method})
     turns = _checked(options.max_turns)
     _tool_halves.warn(sender, recipient)
     with using_cache(options.cache, sender, recipient), chat_budget(options.limits):
         _begin(sender, recipient, options.clear_history, turns)
         try:
-            if turns is None:
-                first = yield from opening(sender, recipient, message, context)
-                yield from exchange(Say(sender, recipient, first, silent=options.silent))
-                reason = StopReason.NO_REPLY
-            else:
-                reason = yield from _take_turns(sender, recipient, message, context, turns, options.silent)
-            method, args = options.summary_method, options.summary_args
-            twin = awaitable(sender, "_summarize_chat", partial(summarize, sender))
-            summary = yield from ask(sender._summarize_chat, twin, method, args, recipient, options.cache)
+            with under(options.control):
+                summary, reason = yield from _talk(sender, recipient, message, options, turns, context)
+        except ChatStopped:
+            if options.control is None:  # the chat around this one is stopped
+                raise
+            return _result(sender, recipient, None, StopReason.STOPPED, context)
         except BudgetExceeded as error:
-            error.result = error.result or _result(sender, recipient, None, StopReason.BUDGET, context)
+            error.result = _result(sender, recipient, None, StopReason.BUDGET, context)  # of the outermost chat that ends
             raise
     return _result(sender, recipient, summary, reason, context)
+
+
+def _talk(
+    sender: ConversableAgent,
+    recipient: ConversableAgent,
+    message: Any,
+    options: ChatOptions,
+    turns: int | None,
+    context: dict[str, Any],
+) -> Steps[tuple[Any, StopReason]]:
+    """The messages, and the summary."""
+    if turns is None:
+        first = yield from opening(sender, recipient, message, context)
+        yield from exchange(Say(sender, recipient, first, silent=options.silent))
+        reason = StopReason.NO_REPLY
+    else:
+        reason = yield from _take_turns(sender, recipient, message, context, turns, options.silent)
+    method, args = options.summary_method, options.summary_args
+    twin = awaitable(sender, "_summarize_chat", partial(summarize, sender))
+    summary = yield from ask(sender._summarize_chat, twin, method, args, recipient, options.cache)
+    return summary, reason
 
 
 def _begin(sender: ConversableAgent, recipient: ConversableAgent, clear_history: bool, turns: int | None) -> None:
@@ -77,16 +132,37 @@ def _result(
     sender: ConversableAgent, recipient: ConversableAgent, summary: Any, reason: StopReason, context: dict[str, Any]
 ) -> ChatResult:
     """What came of a chat so far, as copies: the next chat does not change it."""
+    reason = sender._stop_reasons.get(recipient) or recipient._stop_reasons.get(sender) or reason
     return ChatResult(
         chat_history=list(recipient._record_for(sender) or sender._history(recipient)),
         summary=summary,
-        cost=gather_usage_summary(list({id(one): one for one in (sender, *recipient._participants())}.values())),
+        cost=gather_usage_summary(_all_participants(sender, recipient)),
         human_input=list(sender._human_input),
         summary_error=sender._summary_errors.get(recipient),
         carryover=context.get("carryover"),
         repetitions=longest_runs(((sender, recipient), (recipient, sender))),
-        stop_reason=sender._stop_reasons.get(recipient) or recipient._stop_reasons.get(sender) or reason,
+        stop_reason=reason,
+        stop_detail=_detail(sender, recipient) if reason is StopReason.TERMINATION_MESSAGE else None,
     )
+
+
+def _detail(sender: ConversableAgent, recipient: ConversableAgent) -> str | None:
+    """What the condition that ended the chat says: an agent's of the two, or that of a member of a group."""
+    pairs = [(sender, recipient), (recipient, sender), *((member, recipient) for member in recipient._participants())]
+    tests = ((getattr(agent, "_is_termination_msg", None), peer) for agent, peer in pairs)
+    return next(filter(None, (test.why(peer) for test, peer in tests if isinstance(test, Watching))), None)
+
+
+def _all_participants(*agents: Any) -> list[Any]:
+    """The agents and whoever takes part through them, however deep; each once."""
+    found: dict[int, Any] = {}
+    waiting = list(agents)
+    while waiting:
+        agent = waiting.pop()
+        if id(agent) not in found:
+            found[id(agent)] = agent
+            waiting.extend(agent._participants() if hasattr(agent, "_participants") else ())
+    return list(found.values())
 
 
 def _checked(max_turns: Any) -> int | None:

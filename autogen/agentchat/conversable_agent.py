@@ -10,12 +10,15 @@ from collections.abc import Callable, Container, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
 
+from .. import events
 from .._drive import Call, Steps, adrive, ask, drive
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
+from ..control import ChatControl
 from ..oai.client import OpenAIWrapper
 from . import _code_reply, _hooks, _llm_config, _logging, _queue, _repetition, _reply_chain, _tool_halves
 from ._accounts import Accounts
 from ._carryover import initial_message
+from ._conditions import bound
 from ._exchange import Hear, Say, play
 from ._hook_points import HookPoints
 from ._human import check_mode, default_termination, heard, termination_and_human
@@ -82,6 +85,7 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
             name: The name that others see.
             system_message: What the model is told before the conversation.
             is_termination_msg: Whether a received message ends the chat. By default the exact text `TERMINATE` does.
+                A function of a message, or a condition; see `autogen.agentchat.conditions`.
             max_consecutive_auto_reply: How many automatic replies in a row; None for the class's limit.
             human_input_mode: `ALWAYS` asks the human at each message, `TERMINATE` only when the chat would end, `NEVER`
                 never.
@@ -110,7 +114,7 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         self._oai_messages = _as_histories(chat_messages)
         self._oai_system_message = [{"content": system_message, "role": "system"}]
         self._description = system_message if description is None else description  # type: ignore[assignment]
-        self._is_termination_msg = is_termination_msg or default_termination
+        self._is_termination_msg = bound(is_termination_msg) or default_termination
         self.silent = silent
         self._validate_llm_config(llm_config)
         self.client_cache = None
@@ -266,6 +270,7 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         *,
         max_cost: float | None = None,
         max_tokens_total: int | None = None,
+        control: ChatControl | None = None,
         **kwargs: Any,
     ) -> ChatResult:
         """Hold a chat with another agent until one of them stops, or the turns are used up.
@@ -281,6 +286,7 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
             message: The first message; a callable `(sender, recipient, context)` that makes it; None asks a human.
             max_cost: What the chat may spend on models (USD), also in chats inside it.
             max_tokens_total: How many tokens, in and out.
+            control: A handle to stop, pause and resume the chat, or to give it a deadline.
             **kwargs: The context for callable messages; `carryover` is appended to the first message.
 
         Returns:
@@ -296,7 +302,7 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         for agent in (self, recipient):
             agent._raise_exception_on_async_reply_functions()
         limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
-        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args, limits)
+        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control)
         return drive(chat(self, recipient, message, options, kwargs))
 
     async def a_initiate_chat(
@@ -312,11 +318,12 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         *,
         max_cost: float | None = None,
         max_tokens_total: int | None = None,
+        control: ChatControl | None = None,
         **kwargs: Any,
     ) -> ChatResult:
         """`initiate_chat`, awaited. A callable message may be a coroutine function."""
         limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
-        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args, limits)
+        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control)
         return await adrive(chat(self, recipient, message, options, kwargs))
 
     def initiate_chats(self, chat_queue: list[dict[str, Any]]) -> list[ChatResult]:
@@ -536,6 +543,8 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
                 f"{self.name!r} cannot send {message!r} to {recipient.name!r}: it has neither content nor calls."
             )
         _repetition.note(self, recipient, message)
+        if events.on and not _is_relayed(self, message):
+            events.emit(events.MessageSent(sender=self.name, recipient=recipient.name, message=message))
         return message
 
     def _hear(self, message: Any, sender: Any, request_reply: bool | None, silent: bool | None) -> Steps[Any]:
@@ -565,6 +574,11 @@ BOOK.update({name: getattr(ConversableAgent, name) for name in dir(ConversableAg
 for _code_reply_name in ("generate_code_execution_reply", "_generate_code_execution_reply_using_executor"):
     _awaitable_name = f"_a_{_code_reply_name.removeprefix('_')}"
     _reply_chain.TWINS.add(vars(ConversableAgent)[_code_reply_name], vars(ConversableAgent)[_awaitable_name])
+
+
+def _is_relayed(agent: ConversableAgent, message: Message | str) -> bool:
+    """Whether somebody else said it first: a manager passes on what members say."""
+    return isinstance(message, dict) and message.get("name", agent.name) != agent.name
 
 
 def _general_limit(agent: ConversableAgent) -> int:

@@ -22,7 +22,9 @@ from . import (
     _group_texts,
     _logging,
     _names,
+    _reply_chain,
     _resume,
+    _selection_chat,
     _speaker_selection,
 )
 from ._result import ChatResult
@@ -109,6 +111,8 @@ class GroupChat:
         self._why_auto = ""
         self._own_client: tuple[Any, Any] | None = None
         self._speaker_selection_transforms: Any = None
+        self._warned_of: set[str] = set()
+        self._descriptions_checked = False
         _group_checks.check(self)
 
     @property
@@ -185,13 +189,9 @@ class GroupChat:
         return f"{self.DEFAULT_INTRO_MSG}\n\n{self._participant_roles(agents)}"
 
     def _participant_roles(self, agents: list[Agent] | None = None) -> str:
-        lines = []
-        for agent in self.agents if agents is None else agents:
-            about = str(agent.description or "").strip()
-            if not about:
-                logger.warning("The agent %r has no description: others don't know what it is good for.", agent.name)
-            lines.append(f"{agent.name}: {about}".strip())
-        return "\n".join(lines)
+        agents = self.agents if agents is None else agents
+        _group_checks.warn_of_silent_agents(self, agents)
+        return "\n".join(f"{agent.name}: {_group_checks.about(agent)}".strip() for agent in agents)
 
     def manual_select_speaker(self, agents: list[Agent] | None = None) -> Agent | None:
         """Ask a human who speaks next; None if they leave it open."""
@@ -256,7 +256,7 @@ class GroupChat:
         validate_speaker_name: Callable[..., Any],
         selector: ConversableAgent | None = None,
     ) -> tuple[ConversableAgent, ConversableAgent]:
-        return _auto_selection.internal_agents(self, agents, messages, validate_speaker_name, selector)
+        return _selection_chat.internal_agents(self, agents, messages, validate_speaker_name, selector)
 
     def _validate_speaker_name(
         self,
@@ -268,7 +268,7 @@ class GroupChat:
         attempt: int,
         agents: list[Agent],
     ) -> tuple[bool, Message | None]:
-        return _auto_selection.check_answer(self, messages, attempts_left, attempt, agents)
+        return _selection_chat.check_answer(self, messages, attempts_left, attempt, agents)
 
     def _process_speaker_selection_result(
         self, result: ChatResult, last_speaker: Agent, agents: list[Agent] | None
@@ -335,14 +335,12 @@ class GroupChatManager(ConversableAgent):
         )
         self._groupchat = groupchat
         self._silent = silent
-        self.register_reply(Agent, GroupChatManager.run_chat, config=groupchat, reset_config=GroupChat.reset)
-        self.register_reply(
-            Agent,
-            GroupChatManager.a_run_chat,
-            config=groupchat,
-            reset_config=GroupChat.reset,
-            ignore_async_in_sync_chat=True,
-        )
+        self._is_resumed = False
+        both: dict[str, Any] = {"config": groupchat, "reset_config": GroupChat.reset}
+        kind = type(self)
+        self.register_reply(Agent, kind.run_chat, **both)
+        if kind.run_chat is GroupChatManager.run_chat or kind.a_run_chat is not GroupChatManager.a_run_chat:
+            self.register_reply(Agent, kind.a_run_chat, **both, ignore_async_in_sync_chat=True)
         _logging.new_agent(self, given)
 
     @property
@@ -368,7 +366,12 @@ class GroupChatManager(ConversableAgent):
     def run_chat(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: GroupChat | None = None
     ) -> Reply:
-        """Hold the group chat that begins with the last message. Always `(True, None)`: a manager does not answer."""
+        """Hold the group chat that begins with the last message.
+
+        Returns:
+            `(True, None)`: a manager does not answer. One that is a member of the sender's group answers with what was said
+            last in its own.
+        """
         return drive(_run(self, messages, sender, config))
 
     async def a_run_chat(
@@ -443,7 +446,13 @@ class GroupChatManager(ConversableAgent):
     ) -> None:
         super()._prepare_chat(recipient, clear_history, prepare_recipient, reply_at_receive)
         if clear_history:
+            if self._is_resumed and self._groupchat.messages:
+                logger.warning("What %r has resumed with is cleared: use clear_history=False to go on with it.", self.name)
             self._groupchat.reset()
+            for agent in self._groupchat.agents:
+                if agent in self._oai_messages:
+                    self.clear_history(agent)
+        self._is_resumed = False
         for agent in self._groupchat.agents:
             if isinstance(agent, ConversableAgent) and (agent is not recipient or prepare_recipient):
                 agent._prepare_chat(self, clear_history, False, reply_at_receive)
@@ -462,9 +471,15 @@ class GroupChatManager(ConversableAgent):
         members = [agent for agent in self._groupchat.nested_agents() if agent is not self]
         return [self, *members, *([SimpleNamespace(client=own[1])] if own else [])]
 
+    def _functions_of_members(self) -> list[str]:
+        return sorted({name for agent in self._groupchat.agents for name in getattr(agent, "function_map", None) or ()})
+
     def _executor_of(self, name: str) -> ConversableAgent | None:
         able = (agent for agent in self._groupchat.agents if isinstance(agent, ConversableAgent))
         return next((agent for agent in able if agent.can_execute_function(name)), None)
+
+
+_reply_chain.TWINS.add(GroupChatManager.run_chat, GroupChatManager.a_run_chat)
 
 
 def _run(manager: ConversableAgent, messages: Any, sender: Any, group: Any) -> Steps[Reply]:

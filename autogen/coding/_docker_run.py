@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ._process import TIMEOUT_EXIT_CODE, Limits
+from ._container_exec import run_inside
+from ._containers import HOME, OWNER, WORKSPACE, Isolation, available, end, remove_leftovers, start, this_process
+from ._docker_engine import connect
+from ._limits import Limits
 
 IMAGES = ("python:3-slim", "python:3")
-WORKSPACE = "/workspace"
 
 
 def run_in_docker(
@@ -24,53 +27,36 @@ def run_in_docker(
         limits: The time and the output.
 
     Returns:
-        Exit code, output, and the image that holds what the run installed (after a time-out the one it began with).
+        Exit code, output, and the image that holds what the run installed: the one it began with if that is nothing, or
+        its time was up.
 
     Raises:
-        docker.errors.DockerException: The engine fails, or has none of the images.
+        docker.errors.DockerException: No engine answers, or it fails, or has none of the images.
     """
-    import docker
-
-    client = docker.from_env()
+    client = connect()
     try:
+        remove_leftovers(client)
         names = IMAGES if image is True else [image] if isinstance(image, str) else image
-        base = _first_available(client, list(names))  # type: ignore[arg-type]
-        command = ["timeout", "--signal=KILL", str(int(limits.seconds)), program, str(file)]
-        mounted = {str(folder.resolve()): {"bind": WORKSPACE, "mode": "rw"}}
-        container = client.containers.create(base, command, working_dir=WORKSPACE, volumes=mounted, pids_limit=512)
+        base = available(client, list(names))  # type: ignore[arg-type]
+        isolation = Isolation()
+        isolation = replace(isolation, limits=replace(limits, memory=limits.memory or isolation.limits.memory))
+        container = start(client, base, folder.resolve(), isolation, labels={OWNER: this_process()})
         try:
-            container.start()
-            exit_code = int(container.wait(timeout=limits.seconds + 30)["StatusCode"])
-            output = container.logs().decode("utf-8", "replace")
-            if exit_code in (TIMEOUT_EXIT_CODE, 137):
+            finished = run_inside(container, [program, file.as_posix()], limits=limits)
+            if finished.timed_out:
                 return 1, "Timeout", base
-            container.commit(repository="autogen-run", tag=container.id[:12])
-            return exit_code, _cut(output, limits.output), f"autogen-run:{container.id[:12]}"
+            if _has_changed(container):
+                tag = container.id[:12]
+                container.commit(repository="autogen-run", tag=tag, conf={"Labels": {OWNER: ""}})  # nobody's
+                base = f"autogen-run:{tag}"
+            return finished.exit_code, finished.output, base
         finally:
-            container.remove(force=True)
+            end(client, container.id, keep=False)
     finally:
         client.close()
 
 
-def _first_available(client: Any, names: list[str]) -> str:
-    import docker
-
-    for position, name in enumerate(names):
-        try:
-            client.images.get(name)
-        except docker.errors.ImageNotFound:
-            try:
-                client.images.pull(name)
-            except docker.errors.DockerException:
-                if position == len(names) - 1:
-                    raise
-                continue
-        return name
-    raise ValueError("use_docker names no image.")
-
-
-def _cut(output: str, limit: int) -> str:
-    if len(output) <= limit:
-        return output
-    half = limit // 2
-    return f"{output[:half]}\n[... {len(output) - limit} characters of output cut here ...]\n{output[-half:]}"
+def _has_changed(container: Any) -> bool:
+    """Whether it has files that its image has not. Those of the work directory are elsewhere, and don't count."""
+    ours = {WORKSPACE, HOME, "/tmp"}
+    return any(change["Path"] not in ours for change in container.diff() or [])

@@ -23,13 +23,13 @@ ALLOWED = frozenset(
 ADDRESSES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"})
 """Variables that it may see if they are URLs with neither a user nor a password in them."""
 
-_UNBUFFERED = {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}  # what is printed before a time-out is not lost
+UNBUFFERED = {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}  # what is printed before a time-out is not lost
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for generated code: what is allowed of this process's, and `extra`."""
     allowed = {name: value for name, value in os.environ.items() if _is_allowed(name, value)}
-    return {**allowed, **_UNBUFFERED, **(extra or {})}
+    return {**allowed, **UNBUFFERED, **(extra or {})}
 
 
 def _is_allowed(name: str, value: str) -> bool:

@@ -30,6 +30,7 @@ class CommandLineCodeResult(CodeResult):
     """The result of a command-line executor."""
 
     code_file: Optional[str] = Field(default=None, description="The file of the first block.")
+    output_files: list[str] = Field(default_factory=list, description="Files that the code made or changed.")
 
 
 class IPythonCodeResult(CodeResult):
@@ -66,12 +67,13 @@ class CodeExecutor(Protocol):
 CodeExecutionConfig = TypedDict(
     "CodeExecutionConfig",
     {
-        "executor": Union[Literal["ipython-embedded", "commandline-local"], CodeExecutor],
+        "executor": Union[Literal["ipython-embedded", "jupyter", "commandline-local"], CodeExecutor],
         "last_n_messages": Union[int, Literal["auto"]],
         "timeout": int,
         "use_docker": Union[bool, str, list[str]],
         "work_dir": str,
         "ipython-embedded": Mapping[str, Any],
+        "jupyter": Mapping[str, Any],
         "commandline-local": Mapping[str, Any],
     },
     total=False,

@@ -23,4 +23,17 @@ class CodeExecutorFactory:
             return executor
         if executor == "commandline-local":
             return LocalCommandLineCodeExecutor(**code_execution_config.get("commandline-local", {}))
+        if executor == "ipython-embedded":
+            from .jupyter.embedded_ipython_code_executor import EmbeddedIPythonCodeExecutor
+
+            return EmbeddedIPythonCodeExecutor(**code_execution_config.get("ipython-embedded", {}))
+        if executor == "jupyter":
+            from .jupyter.jupyter_code_executor import JupyterCodeExecutor
+
+            options = dict(code_execution_config.get("jupyter", {}))
+            if "jupyter_server" not in options:
+                from .jupyter.local_jupyter_server import LocalJupyterServer
+
+                options["jupyter_server"] = LocalJupyterServer()
+            return JupyterCodeExecutor(**options)
         raise ValueError(f"Unknown code executor {executor}")

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from ..code_utils import PYTHON_VARIANTS, TIMEOUT_MSG, WIN32, _cmd
 from ._environment import child_environment
 from ._limits import Limits as Limits
-from ._process import TIMEOUT_EXIT_CODE, run
+from ._output_files import changed, snapshot
+from ._process import TIMEOUT_EXIT_CODE, Finished, run
 from ._renamed import Renamed
 from ._user_functions import install
 from ._workspace import OUTSIDE, automatic_name, write_code
@@ -39,10 +40,25 @@ _DANGEROUS = (
 class LocalCommandLineCodeExecutor(CodeExecutor):
     """Runs code blocks as programs on this machine, each in a process of its own, without isolation.
 
-    Its programs have the rights of the user who runs it: that is an explicit choice. A program that goes looking can read
-    what that user can read. What it is spared: no secret of this process's environment is handed to it, nor its input. What
-    you are spared: it and all that it starts are killed when its time is up, its output is cut to a size that fits, and its
-    own file stays in the work directory.
+    Its programs have the rights of the user who runs it: that is an explicit choice. What it is spared: no secret of this
+    process's environment is handed to it, nor its input. What you are spared: it and all that it starts are killed when its
+    time is up, its output is cut to a size that fits, and its own file stays in the work directory.
+
+    What is not contained here, but in `SandboxedCommandLineCodeExecutor` and `DockerCommandLineCodeExecutor`, is a program
+    that
+
+    - reads the user's files;
+    - writes outside of the work directory;
+    - unpacks an archive with names that lead out;
+    - writes through a link;
+    - writes to another name of a file;
+    - reads the environment of other processes;
+    - kills other processes;
+    - attaches to other processes;
+    - leaves a daemon that drops its environment;
+    - uses the rights of root, if the user is root;
+    - makes a device, likewise;
+    - reaches services on loopback.
 
     It may be used from several threads. An asynchronous chat that is cancelled kills the program.
 
@@ -158,8 +174,8 @@ $functions"""
         """Run the blocks in order, until one fails.
 
         Returns:
-            The exit code of the last block run (124: its time was up), all output, and the file of the first block. No
-            error in the code or its file name is raised: it is a result.
+            The exit code of the last block run (124: its time was up), all output, the file of the first block, and the
+            files that the blocks made or changed. No error in the code or its file name is raised: it is a result.
 
         Raises:
             ValueError: The user-defined functions can't be made available.
@@ -168,13 +184,19 @@ $functions"""
             self._install_functions()
         exit_code, output = 0, ""
         files: list[Path] = []
+        before = snapshot(self._work_dir)
         for block in code_blocks:
             exit_code, printed, file = self._execute(block)
             output += printed
             files += [file] if file else []
             if exit_code != 0:
                 break
-        return CommandLineCodeResult(exit_code=exit_code, output=output, code_file=str(files[0]) if files else None)
+        return CommandLineCodeResult(
+            exit_code=exit_code,
+            output=output,
+            code_file=str(files[0]) if files else None,
+            output_files=changed(before, snapshot(self._work_dir), but=files),
+        )
 
     def _install_functions(self) -> None:
         install(
@@ -182,8 +204,7 @@ $functions"""
             self._functions_module,
             python=self._program("python"),
             work_dir=self._work_dir,
-            env=self._child_environment(),
-            limits=self._limits,
+            launch=self._launch,
             check=self.execution_policies.get("python", False),
         )
         self._functions_are_installed = True
@@ -211,18 +232,29 @@ $functions"""
 
     def _run(self, language: str, file: Path) -> tuple[int, str]:
         try:
-            command = [self._program(language), str(file)]
-            finished = run(command, cwd=self._work_dir, env=self._child_environment(), limits=self._limits)
+            finished = self._launch([self._program(language), str(file)])
         except (OSError, NotImplementedError) as error:
             return 1, f"The {language} block can't be run: {error}"
         if finished.timed_out:
             return TIMEOUT_EXIT_CODE, f"{finished.output}\n{TIMEOUT_MSG}"
         return finished.exit_code, finished.output
 
+    def _launch(self, command: Sequence[str], settings: Mapping[str, str] = {}) -> Finished:
+        """Run a program with what generated code may use. A subclass that isolates programs does it here.
+
+        Args:
+            command: The program and its arguments.
+            settings: Variables of this process that it may see, too.
+
+        Raises:
+            OSError: It can't be started.
+        """
+        return run(command, cwd=self._work_dir, env={**settings, **self._child_environment()}, limits=self._limits)
+
     def _program(self, language: str) -> str:
         if language != "python":
             return _cmd(language)
-        return str(self._virtual_env_context.env_exe) if self._virtual_env_context else sys.executable
+        return os.path.abspath(self._virtual_env_context.env_exe) if self._virtual_env_context else sys.executable
 
     def _child_environment(self) -> dict[str, str]:
         """That of generated code. The virtual environment is active: `pip` installs for the Python that runs blocks."""

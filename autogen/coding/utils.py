@@ -34,10 +34,17 @@ def silence_pip(code: str, lang: str) -> str:
 def _get_file_name_from_content(code: str, workspace_path: Path) -> str | None:
     """The file name in the first line of code, relative to the workspace; None if it names none.
 
-    Without the word `filename:` a comment is a name only if it looks like one: a single word with an extension.
-
     Raises:
         ValueError: The name leads out of the workspace, also by a link.
+    """
+    name = requested_name(code)
+    return None if name is None else inside(workspace_path, name)
+
+
+def requested_name(code: str) -> str | None:
+    """The file name in the first line of code, as it stands there; None if it names none.
+
+    Without the word `filename:` a comment is a name only if it looks like one: a single word with an extension.
     """
     first = code.split("\n", 1)[0].strip()
     for pattern in filename_patterns:
@@ -47,5 +54,5 @@ def _get_file_name_from_content(code: str, workspace_path: Path) -> str | None:
         name = match[2].strip()
         if not match[1] and not _LOOKS_LIKE_A_FILE.fullmatch(name):
             return None
-        return inside(workspace_path, name)
+        return name
     return None

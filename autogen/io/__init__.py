@@ -1,8 +1,25 @@
 """Where agents print to and read from."""
 
-from .base import InputStream, IOStream, OutputStream
+from ._messages import EndMessage, InputMessage, PrintMessage, StreamMessage, WithdrawnMessage
+from .base import InputStream, IOStream, OutputStream, StreamClosed, TimedInputStream
 from .console import IOConsole
+from .queue_stream import IOQueue
+from .websockets import IOWebsockets
 
 IOStream.set_global_default(IOConsole())
 
-__all__ = ["IOConsole", "IOStream", "InputStream", "OutputStream"]
+__all__ = [
+    "IOConsole",
+    "IOQueue",
+    "IOStream",
+    "IOWebsockets",
+    "InputStream",
+    "OutputStream",
+    "StreamClosed",
+    "TimedInputStream",
+    "EndMessage",
+    "InputMessage",
+    "PrintMessage",
+    "StreamMessage",
+    "WithdrawnMessage",
+]

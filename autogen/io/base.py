@@ -7,7 +7,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-__all__ = ["IOStream", "InputStream", "OutputStream"]
+__all__ = ["IOStream", "InputStream", "OutputStream", "StreamClosed", "TimedInputStream"]
+
+
+class StreamClosed(ConnectionError, EOFError):
+    """Whoever was at the other end of a stream is gone, or the stream was closed.
+
+    It is also an `EOFError`, as a console raises at the end of its input: `except EOFError` serves every stream.
+    """
 
 
 @runtime_checkable
@@ -25,6 +32,15 @@ class InputStream(Protocol):
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         """Ask for a line; with `password` it is not shown."""
+        ...
+
+
+@runtime_checkable
+class TimedInputStream(Protocol):
+    """Somewhere to read from that can itself give up waiting: a question then does not stay open."""
+
+    def input_within(self, seconds: float, prompt: str = "") -> str:
+        """Ask for a line, which must come within so many seconds; otherwise raise `TimeoutError`."""
         ...
 
 

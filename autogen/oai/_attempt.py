@@ -56,10 +56,15 @@ class Attempt:
         return self.place.client
 
     @property
+    def address(self) -> str:
+        """The endpoint's URL, or the class of a client of the user's own."""
+        endpoint = getattr(self.client, "_endpoint", None)
+        return str(endpoint.address) if endpoint else type(self.client).__name__
+
+    @property
     def label(self) -> str:
         """The endpoint, as messages name it."""
-        endpoint = getattr(self.client, "_endpoint", None)
-        return f"{self.params.get('model')} at {endpoint.address if endpoint else type(self.client).__name__}"
+        return f"{self.params.get('model')} at {self.address}"
 
     def reason(self, error: Exception) -> str:
         """Why the endpoint failed, for people, without secrets."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -78,10 +78,8 @@ class Endpoint:
 
     def scrubbed(self, text: str) -> str:
         """A text without the endpoint's secrets: some quote a wrong key in their errors."""
-        settings = {} if callable(self.settings) else self.settings
-        for name, value in settings.items():
-            if is_secret_name(name) and isinstance(value, str) and value:
-                text = text.replace(value, MASK)
+        for secret in _secrets_in({} if callable(self.settings) else self.settings):
+            text = text.replace(secret, MASK)
         return text
 
     @property
@@ -125,6 +123,18 @@ class Endpoint:
         if "http_client" not in arguments:
             arguments["http_client"] = http_class(event_hooks={"response": [hook]})
         return sdk_class(**arguments)
+
+
+def _secrets_in(settings: Any, is_secret: bool = False) -> Iterator[str]:
+    """The texts under names of secrets, at any depth; of `Bearer ...` also the part that is secret."""
+    if isinstance(settings, Mapping):
+        for name, value in settings.items():
+            yield from _secrets_in(value, is_secret or is_secret_name(name))
+    elif is_secret and isinstance(settings, str) and settings:
+        yield settings
+        scheme, _, rest = settings.partition(" ")
+        if scheme in ("Bearer", "Basic") and rest:
+            yield rest
 
 
 def _identity_of(kind: str, arguments: dict[str, Any]) -> tuple[Any, ...]:

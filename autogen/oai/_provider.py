@@ -103,8 +103,10 @@ class Provider:
         request = placed(without(request, self.refuses, self.title), self.body)
         if request.get("tools") and self.tools:
             request["tools"] = self.tools(request["tools"])
-        if not (self.stream_options and request.get("stream")):
+        if not (self.stream_options and request.get("stream") and "messages" in request):
             request.pop("stream_options", None)
+        else:
+            request.setdefault("stream_options", {"include_usage": True})  # else nobody tells what a stream costs
         model = request.get("model")
         if model and self.model_prefix and "/" not in model:
             request["model"] = self.model_prefix + model

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from .. import events
 from .._drive import Steps, ask, in_thread, pause
+from ..control import checkpoint, stoppable
 from . import _request_log
 from ._answer_cache import AnswerCache, cache_for
 from ._attempt import Attempt, attempt_at
@@ -41,6 +43,8 @@ class _Trip:
     failures: list[str]
     is_last: bool = False
     token: _request_log.Started | None = None
+    requests: int = 0
+    asked_at: float = 0.0
 
 
 def completion(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
@@ -86,6 +90,7 @@ def _answer(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Steps[Any]
     response = cache.look_up()
     if response is not None and not misfit(response, attempt.wanted):
         trip.token = _request_log.started(trip.token)
+        trip.asked_at = time.monotonic()
         return _accounted(wrapper, attempt, response, trip, cached=True)
     for corrections in count():
         response = yield from _persistently(wrapper, attempt, trip)
@@ -107,11 +112,16 @@ def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Step
     """The endpoint's answer, if need be at the second or third time of asking."""
     policy, health = attempt.place.policy, attempt.place.health
     for times in count():
+        yield from checkpoint()
         for budget in budgets(wrapper._budget):
             budget.check()
         if attempt.place.limiter:
             yield from pause(attempt.place.limiter.reserve())
         trip.token = _request_log.started(trip.token)
+        trip.requests += 1
+        trip.asked_at = time.monotonic()
+        if events.on:
+            events.emit(events.ModelAsked(**_about(attempt, trip), messages=len(attempt.params.get("messages") or ())))
         try:
             response = yield from _ask_endpoint(attempt)
         except Exception as error:
@@ -126,7 +136,11 @@ def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Step
             too_long = seconds > policy.max_delay and not trip.is_last
             too_late = time.monotonic() + seconds > trip.began + policy.deadline
             useless = not fault.again or (fault.blame is Blame.ENDPOINT and not trip.is_last)
-            if useless or times >= policy.retries or too_long or too_late:
+            gives_up = useless or times >= policy.retries or too_long or too_late
+            if events.on:
+                then = f"again in {seconds:.1f} s" if not gives_up else "the error" if trip.is_last else "the next endpoint"
+                events.emit(events.ModelFailed(**_about(attempt, trip), error=trip.failures[-1], then=then))
+            if gives_up:
                 raise
             logger.warning("%s. It is asked again in %.1f s (%s).", trip.failures.pop(), seconds, fault.name)
             yield from pause(seconds)
@@ -138,7 +152,8 @@ def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Step
 
 def _ask_endpoint(attempt: Attempt) -> Steps[Any]:
     create = attempt.client.create
-    return (yield from ask(create, getattr(attempt.client, "a_create", None) or in_thread(create), attempt.params))
+    twin = getattr(attempt.client, "a_create", None) or in_thread(create)
+    return (yield from ask(stoppable(create), twin, attempt.params))
 
 
 def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, trip: _Trip, cached: bool) -> Any:
@@ -151,8 +166,29 @@ def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, trip: _T
     usage = client.get_usage(response)
     for budget in budgets(wrapper._budget):
         budget.ledger.add(usage, cached)
+    if events.on:
+        events.emit(
+            events.ModelAnswered(
+                **_about(attempt, trip),
+                cached=cached,
+                prompt_tokens=usage.get("prompt_tokens") or 0,
+                completion_tokens=usage.get("completion_tokens") or 0,
+                cost=response.cost,
+                seconds=time.monotonic() - trip.asked_at,
+            )
+        )
     _request_log.answered(wrapper, attempt, response, cached, response.cost, trip.token)
     return response
+
+
+def _about(attempt: Attempt, trip: _Trip) -> dict[str, Any]:
+    asker = attempt.extra.get("agent")
+    return {
+        "agent": getattr(asker, "name", None) or str(asker or ""),
+        "model": str(attempt.params.get("model")),
+        "endpoint": attempt.address,
+        "attempt": trip.requests,
+    }
 
 
 def _cost(attempt: Attempt, response: Any) -> float:

@@ -1,24 +1,26 @@
-"""Running a file in Docker: a real engine, and an image with Python of the name below."""
+"""Running a file in Docker without an executor, as `execute_code` does."""
+
+import contextlib
 
 import pytest
+from executors import IMAGE, no_docker
 
 from autogen import code_utils
 from autogen.code_utils import execute_code
+from autogen.coding._docker_engine import connect
 
-IMAGE = "autogen-test:python"
+pytestmark = [pytest.mark.docker, pytest.mark.skipif("no_docker()", reason=str(no_docker()))]
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path):
+def client():
+    with contextlib.closing(connect()) as client:
+        yield client
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, client):
     """Run code in the image, also where the tests run in a container themselves."""
-    docker = pytest.importorskip("docker")
-    if not code_utils.is_docker_running():
-        pytest.skip("no Docker engine answers")
-    client = docker.from_env()
-    try:
-        client.images.get(IMAGE)
-    except docker.errors.ImageNotFound:
-        pytest.skip(f"there is no image {IMAGE}")
     monkeypatch.setattr(code_utils, "in_docker_container", lambda: False)
     made = []
 
@@ -30,7 +32,6 @@ def run(monkeypatch, tmp_path):
     yield run
     for image in {*made} - {IMAGE}:
         client.images.remove(image, force=True)
-    client.close()
 
 
 def test_output_and_exit_code(run):
@@ -43,6 +44,34 @@ def test_running_too_long(run):
     assert run("while True: pass", timeout=2) == (1, "Timeout", IMAGE)
 
 
-def test_what_a_run_installs_is_in_its_image(run):
-    _, _, image = run("open('/root/x', 'w').write('kept')")
-    assert run("print(open('/root/x').read())", image)[:2] == (0, "kept\n")
+def test_what_a_run_installs_is_in_its_image(run, client):
+    _, _, image = run("open('/var/tmp/x', 'w').write('kept')")
+    assert run("print(open('/var/tmp/x').read())", image) == (0, "kept\n", image)
+    assert not client.images.get(image).labels["autogen.owner"]  # whoever uses it owns what is made of it
+
+
+def test_a_run_that_installs_nothing_makes_no_image(run):
+    assert run("open('/workspace/x', 'w').write('x')")[2] == IMAGE
+
+
+def test_the_first_image_there_is_is_used(run, tmp_path):
+    assert run("print(1)", ["localhost:9/autogen/none", IMAGE])[1:] == ("1\n", IMAGE)
+
+
+def test_the_code_has_no_rights(run):
+    status = run("grep -E 'CapEff|NoNewPrivs' /proc/self/status", lang="sh")[1].split()
+    assert status == ["CapEff:", "0" * 16, "NoNewPrivs:", "1"]
+
+
+def test_much_output_is_cut(run):
+    output = run("print('first'); print('x' * 3_000_000); print('last')")[1]
+    assert len(output) < 1_100_000
+    assert output.startswith("first")
+    assert output.endswith("last\n")
+
+
+def test_no_container_is_left(run, client):
+    before = {container["Id"] for container in client.api.containers(all=True)}
+    run("print(1)")
+    run("while True: pass", timeout=1)
+    assert {container["Id"] for container in client.api.containers(all=True)} <= before

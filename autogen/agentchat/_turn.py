@@ -1,0 +1,129 @@
+"""The turn that a member of a group chat with hand-offs is taking: what its rooms have to know of that.
+
+The rooms for models, tools and state ask here, so that none of them depends on the package `group`, which implements it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from .._drive import Steps
+from .agent import Message
+
+logger = logging.getLogger(__name__)
+
+Outcome = tuple[bool, Message]
+
+
+class Directive:
+    """What a tool may return that tells more than text: who speaks next, and what is known now."""
+
+    def told(self) -> str:
+        """What the model is told, as the result of its call."""
+        raise NotImplementedError
+
+
+class Turn:
+    """One member's turn.
+
+    Attributes:
+        agent: Whose turn it is; None while it is being decided.
+        manager: Who asks it.
+        variables: What the members know in common.
+    """
+
+    agent: Any = None
+    manager: Any = None
+    variables: Any = None
+
+    def tools(self) -> list[dict[str, Any]]:
+        """The schemas of the tools that its model has in this turn, besides its own."""
+        raise NotImplementedError
+
+    def shown(self, messages: list[Message]) -> list[Message]:
+        """The conversation as its model sees it."""
+        raise NotImplementedError
+
+    def transfers(self, calls: Sequence[Message]) -> set[int]:
+        """The places of the calls that nobody executes, as they are hand-offs."""
+        raise NotImplementedError
+
+    def note(self, call: Message, directive: Any) -> str:
+        """Take note of what a tool returned, at once. Returns what its model is told."""
+        raise NotImplementedError
+
+    def settled(self, calls: Sequence[Message], outcomes: list[Outcome]) -> Steps[list[Outcome]]:
+        """The results of all calls of a message, when it is decided who goes on."""
+        raise NotImplementedError
+
+
+_in_play: ContextVar[Turn | None] = ContextVar("turn in play", default=None)
+_lent: ContextVar[Sequence[dict[str, Any]]] = ContextVar("lent tools", default=())
+
+
+@contextmanager
+def in_play(turn: Turn) -> Iterator[None]:
+    """The turn is taken within."""
+    outer = _in_play.get()
+    _in_play.set(turn)
+    try:
+        yield
+    finally:
+        _in_play.set(outer)
+
+
+@contextmanager
+def lending(tools: Sequence[dict[str, Any]]) -> Iterator[None]:
+    """The model that is asked within has these tools too."""
+    outer = _lent.get()
+    _lent.set(tools)
+    try:
+        yield
+    finally:
+        _lent.set(outer)
+
+
+def lent() -> Sequence[dict[str, Any]]:
+    """The tools that a model has besides those of its agent."""
+    return _lent.get()
+
+
+def of(agent: Any, sender: Any) -> Turn | None:
+    """The turn that an agent takes when it answers this sender; None in any other chat, also one held within a turn."""
+    turn = _in_play.get()
+    return turn if turn is not None and turn.agent is agent and turn.manager is sender else None
+
+
+def variables() -> Any:
+    """What the members know in common, where a turn is taken or decided; None elsewhere."""
+    turn = _in_play.get()
+    return None if turn is None else turn.variables
+
+
+def is_directive(result: Any) -> bool:
+    """Whether a tool returned more than text: a directive, or an agent, which means that this one is next."""
+    return isinstance(result, Directive) or hasattr(type(result), "a_generate_reply")
+
+
+def noted(agent: Any, call: Message, result: Any) -> str:
+    """The result of a tool as text for the model; what else it tells is taken note of."""
+    if not is_directive(result):
+        return str(result)
+    turn = _in_play.get()
+    if turn is not None and turn.agent is not None:
+        return turn.note(call, result)
+    text = result.told() if isinstance(result, Directive) else f"{result.name} should go on."
+    if not isinstance(result, Directive) or getattr(result, "target", result) is not None:
+        logger.warning(
+            "The tool %r of agent %r says who speaks next. That has no effect outside of a group chat with hand-offs.",
+            call.get("name"),
+            agent.name,
+        )
+    known = getattr(result, "context_variables", None)
+    if known is not None:
+        agent.context_variables.update(known)
+    return text

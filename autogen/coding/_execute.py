@@ -1,0 +1,17 @@
+"""Handing blocks to an executor, for callers of either colour."""
+
+from __future__ import annotations
+
+from .._drive import Steps, ask, in_thread
+from .base import CodeBlock, CodeExecutor, CodeResult
+
+
+def execute(executor: CodeExecutor, blocks: list[CodeBlock]) -> Steps[CodeResult]:
+    """Run blocks with an executor.
+
+    An asynchronous caller awaits the executor's `a_execute_code_blocks` if it has one, and runs it in a thread otherwise.
+    """
+    plain = executor.execute_code_blocks
+    twin = getattr(executor, "a_execute_code_blocks", None) or in_thread(plain)
+    result: CodeResult = yield from ask(plain, twin, blocks)
+    return result

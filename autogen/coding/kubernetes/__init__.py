@@ -1,0 +1,5 @@
+"""Running code in a Kubernetes pod. Needs the extra `kubernetes`."""
+
+from .pod_commandline_code_executor import PodCommandLineCodeExecutor
+
+__all__ = ["PodCommandLineCodeExecutor"]

@@ -1,0 +1,174 @@
+"""Stopping, pausing and resuming a chat from another thread, task or signal handler, and a deadline for it.
+
+>>> control = ChatControl(deadline=60)
+>>> threading.Thread(target=user.initiate_chat, args=(assistant,), kwargs={"message": "Go", "control": control}).start()
+>>> control.stop()  # the chat ends at once; its result says so, its history is whole
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, ParamSpec, TypeVar, cast
+
+from ._drive import Steps, ask
+from ._threads import in_daemon_thread, stopping
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+__all__ = ["ChatControl", "ChatStopped"]
+
+
+class ChatStopped(BaseException):
+    """A chat is being stopped. It is no `Exception`: nothing on the way may take it for a failure and go on."""
+
+
+class ChatControl:
+    """A handle on one chat, given to it as `control=`. Chats inside the chat are under it, too.
+
+    Args:
+        deadline: Seconds after its begin at which the chat is stopped; None for no limit.
+
+    Raises:
+        ValueError: The deadline is not more than 0.
+    """
+
+    def __init__(self, *, deadline: float | None = None) -> None:
+        if deadline is not None and not deadline > 0:
+            raise ValueError(f"The deadline of a chat must be more than 0 seconds, not {deadline!r}.")
+        self._deadline = deadline
+        self._stop = threading.Event()
+        self._stopped: Future[None] = Future()
+        self._running = threading.Event()
+        self._running.set()
+        self._lock = threading.Lock()
+        self._tasks: dict[asyncio.Task[Any], asyncio.AbstractEventLoop] = {}
+        self._timer: threading.Timer | None = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the chat was told to stop."""
+        return self._stop.is_set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the chat waits to be resumed."""
+        return not self._running.is_set()
+
+    def stop(self) -> None:
+        """End the chat. What runs for it (requests, code, tools) is ended, or no longer waited for where it can't be."""
+        with self._lock:
+            if self._stop.is_set():
+                return
+            self._stop.set()
+            tasks = list(self._tasks.items())
+        self._stopped.set_result(None)
+        self._running.set()
+        for task, loop in tasks:
+            loop.call_soon_threadsafe(self._cancel, task)
+
+    def pause(self) -> None:
+        """Let the chat wait before its next step. What runs already runs to its end."""
+        if not self.is_stopped:
+            self._running.clear()
+
+    def resume(self) -> None:
+        """Let a paused chat go on."""
+        self._running.set()
+
+    def _cancel(self, task: asyncio.Task[Any]) -> None:
+        """Runs in the task's event loop. If the chat is over by now, the task does something else, and is left alone."""
+        if task in self._tasks:
+            task.cancel()
+
+    def _wait(self) -> None:
+        self._running.wait()
+        if self.is_stopped:
+            raise ChatStopped
+
+    async def _a_wait(self) -> None:
+        while not self._running.is_set():
+            await asyncio.sleep(0.02)
+        if self.is_stopped:
+            raise ChatStopped
+
+    def _interruptibly(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Call a function that blocks in a thread, and wait for it until the chat is stopped."""
+        future, stop = in_daemon_thread(function, *args, **kwargs)
+        wait([cast("Future[Any]", future), self._stopped], return_when=FIRST_COMPLETED)
+        if future.done():
+            return future.result()
+        stop.set()  # programs that it runs are killed
+        raise ChatStopped
+
+    @contextmanager
+    def _in_charge(self) -> Iterator[None]:
+        token = _current.set(self)
+        task = _current_task()
+        with self._lock:
+            if task is not None:
+                self._tasks[task] = task.get_loop()
+            if self._deadline is not None and self._timer is None:
+                self._timer = threading.Timer(self._deadline, self.stop)
+                self._timer.daemon = True
+                self._timer.start()
+        try:
+            with stopping(self._stop):
+                yield
+        except asyncio.CancelledError:
+            if not self.is_stopped:
+                raise
+            if task is not None and hasattr(task, "uncancel"):  # Python 3.11 and later
+                task.uncancel()
+            raise ChatStopped from None
+        finally:
+            with self._lock:
+                if task is not None:
+                    self._tasks.pop(task, None)
+                if self._timer is not None:
+                    self._timer.cancel()
+            _current.reset(token)
+
+
+_current: ContextVar[ChatControl | None] = ContextVar("control of the chat", default=None)
+
+
+@contextmanager
+def under(control: ChatControl | None) -> Iterator[None]:
+    """A chat goes on within, under this control."""
+    if control is None:
+        yield
+        return
+    with control._in_charge():
+        yield
+
+
+def checkpoint() -> Steps[None]:
+    """Stop or wait here, if the chat was told to."""
+    control = _current.get()
+    if control is not None:
+        yield from ask(control._wait, control._a_wait)
+
+
+def is_controlled() -> bool:
+    """Whether what goes on here is under a control."""
+    return _current.get() is not None
+
+
+def stoppable(function: Callable[P, T]) -> Callable[P, T]:
+    """A function that takes long, for a synchronous chat: under a control it is not waited for once the chat is stopped."""
+    control = _current.get()
+    return function if control is None else partial(control._interruptibly, function)
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no event loop runs here
+        return None

@@ -1,0 +1,303 @@
+"""What happens in chats, as a stream of typed events that JSON can hold.
+
+Each kind of event is emitted in one place of the framework. Nothing is made while nobody listens.
+
+>>> import autogen.events
+>>> with autogen.events.subscribe(lambda event: print(event.to_dict())):
+...     user.initiate_chat(assistant, message="Hello")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from ._secrets import redact
+
+logger = logging.getLogger(__name__)
+
+Listener = Callable[["Event"], None]
+
+
+def _now() -> float:
+    return time.time()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        type: What kind of thing, as it stands in JSON.
+        at: When, in seconds since 1970.
+        chat: The id of the chat in which it happened; empty outside of one.
+    """
+
+    type: ClassVar[str] = "event"
+    at: float = field(default_factory=_now)
+    chat: str = field(default_factory=lambda: current_chat())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event as JSON has it. Secrets are masked; what JSON can't hold is shown by its `repr`."""
+        own = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        return {"type": self.type, **redact(own)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatStarted(Event):
+    """A chat begins. `parent` is the id of the chat in which it was begun."""
+
+    type: ClassVar[str] = "chat_started"
+    initiator: str
+    recipient: str
+    parent: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatEnded(Event):
+    """A chat is over: why, and what it cost (USD). `error` is set if it ended by one."""
+
+    type: ClassVar[str] = "chat_ended"
+    initiator: str
+    recipient: str
+    stop_reason: str | None = None
+    summary: Any = None
+    messages: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageSent(Event):
+    """An agent sends a message to another one."""
+
+    type: ClassVar[str] = "message_sent"
+    sender: str
+    recipient: str
+    message: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyStarted(Event):
+    """A reply function is asked."""
+
+    type: ClassVar[str] = "reply_started"
+    agent: str
+    function: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyEnded(Event):
+    """A reply function has answered, finally or not."""
+
+    type: ClassVar[str] = "reply_ended"
+    agent: str
+    function: str
+    final: bool
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelAsked(Event):
+    """A request goes to an endpoint. `attempt` counts the requests of one call."""
+
+    type: ClassVar[str] = "model_asked"
+    agent: str
+    model: str
+    endpoint: str
+    attempt: int
+    messages: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelAnswered(Event):
+    """An endpoint, or the cache, has answered. `cost` is in USD."""
+
+    type: ClassVar[str] = "model_answered"
+    agent: str
+    model: str
+    endpoint: str
+    attempt: int
+    cached: bool
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFailed(Event):
+    """An endpoint has failed; `then` says what follows."""
+
+    type: ClassVar[str] = "model_failed"
+    agent: str
+    model: str
+    endpoint: str
+    attempt: int
+    error: str
+    then: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCalled(Event):
+    """An agent executes a function that a model called."""
+
+    type: ClassVar[str] = "tool_called"
+    agent: str
+    name: str
+    arguments: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolReturned(Event):
+    """A function has returned, or failed."""
+
+    type: ClassVar[str] = "tool_returned"
+    agent: str
+    name: str
+    success: bool
+    content: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeStarted(Event):
+    """An agent runs code: a list of `[language, code]`."""
+
+    type: ClassVar[str] = "code_started"
+    agent: str
+    blocks: list[list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeEnded(Event):
+    """The code has ended."""
+
+    type: ClassVar[str] = "code_ended"
+    agent: str
+    exit_code: int
+    output: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeakerSelected(Event):
+    """A group chat has its next speaker, and why."""
+
+    type: ClassVar[str] = "speaker_selected"
+    agent: str
+    speaker: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HumanAsked(Event):
+    """A human is asked. A listener may `respond`; then nobody else is asked."""
+
+    type: ClassVar[str] = "human_asked"
+    agent: str
+    prompt: str
+    _answers: list[str] = field(default_factory=list, repr=False, compare=False)
+
+    def respond(self, text: str) -> None:
+        """Answer in the human's place."""
+        self._answers.append(text)
+
+    @property
+    def answer(self) -> str | None:
+        """What a listener answered first; None if none did."""
+        return self._answers[0] if self._answers else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event as JSON has it."""
+        return {key: value for key, value in super().to_dict().items() if key != "_answers"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HumanAnswered(Event):
+    """A human has answered, or the time for it was over."""
+
+    type: ClassVar[str] = "human_answered"
+    agent: str
+    text: str
+
+
+_everywhere: list[Listener] = []
+_here: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
+_chat: ContextVar[str] = ContextVar("chat", default="")
+on = False
+"""Whether anybody listens. Read it as `events.on` before making an event."""
+
+
+def current_chat() -> str:
+    """The id of the chat that goes on here; empty if there is none."""
+    return _chat.get()
+
+
+@contextmanager
+def in_chat() -> Iterator[tuple[str, str]]:
+    """A chat goes on within: gives its id and that of the chat around it."""
+    parent, own = _chat.get(), uuid.uuid4().hex
+    token = _chat.set(own)
+    try:
+        yield own, parent
+    finally:
+        _chat.reset(token)
+
+
+@contextmanager
+def subscribe(listener: Listener, *, everywhere: bool = False) -> Iterator[None]:
+    """Have a function called with each event, in the order in which they happen, in the thread where they happen.
+
+    What it raises is logged, and the chat goes on.
+
+    Args:
+        listener: The function.
+        everywhere: Whether it hears of all chats of the process; else of those begun in this context.
+    """
+    global on
+    token = None
+    if everywhere:
+        _everywhere.append(listener)
+    else:
+        token = _here.set((*_here.get(), listener))
+        _contexts.append(listener)
+    on = True
+    try:
+        yield
+    finally:
+        if token is None:
+            _everywhere.remove(listener)
+        else:
+            _here.reset(token)
+            _contexts.remove(listener)
+        on = bool(_everywhere or _contexts)
+
+
+_contexts: list[Listener] = []  # all that listen in some context
+
+
+def emit(event: Event) -> None:
+    """Tell the listeners."""
+    for listener in (*_everywhere, *_here.get()):
+        try:
+            listener(event)
+        except Exception:
+            logger.exception("A listener failed at a %s event; the chat goes on.", event.type)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    return f"<{type(value).__name__}>"

@@ -1,0 +1,403 @@
+"""What is particular to Docker: isolation, and how containers begin and end. The rest is in `test_executor_contract.py`."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import subprocess
+import sys
+import threading
+import uuid
+
+import pytest
+from executors import IMAGE, no_docker
+
+from autogen._threads import run_in_thread
+from autogen.coding import CodeBlock, DockerCommandLineCodeExecutor, _container_exec, _containers
+from autogen.coding._docker_engine import connect
+from autogen.coding.local_commandline_code_executor import Limits
+
+docker = pytest.importorskip("docker")
+pytestmark = [pytest.mark.docker, pytest.mark.skipif("no_docker()", reason=str(no_docker()))]
+
+
+@pytest.fixture
+def client():
+    with contextlib.closing(connect()) as client:
+        yield client
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Make executors that are stopped after the test."""
+    executors = []
+
+    def make(**options):
+        executors.append(DockerCommandLineCodeExecutor(IMAGE, **{"work_dir": tmp_path, **options}))
+        return executors[-1]
+
+    yield make
+    for executor in executors:
+        executor.stop()
+        executor._finish()
+
+
+def run(executor, *blocks):
+    return executor.execute_code_blocks([CodeBlock(language=language, code=code) for language, code in blocks])
+
+
+def sh(executor, code):
+    return run(executor, ("sh", code))
+
+
+def names(client):
+    return {container["Names"][0].removeprefix("/") for container in client.api.containers(all=True)}
+
+
+@pytest.fixture
+def name(client):
+    """A name for a container that is cleared away."""
+    name = f"autogen-test-{uuid.uuid4().hex}"
+    yield name
+    with contextlib.suppress(docker.errors.NotFound):
+        client.api.remove_container(name, force=True)
+
+
+def test_the_code_has_no_rights(made):
+    status = sh(made(), "grep -E 'Cap(Eff|Bnd)|NoNewPrivs' /proc/self/status").output.split()
+    assert status == ["CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"]
+
+
+def test_rights_may_be_kept(made):
+    assert "cap_chown" not in sh(made(), "chown 5 /tmp && echo cap_chown").output
+    assert sh(made(user="root", capabilities=["CHOWN"]), "chown 5 /tmp && echo cap_chown").output == "cap_chown\n"
+
+
+def test_the_code_runs_as_who_runs_this(made):
+    assert sh(made(), "id -u; id -g").output.split() == [str(os.getuid()), str(os.getgid())]
+
+
+def test_another_user_has_a_home_to_install_in(made, tmp_path):
+    tmp_path.chmod(0o755)
+    code = (
+        "id -u; mkdir -p $HOME/.local/bin; printf 'echo mine' > $HOME/.local/bin/mine; chmod +x $HOME/.local/bin/mine; mine"
+    )
+    assert sh(made(user="4711:4711"), code).output == "4711\nmine\n"
+
+
+def test_the_network_may_be_shut_off(made, client):
+    executor = made(network=False)
+    assert sh(executor, "ls /sys/class/net").output == "lo\n"
+    assert client.containers.get(executor._container.id).attrs["HostConfig"]["NetworkMode"] == "none"
+
+
+def test_only_the_work_directory_and_tmp_can_be_written_to(made):
+    executor = made(read_only=True)
+    assert sh(executor, "echo x > /workspace/x; echo x > /tmp/x; echo x > $HOME/x; cat /tmp/x").output == "x\n"
+    assert sh(executor, "echo x > /etc/x").exit_code != 0
+
+
+def test_memory_is_limited(made):
+    result = run(made(limits=Limits(memory=60_000_000)), ("python", "x = bytearray(200_000_000)\nprint('never')"))
+    assert result.exit_code != 0
+    assert "never" not in result.output
+
+
+def test_a_fork_bomb_is_stopped_and_the_container_stays_of_use(made):
+    """Every process starts others until no more can be; all of them stay."""
+    executor = made(limits=Limits(processes=32), timeout=2)
+    code = "import os, time\nwhile True:\n  try: os.fork()\n  except OSError: print('full', flush=True); time.sleep(600)"
+    result = run(executor, ("python", code))
+    assert result.exit_code == 124
+    assert "full" in result.output
+    assert sh(executor, "set -- /proc/[0-9]*; [ $# -lt 6 ] && echo clear").output == "clear\n"
+
+
+def test_the_other_limits_are_set(made, client):
+    executor = made(limits=Limits(file_size=1_000_000, memory=2**29), cpus=0.5)
+    config = client.containers.get(executor._container.id).attrs["HostConfig"]
+    assert (config["NanoCpus"], config["Memory"], config["MemorySwap"]) == (500_000_000, 2**29, 2**29)
+    assert sh(executor, "head -c 2000000 /dev/zero > big").exit_code != 0
+
+
+def test_what_a_block_starts_ends_with_it(made):
+    executor = made()
+    start = "import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True, env={}); print('started')"
+    assert run(executor, ("python", start)).output == "started\n"
+    assert sh(executor, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").output.count("sleep 600") == 0
+
+
+def test_what_a_block_leaves_when_it_kills_its_shell_ends_too(made):
+    executor = made()
+    assert sh(executor, "sleep 600 & kill -9 $PPID; sleep 600").exit_code == 137
+    assert "sleep" not in sh(executor, "cat /proc/[0-9]*/comm").output
+
+
+def test_what_ignores_signals_is_killed(made):
+    executor = made(timeout=1)
+    code = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('before', flush=True)\ntime.sleep(600)"
+    result = run(executor, ("python", code))
+    assert (result.exit_code, result.output) == (124, "before\n\nTimeout")
+    assert "python" not in sh(executor, "cat /proc/[0-9]*/comm").output
+
+
+def test_orphans_do_not_fill_the_container(made):
+    executor = made(limits=Limits(processes=16))
+    for _ in range(3):
+        assert sh(executor, "for i in 1 2 3 4 5 6 7 8; do setsid sleep 600 >/dev/null 2>&1 & done").exit_code == 0
+
+
+WAITS = "import os, time\nopen('tmp', 'w').close()\nos.rename('tmp', 'waits')\ntime.sleep(600)"
+
+
+def test_cancelling_the_caller_kills_the_block(made, tmp_path):
+    executor = made(timeout=600)
+
+    async def main():
+        task = asyncio.create_task(run_in_thread(run, executor, ("python", WAITS)))
+        while not (tmp_path / "waits").exists():
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())  # returns when its threads have ended
+    assert "python" not in sh(executor, "cat /proc/[0-9]*/comm").output
+
+
+def test_an_interrupt_of_the_caller_kills_the_block(made, tmp_path, monkeypatch):
+    executor = made()
+
+    def interrupted(*_):
+        while not (tmp_path / "waits").exists():
+            pass
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_container_exec, "_watch", interrupted)  # stands in for Ctrl-C, which would end the test run itself
+        with pytest.raises(KeyboardInterrupt):
+            run(executor, ("python", WAITS))
+    assert "python" not in sh(executor, "cat /proc/[0-9]*/comm").output
+
+
+def test_a_container_that_goes_while_a_block_runs_is_a_failed_result(made, tmp_path, client):
+    executor = made()
+
+    def kill():
+        while not (tmp_path / "waits").exists():
+            pass
+        client.api.kill(executor._container.id)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    assert run(executor, ("python", WAITS)).exit_code == 137
+    killer.join()
+
+
+def test_a_missing_program_is_a_failed_result(made):
+    executor = made(execution_policies={"javascript": True, "html": True, "cobol": True})
+    for language, said in (("js", "node: not found"), ("ps1", "pwsh: not found"), ("html", "no program"), ("cobol", "")):
+        result = run(executor, (language, "x"))
+        assert result.exit_code != 0
+        assert said in result.output
+    assert result.output == "Unsupported language cobol\n"
+
+
+def test_no_blocks_are_refused(made):
+    with pytest.raises(ValueError, match="No code blocks to execute"):
+        made().execute_code_blocks([])
+
+
+def test_what_is_written_in_the_container_stays_over_a_restart(made):
+    executor = made()
+    sh(executor, "echo kept > /var/tmp/x")
+    executor.restart()
+    assert sh(executor, "cat /var/tmp/x").output == "kept\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"timeout": 0}, ValueError),
+        ({"work_dir": "missing/parent"}, FileNotFoundError),
+        ({"reuse": True}, ValueError),
+        ({"network": "no-such-network"}, docker.errors.APIError),
+    ],
+)
+def test_impossible_settings_are_refused_and_leave_nothing(made, client, monkeypatch, tmp_path, options, error):
+    monkeypatch.chdir(tmp_path)
+    before = names(client)
+    with pytest.raises(error):
+        made(**options)
+    assert names(client) <= before
+
+
+def test_an_image_that_can_not_be_had_is_an_error_of_the_engine(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    with pytest.raises(docker.errors.DockerException):
+        DockerCommandLineCodeExecutor("localhost:9/autogen/none", work_dir=tmp_path)
+    assert "Pulling image localhost:9/autogen/none" in caplog.text
+
+
+def test_the_folder_may_have_another_name_for_the_engine(made, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    executor = made(work_dir=tmp_path / "link", bind_dir=tmp_path / "real")
+    assert (executor.work_dir, executor.bind_dir) == (tmp_path / "link", tmp_path / "real")
+    result = run(executor, ("python", "# filename: x.py\nprint(1)"))
+    assert (result.output, result.code_file) == ("1\n", str(tmp_path / "link" / "x.py"))
+
+
+def test_a_folder_that_the_engine_does_not_see_is_refused(made, client, tmp_path, name):
+    """A link that changes while the container is made stands in for an engine on another machine."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    (tmp_path / "work").symlink_to("there")
+    start = _containers.start
+
+    def start_elsewhere(*arguments, **options):
+        container = start(*arguments, **options)
+        (tmp_path / "work").unlink()
+        (tmp_path / "work").symlink_to("here")
+        return container
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("autogen.coding.docker_commandline_code_executor._start", start_elsewhere)
+        with pytest.raises(ValueError, match=r"does not see the files of .*bind_dir"):
+            made(work_dir=tmp_path / "work", container_name=name)
+    assert name not in names(client)
+
+
+def test_an_engine_that_goes_away_does_not_break_the_end(made, caplog, name):
+    executor = made(container_name=name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(executor._client.api, "remove_container", refuse)  # stands in for an engine that was stopped
+        executor._finish()
+    assert "can't be stopped" in caplog.text
+    executor._is_ours = False
+
+
+def refuse(*_, **__):
+    raise ConnectionError("nobody listens")
+
+
+def test_it_is_gone_after_stop(made, client, name):
+    executor = made(container_name=name)
+    executor.stop()
+    assert name not in names(client)
+    executor.stop()
+    with pytest.raises(docker.errors.NotFound):
+        sh(executor, "echo never")
+
+
+def test_it_may_be_kept_when_it_is_stopped(made, client, name):
+    made(container_name=name, auto_remove=False).stop()
+    assert client.containers.get(name).status == "exited"
+
+
+def test_it_stops_with_the_block_of_code_it_is_for(made, client, name):
+    with made(container_name=name, stop_container=False):
+        assert name in names(client)
+    assert name not in names(client)
+
+
+def test_it_stops_when_nobody_has_it_any_more(tmp_path, client, name):
+    executor = DockerCommandLineCodeExecutor(IMAGE, name, work_dir=tmp_path)
+    assert name in names(client)
+    del executor
+    gc.collect()
+    assert name not in names(client)
+
+
+def in_another_process(tmp_path, name, then, **options):
+    program = (
+        "import os\nfrom autogen.coding import DockerCommandLineCodeExecutor\n"
+        f"executor = DockerCommandLineCodeExecutor({IMAGE!r}, {name!r}, work_dir={str(tmp_path)!r}, **{options})\n{then}"
+    )
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("then", ["", "raise RuntimeError", "if os.fork(): os.wait()\nelse: raise SystemExit"])
+def test_it_stops_when_the_program_ends(tmp_path, client, name, then):
+    assert "DockerException" not in in_another_process(tmp_path, name, then).stderr
+    assert name not in names(client)
+
+
+def test_a_fork_of_the_program_that_ends_does_not_stop_it(tmp_path, client, name):
+    then = (
+        "if os.fork() == 0: raise SystemExit\n"
+        "os.wait()\nfrom autogen.coding import CodeBlock\n"
+        "print(executor.execute_code_blocks([CodeBlock(language='sh', code='echo alive')]).output)"
+    )
+    assert in_another_process(tmp_path, name, then).stdout.strip() == "alive"
+
+
+def test_it_outlives_the_program_on_request(tmp_path, made, client, name):
+    in_another_process(tmp_path, name, "", stop_container=False)
+    made()
+    assert name in names(client)
+
+
+@pytest.mark.parametrize("auto_remove", [True, False])
+def test_what_a_killed_program_left_is_ended_by_the_next_one(tmp_path, made, client, name, auto_remove):
+    in_another_process(tmp_path, name, "os.kill(os.getpid(), 9)", auto_remove=auto_remove)
+    assert client.containers.get(name).status == "running"
+    made()
+    assert (name in names(client)) is not auto_remove
+    if not auto_remove:
+        assert client.containers.get(name).status == "exited"
+
+
+def test_what_belongs_to_others_is_left_alone(made, client, name):
+    label = _containers.this_process()
+    boot, namespace, pid, started = label.split("/")
+    for owner in (label, f"another-boot/{namespace}/1/0", f"{boot}/another-namespace/1/0", "", "nonsense"):
+        assert not _containers.is_gone(owner)
+    assert _containers.is_gone(f"{boot}/{namespace}/{pid}/{int(started or 0) + 1}")  # the number was used again
+    first = made(container_name=name)
+    made()
+    assert sh(first, "echo alive").output == "alive\n"
+
+
+def test_a_name_that_is_taken_is_refused(made, name):
+    made(container_name=name)
+    with pytest.raises(docker.errors.APIError, match="already in use"):
+        made(container_name=name)
+
+
+def test_a_container_is_shared_by_those_that_ask_for_it(made, client, name):
+    first, second = made(container_name=name, reuse=True), made(container_name=name, reuse=True)
+    sh(first, "echo warm > /var/tmp/x")
+    assert sh(second, "cat /var/tmp/x").output == "warm\n"
+    second.stop()
+    assert sh(first, "echo alive").output == "alive\n"
+    first.stop()
+    assert name not in names(client)
+
+
+def test_a_container_made_otherwise_is_not_shared(made, name):
+    made(container_name=name)
+    with pytest.raises(ValueError, match="other settings"):
+        made(container_name=name, reuse=True)
+
+
+def test_sharing_is_for_the_same_settings(made, name):
+    made(container_name=name, reuse=True)
+    with pytest.raises(ValueError, match="other settings"):
+        made(container_name=name, reuse=True, network=False)
+
+
+def test_in_a_shared_container_a_block_is_killed_and_not_that_of_others(made, name, tmp_path):
+    first, second = made(container_name=name, reuse=True), made(container_name=name, reuse=True, timeout=1)
+    results = []
+    wait = "touch ready; while [ ! -e go ]; do sleep 0.01; done; echo through"
+    thread = threading.Thread(target=lambda: results.append(sh(first, wait)))
+    thread.start()
+    while not (tmp_path / "ready").exists():
+        pass
+    assert sh(second, "setsid sleep 666 & sleep 666").exit_code == 124
+    assert "666" not in sh(second, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").output
+    (tmp_path / "go").touch()
+    thread.join()
+    assert results[0].output == "through\n"
