@@ -31,28 +31,32 @@ def check_graph_validity(allowed_speaker_transitions_dict: Transitions, agents: 
     for agent, following in graph.items():
         if not isinstance(following, list):
             raise ValueError(f"The agents that may follow {_name(agent)} must be a list, not a {type(following).__name__}.")
+    members = set(agents)
     for agent in graph:
-        if agent not in agents:
+        if agent not in members:
             raise ValueError(f"{_name(agent)} has transitions, but is not one of the agents.")
+    proven: set[int] = set()  # the check is structural and slow; in a big graph each agent is met hundreds of times
     for agent, following in graph.items():
         for other in following:
-            if not isinstance(other, Agent):
+            if id(other) not in proven and not isinstance(other, Agent):
                 raise ValueError(f"What may follow {_name(agent)} must be agents, not {other!r}.")
-    _warn_of_mistakes(graph, agents)
+            proven.add(id(other))
+    _warn_of_mistakes(graph, members)
 
 
-def _warn_of_mistakes(graph: Transitions, agents: Sequence[Agent]) -> None:
-    followers = [other for following in graph.values() for other in following]
-    mentioned = {*graph, *followers}
-    isolated = [agent for agent in agents if not graph.get(agent) and agent not in followers]
+def _warn_of_mistakes(graph: Transitions, members: set[Any]) -> None:
+    followers = {other for following in graph.values() for other in following}
+    mentioned = followers | graph.keys()
+    isolated = {agent for agent in members - followers if not graph.get(agent)}
     if isolated:
-        logging.warning("Agents that nobody follows and that follow nobody: %s", _names(isolated))
-    if mentioned != set(agents):
-        logging.warning("Agents that are in the transitions or among the agents only: %s", _names(mentioned ^ set(agents)))
+        logging.warning("The graph has isolated agents, that nobody follows and that follow nobody: %s", _names(isolated))
+    if mentioned != members:
+        text = "The agents of the transitions do not match agents: these are in one of them only: %s"
+        logging.warning(text, _names(mentioned ^ members))
     for agent, following in graph.items():
-        twice = {other for other in following if following.count(other) > 1}
-        if twice:
-            logging.warning("After %s these may speak, and are named more than once: %s", _name(agent), _names(twice))
+        if len(set(following)) < len(following):
+            twice = {other for other in following if following.count(other) > 1}
+            logging.warning("The transitions of %s have duplicate agents: %s", _name(agent), _names(twice))
 
 
 def invert_disallowed_to_allowed(disallowed_speaker_transitions_dict: Transitions, agents: Sequence[Agent]) -> Transitions:
@@ -63,7 +67,8 @@ def invert_disallowed_to_allowed(disallowed_speaker_transitions_dict: Transition
     """
     allowed = {agent: list(agents) for agent in agents}
     for agent, refused in disallowed_speaker_transitions_dict.items():
-        allowed[agent] = [other for other in allowed[agent] if other not in refused]
+        without = set(refused)
+        allowed[agent] = [other for other in allowed[agent] if other not in without]
     return allowed
 
 

@@ -1,19 +1,16 @@
 """Letting a model choose the next speaker.
 
 Where the model is known to obey a JSON schema it is asked for one of the names, and can give nothing else. Any other model
-is asked in words. An endpoint that refuses such a request gets the whole of it in one message: some take no system message
-but the first, some no names. Whatever goes wrong, the next speaker in order is taken, and the log says so.
+is asked in words. Whatever goes wrong, the next speaker in order is taken, and the log says so.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .._drive import Steps
-from ..code_utils import content_str
 from ..oai._resilience import Blame, fault_of
 from ..oai.client import OpenAIWrapper
 from ._group_checks import warn_of_descriptions
@@ -52,33 +49,13 @@ def auto_select(
             if chosen is not None:
                 return chosen
         if attempts.left:
-            return (yield from _by_chat(group, last, selector, messages, agents, attempts))
+            result = yield from in_words(group, selector, messages, agents, attempts)
+            return group._process_speaker_selection_result(result, last, agents)
     except Exception as error:
         if fault_of(error) is None and not isinstance(error, TimeoutError):
             raise
         return _in_order(group, last, agents, f"the model could not be asked ({error})")
     return _in_order(group, last, agents, "the model could not name one agent")
-
-
-def _by_chat(
-    group: GroupChat,
-    last: Agent,
-    selector: ConversableAgent,
-    messages: list[Message],
-    agents: list[Agent],
-    attempts: Attempts,
-) -> Steps[Agent]:
-    """Ask in words; where such a request is refused, in one message."""
-    try:
-        result = yield from in_words(group, selector, messages, agents, attempts)
-    except Exception as error:
-        attempts.used += 1
-        if not (_is_refused(error) and attempts.left):
-            raise
-        logger.info("The model is asked for the next speaker in one message: %s", error)
-        chosen = yield from _in_one_message(group, selector, messages, agents, attempts)
-        return chosen or _in_order(group, last, agents, "the model could not name one agent")
-    return group._process_speaker_selection_result(result, last, agents)
 
 
 def _is_refused(error: Exception) -> bool:
@@ -91,18 +68,6 @@ def _in_order(group: GroupChat, last: Agent, agents: list[Agent], why: str, leve
     group._why_auto = f"next in order, as {why}"
     logger.log(level, "%s speaks next: %s.", chosen.name, group._why_auto)
     return chosen
-
-
-def _chosen(group: GroupChat, name: str, agents: list[Agent], attempts: Attempts, how: str) -> Agent | None:
-    """The agent that an answer names."""
-    found = next((agent for agent in agents if agent.name == name), None)
-    tried = f"Attempt {attempts.used} of {attempts.total} to choose the next speaker"
-    if found is None:
-        tell(group, f"{tried} failed: it named no agent, or several.", "red")
-        return None
-    tell(group, f"{tried} succeeded: {name}", "green")
-    group._why_auto = f"chosen by the model {how}"
-    return found
 
 
 # From a list
@@ -141,40 +106,19 @@ def _from_the_list(
             raise
         logger.info("The model is asked for the next speaker in words: %s", error)
         return None
-    text = _text_of(answer)
+    text = answer if isinstance(answer, str) else str((answer or {}).get("content") or "")
     try:
-        name = str(json.loads(text)["next_speaker"])
+        names = [str(json.loads(text)["next_speaker"])]
     except (ValueError, TypeError, KeyError):
-        name = _only_name(text, agents)
-    return _chosen(group, name, agents, attempts, "from the list")
-
-
-# In one message
-
-
-def _in_one_message(
-    group: GroupChat, selector: ConversableAgent, messages: list[Message], agents: list[Agent], attempts: Attempts
-) -> Steps[Agent | None]:
-    """Ask with all in one message of the user; None if the answer names no agent, or several."""
-    parts = [group.select_speaker_msg(agents), *_as_text(messages), group.select_speaker_prompt(agents) or ""]
-    question = {"role": "user", "content": "\n\n".join(part for part in parts if part)}
-    attempts.used += 1
-    answer = yield from completion(_mouthpiece(), group._selection_client(selector), [question], None)
-    return _chosen(group, _only_name(_text_of(answer), agents), agents, attempts, "in one message")
-
-
-def _as_text(messages: list[Message]) -> Iterator[str]:
-    for message in messages:
-        yield f"{message.get('name') or message.get('role')}: {content_str(message.get('content'))}"
-
-
-def _text_of(answer: Any) -> str:
-    return answer if isinstance(answer, str) else str((answer or {}).get("content") or "")
-
-
-def _only_name(text: str, agents: list[Agent]) -> str:
-    names = named(text, agents)
-    return names[0] if len(names) == 1 else ""
+        names = named(text, agents)
+    chosen = next((agent for agent in agents if names == [agent.name]), None)
+    tried = f"Attempt {attempts.used} of {attempts.total} to choose the next speaker from the list"
+    if chosen is None:
+        tell(group, f"{tried} failed: {text!r} is no name on it.", "red")
+        return None
+    tell(group, f"{tried} succeeded: {chosen.name}", "green")
+    group._why_auto = "chosen by the model from the list"
+    return chosen
 
 
 def _mouthpiece() -> ConversableAgent:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._drive import Steps, ask
+from .. import _journal
+from .._drive import Steps, ask, name_of
 from ..exception_utils import InvalidCarryOverType
 from .agent import Agent, Message
 
@@ -16,8 +18,13 @@ if TYPE_CHECKING:
 def opening(agent: ConversableAgent, recipient: Agent, message: Any, context: dict[str, Any]) -> Steps[Any]:
     """The first message of a chat: what a callable makes of the context, or a text with the carry-over below it."""
     if callable(message):
-        return (yield from ask(message, None, agent, recipient, context))
+        take = partial(ask, message, None, agent, recipient, context)
+        return (yield from _journal.recorded("opening", partial(name_of, message), take, write=_as_is, read=_as_is))
     return (yield from ask(agent.generate_init_message, agent.a_generate_init_message, message, **context))
+
+
+def _as_is(value: Any) -> Any:
+    return value
 
 
 def initial_message(agent: ConversableAgent, message: Any, context: dict[str, Any]) -> Steps[Any]:

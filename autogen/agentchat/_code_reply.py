@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from .. import events
+from .. import _journal, events
 from .._drive import Steps, offload
 from ..code_utils import UNKNOWN, extract_code, infer_lang
 from ..coding._execute import execute
 from ._display import notice
+from ._human import heard
 from .agent import Message
 
 if TYPE_CHECKING:
@@ -61,9 +63,9 @@ def executor_reply(agent: ConversableAgent, messages: list[Message], config: Non
         else:
             notice(f"EXECUTING {len(blocks)} CODE BLOCKS (inferred languages are [{languages}])...", "red")
         run = _told(agent, [[block.language, block.code] for block in blocks])
-        result = yield from execute(executor, blocks)
-        run(result.exit_code, result.output)
-        return True, report(result.exit_code, result.output)
+        exit_code, output = yield from _once(agent, blocks, partial(_by_executor, executor, blocks))
+        run(exit_code, output)
+        return True, report(exit_code, output)
     return False, None
 
 
@@ -79,10 +81,28 @@ def legacy_reply(agent: ConversableAgent, messages: list[Message], config: Any) 
         if len(blocks) == 1 and blocks[0][0] == UNKNOWN:
             continue
         run = _told(agent, [list(block) for block in blocks])
-        exit_code, logs = yield from offload(agent.execute_code_blocks, blocks)
+        exit_code, logs = yield from _once(agent, blocks, partial(offload, agent.execute_code_blocks, blocks))
         run(exit_code, logs)
         return True, report(exit_code, logs)
     return False, None
+
+
+def _by_executor(executor: Any, blocks: list[Any]) -> Steps[tuple[int, str]]:
+    result = yield from execute(executor, blocks)
+    return result.exit_code, result.output
+
+
+def _once(agent: ConversableAgent, blocks: list[Any], take: Callable[[], Steps[tuple[int, str]]]) -> Steps[tuple[int, str]]:
+    """Run code; a chat that is taken up again has the result."""
+
+    def unfinished(journal: _journal.Journal) -> Steps[tuple[int, str] | None]:
+        text = yield from _journal.decided(journal, "This code was started.", partial(heard, agent))
+        return None if text is None else (int(text == _journal.UNKNOWN), text)
+
+    def about() -> str:
+        return _journal.fingerprint([str(block) for block in blocks])
+
+    return (yield from _journal.recorded("code", about, take, write=list, read=tuple, unfinished=unfinished))
 
 
 def _told(agent: ConversableAgent, blocks: list[list[str]]) -> Callable[[int, str], None]:

@@ -6,9 +6,10 @@ Messages are built once and held by reference: a round costs two appends for eac
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import events, runtime_logging
+from .. import _journal, events, runtime_logging
 from .._drive import Steps, ask
 from ..code_utils import content_str
 from ..exception_utils import NoEligibleSpeaker
@@ -32,7 +33,7 @@ _OWN = frozenset(("receive", "a_receive", "_process_received_message", "_append_
 """The methods that hearing a message takes; an agent may have them of its own."""
 
 
-def run(
+def hold(
     manager: ConversableAgent, group: GroupChat, messages: list[Message], sender: Agent
 ) -> Steps[tuple[bool, str | None]]:
     """Hold the talk that begins with the last message, until somebody ends it or the rounds are used up.
@@ -104,8 +105,9 @@ def _talk(manager: ConversableAgent, group: GroupChat, message: Message, speaker
         try:
             speaker, reply = yield from _next_turn(manager, group, speaker, silent)
         except NoEligibleSpeaker as error:
-            logger.warning("The group chat ends: %s", error)
-            return StopReason.NO_ELIGIBLE_SPEAKER
+            meant: StopReason | None = getattr(group.speaker_selection_method, "stop_reason", None)
+            logger.log(logging.INFO if meant else logging.WARNING, "The group chat ends: %s", error)
+            return meant or StopReason.NO_ELIGIBLE_SPEAKER
         if reply is None:
             reasons: dict[Any, StopReason] = getattr(speaker, "_stop_reasons", {})
             return reasons.get(manager) or StopReason.NO_REPLY
@@ -115,15 +117,36 @@ def _talk(manager: ConversableAgent, group: GroupChat, message: Message, speaker
     return StopReason.MAX_ROUND
 
 
+def _next_speaker(manager: ConversableAgent, group: GroupChat, last: Agent) -> Steps[Agent]:
+    """The next speaker; a chat that is taken up again has the one that was drawn or picked."""
+    take = partial(group._next_speaker, last, manager)
+    if not isinstance(group.speaker_selection_method, str):
+        return (yield from take())
+
+    def read(kept: list[str]) -> Agent:
+        name, group.last_selection = kept
+        return next(agent for agent in group.agents if agent.name == name)
+
+    return (
+        yield from _journal.recorded(
+            "speaker", lambda: manager.name, take, write=lambda agent: [agent.name, group.last_selection], read=read
+        )
+    )
+
+
 def _next_turn(manager: ConversableAgent, group: GroupChat, last: Agent, silent: bool) -> Steps[tuple[Agent, Any]]:
     """Choose the next speaker, who answers. On Ctrl-C the administrator takes over, if there is one."""
     try:
-        speaker = yield from group._next_speaker(last, manager)
+        speaker = yield from _next_speaker(manager, group, last)
         if events.on:
             events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=group.last_selection))
         if not silent:
             IOStream.get_default().print(colored(f"\nNext speaker: {speaker.name}\n", "green"), flush=True)
-        reply = yield from ask(speaker.generate_reply, speaker.a_generate_reply, sender=manager)
+        take_turn = getattr(group.speaker_selection_method, "take_turn", None)
+        if take_turn:  # a selection method that is an object may also say how a member answers
+            reply = yield from take_turn(speaker, manager, group)
+        else:
+            reply = yield from ask(speaker.generate_reply, speaker.a_generate_reply, sender=manager)
     except KeyboardInterrupt:
         admin = group.agent_by_name(group.admin_name)
         if admin is None:

@@ -18,9 +18,10 @@ class HookPoints(AgentState):
         """Let a function see, and change, what passes.
 
         Args:
-            hookable_method: `process_last_received_message` (content in, content out), `process_all_messages_before_reply`
-                (list in, list out), `process_message_before_send` (keywords sender, message, recipient, silent; message
-                out), or one of these with `a_` in front, for a coroutine function.
+            hookable_method: `update_agent_state` (agent and messages in, before each reply), `process_last_received_message`
+                (content in, content out), `process_all_messages_before_reply` (list in, list out),
+                `process_message_before_send` (keywords sender, message, recipient, silent; message out), or one of these
+                with `a_` in front, for a coroutine function.
             hook: The function.
 
         Raises:

@@ -13,7 +13,12 @@ from .agent import Message
 if TYPE_CHECKING:
     from ._state import AgentState
 
-HOOKABLE = ("process_last_received_message", "process_all_messages_before_reply", "process_message_before_send")
+HOOKABLE = (
+    "update_agent_state",
+    "process_last_received_message",
+    "process_all_messages_before_reply",
+    "process_message_before_send",
+)
 
 
 def empty_lists() -> dict[str, list[Callable[..., Any]]]:
@@ -42,6 +47,12 @@ def before_send(agent: AgentState, message: Any, recipient: Any, silent: bool) -
         details = {"sender": agent, "message": message, "recipient": recipient, "silent": silent}
         message = yield Call(plain or _same_message, awaited or _same_message, (), details)
     return message
+
+
+def update_state(agent: AgentState, messages: list[Message]) -> Steps[None]:
+    """Let the hooks bring the agent up to date before it answers."""
+    for plain, awaited in _hooks_of(agent, "update_agent_state"):
+        yield Call(plain or _nothing, awaited or _nothing, (agent, messages), {})
 
 
 def last_received(agent: AgentState, messages: list[Message]) -> Steps[list[Message]]:
@@ -81,6 +92,10 @@ def _hooks_of(agent: AgentState, point: str) -> list[tuple[Callable[..., Any] | 
 
 def _same(value: Any) -> Any:
     return value
+
+
+def _nothing(*_: Any) -> None:
+    return None
 
 
 def _same_message(*, message: Any, **_: Any) -> Any:

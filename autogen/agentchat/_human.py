@@ -10,7 +10,7 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import events
+from .. import _journal, events
 from .._drive import Steps, ask, forms
 from .._threads import TimeUp
 from ..control import stoppable
@@ -115,12 +115,18 @@ def heard(agent: AgentState, prompt: str) -> Steps[str]:
     if events.on:
         question = events.HumanAsked(agent=agent.name, prompt=prompt)
         events.emit(question)
-        typed = (yield from _asked(agent, prompt)) if question.answer is None else question.answer
+        typed = (yield from _once(agent, prompt)) if question.answer is None else question.answer
         events.emit(events.HumanAnswered(agent=agent.name, text=typed))
     else:
-        typed = yield from _asked(agent, prompt)
+        typed = yield from _once(agent, prompt)
     agent._human_input.append(typed)
     return typed
+
+
+def _once(agent: AgentState, prompt: str) -> Steps[str]:
+    """`_asked`; a chat that is taken up again has the answer."""
+    take, about = partial(_asked, agent, prompt), partial(_journal.fingerprint, [agent.name, prompt])
+    return (yield from _journal.recorded("human", about, take, write=str, read=str))
 
 
 def _asked(agent: AgentState, prompt: str) -> Steps[str]:

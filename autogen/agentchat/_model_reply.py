@@ -8,10 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._drive import Steps, ask, in_thread
+from . import _turn
 from ._mending import mended
 from ._messages import normalized_name, unrolled
 from ._overrides import awaitable
-from .agent import Message
+from .agent import Agent, Message
 
 if TYPE_CHECKING:
     from ._state import AgentState
@@ -23,12 +24,19 @@ logger = logging.getLogger(__name__)
 NOT_FOR_MODELS = ("context", "receivers")
 
 
-def model_reply(agent: ConversableAgent, client: Any, messages: list[Message]) -> Steps[tuple[bool, str | Message | None]]:
+def model_reply(
+    agent: ConversableAgent, client: Any, messages: list[Message], sender: Agent | None
+) -> Steps[tuple[bool, str | Message | None]]:
     """Ask the model for the next message of a conversation."""
     if client is None:
         return False, None
-    history = agent._oai_system_message + messages
-    reply = yield from requested(agent, client, history, agent.client_cache)
+    turn = _turn.of(agent, sender)
+    if turn is None:
+        reply = yield from requested(agent, client, agent._oai_system_message + messages, agent.client_cache)
+    else:
+        history = agent._oai_system_message + turn.shown(messages)
+        with _turn.lending(turn.tools()):
+            reply = yield from requested(agent, client, history, agent.client_cache)
     return (False, None) if reply is None else (True, reply)
 
 
@@ -44,6 +52,8 @@ def completion(
     """One request to the model, and its answer as a wire message; None if it has nothing to say."""
     from_last = messages[-1].get("context") if messages else None
     asked = {"context": from_last, "messages": _for_model(agent, messages), "cache": cache, "agent": agent, **more}
+    if lent := _turn.lent():
+        asked["more_tools"] = lent
     response = yield from ask(client.create, getattr(client, "a_create", None) or in_thread(client.create), **asked)
     reply = client.extract_text_or_completion_object(response)[0]
     if reply is None:

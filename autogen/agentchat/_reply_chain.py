@@ -10,10 +10,11 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Container
+from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from .. import events, runtime_logging
+from .. import _journal, events, runtime_logging
 from .._drive import Call, Steps, is_coroutine_function, name_of
 from ..exception_utils import SenderRequired
 from . import _logging
@@ -43,6 +44,10 @@ class Twins:
     def awaitable(self, function: ReplyFunction) -> ReplyFunction:
         """The awaitable form of a built-in; the function itself if it is none."""
         return self._awaitable.get(function, function) if type(function) is FunctionType else function
+
+    def knows(self, function: ReplyFunction) -> bool:
+        """Whether a function is one of them."""
+        return type(function) is FunctionType and (function in self._awaitable or function in self._plain)
 
     def plain_of(self, function: ReplyFunction) -> ReplyFunction | None:
         """The plain form of an awaitable built-in; None if it is none."""
@@ -127,7 +132,13 @@ def first_final(
         if events.on:
             began = time.monotonic()
             events.emit(events.ReplyStarted(agent=agent.name, function=name_of(function)))
-        answer = yield Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": row["config"]})
+        call = Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": row["config"]})
+        if _journal.current() is None or TWINS.knows(function):
+            answer = yield call
+        else:
+            answer = yield from _journal.recorded(
+                "reply", partial(_label, agent, function), partial(_called, call), write=list, read=tuple
+            )
         final, reply = answer
         if events.on:
             took = time.monotonic() - began
@@ -137,6 +148,14 @@ def first_final(
         if final:
             return reply
     return agent._default_auto_reply
+
+
+def _label(agent: ConversableAgent, function: ReplyFunction) -> str:
+    return f"{agent.name}:{name_of(function)}"
+
+
+def _called(call: Call) -> Steps[Any]:
+    return (yield call)
 
 
 def passes(*_: Any, **__: Any) -> tuple[bool, None]:

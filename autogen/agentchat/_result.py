@@ -22,6 +22,8 @@ class StopReason(str, Enum):
     """A human typed `exit`."""
     MAX_ROUND = "max_round"
     """The number of messages that the group chat may have was reached."""
+    TERMINATE_TARGET = "terminate_target"
+    """A hand-off or an after-work says that the group chat ends."""
     NO_ELIGIBLE_SPEAKER = "no_eligible_speaker"
     """Nobody in the group chat may speak next."""
     STOPPED = "stopped"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from .._drive import Steps, ask, name_of
+from .._drive import Steps, adrive, ask, drive, name_of
 from ._result import ChatResult
+from ._state import AgentState
 from .agent import Message
 
 if TYPE_CHECKING:
@@ -59,3 +60,33 @@ def _given_tools(agent: ConversableAgent, runner: ConversableAgent, tools: Seque
     finally:
         for name in new:
             agent.update_tool_signature(name, is_remove=True)
+
+
+class Runs(AgentState):
+    """An agent that can work alone."""
+
+    def run(
+        self, message: Message | str, *, tools: Sequence[Callable[..., Any]] = (), max_turns: int = 20, **kwargs: Any
+    ) -> ChatResult:
+        """Work at a task alone: call tools and go on, until there is an answer without a call.
+
+        Args:
+            message: The task.
+            tools: Functions that the model may call meanwhile, besides those that it knows and the agent can execute.
+                Their annotations are their schemas, the first line of their docstrings describes them.
+            max_turns: How often tools are called, at most.
+            **kwargs: As for `initiate_chat`: `silent`, `cache`, `summary_method`...
+
+        Returns:
+            The agent's side of the conversation; the summary is its answer.
+
+        >>> agent.run("What is 6 times 7?", tools=[multiply]).summary  # doctest: +SKIP
+        '42'
+        """
+        return drive(work(cast(Any, self), message, tools, max_turns, kwargs))
+
+    async def a_run(
+        self, message: Message | str, *, tools: Sequence[Callable[..., Any]] = (), max_turns: int = 20, **kwargs: Any
+    ) -> ChatResult:
+        """`run`, awaited."""
+        return await adrive(work(cast(Any, self), message, tools, max_turns, kwargs))

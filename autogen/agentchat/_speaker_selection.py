@@ -54,9 +54,20 @@ def choose(group: GroupChat, last: Agent, selector: ConversableAgent) -> Steps[A
     chosen, why = settled.chosen, settled.why
     if chosen is None:
         chosen, why = yield from by_method(group, last, selector, settled)
+    if settled.method:
+        chosen, why = _redirected(group, chosen, why)
     group.last_selection = f"{chosen.name}: {why}"
     logger.info("Next speaker: %s", group.last_selection)
     return chosen
+
+
+def _redirected(group: GroupChat, chosen: Agent, why: str) -> tuple[Agent, str]:
+    """What a selection function that left the choice to a method makes of it, if it is an object with that ability."""
+    redirected = getattr(group.speaker_selection_method, "redirected", None)
+    other = redirected(chosen, group) if redirected else chosen
+    if other is None:
+        raise NoEligibleSpeaker(f"After {chosen.name} was chosen, the selection function ended the chat.")
+    return (chosen, why) if other is chosen else (_checked_member(group, other), _reason(group.speaker_selection_method))
 
 
 def by_method(group: GroupChat, last: Agent, selector: Any, settled: Prepared) -> Steps[tuple[Agent, str]]:
@@ -81,9 +92,7 @@ def settle(group: GroupChat, last: Agent) -> Steps[Prepared]:
     if callable(method):
         answer = yield from ask(*forms(method), last, group)
         if isinstance(answer, Agent):
-            if answer not in group.agents:
-                raise ValueError(f"speaker_selection_method chose {answer.name!r}, who is not in the group.")
-            return Prepared(answer, "", [answer], "chosen by the selection function")
+            return Prepared(_checked_member(group, answer), "", [answer], _reason(method))
         if answer is None:
             raise NoEligibleSpeaker("The selection function chose nobody.")
         if not isinstance(answer, str):
@@ -93,6 +102,16 @@ def settle(group: GroupChat, last: Agent) -> Steps[Prepared]:
     method = _checked_method(method)
     _check_size(group, method, last)
     return _narrow(group, last, method)
+
+
+def _checked_member(group: GroupChat, agent: Agent) -> Agent:
+    if agent not in group.agents:
+        raise ValueError(f"speaker_selection_method chose {agent.name!r}, who is not in the group.")
+    return agent
+
+
+def _reason(method: Any) -> str:
+    return getattr(method, "why", None) or "chosen by the selection function"
 
 
 def _checked_method(method: Any) -> str:
@@ -152,6 +171,8 @@ def _able(group: GroupChat, names: list[str]) -> list[Agent]:
 def _waiting_caller(group: GroupChat, last: Agent, method: str) -> Agent | None:
     """Who called what the last message answers, if such results return to their caller, and transitions allow it."""
     wanted = group.return_results_to_caller
+    if wanted is None and getattr(group.speaker_selection_method, "routes_results", False):
+        return None
     caller = caller_of(group) if (method == "auto" if wanted is None else wanted) else None
     if caller is None or group.allowed_or_disallowed_speaker_transitions is None:
         return caller

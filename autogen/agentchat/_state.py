@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, MutableMapping
-from typing import Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
+from . import _turn
 from ._repetition import Said
 from ._result import ChatResult, StopReason
 from .agent import Agent, LLMAgent, Message
+
+if TYPE_CHECKING:
+    from .group.context_variables import ContextVariables
+    from .group.handoffs import Handoffs
 
 
 class AgentState(LLMAgent):
@@ -90,6 +96,29 @@ class AgentState(LLMAgent):
     def use_docker(self) -> bool | str | list[str] | None:
         """Whether, or in which image, code runs in Docker; None if the agent runs no code."""
         return None if self._code_execution_config is False else self._code_execution_config.get("use_docker")
+
+    @cached_property
+    def handoffs(self) -> Handoffs:
+        """To whom the agent hands over in a group chat with hand-offs, and when."""
+        from .group.handoffs import Handoffs
+
+        return Handoffs()
+
+    @property
+    def context_variables(self) -> ContextVariables:
+        """What the members of a group chat with hand-offs know in common while it runs; else what the agent knows itself."""
+        shared: ContextVariables | None = _turn.variables()
+        return self._own_variables if shared is None else shared
+
+    @context_variables.setter
+    def context_variables(self, variables: ContextVariables) -> None:
+        self._own_variables = variables
+
+    @cached_property
+    def _own_variables(self) -> ContextVariables:
+        from .group.context_variables import ContextVariables
+
+        return ContextVariables()
 
     def get_chat_results(self, chat_index: int | None = None) -> list[ChatResult] | dict[int, ChatResult] | ChatResult:
         """The results of the agent's last queue of chats, or one of them."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from .. import runtime_logging
 from .._drive import adrive, drive, is_coroutine_function, name_of
-from . import _logging
+from . import _logging, _turn
 from ._arguments import repaired
 from ._messages import assert_valid_name
 from ._state import AgentState
@@ -171,30 +171,31 @@ class Toolbox(AgentState):
 
     def _wrap_function(self, func: F) -> F:
         """The function as it is executed: arguments become pydantic models where annotated so, the result text."""
-        from ..function_utils import load_basemodels_if_needed, serialize_to_str
+        from ..function_utils import INJECTED, injected_parameters, load_basemodels_if_needed, serialize_to_str
 
         loaded = load_basemodels_if_needed(func)
 
-        def told(arguments: dict[str, Any], result: Any) -> str:
+        def told(arguments: dict[str, Any], result: Any) -> Any:
             if runtime_logging.is_logging:
-                _logging.used(self, func, arguments, result)
-            return serialize_to_str(result)
+                _logging.used(self, func, {key: arguments[key] for key in arguments if key not in INJECTED}, result)
+            return result if _turn.is_directive(result) else serialize_to_str(result)
 
         if is_coroutine_function(func):
 
             @wraps(func)
-            async def a_run(*args: Any, **kwargs: Any) -> str:
+            async def a_run(*args: Any, **kwargs: Any) -> Any:
                 return told(kwargs, await loaded(*args, **kwargs))
 
             run: Any = a_run
         else:
 
             @wraps(func)
-            def plain_run(*args: Any, **kwargs: Any) -> str:
+            def plain_run(*args: Any, **kwargs: Any) -> Any:
                 return told(kwargs, loaded(*args, **kwargs))
 
             run = plain_run
         run._origin = func
+        run._injected = injected_parameters(func)
         return run  # type: ignore[no-any-return]
 
 

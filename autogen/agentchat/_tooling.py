@@ -10,14 +10,17 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import events
+from .. import _journal, events
 from .._drive import Call, Steps, each, forms, is_coroutine_function
 from ..control import checkpoint, stoppable
 from ..io.base import IOStream
+from . import _turn
 from ._arguments import parsed_arguments
 from ._display import notice
+from ._human import heard
 from ._tool_halves import executors_of
 from .agent import Agent, Message
 
@@ -42,7 +45,10 @@ def function_reply(
     function = _function(executor, call.get("name"))
     waits = is_coroutine_function(function) or hasattr(function, "_timeout") or executor.concurrent_tool_calls
     twin: Callable[..., Any] = executor.a_execute_function if waits else executor.execute_function
-    _, result = yield Call(executor.execute_function, twin, (call,), {})
+    outcome = yield Call(executor.execute_function, twin, (call,), {})
+    if turn := _turn.of(agent, sender):
+        [outcome] = yield from turn.settled([call], [outcome])
+    _, result = outcome
     return True, _with_known(result, sender, call)
 
 
@@ -59,10 +65,18 @@ def tool_reply(agent: ConversableAgent, messages: list[Message], sender: Agent |
     async def twin(call: Message) -> Outcome:
         return await _executor(agent, call, sender).a_execute_function(call)
 
-    outcomes = yield from each(plain, twin, asked, in_threads=agent.concurrent_tool_calls)
+    turn = _turn.of(agent, sender)
+    passed = turn.transfers(asked) if turn else ()
+    executed = [call for place, call in enumerate(asked) if place not in passed]
+    outcomes = yield from each(plain, twin, executed, in_threads=agent.concurrent_tool_calls)
+    if turn:
+        results = iter(outcomes)
+        outcomes = [(True, {}) if place in passed else next(results) for place in range(len(asked))]
+        outcomes = yield from turn.settled(asked, outcomes)
     responses = []
-    for call, (_, result) in zip(calls, outcomes, strict=True):
-        result = _with_known(result, sender, call.get("function") or {})
+    for place, (call, (_, result)) in enumerate(zip(calls, outcomes, strict=True)):
+        if place not in passed:
+            result = _with_known(result, sender, call.get("function") or {})
         response = {"role": "tool", "content": result.get("content", "")}
         responses.append({"tool_call_id": call["id"], **response} if call.get("id") is not None else response)
     text = "\n\n".join(agent._str_for_tool_response(response) for response in responses)
@@ -72,14 +86,34 @@ def tool_reply(agent: ConversableAgent, messages: list[Message], sender: Agent |
 def call_function(agent: Toolbox, call: Message, flavour: str, verbose: bool = False) -> Steps[Outcome]:
     """`_carried_out`, told to whoever listens."""
     if not events.on:
-        return (yield from _carried_out(agent, call, flavour, verbose))
+        return (yield from _remembered(agent, call, flavour, verbose))
     began = time.monotonic()
     about: dict[str, Any] = {"agent": agent.name, "name": call.get("name") or ""}
     events.emit(events.ToolCalled(**about, arguments=call.get("arguments")))
-    success, result = yield from _carried_out(agent, call, flavour, verbose)
+    success, result = yield from _remembered(agent, call, flavour, verbose)
     content, seconds = result["content"], time.monotonic() - began
     events.emit(events.ToolReturned(**about, success=success, content=content, seconds=seconds))
     return success, result
+
+
+def _remembered(agent: Toolbox, call: Message, flavour: str, verbose: bool) -> Steps[Outcome]:
+    """`_carried_out`, once: a chat that is taken up again has the result."""
+    name = str(call.get("name") or "")
+
+    def unfinished(journal: _journal.Journal) -> Steps[Outcome | None]:
+        text = yield from _journal.decided(journal, f"The call of {name} was made.", partial(heard, agent))
+        return None if text is None else (text != _journal.UNKNOWN, _result(name, text))
+
+    return (
+        yield from _journal.recorded(
+            "tool",
+            lambda: f"{name}:{_journal.fingerprint(call.get('arguments'))}",
+            partial(_carried_out, agent, call, flavour, verbose),
+            write=list,
+            read=tuple,
+            unfinished=unfinished,
+        )
+    )
 
 
 def _carried_out(agent: Toolbox, call: Message, flavour: str, verbose: bool) -> Steps[Outcome]:
@@ -104,14 +138,25 @@ def _carried_out(agent: Toolbox, call: Message, flavour: str, verbose: bool) -> 
     try:
         limit = getattr(function, "_timeout", None)
         plain, twin = forms(function, seconds=limit, blocks=agent.concurrent_tool_calls)
-        content = str((yield Call(stoppable(plain), twin, (), arguments)))
+        given = {**arguments, **_injected(agent, function)}
+        content = _turn.noted(agent, call, (yield Call(stoppable(plain), twin, (), given)))
     except Exception as error:
         logger.warning("The function %r of agent %r failed.", name, agent.name, exc_info=True)
         return _failed(name, f"Error: {error}" if str(error) else f"Error: {type(error).__name__}")
     if verbose:
         show = IOStream.get_default().print
         show(f"\nInput arguments: {arguments}\nOutput:\n{content}", flush=True)
-    return True, {"name": name, "role": "function", "content": content}
+    return True, _result(name, content)
+
+
+def _injected(agent: Toolbox, function: Callable[..., Any]) -> dict[str, Any]:
+    """The arguments that a function gets from its agent, and not from the model."""
+    names = getattr(function, "_injected", None)
+    if names is None:  # it is in the `function_map` as it is
+        from ..function_utils import injected_parameters
+
+        names = injected_parameters(function)
+    return {name: getattr(agent, name) for name in names}
 
 
 def _executor(agent: ConversableAgent, call: Message, sender: Agent | None) -> ConversableAgent:
@@ -147,7 +192,11 @@ def _meant(name: str | None) -> tuple[str, ...]:
 
 
 def _failed(name: str, text: str) -> Outcome:
-    return False, {"name": name, "role": "function", "content": text}
+    return False, _result(name, text)
+
+
+def _result(name: str, text: str) -> Message:
+    return {"name": name, "role": "function", "content": text}
 
 
 def _guess(name: str, known: Iterable[str]) -> str:

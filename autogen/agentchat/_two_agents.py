@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import events
-from .._drive import Steps, ask
+from .. import _journal, events
+from .._drive import Steps, ask, name_of
 from ..control import ChatControl, ChatStopped, under
 from ..exception_utils import BudgetExceeded
 from ..oai._budget import chat_budget
@@ -39,6 +40,8 @@ class ChatOptions(NamedTuple):
     summary_args: dict[str, Any] | None
     limits: dict[str, float | None]
     control: ChatControl | None = None
+    checkpoint: str | Path | None = None
+    on_unfinished: str = "report"
 
 
 def chat(
@@ -49,6 +52,25 @@ def chat(
     context: dict[str, Any],
 ) -> Steps[ChatResult]:
     """Hold a chat, sum it up, and report."""
+    if options.checkpoint is None and _journal.current() is None:
+        return (yield from _told(sender, recipient, message, options, context))
+    first = name_of(message) if callable(message) else _journal.fingerprint(message)
+    about = {"initiator": sender.name, "recipient": recipient.name, "message": first}
+    with (
+        _journal.journaling(options.checkpoint, about, options.on_unfinished),
+        _journal.scoped("chat", f"{sender.name}->{recipient.name}"),
+    ):
+        return (yield from _told(sender, recipient, message, options, context))
+
+
+def _told(
+    sender: ConversableAgent,
+    recipient: ConversableAgent,
+    message: Any,
+    options: ChatOptions,
+    context: dict[str, Any],
+) -> Steps[ChatResult]:
+    """`_held`, told to whoever listens."""
     if not events.on:
         return (yield from _held(sender, recipient, message, options, context))
     names: dict[str, Any] = {"initiator": sender.name, "recipient": recipient.name}

@@ -6,8 +6,9 @@ import copy
 import logging
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from .. import events
@@ -27,7 +28,7 @@ from ._model_reply import model_reply
 from ._nested import SUMMARY, nested_reply
 from ._overrides import BOOK, awaitable
 from ._result import ChatResult
-from ._run import work
+from ._run import Runs
 from ._toolbox import register_function as register_function
 from ._tooling import function_reply, tool_reply
 from ._two_agents import ChatOptions, chat
@@ -43,7 +44,7 @@ HumanInputMode = Literal["ALWAYS", "NEVER", "TERMINATE"]
 logger = logging.getLogger(__name__)
 
 
-class ConversableAgent(Accounts, HookPoints, Underscored):
+class ConversableAgent(Accounts, HookPoints, Runs, Underscored):
     """An agent that can hold a conversation: by a model, by running code and tools, by asking a human, or any mix.
 
     Subclass it or register reply functions to make an agent of another kind.
@@ -271,6 +272,8 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         max_cost: float | None = None,
         max_tokens_total: int | None = None,
         control: ChatControl | None = None,
+        checkpoint: str | Path | None = None,
+        on_unfinished: Literal["report", "rerun", "ask"] = "report",
         **kwargs: Any,
     ) -> ChatResult:
         """Hold a chat with another agent until one of them stops, or the turns are used up.
@@ -287,6 +290,10 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
             max_cost: What the chat may spend on models (USD), also in chats inside it.
             max_tokens_total: How many tokens, in and out.
             control: A handle to stop, pause and resume the chat, or to give it a deadline.
+            checkpoint: A file that keeps what is done as it is done. If the process dies, the same call takes the chat up
+                again: no answer of a model is paid twice, no tool that has finished runs again.
+            on_unfinished: What becomes of a tool or of code that was under way then: the model is told (`report`), it is
+                run again (`rerun`), or the human decides (`ask`).
             **kwargs: The context for callable messages; `carryover` is appended to the first message.
 
         Returns:
@@ -302,7 +309,9 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         for agent in (self, recipient):
             agent._raise_exception_on_async_reply_functions()
         limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
-        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control)
+        options = ChatOptions(
+            clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control, checkpoint, on_unfinished
+        )
         return drive(chat(self, recipient, message, options, kwargs))
 
     async def a_initiate_chat(
@@ -319,11 +328,15 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         max_cost: float | None = None,
         max_tokens_total: int | None = None,
         control: ChatControl | None = None,
+        checkpoint: str | Path | None = None,
+        on_unfinished: Literal["report", "rerun", "ask"] = "report",
         **kwargs: Any,
     ) -> ChatResult:
         """`initiate_chat`, awaited. A callable message may be a coroutine function."""
         limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
-        options = ChatOptions(clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control)
+        options = ChatOptions(
+            clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control, checkpoint, on_unfinished
+        )
         return await adrive(chat(self, recipient, message, options, kwargs))
 
     def initiate_chats(self, chat_queue: list[dict[str, Any]]) -> list[ChatResult]:
@@ -335,32 +348,6 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         """Hold chats concurrently; see `autogen.agentchat.chat.a_initiate_chats`."""
         self._finished_chats = results = await _queue.a_initiate_chats(_queue.with_sender(chat_queue, self))
         return results
-
-    def run(
-        self, message: Message | str, *, tools: Sequence[Callable[..., Any]] = (), max_turns: int = 20, **kwargs: Any
-    ) -> ChatResult:
-        """Work at a task alone: call tools and go on, until there is an answer without a call.
-
-        Args:
-            message: The task.
-            tools: Functions that the model may call meanwhile, besides those that it knows and the agent can execute.
-                Their annotations are their schemas, the first line of their docstrings describes them.
-            max_turns: How often tools are called, at most.
-            **kwargs: As for `initiate_chat`: `silent`, `cache`, `summary_method`...
-
-        Returns:
-            The agent's side of the conversation; the summary is its answer.
-
-        >>> agent.run("What is 6 times 7?", tools=[multiply]).summary  # doctest: +SKIP
-        '42'
-        """
-        return drive(work(self, message, tools, max_turns, kwargs))
-
-    async def a_run(
-        self, message: Message | str, *, tools: Sequence[Callable[..., Any]] = (), max_turns: int = 20, **kwargs: Any
-    ) -> ChatResult:
-        """`run`, awaited."""
-        return await adrive(work(self, message, tools, max_turns, kwargs))
 
     def generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
         """The first message of a chat: what is given, or what a human types, with the carry-over appended."""
@@ -487,7 +474,7 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
 
     def _oai_reply(self, messages: list[Message] | None, sender: Agent | None, config: Any) -> Steps[Reply]:
         client = self.client if config is None else config
-        return model_reply(self, client, self._conversation(messages, sender))
+        return model_reply(self, client, self._conversation(messages, sender), sender)
 
     def generate_code_execution_reply(
         self,
@@ -560,6 +547,8 @@ class ConversableAgent(Accounts, HookPoints, Underscored):
         if messages is None and sender is None:
             raise AssertionError(f"{self.name!r} can answer only if it is given messages or a sender.")
         messages = self._conversation(messages, sender)
+        if self.hook_lists["update_agent_state"] or self.hook_lists["a_update_agent_state"]:
+            yield from _hooks.update_state(self, messages)
         messages = yield from ask(self.process_last_received_message, self.a_process_last_received_message, messages)
         messages = yield from ask(self.process_all_messages_before_reply, self.a_process_all_messages_before_reply, messages)
         return (yield from _reply_chain.first_final(self, messages, sender, exclude))

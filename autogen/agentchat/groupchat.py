@@ -175,7 +175,8 @@ class GroupChat:
         """What the model that chooses is told before the conversation."""
         agents = self.agents if agents is None else agents
         names = [agent.name for agent in agents]
-        return self.select_speaker_message_template.format(roles=self._participant_roles(agents), agentlist=names)
+        template = getattr(self.speaker_selection_method, "selection_message", None) or self.select_speaker_message_template
+        return template.format(roles=self._participant_roles(agents), agentlist=names)
 
     def select_speaker_prompt(self, agents: list[Agent] | None = None) -> str | None:
         """What it is told after the conversation; None for nothing."""
@@ -484,4 +485,4 @@ _reply_chain.TWINS.add(GroupChatManager.run_chat, GroupChatManager.a_run_chat)
 
 def _run(manager: ConversableAgent, messages: Any, sender: Any, group: Any) -> Steps[Reply]:
     """Any agent can hold a group chat for which `run_chat` is registered, with the group as config."""
-    return _group_run.run(manager, group or manager._groupchat, manager._conversation(messages, sender), sender)  # type: ignore[attr-defined]
+    return _group_run.hold(manager, group or manager._groupchat, manager._conversation(messages, sender), sender)  # type: ignore[attr-defined]

@@ -119,7 +119,7 @@ class ScriptedModel:
     def message_retrieval(self, response: Any) -> list[Any]:
         """For each choice its text, or the message if it calls a tool."""
         messages = [choice.message for choice in response.choices]
-        return [m.model_dump() if getattr(m, "tool_calls", None) else m.content for m in messages]
+        return [dict(vars(m)) if getattr(m, "tool_calls", None) else m.content for m in messages]
 
     def cost(self, response: Any) -> float:
         """A script costs nothing."""

@@ -101,6 +101,7 @@ class SocietyOfMindAgent(ConversableAgent):
                 f"not {response_preparer!r}."
             )
         self.response_preparer = response_preparer
+        self._is_thinking = False
         self.update_chat_manager(chat_manager)
         # The group answers where otherwise the model would.
         self.replace_reply_func(ConversableAgent.generate_oai_reply, SocietyOfMindAgent.generate_inner_monologue_reply)
@@ -131,11 +132,12 @@ class SocietyOfMindAgent(ConversableAgent):
         """Let the group discuss the last message, and make an answer of that.
 
         Returns:
-            Whether there is an answer, and the answer. There is none without a group, without messages, or to the own
+            Whether there is an answer, and the answer. There is none without a group, without messages, or to its own
             group's manager.
 
         Raises:
             ValueError: A model is to prepare the answer, and the agent has none.
+            RuntimeError: The group is in the middle of a discussion, for another chat or because the agent takes part in it.
         """
         return drive(self._monologue(messages, sender))
 
@@ -155,9 +157,24 @@ class SocietyOfMindAgent(ConversableAgent):
                 f"{self.name!r} has no model to prepare its answer: give it an llm_config, or a function as "
                 "response_preparer."
             )
+        if self._is_thinking:
+            raise RuntimeError(
+                f"{self.name!r} is asked while its group discusses something else. Give each chat that runs at the same "
+                "time a society of its own, and put no society into a group that it thinks with."
+            )
+        self._is_thinking = True
+        try:
+            yield from self._discuss(manager, group, messages, sender.name if sender else None)
+            return True, (yield from self._prepared(list(group.messages)))
+        finally:
+            self._is_thinking = False
+
+    def _discuss(
+        self, manager: ConversableAgent, group: GroupChat, messages: list[Message], peer: str | None
+    ) -> Steps[None]:
+        """Let the group talk about the last message. The others are told first; they are not on the group's record."""
         self._forget_discussion(manager, group)
         for message in messages[:-1]:
-            peer = sender.name if sender else None
             yield from broadcast(manager, group, _retold(message, self.name, peer), self)
         opening = {key: value for key, value in _retold(messages[-1]).items() if key in ("content", "context")}
         result = yield from ask(
@@ -171,7 +188,6 @@ class SocietyOfMindAgent(ConversableAgent):
             summary_method=None,
         )
         self._finished_chats = [result]
-        return True, (yield from self._prepared(list(group.messages)))
 
     def _forget_discussion(self, manager: ConversableAgent, group: GroupChat) -> None:
         """Clear what the group said last time. What its members said elsewhere, and what humans typed, is theirs to keep."""

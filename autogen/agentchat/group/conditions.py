@@ -248,5 +248,5 @@ def _as_data_condition(value: Any) -> DataCondition | None:
 
 
 def _is_function(value: Any) -> bool:
-    refused = isinstance(value, (type, LLMCondition, TransitionTarget)) or isinstance(value, Agent)
+    refused = isinstance(value, (type, LLMCondition, TransitionTarget, Agent))
     return callable(value) and not refused and not is_coroutine_function(value)

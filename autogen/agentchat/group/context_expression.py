@@ -112,8 +112,8 @@ class ContextExpression:
                 parts = []
             case _:
                 raise ValueError(
-                    f"The expression {self.expression!r} has {type(node).__name__} in it, which is not allowed: use variables "
-                    "as ${name}, literals, comparisons, not, and, or, len() and parentheses."
+                    f"The expression {self.expression!r} has {type(node).__name__} in it, which is not allowed: use "
+                    "variables as ${name}, literals, comparisons, not, and, or, len() and parentheses."
                 )
         for part in parts:
             self._check(part)

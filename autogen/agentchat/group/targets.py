@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..._drive import Steps, ask, forms, is_coroutine_function, name_of
 from .._messages import normalized_name
@@ -64,10 +64,12 @@ class Next(NamedTuple):
 class TransitionTarget(Directive):
     """Where a hand-off leads."""
 
+    _label: ClassVar[str] = ""
+
     @property
     def label(self) -> str:
         """What it is called in the names of tools, and in what models are told."""
-        raise NotImplementedError
+        return self._label
 
     def resolve(self, situation: Situation) -> Next:
         """What follows.
@@ -142,7 +144,7 @@ class AgentNameTarget(TransitionTarget):
 class RevertToUserTarget(TransitionTarget):
     """The agent that speaks for the human."""
 
-    label = "user"
+    _label = "user"
 
     def resolve(self, situation: Situation) -> Next:
         """The user agent."""
@@ -156,7 +158,7 @@ class RevertToUserTarget(TransitionTarget):
 class StayTarget(TransitionTarget):
     """The agent itself once more."""
 
-    label = "stay"
+    _label = "stay"
 
     def resolve(self, situation: Situation) -> Next:
         """The agent itself."""
@@ -167,7 +169,7 @@ class StayTarget(TransitionTarget):
 class TerminateTarget(TransitionTarget):
     """The end of the chat."""
 
-    label = "terminate"
+    _label = "terminate"
 
     def resolve(self, situation: Situation) -> Next:
         """Nobody."""
@@ -178,7 +180,7 @@ class TerminateTarget(TransitionTarget):
 class AskUserTarget(TransitionTarget):
     """Whom a human picks from the members."""
 
-    label = "ask_user"
+    _label = "ask_user"
 
     def resolve(self, situation: Situation) -> Next:
         """The method `manual`."""
@@ -195,7 +197,7 @@ class GroupManagerTarget(TransitionTarget):
     """
 
     selection_message: str | ContextStr | None = None
-    label = "group_manager"
+    _label = "group_manager"
 
     def resolve(self, situation: Situation) -> Next:
         """The method `auto`."""
@@ -207,7 +209,7 @@ class RandomAgentTarget(TransitionTarget):
     """One of some agents by chance, but never the one whose rule it is."""
 
     agents: Sequence[Agent]
-    label = "random_agent"
+    _label = "random_agent"
 
     def __post_init__(self) -> None:
         if not self.agents or not all(isinstance(agent, Agent) for agent in self.agents):
@@ -237,7 +239,7 @@ class NestedChatTarget(TransitionTarget):
     """
 
     nested_chat_config: Mapping[str, Any] | Sequence[Mapping[str, Any]]
-    label = "nested_chat"
+    _label = "nested_chat"
 
     def __post_init__(self) -> None:
         if not self._parts()[0]:

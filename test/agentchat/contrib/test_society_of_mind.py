@@ -133,10 +133,10 @@ def test_calls_of_the_outer_chat_reach_the_group_as_text(call, agent, team):
     assert contents(manager.groupchat.messages) == ["It is noon.", "They know the time."]
     member, _ = manager.groupchat.agents
     heard = member.chat_messages[manager]
-    assert [(m["role"], m["content"]) for m in heard[:3]] == [
-        ("user", "What time is it?"),
-        ("user", "Call of clock({})"),
-        ("user", "12:00"),
+    assert [(m["role"], m["name"], m["content"]) for m in heard[:3]] == [
+        ("user", "user", "What time is it?"),
+        ("user", "asker", "Call of clock({})"),
+        ("user", "asker", "12:00"),
     ]
     assert not any("tool_calls" in m or "tool_responses" in m for m in heard)
 
@@ -330,6 +330,36 @@ def test_in_its_own_group_it_does_not_think_again(call, agent):
     society.update_chat_manager(GroupChatManager(group, silent=True, llm_config=False))
     call(agent("user").initiate_chat, society, message="go", max_turns=1)
     assert contents(group.messages) == ["go", "other's", "mine"]
+
+
+def test_a_society_that_is_asked_twice_at_once_refuses_the_second_question(agent, team):
+    manager = team(["one", "two"])
+    society = agent("society", SocietyOfMindAgent, chat_manager=manager, response_preparer=last_word)
+
+    async def both():
+        chats = (agent(name).a_initiate_chat(society, message=name, max_turns=1) for name in ("first", "second"))
+        return await asyncio.gather(*chats, return_exceptions=True)
+
+    async def slowly(*_, **__):
+        await asyncio.sleep(0)
+        return False, None
+
+    manager.groupchat.agents[0].register_reply([ConversableAgent, None], slowly)
+    answered, refused = asyncio.run(both())
+    assert answered.summary == "one"
+    assert isinstance(refused, RuntimeError)
+    assert "'society' is asked while its group discusses something else" in str(refused)
+    assert asyncio.run(agent("third").a_initiate_chat(society, message="third", max_turns=1)).summary == "two"
+
+
+def test_societies_that_are_members_of_each_other_are_refused(call, agent):
+    one = agent("one", SocietyOfMindAgent, chat_manager=None, response_preparer=last_word)
+    two = agent("two", SocietyOfMindAgent, chat_manager=None, response_preparer=last_word)
+    for outside, inside in ((one, two), (two, one)):
+        group = GroupChat([inside, agent("listener")], max_round=2, speaker_selection_method="round_robin")
+        outside.update_chat_manager(GroupChatManager(group, silent=True, llm_config=False))
+    with pytest.raises(RuntimeError, match="put no society into a group that it thinks with"):
+        call(agent("user").initiate_chat, one, message="go", max_turns=1)
 
 
 def test_it_says_at_once_that_a_model_is_missing(call, agent, team):

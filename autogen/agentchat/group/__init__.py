@@ -1,0 +1,69 @@
+"""Group chats in which agents hand over to each other: hand-offs, context variables, patterns.
+
+>>> from autogen.agentchat.group import AgentTarget, OnCondition, initiate_group_chat
+>>> from autogen.agentchat.group.patterns import DefaultPattern
+>>> triage.handoffs.add_llm_condition(OnCondition(AgentTarget(refund), "They want their money back."))  # doctest: +SKIP
+>>> pattern = DefaultPattern(initial_agent=triage, agents=[triage, refund], user_agent=user)  # doctest: +SKIP
+>>> result, known, last = initiate_group_chat(pattern, "My parcel never came.", max_rounds=10)  # doctest: +SKIP
+"""
+
+from typing import TYPE_CHECKING
+
+from ..._front_door import lazy as _lazy
+
+if TYPE_CHECKING:  # read by editors and type checkers
+    from .chat import a_initiate_group_chat as a_initiate_group_chat
+    from .chat import initiate_group_chat as initiate_group_chat
+    from .conditions import AvailableCondition as AvailableCondition
+    from .conditions import ContextCondition as ContextCondition
+    from .conditions import ContextStrLLMCondition as ContextStrLLMCondition
+    from .conditions import ExpressionAvailableCondition as ExpressionAvailableCondition
+    from .conditions import ExpressionContextCondition as ExpressionContextCondition
+    from .conditions import LLMCondition as LLMCondition
+    from .conditions import OnCondition as OnCondition
+    from .conditions import OnContextCondition as OnContextCondition
+    from .conditions import StringAvailableCondition as StringAvailableCondition
+    from .conditions import StringContextCondition as StringContextCondition
+    from .conditions import StringLLMCondition as StringLLMCondition
+    from .context_expression import ContextExpression as ContextExpression
+    from .context_variables import ContextStr as ContextStr
+    from .context_variables import ContextVariables as ContextVariables
+    from .context_variables import UpdateSystemMessage as UpdateSystemMessage
+    from .handoffs import Handoffs as Handoffs
+    from .reply_result import ReplyResult as ReplyResult
+    from .selector import HandoffSelector as HandoffSelector
+    from .targets import AgentNameTarget as AgentNameTarget
+    from .targets import AgentTarget as AgentTarget
+    from .targets import AskUserTarget as AskUserTarget
+    from .targets import GroupManagerTarget as GroupManagerTarget
+    from .targets import NestedChatTarget as NestedChatTarget
+    from .targets import RandomAgentTarget as RandomAgentTarget
+    from .targets import RevertToUserTarget as RevertToUserTarget
+    from .targets import StayTarget as StayTarget
+    from .targets import TerminateTarget as TerminateTarget
+    from .targets import TransitionTarget as TransitionTarget
+
+_CONDITIONS = (
+    *("AvailableCondition", "ContextCondition", "ContextStrLLMCondition", "ExpressionAvailableCondition"),
+    *("ExpressionContextCondition", "LLMCondition", "OnCondition", "OnContextCondition", "StringAvailableCondition"),
+    *("StringContextCondition", "StringLLMCondition"),
+)
+_TARGETS = (
+    *("AgentNameTarget", "AgentTarget", "AskUserTarget", "GroupManagerTarget", "NestedChatTarget", "RandomAgentTarget"),
+    *("RevertToUserTarget", "StayTarget", "TerminateTarget", "TransitionTarget"),
+)
+_HOME = {  # read by the interpreter, when a name is first used
+    "a_initiate_group_chat": "chat",
+    "initiate_group_chat": "chat",
+    **dict.fromkeys(_CONDITIONS, "conditions"),
+    "ContextExpression": "context_expression",
+    "ContextStr": "context_variables",
+    "ContextVariables": "context_variables",
+    "UpdateSystemMessage": "context_variables",
+    "Handoffs": "handoffs",
+    "ReplyResult": "reply_result",
+    "HandoffSelector": "selector",
+    **dict.fromkeys(_TARGETS, "targets"),
+}
+
+__getattr__, __dir__, __all__ = _lazy(globals(), _HOME, ("patterns",))

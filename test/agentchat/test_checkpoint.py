@@ -1,0 +1,335 @@
+"""Chats that survive the death of their process."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from autogen import GroupChat, GroupChatManager, register_function
+from autogen._journal import JournalError
+from autogen.coding import LocalCommandLineCodeExecutor
+from autogen.io import IOStream
+from autogen.testing import OpenAIServer, Reply, ScriptedModel, tool_call
+
+USAGE = {"prompt_tokens": 60, "completion_tokens": 40, "total_tokens": 100}
+
+
+def contents(history):
+    return [message["content"] for message in history]
+
+
+class Killed(BaseException):
+    """Stands in for the end of the process: nobody catches it."""
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "chat.db"
+
+
+def test_a_finished_chat_is_replayed_without_a_model(call, agent, file):
+    model = ScriptedModel("one", "two")
+    first = call(
+        agent("a", default_auto_reply="more").initiate_chat,
+        agent("b", llm_config=model.llm_config),
+        message="hi",
+        max_turns=2,
+        checkpoint=file,
+    )
+    again = call(
+        agent("a", default_auto_reply="more").initiate_chat,
+        agent("b", llm_config=ScriptedModel().llm_config),  # it would raise if it were asked
+        message="hi",
+        max_turns=2,
+        checkpoint=file,
+    )
+    assert contents(again.chat_history) == contents(first.chat_history) == ["hi", "one", "more", "two"]
+    assert again.cost["usage_excluding_cached_inference"] == {"total_cost": 0}
+
+
+@pytest.mark.parametrize("dies_at", range(1, 8))
+def test_wherever_it_dies_it_goes_on_there(call, agent, file, dies_at):
+    """A chat with a model, a tool, a human and a reply function of the program, cut off after each step."""
+    world = {"steps": 0, "paid": 0, "worked": 0, "asked": 0, "replied": 0}
+
+    def step(what):
+        world["steps"] += 1
+        if world["steps"] == dies_at:
+            raise Killed
+        world[what] += 1
+
+    def answer(messages):
+        step("paid")
+        last = messages[-1]
+        if last["role"] == "tool":
+            return f"The tool said {last['content']}."
+        return Reply(tool_calls=[tool_call("work", n=len(messages))], usage=USAGE)
+
+    def work(n: int) -> str:
+        step("worked")
+        return f"done {n}"
+
+    def ask(prompt):
+        step("asked")
+        return "and now?" if world["asked"] < 2 else "exit"
+
+    def spy(recipient, messages, sender, config):
+        step("replied")
+        return False, None
+
+    def hold():
+        caller = agent("caller", llm_config=ScriptedModel(answer).llm_config)
+        user = agent("user", human_input_mode="TERMINATE", human_input_source=ask)
+        user._is_termination_msg = lambda message: str(message.get("content")).startswith("The tool")
+        caller.register_reply([type(user), None], spy)
+        register_function(work, caller=caller, executor=user, name="work", description="Work.")
+        return call(user.initiate_chat, caller, message="go", checkpoint=file, on_unfinished="rerun")
+
+    try:
+        result = hold()
+    except Killed:
+        result = hold()
+    history = contents(result.chat_history)
+    assert history[0] == "go"
+    assert history[3].startswith("The tool said done")
+    assert history[4] == "and now?"
+    assert result.human_input == ["and now?", "exit"]
+    assert result.stop_reason == "human_exit"
+    assert (world["paid"], world["worked"], world["asked"]) == (4, 2, 2)
+    assert world["steps"] == (dies_at <= world["steps"]) + sum(world[key] for key in ("paid", "worked", "asked", "replied"))
+
+
+@pytest.mark.parametrize(
+    ("way", "worked", "told"), [("report", 1, "not known"), ("rerun", 2, "done"), ("ask", 1, "by hand")]
+)
+def test_a_tool_that_was_under_way(call, agent, file, way, worked, told):
+    started = []
+
+    def work() -> str:
+        started.append(1)
+        if len(started) == 1:
+            os_exit()
+        return "done"
+
+    def os_exit():
+        """As the process would leave it: the call is begun in the journal, and nothing comes after."""
+        database = sqlite3.connect(file)
+        rows = database.execute("SELECT * FROM steps").fetchall()
+        database.close()
+        saved.extend(rows)
+        raise Killed
+
+    def hold():
+        model = ScriptedModel(tool_call("work"), "fine") if not started else ScriptedModel("fine")
+        caller = agent("caller", llm_config=model.llm_config)
+        user = agent("user", human_input_source=lambda prompt: "by hand")
+        user._is_termination_msg = lambda message: message.get("content") == "fine"
+        register_function(work, caller=caller, executor=user, name="work", description="Work.")
+        return call(user.initiate_chat, caller, message="go", checkpoint=file, on_unfinished=way)
+
+    saved = []
+    with pytest.raises(Killed):
+        hold()
+    database = sqlite3.connect(file)
+    database.execute("DELETE FROM steps")
+    database.executemany("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?)", saved)
+    database.commit()
+    database.close()
+    result = hold()
+    assert told in result.chat_history[2]["tool_responses"][0]["content"]
+    assert len(started) == worked
+
+
+def test_code_is_not_run_twice(call, agent, file, tmp_path):
+    def hold(model):
+        executor = LocalCommandLineCodeExecutor(work_dir=tmp_path)
+        user = agent("user", code_execution_config={"executor": executor})
+        user._is_termination_msg = lambda message: message.get("content") == "fine"
+        caller = agent("caller", llm_config=model.llm_config)
+        return call(user.initiate_chat, caller, message="go", checkpoint=file)
+
+    code = "```python\nwith open('ran', 'a') as file:\n    file.write('x')\n```"
+    hold(ScriptedModel(code, "fine"))
+    result = hold(ScriptedModel())
+    assert (tmp_path / "ran").read_text() == "x"
+    assert "execution succeeded" in result.chat_history[2]["content"]
+
+
+@pytest.mark.parametrize("method", ["round_robin", "random", "auto"])
+def test_group_chats_are_taken_up_with_their_record_and_speakers(call, agent, file, method):
+    def hold(fails_at):
+        said = []
+
+        def answer(messages):
+            if len(said) == fails_at:
+                raise Killed
+            said.append(1)
+            return f"words {len(messages)}"
+
+        members = [agent(name, llm_config=ScriptedModel(answer).llm_config) for name in ("ann", "bob", "cy")]
+        group = GroupChat(members, max_round=6, speaker_selection_method=method)
+        chooser = ScriptedModel(lambda messages: ["ann", "bob", "cy"][len(messages) % 3])
+        manager = GroupChatManager(group, llm_config=chooser.llm_config if method == "auto" else False, silent=True)
+        try:
+            result = call(members[0].initiate_chat, manager, message="go", checkpoint=file)
+        except Killed:
+            return None, len(said), group
+        return result, len(said), group
+
+    _, before, _ = hold(fails_at=3)
+    result, after, group = hold(fails_at=-1)
+    assert before + after == 5
+    assert len(result.chat_history) == len(group.messages) == 6
+    replayed, none, same = hold(fails_at=0)
+    assert none == 0
+    assert [(m["name"], m["content"]) for m in same.messages] == [(m["name"], m["content"]) for m in group.messages]
+    assert replayed.stop_reason == "max_round"
+
+
+def test_chats_inside_chats_are_taken_up_too(call, agent, file):
+    paid = []
+
+    def hold(dies):
+        def deep(messages):
+            if dies and len(paid) == 1:
+                raise Killed
+            paid.append(1)
+            return f"depth {len(paid)}"
+
+        inner = agent("inner", llm_config=ScriptedModel(deep).llm_config)
+        outer, asker = agent("outer"), agent("asker", default_auto_reply="again")
+        outer.register_nested_chats([{"recipient": inner, "max_turns": 1, "silent": True}], trigger=asker)
+        return call(asker.initiate_chat, outer, message="hi", max_turns=2, checkpoint=file), inner, outer
+
+    with pytest.raises(Killed):
+        hold(dies=True)
+    result, inner, outer = hold(dies=False)
+    assert contents(result.chat_history) == ["hi", "depth 1", "again", "depth 2"]
+    assert len(paid) == 2
+    assert contents(inner.chat_messages[outer]) == ["again", "depth 2"]
+
+
+def test_a_file_of_another_chat_is_refused(call, agent, file):
+    call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=1, checkpoint=file)
+    with pytest.raises(JournalError, match="another chat"):
+        call(agent("a").initiate_chat, agent("b"), message="something else", max_turns=1, checkpoint=file)
+    with pytest.raises(JournalError, match="another chat"):
+        call(agent("a").initiate_chat, agent("c"), message="hi", max_turns=1, checkpoint=file)
+
+
+def test_a_file_that_is_none_or_of_another_version_is_refused(call, agent, file):
+    file.write_text("these are my notes " * 100)
+    with pytest.raises(JournalError, match="checkpoint"):
+        call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=1, checkpoint=file)
+    assert file.read_text().startswith("these are my notes")
+    file.unlink()
+    call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=1, checkpoint=file)
+    with sqlite3.connect(file) as database:
+        database.execute("UPDATE meta SET value = '99' WHERE key = 'version'")
+    database.close()
+    with pytest.raises(JournalError, match="version 99"):
+        call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=1, checkpoint=file)
+
+
+def test_no_key_is_in_the_file(call, agent, file):
+    key = "sk-planted-0123456789abcdefghijklmnop"
+    with OpenAIServer("fine", api_key=key) as server:
+        call(agent("a").initiate_chat, agent("b", llm_config=server.llm_config), message="hi", max_turns=1, checkpoint=file)
+    assert key.encode() not in b"".join(path.read_bytes() for path in file.parent.iterdir())
+
+
+def test_what_happened_is_in_the_file_once(call, agent, file):
+    for model in (ScriptedModel("one"), ScriptedModel()):
+        call(agent("a").initiate_chat, agent("b", llm_config=model.llm_config), message="hi", max_turns=1, checkpoint=file)
+    with sqlite3.connect(file) as database:
+        kinds = [kind for (kind,) in database.execute("SELECT type FROM events ORDER BY n")]
+        data = [json.loads(text) for (text,) in database.execute("SELECT data FROM events")]
+    database.close()
+    assert [kind for kind in kinds if not kind.startswith("reply")] == [
+        "chat_started",
+        "message_sent",
+        "model_asked",
+        "model_answered",
+        "message_sent",
+        "chat_ended",
+    ]
+    assert all(event["type"] in kinds for event in data)
+
+
+PROGRAM = """
+import os, signal, sys
+from autogen import AssistantAgent, UserProxyAgent, register_function
+
+url, file, die_at = sys.argv[1], sys.argv[2], int(sys.argv[3])
+steps = 0
+
+def step():
+    global steps
+    steps += 1
+    if steps == die_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def work(n: int) -> str:
+    "Work."
+    step()
+    with open(file + ".worked", "a") as log:
+        log.write(f"{n}\\n")
+    step()
+    return f"done {n}"
+
+entry = {"model": "m", "base_url": url, "api_key": "none", "max_retries": 0}
+caller = AssistantAgent("caller", llm_config={"config_list": [entry], "cache_seed": None})
+user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False,
+                      is_termination_msg=lambda message: message.get("content") == "finished")
+register_function(work, caller=caller, executor=user, description="Work.")
+caller.register_hook("process_message_before_send", lambda sender, message, recipient, silent: (step(), message)[1])
+result = user.initiate_chat(caller, message="go", checkpoint=file, on_unfinished="rerun", silent=True)
+print([message["content"] for message in result.chat_history])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
+@pytest.mark.parametrize("die_at", [1, 2, 3, 4, 5, 6, 7, 8, 9])
+def test_kill_9(tmp_path, die_at):
+    file = tmp_path / "chat.db"
+
+    def answer(messages):
+        done = sum(message["role"] == "tool" for message in messages)
+        return "finished" if done == 3 else tool_call("work", call_id=f"c{done}", n=done)
+
+    with OpenAIServer(answer) as server:
+        command = [sys.executable, "-c", PROGRAM, server.base_url, str(file)]
+        killed = subprocess.run([*command, str(die_at)], capture_output=True, timeout=60)
+        asked = len(server.requests)
+        done = subprocess.run([*command, "0"], capture_output=True, timeout=60, text=True)
+        assert done.returncode == 0, done.stderr
+    assert killed.returncode in (-signal.SIGKILL, 0)
+    assert len(server.requests) == 4
+    assert asked <= 4
+    assert done.stdout.splitlines()[-1] == str(["go", None, "done 0", None, "done 1", None, "done 2", "finished"])
+    worked = (tmp_path / "chat.db.worked").read_text().split()
+    assert sorted(set(worked)) == ["0", "1", "2"]
+    assert len(worked) <= 4  # one may have been under way, and was run again as told
+
+
+def test_humans_are_not_asked_twice_over_a_stream(call, agent, file):
+    class Typing(IOStream):
+        def __init__(self, *lines):
+            self.lines = list(lines)
+
+        def print(self, *objects, sep=" ", end="\n", flush=False):
+            pass
+
+        def input(self, prompt="", *, password=False):
+            return self.lines.pop(0)
+
+    for lines in (["hello", "exit"], []):
+        user = agent("user", human_input_mode="ALWAYS")
+        with IOStream.set_default(Typing(*lines)):
+            result = call(user.initiate_chat, agent("b", default_auto_reply="yes"), message="hi", checkpoint=file)
+        assert result.human_input == ["hello", "exit"]
+    assert os.path.exists(file)
