@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..io.base import IOStream
+from . import _saved_state
 from ._histories import Histories
 from ._reply_chain import own_config
+from .agent import Agent
 
 
 class Accounts(Histories):
@@ -24,6 +27,31 @@ class Accounts(Histories):
                 row["reset_config"](row["config"])
             else:
                 row["config"] = own_config(row["init_config"])
+
+    def save_state(self) -> dict[str, Any]:
+        """What the agent remembers, as a document that JSON can hold; a manager's holds its group with all members.
+
+        Models, tools and keys are no part of it.
+
+        Raises:
+            TypeError: A message holds something that JSON can't.
+            ValueError: The agent has talked to two of the same name.
+
+        >>> Path("state.json").write_text(json.dumps(agent.save_state()))  # doctest: +SKIP
+        """
+        return _saved_state.of_agent(self)
+
+    def load_state(self, state: Mapping[str, Any], peers: Iterable[Agent] = ()) -> None:
+        """Remember what a document says. Nothing is changed if it can't be used.
+
+        Args:
+            state: What `save_state` gave.
+            peers: The agents that it has talked to; a manager knows its members.
+
+        Raises:
+            ValueError: It is the state of another agent, or of a version that is not known, or a peer is missing.
+        """
+        _saved_state.into_agent(self, state, peers)
 
     def get_actual_usage(self) -> dict[str, Any] | None:
         """Cost and tokens without answers from the cache; None if there are none."""

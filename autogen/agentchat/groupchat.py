@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from . import (
     _names,
     _reply_chain,
     _resume,
+    _saved_state,
     _selection_chat,
     _speaker_selection,
 )
@@ -437,6 +438,14 @@ class GroupChatManager(ConversableAgent):
             TypeError: JSON can't hold them.
         """
         return json.dumps(messages)
+
+    def save_state(self) -> dict[str, Any]:
+        """The state of the manager, its group and all members."""
+        return _saved_state.of_group(self)
+
+    def load_state(self, state: Mapping[str, Any], peers: Iterable[Agent] = ()) -> None:
+        """Bring back the state of the manager, its group and all members; see `ConversableAgent.load_state`."""
+        _saved_state.into_group(self, state, peers)
 
     def clear_agents_history(self, reply: Message, groupchat: GroupChat) -> str:
         """Obey `clear history [agent] [number]` in a reply; returns its text without the command."""
