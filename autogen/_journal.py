@@ -18,6 +18,7 @@ import os
 import sqlite3
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,7 +93,11 @@ class Journal:
             self._open(chat)
         except sqlite3.DatabaseError as error:
             raise JournalError(f"{self.path} can't be used as a checkpoint: {error}") from error
-        self.is_live = not self._has_steps()  # nothing is replayed, or not any more
+        self.is_live = not (self._known("steps") or self._known("events"))  # nothing is replayed, or not any more
+        self._replayed = 0
+        mine = "events WHERE chat = ? AND type = "
+        self._sent = self._known(f"{mine}'message_sent'", self.chat_id)
+        self._ended = self._known(f"{mine}'chat_ended' AND data LIKE '%\"error\": null%'", self.chat_id)
 
     def _open(self, chat: dict[str, Any]) -> None:
         known = dict(self._database.execute("SELECT key, value FROM meta"))
@@ -104,11 +109,12 @@ class Journal:
         owner = int(known.get("owner", 0))
         if owner and owner != os.getpid() and _is_alive(owner):
             raise JournalError(f"{self.path} is in use by the process {owner}.")
-        fresh = {"version": str(VERSION), "chat": text, "owner": str(os.getpid())}
+        self.chat_id = known.get("chat_id") or uuid.uuid4().hex  # that of the events, also when it is taken up again
+        fresh = {"version": str(VERSION), "chat": text, "owner": str(os.getpid()), "chat_id": self.chat_id}
         self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", fresh.items())
 
-    def _has_steps(self) -> bool:
-        return self._database.execute("SELECT 1 FROM steps LIMIT 1").fetchone() is not None
+    def _known(self, rows: str, *values: str) -> int:
+        return int(self._database.execute(f"SELECT count(*) FROM {rows}", values).fetchone()[0])
 
     def close(self) -> None:
         """Let others use the file."""
@@ -165,6 +171,11 @@ class Journal:
 
     def note(self, event: events.Event) -> None:
         """Keep an event, for people who want to know what happened. Those of a replay are known already."""
+        if event.chat == self.chat_id and event.type == "message_sent":
+            self._replayed += 1
+            self.is_live = self.is_live or self._replayed > self._sent
+        if event.chat == self.chat_id and event.type == "chat_ended":
+            self.is_live = self.is_live or not self._ended
         if self.is_live:
             data = json.dumps(event.to_dict())
             with self._lock:

@@ -242,9 +242,9 @@ def current_chat() -> str:
 
 
 @contextmanager
-def in_chat() -> Iterator[tuple[str, str]]:
-    """A chat goes on within: gives its id and that of the chat around it."""
-    parent, own = _chat.get(), uuid.uuid4().hex
+def in_chat(chat_id: str | None = None) -> Iterator[tuple[str, str]]:
+    """A chat goes on within: gives its id (a new one if None is given) and that of the chat around it."""
+    parent, own = _chat.get(), chat_id or uuid.uuid4().hex
     token = _chat.set(own)
     try:
         yield own, parent

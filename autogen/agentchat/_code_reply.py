@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _journal, events
 from .._drive import Steps, offload
 from ..code_utils import UNKNOWN, extract_code, infer_lang
-from ..coding._execute import execute
+from ..coding._execute import executed
 from ._display import notice
 from ._human import heard
 from .agent import Message
@@ -88,7 +88,7 @@ def legacy_reply(agent: ConversableAgent, messages: list[Message], config: Any) 
 
 
 def _by_executor(executor: Any, blocks: list[Any]) -> Steps[tuple[int, str]]:
-    result = yield from execute(executor, blocks)
+    result = yield from executed(executor, blocks)
     return result.exit_code, result.output
 
 

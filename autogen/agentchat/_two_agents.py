@@ -75,7 +75,8 @@ def _told(
         return (yield from _held(sender, recipient, message, options, context))
     names: dict[str, Any] = {"initiator": sender.name, "recipient": recipient.name}
     began = time.monotonic()
-    with events.in_chat() as (_, parent):
+    journal = _journal.current() if options.checkpoint is not None else None
+    with events.in_chat(journal.chat_id if journal else None) as (_, parent):
         events.emit(events.ChatStarted(**names, parent=parent))
         try:
             result = yield from _held(sender, recipient, message, options, context)

@@ -194,6 +194,8 @@ class FunctionCall(Condition):
 class Handoff(Condition):
     """True when a message hands over to an agent: it calls `transfer_to_<agent>`, or `transfer_to_<agent>_<number>`.
 
+    It sees no hand-off that is no call, nor a tool of another name: `FunctionCall` sees that.
+
     Args:
         *targets: The agents, or their names; none for any hand-off.
     """

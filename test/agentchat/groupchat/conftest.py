@@ -14,6 +14,9 @@ def speaker(agent):
         waiting = list(replies)
 
         def answer(recipient, messages, sender, config):
+            last = messages[-1] if messages else {}
+            if last.get("tool_calls") or last.get("function_call"):
+                return False, None  # tools come first
             reply = waiting.pop(0) if waiting else None
             if isinstance(reply, BaseException):
                 raise reply

@@ -1,0 +1,217 @@
+"""The names for hand-offs: what each takes, refuses and means."""
+
+import subprocess
+import sys
+
+import pytest
+
+import autogen.agentchat.group as group
+from autogen import AssistantAgent
+from autogen.agentchat.group import (
+    AgentNameTarget,
+    AgentTarget,
+    AskUserTarget,
+    AvailableCondition,
+    ContextCondition,
+    ContextExpression,
+    ContextStr,
+    ContextStrLLMCondition,
+    ExpressionAvailableCondition,
+    ExpressionContextCondition,
+    GroupManagerTarget,
+    Handoffs,
+    LLMCondition,
+    NestedChatTarget,
+    OnCondition,
+    OnContextCondition,
+    RandomAgentTarget,
+    ReplyResult,
+    RevertToUserTarget,
+    StayTarget,
+    StringAvailableCondition,
+    StringContextCondition,
+    StringLLMCondition,
+    TerminateTarget,
+    TransitionTarget,
+)
+
+STAY, END = StayTarget(), TerminateTarget()
+
+
+def test_every_name_is_there_for_editors_and_for_the_interpreter():
+    for name in group.__all__:
+        assert getattr(group, name) is not None
+    assert set(group._HOME) <= set(group.__all__)
+
+
+def test_the_package_is_not_loaded_by_import_autogen():
+    probe = "import autogen.agentchat, sys; print([m for m in sys.modules if m.startswith('autogen.agentchat.group.')])"
+    assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "[]"
+
+
+def test_an_agent_that_hands_over_to_nobody_has_no_handoffs_yet(agent):
+    one = agent("one")
+    assert "handoffs" not in vars(one)
+    assert isinstance(one.handoffs, Handoffs) and one.handoffs is one.handoffs
+    assert one.handoffs is not agent("two").handoffs
+
+
+def test_all_that_adds_can_be_chained(agent):
+    two = agent("two")
+    handoffs = agent("one").handoffs
+    llm, data = OnCondition(two, "Go."), OnContextCondition(two)
+    assert handoffs.add(llm).add(data).add_many([llm, data]).add_llm_condition(llm).add_llm_conditions((llm,)) is handoffs
+    assert handoffs.add_context_condition(data).add_context_conditions([data]) is handoffs
+    assert handoffs.set_after_work(END).add_after_work(data).add_after_works([data]) is handoffs
+    assert (handoffs.llm_conditions, handoffs.context_conditions) == ([llm] * 4, [data] * 4)
+    assert handoffs.clear() is handoffs
+    assert not (handoffs.llm_conditions or handoffs.context_conditions or handoffs.after_works)
+
+
+def test_the_after_work_without_a_condition_is_kept_last_and_is_one():
+    fallback, other, newer = OnContextCondition(END), OnContextCondition(STAY, "vip"), OnContextCondition(STAY)
+    handoffs = Handoffs().set_after_work(END).add_after_work(other)
+    assert handoffs.after_works == [other, fallback]
+    assert handoffs.add_after_work(newer).after_works == [other, newer]
+    assert handoffs.set_after_work(END).after_works == [fallback]
+
+
+@pytest.mark.parametrize("wrong", [None, "text", 3, END, [OnContextCondition(END)], OnCondition])
+def test_what_is_no_condition_is_a_type_error(wrong):
+    handoffs = Handoffs()
+    for add in (handoffs.add, handoffs.add_llm_condition, handoffs.add_context_condition, handoffs.add_after_work):
+        with pytest.raises(TypeError):
+            add(wrong)
+
+
+def test_conditions_of_the_other_kind_are_a_type_error(agent):
+    llm, data = OnCondition(END, "Go."), OnContextCondition(END)
+    handoffs = Handoffs()
+    for add, wrong in ((handoffs.add_llm_condition, data), (handoffs.add_context_condition, llm), (handoffs.add_after_work, llm)):
+        with pytest.raises(TypeError, match="is needed"):
+            add(wrong)
+    for add_all in (handoffs.add_many, handoffs.add_llm_conditions, handoffs.add_after_works):
+        with pytest.raises(TypeError, match="A list of"):
+            add_all("text")
+        with pytest.raises(TypeError):
+            add_all(None)
+    with pytest.raises(TypeError):
+        handoffs.add_many([llm, "text"])
+    assert handoffs.llm_conditions == []  # all or none
+
+
+@pytest.mark.parametrize("wrong", ["refund", 3, None, object(), AgentTarget, AssistantAgent])
+def test_what_is_no_target_is_a_type_error(wrong):
+    for make in (lambda: OnCondition(wrong, "Go."), lambda: OnContextCondition(wrong), lambda: Handoffs().set_after_work(wrong)):
+        with pytest.raises(TypeError, match="A target is"):
+            make()
+
+
+def test_an_agent_is_accepted_wherever_a_target_is(agent):
+    two = agent("two")
+    assert OnCondition(two, "Go.").target == OnContextCondition(two).target == ReplyResult("", two).target == AgentTarget(two)
+    assert Handoffs().set_after_work(two).after_works[0].target == AgentTarget(two)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: AgentTarget("two"),
+        lambda: AgentNameTarget(3),
+        lambda: RandomAgentTarget([]),
+        lambda: RandomAgentTarget(["two"]),
+        lambda: OnCondition(END, ""),
+        lambda: OnCondition(END, None),
+        lambda: OnCondition(END, 3),
+        lambda: OnCondition(END, "Go.", available=3),
+        lambda: OnContextCondition(END, 3),
+        lambda: StringLLMCondition(" "),
+        lambda: ContextStrLLMCondition(3),
+        lambda: StringContextCondition(3),
+        lambda: StringAvailableCondition(None),
+        lambda: ExpressionContextCondition(3),
+        lambda: ReplyResult("", target="two"),
+        lambda: ReplyResult("", context_variables=[1]),
+    ],
+)
+def test_wrong_arguments_are_type_errors(make):
+    with pytest.raises(TypeError):
+        make()
+
+
+def test_a_coroutine_function_is_no_condition_and_no_target():
+    async def later(*_):
+        return True
+
+    with pytest.raises(TypeError):
+        OnContextCondition(END, later)
+    with pytest.raises(TypeError):
+        OnContextCondition(later)
+
+
+@pytest.mark.parametrize("config", [{}, [], {"chat_queue": []}])
+def test_nested_chats_need_a_queue(config):
+    with pytest.raises(ValueError, match="chat_queue"):
+        NestedChatTarget(config)
+
+
+def test_the_name_of_a_tool_must_be_valid():
+    with pytest.raises(ValueError, match="Invalid name"):
+        OnCondition(END, "Go.", llm_function_name="no blanks")
+
+
+def test_names_of_tools_are_valid_and_unique(agent):
+    two = agent("two")
+    rules = [OnCondition(target, "Go.") for target in (two, AgentNameTarget("Señor Größe" * 9), RevertToUserTarget(), STAY, two)]
+    rules.append(OnCondition(END, "Go.", llm_function_name="finish"))
+    names = list(Handoffs().add_many(rules).tools())
+    assert names[0] == "transfer_to_two_1" and names[2:] == ["transfer_to_user_3", "transfer_to_stay_4", "transfer_to_two_5", "finish"]
+    assert len(names[1]) == 64 and names[1].endswith("_2") and names[1].isascii()
+
+
+VARIABLES = {"name": "Ada", "n": 3, "no": False}
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("If {name} asks.", "If {name} asks."),
+        (StringLLMCondition(prompt="If {name} asks."), "If {name} asks."),
+        (ContextStr(template="If {name} asks."), "If Ada asks."),
+        (ContextStrLLMCondition(ContextStr(template="If {name} asks.")), "If Ada asks."),
+        (ContextStrLLMCondition("If {name} asks."), "If Ada asks."),
+        (lambda agent, messages: f"If {agent} has {len(messages)}.", "If me has 0."),
+    ],
+)
+def test_conditions_for_models_are_texts(given, text):
+    condition = OnCondition(END, given).condition
+    assert isinstance(condition, LLMCondition)
+    assert condition.text("me", [], VARIABLES) == text
+
+
+@pytest.mark.parametrize(
+    ("given", "holds"),
+    [
+        ("name", True),
+        ("no", False),
+        ("missing", False),
+        (StringContextCondition(variable_name="n"), True),
+        (StringAvailableCondition(context_variable="no"), False),
+        (ContextExpression("${n} > 2"), True),
+        (ExpressionContextCondition(expression=ContextExpression("${n} > 3")), False),
+        (ExpressionAvailableCondition(ContextExpression("${n} > 2")), True),
+        (ExpressionAvailableCondition("${n} > 3"), False),
+        (lambda agent, messages: messages, False),
+    ],
+)
+def test_conditions_on_data_hold_or_not(given, holds):
+    for condition in (OnContextCondition(END, given).condition, OnCondition(END, "Go.", given).available):
+        assert condition.holds("me", [], VARIABLES) is holds
+
+
+def test_kinds_of_conditions_can_be_told_apart():
+    assert isinstance(StringContextCondition("a"), ContextCondition) and isinstance(StringAvailableCondition("a"), AvailableCondition)
+    assert isinstance(ExpressionContextCondition("1"), ContextCondition)
+    assert isinstance(ExpressionAvailableCondition("1"), AvailableCondition)
+    for target in (STAY, END, AskUserTarget(), GroupManagerTarget(), RevertToUserTarget(), AgentNameTarget("a")):
+        assert isinstance(target, TransitionTarget) and target.label
