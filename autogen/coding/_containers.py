@@ -20,6 +20,7 @@ from typing import Any
 
 from ._environment import UNBUFFERED
 from ._limits import Limits
+from ._process import GRACE
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ WORKSPACE = "/workspace"
 HOME = "/tmp/home"
 OWNER, KEPT, SETTINGS = "autogen.owner", "autogen.kept", "autogen.settings"
 """Labels: the process that stops the container; that it is not removed then; what it was made with, if it is shared."""
+NAME = "autogen.name"
+"""A label with the container's name. An image made of a container has its labels, and so have the containers made of that:
+where the name is another one, the labels are not its own."""
 
 LIMITS = Limits(memory=2 * 2**30)
 """What the programs of a container may use together, where nothing else is said."""
@@ -38,6 +42,8 @@ _WAIT = """
 env --ignore-signal=CHLD true 2>/dev/null && exec env --ignore-signal=CHLD tail -f /dev/null
 trap '' CHLD; exec tail -f /dev/null
 """
+
+_NO_FOLDER = ("bind source path does not exist", "statfs")  # said by Docker, and by Podman
 
 
 @dataclass(frozen=True)
@@ -61,24 +67,33 @@ class Isolation:
     capabilities: tuple[str, ...] = ()
 
 
-def start(client: Any, image: str, folder: Path, isolation: Isolation, **options: Any) -> Any:
+def start(
+    client: Any, image: str, name: str, folder: Path, isolation: Isolation, *, labels: dict[str, str], **options: Any
+) -> Any:
     """Make a container with a folder mounted at `/workspace`, and start it.
 
     Raises:
         docker.errors.APIError: The engine refuses.
+        ValueError: It does not see the folder.
     """
-    settings = {**_settings(client, folder, isolation), **options}
-    container = client.containers.create(image, **settings)
+    import docker
+
+    settings = {**_settings(client, folder, isolation), **options, "name": name, "labels": {**labels, NAME: name}}
+    container = None
     try:
+        container = client.containers.create(image, **settings)
         container.start()
-    except BaseException:
-        end(client, container.id, keep=False)
+    except BaseException as error:
+        if container is not None:
+            end(client, container.id, keep=False)
+        if isinstance(error, docker.errors.APIError) and any(words in str(error) for words in _NO_FOLDER):
+            raise ValueError(_not_seen(folder)) from error
         raise
     return container
 
 
 def _settings(client: Any, folder: Path, isolation: Isolation) -> dict[str, Any]:
-    from docker.types import Ulimit
+    from docker.types import Mount, Ulimit
 
     limits, network = isolation.limits, isolation.network
     user = isolation.user if isolation.user is not None else _this_user(client)
@@ -87,7 +102,7 @@ def _settings(client: Any, folder: Path, isolation: Isolation) -> dict[str, Any]
         "entrypoint": ["/bin/sh", "-c", _WAIT],
         "command": [],
         "working_dir": WORKSPACE,
-        "volumes": {str(folder): {"bind": WORKSPACE, "mode": "rw"}},
+        "mounts": [Mount(WORKSPACE, str(folder), type="bind")],  # as text, a colon in a name would end it
         "environment": {**UNBUFFERED, **({} if _is_root(user) and not isolation.read_only else {"HOME": HOME})},
         "cap_drop": ["ALL"],
         "cap_add": [*isolation.capabilities, "KILL"] if isolation.capabilities else [],  # whoever they let it become
@@ -147,11 +162,15 @@ def check_folder(container: Any, work_dir: Path) -> None:
     with tempfile.NamedTemporaryFile(prefix=".autogen-", dir=work_dir) as probe:
         seen = container.exec_run(["test", "-e", f"{WORKSPACE}/{Path(probe.name).name}"])
     if seen.exit_code == 1:
-        raise ValueError(
-            f"The Docker engine does not see the files of {work_dir.resolve()}. If this program runs in a container itself, "
-            "give bind_dir, the same folder by its name on the engine's machine. If the engine runs in a virtual machine "
-            "(Colima, Podman, Docker Desktop), take a work_dir that is shared with it: mostly, one in your home directory."
-        )
+        raise ValueError(_not_seen(work_dir.resolve()))
+
+
+def _not_seen(folder: Path) -> str:
+    return (
+        f"The Docker engine does not see the files of {folder}. If this program runs in a container itself, give bind_dir, "
+        "the same folder by its name on the engine's machine. If the engine runs in a virtual machine (Colima, Podman, "
+        "Docker Desktop), take a work_dir that is shared with it: mostly, one in your home directory."
+    )
 
 
 def available(client: Any, names: list[str]) -> str:
@@ -197,7 +216,10 @@ def end(client: Any, container: str, *, keep: bool) -> None:
         except docker.errors.APIError as error:
             if error.status_code != 409:  # the engine removes it already
                 raise
-            client.api.wait(container, timeout=10, condition="removed")
+            deadline = time.monotonic() + GRACE
+            while time.monotonic() < deadline:  # Docker's own wait for it may miss that it has happened
+                client.api.inspect_container(container)
+                time.sleep(0.02)
 
 
 def this_process() -> str:
@@ -235,9 +257,11 @@ def remove_leftovers(client: Any) -> list[str]:
 
     found = []
     for container in client.api.containers(all=True, filters={"label": OWNER}):
-        if is_gone(container["Labels"].get(OWNER, "")):
+        labels = container["Labels"]
+        are_its_own = NAME not in labels or f"/{labels[NAME]}" in container["Names"]
+        if are_its_own and is_gone(labels[OWNER]):
             try:
-                end(client, container["Id"], keep=KEPT in container["Labels"])
+                end(client, container["Id"], keep=KEPT in labels)
             except docker.errors.APIError as error:
                 logger.warning("The container %s of a process that was killed can't be removed: %s", container["Id"], error)
                 continue

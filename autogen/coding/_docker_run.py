@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ def run_in_docker(
         base = available(client, list(names))  # type: ignore[arg-type]
         isolation = Isolation()
         isolation = replace(isolation, limits=replace(limits, memory=limits.memory or isolation.limits.memory))
-        container = start(client, base, folder.resolve(), isolation, labels={OWNER: this_process()})
+        name = f"autogen-run-{uuid.uuid4()}"
+        container = start(client, base, name, folder.resolve(), isolation, labels={OWNER: this_process()})
         try:
             finished = run_inside(container, [program, file.as_posix()], limits=limits)
             if finished.timed_out:

@@ -6,8 +6,8 @@ from .._drive import Steps, ask, in_thread
 from .base import CodeBlock, CodeExecutor, CodeResult
 
 
-def execute(executor: CodeExecutor, blocks: list[CodeBlock]) -> Steps[CodeResult]:
-    """Run blocks with an executor.
+def executed(executor: CodeExecutor, blocks: list[CodeBlock]) -> Steps[CodeResult]:
+    """The result of blocks that an executor runs.
 
     An asynchronous caller awaits the executor's `a_execute_code_blocks` if it has one, and runs it in a thread otherwise.
     """

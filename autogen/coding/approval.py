@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable, iscoroutine
 from types import TracebackType
@@ -10,7 +9,7 @@ from typing import Any, Union
 
 from .._drive import Steps, adrive, ask, drive, forms
 from ..io.base import IOStream
-from ._execute import execute
+from ._execute import executed
 from .base import CodeBlock, CodeExecutor, CodeExtractor, CodeResult, CommandLineCodeResult
 
 __all__ = ["ApprovedCodeExecutor", "Approver", "ask_a_human"]
@@ -22,8 +21,6 @@ Approver = Callable[[CodeBlock], Union[Verdict, Awaitable[Verdict]]]
 
 _YES = ("y", "yes")
 _NO = ("", "n", "no")
-_SHOWN_AS_IS = "\n\t"
-_HIDDEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")  # control, format, private, surrogate, separators of lines and paragraphs
 
 
 class ApprovedCodeExecutor(CodeExecutor):
@@ -87,7 +84,7 @@ class ApprovedCodeExecutor(CodeExecutor):
             approved.append(block)
         if refusal is not None and not approved:
             return CommandLineCodeResult(exit_code=1, output=refusal)
-        result = yield from execute(self._executor, approved)
+        result = yield from executed(self._executor, approved)
         if refusal is None:
             return result
         told = f"{result.output.rstrip()}\n{refusal}" if result.output.strip() else refusal
@@ -138,7 +135,7 @@ def visible(text: str) -> str:
 
 
 def _visible(character: str) -> str:
-    if character in _SHOWN_AS_IS or unicodedata.category(character) not in _HIDDEN:
+    if character.isprintable() or character in "\n\t":
         return character
     return character.encode("unicode_escape", "backslashreplace").decode("ascii")
 

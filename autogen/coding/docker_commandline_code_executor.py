@@ -155,9 +155,8 @@ class DockerCommandLineCodeExecutor(CodeExecutor):
         labels = {SETTINGS: digest} if self._shared else {}
         if stop_container:
             labels |= {OWNER: _this_process(), **({KEPT: "yes"} if self._keep else {})}
-        options = {"name": name, "auto_remove": not self._keep, "labels": labels}
         try:
-            container = _start(self._client, image, folder, self._isolation, **options)
+            container = _start(self._client, image, name, folder, self._isolation, labels=labels, auto_remove=not self._keep)
         except docker.errors.APIError as error:
             if not self._shared or error.status_code != 409:
                 raise

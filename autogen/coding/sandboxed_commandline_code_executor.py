@@ -90,20 +90,23 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
             environment=environment,
             limits=limits,
         )
-        self._network = network
-        self._readable = [Path(path).resolve(strict=True) for path in readable]
-        self._writable = [Path(path).resolve(strict=True) for path in writable]
+        prefixes = () if virtual_env_context else (sys.prefix, sys.base_prefix, sys.base_exec_prefix)
+        write = [Path(path).resolve(strict=True) for path in writable]
+        python = python_files(self._program("python"), *prefixes)
+        closed = [path for path in python if not any(path.is_relative_to(opened) for opened in write)]
+        self._view = View(
+            work_dir=self._work_dir.resolve(),
+            read=[*closed, *(Path(path).resolve(strict=True) for path in readable)],
+            write=write,
+            network=network,
+        )
+        self._real_paths = self._view.real_paths()
 
     def _launch(self, command: Sequence[str], settings: Mapping[str, str] = {}) -> Finished:
-        prefixes = () if self._virtual_env_context else (sys.prefix, sys.base_prefix, sys.base_exec_prefix)
-        view = View(
-            work_dir=self._work_dir.resolve(),
-            read=[*python_files(self._program("python"), *prefixes), *self._readable],
-            write=self._writable,
-            network=self._network,
-        )
+        if self._view.real_paths() != self._real_paths or self._work_dir.resolve() != self._view.work_dir:
+            raise OSError("the folders of the sandbox lead elsewhere than when it was made")  # by a link of earlier code
         try:
-            sandboxed = command_line(view, command)
+            sandboxed = command_line(self._view, command)
         except RuntimeError as error:  # bubblewrap was removed meanwhile
             raise OSError(str(error)) from error
         finished = super()._launch(sandboxed, settings)

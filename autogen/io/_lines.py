@@ -25,6 +25,11 @@ class Lines:
         """Whether an earlier read is under way, which would take the line away from any other."""
         return self._pending is not None and self._source is sys.stdin
 
+    def drop_late(self) -> None:
+        """Drop a line that answered an earlier question; to be called before the next one is shown."""
+        if self.is_pending and self._pending.done() and sys.stdin.isatty():  # type: ignore[union-attr]
+            self._pending = None
+
     def next(self, seconds: float | None = None) -> str:
         """The next line, without its end.
 
@@ -32,7 +37,7 @@ class Lines:
             TimeUp: There was none within so many seconds.
             EOFError: Standard input has ended.
         """
-        if not self.is_pending or (self._pending.done() and sys.stdin.isatty()):  # type: ignore[union-attr]
+        if not self.is_pending:
             self._source = sys.stdin
             self._pending, _ = in_daemon_thread(self._source.readline)
         pending = self._pending

@@ -22,6 +22,7 @@ class IOConsole(IOStream):
         """Ask for a line; a password is not shown."""
         if password:
             return getpass.getpass(prompt or "Password: ")
+        LINES.drop_late()
         if LINES.is_pending:
             print(prompt, end="", flush=True)
             return LINES.next()
@@ -33,5 +34,6 @@ class IOConsole(IOStream):
         Raises:
             TimeoutError: It did not.
         """
+        LINES.drop_late()
         print(prompt, end="", flush=True)
         return LINES.next(seconds)

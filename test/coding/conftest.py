@@ -1,6 +1,13 @@
 """What the tests of code execution share."""
 
+import contextlib
+import uuid
+
 import pytest
+from executors import IMAGE
+
+from autogen.coding import DockerCommandLineCodeExecutor
+from autogen.coding._docker_engine import connect
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -16,3 +23,33 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if any(counts.values()):
         ran = counts["passed"] + counts["failed"]
         terminalreporter.write_line(f"Docker tests: {ran} ran ({counts['failed']} failed), {counts['skipped']} skipped")
+
+
+@pytest.fixture
+def client():
+    with contextlib.closing(connect()) as client:
+        yield client
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Make executors that are stopped after the test."""
+    executors = []
+
+    def make(**options):
+        executors.append(DockerCommandLineCodeExecutor(IMAGE, **{"work_dir": tmp_path, **options}))
+        return executors[-1]
+
+    yield make
+    for executor in executors:
+        executor.stop()
+        executor._finish()
+
+
+@pytest.fixture
+def name(client):
+    """A name for a container that is cleared away."""
+    name = f"autogen-test-{uuid.uuid4().hex}"
+    yield name
+    for container in client.api.containers(all=True, filters={"name": f"^/{name}$"}):
+        client.api.remove_container(container["Id"], force=True)

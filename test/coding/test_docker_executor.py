@@ -1,67 +1,21 @@
-"""What is particular to Docker: isolation, and how containers begin and end. The rest is in `test_executor_contract.py`."""
+"""What is particular to Docker: isolation, and how containers are made. What all executors do is in the contract's tests."""
 
 import asyncio
-import contextlib
-import gc
 import logging
 import os
-import subprocess
-import sys
 import threading
-import uuid
 
 import pytest
-from executors import IMAGE, no_docker
+from containers import names, run, sh
+from executors import no_docker
 
 from autogen._threads import run_in_thread
-from autogen.coding import CodeBlock, DockerCommandLineCodeExecutor, _container_exec, _containers
-from autogen.coding._docker_engine import connect
+from autogen.coding import DockerCommandLineCodeExecutor, _container_exec, _containers
+from autogen.coding._containers import OWNER, this_process
 from autogen.coding.local_commandline_code_executor import Limits
 
 docker = pytest.importorskip("docker")
 pytestmark = [pytest.mark.docker, pytest.mark.skipif("no_docker()", reason=str(no_docker()))]
-
-
-@pytest.fixture
-def client():
-    with contextlib.closing(connect()) as client:
-        yield client
-
-
-@pytest.fixture
-def made(tmp_path):
-    """Make executors that are stopped after the test."""
-    executors = []
-
-    def make(**options):
-        executors.append(DockerCommandLineCodeExecutor(IMAGE, **{"work_dir": tmp_path, **options}))
-        return executors[-1]
-
-    yield make
-    for executor in executors:
-        executor.stop()
-        executor._finish()
-
-
-def run(executor, *blocks):
-    return executor.execute_code_blocks([CodeBlock(language=language, code=code) for language, code in blocks])
-
-
-def sh(executor, code):
-    return run(executor, ("sh", code))
-
-
-def names(client):
-    return {container["Names"][0].removeprefix("/") for container in client.api.containers(all=True)}
-
-
-@pytest.fixture
-def name(client):
-    """A name for a container that is cleared away."""
-    name = f"autogen-test-{uuid.uuid4().hex}"
-    yield name
-    with contextlib.suppress(docker.errors.NotFound):
-        client.api.remove_container(name, force=True)
 
 
 def test_the_code_has_no_rights(made):
@@ -227,10 +181,9 @@ def test_what_is_written_in_the_container_stays_over_a_restart(made):
 )
 def test_impossible_settings_are_refused_and_leave_nothing(made, client, monkeypatch, tmp_path, options, error):
     monkeypatch.chdir(tmp_path)
-    before = names(client)
     with pytest.raises(error):
         made(**options)
-    assert names(client) <= before
+    assert not client.api.containers(all=True, filters={"label": f"{OWNER}={this_process()}"})
 
 
 def test_an_image_that_can_not_be_had_is_an_error_of_the_engine(tmp_path, caplog):
@@ -249,7 +202,16 @@ def test_the_folder_may_have_another_name_for_the_engine(made, tmp_path):
     assert (result.output, result.code_file) == ("1\n", str(tmp_path / "link" / "x.py"))
 
 
-def test_a_folder_that_the_engine_does_not_see_is_refused(made, client, tmp_path, name):
+def test_a_folder_may_have_any_name(made, tmp_path):
+    assert run(made(work_dir=tmp_path / "a:b c, ü"), ("python", "print(1)")).output == "1\n"
+
+
+def test_a_folder_that_is_not_there_for_the_engine_is_refused(made):
+    with pytest.raises(ValueError, match="does not see the files of /no/such/folder"):
+        made(bind_dir="/no/such/folder")
+
+
+def test_a_folder_that_is_another_one_for_the_engine_is_refused(made, client, tmp_path, name):
     """A link that changes while the container is made stands in for an engine on another machine."""
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
@@ -267,137 +229,3 @@ def test_a_folder_that_the_engine_does_not_see_is_refused(made, client, tmp_path
         with pytest.raises(ValueError, match=r"does not see the files of .*bind_dir"):
             made(work_dir=tmp_path / "work", container_name=name)
     assert name not in names(client)
-
-
-def test_an_engine_that_goes_away_does_not_break_the_end(made, caplog, name):
-    executor = made(container_name=name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(executor._client.api, "remove_container", refuse)  # stands in for an engine that was stopped
-        executor._finish()
-    assert "can't be stopped" in caplog.text
-    executor._is_ours = False
-
-
-def refuse(*_, **__):
-    raise ConnectionError("nobody listens")
-
-
-def test_it_is_gone_after_stop(made, client, name):
-    executor = made(container_name=name)
-    executor.stop()
-    assert name not in names(client)
-    executor.stop()
-    with pytest.raises(docker.errors.NotFound):
-        sh(executor, "echo never")
-
-
-def test_it_may_be_kept_when_it_is_stopped(made, client, name):
-    made(container_name=name, auto_remove=False).stop()
-    assert client.containers.get(name).status == "exited"
-
-
-def test_it_stops_with_the_block_of_code_it_is_for(made, client, name):
-    with made(container_name=name, stop_container=False):
-        assert name in names(client)
-    assert name not in names(client)
-
-
-def test_it_stops_when_nobody_has_it_any_more(tmp_path, client, name):
-    executor = DockerCommandLineCodeExecutor(IMAGE, name, work_dir=tmp_path)
-    assert name in names(client)
-    del executor
-    gc.collect()
-    assert name not in names(client)
-
-
-def in_another_process(tmp_path, name, then, **options):
-    program = (
-        "import os\nfrom autogen.coding import DockerCommandLineCodeExecutor\n"
-        f"executor = DockerCommandLineCodeExecutor({IMAGE!r}, {name!r}, work_dir={str(tmp_path)!r}, **{options})\n{then}"
-    )
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-
-
-@pytest.mark.parametrize("then", ["", "raise RuntimeError", "if os.fork(): os.wait()\nelse: raise SystemExit"])
-def test_it_stops_when_the_program_ends(tmp_path, client, name, then):
-    assert "DockerException" not in in_another_process(tmp_path, name, then).stderr
-    assert name not in names(client)
-
-
-def test_a_fork_of_the_program_that_ends_does_not_stop_it(tmp_path, client, name):
-    then = (
-        "if os.fork() == 0: raise SystemExit\n"
-        "os.wait()\nfrom autogen.coding import CodeBlock\n"
-        "print(executor.execute_code_blocks([CodeBlock(language='sh', code='echo alive')]).output)"
-    )
-    assert in_another_process(tmp_path, name, then).stdout.strip() == "alive"
-
-
-def test_it_outlives_the_program_on_request(tmp_path, made, client, name):
-    in_another_process(tmp_path, name, "", stop_container=False)
-    made()
-    assert name in names(client)
-
-
-@pytest.mark.parametrize("auto_remove", [True, False])
-def test_what_a_killed_program_left_is_ended_by_the_next_one(tmp_path, made, client, name, auto_remove):
-    in_another_process(tmp_path, name, "os.kill(os.getpid(), 9)", auto_remove=auto_remove)
-    assert client.containers.get(name).status == "running"
-    made()
-    assert (name in names(client)) is not auto_remove
-    if not auto_remove:
-        assert client.containers.get(name).status == "exited"
-
-
-def test_what_belongs_to_others_is_left_alone(made, client, name):
-    label = _containers.this_process()
-    boot, namespace, pid, started = label.split("/")
-    for owner in (label, f"another-boot/{namespace}/1/0", f"{boot}/another-namespace/1/0", "", "nonsense"):
-        assert not _containers.is_gone(owner)
-    assert _containers.is_gone(f"{boot}/{namespace}/{pid}/{int(started or 0) + 1}")  # the number was used again
-    first = made(container_name=name)
-    made()
-    assert sh(first, "echo alive").output == "alive\n"
-
-
-def test_a_name_that_is_taken_is_refused(made, name):
-    made(container_name=name)
-    with pytest.raises(docker.errors.APIError, match="already in use"):
-        made(container_name=name)
-
-
-def test_a_container_is_shared_by_those_that_ask_for_it(made, client, name):
-    first, second = made(container_name=name, reuse=True), made(container_name=name, reuse=True)
-    sh(first, "echo warm > /var/tmp/x")
-    assert sh(second, "cat /var/tmp/x").output == "warm\n"
-    second.stop()
-    assert sh(first, "echo alive").output == "alive\n"
-    first.stop()
-    assert name not in names(client)
-
-
-def test_a_container_made_otherwise_is_not_shared(made, name):
-    made(container_name=name)
-    with pytest.raises(ValueError, match="other settings"):
-        made(container_name=name, reuse=True)
-
-
-def test_sharing_is_for_the_same_settings(made, name):
-    made(container_name=name, reuse=True)
-    with pytest.raises(ValueError, match="other settings"):
-        made(container_name=name, reuse=True, network=False)
-
-
-def test_in_a_shared_container_a_block_is_killed_and_not_that_of_others(made, name, tmp_path):
-    first, second = made(container_name=name, reuse=True), made(container_name=name, reuse=True, timeout=1)
-    results = []
-    wait = "touch ready; while [ ! -e go ]; do sleep 0.01; done; echo through"
-    thread = threading.Thread(target=lambda: results.append(sh(first, wait)))
-    thread.start()
-    while not (tmp_path / "ready").exists():
-        pass
-    assert sh(second, "setsid sleep 666 & sleep 666").exit_code == 124
-    assert "666" not in sh(second, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").output
-    (tmp_path / "go").touch()
-    thread.join()
-    assert results[0].output == "through\n"

@@ -1,21 +1,13 @@
 """Running a file in Docker without an executor, as `execute_code` does."""
 
-import contextlib
-
 import pytest
 from executors import IMAGE, no_docker
 
 from autogen import code_utils
 from autogen.code_utils import execute_code
-from autogen.coding._docker_engine import connect
+from autogen.coding._containers import OWNER, this_process
 
 pytestmark = [pytest.mark.docker, pytest.mark.skipif("no_docker()", reason=str(no_docker()))]
-
-
-@pytest.fixture
-def client():
-    with contextlib.closing(connect()) as client:
-        yield client
 
 
 @pytest.fixture
@@ -47,7 +39,7 @@ def test_running_too_long(run):
 def test_what_a_run_installs_is_in_its_image(run, client):
     _, _, image = run("open('/var/tmp/x', 'w').write('kept')")
     assert run("print(open('/var/tmp/x').read())", image) == (0, "kept\n", image)
-    assert not client.images.get(image).labels["autogen.owner"]  # whoever uses it owns what is made of it
+    assert not client.images.get(image).labels[OWNER]  # whoever uses it owns what is made of it
 
 
 def test_a_run_that_installs_nothing_makes_no_image(run):
@@ -71,7 +63,6 @@ def test_much_output_is_cut(run):
 
 
 def test_no_container_is_left(run, client):
-    before = {container["Id"] for container in client.api.containers(all=True)}
     run("print(1)")
     run("while True: pass", timeout=1)
-    assert {container["Id"] for container in client.api.containers(all=True)} <= before
+    assert not client.api.containers(all=True, filters={"label": f"{OWNER}={this_process()}"})

@@ -32,11 +32,12 @@ KINDS = {
 NAPS = count(700_001)
 
 
-@pytest.fixture(params=[pytest.param(entry, id=entry.name, marks=entry.marks) for entry in EXECUTORS if entry.name in KINDS])
-def kind(request):
-    if reason := request.param.skip():
-        pytest.skip(reason)
-    return request.param.name
+CASES = [
+    pytest.param(entry, program, id=f"{entry.name}-{program.name}", marks=entry.marks)
+    for entry in EXECUTORS
+    for program in PROGRAMS
+    if entry.name in KINDS and entry.name in program.contained_by
+]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def outside(tmp_path):
     return folder
 
 
-def running_with(argument: str) -> list[str]:
+def running_with(argument: str) -> list[list[bytes]]:
     """The command lines on this machine that have the argument; also those in other namespaces."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
@@ -79,10 +80,10 @@ def has_ended(process: subprocess.Popen) -> bool:
     return state in "ZXTt"  # stopped counts, too
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
-def test_it_is_contained(kind, program, tmp_path, outside, victim, port, monkeypatch):
-    if kind not in program.contained_by:
-        pytest.skip("it is not contained by this executor, whose documentation says so")
+@pytest.mark.parametrize(("entry", "program"), CASES)
+def test_it_is_contained(entry, program, tmp_path, outside, victim, port, monkeypatch):
+    if reason := entry.skip():
+        pytest.skip(reason)
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     nap = str(next(NAPS))
     names = {"@OUTSIDE@": str(outside), "@VICTIM@": str(victim.pid), "@PORT@": str(port), "@NAP@": nap}
@@ -90,13 +91,13 @@ def test_it_is_contained(kind, program, tmp_path, outside, victim, port, monkeyp
     for name, value in names.items():
         code = code.replace(name, value)
     work = tmp_path / "work"
-    executor = KINDS[kind](work_dir=work, timeout=program.seconds, limits=LIMITS)
+    executor = KINDS[entry.name](work_dir=work, timeout=program.seconds, limits=LIMITS)
     try:
         result = executor.execute_code_blocks([CodeBlock(language=program.language, code=code)])
         after = executor.execute_code_blocks([CodeBlock(language="python", code="print('goes on')")])
         left = running_with(nap)
     finally:
-        if kind == "docker":
+        if isinstance(executor, DockerCommandLineCodeExecutor):
             executor.stop()
     if program.exit_code is not None:
         assert result.exit_code == program.exit_code, result.output

@@ -168,7 +168,7 @@ def test_clients_that_are_served_at_once_do_not_hear_each_other(serve, call):
 
 @pytest.mark.parametrize("stage", ["before the first message", "at the question", "while a tool runs"])
 def test_a_client_that_leaves_ends_its_chat_with_a_clear_error(serve, call, stage):
-    left, running = threading.Event(), threading.Event()
+    began, left, running = threading.Event(), threading.Event(), threading.Event()
 
     def slow() -> str:
         running.set()
@@ -176,6 +176,7 @@ def test_a_client_that_leaves_ends_its_chat_with_a_clear_error(serve, call, stag
         return "done"
 
     def hold(stream):
+        began.set()
         first = stream.input()
         user, writer = people(tool_call("slow"), "Done.", human_input_mode="TERMINATE")
         register_function(slow, caller=writer, executor=user, description="Takes long.")
@@ -187,7 +188,9 @@ def test_a_client_that_leaves_ends_its_chat_with_a_clear_error(serve, call, stag
 
     server, join = serve(hold_and_ask if stage == "at the question" else hold)
     client = join()
-    if stage != "before the first message":
+    if stage == "before the first message":
+        assert began.wait(60)
+    else:
         client.send("Go on.")
         text_until(client, PROMPT) if stage == "at the question" else running.wait(60)
     client.socket.shutdown(socket.SHUT_RDWR)

@@ -49,6 +49,7 @@ class Cell:
 
     Attributes:
         request: The id of the message that asked for it.
+        note: What is to be told before all that it shows.
         exit_code: 0 as long as nothing failed.
         error: What failed, as text.
         gone: The kernel itself says that it died.
@@ -56,6 +57,7 @@ class Cell:
     """
 
     request: str
+    note: str | None = None
     exit_code: int = 0
     error: str | None = None
     gone: bool = False
@@ -101,6 +103,8 @@ class Cell:
 
     def parts(self) -> Iterator[str | DataItem]:
         """What it printed and showed, in order, and its error."""
+        if self.note is not None:
+            yield self.note
         for output in self._outputs:
             if isinstance(output, _Printed):
                 yield output.output.text()

@@ -51,7 +51,7 @@ class EmbeddedKernel:
         self._environment = dict(environment)
         self._limits = limits
         self.lock = threading.RLock()
-        self._is_ready = False
+        self._is_ready = self._was_stopped = False
         self._process: Guarded
         self._start()
 
@@ -80,18 +80,21 @@ class EmbeddedKernel:
         else:
             self._process.interrupt()
 
-    def prepare(self) -> None:
-        """Wait until the kernel is ready; one that ended between two blocks is started anew."""
-        if self._process.trouble() is not None and self._is_ready:
+    def prepare(self) -> bool:
+        """Wait until the kernel is ready; one that ended between two blocks is started anew, and that is said."""
+        has_ended = self._is_ready and self._process.trouble() is not None
+        was_stopped, self._was_stopped = self._was_stopped, False
+        if has_ended:
             self.restart()
         if not self._is_ready:
             try:
                 wait_for(self)
             except RuntimeError:
                 self._process.kill()
-                self._is_ready = True  # the next block tries again
+                self._is_ready = self._was_stopped = True  # the next block tries again
                 raise
             self._is_ready = True
+        return has_ended and not was_stopped
 
     def restart(self) -> None:
         """End the kernel, and start it anew. Not a word is lost on one that is busy: it may not listen."""
@@ -108,6 +111,7 @@ class EmbeddedKernel:
                 self.send("shutdown_request", {"restart": False})
                 self._process.wait(POLITE)
             self._end()
+            self._was_stopped = True
         finally:
             self.lock.release()
 
@@ -124,7 +128,9 @@ class EmbeddedKernel:
         if command[0] in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}"):
             command[0] = sys.executable
         try:
-            self._process = Guarded(command, cwd=self._cwd, env=self._kernel_environment(), limits=self._limits)
+            self._process = Guarded(
+                command, cwd=self._cwd, env=self._kernel_environment(), limits=self._limits, folder=self._folder
+            )
         except BaseException:
             self._close()
             raise

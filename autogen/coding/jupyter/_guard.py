@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,15 +33,22 @@ _BOOT = "import sys; sys.path.append(sys.argv[1]); from autogen.coding.jupyter._
 class Guarded:
     """A program that runs until it is stopped, this object is dropped, or this process ends."""
 
-    def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], limits: Limits) -> None:
+    def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], limits: Limits, folder: Path) -> None:
         """
+        Args:
+            command: The program.
+            cwd: Where it runs.
+            env: Its environment.
+            limits: What it may use.
+            folder: Its private folder, which the watch removes if this process can't.
+
         Raises:
             OSError: There is no such folder, or no more processes.
         """
         mark, env = marked_environment(env)
         self._limits = limits
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOT, _ROOT, mark, *command],
+            [sys.executable, "-I", "-c", _BOOT, _ROOT, mark, str(folder), *command],
             cwd=cwd,
             env=env,
             stdin=subprocess.PIPE,
@@ -113,7 +121,7 @@ def _end(process: subprocess.Popen[bytes], mark: str, output: _Output, reader: t
 
 def watch() -> None:
     """What the watch does. It runs in a process of its own."""
-    _, _, mark, *command = sys.argv
+    _, _, mark, folder, *command = sys.argv
     parent = os.getppid()
     for number in (signal.SIGINT, signal.SIGTERM):  # meant for the program, which is in the same group
         signal.signal(number, lambda *_: None)
@@ -121,21 +129,21 @@ def watch() -> None:
         program = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     except OSError as error:
         sys.exit(f"{command[0]} can't be run: {error}")
-    threading.Thread(target=_await_the_parents_end, args=(mark,), daemon=True).start()
+    threading.Thread(target=_await_the_parents_end, args=(mark, folder), daemon=True).start()
     while program.poll() is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             program.wait(1)
         if os.getppid() != parent and sys.platform != "win32":  # a fork of the parent may still hold the pipe
-            _kill_everything(mark)
+            _kill_everything(mark, folder)
     os._exit(program.returncode if program.returncode >= 0 else 128 - program.returncode)
 
 
-def _await_the_parents_end(mark: str) -> None:
+def _await_the_parents_end(mark: str, folder: str) -> None:
     os.read(0, 1)
-    _kill_everything(mark)
+    _kill_everything(mark, folder)
 
 
-def _kill_everything(mark: str) -> None:
+def _kill_everything(mark: str, folder: str) -> None:
     for _ in range(20):
         victims = {*descendants(os.getpid()), *running_with(mark)}
         for pid in victims:
@@ -144,6 +152,7 @@ def _kill_everything(mark: str) -> None:
         if not victims:
             break
         time.sleep(0.01)
+    shutil.rmtree(folder, ignore_errors=True)
     if sys.platform != "win32":
         os.killpg(0, signal.SIGKILL)
     os._exit(1)

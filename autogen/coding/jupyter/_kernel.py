@@ -49,8 +49,8 @@ class Kernel(Protocol):
         """End the kernel, and begin to start it anew."""
         ...
 
-    def prepare(self) -> None:
-        """Wait until it is ready.
+    def prepare(self) -> bool:
+        """Wait until it is ready; says whether it has lost its variables since the last cell.
 
         Raises:
             RuntimeError: It is not, and won't be.
@@ -89,7 +89,7 @@ def run_cell(kernel: Kernel, code: str, seconds: float) -> Cell:
     Raises:
         RuntimeError: The kernel can't be started.
     """
-    kernel.prepare()
+    has_forgotten = kernel.prepare()
     content = {
         "code": code.encode("utf-8", "replace").decode(),
         "silent": False,
@@ -98,7 +98,9 @@ def run_cell(kernel: Kernel, code: str, seconds: float) -> Cell:
         "allow_stdin": False,
         "stop_on_error": False,  # else it may refuse a block that comes while it gives up the one before
     }
-    cell = Cell(kernel.send("execute_request", content))
+    cell = Cell(
+        kernel.send("execute_request", content), note=f"The kernel had ended. {RESTARTED}" if has_forgotten else None
+    )
     try:
         _follow(kernel, cell, seconds)
     except BaseException:  # Ctrl-C, mostly: the kernel must not go on with it

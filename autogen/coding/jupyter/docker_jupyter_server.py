@@ -20,6 +20,7 @@ __all__ = ["DockerJupyterServer"]
 
 IMAGE = "autogen-jupyterkernelgateway"
 PORT = "8888/tcp"
+HOST = "host"  # the network of this machine: nothing is published, and the port is 8888 here too
 START = 60.0  # seconds
 
 
@@ -78,13 +79,15 @@ WORKDIR "${HOME}"
             stop_container: Whether it is stopped when this object is dropped, and at the end of the process.
             docker_env: Variables for the container.
             token: What clients must know. Without one given, it is made up; None and "" let everybody in.
-            docker_kwargs: What else the `docker` package's `containers.run` takes: limits, volumes, networks.
+            docker_kwargs: What else the `docker` package's `containers.run` takes: limits, volumes, networks. With
+                `network_mode="host"` the server is at port 8888 of this machine.
 
         Raises:
             ValueError: There is no such image, or the server does not start. The message has its last words.
             docker.errors.DockerException: Docker does not run, or refuses.
         """
         self._token = token_of(token)
+        self._network = docker_kwargs.get("network_mode")
         self._client = connect()
         try:
             remove_leftovers(self._client)
@@ -133,7 +136,9 @@ WORKDIR "${HOME}"
 
     def _run(self, image: str, *, owned: bool, keep: bool, **options: Any) -> Any:
         labels = {OWNER: this_process(), **({KEPT: "yes"} if keep else {})} if owned else {}
-        defaults = {"ports": {PORT: ("127.0.0.1", None)}, "pids_limit": 512, "security_opt": ["no-new-privileges"]}
+        defaults: dict[str, Any] = {"pids_limit": 512, "security_opt": ["no-new-privileges"]}
+        if options.get("network_mode") != HOST:
+            defaults["ports"] = {PORT: ("127.0.0.1", None)}
         settings = {**defaults, **options, "labels": {**labels, **options.get("labels", {})}}
         container = self._client.containers.create(image, auto_remove=not keep, **settings)
         try:
@@ -144,6 +149,8 @@ WORKDIR "${HOME}"
         return container
 
     def _published_port(self) -> int:
+        if self._network == HOST:
+            return int(PORT.partition("/")[0])
         deadline = time.monotonic() + START
         while self._runs() and time.monotonic() < deadline:
             if published := self._container.ports.get(PORT):

@@ -48,7 +48,9 @@ class EmbeddedIPythonCodeExecutor(BaseModel):
     environment: dict[str, str] = Field(
         default_factory=dict, repr=False, description="Variables for the kernel, besides the harmless ones of this process."
     )
-    limits: Optional[Limits] = Field(default=None, description="What the kernel may use; the time in it does not count.")
+    limits: Optional[Limits] = Field(
+        default=None, description="What the kernel may use; time and output in it do not count."
+    )
 
     _timeout: int = PrivateAttr()
     _kernel_name: str = PrivateAttr()

@@ -252,8 +252,11 @@ class JupyterKernelClient:
         """Interrupt the cell that runs."""
         self._client.interrupt_kernel(self._kernel_id)
 
-    def prepare(self) -> None:
+    def prepare(self) -> bool:
         """Wait until the kernel is ready; a connection that was lost is made anew.
+
+        Returns:
+            False: if the kernel has ended since the last cell, the server says so in a message.
 
         Raises:
             RuntimeError, OSError: It is not, and won't be.
@@ -263,6 +266,7 @@ class JupyterKernelClient:
         if not self._is_ready:
             wait_for(self)
             self._is_ready = True
+        return False
 
     def restart(self) -> None:
         """Begin anew with the kernel.

@@ -78,13 +78,13 @@ class LocalJupyterServer(JupyterConnectable):
             raise ValueError(str(error)) from error
         self._ip = ip
         self._token = token_of(token)
-        self._folder = Path(tempfile.mkdtemp(prefix="autogen-jupyter-"))  # nobody else may look into it
-        self._clean_up = when_dropped(self, shutil.rmtree, self._folder, True)
         self._environment = {**kernel_environment(), **_passed_on(), **(environment or {})}
         self._limits = limits or Limits()
         old = [f"{log_file}.{number}" for number in range(1, log_backup_count + 1)]
         self.log_files = [Path(name).resolve() for name in (log_file, *old)]
         self._logging = _logging(log_file, log_level, log_max_bytes, log_backup_count)
+        self._folder = Path(tempfile.mkdtemp(prefix="autogen-jupyter-"))  # nobody else may look into it
+        self._clean_up = when_dropped(self, shutil.rmtree, self._folder, True)
         try:
             self._start(port)
         except BaseException:
@@ -142,14 +142,16 @@ class LocalJupyterServer(JupyterConnectable):
 
     def _begin(self) -> bool:
         """Start it, and wait until it lets us in; False if it ends instead."""
-        file = self._folder / "config.json"  # a command line and an environment could be read by others
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(self._config()))
-        command = [sys.executable, "-m", "jupyter_server", f"--config={file}"]
+        config, token = self._folder / "config.json", self._folder / "token"
+        config.write_text(json.dumps(self._config()))
+        token.touch(mode=0o600)
+        token.write_text(self._token)  # a command line, an environment and a config would be read by others, and logged
+        command = [sys.executable, "-m", "jupyter_server", f"--config={config}"]
         folders = {f"JUPYTER_{kind}_DIR": str(self._folder) for kind in ("CONFIG", "RUNTIME")}
-        environment = {**self._environment, **folders, "IPYTHONDIR": str(self._folder / "ipython")}
+        own = {"JUPYTER_TOKEN_FILE": str(token), "IPYTHONDIR": str(self._folder / "ipython")}
+        environment = {**self._environment, **folders, **own}
         try:
-            self._process = Guarded(command, cwd=Path.cwd(), env=environment, limits=self._limits)
+            self._process = Guarded(command, cwd=Path.cwd(), env=environment, limits=self._limits, folder=self._folder)
         except OSError as error:
             raise ValueError(f"Jupyter gateway server failed to start: {error}") from error
         client, deadline = self.get_client(), time.monotonic() + START
@@ -157,11 +159,8 @@ class LocalJupyterServer(JupyterConnectable):
             if self._process.trouble() is not None or time.monotonic() > deadline:
                 return False
             time.sleep(0.05)
-        for secret in (
-            file,
-            *self._folder.glob("jp*"),
-            *self._folder.glob("*secret*"),
-        ):  # it has read the first, and nobody needs the others
+        others = (path for pattern in ("jp*", "*secret*") for path in self._folder.glob(pattern))
+        for secret in (token, *others):  # the server has read it, and nobody needs the others
             secret.unlink(missing_ok=True)
         return True
 
@@ -178,8 +177,7 @@ class LocalJupyterServer(JupyterConnectable):
         }
         return {
             "ServerApp": server,
-            "IdentityProvider": {"token": self._token},
-            "PasswordIdentityProvider": {"allow_password_change": False},
+            **({} if self._token else {"IdentityProvider": {"token": ""}}),
             "ZMQChannelsWebsocketConnection": {"limit_rate": False},  # whoever reads it cuts it, and says so
             "KernelRestarter": {"time_to_dead": 0.5},  # seconds until a kernel's death is noticed
             "KernelManager": {"shutdown_wait_time": 1.0},
@@ -202,6 +200,10 @@ def _free_port(ip: str) -> int:
 
 
 def _logging(file: str, level: str, max_bytes: int, backup_count: int) -> dict[str, Any]:
+    try:
+        open(file, "ab").close()
+    except OSError as error:  # the server would wait for a better one
+        raise ValueError(f"Jupyter gateway server failed to start: its log can't be written: {error}") from error
     handler = {
         "class": "logging.handlers.RotatingFileHandler",
         "level": level,

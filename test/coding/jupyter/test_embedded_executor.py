@@ -1,6 +1,7 @@
 """The executor that starts its kernel itself: its settings, and what its kernel may see and use."""
 
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -32,7 +33,7 @@ def test_its_settings_are_those_of_0_2(tmp_path):
     ("settings", "complaint"),
     [
         ({"timeout": 0}, "greater than or equal to 1"),
-        ({"output_dir": "/no/such/folder"}, "Output directory /no/such/folder does not exist."),
+        ({"output_dir": "no/such/dir"}, "Output directory no/such/dir does not exist."),
         ({"output_dir": Path(".")}, "valid string"),
         ({"kernel_name": "klingon"}, "Kernel klingon is not installed."),
     ],
@@ -122,9 +123,8 @@ def test_a_fork_bomb_costs_the_kernel(tmp_path):
 def test_a_kernel_that_can_not_start_says_its_last_words(tmp_path, monkeypatch):
     spec = tmp_path / "data" / "kernels" / "broken"
     spec.mkdir(parents=True)
-    (spec / "kernel.json").write_text(
-        '{"argv": ["python", "-c", "print(\'these are my last words\')", "{connection_file}"], "display_name": "x", "language": "x"}'
-    )
+    argv = ["python", "-c", "print('these are my last words')", "{connection_file}"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "x", "language": "x"}))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "data"))
     with EmbeddedIPythonCodeExecutor(kernel_name="broken", output_dir=str(tmp_path)) as executor:
         result = execute(executor, "1")
@@ -188,12 +188,13 @@ import os, sys, time
 from autogen.coding import CodeBlock
 from autogen.coding.jupyter import *
 executor = {make}
-code = "import os, subprocess; print(os.getpid(), os.getppid(), subprocess.Popen(['sleep', '600'], start_new_session=True).pid)"
+code = "import os, subprocess as s; print(os.getpid(), os.getppid(), s.Popen(['sleep', '600'], start_new_session=True).pid)"
 print(executor.execute_code_blocks([CodeBlock(language="python", code=code)]).output, flush=True)
 time.sleep({600 if end else 0})
 """
     command = [sys.executable, "-c", script, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as parent:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env) as parent:
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         assert len(pids) == 3
         if end:
@@ -201,9 +202,17 @@ time.sleep({600 if end else 0})
         parent.wait(60)
         parent.stdout.read()
     deadline = time.monotonic() + 60
-    while any(map(alive, pids)):
+    while any(map(alive, pids)) or list(tmp_path.glob("autogen-*")):
         assert time.monotonic() < deadline
         os.sched_yield()
+
+
+@pytest.mark.parametrize("missing", ["zmq", "jupyter_client", "websocket"])
+def test_a_missing_package_is_told_with_the_extra_that_brings_it(missing):
+    script = f"import sys; sys.modules[{missing!r}] = None\nfrom autogen.coding.jupyter import JupyterCodeExecutor"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert "ImportError: " in done.stderr
+    assert 'pip install "autogen-classic[jupyter-executor]"' in done.stderr
 
 
 def test_it_and_the_local_executor_tell_an_error_alike(tmp_path):

@@ -49,7 +49,7 @@ def test_its_settings_are_those_of_0_2(server, tmp_path):
     ("settings", "complaint"),
     [
         ({"timeout": 0}, "Timeout must be greater than or equal to 1."),
-        ({"output_dir": "/no/such/folder"}, "Output directory /no/such/folder does not exist."),
+        ({"output_dir": "no/such/dir"}, "Output directory no/such/dir does not exist."),
         ({"kernel_name": "klingon"}, "Kernel klingon is not installed. The server has python3"),
         ({"jupyter_server": "localhost"}, "must be a JupyterConnectable or JupyterConnectionInfo"),
     ],
@@ -101,7 +101,7 @@ def test_the_token_is_in_no_log_repr_command_line_or_environment(tmp_path, caplo
     with LocalJupyterServer(log_file=str(log), log_level="DEBUG") as server:
         assert len(server.token) == 64
         executor = JupyterCodeExecutor(server, output_dir=tmp_path)
-        code = "import glob, os\nprint(os.environ)\nfor name in glob.glob('/proc/[0-9]*/cmdline'): print(open(name, 'rb').read())"
+        code = "import glob, os\nprint(os.environ)\nfor name in glob.glob('/proc/[0-9]*/cmdline'): print(open(name).read())"
         seen = execute(executor, code).output
         assert "PATH" in seen
         files = [path for path in Path(server._folder).rglob("*") if path.is_file()]
@@ -153,7 +153,7 @@ def test_a_wished_port_is_taken_and_no_token_lets_everybody_in():
 
 def test_a_wrong_token_is_refused_and_told(server):
     info = JupyterConnectionInfo(host="127.0.0.1", use_https=False, port=server.port, token="wrong-token-of-mine")
-    with pytest.raises(requests.exceptions.HTTPError, match="403.*Is the token right") as caught:
+    with pytest.raises(requests.exceptions.HTTPError, match=r"403.*Is the token right") as caught:
         JupyterCodeExecutor(info)
     assert "wrong-token-of-mine" not in str(caught.value)
     with pytest.raises(ConnectionError) as refused:
@@ -190,7 +190,7 @@ def test_the_client_manages_kernels(server):
     finally:
         client.delete_kernel(kernel_id)
     with pytest.raises(requests.exceptions.HTTPError, match="404"):
-        client.restart_kernel(kernel_id)
+        client.delete_kernel(kernel_id)
 
 
 def test_a_secure_server_is_spoken_to_securely(monkeypatch):

@@ -1,8 +1,10 @@
 """Blocks that never end, and kernels that do: each comes back as a result, and the next block runs."""
 
+import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +72,15 @@ def test_exit_ends_the_kernel_and_the_result_says_so(run):
     run("lost = 1")
     assert "ended the kernel" in run("print('x'); exit()").output
     assert "NameError" in run("lost").output
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are found in /proc")
+def test_a_kernel_that_died_between_two_blocks_is_told(run, alive):
+    pid = int(run("import os, threading; threading.Timer(0.2, os._exit, [1]).start(); print(os.getpid())").output)
+    while alive(pid):
+        os.sched_yield()
+    assert "has been restarted" in run("1").output
+    assert run("1").output == "1"
 
 
 @pytest.mark.parametrize(
