@@ -47,7 +47,9 @@ class ChatControl:
         self._stopped: Future[None] = Future()
         self._running = threading.Event()
         self._running.set()
-        self._lock = threading.Lock()
+        self._holders: set[object] = set()  # who lets the chat wait: the user, a reader of its events
+        self._sleepers: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
+        self._lock = threading.RLock()  # a signal handler may stop the chat in the middle of this very object
         self._tasks: dict[asyncio.Task[Any], asyncio.AbstractEventLoop] = {}
         self._timer: threading.Timer | None = None
 
@@ -59,7 +61,7 @@ class ChatControl:
     @property
     def is_paused(self) -> bool:
         """Whether the chat waits to be resumed."""
-        return not self._running.is_set()
+        return self in self._holders
 
     def stop(self) -> None:
         """End the chat. What runs for it (requests, code, tools) is ended, or no longer waited for where it can't be."""
@@ -68,19 +70,38 @@ class ChatControl:
                 return
             self._stop.set()
             tasks = list(self._tasks.items())
+            self._holders.clear()
+            self._wake()
         self._stopped.set_result(None)
-        self._running.set()
         for task, loop in tasks:
             loop.call_soon_threadsafe(self._cancel, task)
 
     def pause(self) -> None:
         """Let the chat wait before its next step. What runs already runs to its end."""
-        if not self.is_stopped:
-            self._running.clear()
+        self._hold(self)
 
     def resume(self) -> None:
         """Let a paused chat go on."""
+        self._let_go(self)
+
+    def _hold(self, holder: object) -> None:
+        """Let the chat wait before its next step, until this holder lets go."""
+        with self._lock:
+            if not self.is_stopped:
+                self._holders.add(holder)
+                self._running.clear()
+
+    def _let_go(self, holder: object) -> None:
+        with self._lock:
+            self._holders.discard(holder)
+            if not self._holders:
+                self._wake()
+
+    def _wake(self) -> None:
         self._running.set()
+        for sleeper, loop in self._sleepers.items():
+            loop.call_soon_threadsafe(_wake, sleeper)
+        self._sleepers.clear()
 
     def _cancel(self, task: asyncio.Task[Any]) -> None:
         """Runs in the task's event loop. If the chat is over by now, the task does something else, and is left alone."""
@@ -88,15 +109,38 @@ class ChatControl:
             task.cancel()
 
     def _wait(self) -> None:
-        self._running.wait()
+        here = not self._running.is_set() and self._blocks_its_loop()
+        while not self._running.is_set():
+            if here and self not in self._holders:
+                break  # who reads its events does so in the event loop that this chat blocks: it gets them afterwards
+            self._running.wait(0.05 if here else None)
         if self.is_stopped:
             raise ChatStopped
 
     async def _a_wait(self) -> None:
-        while not self._running.is_set():
-            await asyncio.sleep(0.02)
+        while sleeper := self._sleeper():
+            try:
+                await sleeper
+            finally:
+                with self._lock:
+                    self._sleepers.pop(sleeper, None)
         if self.is_stopped:
             raise ChatStopped
+
+    def _blocks_its_loop(self) -> bool:
+        """Whether this is a synchronous chat inside an asynchronous one, in the event loop of that."""
+        task = _current_task()
+        return task is not None and task in self._tasks
+
+    def _sleeper(self) -> asyncio.Future[None] | None:
+        """What is done when the chat may go on; None if it may."""
+        with self._lock:
+            if self._running.is_set():
+                return None
+            loop = asyncio.get_running_loop()
+            sleeper: asyncio.Future[None] = loop.create_future()
+            self._sleepers[sleeper] = loop
+            return sleeper
 
     def _interruptibly(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call a function that blocks in a thread, and wait for it until the chat is stopped."""
@@ -134,6 +178,11 @@ class ChatControl:
                 if self._timer is not None:
                     self._timer.cancel()
             _current.reset(token)
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
 
 
 _current: ContextVar[ChatControl | None] = ContextVar("control of the chat", default=None)

@@ -10,13 +10,14 @@ Each kind of event is emitted in one place of the framework. Nothing is made whi
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Union
 
 from ._secrets import redact
 
@@ -24,9 +25,7 @@ logger = logging.getLogger(__name__)
 
 Listener = Callable[["Event"], None]
 
-
-def _now() -> float:
-    return time.time()
+_chat: ContextVar[str] = ContextVar("chat", default="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +39,12 @@ class Event:
     """
 
     type: ClassVar[str] = "event"
-    at: float = field(default_factory=_now)
-    chat: str = field(default_factory=lambda: current_chat())
+    at: float = field(default_factory=time.time)
+    chat: str = field(default_factory=_chat.get)
 
     def to_dict(self) -> dict[str, Any]:
-        """The event as JSON has it. Secrets are masked; what JSON can't hold is shown by its `repr`."""
-        own = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        """The event as JSON has it. Secrets are masked; of what JSON can't hold the kind is shown."""
+        own = {one.name: _plain(getattr(self, one.name)) for one in fields(self) if one.name[0] != "_"}
         return {"type": self.type, **redact(own)}
 
 
@@ -114,6 +113,7 @@ class ModelAsked(Event):
     endpoint: str
     attempt: int
     messages: int
+    _params: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)  # for tracing; not in JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +130,7 @@ class ModelAnswered(Event):
     completion_tokens: int
     cost: float
     seconds: float
+    _response: Any = field(default=None, repr=False, compare=False)  # for tracing; not in JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,10 +216,6 @@ class HumanAsked(Event):
         """What a listener answered first; None if none did."""
         return self._answers[0] if self._answers else None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The event as JSON has it."""
-        return {key: value for key, value in super().to_dict().items() if key != "_answers"}
-
 
 @dataclass(frozen=True, kw_only=True)
 class HumanAnswered(Event):
@@ -229,11 +226,45 @@ class HumanAnswered(Event):
     text: str
 
 
-_everywhere: list[Listener] = []
+Kinds = Iterable[Union[type[Event], str]]
+"""Some kinds of events: their classes, or the names of their types."""
+
+
+def kinds_of(wanted: Kinds) -> frozenset[type[Event]]:
+    """The classes of some kinds of events, with what is derived from them.
+
+    Raises:
+        ValueError: There is no such kind.
+    """
+    known = _with_derived(Event)
+    found: set[type[Event]] = set()
+    for one in [wanted] if isinstance(wanted, (str, type)) else wanted:
+        if isinstance(one, type) and issubclass(one, Event):
+            found |= _with_derived(one)
+        elif named := {kind for kind in known if kind.type == one}:
+            found |= named
+        else:
+            names = ", ".join(sorted(kind.type for kind in known - {Event}))
+            raise ValueError(f"{one!r} is no kind of event. Give a class of autogen.events, or one of: {names}.")
+    return frozenset(found)
+
+
+def _with_derived(kind: type[Event]) -> set[type[Event]]:
+    return {kind}.union(*map(_with_derived, kind.__subclasses__()))
+
+
+_lock = threading.Lock()
+_everywhere: tuple[Listener, ...] = ()
 _here: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
-_chat: ContextVar[str] = ContextVar("chat", default="")
+_subscriptions: list[frozenset[type[Event]] | None] = []  # what each listener of the process wants; None: all
+_wanted: frozenset[type[Event]] | None = frozenset()
 on = False
 """Whether anybody listens. Read it as `events.on` before making an event."""
+
+
+def wanted(*kinds: type[Event]) -> bool:
+    """Whether a listener wants any of these kinds: to be asked before making events that are frequent."""
+    return _wanted is None or not _wanted.isdisjoint(kinds)
 
 
 def current_chat() -> str:
@@ -253,7 +284,7 @@ def in_chat(chat_id: str | None = None) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def subscribe(listener: Listener, *, everywhere: bool = False) -> Iterator[None]:
+def subscribe(listener: Listener, *, everywhere: bool = False, types: Kinds | None = None) -> Iterator[None]:
     """Have a function called with each event, in the order in which they happen, in the thread where they happen.
 
     What it raises is logged, and the chat goes on.
@@ -261,27 +292,48 @@ def subscribe(listener: Listener, *, everywhere: bool = False) -> Iterator[None]
     Args:
         listener: The function.
         everywhere: Whether it hears of all chats of the process; else of those begun in this context.
+        types: The kinds that it hears of: classes, or names of types; None for all. The fewer, the less it costs.
+
+    Raises:
+        ValueError: There is no such kind.
     """
-    global on
+    global _everywhere
+    kinds = None if types is None else kinds_of(types)
+    told = listener if kinds is None else _only(kinds, listener)
     token = None
-    if everywhere:
-        _everywhere.append(listener)
-    else:
-        token = _here.set((*_here.get(), listener))
-        _contexts.append(listener)
-    on = True
+    with _lock:
+        if everywhere:
+            _everywhere = (*_everywhere, told)
+        else:
+            token = _here.set((*_here.get(), told))
+        _subscriptions.append(kinds)
+        _count()
     try:
         yield
     finally:
-        if token is None:
-            _everywhere.remove(listener)
-        else:
-            _here.reset(token)
-            _contexts.remove(listener)
-        on = bool(_everywhere or _contexts)
+        with _lock:
+            if token is None:
+                place = next(place for place, one in enumerate(_everywhere) if one is told)
+                _everywhere = _everywhere[:place] + _everywhere[place + 1 :]
+            else:
+                _here.reset(token)
+            _subscriptions.remove(kinds)
+            _count()
 
 
-_contexts: list[Listener] = []  # all that listen in some context
+def _count() -> None:
+    global on, _wanted
+    kinds = [one for one in _subscriptions if one is not None]
+    _wanted = frozenset().union(*kinds) if len(kinds) == len(_subscriptions) else None
+    on = bool(_subscriptions)
+
+
+def _only(kinds: frozenset[type[Event]], listener: Listener) -> Listener:
+    def told(event: Event) -> None:
+        if type(event) in kinds:
+            listener(event)
+
+    return told
 
 
 def emit(event: Event) -> None:

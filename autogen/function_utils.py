@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+INJECTED = frozenset({"context_variables"})
+"""Parameters that the executing agent fills in, from its attributes of these names: no model sees or sets them."""
+
 _NO_TYPE = (PydanticUserError, PydanticUndefinedAnnotation)  # what pydantic raises if it knows nothing about a type
 _UNKNOWN = (AttributeError, NameError, TypeError)  # what evaluating an annotation raises if it names what isn't there
 _AS_IN_JSON = {
@@ -93,7 +96,7 @@ def get_function_schema(f: Callable[..., Any], *, name: str | None = None, descr
     ['a']
     """
     own_name = name_of(f)
-    signature = get_typed_signature(f)
+    signature = _without_injected(get_typed_signature(f))
     required = get_required_params(signature)
     annotations = get_param_annotations(signature)
     missing, left_out = get_missing_annotations(signature, required)
@@ -309,6 +312,20 @@ def serialize_to_str(x: Any) -> str:
         return json.dumps(to_jsonable_python(x, by_alias=False), ensure_ascii=False)
     except ValueError as error:
         raise TypeError(f"JSON can't hold the result, of type {type(x).__name__}: {error}") from error
+
+
+def injected_parameters(f: Callable[..., Any]) -> tuple[str, ...]:
+    """The parameters of a function that the executing agent fills in."""
+    try:
+        return tuple(name for name, _ in _named(_signature(f)) if name in INJECTED)
+    except (TypeError, ValueError):  # a function written in C may tell nothing about itself
+        return ()
+
+
+def _without_injected(signature: inspect.Signature) -> inspect.Signature:
+    """A signature as a model is told of it."""
+    kept = [p for name, p in signature.parameters.items() if name not in INJECTED]
+    return signature if len(kept) == len(signature.parameters) else signature.replace(parameters=kept)
 
 
 def _named(signature: inspect.Signature) -> list[tuple[str, inspect.Parameter]]:

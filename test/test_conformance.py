@@ -15,12 +15,8 @@ API = json.loads(Path(__file__).with_name("api_0_2.json").read_text())
 
 NOT_YET = "comes with a later version"
 LEFT_OUT = {
-    "autogen.agentchat.GroupChat": NOT_YET,
-    "autogen.agentchat.GroupChatManager": NOT_YET,
-    "autogen.coding.DockerCommandLineCodeExecutor": NOT_YET,
     "autogen.coding.local_commandline_code_executor.A": "a TypeVar of its own module",
     "autogen.function_utils.T": "a TypeVar of its own module",
-    "autogen.io.IOWebsockets": NOT_YET,
 }
 NOT_A_DEFAULT = object()
 

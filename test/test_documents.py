@@ -1,5 +1,6 @@
 """What people copy from is run: the README's samples, and the notebooks."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -7,13 +8,30 @@ from pathlib import Path
 import pytest
 
 from autogen import AssistantAgent, config_list_from_json
+from autogen.coding._docker_engine import connect
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebook").glob("*.ipynb"))
 SAMPLES = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
 
 
+IMAGE = "autogen-test:python"  # of the Docker tests
+
+
+@pytest.fixture
+def engine(request, monkeypatch):
+    """A notebook about Docker needs an engine and an image."""
+    if "docker" in request.node.name:
+        try:
+            with contextlib.closing(connect()) as client:
+                client.images.get(IMAGE)
+        except Exception as error:
+            pytest.skip(f"there is no engine, or no image {IMAGE} in it: {str(error).splitlines()[0]}")
+        monkeypatch.setenv("AUTOGEN_NOTEBOOK_IMAGE", IMAGE)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.usefixtures("engine")
 @pytest.mark.filterwarnings(
     "default:::zmq", "default:::jupyter_client", "default::DeprecationWarning", "default::ResourceWarning"
 )

@@ -40,7 +40,7 @@ def test_a_graph_that_looks_like_a_mistake_is_warned_of(agents, caplog):
     graph_utils.check_graph_validity({a: [b, b]}, agents)
     assert "nobody: c" in caplog.text
     assert "only: c" in caplog.text
-    assert "After a these may speak, and are named more than once: b" in caplog.text
+    assert "The transitions of a have duplicate agents: b" in caplog.text
     caplog.clear()
     graph_utils.check_graph_validity({one: list(agents) for one in agents}, agents)
     assert not caplog.text

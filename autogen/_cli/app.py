@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
@@ -84,6 +85,20 @@ def doctor(
     from .doctor import run_doctor
 
     raise typer.Exit(run_doctor(config))
+
+
+@app.command("inspect")
+def inspect_chat(
+    file: Annotated[Path, typer.Argument(help="A file that a chat was held with: checkpoint=...", metavar="FILE")],
+    html: Annotated[Optional[Path], typer.Option(help="Write a page there.", metavar="OUT")] = None,
+    turn: Annotated[Optional[str], typer.Option(help="Only this turn, with all that was done for it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
+) -> None:
+    """See what happened in a recorded chat: who said what, what it cost, what was slow, what failed."""
+    from .inspect import run_inspect
+
+    raise typer.Exit(run_inspect(file, html, turn, as_json, force))
 
 
 @models_app.command("list")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..io.base import IOStream
-from . import _saved_state
+from . import _clone, _saved_state
 from ._histories import Histories
 from ._reply_chain import own_config
 from .agent import Agent
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Accounts(Histories):
@@ -27,6 +30,16 @@ class Accounts(Histories):
                 row["reset_config"](row["config"])
             else:
                 row["config"] = own_config(row["init_config"])
+
+    def clone(self) -> Self:
+        """An agent of the same definition that remembers nothing: for another session beside this one.
+
+        Model, tools, hooks and reply functions are the same; what one agent of both is given later, the other doesn't
+        have. A manager's clone has a group of clones. Agents in nested chats are shared: give such an agent its own.
+
+        >>> chats = [user.clone().a_initiate_chat(assistant.clone(), message=task) for task in tasks]  # doctest: +SKIP
+        """
+        return _clone.of_agent(self)
 
     def save_state(self) -> dict[str, Any]:
         """What the agent remembers, as a document that JSON can hold; a manager's holds its group with all members.

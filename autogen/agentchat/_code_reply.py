@@ -12,6 +12,7 @@ from .. import _journal, events
 from .._drive import Steps, offload
 from ..code_utils import UNKNOWN, extract_code, infer_lang
 from ..coding._execute import executed
+from ..control import checkpoint
 from ._display import notice
 from ._human import heard
 from .agent import Message
@@ -62,9 +63,9 @@ def executor_reply(agent: ConversableAgent, messages: list[Message], config: Non
             notice(f"EXECUTING CODE BLOCK (inferred language is {languages})...", "red")
         else:
             notice(f"EXECUTING {len(blocks)} CODE BLOCKS (inferred languages are [{languages}])...", "red")
-        run = _told(agent, [[block.language, block.code] for block in blocks])
+        ended = yield from _told(agent, [[block.language, block.code] for block in blocks])
         exit_code, output = yield from _once(agent, blocks, partial(_by_executor, executor, blocks))
-        run(exit_code, output)
+        ended(exit_code, output)
         return True, report(exit_code, output)
     return False, None
 
@@ -80,9 +81,9 @@ def legacy_reply(agent: ConversableAgent, messages: list[Message], config: Any) 
         blocks = extract_code(message["content"])
         if len(blocks) == 1 and blocks[0][0] == UNKNOWN:
             continue
-        run = _told(agent, [list(block) for block in blocks])
+        ended = yield from _told(agent, [list(block) for block in blocks])
         exit_code, logs = yield from _once(agent, blocks, partial(offload, agent.execute_code_blocks, blocks))
-        run(exit_code, logs)
+        ended(exit_code, logs)
         return True, report(exit_code, logs)
     return False, None
 
@@ -105,11 +106,12 @@ def _once(agent: ConversableAgent, blocks: list[Any], take: Callable[[], Steps[t
     return (yield from _journal.recorded("code", about, take, write=list, read=tuple, unfinished=unfinished))
 
 
-def _told(agent: ConversableAgent, blocks: list[list[str]]) -> Callable[[int, str], None]:
+def _told(agent: ConversableAgent, blocks: list[list[str]]) -> Steps[Callable[[int, str], None]]:
     """Tell who listens that code runs; gives what tells them that it has ended."""
-    began = time.monotonic()
     if events.on:
         events.emit(events.CodeStarted(agent=agent.name, blocks=blocks))
+        yield from checkpoint()
+    began = time.monotonic()
 
     def ended(exit_code: int, output: str) -> None:
         if events.on:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from .._drive import Steps, ask
@@ -66,7 +67,8 @@ class Hear(Move):
 
     def public(self) -> Steps[None]:
         twin = getattr(self.agent, "a_receive", None)
-        yield from ask(self.agent.receive, twin, self.message, self.peer, self.request_reply, self.silent)
+        options = (self.request_reply, self.silent) if _takes_silent(self.agent) else (self.request_reply,)
+        yield from ask(self.agent.receive, twin, self.message, self.peer, *options)
 
 
 _in_play: ContextVar[Move | None] = ContextVar("move in play", default=None)
@@ -103,6 +105,14 @@ def exchange(move: Move | None) -> Steps[None]:
             move.open = False
             _in_play.set(outer)
         move = move.next
+
+
+def _takes_silent(agent: Any) -> bool:
+    """Whether an agent may be told not to print: the protocol of agents does not ask for that."""
+    if hasattr(agent, "_hear"):
+        return True
+    given = signature(agent.receive).parameters.values()
+    return len(given) > 3 or any(one.kind is one.VAR_POSITIONAL for one in given)
 
 
 def _same_half(a: Move, b: Move) -> bool:

@@ -20,6 +20,7 @@ from ._exchange import Hear, Move, Say, exchange
 from ._messages import stored_form
 from ._overrides import BOOK
 from ._result import StopReason
+from ._selection_method import method_of
 from ._two_agents import using_cache
 from .agent import Agent, Message
 from .conversable_agent import ConversableAgent
@@ -105,7 +106,7 @@ def _talk(manager: ConversableAgent, group: GroupChat, message: Message, speaker
         try:
             speaker, reply = yield from _next_turn(manager, group, speaker, silent)
         except NoEligibleSpeaker as error:
-            meant: StopReason | None = getattr(group.speaker_selection_method, "stop_reason", None)
+            meant = method_of(group).stop_reason
             logger.log(logging.INFO if meant else logging.WARNING, "The group chat ends: %s", error)
             return meant or StopReason.NO_ELIGIBLE_SPEAKER
         if reply is None:
@@ -142,11 +143,7 @@ def _next_turn(manager: ConversableAgent, group: GroupChat, last: Agent, silent:
             events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=group.last_selection))
         if not silent:
             IOStream.get_default().print(colored(f"\nNext speaker: {speaker.name}\n", "green"), flush=True)
-        take_turn = getattr(group.speaker_selection_method, "take_turn", None)
-        if take_turn:  # a selection method that is an object may also say how a member answers
-            reply = yield from take_turn(speaker, manager, group)
-        else:
-            reply = yield from ask(speaker.generate_reply, speaker.a_generate_reply, sender=manager)
+        reply = yield from method_of(group).take_turn(speaker, manager, group)
     except KeyboardInterrupt:
         admin = group.agent_by_name(group.admin_name)
         if admin is None:
@@ -208,7 +205,7 @@ def broadcast(manager: ConversableAgent, group: GroupChat, message: Message, spe
             kind = type(agent)
             if kind not in quick:
                 quick[kind] = _hears_by_the_book(kind)
-            if quick[kind] and _OWN.isdisjoint(vars(agent)):
+            if quick[kind] and vars(agent).keys().isdisjoint(_OWN):
                 theirs.setdefault(agent, []).append(sent)  # type: ignore[arg-type]
                 agent._oai_messages.setdefault(manager, []).append(heard)  # type: ignore[attr-defined]
             else:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .. import _journal, events
 from .._drive import Steps, ask, forms
 from .._threads import TimeUp
-from ..control import stoppable
+from ..control import checkpoint, stoppable
 from ..io.base import IOStream, TimedInputStream
 from ._conditions import Condition, Watching, bound, holds, text_of
 from ._display import notice
@@ -115,6 +115,7 @@ def heard(agent: AgentState, prompt: str) -> Steps[str]:
     if events.on:
         question = events.HumanAsked(agent=agent.name, prompt=prompt)
         events.emit(question)
+        yield from checkpoint()
         typed = (yield from _once(agent, prompt)) if question.answer is None else question.answer
         events.emit(events.HumanAnswered(agent=agent.name, text=typed))
     else:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _journal, events, runtime_logging
 from .._drive import Call, Steps, is_coroutine_function, name_of
+from ..control import checkpoint
 from ..exception_utils import SenderRequired
 from . import _logging
 from .agent import Agent, Message
@@ -129,9 +130,12 @@ def first_final(
         if function in exclude or TWINS.plain_of(function) in asked_for or not matches(row["trigger"], sender):
             continue
         plain, twin = (passes, function) if is_coroutine_function(function) else (function, TWINS.awaitable(function))
-        if events.on:
+        told = events.on and events.wanted(events.ReplyStarted, events.ReplyEnded)
+        if told:
+            name = name_of(function)
+            events.emit(events.ReplyStarted(agent=agent.name, function=name))
+            yield from checkpoint()
             began = time.monotonic()
-            events.emit(events.ReplyStarted(agent=agent.name, function=name_of(function)))
         call = Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": row["config"]})
         if _journal.current() is None or TWINS.knows(function):
             answer = yield call
@@ -140,9 +144,9 @@ def first_final(
                 "reply", partial(_label, agent, function), partial(_called, call), write=list, read=tuple
             )
         final, reply = answer
-        if events.on:
+        if told:
             took = time.monotonic() - began
-            events.emit(events.ReplyEnded(agent=agent.name, function=name_of(function), final=bool(final), seconds=took))
+            events.emit(events.ReplyEnded(agent=agent.name, function=name, final=bool(final), seconds=took))
         if runtime_logging.is_logging and answer is not PASSED:
             _logging.replied(agent, function, final, reply)
         if final:

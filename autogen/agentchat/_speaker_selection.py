@@ -15,6 +15,7 @@ from .._drive import Steps, ask, forms
 from ..exception_utils import NoEligibleSpeaker, UndefinedNextAgent
 from ..io.base import IOStream
 from ._pending_calls import caller_of, can_execute, pending_names
+from ._selection_method import method_of
 from .agent import Agent, Message
 
 if TYPE_CHECKING:
@@ -62,15 +63,16 @@ def choose(group: GroupChat, last: Agent, selector: ConversableAgent) -> Steps[A
 
 
 def _redirected(group: GroupChat, chosen: Agent, why: str) -> tuple[Agent, str]:
-    """What a selection function that left the choice to a method makes of it, if it is an object with that ability."""
-    redirected = getattr(group.speaker_selection_method, "redirected", None)
-    other = redirected(chosen, group) if redirected else chosen
+    """What a selection function that left the choice to a method makes of it."""
+    method = method_of(group)
+    other = method.redirected(chosen, group)
     if other is None:
         raise NoEligibleSpeaker(f"After {chosen.name} was chosen, the selection function ended the chat.")
-    return (chosen, why) if other is chosen else (_checked_member(group, other), _reason(group.speaker_selection_method))
+    return (chosen, why) if other is chosen else (_checked_member(group, other), method.why)
 
 
 def by_method(group: GroupChat, last: Agent, selector: Any, settled: Prepared) -> Steps[tuple[Agent, str]]:
+    """Let the method choose one of the candidates; also why."""
     candidates, method = settled.candidates, settled.method
     if method == "round_robin":
         return group.next_agent(last, candidates), "next in order"
@@ -92,7 +94,7 @@ def settle(group: GroupChat, last: Agent) -> Steps[Prepared]:
     if callable(method):
         answer = yield from ask(*forms(method), last, group)
         if isinstance(answer, Agent):
-            return Prepared(_checked_member(group, answer), "", [answer], _reason(method))
+            return Prepared(_checked_member(group, answer), "", [answer], method_of(group).why)
         if answer is None:
             raise NoEligibleSpeaker("The selection function chose nobody.")
         if not isinstance(answer, str):
@@ -108,10 +110,6 @@ def _checked_member(group: GroupChat, agent: Agent) -> Agent:
     if agent not in group.agents:
         raise ValueError(f"speaker_selection_method chose {agent.name!r}, who is not in the group.")
     return agent
-
-
-def _reason(method: Any) -> str:
-    return getattr(method, "why", None) or "chosen by the selection function"
 
 
 def _checked_method(method: Any) -> str:
@@ -171,7 +169,7 @@ def _able(group: GroupChat, names: list[str]) -> list[Agent]:
 def _waiting_caller(group: GroupChat, last: Agent, method: str) -> Agent | None:
     """Who called what the last message answers, if such results return to their caller, and transitions allow it."""
     wanted = group.return_results_to_caller
-    if wanted is None and getattr(group.speaker_selection_method, "routes_results", False):
+    if wanted is None and method_of(group).routes_results:
         return None
     caller = caller_of(group) if (method == "auto" if wanted is None else wanted) else None
     if caller is None or group.allowed_or_disallowed_speaker_transitions is None:
@@ -186,7 +184,7 @@ def _after(group: GroupChat, last: Agent, candidates: Sequence[Agent]) -> list[A
         return list(candidates)
     if last not in graph:
         raise NoEligibleSpeaker(f"The last speaker {last.name!r} has no transitions: the chat has come to its end.")
-    allowed = {id(agent) for agent in graph[last]}
+    allowed = set(map(id, graph[last]))
     return [agent for agent in candidates if id(agent) in allowed]
 
 
@@ -204,9 +202,8 @@ def following(members: Sequence[Agent], agent: Agent | None, among: Sequence[Age
     Raises:
         UndefinedNextAgent: There is none, or one of `among` is no member.
     """
-    ids = {id(member) for member in members}
-    wanted = {id(other) for other in among}
-    if not wanted or not wanted <= ids:
+    wanted = set(map(id, among))
+    if not wanted or not wanted.issubset(map(id, members)):
         raise UndefinedNextAgent()
     start = next((place for place, member in enumerate(members) if member is agent), None)
     if start is None:

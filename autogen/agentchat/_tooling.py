@@ -87,9 +87,10 @@ def call_function(agent: Toolbox, call: Message, flavour: str, verbose: bool = F
     """`_carried_out`, told to whoever listens."""
     if not events.on:
         return (yield from _remembered(agent, call, flavour, verbose))
-    began = time.monotonic()
     about: dict[str, Any] = {"agent": agent.name, "name": call.get("name") or ""}
     events.emit(events.ToolCalled(**about, arguments=call.get("arguments")))
+    yield from checkpoint()
+    began = time.monotonic()
     success, result = yield from _remembered(agent, call, flavour, verbose)
     content, seconds = result["content"], time.monotonic() - began
     events.emit(events.ToolReturned(**about, success=success, content=content, seconds=seconds))
@@ -104,13 +105,24 @@ def _remembered(agent: Toolbox, call: Message, flavour: str, verbose: bool) -> S
         text = yield from _journal.decided(journal, f"The call of {name} was made.", partial(heard, agent))
         return None if text is None else (text != _journal.UNKNOWN, _result(name, text))
 
+    effects = None if _journal.current() is None else _turn.effects(call)
+
+    def write(outcome: Outcome) -> list[Any]:
+        return list(outcome) if effects is None else [*outcome, effects.taken()]
+
+    def read(written: list[Any]) -> Outcome:
+        success, result, *taken = written
+        if effects is not None and taken:
+            effects.repeat(taken[0])
+        return success, result
+
     return (
         yield from _journal.recorded(
             "tool",
             lambda: f"{name}:{_journal.fingerprint(call.get('arguments'))}",
             partial(_carried_out, agent, call, flavour, verbose),
-            write=list,
-            read=tuple,
+            write=write,
+            read=read,
             unfinished=unfinished,
         )
     )

@@ -27,6 +27,18 @@ class Directive:
         raise NotImplementedError
 
 
+class Effects:
+    """What a call does to the turn in which it is made, besides giving a result."""
+
+    def taken(self) -> Any:
+        """What it was, as JSON has it."""
+        raise NotImplementedError
+
+    def repeat(self, taken: Any) -> None:
+        """Do the same again."""
+        raise NotImplementedError
+
+
 class Turn:
     """One member's turn.
 
@@ -54,6 +66,10 @@ class Turn:
 
     def note(self, call: Message, directive: Any) -> str:
         """Take note of what a tool returned, at once. Returns what its model is told."""
+        raise NotImplementedError
+
+    def effects(self, call: Message) -> Effects:
+        """The effects that a call will have had."""
         raise NotImplementedError
 
     def settled(self, calls: Sequence[Message], outcomes: list[Outcome]) -> Steps[list[Outcome]]:
@@ -102,6 +118,12 @@ def variables() -> Any:
     """What the members know in common, where a turn is taken or decided; None elsewhere."""
     turn = _in_play.get()
     return None if turn is None else turn.variables
+
+
+def effects(call: Message) -> Effects | None:
+    """The effects that a call will have had on the turn that is taken; None if none is."""
+    turn = _in_play.get()
+    return None if turn is None or turn.agent is None else turn.effects(call)
 
 
 def is_directive(result: Any) -> bool:

@@ -19,6 +19,7 @@ from ..oai.client import OpenAIWrapper
 from . import _code_reply, _hooks, _llm_config, _logging, _queue, _repetition, _reply_chain, _tool_halves
 from ._accounts import Accounts
 from ._carryover import initial_message
+from ._clone import general_limit
 from ._conditions import bound
 from ._exchange import Hear, Say, play
 from ._hook_points import HookPoints
@@ -123,7 +124,7 @@ class ConversableAgent(Accounts, HookPoints, Runs, Underscored):
         limit = max_consecutive_auto_reply
         self._max_consecutive_auto_reply = self.MAX_CONSECUTIVE_AUTO_REPLY if limit is None else limit
         self._consecutive_auto_reply_counter = defaultdict(int)
-        self._max_consecutive_auto_reply_dict = defaultdict(partial(_general_limit, self))
+        self._max_consecutive_auto_reply_dict = defaultdict(partial(general_limit, self))
         self._function_map = {
             assert_valid_name(key): value for key, value in (function_map or {}).items() if value is not None
         }
@@ -547,7 +548,7 @@ class ConversableAgent(Accounts, HookPoints, Runs, Underscored):
         if messages is None and sender is None:
             raise AssertionError(f"{self.name!r} can answer only if it is given messages or a sender.")
         messages = self._conversation(messages, sender)
-        if self.hook_lists["update_agent_state"] or self.hook_lists["a_update_agent_state"]:
+        if self.hook_lists.get("update_agent_state") or self.hook_lists.get("a_update_agent_state"):
             yield from _hooks.update_state(self, messages)
         messages = yield from ask(self.process_last_received_message, self.a_process_last_received_message, messages)
         messages = yield from ask(self.process_all_messages_before_reply, self.a_process_all_messages_before_reply, messages)
@@ -568,10 +569,6 @@ for _code_reply_name in ("generate_code_execution_reply", "_generate_code_execut
 def _is_relayed(agent: ConversableAgent, message: Message | str) -> bool:
     """Whether somebody else said it first: a manager passes on what members say."""
     return isinstance(message, dict) and message.get("name", agent.name) != agent.name
-
-
-def _general_limit(agent: ConversableAgent) -> int:
-    return agent.max_consecutive_auto_reply()
 
 
 def _as_histories(given: dict[Agent, list[Message]] | None) -> Any:

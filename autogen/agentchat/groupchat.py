@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._drive import Steps, adrive, ask, drive
 from ..code_utils import content_str
@@ -17,6 +17,7 @@ from ..types import MessageContentType
 from . import (
     _auto_selection,
     _clear_history,
+    _clone,
     _group_checks,
     _group_run,
     _group_texts,
@@ -29,8 +30,12 @@ from . import (
     _speaker_selection,
 )
 from ._result import ChatResult
+from ._selection_method import method_of
 from .agent import Agent, Message
 from .conversable_agent import ConversableAgent, Reply
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["GroupChat", "GroupChatManager"]
 
@@ -95,12 +100,12 @@ class GroupChat:
     select_speaker_transform_messages: Any = None
     select_speaker_auto_verbose: bool = False
     select_speaker_auto_model_client_cls: type[Any] | list[type[Any]] | None = None
-    select_speaker_auto_llm_config: dict[str, Any] | Literal[False] | None = None
+    select_speaker_auto_llm_config: dict[str, Any] | Literal[False] | None = field(default=None, repr=False)  # it has keys
     role_for_select_speaker_messages: str = "system"
     select_speaker_auto_structured: bool | None = None
     return_results_to_caller: bool | None = None
     visible_to: Callable[[Message, Agent], bool] | None = None
-    allowed_speaker_transitions_dict: dict[Agent, list[Agent]] = field(init=False)
+    allowed_speaker_transitions_dict: dict[Agent, list[Agent]] = field(init=False, repr=False)
     last_selection: str = field(init=False, default="", compare=False)
 
     DEFAULT_INTRO_MSG = _group_texts.INTRODUCTION  # no field: it has no annotation
@@ -176,7 +181,7 @@ class GroupChat:
         """What the model that chooses is told before the conversation."""
         agents = self.agents if agents is None else agents
         names = [agent.name for agent in agents]
-        template = getattr(self.speaker_selection_method, "selection_message", None) or self.select_speaker_message_template
+        template = method_of(self).selection_message or self.select_speaker_message_template
         return template.format(roles=self._participant_roles(agents), agentlist=names)
 
     def select_speaker_prompt(self, agents: list[Agent] | None = None) -> str | None:
@@ -321,11 +326,6 @@ class GroupChatManager(ConversableAgent):
             ValueError: The model has tools or functions.
         """
         given = _logging.given(locals())
-        config = kwargs.get("llm_config")
-        if isinstance(config, dict) and (config.get("functions") or config.get("tools")):
-            raise ValueError(
-                "GroupChatManager is not allowed to call functions or tools: remove 'functions' and 'tools' from llm_config."
-            )
         if human_input_mode != "NEVER":
             logger.warning("human_input_mode of a GroupChatManager has no effect: ask the human through a member.")
         super().__init__(
@@ -335,6 +335,10 @@ class GroupChatManager(ConversableAgent):
             system_message=system_message,
             **kwargs,
         )
+        if self.llm_config and (self.llm_config.get("functions") or self.llm_config.get("tools")):
+            raise ValueError(
+                "GroupChatManager is not allowed to call functions or tools: remove 'functions' and 'tools' from llm_config."
+            )
         self._groupchat = groupchat
         self._silent = silent
         self._is_resumed = False
@@ -354,6 +358,12 @@ class GroupChatManager(ConversableAgent):
     def last_speaker(self) -> Agent | None:
         """Whose message is dealt with: a member that answers finds the real author here, the sender is the manager."""
         return self._last_speaker
+
+    def reset(self) -> None:
+        """`ConversableAgent.reset`, of the record too, and of what choosing speakers has cost."""
+        super().reset()
+        if own := self._groupchat._own_client:
+            own[1].clear_usage_summary()
 
     def chat_messages_for_summary(self, agent: Agent) -> list[Message]:
         """The record of the group, whoever asks."""
@@ -438,6 +448,13 @@ class GroupChatManager(ConversableAgent):
             TypeError: JSON can't hold them.
         """
         return json.dumps(messages)
+
+    def clone(self) -> Self:
+        """A manager with a group of its own, of clones of the members.
+
+        A selection function finds them through the group that it is given (`groupchat.agent_by_name`).
+        """
+        return _clone.of_group(self)
 
     def save_state(self) -> dict[str, Any]:
         """The state of the manager, its group and all members."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._threads import cancelled
-from ._containers import WORKSPACE
+from ._containers import WORKSPACE, start_anew
 from ._descendants import MARK
 from ._limits import Limits
 from ._process import GRACE, QUARTER, TIMEOUT, TIMEOUT_EXIT_CODE, Finished, _Output
@@ -153,8 +153,8 @@ def _start_anew(container: Any) -> None:
     import docker
 
     try:
-        container.restart(timeout=0)
-    except docker.errors.APIError:
+        start_anew(container)
+    except (docker.errors.APIError, ValueError):
         container.reload()
         if container.status == "running":
             raise  # otherwise somebody else has stopped it, and nothing is left to kill

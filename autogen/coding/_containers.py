@@ -20,10 +20,10 @@ from typing import Any
 
 from ._environment import UNBUFFERED
 from ._limits import Limits
-from ._process import GRACE
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 30  # seconds; an engine that has much to do takes some
 WORKSPACE = "/workspace"
 HOME = "/tmp/home"
 OWNER, KEPT, SETTINGS = "autogen.owner", "autogen.kept", "autogen.settings"
@@ -153,6 +153,23 @@ def wait_for_ready(container: Any, timeout: float = 60, stop_time: float = 0.1) 
         container.reload()
 
 
+def start_anew(container: Any) -> None:
+    """Restart a container, and wait until programs can be run in it: a busy engine takes a moment to notice that it runs.
+
+    Raises:
+        docker.errors.APIError: The engine refuses.
+        ValueError: The container does not run, or no program can be run in it.
+    """
+    container.restart(timeout=0)
+    container.reload()
+    deadline = time.monotonic() + PATIENCE
+    while container.status != "running" or container.exec_run(["true"]).exit_code != 0:
+        if container.status in ("exited", "dead") or time.monotonic() > deadline:
+            raise ValueError(f"Failed to restart the container. Its logs: {container.logs().decode('utf-8', 'replace')}")
+        time.sleep(0.02)
+        container.reload()
+
+
 def check_folder(container: Any, work_dir: Path) -> None:
     """See whether a container has the work directory.
 
@@ -216,7 +233,7 @@ def end(client: Any, container: str, *, keep: bool) -> None:
         except docker.errors.APIError as error:
             if error.status_code != 409:  # the engine removes it already
                 raise
-            deadline = time.monotonic() + GRACE
+            deadline = time.monotonic() + PATIENCE
             while time.monotonic() < deadline:  # Docker's own wait for it may miss that it has happened
                 client.api.inspect_container(container)
                 time.sleep(0.02)

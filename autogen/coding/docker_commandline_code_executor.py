@@ -16,7 +16,7 @@ from typing import Any
 
 from ..code_utils import TIMEOUT_MSG
 from ._container_exec import run_inside
-from ._containers import KEPT, OWNER, SETTINGS, Isolation, available, check_folder, end, remove_leftovers
+from ._containers import KEPT, OWNER, SETTINGS, Isolation, available, check_folder, end, remove_leftovers, start_anew
 from ._containers import settings_digest as _digest
 from ._containers import start as _start
 from ._containers import this_process as _this_process
@@ -270,12 +270,7 @@ class DockerCommandLineCodeExecutor(CodeExecutor):
             ValueError: It does not run any more.
             docker.errors.NotFound: It was stopped.
         """
-        self._container.restart(timeout=0)
-        self._container.reload()
-        if self._container.status != "running":
-            raise ValueError(
-                f"Failed to restart the container. Its logs: {self._container.logs().decode('utf-8', 'replace')}"
-            )
+        start_anew(self._container)
 
     def stop(self) -> None:
         """Stop the container. A shared one that another executor made is only let go of. Again, this does nothing."""

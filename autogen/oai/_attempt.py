@@ -83,6 +83,8 @@ def attempt_at(wrapper: OpenAIWrapper, index: int, config: Mapping[str, Any]) ->
     full = {**config, **place.config}
     extra = {key: value for key, value in full.items() if key in wrapper.extra_kwargs}
     params = {key: value for key, value in full.items() if key not in wrapper.extra_kwargs}
+    if more := config.get("more_tools"):
+        params["tools"] = [*(params.get("tools") or ()), *more]
     if not isinstance(params.get("model_client_cls", ""), str):  # a class or an object: no parameter, and no part of a key
         del params["model_client_cls"]
     if str(extra.get("api_type")).startswith("azure") and params.get("model"):

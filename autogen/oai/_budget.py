@@ -33,6 +33,10 @@ class Budget:
         self._max_cost, self._max_tokens = (limits.get(key) for key in KEYS)
         self.ledger = ledger or UsageLedger()
 
+    def of(self, ledger: UsageLedger) -> Budget:
+        """The same limits for other accounts."""
+        return Budget(self._owner, {"max_cost": self._max_cost, "max_tokens_total": self._max_tokens}, ledger)
+
     def check(self) -> None:
         """
         Raises:
@@ -40,13 +44,18 @@ class Budget:
         """
         if self._max_cost is None and self._max_tokens is None:
             return
-        spent = self.ledger.actual or {}
-        cost = spent.get("total_cost", 0.0)
-        tokens = sum(usage["total_tokens"] for usage in spent.values() if isinstance(usage, dict))
+        cost, tokens = spent(self.ledger)
         if self._max_cost is not None and cost >= self._max_cost:
             raise BudgetExceeded(self._owner, "max_cost", cost, self._max_cost)
         if self._max_tokens is not None and tokens >= self._max_tokens:
             raise BudgetExceeded(self._owner, "max_tokens_total", tokens, self._max_tokens)
+
+
+def spent(ledger: UsageLedger | None) -> tuple[float, int]:
+    """USD and tokens on a ledger, without answers from a cache; nothing if there is none."""
+    sums = (ledger and ledger.actual) or {}
+    tokens = sum(usage["total_tokens"] for usage in sums.values() if isinstance(usage, dict))
+    return sums.get("total_cost", 0.0), tokens
 
 
 _of_chats: ContextVar[tuple[Budget, ...]] = ContextVar("budgets of chats", default=())
@@ -54,15 +63,18 @@ _of_chats: ContextVar[tuple[Budget, ...]] = ContextVar("budgets of chats", defau
 
 @contextmanager
 def chat_budget(limits: Mapping[str, float | None]) -> Iterator[None]:
-    """A budget for all that is asked within, also by chats inside the chat."""
-    if all(limit is None for limit in limits.values()):
-        yield
-        return
+    """A budget for all that is asked within, also by chats inside the chat. Without limits it only counts."""
     token = _of_chats.set((*_of_chats.get(), Budget("chat", limits)))
     try:
         yield
     finally:
         _of_chats.reset(token)
+
+
+def chat_ledger() -> UsageLedger | None:
+    """Where the spending of the innermost chat of here and now is counted; None outside a chat."""
+    chats = _of_chats.get()
+    return chats[-1].ledger if chats else None
 
 
 def budgets(own: Budget) -> tuple[Budget, ...]:

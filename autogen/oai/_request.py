@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from .. import events
+from .. import _journal, events
 from .._drive import Steps, ask, in_thread, pause
 from ..control import checkpoint, stoppable
 from . import _request_log
@@ -20,6 +20,7 @@ from ._clients import PlaceHolderClient
 from ._cost import as_price, cost_of
 from ._errors import invalid_answer
 from ._resilience import Blame, fault_of, retry_after
+from ._stored_answers import from_json, to_json
 from ._structured import CORRECTIONS, correction, misfit
 
 if TYPE_CHECKING:
@@ -92,12 +93,20 @@ def _answer(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Steps[Any]
         trip.token = _request_log.started(trip.token)
         trip.asked_at = time.monotonic()
         return _accounted(wrapper, attempt, response, trip, cached=True)
+    journal = _journal.current()
+    place = journal.place("model", _journal.fingerprint(attempt.params)) if journal else None
+    if journal and place:
+        response = from_json(journal.look(place)[1])
+        if response is not None:
+            return _accounted(wrapper, attempt, response, trip, cached=True)
     for corrections in count():
         response = yield from _persistently(wrapper, attempt, trip)
         _accounted(wrapper, attempt, response, trip, cached=False)
         wrong = misfit(response, attempt.wanted)
         if wrong is None:
             cache.store(response)
+            if journal and place:
+                journal.finish(place, to_json(response))
             return response
         if corrections == CORRECTIONS:
             trip.failures.append(f"{attempt.label}: no answer of the form asked for: {wrong}")
@@ -117,17 +126,20 @@ def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Step
             budget.check()
         if attempt.place.limiter:
             yield from pause(attempt.place.limiter.reserve())
-        trip.token = _request_log.started(trip.token)
         trip.requests += 1
-        trip.asked_at = time.monotonic()
         if events.on:
-            events.emit(events.ModelAsked(**_about(attempt, trip), messages=len(attempt.params.get("messages") or ())))
+            count_of = len(attempt.params.get("messages") or ())
+            events.emit(events.ModelAsked(**_about(attempt, trip), messages=count_of, _params=attempt.params))
+            yield from checkpoint()
+        trip.token = _request_log.started(trip.token)
+        trip.asked_at = time.monotonic()
         try:
             response = yield from _ask_endpoint(attempt)
         except Exception as error:
             _request_log.failed(wrapper, attempt, error, trip.token)
             fault = fault_of(error)
             if fault is None:
+                _tell_failure(attempt, trip, attempt.reason(error), "the error")
                 raise
             trip.failures.append(f"{attempt.label}: {attempt.reason(error)}")
             asked_for = retry_after(error)
@@ -137,9 +149,8 @@ def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Step
             too_late = time.monotonic() + seconds > trip.began + policy.deadline
             useless = not fault.again or (fault.blame is Blame.ENDPOINT and not trip.is_last)
             gives_up = useless or times >= policy.retries or too_long or too_late
-            if events.on:
-                then = f"again in {seconds:.1f} s" if not gives_up else "the error" if trip.is_last else "the next endpoint"
-                events.emit(events.ModelFailed(**_about(attempt, trip), error=trip.failures[-1], then=then))
+            then = f"again in {seconds:.1f} s" if not gives_up else "the error" if trip.is_last else "the next endpoint"
+            _tell_failure(attempt, trip, trip.failures[-1], then)
             if gives_up:
                 raise
             logger.warning("%s. It is asked again in %.1f s (%s).", trip.failures.pop(), seconds, fault.name)
@@ -175,10 +186,16 @@ def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, trip: _T
                 completion_tokens=usage.get("completion_tokens") or 0,
                 cost=response.cost,
                 seconds=time.monotonic() - trip.asked_at,
+                _response=response,
             )
         )
     _request_log.answered(wrapper, attempt, response, cached, response.cost, trip.token)
     return response
+
+
+def _tell_failure(attempt: Attempt, trip: _Trip, why: str, then: str) -> None:
+    if events.on:
+        events.emit(events.ModelFailed(**_about(attempt, trip), error=why, then=then))
 
 
 def _about(attempt: Attempt, trip: _Trip) -> dict[str, Any]:

@@ -100,6 +100,7 @@ class OpenAIWrapper:
         "cache_seed",
         "context",
         "filter_func",
+        "more_tools",
         "price",
         "retry_policy",
         "tags",
@@ -240,6 +241,11 @@ class OpenAIWrapper:
         show = IOStream.get_default().print
         for line in usage_report(self._ledger, mode):
             show(line, flush=True)
+
+    def begin_anew(self) -> None:
+        """Count from nothing, in accounts of its own."""
+        self._ledger = UsageLedger()
+        self._budget = self._budget.of(self._ledger)
 
     def clear_usage_summary(self) -> None:
         """Begin to count at nothing."""

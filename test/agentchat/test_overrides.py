@@ -120,7 +120,16 @@ ANSWERS = [
 FOR_PROGRAMS = [
     *("can_execute_function", "get_actual_usage", "get_chat_results", "get_total_usage", "initiate_chats"),
     *("print_usage_summary", "register_hook", "register_model_client", "register_nested_chats", "replace_reply_func"),
-    *("reset", "run", "update_system_message", "update_max_consecutive_auto_reply"),
+    *(
+        "clone",
+        "load_state",
+        "reset",
+        "run",
+        "run_iter",
+        "save_state",
+        "update_system_message",
+        "update_max_consecutive_auto_reply",
+    ),
 ]
 """Called by programs, never by the framework."""
 

@@ -17,7 +17,7 @@ from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from ..group import conditions, targets
 from ..group.chat import GroupResult, a_initiate_group_chat, initiate_group_chat
-from ..group.context_variables import ContextVariables, UpdateSystemMessage
+from ..group.context_variables import UpdateSystemMessage
 from ..group.patterns import DefaultPattern
 from ..group.reply_result import ReplyResult
 
@@ -228,10 +228,9 @@ def _pattern(
     after_work: Any,
     exclude_transit_message: bool,
 ) -> DefaultPattern:
-    shared = ContextVariables(variables) if type(variables) is dict else variables
     work = (after_work if isinstance(after_work, AfterWork) else AfterWork(after_work)).target
     return DefaultPattern(
-        initial_agent, agents, user_agent, manager_args, shared, work, exclude_transit_message=exclude_transit_message
+        initial_agent, agents, user_agent, manager_args, variables, work, exclude_transit_message=exclude_transit_message
     )
 
 

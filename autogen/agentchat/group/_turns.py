@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..._drive import Steps
 from .._turn import Directive, Outcome, Turn
 from ..agent import Message
+from ._effects import ToolEffects
 from .conditions import OnCondition, is_available
+from .handoffs import handoffs_of
 from .targets import NestedChatTarget, TransitionTarget, as_target
 
 if TYPE_CHECKING:
@@ -65,6 +67,17 @@ class MemberTurn(Turn):
         text: str = directive.told()
         return text
 
+    def effects(self, call: Message) -> ToolEffects:
+        """The effects that a call will have had."""
+
+        def target() -> TransitionTarget | None:
+            return next((target for noted, target in reversed(self._noted) if noted is call), None)
+
+        def lead_to(target: TransitionTarget) -> None:
+            self._noted.append((call, target))
+
+        return ToolEffects(self._group, self.variables, target, lead_to)
+
     def settled(self, calls: Sequence[Message], outcomes: list[Outcome]) -> Steps[list[Outcome]]:
         """Let the first hand-off of a message win, and tell the model that the others are lost."""
         settled: list[Outcome] = []
@@ -105,7 +118,7 @@ class MemberTurn(Turn):
 
 def rules_of(agent: Any) -> dict[str, OnCondition]:
     """The hand-offs that an agent's model decides, by the names of their tools."""
-    handoffs = vars(agent).get("handoffs")
+    handoffs = handoffs_of(agent)
     return handoffs.tools() if handoffs is not None else {}
 
 

@@ -47,9 +47,10 @@ class Handoffs:
 
         Raises:
             TypeError: One is something else.
+            ValueError: Two would have tools of the same name.
         """
         given = _all_of(conditions, OnCondition, OnContextCondition)
-        self.llm_conditions += [one for one in given if isinstance(one, OnCondition)]
+        self.add_llm_conditions(one for one in given if isinstance(one, OnCondition))
         self.context_conditions += [one for one in given if isinstance(one, OnContextCondition)]
         return self
 
@@ -62,8 +63,16 @@ class Handoffs:
         return self.add_llm_conditions([condition])
 
     def add_llm_conditions(self, conditions: Iterable[OnCondition]) -> Handoffs:
-        """Add hand-offs that the model decides."""
-        self.llm_conditions += _all_of(conditions, OnCondition)
+        """Add hand-offs that the model decides.
+
+        Raises:
+            TypeError: One is something else.
+            ValueError: Two would have tools of the same name.
+        """
+        known = [*self.llm_conditions, *_all_of(conditions, OnCondition)]
+        if len(_tools(known)) < len(known):
+            raise ValueError("Two hand-offs have the same llm_function_name: a model can't tell them apart.")
+        self.llm_conditions = known
         return self
 
     def add_context_condition(self, condition: OnContextCondition) -> Handoffs:
@@ -114,8 +123,17 @@ class Handoffs:
 
     def tools(self) -> dict[str, OnCondition]:
         """The hand-offs that the model decides, by the names of their tools."""
-        numbered = enumerate(self.llm_conditions, 1)
-        return {rule.llm_function_name or tool_name(rule.target, place): rule for place, rule in numbered}
+        return _tools(self.llm_conditions)
+
+
+def handoffs_of(agent: Any) -> Handoffs | None:
+    """The hand-offs of an agent, if it has any."""
+    found = getattr(agent, "__dict__", {}).get("handoffs")
+    return found if isinstance(found, Handoffs) else None
+
+
+def _tools(rules: list[OnCondition]) -> dict[str, OnCondition]:
+    return {rule.llm_function_name or tool_name(rule.target, place): rule for place, rule in enumerate(rules, 1)}
 
 
 def _all_of(given: Iterable[Any], *kinds: type) -> list[Any]:

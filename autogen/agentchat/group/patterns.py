@@ -26,8 +26,8 @@ class Pattern:
         agents: The members.
         user_agent: Who speaks for the human; a member too, also where `agents` leaves it out.
         group_manager_args: For the `GroupChatManager`: `llm_config`, `is_termination_msg`, `silent`...
-        context_variables: What the agents know in common. The object itself is used in each chat; None for an empty one
-            in each.
+        context_variables: What the agents know in common. The object itself is used in each chat, a dict is copied for
+            each.
         group_after_work: What happens where no hand-off says who is next: a target, an agent, or a function
             `(last_speaker, groupchat)`; None for what the pattern has.
         exclude_transit_message: Whether models don't see how others handed over.
@@ -45,7 +45,7 @@ class Pattern:
         agents: Sequence[ConversableAgent],
         user_agent: ConversableAgent | None = None,
         group_manager_args: dict[str, Any] | None = None,
-        context_variables: ContextVariables | None = None,
+        context_variables: ContextVariables | dict[str, Any] | None = None,
         group_after_work: Any = None,
         exclude_transit_message: bool = True,
         summary_method: str | Callable[..., Any] | None = "last_msg",

@@ -6,14 +6,16 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..._drive import Steps, ask
+from ..._drive import Steps
 from .. import _turn
 from .._pending_calls import caller_of
 from .._result import StopReason
+from .._selection_method import SelectionMethod
 from ..agent import Agent, Message
 from ._turns import MemberTurn, rules_of
 from .conditions import OnContextCondition, is_available
 from .context_variables import ContextStr, ContextVariables
+from .handoffs import handoffs_of
 from .targets import NestedChatTarget, Next, Situation, TerminateTarget, TransitionTarget, as_target
 
 if TYPE_CHECKING:
@@ -23,10 +25,8 @@ __all__ = ["HandoffSelector"]
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
-METHODS = ("auto", "manual", "random", "round_robin")
 
-
-class HandoffSelector:
+class HandoffSelector(SelectionMethod):
     """A `speaker_selection_method` that follows the hand-offs of the agents. One selector serves one group.
 
     The first of these that applies says who is next:
@@ -47,7 +47,7 @@ class HandoffSelector:
         after_work: What happens where no hand-off says it: a target, an agent, a function `(last_speaker, groupchat)`, or
             None for the end of the chat.
         user_agent: Who speaks for the human.
-        context_variables: What the agents know in common. The object itself is used; None for an empty one.
+        context_variables: What the agents know in common. The object itself is used, a dict is copied.
         user_after_work: What happens when the user agent has spoken; None: the agent that spoke before goes on.
         exclude_transit_message: Whether models don't see how others handed over.
 
@@ -63,7 +63,6 @@ class HandoffSelector:
     """
 
     routes_results = True
-    """Results go back to their callers here, not by the rules of the methods."""
 
     def __init__(
         self,
@@ -71,7 +70,7 @@ class HandoffSelector:
         after_work: Any = None,
         user_agent: Agent | None = None,
         *,
-        context_variables: ContextVariables | None = None,
+        context_variables: ContextVariables | dict[str, Any] | None = None,
         user_after_work: Any = None,
         exclude_transit_message: bool = True,
     ) -> None:
@@ -81,7 +80,8 @@ class HandoffSelector:
         self.after_work: TransitionTarget = TerminateTarget() if after_work is None else as_target(after_work)
         self.user_agent = user_agent
         self.user_after_work: TransitionTarget | None = None if user_after_work is None else as_target(user_after_work)
-        self.context_variables = ContextVariables() if context_variables is None else context_variables
+        known = context_variables
+        self.context_variables = known if isinstance(known, ContextVariables) else ContextVariables(known)
         self.exclude_transit_message = exclude_transit_message
         self._transfers: set[str] = set()
         self.reset()
@@ -94,7 +94,7 @@ class HandoffSelector:
         self._target: TransitionTarget | None = None
         self._nested: NestedChatTarget | None = None
         self._has_nested = False
-        self._prompt: str | ContextStr | None = None
+        self.selection_message = None
 
     def __call__(self, last_speaker: Agent, groupchat: GroupChat) -> Agent | str | None:
         """Who is next: a member, the method that chooses one, or None for the end.
@@ -112,28 +112,23 @@ class HandoffSelector:
                 found, self.why = self._decided(last_speaker, groupchat)
             return self._taken(self._led_on(found, groupchat))
 
-    def redirected(self, chosen: Agent, groupchat: GroupChat) -> Agent | None:
+    def redirected(self, chosen: Agent, group: GroupChat) -> Agent | None:
         """Who is next after a method has chosen: a context condition of that agent may lead on. None: the chat ends."""
         with _turn.in_play(_Deciding(self)):
-            self._prompt = None
-            found = self._led_on(Next(chosen), groupchat)
+            self.selection_message = None
+            found = self._led_on(Next(chosen), group)
             if found.speaker is None and found.method is not None:  # it was chosen so just now
                 return chosen
             self._taken(found)
             return found.speaker
 
-    def take_turn(self, speaker: Any, manager: Any, groupchat: GroupChat) -> Steps[Any]:
+    def take_turn(self, speaker: Any, manager: Any, group: GroupChat) -> Steps[Any]:
         """Let a member answer: with the tools for its hand-offs, and the context variables in sight."""
         nested, self._nested = self._nested, None
-        with _turn.in_play(MemberTurn(self, groupchat, speaker, manager)):
+        with _turn.in_play(MemberTurn(self, group, speaker, manager)):
             if nested is not None:
                 return (yield from nested.held(speaker, manager))
-            return (yield from ask(speaker.generate_reply, speaker.a_generate_reply, sender=manager))
-
-    @property
-    def selection_message(self) -> _Prompt | None:
-        """What the model that chooses now is told, in place of the group's template; None for that."""
-        return None if self._prompt is None else _Prompt(self._prompt, self.context_variables)
+            return (yield from super().take_turn(speaker, manager, group))
 
     def _lead_to(self, target: TransitionTarget) -> None:
         """A model or a tool says who is next."""
@@ -199,7 +194,8 @@ class HandoffSelector:
 
     def _taken(self, found: Next) -> Agent | str | None:
         """Remember what a decision has in it besides the speaker or the method."""
-        self._nested, self._prompt = found.nested, found.prompt
+        self._nested = found.nested
+        self.selection_message = None if found.prompt is None else _Prompt(found.prompt, self.context_variables)
         self.stop_reason = None
         if found.speaker is None and found.method is None:
             self.stop_reason = StopReason.TERMINATE_TARGET
@@ -219,9 +215,9 @@ class HandoffSelector:
         """
         places: list[tuple[str, TransitionTarget]] = [("The group", self.after_work)]
         for agent in group.agents:
-            handoffs = vars(agent).get("handoffs")
+            handoffs = handoffs_of(agent)
             if handoffs is not None:
-                rules = (*handoffs.context_conditions, *handoffs.llm_conditions, *handoffs.after_works)
+                rules: tuple[Any, ...] = (*handoffs.context_conditions, *handoffs.llm_conditions, *handoffs.after_works)
                 places += [(f"Agent {agent.name!r}", rule.target) for rule in rules]
         for who, target in places:
             for member in target.members(group):
@@ -249,4 +245,4 @@ class _Deciding(_turn.Turn):
 
 
 def _rules(agent: Any, kind: str) -> list[OnContextCondition]:
-    return getattr(vars(agent).get("handoffs"), kind, [])
+    return getattr(handoffs_of(agent), kind, [])

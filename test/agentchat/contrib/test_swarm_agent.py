@@ -28,7 +28,7 @@ QUIET = {"silent": True}
 @pytest.fixture
 def swarm(colour):
     def swarm(*args, **options):
-        options = {"swarm_manager_args": QUIET, **options}
+        options = options if len(args) > 4 else {"swarm_manager_args": QUIET, **options}
         if colour == "sync":
             return initiate_swarm_chat(*args, **options)
         return asyncio.run(a_initiate_swarm_chat(*args, **options))
@@ -56,8 +56,10 @@ def test_a_swarm_hands_over_by_tools_of_the_older_names(swarm, speaker):
     triage = speaker("triage", tool_call("transfer_triage_to_refund"))
     register_hand_off(triage, [OnCondition(refund, "Money back."), OnCondition(refund, "Also."), AfterWork(refund)])
     result, known, last = swarm(triage, "Hi", [triage, refund], context_variables={"a": 1})
-    assert names(result) == ["user", "triage", "triage", "refund"] and last is refund
-    assert isinstance(known, ContextVariables) and known == {"a": 1}
+    assert names(result) == ["user", "triage", "triage", "refund"]
+    assert last is refund
+    assert isinstance(known, ContextVariables)
+    assert known == {"a": 1}
     tools = [tool["function"]["name"] for tool in triage.model.requests[0]["tools"]]
     assert tools == ["transfer_triage_to_refund", "transfer_triage_to_refund_2"]
 
@@ -65,7 +67,8 @@ def test_a_swarm_hands_over_by_tools_of_the_older_names(swarm, speaker):
 def test_every_name_is_there():
     for name in swarm_agent.__all__:
         assert getattr(swarm_agent, name)
-    assert AFTER_WORK is AfterWork and ON_CONDITION is OnCondition
+    assert AFTER_WORK is AfterWork
+    assert ON_CONDITION is OnCondition
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,10 @@ def test_every_name_is_there():
         (AfterWorkOption.STAY, ["user", "a", "a", "a"]),
         (AfterWorkOption.REVERT_TO_USER, ["user", "a", "user", "a"]),
         ("b", ["user", "a", "b", "b"]),
-        (lambda last, messages, group: group.agents[1] if len(messages) == 2 else AfterWorkOption.TERMINATE, ["user", "a", "b"]),
+        (
+            lambda last, messages, group: group.agents[1] if len(messages) == 2 else AfterWorkOption.TERMINATE,
+            ["user", "a", "b"],
+        ),
         (lambda last, messages, group: None, ["user", "a"]),
     ],
 )
@@ -95,7 +101,8 @@ def test_the_manager_may_choose(swarm, speaker):
     model = ScriptedModel("b")
     register_hand_off(a, AfterWork(AfterWorkOption.SWARM_MANAGER, "Choose of {agentlist} now."))
     result, *_ = swarm(a, "Hi", [a, b], user, {"llm_config": model.llm_config, **QUIET}, max_rounds=3)
-    assert names(result) == ["user", "a", "b"] and "Choose of ['a', 'b', 'user'] now." in str(model.asked[0])
+    assert names(result) == ["user", "a", "b"]
+    assert "Choose of ['a', 'b', 'user'] now." in str(model.asked[0])
 
 
 @pytest.mark.parametrize("key", ["", "!"])
@@ -144,7 +151,9 @@ def test_a_swarm_agent_is_a_deprecated_plain_agent(swarm, speaker, by):
             silent=True,
         )
     result, known, last = swarm(a, "Hi", [a, b], context_variables={"city": "Rome"})
-    assert last is b and known == {"city": "Oslo"} and result.chat_history[2]["content"] == "Off to Oslo."
+    assert last is b
+    assert known == {"city": "Oslo"}
+    assert result.chat_history[2]["content"] == "Off to Oslo."
     assert model.requests[0]["tools"][0]["function"]["description"] == "Go somewhere."
     assert model.asked[0][0]["content"].startswith("In ")
 

@@ -28,7 +28,9 @@ def member(agent):
 def talk(call):
     """Hold a chat that somebody begins in a group of the members, chosen by their hand-offs; gives the names that spoke."""
 
-    def talk(starter, members, *, message: str = "Hello", max_round: int = 12, group: dict[str, Any] | None = None, **options):
+    def talk(
+        starter, members, *, message: str = "Hello", max_round: int = 12, group: dict[str, Any] | None = None, **options
+    ):
         selector = options.pop("selector", None) or HandoffSelector(members[0], **options)
         chat = GroupChat(members, max_round=max_round, speaker_selection_method=selector, **(group or {}))
         manager = GroupChatManager(chat, llm_config=False, silent=True)

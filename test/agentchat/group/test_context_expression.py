@@ -61,7 +61,8 @@ def test_it_means_what_it_says(expression, holds):
 
 
 @pytest.mark.parametrize(
-    "expression", ["", "   ", "${t} and", "(${t}", "${}", "${a b}", "${a.b}", "${a[0]}", "$t", "${t", "== 3", "${t} ${f}", "x = 1"]
+    "expression",
+    ["", "   ", "${t} and", "(${t}", "${}", "${a b}", "${a.b}", "${a[0]}", "$t", "${t", "== 3", "${t} ${f}", "x = 1"],
 )
 def test_bad_syntax_is_a_syntax_error(expression):
     with pytest.raises(SyntaxError):

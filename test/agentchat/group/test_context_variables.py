@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from autogen.agentchat.group import ContextStr, ContextVariables, UpdateSystemMessage
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=5)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=5
+)
 
 
 def test_it_is_a_mapping_that_iterates_over_names():
@@ -18,16 +20,23 @@ def test_it_is_a_mapping_that_iterates_over_names():
     known["b"] = 2
     known.set("c", 3)
     assert list(known) == list(known.keys()) == ["a", "b", "c"]
-    assert known["a"] == known.get("a") == 1 and known.get("x", 9) == 9
-    assert "b" in known and known.contains("b") and not known.contains("x") and len(known) == 3
-    assert list(known.items()) == [("a", 1), ("b", 2), ("c", 3)] and list(known.values()) == [1, 2, 3]
+    assert known["a"] == known.get("a") == 1
+    assert known.get("x", 9) == 9
+    assert "b" in known
+    assert known.contains("b")
+    assert not known.contains("x")
+    assert len(known) == 3
+    assert list(known.items()) == [("a", 1), ("b", 2), ("c", 3)]
+    assert list(known.values()) == [1, 2, 3]
     assert {**known} == {"a": 1, "b": 2, "c": 3} == known
-    assert known.remove("a") is True and known.remove("a") is False
+    assert known.remove("a") is True
+    assert known.remove("a") is False
     known.update({"b": 5}, d=6)
     assert known == {"b": 5, "c": 3, "d": 6}
     del known["b"]
     known.clear()
-    assert not known and known == ContextVariables()
+    assert not known
+    assert known == ContextVariables()
 
 
 def test_to_dict_is_a_copy_one_level_deep():
@@ -38,7 +47,8 @@ def test_to_dict_is_a_copy_one_level_deep():
     assert "b" not in known
     copied = known.to_dict()
     copied["c"] = 3
-    assert "c" not in known and copied["a"] is inner
+    assert "c" not in known
+    assert copied["a"] is inner
 
 
 def test_a_missing_variable_is_a_key_error():

@@ -1,6 +1,7 @@
 """Recipes for group chats, and holding a chat by one."""
 
 import copy
+import itertools
 
 import pytest
 
@@ -54,16 +55,20 @@ def test_the_default_ends_where_no_hand_off_applies(hold, trio):
     a, b, _ = trio
     a.handoffs.set_after_work(b)
     result, known, last = hold(DefaultPattern(a, trio))
-    assert names(result) == ["user", "a", "b"] and last is b and known == {} and result.summary == "b"
+    assert names(result) == ["user", "a", "b"]
+    assert last is b
+    assert known == {}
+    assert result.summary == "b"
 
 
 def test_the_default_may_have_another_after_work(hold, trio, user):
     result, _, last = hold(DefaultPattern(trio[0], trio, user, group_after_work=RevertToUserTarget()), max_rounds=5)
-    assert names(result) == ["user", "a", "user", "a", "user"] and last is user
+    assert names(result) == ["user", "a", "user", "a", "user"]
+    assert last is user
 
 
 def test_round_robin_goes_through_all_and_the_user_last(hold, trio, user):
-    a, b, c = trio
+    _a, b, _c = trio
     result, *_ = hold(RoundRobinPattern(b, trio, user), max_rounds=9)
     assert names(result) == ["user", "b", "a", "c", "user", "b", "a", "c", "user"]
 
@@ -77,8 +82,9 @@ def test_round_robin_gives_way_to_hand_offs(hold, trio, user):
 def test_by_chance_it_is_always_another(hold, trio, user):
     result, *_ = hold(RandomPattern(trio[0], trio, user), max_rounds=40)
     spoken = names(result)
-    assert spoken[:2] == ["user", "a"] and set(spoken) == {"a", "b", "c", "user"}
-    assert all(one != other for one, other in zip(spoken, spoken[1:], strict=False))
+    assert spoken[:2] == ["user", "a"]
+    assert set(spoken) == {"a", "b", "c", "user"}
+    assert all(one != other for one, other in itertools.pairwise(spoken))
 
 
 def test_by_hand_the_human_says_who_is_next(hold, trio, user):
@@ -145,8 +151,12 @@ def test_the_initial_agent_is_one_of_the_agents(trio, agent):
 
 def test_a_pattern_builds_a_group_and_its_manager(trio, user):
     group, manager = RoundRobinPattern(trio[1], trio, user, {"name": "boss"}).build(7)
-    assert isinstance(group, GroupChat) and isinstance(manager, GroupChatManager) and manager.groupchat is group
-    assert group.agent_names == ["b", "a", "c", "user"] and group.max_round == 7 and manager.name == "boss"
+    assert isinstance(group, GroupChat)
+    assert isinstance(manager, GroupChatManager)
+    assert manager.groupchat is group
+    assert group.agent_names == ["b", "a", "c", "user"]
+    assert group.max_round == 7
+    assert manager.name == "boss"
 
 
 @pytest.mark.parametrize("kind", [DefaultPattern, RandomPattern, RoundRobinPattern])
@@ -157,7 +167,8 @@ def test_a_pattern_can_be_used_again_and_changes_nothing_at_its_agents(kind, hol
     first, known, _ = hold(pattern, max_rounds=3)
     known["left"] = "over"
     second, again, _ = hold(pattern, max_rounds=3)
-    assert names(first) == names(second) == ["user", "a", "c"] and again == {}
+    assert names(first) == names(second) == ["user", "a", "c"]
+    assert again == {}
     assert [vars(one.handoffs) for one in trio] == rules
     assert not any(hooks for one in trio for hooks in one.hook_lists.values())
 
@@ -170,17 +181,24 @@ def test_variables_that_are_given_are_used_themselves(hold, trio):
 
 @pytest.mark.parametrize(
     "messages",
-    ["Hello", {"role": "user", "content": "Hello"}, [{"content": "Hello"}], [{"role": "user", "content": "Hello", "name": "user"}]],
+    [
+        "Hello",
+        {"role": "user", "content": "Hello"},
+        [{"content": "Hello"}],
+        [{"role": "user", "content": "Hello", "name": "user"}],
+    ],
 )
 def test_one_message_is_the_users(hold, trio, user, messages):
     result, *_ = hold(DefaultPattern(trio[0], trio, user), messages)
-    assert names(result) == ["user", "a"] and result.chat_history[0]["content"] == "Hello"
+    assert names(result) == ["user", "a"]
+    assert result.chat_history[0]["content"] == "Hello"
 
 
 def test_without_a_user_agent_it_is_somebodys_from_outside(hold, trio, member):
     namesake = member("user", default_auto_reply="me")
     result, _, last = hold(DefaultPattern(namesake, [namesake, *trio]))
-    assert names(result) == ["_user", "user"] and last is namesake
+    assert names(result) == ["_user", "user"]
+    assert last is namesake
 
 
 def test_a_member_may_begin(hold, trio):
@@ -210,7 +228,9 @@ def test_several_messages_are_an_earlier_chat_that_goes_on(hold, member, user):
     ]
     before = copy.deepcopy(earlier)
     result, _, last = hold(DefaultPattern(clerk, [clerk], user), earlier)
-    assert last is clerk and result.summary == "Welcome back." and earlier == before
+    assert last is clerk
+    assert result.summary == "Welcome back."
+    assert earlier == before
     said = [(message["role"], message["content"]) for message in clerk.model.asked[0]]
     assert said[1:] == [("user", "Hi"), ("assistant", "Hello, Ada."), ("user", "Me again.")]
 
@@ -222,7 +242,8 @@ def test_the_history_of_a_chat_can_go_on_without_a_user_agent(hold, member, trio
     first, *_ = hold(pattern)
     history = [{key: value for key, value in one.items() if value != "user" or key == "role"} for one in first.chat_history]
     second, _, last = hold(pattern, [*history, {"role": "user", "content": "More."}])
-    assert last is clerk and second.summary == "Again."
+    assert last is clerk
+    assert second.summary == "Again."
 
 
 def test_a_human_takes_part(hold, member, colour):
@@ -230,7 +251,7 @@ def test_a_human_takes_part(hold, member, colour):
     human = UserProxyAgent("human", code_execution_config=False, human_input_source=lambda prompt: next(typed), silent=True)
     clerk = member("clerk", "Shall I?", "Done.")
     clerk.handoffs.set_after_work(RevertToUserTarget())
-    result, _, last = hold(DefaultPattern(clerk, [clerk], human), "Cancel it.")
+    result, _, _last = hold(DefaultPattern(clerk, [clerk], human), "Cancel it.")
     assert [message["content"] for message in result.chat_history] == ["Cancel it.", "Shall I?", "Yes, please.", "Done."]
     assert str(result.stop_reason) == "human_exit"
 

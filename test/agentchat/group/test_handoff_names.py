@@ -1,7 +1,9 @@
 """The names for hand-offs: what each takes, refuses and means."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,14 +36,17 @@ from autogen.agentchat.group import (
     TerminateTarget,
     TransitionTarget,
 )
+from autogen.agentchat.group.handoffs import handoffs_of
 
 STAY, END = StayTarget(), TerminateTarget()
 
 
 def test_every_name_is_there_for_editors_and_for_the_interpreter():
+    source = ast.parse(Path(group.__file__).read_text())
+    block = next(n for n in source.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
+    assert {alias.name for imported in block.body for alias in imported.names} == set(group._HOME)
     for name in group.__all__:
         assert getattr(group, name) is not None
-    assert set(group._HOME) <= set(group.__all__)
 
 
 def test_the_package_is_not_loaded_by_import_autogen():
@@ -52,7 +57,8 @@ def test_the_package_is_not_loaded_by_import_autogen():
 def test_an_agent_that_hands_over_to_nobody_has_no_handoffs_yet(agent):
     one = agent("one")
     assert "handoffs" not in vars(one)
-    assert isinstance(one.handoffs, Handoffs) and one.handoffs is one.handoffs
+    assert isinstance(one.handoffs, Handoffs)
+    assert one.handoffs is one.handoffs
     assert one.handoffs is not agent("two").handoffs
 
 
@@ -65,7 +71,9 @@ def test_all_that_adds_can_be_chained(agent):
     assert handoffs.set_after_work(END).add_after_work(data).add_after_works([data]) is handoffs
     assert (handoffs.llm_conditions, handoffs.context_conditions) == ([llm] * 4, [data] * 4)
     assert handoffs.clear() is handoffs
-    assert not (handoffs.llm_conditions or handoffs.context_conditions or handoffs.after_works)
+    assert not (handoffs.llm_conditions)
+    assert not (handoffs.context_conditions)
+    assert not (handoffs.after_works)
 
 
 def test_the_after_work_without_a_condition_is_kept_last_and_is_one():
@@ -87,7 +95,11 @@ def test_what_is_no_condition_is_a_type_error(wrong):
 def test_conditions_of_the_other_kind_are_a_type_error(agent):
     llm, data = OnCondition(END, "Go."), OnContextCondition(END)
     handoffs = Handoffs()
-    for add, wrong in ((handoffs.add_llm_condition, data), (handoffs.add_context_condition, llm), (handoffs.add_after_work, llm)):
+    for add, wrong in (
+        (handoffs.add_llm_condition, data),
+        (handoffs.add_context_condition, llm),
+        (handoffs.add_after_work, llm),
+    ):
         with pytest.raises(TypeError, match="is needed"):
             add(wrong)
     for add_all in (handoffs.add_many, handoffs.add_llm_conditions, handoffs.add_after_works):
@@ -102,14 +114,20 @@ def test_conditions_of_the_other_kind_are_a_type_error(agent):
 
 @pytest.mark.parametrize("wrong", ["refund", 3, None, object(), AgentTarget, AssistantAgent])
 def test_what_is_no_target_is_a_type_error(wrong):
-    for make in (lambda: OnCondition(wrong, "Go."), lambda: OnContextCondition(wrong), lambda: Handoffs().set_after_work(wrong)):
+    for make in (
+        lambda: OnCondition(wrong, "Go."),
+        lambda: OnContextCondition(wrong),
+        lambda: Handoffs().set_after_work(wrong),
+    ):
         with pytest.raises(TypeError, match="A target is"):
             make()
 
 
 def test_an_agent_is_accepted_wherever_a_target_is(agent):
     two = agent("two")
-    assert OnCondition(two, "Go.").target == OnContextCondition(two).target == ReplyResult("", two).target == AgentTarget(two)
+    assert (
+        OnCondition(two, "Go.").target == OnContextCondition(two).target == ReplyResult("", two).target == AgentTarget(two)
+    )
     assert Handoffs().set_after_work(two).after_works[0].target == AgentTarget(two)
 
 
@@ -162,11 +180,37 @@ def test_the_name_of_a_tool_must_be_valid():
 
 def test_names_of_tools_are_valid_and_unique(agent):
     two = agent("two")
-    rules = [OnCondition(target, "Go.") for target in (two, AgentNameTarget("Señor Größe" * 9), RevertToUserTarget(), STAY, two)]
+    rules = [
+        OnCondition(target, "Go.") for target in (two, AgentNameTarget("Señor Größe" * 9), RevertToUserTarget(), STAY, two)
+    ]
     rules.append(OnCondition(END, "Go.", llm_function_name="finish"))
     names = list(Handoffs().add_many(rules).tools())
-    assert names[0] == "transfer_to_two_1" and names[2:] == ["transfer_to_user_3", "transfer_to_stay_4", "transfer_to_two_5", "finish"]
-    assert len(names[1]) == 64 and names[1].endswith("_2") and names[1].isascii()
+    assert names[0] == "transfer_to_two_1"
+    assert names[2:] == [
+        "transfer_to_user_3",
+        "transfer_to_stay_4",
+        "transfer_to_two_5",
+        "finish",
+    ]
+    assert len(names[1]) == 64
+    assert names[1].endswith("_2")
+    assert names[1].isascii()
+
+
+def test_two_tools_of_one_name_are_refused():
+    handoffs = Handoffs().add(OnCondition(END, "Go.", llm_function_name="finish"))
+    with pytest.raises(ValueError, match="same llm_function_name"):
+        handoffs.add(OnCondition(STAY, "Stay.", llm_function_name="finish"))
+    assert len(handoffs.llm_conditions) == 1
+
+
+def test_what_programs_call_handoffs_themselves_is_no_concern(agent):
+    one = agent("one")
+    one.handoffs = ["mine"]
+    one.context_variables = {"mine": 1}
+    assert handoffs_of(one) is None
+    assert one.handoffs == ["mine"]
+    assert one.context_variables == {"mine": 1}
 
 
 VARIABLES = {"name": "Ada", "n": 3, "no": False}
@@ -210,8 +254,10 @@ def test_conditions_on_data_hold_or_not(given, holds):
 
 
 def test_kinds_of_conditions_can_be_told_apart():
-    assert isinstance(StringContextCondition("a"), ContextCondition) and isinstance(StringAvailableCondition("a"), AvailableCondition)
+    assert isinstance(StringContextCondition("a"), ContextCondition)
+    assert isinstance(StringAvailableCondition("a"), AvailableCondition)
     assert isinstance(ExpressionContextCondition("1"), ContextCondition)
     assert isinstance(ExpressionAvailableCondition("1"), AvailableCondition)
     for target in (STAY, END, AskUserTarget(), GroupManagerTarget(), RevertToUserTarget(), AgentNameTarget("a")):
-        assert isinstance(target, TransitionTarget) and target.label
+        assert isinstance(target, TransitionTarget)
+        assert target.label

@@ -1,5 +1,7 @@
 """In which order it is decided who speaks next."""
 
+import itertools
+
 import pytest
 
 from autogen import GroupChat, GroupChatManager
@@ -30,10 +32,11 @@ def trio(member):
 
 
 def test_the_first_turn_is_the_initial_agents_and_by_default_the_chat_ends_then(talk, trio):
-    a, b, _, user = trio
+    _a, b, _, user = trio
     chat = talk(user, trio, selector=HandoffSelector(b))
     assert chat.speakers == ["user", "b"]
-    assert str(chat.result.stop_reason) == "terminate_target" and chat.result.summary == "b"
+    assert str(chat.result.stop_reason) == "terminate_target"
+    assert chat.result.summary == "b"
 
 
 def test_the_end_by_the_rules_is_no_warning(talk, trio, caplog):
@@ -48,7 +51,9 @@ def test_somebody_from_outside_may_begin(talk, trio, agent):
 
 def test_after_works_are_tried_in_order(talk, trio):
     a, b, c, user = trio
-    a.handoffs.add_after_works([OnContextCondition(b, "no"), OnContextCondition(c, "yes", available="no"), OnContextCondition(b, "yes")])
+    a.handoffs.add_after_works(
+        [OnContextCondition(b, "no"), OnContextCondition(c, "yes", available="no"), OnContextCondition(b, "yes")]
+    )
     a.handoffs.set_after_work(TerminateTarget()).add_after_works([OnContextCondition(b, "no"), OnContextCondition(c, "yes")])
     chat = talk(user, trio, context_variables=ContextVariables({"yes": 1}))
     assert chat.speakers == ["user", "a", "c"]
@@ -68,7 +73,7 @@ def test_the_after_work_of_the_group_comes_last(talk, trio):
 
 
 def test_after_the_user_the_agent_before_goes_on(talk, trio):
-    a, b, c, user = trio
+    a, b, _c, user = trio
     a.handoffs.set_after_work(b)
     b.handoffs.set_after_work(RevertToUserTarget())
     chat = talk(user, trio, user_agent=user, max_round=6)
@@ -76,14 +81,14 @@ def test_after_the_user_the_agent_before_goes_on(talk, trio):
 
 
 def test_an_after_work_of_the_user_comes_before_that(talk, trio):
-    a, b, c, user = trio
+    a, _b, c, user = trio
     a.handoffs.set_after_work(RevertToUserTarget())
     user.handoffs.set_after_work(c)
     assert talk(user, trio, user_agent=user).speakers == ["user", "a", "user", "c"]
 
 
 def test_there_may_be_an_after_work_for_all_that_the_user_says(talk, trio):
-    a, b, c, user = trio
+    _a, _b, c, user = trio
     chat = talk(user, trio, user_agent=user, after_work=RevertToUserTarget(), user_after_work=c, max_round=5)
     assert chat.speakers == ["user", "a", "user", "c", "user"]
 
@@ -139,7 +144,7 @@ def test_by_chance_but_never_the_same(talk, trio):
     for one in (a, b, c):
         one.handoffs.set_after_work(RandomAgentTarget([a, b, c]))
     speakers = talk(user, trio, max_round=40).speakers[1:]
-    assert all(one != other for one, other in zip(speakers, speakers[1:], strict=False))
+    assert all(one != other for one, other in itertools.pairwise(speakers))
     assert set(speakers) == {"a", "b", "c"}
 
 
@@ -163,7 +168,7 @@ def test_a_human_is_asked(talk, trio):
 
 
 def test_the_manager_chooses_by_a_message_of_its_own(call, trio):
-    a, _, c, user = trio
+    a, _, _c, user = trio
     model = ScriptedModel("c")
     a.handoffs.set_after_work(GroupManagerTarget("Who serves {who}? {roles} {agentlist} {x}"))
     known = ContextVariables({"who": "{agentlist.__class__}"})
@@ -172,7 +177,9 @@ def test_the_manager_chooses_by_a_message_of_its_own(call, trio):
     call(user.initiate_chat, manager, message="Hi", silent=True)
     assert [message["name"] for message in group.messages] == ["user", "a", "c"]
     told = str(model.asked[0])
-    assert "Who serves {agentlist.__class__}?" in told and "['a', 'b', 'c', 'user']" in told and "{x}" in told
+    assert "Who serves {agentlist.__class__}?" in told
+    assert "['a', 'b', 'c', 'user']" in told
+    assert "{x}" in told
     assert "Who serves" not in group.select_speaker_msg()  # for that choice alone
 
 
@@ -248,7 +255,10 @@ def test_calls_are_carried_out_in_the_name_of_the_caller_who_gets_the_results(ta
     caller.update_tool_signature({"type": "function", "function": {"name": "f"}}, is_remove=False)
     holder.register_function({"f": lambda: "result"})
     chat = talk(user, [caller, holder, user])
-    assert list(zip(chat.speakers, chat.texts, strict=True)) == [("user", "Hello"), *[("caller", t) for t in ("", "result", "done")]]
+    assert list(zip(chat.speakers, chat.texts, strict=True)) == [
+        ("user", "Hello"),
+        *[("caller", t) for t in ("", "result", "done")],
+    ]
 
 
 def test_context_conditions_wait_until_calls_are_carried_out(talk, member):
@@ -306,7 +316,30 @@ def test_the_graph_narrows_what_the_manager_chooses_and_hand_offs_overrule_it(ca
     manager = GroupChatManager(group, llm_config=False, silent=True)
     result = call(user.initiate_chat, manager, message="Hi", silent=True)
     assert [message["name"] for message in group.messages] == ["user", "a", "b", "c", "b", "c"]
-    assert tries == {"tries": 2} and str(result.stop_reason) == "terminate_target"
+    assert tries == {"tries": 2}
+    assert str(result.stop_reason) == "terminate_target"
+
+
+def test_members_may_be_any_agents(talk, member):
+    class Plain:
+        """An agent that has nothing but what the protocol asks for."""
+
+        __slots__ = ()
+        name = description = "plain"
+
+        def send(self, message, recipient, request_reply=None): ...
+        def receive(self, message, sender, request_reply=None): ...
+        def generate_reply(self, messages=None, sender=None, **kwargs):
+            return "plain text"
+
+        async def a_send(self, message, recipient, request_reply=None): ...
+        async def a_receive(self, message, sender, request_reply=None): ...
+        async def a_generate_reply(self, messages=None, sender=None, **kwargs):
+            return "plain text"
+
+    a, plain, user = member("a", default_auto_reply="a"), Plain(), member("user")
+    a.handoffs.set_after_work(plain)
+    assert talk(user, [a, plain, user]).speakers == ["user", "a", "plain"]
 
 
 @pytest.mark.parametrize("wrong", ["a", None])

@@ -43,8 +43,10 @@ def test_a_tool_says_who_is_next_and_what_is_known(desk):
 
     known = ContextVariables({"customer": None, "other": 1})
     chat = desk(tool_call("find", name="Ada"), tools=[find], context_variables=known)
-    assert chat.speakers == ["user", "clerk", "clerk", "sales"] and chat.texts[2] == "Found Ada."
-    assert known == {"customer": "Ada", "other": 1} and chat.selector.context_variables is known
+    assert chat.speakers == ["user", "clerk", "clerk", "sales"]
+    assert chat.texts[2] == "Found Ada."
+    assert known == {"customer": "Ada", "other": 1}
+    assert chat.selector.context_variables is known
 
 
 def test_without_a_target_the_result_returns_to_its_caller(desk):
@@ -52,7 +54,8 @@ def test_without_a_target_the_result_returns_to_its_caller(desk):
         return ReplyResult({"n": 1}, context_variables=ContextVariables({"n": 1}))
 
     chat = desk(tool_call("find"), "Done.", tools=[find])
-    assert chat.texts == ["Hello", "", '{"n": 1}', "Done."] and chat.selector.context_variables == {"n": 1}
+    assert chat.texts == ["Hello", "", '{"n": 1}', "Done."]
+    assert chat.selector.context_variables == {"n": 1}
 
 
 @pytest.mark.parametrize("kind", ["target", "agent", "result"])
@@ -62,7 +65,8 @@ def test_a_bare_target_or_agent_will_do(desk, member, talk, kind):
     clerk.register_for_execution("go")(lambda: answer)
     clerk.update_tool_signature({"type": "function", "function": {"name": "go"}}, is_remove=False)
     chat = talk(user, [clerk, sales, user])
-    assert chat.speakers[-1] == "sales" and chat.texts[2] == "Transferred to sales."
+    assert chat.speakers[-1] == "sales"
+    assert chat.texts[2] == "Transferred to sales."
 
 
 def test_a_function_of_the_function_map_may_do_the_same(desk, member, talk):
@@ -74,7 +78,8 @@ def test_a_function_of_the_function_map_may_do_the_same(desk, member, talk):
     clerk.update_tool_signature({"type": "function", "function": {"name": "go"}}, is_remove=False)
     user = member("user")
     chat = talk(user, [clerk, member("sales", default_auto_reply="sales"), user])
-    assert chat.texts[2:] == ["Going.", "sales"] and chat.selector.context_variables == {"went": True}
+    assert chat.texts[2:] == ["Going.", "sales"]
+    assert chat.selector.context_variables == {"went": True}
 
 
 def test_the_older_form_of_calls_may_do_the_same(member, talk):
@@ -104,7 +109,11 @@ def test_the_first_target_in_a_message_wins_by_the_order_of_the_calls(desk, colo
         done.append(True)
         return ReplyResult("quick", TerminateTarget())
 
-    chat = desk([tool_call("slow"), tool_call("quick"), tool_call("transfer_to_sales_1")], tools=[slow, quick], targets=[AgentNameTarget("sales")])
+    chat = desk(
+        [tool_call("slow"), tool_call("quick"), tool_call("transfer_to_sales_1")],
+        tools=[slow, quick],
+        targets=[AgentNameTarget("sales")],
+    )
     assert [answer["content"] for answer in chat.group.messages[2]["tool_responses"]] == [
         "slow",
         "quick\nNot transferred to terminate: the hand-off to sales came first.",
@@ -119,7 +128,8 @@ def test_two_equal_calls_each_count(desk):
 
     chat = desk([tool_call("go"), tool_call("go")], tools=[go])
     first, second = (answer["content"] for answer in chat.group.messages[2]["tool_responses"])
-    assert first == "ok" and "came first" in second
+    assert first == "ok"
+    assert "came first" in second
 
 
 def test_a_tool_that_another_member_executes_leads_on_too(member, talk):
@@ -177,7 +187,8 @@ def test_the_variables_are_neither_in_the_schema_nor_the_models_to_set(desk, cap
         return "noted"
 
     chat = desk(tool_call("note", text="x", context_variables={"evil": 1}), "Done.", tools=[note])
-    assert chat.texts[2] == "noted" and chat.selector.context_variables == {"note": "x"}
+    assert chat.texts[2] == "noted"
+    assert chat.selector.context_variables == {"note": "x"}
     assert list(chat.clerk.model.requests[0]["tools"][0]["function"]["parameters"]["properties"]) == ["text"]
 
 

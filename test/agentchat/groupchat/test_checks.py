@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from autogen import GroupChat, GroupChatManager
+from autogen import GroupChat, GroupChatManager, LLMConfig
 from autogen.exception_utils import AgentNameConflict, NoEligibleSpeaker, UndefinedNextAgent
 from autogen.graph_utils import check_graph_validity, has_self_loops, invert_disallowed_to_allowed
 
@@ -43,6 +43,11 @@ def test_groups_with_the_same_fields_are_equal_and_have_no_hash(trio):
     assert GroupChat(trio, []) != GroupChat(trio, [], 3)
     with pytest.raises(TypeError):
         hash(GroupChat(trio, []))
+
+
+def test_no_key_is_shown(trio):
+    config = {"config_list": [{"model": "m", "api_key": "sk-secret"}]}
+    assert "sk-secret" not in repr(GroupChat(trio, [], select_speaker_auto_llm_config=config))
 
 
 def test_a_group_without_agents_can_be_made():
@@ -377,4 +382,6 @@ def test_a_manager_has_no_tools(trio):
         config = {"config_list": [{"model": "m", "api_key": "k"}], key: [{"name": "f"}]}
         with pytest.raises(ValueError, match=r"GroupChatManager is not allowed.*'functions'.*'tools'"):
             GroupChatManager(group, llm_config=config)
+        with LLMConfig(**config), pytest.raises(ValueError, match="GroupChatManager is not allowed"):
+            GroupChatManager(group)
         GroupChatManager(group, llm_config={**config, key: []})

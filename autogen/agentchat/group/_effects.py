@@ -1,0 +1,104 @@
+"""What a tool does to a group chat besides giving a result, as JSON has it: a chat that is taken up again has it too."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .._turn import Effects
+from .context_variables import ContextStr, ContextVariables
+from .targets import (
+    AgentNameTarget,
+    AgentTarget,
+    AskUserTarget,
+    GroupManagerTarget,
+    RandomAgentTarget,
+    RevertToUserTarget,
+    StayTarget,
+    TerminateTarget,
+    TransitionTarget,
+)
+
+if TYPE_CHECKING:
+    from ..groupchat import GroupChat
+
+logger = logging.getLogger("autogen.agentchat.groupchat")
+
+_PLAIN = {kind.__name__: kind for kind in (AskUserTarget, RevertToUserTarget, StayTarget, TerminateTarget)}
+
+
+class ToolEffects(Effects):
+    """The effects of one call.
+
+    Args:
+        group: Where it is made.
+        variables: What the agents know in common.
+        target_of: Gives the target that its tool returned, when it has returned.
+        lead_to: Takes such a target.
+    """
+
+    def __init__(
+        self,
+        group: GroupChat,
+        variables: ContextVariables,
+        target_of: Callable[[], TransitionTarget | None],
+        lead_to: Callable[[TransitionTarget], None],
+    ) -> None:
+        self._group, self._variables = group, variables
+        self._target_of, self._lead_to = target_of, lead_to
+        self._before = {key: copy.deepcopy(value) if _is_json(value) else value for key, value in variables.items()}
+
+    def taken(self) -> dict[str, Any]:
+        """What changed since the call was made, and where it leads."""
+        known = self._variables
+        changed = {key: known[key] for key in known if key not in self._before or self._before[key] != known[key]}
+        for key in [key for key in changed if not _is_json(changed[key])]:
+            logger.warning("JSON can't hold the context variable %r: a chat that is taken up again lacks it.", key)
+            del changed[key]
+        removed = [key for key in self._before if key not in known]
+        return {"changed": changed, "removed": removed, "target": _written(self._target_of())}
+
+    def repeat(self, taken: dict[str, Any]) -> None:
+        """Do the same again."""
+        self._variables.update(taken["changed"])
+        for key in taken["removed"]:
+            self._variables.remove(key)
+        if taken["target"] is not None:
+            self._lead_to(_read(taken["target"], self._group))
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _written(target: TransitionTarget | None) -> dict[str, Any] | None:
+    match target:
+        case None:
+            return None
+        case AgentTarget() | AgentNameTarget():
+            return {"agent": target.label}
+        case RandomAgentTarget(agents=agents):
+            return {"agents": [agent.name for agent in agents]}
+        case GroupManagerTarget(selection_message=message):
+            return {"prompt": message.template if isinstance(message, ContextStr) else message}
+        case _ if type(target).__name__ in _PLAIN:
+            return {"kind": type(target).__name__}
+    logger.warning("A hand-off to %s can't be kept: a chat that is taken up again lacks it.", target.label)
+    return None
+
+
+def _read(written: dict[str, Any], group: GroupChat) -> TransitionTarget:
+    if "agent" in written:
+        return AgentNameTarget(written["agent"])
+    if "agents" in written:
+        return RandomAgentTarget([agent for agent in group.agents if agent.name in written["agents"]])
+    if "prompt" in written:
+        return GroupManagerTarget(written["prompt"])
+    return _PLAIN[written["kind"]]()
