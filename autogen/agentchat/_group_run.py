@@ -19,6 +19,7 @@ from ._clear_history import clear_as_told
 from ._exchange import Hear, Move, Say, exchange
 from ._messages import stored_form
 from ._overrides import BOOK
+from ._pending_calls import pending_names
 from ._result import StopReason
 from ._selection_method import method_of
 from ._two_agents import using_cache
@@ -135,10 +136,22 @@ def _next_speaker(manager: ConversableAgent, group: GroupChat, last: Agent) -> S
     )
 
 
+def _let_know_of_calls(manager: ConversableAgent, group: GroupChat, speaker: Agent) -> None:
+    """Who is to carry out calls has heard them, whoever they were for otherwise."""
+    message = group.messages[-1]
+    if pending_names(group.messages) is None or not isinstance(speaker, ConversableAgent):
+        return
+    last = speaker._history(manager)[-1:]
+    if not last or any(last[0].get(key) != message.get(key) for key in ("tool_calls", "function_call")):
+        speaker._history(manager).append(stored_form(message, "user", manager.name) or {})
+        manager._history(speaker).append(stored_form(message, "assistant", manager.name) or {})
+
+
 def _next_turn(manager: ConversableAgent, group: GroupChat, last: Agent, silent: bool) -> Steps[tuple[Agent, Any]]:
     """Choose the next speaker, who answers. On Ctrl-C the administrator takes over, if there is one."""
     try:
         speaker = yield from _next_speaker(manager, group, last)
+        _let_know_of_calls(manager, group, speaker)
         if events.on:
             events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=group.last_selection))
         if not silent:
@@ -174,8 +187,6 @@ def _said_to(manager: ConversableAgent, group: GroupChat, reply: Any, speaker: A
         for history, length in zip(histories, lengths, strict=True):
             del history[length:]
         raise
-    if isinstance(reply, dict) and reply.get("receivers") is not None:
-        message["receivers"] = _names(reply["receivers"])
     return message
 
 
@@ -191,7 +202,7 @@ def broadcast(manager: ConversableAgent, group: GroupChat, message: Message, spe
     If one fails to receive it the others hear it all the same, before the failure is reported.
     """
     listeners = [agent for agent in group.agents if agent is not speaker]
-    receivers = message.get("receivers")
+    receivers = None if message.get("receivers") is None else _names(message["receivers"])
     if receivers is not None or group.visible_to is not None:
         listeners = [agent for agent in listeners if _may_hear(group, agent, message, receivers)]
     sent = stored_form(message, "assistant", manager.name)  # the two forms in which it is kept, by the manager

@@ -8,7 +8,7 @@ from typing import Any
 
 from .agent import Message
 
-KEPT = ("content", "function_call", "tool_calls", "tool_responses", "tool_call_id", "name", "context")
+KEPT = ("content", "function_call", "tool_calls", "tool_responses", "tool_call_id", "name", "context", "receivers")
 """The keys that a history keeps, in this order. Everything else on the wire is for the one delivery only."""
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -33,6 +33,8 @@ def stored_form(message: Message, role: str, speaker: str) -> Message | None:
         role: `assistant` on the side that sends, `user` on the side that receives.
         speaker: The name of the agent that sends.
     """
+    if len(message) == 1 and isinstance(text := message.get("content"), str):  # what most messages are
+        return {"content": text, "role": role, "name": speaker}
     kept = {key: message[key] for key in KEPT if message.get(key) is not None}
     if "content" not in kept:
         if "function_call" not in kept and "tool_calls" not in kept:

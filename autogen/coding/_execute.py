@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .._drive import Steps, ask, in_thread
-from .base import CodeBlock, CodeExecutor, CodeResult
+
+if TYPE_CHECKING:
+    from .base import CodeBlock, CodeExecutor, CodeResult
 
 
 def executed(executor: CodeExecutor, blocks: list[CodeBlock]) -> Steps[CodeResult]:

@@ -132,7 +132,7 @@ def test_the_factory(tmp_path):
     assert made.work_dir == tmp_path
 
 
-@pytest.mark.parametrize("config", [{}, {"executor": "ipython-embedded"}, {"executor": 5}])
+@pytest.mark.parametrize("config", [{}, {"executor": "commandline-mainframe"}, {"executor": 5}])
 def test_the_factory_refuses_what_it_does_not_know(config):
     with pytest.raises(ValueError, match=f"Unknown code executor {config.get('executor')}"):
         CodeExecutorFactory.create(config)
