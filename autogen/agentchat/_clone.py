@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import _tool_halves
 from ._conditions import Watching, bound
 from ._reply_chain import own_config
+from ._selection_method import SelectionMethod
 
 if TYPE_CHECKING:
     from ._histories import Histories
@@ -41,6 +43,8 @@ def of_agent(agent: A) -> A:
         twin.client.begin_anew()
     if isinstance(agent._is_termination_msg, Watching):
         twin._is_termination_msg = bound(agent._is_termination_msg.condition)
+    vars(twin).pop("_own_variables", None)
+    _hand_over(twin, lambda one: one)
     _tool_halves.remember(twin)
     return twin
 
@@ -53,20 +57,34 @@ def of_group(manager: G) -> G:
     def mine(agents: Any) -> Any:
         return [members.get(id(agent), agent) for agent in agents]
 
+    def place(agent: Any) -> Any:
+        return members.get(id(agent), agent)
+
+    method: Any = group.speaker_selection_method
     given, repeat = group.allowed_or_disallowed_speaker_transitions, group.allow_repeat_speaker
     own = replace(
         group,
         agents=mine(group.agents),
         messages=[],
+        speaker_selection_method=method.for_members(place) if isinstance(method, SelectionMethod) else method,
         allow_repeat_speaker=mine(repeat) if isinstance(repeat, list) else None if given else repeat,
         allowed_or_disallowed_speaker_transitions=given and {mine([one])[0]: mine(after) for one, after in given.items()},
     )
+    for agent in own.agents:
+        _hand_over(agent, place)
     twin = of_agent(manager)
     twin._groupchat = own
     for row in twin._reply_func_list:
         if row["init_config"] is group:
             row["init_config"] = row["config"] = own
     return twin
+
+
+def _hand_over(agent: Any, place: Callable[[Any], Any]) -> None:
+    """Give an agent hand-offs of its own, to those who take the places of the others."""
+    handoffs: Any = vars(agent).get("handoffs") if hasattr(agent, "__dict__") else None
+    if hasattr(handoffs, "for_members"):
+        agent.handoffs = handoffs.for_members(place)
 
 
 def general_limit(agent: Histories) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._result import StopReason
+from ._selection_method import method_of
 from .agent import Agent, Message
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def of_group(manager: GroupChatManager) -> State:
         "last_speaker": manager._last_speaker.name if manager._last_speaker else None,
         "manager": of_agent(manager),
         "members": {agent.name: agent.save_state() for agent in group.agents if hasattr(agent, "save_state")},
+        "selection": method_of(group).save_state(),
     }
 
 
@@ -119,6 +121,8 @@ def into_group(manager: GroupChatManager, state: Mapping[str, Any], peers: Itera
         raise
     group.messages[:] = [dict(message) for message in state["messages"]]
     group.send_introductions = group.send_introductions and not group.messages  # they were made
+    if state.get("selection"):
+        method_of(group).load_state(state["selection"], group)
     last = state["last_speaker"]
     manager._last_speaker = next((agent for agent in everybody if agent.name == last), None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._drive import Steps, ask
@@ -30,6 +31,17 @@ class SelectionMethod:
     def redirected(self, chosen: Agent, group: GroupChat) -> Agent | None:
         """Who is next after a method has chosen this one; None ends the chat."""
         return chosen
+
+    def save_state(self) -> dict[str, Any] | None:
+        """What it remembers, as JSON has it; None for nothing."""
+        return None
+
+    def load_state(self, state: Mapping[str, Any], group: GroupChat) -> None:
+        """Remember that again."""
+
+    def for_members(self, mine: Callable[[Any], Any]) -> Any:
+        """The same for a group of other members: `mine` gives for each agent the one that takes its place."""
+        return self
 
     def take_turn(self, speaker: Any, manager: Any, group: GroupChat) -> Steps[Any]:
         """Let a member answer."""

@@ -44,6 +44,7 @@ class AgentState(LLMAgent):
     _function_map: dict[str, Callable[..., Any]]
     _default_auto_reply: str | Message | None
     _reply_func_list: list[dict[str, Any]]
+    _reply_order: Any = None  # which of them are asked, as long as they are the same
     _human_input: list[str]
     _code_execution_config: Any  # a dict, or False
     _code_executor: Any

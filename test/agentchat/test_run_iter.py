@@ -152,7 +152,7 @@ def touch(path):
 
 def test_leaving_the_loop_stops_the_chat_and_its_history_is_whole(read, agent):
     a, b, asked = talkers(agent)
-    seen, chat = read(a, b, message="go", until=lambda event: getattr(event, "message", None) == "number 5")
+    _, chat = read(a, b, message="go", until=lambda event: getattr(event, "message", None) == "number 5")
     assert chat.result.stop_reason is StopReason.STOPPED
     texts = [message["content"] for message in chat.result.chat_history]
     assert texts[:6] == ["go", "number 1", "number 2", "number 3", "number 4", "number 5"][: len(texts)]
@@ -182,10 +182,14 @@ def test_a_bare_loop_stops_the_chat_too(agent):
 def test_an_error_in_the_loop_stops_the_chat(agent):
     a, b, asked = talkers(agent)
     chat = a.run_iter(b, message="go")
-    with pytest.raises(LookupError):
+
+    def read_and_fail():
         for event in chat:
             if event.type == "message_sent":
                 raise LookupError
+
+    with pytest.raises(LookupError):
+        read_and_fail()
     assert chat.result.stop_reason is StopReason.STOPPED
     assert asked == []
 
@@ -294,9 +298,9 @@ def test_without_a_recipient_it_works_alone(read, agent):
 
 
 def test_tools_are_lent_to_the_two_that_talk(read, agent):
-    user, caller = agent("user", function_map={"multiply": lambda a, b: "its own"}), agent("caller")
+    user = agent("user", function_map={"multiply": lambda a, b: "its own"})
     caller = agent("caller", llm_config=ScriptedModel(tool_call("multiply", a=6, b=7), "It is 42.").llm_config)
-    seen, chat = read(user, caller, message="?", tools=[multiply], max_turns=2, yield_on=["tool_returned"])
+    seen, _ = read(user, caller, message="?", tools=[multiply], max_turns=2, yield_on=["tool_returned"])
     assert [(event.agent, event.content) for event in seen] == [("user", "42")]
     assert "tools" not in caller.llm_config
     assert user.function_map["multiply"](1, 2) == "its own"
@@ -304,10 +308,14 @@ def test_tools_are_lent_to_the_two_that_talk(read, agent):
 
 def test_groups_and_chats_inside_are_read_too(read, agent):
     a, b, inner = agent("a", default_auto_reply="A"), agent("b"), agent("inner", default_auto_reply="deep")
-    b.register_nested_chats([{"recipient": inner, "max_turns": 1, "silent": True}], trigger=lambda sender: sender.name == "m")
+    b.register_nested_chats(
+        [{"recipient": inner, "max_turns": 1, "silent": True}], trigger=lambda sender: sender.name == "m"
+    )
     group = GroupChat([a, b], max_round=3, speaker_selection_method="round_robin")
     seen, chat = read(a, GroupChatManager(group, name="m", silent=True), message="hi", yield_on=[MessageSent])
-    assert [(event.sender, event.message if isinstance(event.message, str) else event.message["content"]) for event in seen] == [
+    assert [
+        (event.sender, event.message if isinstance(event.message, str) else event.message["content"]) for event in seen
+    ] == [
         ("a", "hi"),
         ("b", "hi"),
         ("inner", "deep"),

@@ -59,7 +59,7 @@ class ToolEffects(Effects):
             logger.warning("JSON can't hold the context variable %r: a chat that is taken up again lacks it.", key)
             del changed[key]
         removed = [key for key in self._before if key not in known]
-        return {"changed": changed, "removed": removed, "target": _written(self._target_of())}
+        return {"changed": changed, "removed": removed, "target": written(self._target_of())}
 
     def repeat(self, taken: dict[str, Any]) -> None:
         """Do the same again."""
@@ -67,7 +67,7 @@ class ToolEffects(Effects):
         for key in taken["removed"]:
             self._variables.remove(key)
         if taken["target"] is not None:
-            self._lead_to(_read(taken["target"], self._group))
+            self._lead_to(read(taken["target"], self._group))
 
 
 def _is_json(value: Any) -> bool:
@@ -78,7 +78,8 @@ def _is_json(value: Any) -> bool:
     return True
 
 
-def _written(target: TransitionTarget | None) -> dict[str, Any] | None:
+def written(target: TransitionTarget | None) -> dict[str, Any] | None:
+    """A target as JSON has it; None, and a line in the log, for one that JSON can't hold."""
     match target:
         case None:
             return None
@@ -94,7 +95,8 @@ def _written(target: TransitionTarget | None) -> dict[str, Any] | None:
     return None
 
 
-def _read(written: dict[str, Any], group: GroupChat) -> TransitionTarget:
+def read(written: dict[str, Any], group: GroupChat) -> TransitionTarget:
+    """The target that JSON holds."""
     if "agent" in written:
         return AgentNameTarget(written["agent"])
     if "agents" in written:

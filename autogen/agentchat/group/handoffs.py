@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .conditions import OnCondition, OnContextCondition
@@ -120,6 +121,16 @@ class Handoffs:
         for rules in (self.context_conditions, self.llm_conditions, self.after_works):
             rules.clear()
         return self
+
+    def for_members(self, mine: Callable[[Any], Any]) -> Handoffs:
+        """The same for a group of other members: `mine` gives for each agent the one that takes its place."""
+        twin = Handoffs()
+        for kind in ("context_conditions", "llm_conditions", "after_works"):
+            rules = [copy.copy(rule) for rule in getattr(self, kind)]
+            for rule in rules:
+                rule.target = rule.target.for_members(mine)
+            setattr(twin, kind, rules)
+        return twin
 
     def tools(self) -> dict[str, OnCondition]:
         """The hand-offs that the model decides, by the names of their tools."""

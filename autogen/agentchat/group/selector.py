@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..._drive import Steps
@@ -12,6 +14,7 @@ from .._pending_calls import caller_of
 from .._result import StopReason
 from .._selection_method import SelectionMethod
 from ..agent import Agent, Message
+from ._effects import read, written
 from ._turns import MemberTurn, rules_of
 from .conditions import OnContextCondition, is_available
 from .context_variables import ContextStr, ContextVariables
@@ -121,6 +124,35 @@ class HandoffSelector(SelectionMethod):
                 return chosen
             self._taken(found)
             return found.speaker
+
+    def save_state(self) -> dict[str, Any]:
+        """The context variables, and how far the chat has come.
+
+        Raises:
+            TypeError: JSON can't hold a variable.
+        """
+        known = json.loads(self.context_variables.to_json())
+        return {"context_variables": known, "started": self._started, "target": written(self._target)}
+
+    def load_state(self, state: Mapping[str, Any], group: GroupChat) -> None:
+        """Bring them back."""
+        self.reset()
+        self.context_variables.clear()
+        self.context_variables.update(state["context_variables"])
+        self._started = bool(state["started"])
+        self._target = read(state["target"], group) if state["target"] else None
+
+    def for_members(self, mine: Callable[[Any], Any]) -> HandoffSelector:
+        """A selector for a group of other members, with variables of its own, of the same values."""
+        after_user = self.user_after_work
+        return HandoffSelector(
+            mine(self.initial_agent),
+            self.after_work.for_members(mine),
+            None if self.user_agent is None else mine(self.user_agent),
+            context_variables=copy.deepcopy(self.context_variables.to_dict()),
+            user_after_work=after_user and after_user.for_members(mine),
+            exclude_transit_message=self.exclude_transit_message,
+        )
 
     def take_turn(self, speaker: Any, manager: Any, group: GroupChat) -> Steps[Any]:
         """Let a member answer: with the tools for its hand-offs, and the context variables in sight."""

@@ -83,6 +83,10 @@ class TransitionTarget(Directive):
         """Who has to be in the group for it: agents, and names of such that are missing."""
         return ()
 
+    def for_members(self, mine: Callable[[Any], Any]) -> TransitionTarget:
+        """The same for a group of other members: `mine` gives for each agent the one that takes its place."""
+        return self
+
     def told(self) -> str:
         """What the model is told that chose it."""
         return f"Transferred to {self.label}."
@@ -110,6 +114,10 @@ class AgentTarget(TransitionTarget):
     def members(self, group: GroupChat) -> Iterable[Agent | str]:
         """The agent."""
         return (self.agent,)
+
+    def for_members(self, mine: Callable[[Any], Any]) -> TransitionTarget:
+        """The agent in its place."""
+        return AgentTarget(mine(self.agent))
 
 
 @dataclass(frozen=True)
@@ -225,6 +233,10 @@ class RandomAgentTarget(TransitionTarget):
     def members(self, group: GroupChat) -> Iterable[Agent | str]:
         """All of the agents."""
         return self.agents
+
+    def for_members(self, mine: Callable[[Any], Any]) -> TransitionTarget:
+        """The agents in their places."""
+        return RandomAgentTarget([mine(agent) for agent in self.agents])
 
 
 @dataclass(frozen=True)
