@@ -120,6 +120,8 @@ class Journal:
         """Let others use the file."""
         with self._lock:
             self._database.execute("DELETE FROM meta WHERE key = 'owner'")
+            with contextlib.suppress(sqlite3.OperationalError):  # somebody reads it just now
+                self._database.execute("PRAGMA journal_mode = DELETE")  # one file, that can be read where nobody may write
             self._database.close()
 
     def place(self, kind: str, about: str) -> Place:

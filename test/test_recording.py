@@ -53,6 +53,8 @@ def test_a_chat_that_was_taken_up_again_is_one_chat(call, agent, file, dies):
     recording = Recording(file)
     assert said(recording) == WHOLE
     assert recording.is_finished
+    assert [event["type"] for event in recording.events].count("model_answered") == 3
+    assert [path.name for path in file.parent.iterdir()] == ["chat.db"]
 
 
 @pytest.mark.parametrize("messages", range(1, 7))

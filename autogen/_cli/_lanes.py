@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len, set_cell_size
+
 from ..agentchat._diagram_steps import CALL, NOTE, RESULT, Story
 
 NARROW, WIDE = 7, 16  # of a lane, in characters
@@ -12,7 +14,7 @@ _LINES = {CALL: "═", RESULT: "╌"}
 def lanes(told: Story, width: int) -> list[str]:
     """The rows of the diagram, the names first; none of them is wider than asked for, but for very many participants."""
     names = told.participants
-    lane = max(NARROW, min(max(map(len, names)) + 3, WIDE, (width - 24) // len(names)))
+    lane = max(NARROW, min(max(map(cell_len, names)) + 3, WIDE, (width - 24) // len(names)))
     rows = ["".join(_centred(_cut(name, lane - 1), lane) for name in names).rstrip()]
     steps, left_out = told.steps, 0
     if len(steps) > MOST_ROWS:
@@ -43,8 +45,10 @@ def _arrow(cells: list[str], source: int, target: int, line: str) -> None:
 
 
 def _centred(text: str, width: int) -> str:
-    return text.center(width) if width % 2 else f" {text}".center(width)
+    """A text whose middle is where the lane has its line."""
+    left = (width + 1 - cell_len(text)) // 2
+    return set_cell_size(" " * left + text, width)
 
 
 def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if cell_len(text) <= most else set_cell_size(text, most - 1) + "…"

@@ -1,7 +1,7 @@
 """A recorded chat as one page of HTML that needs nothing else: no network, no other file.
 
-Whatever the chat holds is text on the page: it is escaped in one function, and the page's own policy lets nothing run or load
-but the style and the script that are named in it by their hashes.
+Whatever the chat holds is text on the page: it is escaped in one function, and the page's own policy lets nothing run or
+load but the style and the script that are named in it by their hashes.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from ._wording import (
 )
 
 DRAWN = 200  # messages in the picture
+OPEN = 100  # turns of a page that shows them unfolded
 COLOURS = 8
 _INNER_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
@@ -45,7 +46,8 @@ def page(told: Report, name: str) -> str:
         name: Of the recording.
     """
     talk = told.talk
-    colours = {one: number % COLOURS for number, one in enumerate(told.participants)}
+    names = dict.fromkeys([*told.participants, *(one.agent for one in told.agents)])
+    colours = {one: number % COLOURS for number, one in enumerate(names)}
     picture = sequence_diagram(told.messages[:DRAWN], participants=told.participants).svg if talk.turns else ""
     body = [
         _head(told, name),
@@ -59,7 +61,8 @@ def page(told: Report, name: str) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(picture)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="referrer" content="no-referrer">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(filter(None, body))
         + f"\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
@@ -166,12 +169,14 @@ def _diagram(told: Report, picture: str) -> str:
     opened = " open" if count <= 40 else ""
     return (
         f'<section><h2>Who said what to whom{note}</h2><details class="card"{opened}>'
-        f'<summary class="picture">The diagram</summary><div class="picture">{picture}</div></details></section>'
+        f'<summary>The diagram</summary><div class="picture">{picture}</div></details></section>'
     )
 
 
 def _turns(talk: Talk, colours: dict[str, int]) -> str:
     shown = "\n".join(_turn_and_inner(talk.turns, colours))
+    if len(talk.turns) > OPEN:
+        shown = shown.replace('<details open class="turn', '<details class="turn')
     rest = _inner(talk.rest_chats, colours)
     if talk.rest:
         rest += f'<p class="label">After the last message</p>{_works(talk.rest)}'
@@ -233,8 +238,8 @@ def _work(work: Work) -> str:
     shown = "".join(
         f'<p class="label">{_text(title)}</p><pre dir="auto">{_text(value)}</pre>' for title, value in details(work)
     )
-    # What a tool gave, what a human typed and what went wrong is what people look for.
-    opened = " open" if work.failed or work.kind in ("tool", "human") else ""
+    # What a tool gave, what a human typed and what went wrong is what people look for. The message has the code's output.
+    opened = " open" if work.kind in ("tool", "human") or (work.failed and work.kind != "code") else ""
     return f'<li><details class="{look}"{opened}><summary>{_text(work_line(work))}</summary>{shown}</details></li>'
 
 

@@ -28,10 +28,10 @@ p { margin: .3rem 0; }
   border-radius: 0 6px 6px 0; }
 .state.failed { border-color: var(--bad); background: var(--bad-ground); }
 .state.open { border-color: var(--warn); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .6rem; margin: .9rem 0 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.4rem, 1fr)); gap: .6rem; margin: .9rem 0 0; }
 .tiles div { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .55rem .8rem; }
 .tiles dt { color: var(--soft); font-size: .8rem; }
-.tiles dd { margin: 0; font-size: 1.1rem; font-weight: 600; }
+.tiles dd { margin: 0; font-weight: 600; }
 .tiles dd small { display: block; font-weight: 400; font-size: .8rem; color: var(--soft); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 .bars { list-style: none; margin: 0; padding: .3rem .9rem; }
@@ -47,8 +47,9 @@ p { margin: .3rem 0; }
 .a6 { color: var(--a6); fill: var(--a6); } .a7 { color: var(--a7); fill: var(--a7); }
 ol.slow { margin: 0; padding: .5rem .9rem .5rem 2.2rem; }
 ul.plain { margin: 0; padding: .5rem .9rem .5rem 2rem; }
+details.card > summary { cursor: pointer; padding: .5rem .9rem; }
 .picture { overflow-x: auto; padding: .5rem; }
-.picture svg { display: block; margin: 0 auto; }
+.picture svg { display: block; margin: 0 auto; max-width: max(100%, 44rem); height: auto; }
 .tools { position: sticky; top: 0; z-index: 1; background: var(--ground); padding: .5rem 0; display: flex; gap: .5rem;
   align-items: center; flex-wrap: wrap; }
 .tools input[type=search] { flex: 1 1 12rem; min-width: 0; font: inherit; padding: .4rem .6rem; border-radius: 6px;
@@ -119,7 +120,7 @@ SCRIPT = """
     var words = field.value.toLowerCase().split(/\\s+/).filter(Boolean);
     var count = 0;
     turns.forEach(function (turn) {
-      var text = turn.textContent.toLowerCase();
+      var text = turn.searched || (turn.searched = turn.textContent.toLowerCase());
       var fits = words.every(function (word) { return text.indexOf(word) >= 0; });
       fits = fits && (!failures.checked || turn.classList.contains("failed"));
       turn.hidden = !fits;

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..agentchat._diagram_steps import _content as content_of
 
+SLACK = 0.5  # seconds by which two clocks may differ
 DEEPEST = 20  # chats within chats; what is deeper is shown at this depth
 
 Event = Mapping[str, Any]
@@ -143,7 +144,7 @@ class _Reader:
     def __init__(self, chat_id: str | None) -> None:
         self.main = chat_id
         self.open: dict[str, _Open] = {}
-        self.last = 0.0
+        self.last = 0.0  # when the latest event happened
         self.takers: dict[str, Callable[[_Open, Event, float], None]] = {
             "chat_started": self._chat_started,
             "chat_ended": self._chat_ended,
@@ -176,6 +177,9 @@ class _Reader:
         if open_chat.talk.ended is not None and chat == self.main:  # the process had ended by an error, and began again
             open_chat.talk.ended = None
             self._skip_break(open_chat, at)
+        began = _began(event, at)
+        if began is not None and began > self.last + SLACK:  # what had begun before is done again, and is not told again
+            self._skip_break(open_chat, began)
         take(open_chat, event, at)
         self.last = max(self.last, at)
 
@@ -210,9 +214,12 @@ class _Reader:
 
     def _skip_break(self, open_chat: _Open, at: float) -> None:
         """Time in which no process was at work is nobody's."""
+        if at <= self.last:
+            return
         open_chat.talk.restarts += 1
         for one in {id(each): each for each in self.open.values()}.values():
-            one.mark += max(0.0, at - self.last)
+            one.mark += at - self.last
+        self.last = at
 
     def _chat_started(self, here: _Open, event: Event, at: float) -> None:
         here.talk.initiator, here.talk.recipient = text(event.get("initiator")), text(event.get("recipient"))
@@ -313,6 +320,13 @@ class _Reader:
             here.work.append(work)
         work.about["text"] = text(event.get("text"))
         work.seconds = max(0.0, at - work.at)
+
+
+def _began(event: Event, at: float) -> float | None:
+    """When what has ended now began, if that was told too: then nothing happened since in a process that was at work."""
+    if event.get("type") not in ("reply_ended", "tool_returned", "code_ended", "model_answered") or "seconds" not in event:
+        return None
+    return None if event.get("cached") is True else at - number(event["seconds"])
 
 
 _ENDS = (("initiator", "sender"), ("recipient", "recipient"))

@@ -8,11 +8,15 @@ from ..agentchat._diagram_steps import _arguments as arguments_of
 from ._report import Report, Totals, waited
 from ._turns import Turn, Work
 
+LONGEST = 160  # characters of a call
+
 
 def duration(seconds: float | None) -> str:
     """A time, as exact as people want it."""
     if seconds is None:
         return "no end"
+    if seconds < 0.1:
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else "under 1 ms"
     if seconds < 10:
         return f"{seconds:.2f} s"
     if seconds < 60:
@@ -92,7 +96,12 @@ def facts(turn: Turn) -> list[str]:
 
 
 def call(name: str, arguments: str) -> str:
-    """A call of a tool, as Python would write it."""
+    """A call of a tool, as Python would write it, on one line and not too long."""
+    whole = _whole_call(name, arguments)
+    return whole if len(whole) <= LONGEST else whole[: LONGEST - 1] + "…"
+
+
+def _whole_call(name: str, arguments: str) -> str:
     return f"{name}({arguments_of(arguments)})"
 
 
@@ -126,12 +135,14 @@ def details(work: Work) -> list[tuple[str, str]]:
     """What came of it: titles and texts, those that are not empty."""
     about = work.about
     if work.kind == "tool":
-        pairs = [("arguments", about["arguments"]), ("result", about.get("content", ""))]
+        whole = len(_whole_call(about["name"], about["arguments"])) <= LONGEST
+        pairs = [("arguments", "" if whole else about["arguments"]), ("result", about.get("content", ""))]
     elif work.kind == "code":
         pairs = [*((language or "code", code) for language, code in about["blocks"]), ("output", about.get("output", ""))]
     elif work.kind == "human":
         answer = about["text"] or ("(Enter)" if work.seconds is not None else "")
         pairs = [("question", about["prompt"]), ("answer", answer)]
     else:
-        pairs = [("endpoint", about["endpoint"]), ("error", about["error"])]
+        endpoint = "" if about["endpoint"] in about["error"] else about["endpoint"]
+        pairs = [("endpoint", endpoint), ("error", about["error"])]
     return [(title, content) for title, content in pairs if content.strip()]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from .._secrets import redact
 from ..version import __version__
@@ -70,11 +71,12 @@ def chat(
     human: Annotated[Human, typer.Option(help="When you are asked.")] = Human.terminate,
     docker: Annotated[bool, typer.Option("--docker/--no-docker", help="Where the code runs.")] = True,
     max_turns: Annotated[Optional[int], typer.Option(min=1, help="At most so many turns.")] = None,
+    view: Annotated[bool, typer.Option("--view", help="Show who speaks, what it costs and what runs.")] = False,
 ) -> None:
     """Let an assistant and a user proxy solve a task."""
     from .chat import run_chat
 
-    raise typer.Exit(run_chat(task, config, model, human.mode, docker, max_turns))
+    raise typer.Exit(run_chat(task, config, model, human.mode, docker, max_turns, view))
 
 
 @app.command()
@@ -128,7 +130,9 @@ def main() -> NoReturn:
     try:
         app()
     except _told_plainly() as error:
-        message = str(redact(str(error))) or type(error).__name__
-        Console(stderr=True).print(f"[bold red]autogen:[/] {message}", highlight=False, soft_wrap=True)
+        from ..coding.approval import visible
+
+        message = visible(str(redact(str(error)))) or type(error).__name__
+        Console(stderr=True).print(Text.assemble(("autogen:", "bold red"), " ", message), soft_wrap=True)
         sys.exit(1)
     raise AssertionError("unreachable: typer ends the process")

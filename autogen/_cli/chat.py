@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from .. import terminal
 from ..agentchat import AssistantAgent, UserProxyAgent
 from ..agentchat.conversable_agent import HumanInputMode
 from ..coding.local_commandline_code_executor import LocalCommandLineCodeExecutor
@@ -22,6 +24,7 @@ def run_chat(
     human: HumanInputMode,
     docker: bool,
     max_turns: int | None,
+    view: bool = False,
 ) -> int:
     """Hold the chat; returns the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -35,7 +38,8 @@ def run_chat(
         code_execution_config=_execution(docker),
         max_consecutive_auto_reply=None if human != "NEVER" else 10,
     )
-    result = user.initiate_chat(assistant, message=task, max_turns=max_turns)
+    with terminal.view() if view else nullcontext():
+        result = user.initiate_chat(assistant, message=task, max_turns=max_turns)
     spent = result.cost["usage_excluding_cached_inference"]["total_cost"]
     console.print(f"[bold]Ended:[/] {result.stop_reason}, {len(result.chat_history)} messages, {spent:.4f} USD.")
     return 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -14,13 +16,14 @@ from rich.text import Text
 
 from ..agentchat._diagram_steps import story
 from ..coding.approval import visible
-from ..recording import Recording
+from ..recording import JournalError, Recording
 from ._lanes import lanes
-from ._report import Report, report, shares, turns_of
-from ._turns import Turn, Work
+from ._report import Report, report, shares
+from ._turns import Talk, Turn, Work
 from ._wording import attempts, call, details, duration, ending, facts, headline, moment, requests, tokens, work_line
 
-LINES = 6  # of a message, where all messages are shown
+LINES, LONGEST = 6, 480  # lines and characters of a message, where all messages are shown
+DEEPEST = 16  # columns that a chat within chats is indented
 BAR, WITH_BARS = 20, 110  # characters: of a bar, and of a terminal that has room for bars
 _COLOURS = {"ended": "green", "failed": "red", "open": "yellow"}
 
@@ -56,8 +59,28 @@ def run_inspect(file: Path, html: Path | None, turn: str | None, as_json: bool, 
 
 
 def _report(file: Path) -> Report:
-    recording = Recording(file)
-    return report(recording.events, recording.steps, recording.about.get("chat_id"))
+    try:
+        recording = Recording(file)
+    except JournalError as error:
+        if _is_log(file):
+            raise ValueError(
+                f"{file} is a log of autogen.runtime_logging, which doesn't tell the chats apart. This reads what a chat "
+                "leaves in initiate_chat(..., checkpoint=FILE)."
+            ) from error
+        raise
+    try:
+        events, steps = recording.events, recording.steps
+    except (sqlite3.Error, ValueError) as error:
+        raise ValueError(f"{file} is a checkpoint that is damaged: {error}") from error
+    return report(events, steps, recording.about.get("chat_id"))
+
+
+def _is_log(file: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = 'chat_completions'").fetchone())
+    except sqlite3.Error:
+        return False
 
 
 def _chosen(told: Report, wanted: str) -> Turn:
@@ -83,8 +106,8 @@ def _write_page(told: Report, file: Path, html: Path, force: bool) -> None:
 
 def _console(stderr: bool = False) -> Console:
     console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    if hasattr(console.file, "reconfigure"):  # a terminal that lacks a character is given its code
-        console.file.reconfigure(errors="backslashreplace")
+    if hasattr(console.file, "reconfigure"):  # for terminals that lack a character
+        console.file.reconfigure(errors="replace")
     return console
 
 
@@ -102,11 +125,7 @@ def _show_all(console: Console, told: Report, file: Path) -> None:
     console.print(_plain(file.name, "bold"), _plain(f"{talk.initiator} → {talk.recipient}, {moment(talk.at)}"))
     console.print(_plain(headline(told)))
     console.print(_plain(ending(told), _COLOURS[told.state]))
-    for turn, depth in turns_of(talk):
-        _show_turn(console, turn, depth)
-    if talk.rest:
-        console.print(_plain("\nAfter the last message", "bold"))
-        _show_work(console, talk.rest, 5)
+    _show_talk(console, talk, 0)
     _show_costs(console, told)
     _show_diagram(console, told)
     if told.slowest:
@@ -122,19 +141,37 @@ def _show_all(console: Console, told: Report, file: Path) -> None:
         console.print(_plain("\nBegin the chat again with the same checkpoint, and it goes on from here.", "dim"))
 
 
-def _show_turn(console: Console, turn: Turn, depth: int) -> None:
-    left = 2 * depth
+def _show_talk(console: Console, talk: Talk, left: int) -> None:
+    for turn in talk.turns:
+        _show_inner(console, turn.chats, left)
+        _show_turn(console, turn, left)
+    _show_inner(console, talk.rest_chats, left)
+    if talk.rest:
+        console.print()
+        console.print(_indented(_plain("After the last message", "dim"), left + 5))
+        _show_work(console, talk.rest, left + 5)
+
+
+def _show_inner(console: Console, chats: Sequence[Talk], left: int) -> None:
+    deeper = min(left + 4, DEEPEST)
+    for chat in chats:
+        console.print()
+        console.print(_indented(_plain(f"within: {chat.initiator} → {chat.recipient}", "dim"), deeper))
+        _show_talk(console, chat, deeper)
+
+
+def _show_turn(console: Console, turn: Turn, left: int) -> None:
     title = Text.assemble(
         (f"{turn.number:>3}  ", "dim"), _plain(turn.author, "bold cyan"), ("  ", ""), _plain(" · ".join(facts(turn)), "dim")
     )
     console.print()
     console.print(_indented(title, left))
-    lines = turn.text.strip("\n").splitlines()
-    if lines and not (turn.results and any(one.kind == "tool" for one in turn.work)):
-        console.print(_indented(_plain("\n".join(lines[:LINES])), left + 5))
-        if len(lines) > LINES:
-            more = f"… {len(lines) - LINES} more lines: --turn {turn.number}"
-            console.print(_indented(_plain(more, "dim"), left + 5))
+    text = turn.text.strip()
+    if text and not (turn.results and any(one.kind == "tool" for one in turn.work)):
+        short = "\n".join(text[:LONGEST].splitlines()[:LINES]).rstrip()
+        console.print(_indented(_plain(short), left + 5))
+        if len(short) < len(text):
+            console.print(_indented(_plain(f"… the rest: --turn {turn.number}", "dim"), left + 5))
     for name, arguments in turn.calls:
         console.print(_indented(_plain(f"→ {call(name, arguments)}", "yellow"), left + 5))
     _show_work(console, turn.work, left + 5)
@@ -151,8 +188,9 @@ def _show_work(console: Console, works: Sequence[Work], left: int) -> None:
 
 
 def _first_line(content: str) -> str:
-    lines = content.strip().splitlines()
-    return lines[0] + (" …" if len(lines) > 1 else "")
+    content = content.strip()
+    first = content[:LONGEST].splitlines()[0]
+    return first if len(first) == len(content) else f"{first} …"
 
 
 def _show_costs(console: Console, told: Report) -> None:
@@ -194,7 +232,9 @@ def _show_whole(console: Console, turn: Turn) -> None:
     """A turn with all that there is."""
     heading = f"{turn.number}  {turn.author} → {turn.recipient}, {moment(turn.at)}"
     console.print(_plain(heading, "bold"))
-    console.print(_plain(" · ".join([*facts(turn), *([f"answered by {turn.function}"] if turn.function else [])]), "dim"))
+    about = [*facts(turn), *([f"answered by {turn.function}"] if turn.function else [])]
+    if about:
+        console.print(_plain(" · ".join(about), "dim"))
     if turn.text.strip():
         console.print(_indented(_plain(turn.text), 2, 1))
     for name, arguments in turn.calls:

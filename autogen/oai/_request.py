@@ -99,6 +99,7 @@ def _answer(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Steps[Any]
         response = from_json(journal.look(place)[1])
         if response is not None:
             return _accounted(wrapper, attempt, response, trip, cached=True)
+        journal.is_live = True  # from here on it happens for the first time
     for corrections in count():
         response = yield from _persistently(wrapper, attempt, trip)
         _accounted(wrapper, attempt, response, trip, cached=False)
@@ -127,7 +128,7 @@ def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Step
         if attempt.place.limiter:
             yield from pause(attempt.place.limiter.reserve())
         trip.requests += 1
-        if events.on:
+        if events.on and events.wanted(events.ModelAsked):
             count_of = len(attempt.params.get("messages") or ())
             events.emit(events.ModelAsked(**_about(attempt, trip), messages=count_of, _params=attempt.params))
             yield from checkpoint()
@@ -177,7 +178,7 @@ def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, trip: _T
     usage = client.get_usage(response)
     for budget in budgets(wrapper._budget):
         budget.ledger.add(usage, cached)
-    if events.on:
+    if events.on and events.wanted(events.ModelAnswered):
         events.emit(
             events.ModelAnswered(
                 **_about(attempt, trip),
