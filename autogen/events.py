@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Union
 
 from ._secrets import redact
@@ -50,7 +50,13 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class ChatStarted(Event):
-    """A chat begins. `parent` is the id of the chat in which it was begun."""
+    """A chat begins. `parent` is the id of the chat in which it was begun.
+
+    Attributes:
+        initiator: Who began the chat.
+        recipient: The other agent.
+        parent: The id of the chat around it; empty if there is none.
+    """
 
     type: ClassVar[str] = "chat_started"
     initiator: str
@@ -60,7 +66,18 @@ class ChatStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ChatEnded(Event):
-    """A chat is over: why, and what it cost (USD). `error` is set if it ended by one."""
+    """A chat is over: why, and what it cost (USD). `error` is set if it ended by one.
+
+    Attributes:
+        initiator: Who began the chat.
+        recipient: The other agent.
+        stop_reason: Why it ended.
+        summary: Its summary.
+        messages: How many there were.
+        cost: In USD, without answers from a cache.
+        seconds: How long it took.
+        error: What was raised; None if nothing was.
+    """
 
     type: ClassVar[str] = "chat_ended"
     initiator: str
@@ -75,7 +92,13 @@ class ChatEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class MessageSent(Event):
-    """An agent sends a message to another one."""
+    """An agent sends a message to another one.
+
+    Attributes:
+        sender: Who sends it.
+        recipient: Who gets it.
+        message: Text, or a dict in the OpenAI form.
+    """
 
     type: ClassVar[str] = "message_sent"
     sender: str
@@ -85,7 +108,12 @@ class MessageSent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ReplyStarted(Event):
-    """A reply function is asked."""
+    """A reply function is asked.
+
+    Attributes:
+        agent: The agent's name.
+        function: The reply function's name.
+    """
 
     type: ClassVar[str] = "reply_started"
     agent: str
@@ -94,7 +122,14 @@ class ReplyStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ReplyEnded(Event):
-    """A reply function has answered, finally or not."""
+    """A reply function has answered, finally or not.
+
+    Attributes:
+        agent: The agent's name.
+        function: The reply function's name.
+        final: Whether no other is asked.
+        seconds: How long it took.
+    """
 
     type: ClassVar[str] = "reply_ended"
     agent: str
@@ -105,7 +140,15 @@ class ReplyEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelAsked(Event):
-    """A request goes to an endpoint. `attempt` counts the requests of one call."""
+    """A request goes to an endpoint. `attempt` counts the requests of one call.
+
+    Attributes:
+        agent: The agent's name.
+        model: The model.
+        endpoint: Where it is.
+        attempt: The number of the request, from 1, within one call.
+        messages: How many messages are sent.
+    """
 
     type: ClassVar[str] = "model_asked"
     agent: str
@@ -118,7 +161,19 @@ class ModelAsked(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelAnswered(Event):
-    """An endpoint, or the cache, has answered. `cost` is in USD."""
+    """An endpoint, or the cache, has answered. `cost` is in USD.
+
+    Attributes:
+        agent: The agent's name.
+        model: The model.
+        endpoint: Where it is.
+        attempt: The number of the request, from 1, within one call.
+        cached: Whether the answer came from a cache.
+        prompt_tokens: Tokens in.
+        completion_tokens: Tokens out.
+        cost: In USD.
+        seconds: How long it took.
+    """
 
     type: ClassVar[str] = "model_answered"
     agent: str
@@ -135,7 +190,16 @@ class ModelAnswered(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFailed(Event):
-    """An endpoint has failed; `then` says what follows."""
+    """An endpoint has failed; `then` says what follows.
+
+    Attributes:
+        agent: The agent's name.
+        model: The model.
+        endpoint: Where it is.
+        attempt: The number of the request, from 1, within one call.
+        error: What went wrong.
+        then: What is done about it.
+    """
 
     type: ClassVar[str] = "model_failed"
     agent: str
@@ -148,7 +212,13 @@ class ModelFailed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCalled(Event):
-    """An agent executes a function that a model called."""
+    """An agent executes a function that a model called.
+
+    Attributes:
+        agent: The agent's name.
+        name: The function's name.
+        arguments: As the model gave them.
+    """
 
     type: ClassVar[str] = "tool_called"
     agent: str
@@ -158,7 +228,15 @@ class ToolCalled(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ToolReturned(Event):
-    """A function has returned, or failed."""
+    """A function has returned, or failed.
+
+    Attributes:
+        agent: The agent's name.
+        name: The function's name.
+        success: Whether it returned.
+        content: What the model is told.
+        seconds: How long it took.
+    """
 
     type: ClassVar[str] = "tool_returned"
     agent: str
@@ -170,7 +248,12 @@ class ToolReturned(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CodeStarted(Event):
-    """An agent runs code: a list of `[language, code]`."""
+    """An agent runs code: a list of `[language, code]`.
+
+    Attributes:
+        agent: The agent's name.
+        blocks: The code.
+    """
 
     type: ClassVar[str] = "code_started"
     agent: str
@@ -179,7 +262,14 @@ class CodeStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CodeEnded(Event):
-    """The code has ended."""
+    """The code has ended.
+
+    Attributes:
+        agent: The agent's name.
+        exit_code: 0 for success.
+        output: What it printed.
+        seconds: How long it took.
+    """
 
     type: ClassVar[str] = "code_ended"
     agent: str
@@ -190,7 +280,13 @@ class CodeEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakerSelected(Event):
-    """A group chat has its next speaker, and why."""
+    """A group chat has its next speaker, and why.
+
+    Attributes:
+        agent: The manager's name.
+        speaker: Who speaks next.
+        why: How that was found.
+    """
 
     type: ClassVar[str] = "speaker_selected"
     agent: str
@@ -200,7 +296,12 @@ class SpeakerSelected(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class HumanAsked(Event):
-    """A human is asked. A listener may `respond`; then nobody else is asked."""
+    """A human is asked. A listener may `respond`; then nobody else is asked.
+
+    Attributes:
+        agent: The agent's name.
+        prompt: The question.
+    """
 
     type: ClassVar[str] = "human_asked"
     agent: str
@@ -219,11 +320,48 @@ class HumanAsked(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class HumanAnswered(Event):
-    """A human has answered, or the time for it was over."""
+    """A human has answered, or the time for it was over.
+
+    Attributes:
+        agent: The agent's name.
+        text: What was typed, or what counts as typed.
+    """
 
     type: ClassVar[str] = "human_answered"
     agent: str
     text: str
+
+
+def _with_derived(kind: type[Event]) -> set[type[Event]]:
+    return {kind}.union(*map(_with_derived, kind.__subclasses__()))
+
+
+def _quicken(kind: type[Event]) -> None:
+    """Give a kind of event an `__init__` that takes the same and fills the instance directly.
+
+    That of a frozen dataclass sets each field by a call, and takes twice the time: most of what listening costs.
+    """
+    world: dict[str, Any] = {"missing": MISSING}
+    parameters, lines = [], []
+    for one in fields(kind):
+        value = name = one.name
+        if one.default_factory is not MISSING:
+            world[f"make_{name}"] = one.default_factory
+            parameters.append(f"{name}=missing")
+            value = f"make_{name}() if {name} is missing else {name}"
+        elif one.default is not MISSING:
+            world[f"default_{name}"] = one.default
+            parameters.append(f"{name}=default_{name}")
+        else:
+            parameters.append(name)
+        lines.append(f"    own[{name!r}] = {value}")
+    source = [f"def __init__(self, *, {', '.join(parameters)}):", "    own = self.__dict__", *lines]
+    exec("\n".join(source), world)
+    kind.__init__ = world["__init__"]  # type: ignore[method-assign]
+
+
+for _kind in _with_derived(Event):
+    _quicken(_kind)
 
 
 Kinds = Iterable[Union[type[Event], str]]
@@ -247,10 +385,6 @@ def kinds_of(wanted: Kinds) -> frozenset[type[Event]]:
             names = ", ".join(sorted(kind.type for kind in known - {Event}))
             raise ValueError(f"{one!r} is no kind of event. Give a class of autogen.events, or one of: {names}.")
     return frozenset(found)
-
-
-def _with_derived(kind: type[Event]) -> set[type[Event]]:
-    return {kind}.union(*map(_with_derived, kind.__subclasses__()))
 
 
 _lock = threading.Lock()
@@ -338,7 +472,7 @@ def _only(kinds: frozenset[type[Event]], listener: Listener) -> Listener:
 
 def emit(event: Event) -> None:
     """Tell the listeners."""
-    for listener in (*_everywhere, *_here.get()):
+    for listener in _everywhere + _here.get():
         try:
             listener(event)
         except Exception:

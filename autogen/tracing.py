@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -97,11 +98,8 @@ def trace(
         ImportError: `opentelemetry` is not installed.
     """
     tracer = _Tracer(tracer_provider, content)
-    try:
-        with events.subscribe(tracer.hear, everywhere=everywhere, types=tracer.handlers):
-            yield
-    finally:
-        tracer.close()
+    with tracer.closing(), events.subscribe(tracer.hear, everywhere=everywhere, types=tracer.handlers):
+        yield
 
 
 @dataclass(eq=False)
@@ -161,10 +159,18 @@ class _Tracer:
         """Take an event."""
         self.handlers[type(event)](event)
 
-    def close(self) -> None:
-        """End what was not ended: nobody will hear of it any more."""
-        for one in list(self._all):
-            self._end(one)
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """At the end, end what was not ended: nobody will hear of it any more."""
+        before = self._contexts.get_current()
+        try:
+            yield
+        finally:
+            for one in list(self._all):
+                self._end(one)
+            if self._current() is not None:
+                self._set_current(None)
+                self._contexts.attach(before)
 
     # Chats and turns.
 
@@ -194,11 +200,11 @@ class _Tracer:
         chat = self._innermost("chat", event.chat)
         if chat is None:
             return
-        attributes = {"autogen.sender": event.sender, "autogen.recipient": event.recipient}
         if self._content:
-            attributes["autogen.message"] = _as_json(_as_message(event.message, "assistant"))
             chat.said.append(event)
-        chat.span.add_event("autogen.message", attributes)
+            said = _as_json(_as_message(event.message, "assistant"))
+            attributes = {"autogen.sender": event.sender, "autogen.recipient": event.recipient, "autogen.message": said}
+            chat.span.add_event("autogen.message", attributes)
         turn = self._innermost("turn", event.sender)
         if turn is not None and turn.around is chat:
             self._close(turn)
@@ -294,7 +300,11 @@ class _Tracer:
     # The chain of what goes on here.
 
     def _current(self) -> _Open | None:
-        return _going_on.get().get(id(self))
+        return _going_on.get().get(self)
+
+    def _set_current(self, one: _Open | None) -> None:
+        others = {tracer: open_ for tracer, open_ in _going_on.get().items() if tracer is not self}
+        _going_on.set(others if one is None else {**others, self: one})
 
     def _innermost(self, kind: str, name: str | None = None) -> _Open | None:
         one = self._current()
@@ -319,7 +329,7 @@ class _Tracer:
         span_kind = self._trace.SpanKind.CLIENT if kind == "model" else self._trace.SpanKind.INTERNAL
         span = self._tracer.start_span(title, kind=span_kind, attributes=attributes, start_time=begun)
         one = _Open(kind, name, span, self._current(), self._contexts.get_current(), [])
-        _going_on.set({**_going_on.get(), id(self): one})
+        self._set_current(one)
         self._contexts.attach(self._trace.set_span_in_context(span))
         with self._lock:
             self._all.add(one)
@@ -332,8 +342,7 @@ class _Tracer:
             self._end(inner, "Cut off." if error is None else error)
             inner = inner.around
         self._end(one, error)
-        now = {key: value for key, value in _going_on.get().items() if key != id(self)}
-        _going_on.set(now if one.around is None else {**now, id(self): one.around})
+        self._set_current(one.around)
         self._contexts.attach(one.context)  # no token: what was cut off may have begun in another context
 
     def _end(self, one: _Open, error: str | None = None) -> None:
@@ -348,21 +357,24 @@ class _Tracer:
         one.span.end()
 
 
-_going_on: ContextVar[Mapping[int, _Open]] = ContextVar("spans that go on", default={})  # noqa: B039 - it is never changed
-"""By the id of the tracer: there may be several."""
+_going_on: ContextVar[Mapping[_Tracer, _Open]] = ContextVar("spans that go on", default={})  # noqa: B039 - never changed
+"""The innermost of each tracer; there may be several."""
 
 
 def _about_model(event: events.ModelAsked | events.ModelAnswered) -> dict[str, Any]:
-    attributes: dict[str, Any] = {AGENT: event.agent, MODEL: event.model, "autogen.attempt": event.attempt}
-    url = urlsplit(event.endpoint)
+    return {AGENT: event.agent, MODEL: event.model, "autogen.attempt": event.attempt, **_about_endpoint(event.endpoint)}
+
+
+@lru_cache(maxsize=256)
+def _about_endpoint(endpoint: str) -> dict[str, Any]:
+    url = urlsplit(endpoint)
+    host = url.hostname or endpoint
+    known = (name for end, name in _PROVIDERS.items() if f".{host}".endswith(f".{end}"))
+    attributes: dict[str, Any] = {PROVIDER: next(known, host)}
     if url.hostname:
         attributes["server.address"] = url.hostname
-        with_port = url.port or {"https": 443, "http": 80}.get(url.scheme)
-        if with_port:
-            attributes["server.port"] = with_port
-    host = url.hostname or event.endpoint
-    known = (name for end, name in _PROVIDERS.items() if f".{host}".endswith(f".{end}"))
-    attributes[PROVIDER] = next(known, host)
+        if port := url.port or {"https": 443, "http": 80}.get(url.scheme):
+            attributes["server.port"] = port
     return attributes
 
 
@@ -378,7 +390,7 @@ def _as_message(message: Any, role: str) -> dict[str, Any]:
     """A message in the form of the conventions: a role, and parts."""
     if not isinstance(message, Mapping):
         return {"role": role, "parts": [_text(message)]}
-    parts = []
+    parts: list[Any] = []
     answers = message.get("tool_responses") or ([message] if message.get("role") == "tool" else [])
     for answer in answers:
         parts.append({"type": "tool_call_response", "id": answer.get("tool_call_id"), "response": answer.get("content")})
