@@ -212,7 +212,13 @@ def get_parameter_json_schema(k: str, v: Any, default_values: Mapping[str, Any])
 def get_parameters(
     required: list[str], param_annotations: Mapping[str, Any], default_values: Mapping[str, Any]
 ) -> Parameters:
-    """The parameters of a function. Definitions of nested models stand beside the properties, where references point."""
+    """The parameters of a function. Definitions of nested models stand beside the properties, where references point.
+
+    Args:
+        required: The names of those without a default.
+        param_annotations: The annotation of each.
+        default_values: The defaults, by name.
+    """
     properties = {k: get_parameter_json_schema(k, v, default_values) for k, v in param_annotations.items()}
     definitions: dict[str, Any] = {}
     for k, schema in properties.items():

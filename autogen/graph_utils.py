@@ -77,6 +77,11 @@ def visualize_speaker_transitions_dict(
 ) -> None:
     """Draw the graph, into a file or on the screen.
 
+    Args:
+        speaker_transitions_dict: For each agent those that may speak after it.
+        agents: The members.
+        export_path: The file; None shows the graph on the screen.
+
     Raises:
         ImportError: networkx or matplotlib is not installed.
     """

@@ -92,6 +92,11 @@ def voting_counts(responses: Sequence[str]) -> dict[int, int]:
 def eval_math_responses(responses: Sequence[str], solution: str | None = None, **args: Any) -> dict[str, Any]:
     """How good several responses to one problem are.
 
+    Args:
+        responses: The responses.
+        solution: The right one.
+        **args: Not used: `Completion.test` hands on the whole problem.
+
     Returns:
         `expected_success` (that one of as many is right), `success` (that one of these is), `success_vote` (that the one
         with most votes is), `voted_answer` (that response), `votes` (how many it has).

@@ -123,13 +123,18 @@ def log_new_agent(agent: Any, init_args: dict[str, Any]) -> None:
 def log_event(source: Any, name: str, **kwargs: Any) -> None:
     """Record an event of an agent; see `BaseLogger.log_event`.
 
+    Args:
+        source: The agent that it happened to, or a name.
+        name: What happened.
+        **kwargs: What is known of it.
+
     >>> log_event(agent, "asked_the_boss", answer="no")  # doctest: +SKIP
     """
     _forward("log_event", source, name, **kwargs)
 
 
 def log_function_use(agent: Any, function: F, args: dict[str, Any], returns: Any) -> None:
-    """Record that an agent executed a tool."""
+    """Record that an agent executed a tool; see `BaseLogger.log_function_use`."""
     _forward("log_function_use", agent, function, args, returns)
 
 
@@ -139,7 +144,7 @@ def log_new_wrapper(wrapper: Any, init_args: dict[str, Any]) -> None:
 
 
 def log_new_client(client: Any, wrapper: Any, init_args: dict[str, Any]) -> None:
-    """Record that a wrapper got a model client."""
+    """Record that a wrapper got a model client; see `BaseLogger.log_new_client`."""
     _forward("log_new_client", client, wrapper, init_args)
 
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any
+from typing import Any, ClassVar
 
 from .._drive import Steps, ask
 from ..control import checkpoint, is_controlled
-from ._overrides import BOOK
+from ._overrides import RECEIVING, SENDING, Group
 
 
 @dataclass(slots=True)
@@ -32,6 +32,8 @@ class Move:
     next: Move | None = None  # what the base class found to follow, when an exchange called an override of it
     open: bool = False  # such a call is under way
 
+    methods: ClassVar[Group]  # those that play it
+
     def own(self) -> Steps[Move | None]:
         """Play the base class's half."""
         raise NotImplementedError
@@ -45,10 +47,10 @@ class Say(Move):
     """`agent` sends `message` to `peer`."""
 
     __slots__ = ()
+    methods = SENDING
 
     def own(self) -> Steps[Move | None]:
-        message = yield from self.agent._say(self.message, self.peer, self.silent)
-        return Hear(self.peer, self.agent, message, self.request_reply, self.silent)
+        return self.agent._say(self)  # type: ignore[no-any-return]
 
     def public(self) -> Steps[None]:
         asked = {} if self.request_reply is None else {"request_reply": self.request_reply}
@@ -60,10 +62,10 @@ class Hear(Move):
     """`agent` receives `message` from `peer`, and answers if an answer is wanted."""
 
     __slots__ = ()
+    methods = RECEIVING
 
     def own(self) -> Steps[Move | None]:
-        reply = yield from self.agent._hear(self.message, self.peer, self.request_reply, self.silent)
-        return None if reply is None else Say(self.agent, self.peer, reply, silent=self.silent)
+        return self.agent._hear(self)  # type: ignore[no-any-return]
 
     def public(self) -> Steps[None]:
         twin = getattr(self.agent, "a_receive", None)
@@ -91,10 +93,11 @@ def play(move: Move) -> Steps[None]:
 
 def exchange(move: Move | None) -> Steps[None]:
     """Play a move and all that follow it, each through its agent's public method. The stack stays flat."""
+    controlled = is_controlled()
     while move is not None:
-        if is_controlled():
+        if controlled:
             yield from checkpoint()
-        if _by_the_book(move):
+        if move.methods.are_own(move.agent):  # the front door can be passed by
             move = yield from move.own()
             continue
         outer, move.open = _in_play.get(), True
@@ -117,13 +120,3 @@ def _takes_silent(agent: Any) -> bool:
 
 def _same_half(a: Move, b: Move) -> bool:
     return type(a) is type(b) and a.agent is b.agent and a.peer is b.peer
-
-
-def _by_the_book(move: Move) -> bool:
-    """Whether nobody overrides, patches or wraps the method, so that the front door can be passed by."""
-    plain, twin = ("send", "a_send") if type(move) is Say else ("receive", "a_receive")
-    kind = type(move.agent)
-    if getattr(kind, plain, None) is not BOOK[plain] or getattr(kind, twin, None) is not BOOK[twin]:
-        return False
-    own = vars(move.agent)
-    return plain not in own and twin not in own

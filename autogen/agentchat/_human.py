@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import _journal, events
@@ -60,11 +61,28 @@ RULES = (
     Rule("NEVER",     False,    False,      None,     Outcome.AUTO),
 )  # fmt: skip
 
-_RULES_FOR = {
-    (mode, at_limit): tuple(rule for rule in RULES if rule.mode == mode and rule.at_limit in (None, at_limit))
-    for mode in MODES
-    for at_limit in (True, False)
-}
+
+def _rules(mode: str, at_limit: bool, terminated: bool | None = None) -> tuple[Rule, ...]:
+    known = (rule for rule in RULES if rule.mode == mode and rule.at_limit in (None, at_limit))
+    return tuple(rule for rule in known if None in (terminated, rule.terminated) or rule.terminated is terminated)
+
+
+class Stand(NamedTuple):
+    """What the table says before `is_termination_msg` is asked. That is the user's code, asked only where it decides."""
+
+    is_open: bool  # it decides about the prompt
+    prompt: str | None
+    rules: tuple[Rule, ...]
+    narrowed: dict[bool, tuple[Rule, ...]]
+
+
+def _stand(mode: str, at_limit: bool) -> Stand:
+    rules = _rules(mode, at_limit)
+    narrowed = {terminated: _rules(mode, at_limit, terminated) for terminated in (True, False)}
+    return Stand(len({rule.prompt for rule in rules}) > 1, rules[0].prompt, rules, narrowed)
+
+
+_STANDS = {(mode, at_limit): _stand(mode, at_limit) for mode in MODES for at_limit in (True, False)}
 
 
 def check_mode(mode: str) -> str:
@@ -86,11 +104,12 @@ def termination_and_human(
         return False, None
     message = messages[-1]
     limit = agent._limit_for(sender)
-    at_limit = agent._consecutive_auto_reply_counter[sender] >= limit
-    rules = _RULES_FOR[check_mode(agent.human_input_mode), at_limit]
-    if len({rule.prompt for rule in rules}) > 1:  # the predicate is the user's code: ask it only where it decides
-        rules = _narrowed(rules, is_termination(agent, message, sender))
-    prompt = rules[0].prompt
+    mode, at_limit = agent.human_input_mode, agent._consecutive_auto_reply_counter[sender] >= limit
+    stand = _STANDS.get((mode, at_limit)) or _STANDS[check_mode(mode), at_limit]
+    rules, prompt = stand.rules, stand.prompt
+    if stand.is_open:
+        rules = stand.narrowed[is_termination(agent, message, sender)]
+        prompt = rules[0].prompt
     if prompt:
         question = prompt.format(agent=agent.name, peer=sender.name if sender else "the sender")
         typed = yield from ask(agent.get_human_input, agent.a_get_human_input, question)
@@ -98,7 +117,7 @@ def termination_and_human(
             return _stop(agent, sender, StopReason.HUMAN_EXIT) if typed == "exit" else _typed(agent, message, sender, typed)
         notice("NO HUMAN INPUT RECEIVED.", "red")
     if len(rules) > 1:
-        rules = _narrowed(rules, is_termination(agent, message, sender))
+        rules = stand.narrowed[is_termination(agent, message, sender)]
     rule = rules[0]
     if rule.on_enter is Outcome.STOP:
         return _stop(agent, sender, _why(rule))
@@ -108,6 +127,13 @@ def termination_and_human(
         notice("USING AUTO REPLY...", "red")
     agent._consecutive_auto_reply_counter[sender] += 1
     return False, None
+
+
+def termination_step(
+    agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any
+) -> Steps[tuple[bool, Message | None]]:
+    """`termination_and_human`, as `_reply_chain.STEPS` has it."""
+    return termination_and_human(agent, agent._conversation(messages, sender), sender)
 
 
 def heard(agent: AgentState, prompt: str) -> Steps[str]:
@@ -151,6 +177,8 @@ def _asked(agent: AgentState, prompt: str) -> Steps[str]:
 def is_termination(agent: ConversableAgent, message: Message, sender: Agent | None = None) -> bool:
     """Ask the agent's `is_termination_msg`: a function of the message, or a condition, which knows the chat."""
     test = agent._is_termination_msg
+    if type(test) is FunctionType:  # as most are: what follows costs more
+        return holds(test, message)
     if isinstance(test, Condition):  # it was assigned after construction
         test = agent._is_termination_msg = bound(test)
     if isinstance(test, Watching):
@@ -160,7 +188,8 @@ def is_termination(agent: ConversableAgent, message: Message, sender: Agent | No
 
 def default_termination(message: Message) -> bool:
     """What ends a chat where nothing else is said: a message that is exactly `TERMINATE`."""
-    return text_of(message.get("content")) == "TERMINATE"
+    content = message.get("content")
+    return (content if isinstance(content, str) else text_of(content)) == "TERMINATE"
 
 
 def interrupted(message: Message) -> list[Message]:
@@ -172,10 +201,6 @@ def interrupted(message: Message) -> list[Message]:
     for call in message.get("tool_calls") or ():
         answers.append({"role": "tool", "tool_call_id": call.get("id", ""), "content": text})
     return answers
-
-
-def _narrowed(rules: tuple[Rule, ...], terminated: bool) -> tuple[Rule, ...]:
-    return tuple(rule for rule in rules if rule.terminated in (None, terminated))
 
 
 def _why(rule: Rule) -> StopReason:

@@ -219,8 +219,8 @@ def _held(
 class AsyncChatIterator(_Iteration[Callable[[ChatControl], Awaitable[ChatResult]]]):
     """`ChatIterator` for `async for`: the chat runs in a task of the same event loop.
 
-    Leaving the loop stops the chat. It has ended when `aclose()` or an `async with` block has. A synchronous chat inside of it
-    (a nested one without `use_async`) blocks the event loop and can't wait: its events are given afterwards.
+    Leaving the loop stops the chat. It has ended when `aclose()` or an `async with` block has. A synchronous chat inside of
+    it (a nested one without `use_async`) blocks the event loop and can't wait: its events are given afterwards.
 
     >>> async with agent.a_run_iter(other, message="Hello") as chat:  # doctest: +SKIP
     ...     async for event in chat:

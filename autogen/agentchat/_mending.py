@@ -15,7 +15,7 @@ NO_RESULT = "There is no result of this call."
 
 def mended(messages: list[Message]) -> tuple[list[Message], list[str]]:
     """The messages in order, and what was put right, for the log. Nothing is copied that is in order."""
-    if not any(message.get("tool_calls") or message.get("role") == "tool" or _is_null(message) for message in messages):
+    if _is_plain(messages):
         return messages, []
     results = _results(messages)
     placed: set[int] = set()
@@ -44,6 +44,16 @@ def mended(messages: list[Message]) -> tuple[list[Message], list[str]]:
             f"the result {place} of {call_id} had no call, and was left out" for place in places if place not in placed
         ]
     return ordered, notes
+
+
+def _is_plain(messages: list[Message]) -> bool:
+    """Whether there is nothing that could be out of order. A loop of its own: it is most of what a long history costs."""
+    for message in messages:
+        if "tool_calls" in message and message["tool_calls"] or message.get("role") == "tool":
+            return False
+        if message.get("content") is None and _is_null(message):
+            return False
+    return True
 
 
 def _results(messages: list[Message]) -> defaultdict[str, list[int]]:

@@ -53,11 +53,10 @@ def unrolled(messages: Iterable[Message]) -> list[Message]:
     """A history as an endpoint wants it: each tool response a message of its own."""
     flat: list[Message] = []
     for message in messages:
-        responses = message.get("tool_responses")
-        if not responses:
+        if "tool_responses" not in message or not message["tool_responses"]:
             flat.append(message)
             continue
-        flat.extend(responses)
+        flat.extend(message["tool_responses"])
         if message.get("role") != "tool":
             flat.append({key: value for key, value in message.items() if key != "tool_responses"})
     return flat

@@ -11,7 +11,7 @@ from .._drive import Steps, ask, in_thread
 from . import _turn
 from ._mending import mended
 from ._messages import normalized_name, unrolled
-from ._overrides import awaitable
+from ._overrides import BOOK, awaitable, is_overridden
 from .agent import Agent, Message
 
 if TYPE_CHECKING:
@@ -38,6 +38,13 @@ def model_reply(
         with _turn.lending(turn.tools()):
             reply = yield from requested(agent, client, history, agent.client_cache)
     return (False, None) if reply is None else (True, reply)
+
+
+def model_step(agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any) -> Steps[Any] | None:
+    """`generate_oai_reply`, as `_reply_chain.STEPS` has it. An override is for the awaitable form to find."""
+    if is_overridden(agent, "generate_oai_reply"):
+        return ask(BOOK["generate_oai_reply"], BOOK["a_generate_oai_reply"], agent, messages, sender, config)
+    return None if config is None and agent.client is None else agent._oai_reply(messages, sender, config)
 
 
 def requested(agent: Underscored, client: Any, messages: list[Message], cache: Any) -> Steps[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from .._drive import Steps, adrive, in_thread
@@ -12,6 +13,36 @@ T = TypeVar("T")
 BOOK: dict[str, Any] = {}
 """The methods of `ConversableAgent` by name, as it defined them. Kept apart from the class, where a tracing package's
 wrapper would pass for the original."""
+
+
+class Group:
+    """Methods that are asked about together, on each message: it is one look at the class and one at the instance."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+        self._get = attrgetter(*names)
+        self._own: Any = None
+
+    def are_own(self, agent: Any) -> bool:
+        """Whether nobody overrides, patches or wraps any of them. They aren't, for an agent of another kind."""
+        if self._own is None:
+            self._own = tuple(BOOK[name] for name in self._names)
+        try:
+            return bool(self._get(type(agent)) == self._own) and vars(agent).keys().isdisjoint(self._names)
+        except AttributeError:
+            return False
+
+
+SENDING = Group("send", "a_send")
+RECEIVING = Group("receive", "a_receive")
+ANSWERING = Group(
+    "generate_reply",
+    "a_generate_reply",
+    "process_last_received_message",
+    "a_process_last_received_message",
+    "process_all_messages_before_reply",
+    "a_process_all_messages_before_reply",
+)
 
 
 def is_overridden(agent: Any, method: str) -> bool:

@@ -11,6 +11,7 @@ import copy
 import time
 from collections.abc import Callable, Container
 from functools import partial
+from operator import is_, itemgetter
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,19 @@ from .._drive import Call, Steps, is_coroutine_function, name_of
 from ..control import checkpoint
 from ..exception_utils import SenderRequired
 from . import _logging
+from ._overrides import ANSWERING
 from .agent import Agent, Message
 
 if TYPE_CHECKING:
     from .conversable_agent import ConversableAgent
 
 ReplyFunction = Callable[..., Any]
+FUNCTION_OF = itemgetter("reply_func")
 
-PASSED: tuple[bool, None] = (False, None)
+NOTHING: tuple[bool, None] = (False, None)
+"""The answer of who has nothing to say."""
+
+PASSED: tuple[bool, None] = tuple([False, None])  # type: ignore[assignment]  # noqa: C409 - not the constant above
 """This very object is the answer of a form that does not exist: nobody was asked."""
 
 
@@ -58,6 +64,52 @@ class Twins:
 TWINS = Twins()
 """Filled by the class that defines them."""
 
+Step = Callable[[Any, list[Message], Any, Any], "Steps[Any] | None"]
+
+STEPS: dict[Any, Step] = {}
+"""Built-in reply functions as steps of `(agent, messages, sender, config)`, None where one has nothing to say: to ask these
+takes no driver of their own. Filled by the class that defines them."""
+
+EVERYBODY: list[Any] = [Agent, None]
+"""The trigger of the built-in reply functions."""
+
+
+Asked = tuple[int, ReplyFunction, ReplyFunction, ReplyFunction, "Step | None"]
+"""One that is asked: its place in the list, itself, its two forms, itself as a step."""
+
+
+class Order:
+    """Which of an agent's reply functions are asked: of a pair one, of what is excluded none."""
+
+    __slots__ = ("asked", "functions")
+
+    def __init__(self, functions: list[ReplyFunction], exclude: Container[ReplyFunction]) -> None:
+        self.functions = functions
+        meant = [function for function in functions if function not in exclude]
+        self.asked = [
+            _asked(place, function)
+            for place, function in enumerate(functions)
+            if function not in exclude and TWINS.plain_of(function) not in meant
+        ]
+
+
+def _asked(place: int, function: ReplyFunction) -> Asked:
+    if is_coroutine_function(function):
+        return place, function, passes, function, None
+    step = STEPS.get(function) if type(function) is FunctionType else None
+    return place, function, function, TWINS.awaitable(function), step
+
+
+def _order(agent: ConversableAgent, rows: list[dict[str, Any]], exclude: Container[ReplyFunction]) -> list[Asked]:
+    """Whom to ask. The answer is kept while the list of reply functions has the same functions."""
+    functions = list(map(FUNCTION_OF, rows))
+    if exclude:
+        return Order(functions, exclude).asked
+    known: Order | None = agent._reply_order
+    if known is None or len(functions) != len(known.functions) or not all(map(is_, functions, known.functions)):
+        known = agent._reply_order = Order(functions, exclude)
+    return known.asked
+
 
 def entry(
     trigger: Any,
@@ -71,7 +123,11 @@ def entry(
     Raises:
         ValueError: The trigger is of no known kind.
     """
-    if trigger is not None and not isinstance(trigger, (type, str, Agent, list)) and not callable(trigger):
+    if (
+        trigger is not None
+        and not isinstance(trigger, (type, str, list))
+        and not (callable(trigger) or isinstance(trigger, Agent))
+    ):
         raise ValueError(f"A trigger must be a class, a name, an agent, a callable, None or a list of these: {trigger!r}")
     return {
         "trigger": trigger,
@@ -119,27 +175,37 @@ def matches(trigger: Any, sender: Agent | None) -> bool:
     raise ValueError(f"Unsupported trigger: {trigger!r}")
 
 
+def own_answer(agent: ConversableAgent, history: list[Message], peer: Any) -> Steps[Any] | None:
+    """`generate_reply` as a step, which takes no driver of its own; None if it, or what it calls, is overridden."""
+    if not ANSWERING.are_own(agent):
+        return None
+    return agent._reply(history, peer) if any(agent.hook_lists.values()) else first_final(agent, history, peer, ())
+
+
 def first_final(
     agent: ConversableAgent, messages: list[Message], sender: Agent | None, exclude: Container[ReplyFunction]
 ) -> Steps[Any]:
     """Ask each reply function in turn; the first final answer counts, the agent's default otherwise."""
     rows = list(agent._reply_func_list)
-    asked_for = [row["reply_func"] for row in rows if row["reply_func"] not in exclude]
-    for row in rows:
-        function = row["reply_func"]
-        if function in exclude or TWINS.plain_of(function) in asked_for or not matches(row["trigger"], sender):
+    anybody = sender is None or matches(Agent, sender)
+    told = events.on and events.wanted(events.ReplyStarted, events.ReplyEnded)
+    for place, function, plain, twin, step in _order(agent, rows, exclude):
+        row = rows[place]
+        trigger, config = row["trigger"], row["config"]
+        if not (anybody if trigger == EVERYBODY else matches(trigger, sender)):
             continue
-        plain, twin = (passes, function) if is_coroutine_function(function) else (function, TWINS.awaitable(function))
-        told = events.on and events.wanted(events.ReplyStarted, events.ReplyEnded)
         if told:
             name = name_of(function)
             events.emit(events.ReplyStarted(agent=agent.name, function=name))
             yield from checkpoint()
             began = time.monotonic()
-        call = Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": row["config"]})
-        if _journal.current() is None or TWINS.knows(function):
-            answer = yield call
+        if step is not None:
+            steps = step(agent, messages, sender, config)
+            answer = NOTHING if steps is None else (yield from steps)
+        elif _journal.current() is None or TWINS.knows(function):
+            answer = yield Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
         else:
+            call = Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
             answer = yield from _journal.recorded(
                 "reply", partial(_label, agent, function), partial(_called, call), write=list, read=tuple
             )

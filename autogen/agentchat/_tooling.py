@@ -83,6 +83,18 @@ def tool_reply(agent: ConversableAgent, messages: list[Message], sender: Agent |
     return True, {"role": "tool", "tool_responses": responses, "content": text}
 
 
+def function_step(agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any) -> Steps[Any] | None:
+    """`function_reply`, as `_reply_chain.STEPS` has it."""
+    messages = agent._conversation(messages, sender)
+    return function_reply(agent, messages, sender) if messages and messages[-1].get("function_call") else None
+
+
+def tool_step(agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any) -> Steps[Any] | None:
+    """`tool_reply`, as `_reply_chain.STEPS` has it."""
+    messages = agent._conversation(messages, sender)
+    return tool_reply(agent, messages, sender) if messages and messages[-1].get("tool_calls") else None
+
+
 def call_function(agent: Toolbox, call: Message, flavour: str, verbose: bool = False) -> Steps[Outcome]:
     """`_carried_out`, told to whoever listens."""
     if not events.on:

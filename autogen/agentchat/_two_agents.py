@@ -20,6 +20,7 @@ from ._conditions import Watching
 from ._exchange import Say, exchange
 from ._overrides import awaitable
 from ._repetition import longest_runs
+from ._reply_chain import own_answer
 from ._result import ChatResult, StopReason
 from ._summary import summarize
 from .agent import Agent
@@ -215,7 +216,9 @@ def _take_turns(
         if turn == 0:
             said = yield from opening(sender, recipient, message, context)
         else:
-            said = yield from ask(sender.generate_reply, sender.a_generate_reply, messages=history, sender=recipient)
+            said = yield from own_answer(sender, history, recipient) or ask(
+                sender.generate_reply, sender.a_generate_reply, messages=history, sender=recipient
+            )
         if said is None:
             return StopReason.NO_REPLY
         before = len(sender._history(recipient))

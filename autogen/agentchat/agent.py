@@ -23,13 +23,25 @@ class Agent(Protocol):
         ...
 
     def send(self, message: Message | str, recipient: Agent, request_reply: bool | None = None) -> None:
-        """Send a message to another agent."""
+        """Send a message to another agent.
+
+        Args:
+            message: Text, or a dict in the OpenAI form.
+            recipient: Who receives it.
+            request_reply: Whether an answer is wanted; None leaves it to the recipient.
+        """
 
     async def a_send(self, message: Message | str, recipient: Agent, request_reply: bool | None = None) -> None:
         """`send`, awaited."""
 
     def receive(self, message: Message | str, sender: Agent, request_reply: bool | None = None) -> None:
-        """Receive a message from another agent."""
+        """Receive a message from another agent.
+
+        Args:
+            message: Text, or a dict in the OpenAI form.
+            sender: Who has sent it.
+            request_reply: Whether an answer is wanted; None leaves it to this agent.
+        """
 
     async def a_receive(self, message: Message | str, sender: Agent, request_reply: bool | None = None) -> None:
         """`receive`, awaited."""
@@ -37,7 +49,16 @@ class Agent(Protocol):
     def generate_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, **kwargs: Any
     ) -> str | Message | None:
-        """Answer a conversation; None means no answer."""
+        """Answer a conversation.
+
+        Args:
+            messages: The conversation; the history with `sender` if None.
+            sender: Who is answered.
+            **kwargs: What an agent of another kind needs besides.
+
+        Returns:
+            Text, or a dict in the OpenAI form; None means no answer.
+        """
 
     async def a_generate_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, **kwargs: Any

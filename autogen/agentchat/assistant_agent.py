@@ -45,7 +45,21 @@ When the task is done, say what the answer is and end your message with the word
         description: str | None = None,
         **kwargs: Any,
     ) -> None:
-        """The arguments are those of `ConversableAgent`; `kwargs` go there too."""
+        """
+        Args:
+            name: The name that others see.
+            system_message: What the model is told before the conversation; by default how to solve tasks by writing code.
+            llm_config: The model, as `OpenAIWrapper` takes it; False for an agent without one.
+            is_termination_msg: Whether a received message ends the chat; a function, or a condition. By default the exact
+                text `TERMINATE` does.
+            max_consecutive_auto_reply: How many automatic replies in a row; None for the class's limit.
+            human_input_mode: When the human is asked: `ALWAYS`, `TERMINATE` or `NEVER`.
+            description: What the agent is good for; with a system message of your own that message, if None.
+            **kwargs: More of what `ConversableAgent` takes, such as `code_execution_config`.
+
+        Raises:
+            ValueError: An argument has a value that is not possible; the message names it.
+        """
         given = _logging.given(locals())
         if description is None and system_message == self.DEFAULT_SYSTEM_MESSAGE:
             description = self.DEFAULT_DESCRIPTION

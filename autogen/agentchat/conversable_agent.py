@@ -23,15 +23,15 @@ from ._clone import general_limit
 from ._conditions import bound
 from ._exchange import Hear, Say, play
 from ._hook_points import HookPoints
-from ._human import check_mode, default_termination, heard, termination_and_human
+from ._human import check_mode, default_termination, heard, termination_and_human, termination_step
 from ._messages import assert_valid_name
-from ._model_reply import model_reply
+from ._model_reply import model_reply, model_step
 from ._nested import SUMMARY, nested_reply
 from ._overrides import BOOK, awaitable
 from ._result import ChatResult
 from ._run import Runs
 from ._toolbox import register_function as register_function
-from ._tooling import function_reply, tool_reply
+from ._tooling import function_reply, function_step, tool_reply, tool_step
 from ._two_agents import ChatOptions, chat
 from ._underscored import Underscored
 from .agent import Agent, Message
@@ -48,7 +48,9 @@ logger = logging.getLogger(__name__)
 class ConversableAgent(Accounts, HookPoints, Runs, Underscored):
     """An agent that can hold a conversation: by a model, by running code and tools, by asking a human, or any mix.
 
-    Subclass it or register reply functions to make an agent of another kind.
+    Subclass it or register reply functions to make an agent of another kind. Those that are built in, like
+    `generate_oai_reply`, take `messages` (the history with `sender` if None), the `sender` who is answered, and a `config`
+    (None for the agent's own); they give whether their answer is final, and the answer.
 
     Attributes:
         DEFAULT_CONFIG: The `llm_config` of agents that are given None.
@@ -224,7 +226,7 @@ class ConversableAgent(Accounts, HookPoints, Runs, Underscored):
     def receive(
         self, message: Message | str, sender: Agent, request_reply: bool | None = None, silent: bool | None = False
     ) -> None:
-        """Receive a message, and answer it if an answer is wanted. The arguments are those of `send`."""
+        """Receive a message from `sender`, and answer it if an answer is wanted. The arguments are those of `send`."""
         drive(play(Hear(self, sender, message, request_reply, silent)))
 
     async def a_receive(
@@ -524,8 +526,10 @@ class ConversableAgent(Accounts, HookPoints, Runs, Underscored):
 
     # The steps. Whatever a subclass may override is asked for through `self`, in both forms.
 
-    def _say(self, message: Any, recipient: Any, silent: bool | None) -> Steps[Any]:
-        message = yield from _hooks.before_send(self, message, recipient, self._is_silent(self, silent))
+    def _say(self, move: Say) -> Steps[Hear]:
+        message, recipient = move.message, move.peer
+        if any(self.hook_lists.values()):
+            message = yield from _hooks.before_send(self, message, recipient, self._is_silent(self, move.silent))
         if not self._append_oai_message(message, "assistant", recipient, is_sending=True):
             raise ValueError(
                 f"{self.name!r} cannot send {message!r} to {recipient.name!r}: it has neither content nor calls."
@@ -533,14 +537,19 @@ class ConversableAgent(Accounts, HookPoints, Runs, Underscored):
         _repetition.note(self, recipient, message)
         if events.on and not _is_relayed(self, message):
             events.emit(events.MessageSent(sender=self.name, recipient=recipient.name, message=message))
-        return message
+        return Hear(recipient, self, message, move.request_reply, move.silent)
 
-    def _hear(self, message: Any, sender: Any, request_reply: bool | None, silent: bool | None) -> Steps[Any]:
-        self._process_received_message(message, sender, silent)
+    def _hear(self, move: Hear) -> Steps[Say | None]:
+        sender, request_reply = move.peer, move.request_reply
+        self._process_received_message(move.message, sender, move.silent)
         if request_reply is False or (request_reply is None and not self.reply_at_receive[sender]):
             return None
-        plain = partial(self.generate_reply, messages=self._history(sender))
-        return (yield Call(plain, self.a_generate_reply, (), {"sender": sender}))
+        history = self._history(sender)
+        if own := _reply_chain.own_answer(self, history, sender):
+            reply = yield from own
+        else:
+            reply = yield Call(partial(self.generate_reply, messages=history), self.a_generate_reply, (), {"sender": sender})
+        return None if reply is None else Say(self, sender, reply, silent=move.silent)
 
     def _reply(
         self, messages: list[Message] | None, sender: Agent | None, exclude: Container[Any] = (), **_: Any
@@ -560,6 +569,15 @@ class ConversableAgent(Accounts, HookPoints, Runs, Underscored):
 
 
 BOOK.update({name: getattr(ConversableAgent, name) for name in dir(ConversableAgent)})
+
+_reply_chain.STEPS.update(
+    {
+        ConversableAgent.check_termination_and_human_reply: termination_step,
+        ConversableAgent.generate_function_call_reply: function_step,
+        ConversableAgent.generate_tool_calls_reply: tool_step,
+        ConversableAgent.generate_oai_reply: model_step,
+    }
+)
 
 for _code_reply_name in ("generate_code_execution_reply", "_generate_code_execution_reply_using_executor"):
     _awaitable_name = f"_a_{_code_reply_name.removeprefix('_')}"

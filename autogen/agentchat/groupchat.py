@@ -380,6 +380,11 @@ class GroupChatManager(ConversableAgent):
     ) -> Reply:
         """Hold the group chat that begins with the last message.
 
+        Args:
+            messages: The conversation; the history with `sender` if None.
+            sender: Who begins.
+            config: The group.
+
         Returns:
             `(True, None)`: a manager does not answer. One that is a member of the sender's group answers with what was said
             last in its own.
@@ -422,7 +427,7 @@ class GroupChatManager(ConversableAgent):
         remove_termination_string: str | Callable[[str], str] | None = None,
         silent: bool | None = False,
     ) -> tuple[Agent | None, Message]:
-        """`resume`; there is nothing in it to wait for."""
+        """`resume`, awaited; there is nothing in it to wait for."""
         return self.resume(messages, remove_termination_string, silent)
 
     def _valid_resume_messages(self, messages: list[Message]) -> None:

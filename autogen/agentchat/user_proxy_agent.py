@@ -39,7 +39,25 @@ class UserProxyAgent(ConversableAgent):
         description: str | None = None,
         **kwargs: Any,
     ) -> None:
-        """The arguments are those of `ConversableAgent`; `kwargs` go there too."""
+        """
+        Args:
+            name: The name that others see.
+            is_termination_msg: Whether a received message ends the chat; a function, or a condition. By default the exact
+                text `TERMINATE` does.
+            max_consecutive_auto_reply: How many automatic replies in a row; None for the class's limit.
+            human_input_mode: When the human is asked: `ALWAYS`, `TERMINATE` or `NEVER`.
+            function_map: Functions that the agent executes, by name.
+            code_execution_config: How code is run, by default in Docker; False for an agent that runs none.
+            default_auto_reply: The answer when nothing else has one.
+            llm_config: A model that answers where the human does not; by default there is none.
+            system_message: What that model is told before the conversation.
+            description: What the agent is good for; by default a text that fits the `human_input_mode`.
+            **kwargs: More of what `ConversableAgent` takes, such as `human_input_timeout`.
+
+        Raises:
+            ValueError: An argument has a value that is not possible; the message names it.
+            RuntimeError: Code is to run in Docker, and no Docker answers.
+        """
         given = _logging.given(locals())
         if description is None:
             description = self.DEFAULT_USER_PROXY_AGENT_DESCRIPTIONS[check_mode(human_input_mode)]

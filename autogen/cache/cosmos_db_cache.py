@@ -81,12 +81,26 @@ class CosmosDBCache(RemoteCache):
     def from_connection_string(
         cls, seed: str | int, connection_string: str, database_id: str, container_id: str
     ) -> CosmosDBCache:
-        """The cache in a container of the account of a connection string."""
+        """The cache in a container of the account of a connection string.
+
+        Args:
+            seed: Keeps uses apart.
+            connection_string: `AccountEndpoint=...;AccountKey=...;`
+            database_id: The name of the database.
+            container_id: The name of the container; it is made if it is missing.
+        """
         return cls(seed, {"connection_string": connection_string, "database_id": database_id, "container_id": container_id})
 
     @classmethod
     def from_existing_client(cls, seed: str | int, client: Any, database_id: str, container_id: str) -> CosmosDBCache:
-        """The cache in a container that a `CosmosClient` reaches."""
+        """The cache in a container that a `CosmosClient` reaches.
+
+        Args:
+            seed: Keeps uses apart.
+            client: The `CosmosClient`.
+            database_id: The name of the database.
+            container_id: The name of the container; it is made if it is missing.
+        """
         return cls(seed, {"client": client, "database_id": database_id, "container_id": container_id})
 
     def _items(self) -> Any:

@@ -51,7 +51,13 @@ Import = Union[str, ImportFromModule, Alias]
 
 @dataclass
 class FunctionWithRequirements(Generic[T, P]):
-    """A function, the packages it needs installed, and the imports it needs above it. It can be called."""
+    """A function, the packages it needs installed, and the imports it needs above it. It can be called.
+
+    Attributes:
+        func: The function.
+        python_packages: What `pip install` is given.
+        global_imports: What is imported above the function.
+    """
 
     func: Callable[P, T]
     python_packages: Sequence[str] = field(default_factory=list)
@@ -84,7 +90,13 @@ class FunctionWithRequirements(Generic[T, P]):
 
 @dataclass(init=False)
 class FunctionWithRequirementsStr:
-    """The text of a function, and what it needs. The text is executed here once, to know its signature: trust it."""
+    """The text of a function, and what it needs. The text is executed here once, to know its signature: trust it.
+
+    Attributes:
+        func: The text.
+        python_packages: What `pip install` is given.
+        global_imports: What is imported above the function.
+    """
 
     func: str
     python_packages: Sequence[str] = field(default_factory=list)

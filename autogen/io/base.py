@@ -22,7 +22,14 @@ class OutputStream(Protocol):
     """Somewhere to print to."""
 
     def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Print, as the built-in `print` does."""
+        """Print, as the built-in `print` does.
+
+        Args:
+            *objects: What is printed.
+            sep: What stands between them.
+            end: What stands behind them.
+            flush: Whether it is to be seen at once.
+        """
         ...
 
 

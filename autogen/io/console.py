@@ -15,7 +15,14 @@ class IOConsole(IOStream):
     """Prints to standard output, and reads from standard input."""
 
     def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Print, as the built-in `print` does."""
+        """Print, as the built-in `print` does.
+
+        Args:
+            *objects: What is printed.
+            sep: What stands between them.
+            end: What stands behind them.
+            flush: Whether it is to be seen at once.
+        """
         print(*objects, sep=sep, end=end, flush=flush)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:

@@ -72,6 +72,12 @@ class IOQueue(IOStream):
     def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
         """Send a text.
 
+        Args:
+            *objects: What is sent, as text.
+            sep: What stands between them.
+            end: What stands behind them.
+            flush: Makes no difference: it is sent at once.
+
         Raises:
             StreamClosed: The stream was closed.
         """

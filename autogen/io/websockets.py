@@ -113,6 +113,12 @@ class IOWebsockets(IOStream):
     def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
         """Send the text as one message.
 
+        Args:
+            *objects: What is sent, as text.
+            sep: What stands between them.
+            end: What stands behind them.
+            flush: Makes no difference: it is sent at once.
+
         Raises:
             StreamClosed: The client is gone.
         """

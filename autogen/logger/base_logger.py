@@ -73,11 +73,24 @@ class BaseLogger(ABC):
 
     @abstractmethod
     def log_new_client(self, client: Any, wrapper: Any, init_args: dict[str, Any]) -> None:
-        """A wrapper got a model client."""
+        """A wrapper got a model client.
+
+        Args:
+            client: The client.
+            wrapper: The `OpenAIWrapper`.
+            init_args: What the client was made with.
+        """
 
     @abstractmethod
     def log_function_use(self, source: Any, function: F, args: dict[str, Any], returns: Any) -> None:
-        """An agent executed a tool."""
+        """An agent executed a tool.
+
+        Args:
+            source: The agent, or a name.
+            function: The function.
+            args: What it was called with, by name.
+            returns: What it returned.
+        """
 
     @abstractmethod
     def stop(self) -> None:

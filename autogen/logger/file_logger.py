@@ -67,7 +67,7 @@ class FileLogger(BaseLogger):
         cost: float,
         start_time: str,
     ) -> None:
-        """A line for a request to a model."""
+        """A line for a request to a model; see `BaseLogger.log_chat_completion`."""
         self._record(
             invocation_id=text_of(invocation_id),
             client_id=client_id,
@@ -96,7 +96,7 @@ class FileLogger(BaseLogger):
 
     @never_raises
     def log_event(self, source: Any, name: str, **kwargs: Any) -> None:
-        """A line for an event."""
+        """A line for an event; see `BaseLogger.log_event`."""
         module, kind = class_of(source)
         self._record(
             source_id=id(source),
@@ -119,7 +119,7 @@ class FileLogger(BaseLogger):
 
     @never_raises
     def log_new_client(self, client: Any, wrapper: Any, init_args: dict[str, Any]) -> None:
-        """A line for a model client."""
+        """A line for a model client; see `BaseLogger.log_new_client`."""
         self._record(
             client_id=id(client),
             wrapper_id=id(wrapper),
@@ -131,7 +131,7 @@ class FileLogger(BaseLogger):
 
     @never_raises
     def log_function_use(self, source: Any, function: F, args: dict[str, Any], returns: Any) -> None:
-        """A line for the execution of a tool."""
+        """A line for the execution of a tool; see `BaseLogger.log_function_use`."""
         module, kind = class_of(source)
         self._record(
             source_id=id(source),

@@ -104,7 +104,7 @@ class SqliteLogger(BaseLogger):
         cost: float,
         start_time: str,
     ) -> None:
-        """A row of `chat_completions`."""
+        """A row of `chat_completions`; see `BaseLogger.log_chat_completion`."""
         self._insert(
             "chat_completions",
             invocation_id=text_of(invocation_id),
@@ -137,7 +137,7 @@ class SqliteLogger(BaseLogger):
 
     @never_raises
     def log_event(self, source: Any, name: str, **kwargs: Any) -> None:
-        """A row of `events`."""
+        """A row of `events`; see `BaseLogger.log_event`."""
         module, kind = class_of(source)
         self._insert(
             "events",
@@ -164,7 +164,7 @@ class SqliteLogger(BaseLogger):
 
     @never_raises
     def log_new_client(self, client: Any, wrapper: Any, init_args: dict[str, Any]) -> None:
-        """A row of `oai_clients`. Of one client's rows the first wins."""
+        """A row of `oai_clients`; see `BaseLogger.log_new_client`. Of one client's rows the first wins."""
         self._insert(
             "oai_clients",
             _FIRST_WINS,
@@ -178,7 +178,7 @@ class SqliteLogger(BaseLogger):
 
     @never_raises
     def log_function_use(self, source: Any, function: F, args: dict[str, Any], returns: Any) -> None:
-        """A row of `function_calls`."""
+        """A row of `function_calls`; see `BaseLogger.log_function_use`."""
         self._insert(
             "function_calls",
             source_id=id(source),

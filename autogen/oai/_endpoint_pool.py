@@ -94,7 +94,8 @@ class Endpoint:
     async def a_client(self) -> openai.AsyncOpenAI:
         """The client for the running event loop."""
         clients = _by_loop.setdefault(asyncio.get_running_loop(), {})
-        arguments = await asyncio.to_thread(self._arguments)  # they may start a server
+        settings = self.settings
+        arguments = await asyncio.to_thread(settings) if callable(settings) else settings  # to ask may start a server
         known = len(clients)
         client = self._shared(clients, "Async", arguments)
         if len(clients) > known:

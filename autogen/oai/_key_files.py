@@ -98,7 +98,15 @@ def config_list_gpt4_gpt35(
     aoai_api_base_file: str | None = "base_aoai.txt",
     exclude: str | None = None,
 ) -> list[dict[str, Any]]:
-    """`config_list_from_models` for `gpt-4`, then `gpt-3.5-turbo`. Its arguments are described there."""
+    """`config_list_from_models` for `gpt-4`, then `gpt-3.5-turbo`.
+
+    Args:
+        key_file_path: The folder of the files.
+        openai_api_key_file: The file with OpenAI's key.
+        aoai_api_key_file: The file with Azure's keys, one a line.
+        aoai_api_base_file: The file with Azure's addresses, one a line.
+        exclude: Whose entries are left out: `openai` or `aoai`.
+    """
     return config_list_from_models(
         key_file_path, openai_api_key_file, aoai_api_key_file, aoai_api_base_file, exclude, ["gpt-4", "gpt-3.5-turbo"]
     )

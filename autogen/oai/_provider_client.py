@@ -40,5 +40,11 @@ class ProviderClient(OpenAIClient):
 
 
 def cost_for(input_tokens: int, output_tokens: int, model: str) -> float:
-    """USD for the tokens of an answer; 0, with a warning, where the model's price is not known."""
+    """USD for the tokens of an answer; 0, with a warning, where the model's price is not known.
+
+    Args:
+        input_tokens: Tokens in.
+        output_tokens: Tokens out.
+        model: The model's name.
+    """
     return cost_of({"prompt_tokens": input_tokens, "completion_tokens": output_tokens, "model": model})

@@ -228,7 +228,16 @@ class OpenAIWrapper:
         context: dict[str, Any] | None = None,
         allow_format_str_template: bool | None = False,
     ) -> Any:
-        """Fill in a template: text with `str.format` if that is allowed, a callable by calling it."""
+        """Fill in a template.
+
+        Args:
+            template: Text, or a callable that gets the context; None stays None.
+            context: The values; without one, the template stays as it is.
+            allow_format_str_template: Whether text is filled in, by `str.format`.
+
+        Returns:
+            The text, or what the callable gives.
+        """
         return _templates.instantiate(template, context, allow_format_str_template)
 
     @classmethod

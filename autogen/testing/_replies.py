@@ -15,6 +15,11 @@ _call_numbers = itertools.count(1)
 def tool_call(tool: str, /, *, call_id: str | None = None, **arguments: Any) -> dict[str, Any]:
     """A call that a model suggests, for `Reply(tool_calls=[...])` or as a reply of its own.
 
+    Args:
+        tool: The name of the tool.
+        call_id: The id of the call; a new one if None.
+        **arguments: What the tool is called with.
+
     >>> tool_call("add", call_id="c1", a=1)["function"]
     {'name': 'add', 'arguments': '{"a": 1}'}
     """

@@ -131,6 +131,11 @@ class SocietyOfMindAgent(ConversableAgent):
     ) -> Reply:
         """Let the group discuss the last message, and make an answer of that.
 
+        Args:
+            messages: The conversation; the history with `sender` if None.
+            sender: Who is answered.
+            config: Not used.
+
         Returns:
             Whether there is an answer, and the answer. There is none without a group, without messages, or to its own
             group's manager.

@@ -110,7 +110,7 @@ class SwarmAgent(ConversableAgent):
     """An agent like any other; there is no need for this class.
 
     Args:
-        name: As for `ConversableAgent`, like all that is not named here.
+        name: As for `ConversableAgent`, like `system_message`, `llm_config` and `human_input_mode`.
         functions: Functions that its model may call, described by the first lines of their docstrings.
         update_agent_state_before_reply: What brings it up to date before each reply: functions `(agent, messages)`, or
             an `UpdateSystemMessage`; one or a list.

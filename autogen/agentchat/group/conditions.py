@@ -31,10 +31,16 @@ Variables = Mapping[str, Any]
 
 
 class LLMCondition:
-    """A condition that a model judges by its text."""
+    """A condition that a model judges by its text. Its methods get the agent, the messages and the context variables."""
 
     def text(self, agent: Any, messages: list[Message], variables: Variables) -> str:
-        """The text."""
+        """The text.
+
+        Args:
+            agent: Who may hand over.
+            messages: The conversation.
+            variables: The context variables.
+        """
         raise NotImplementedError
 
 
@@ -49,7 +55,7 @@ class StringLLMCondition(LLMCondition):
             raise TypeError(f"The condition must be text that says when the model hands over, not {self.prompt!r}.")
 
     def text(self, agent: Any, messages: list[Message], variables: Variables) -> str:
-        """The text."""
+        """The text; see `LLMCondition.text`."""
         return self.prompt
 
 
@@ -66,7 +72,7 @@ class ContextStrLLMCondition(LLMCondition):
             raise TypeError(f"ContextStrLLMCondition takes a ContextStr, not {self.context_str!r}.")
 
     def text(self, agent: Any, messages: list[Message], variables: Variables) -> str:
-        """The text, filled in."""
+        """The text, filled in; see `LLMCondition.text`."""
         return self.context_str.format(variables)
 
 
@@ -85,7 +91,13 @@ class DataCondition:
     """A condition on data."""
 
     def holds(self, agent: Any, messages: list[Message], variables: Variables) -> bool:
-        """Whether it holds."""
+        """Whether it holds.
+
+        Args:
+            agent: Who may hand over.
+            messages: The conversation.
+            variables: The context variables.
+        """
         raise NotImplementedError
 
 
@@ -125,7 +137,7 @@ class StringAvailableCondition(AvailableCondition):
         _OfVariable(self.context_variable)
 
     def holds(self, agent: Any, messages: list[Message], variables: Variables) -> bool:
-        """Whether the variable is true."""
+        """Whether the variable is true; see `DataCondition.holds`."""
         return _OfVariable(self.context_variable).holds(agent, messages, variables)
 
 
@@ -217,7 +229,14 @@ class OnContextCondition:
 
 
 def is_available(rule: OnCondition | OnContextCondition, agent: Any, messages: list[Message], variables: Variables) -> bool:
-    """Whether a hand-off is offered, or looked at."""
+    """Whether a hand-off is offered, or looked at.
+
+    Args:
+        rule: The hand-off.
+        agent: Who may hand over.
+        messages: The conversation.
+        variables: The context variables.
+    """
     return rule.available is None or rule.available.holds(agent, messages, variables)
 
 

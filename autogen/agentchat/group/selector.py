@@ -155,7 +155,13 @@ class HandoffSelector(SelectionMethod):
         )
 
     def take_turn(self, speaker: Any, manager: Any, group: GroupChat) -> Steps[Any]:
-        """Let a member answer: with the tools for its hand-offs, and the context variables in sight."""
+        """Let a member answer: with the tools for its hand-offs, and the context variables in sight.
+
+        Args:
+            speaker: The member.
+            manager: The group's manager.
+            group: The group.
+        """
         nested, self._nested = self._nested, None
         with _turn.in_play(MemberTurn(self, group, speaker, manager)):
             if nested is not None:

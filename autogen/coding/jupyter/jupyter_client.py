@@ -144,6 +144,11 @@ class JupyterKernelClient:
 
     def __init__(self, connect: Callable[[], Any], client: JupyterClient, kernel_id: str) -> None:
         """
+        Args:
+            connect: Opens the websocket to the kernel.
+            client: The client that made it.
+            kernel_id: Which kernel.
+
         Raises:
             ConnectionError: The server does not let us.
         """

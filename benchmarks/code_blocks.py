@@ -1,0 +1,135 @@
+"""What running a block of code costs, in a process, a Jupyter kernel, a Docker container: the first one, and later ones."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from autogen.code_utils import is_docker_running
+from autogen.coding import CodeBlock, DockerCommandLineCodeExecutor, LocalCommandLineCodeExecutor
+
+from .kit import Row, Setting
+
+IMAGES = ("python:3-slim", "autogen-test:python")
+WARM = 15
+BLOCK = CodeBlock(language="python", code="print(6 * 7)")
+
+INSIDE = f"""
+import statistics, subprocess, sys, time
+def once():
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "print(6 * 7)"], stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+print(statistics.median(once() for _ in range({WARM})))
+"""
+
+
+def code_blocks(setting: Setting) -> list[Row]:
+    """A row for each kind of executor that this machine has, cold and warm."""
+    kinds = {"local": _local, "Jupyter": _jupyter, "Docker": _docker}
+    rows = []
+    for name, prepare in kinds.items():
+        folder = setting.folder / name
+        folder.mkdir()
+        make = prepare(folder)
+        if make is None:
+            print(f"code blocks, {name}: not on this machine", file=sys.stderr)
+        else:
+            rows += _rows(name, make, min(setting.rounds, 3))
+    return rows
+
+
+def _rows(name: str, make: Callable[[], AbstractContextManager[Any]], rounds: int) -> list[Row]:
+    cold: list[float] = []
+    warm: list[float] = []
+    own: list[float] = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        with make() as executor:
+            _run(executor)
+            cold.append(time.perf_counter() - started)
+            for _ in range(WARM):
+                started = time.perf_counter()
+                _run(executor)
+                warm.append(time.perf_counter() - started)
+            own.append(_own(name, executor))
+    floor, ours = statistics.median(own) * 1e3, statistics.median(warm) * 1e3
+    more = {"samples": {"cold": cold, "warm": warm, "own": own}}
+    goal = None if name == "local" else "under 20 ms over the interpreter's own time"
+    whose = "a cell that does nothing" if name == "Jupyter" else "the interpreter's own time"
+    return [
+        Row(f"code block, {name}, cold", statistics.median(cold) * 1e3, "ms", limit=COLD[name], more=more),
+        Row(
+            f"code block, {name}, warm",
+            ours,
+            "ms",
+            floor,
+            whose,
+            goal=goal,
+            met=None if goal is None else ours - floor < 20,
+            limit=f"{ours - floor:.1f} ms over {whose}. {WARM_IS[name]}",
+            more=more,
+        ),
+    ]
+
+
+COLD = {
+    "local": "a new process for each block, so there is no colder.",
+    "Jupyter": "the start of IPython in the kernel's process.",
+    "Docker": "the engine makes and starts the container.",
+}
+WARM_IS = {
+    "local": "The process's own group, environment and folder; its output and files are looked through.",
+    "Jupyter": "Messages to the kernel and back.",
+    "Docker": "The engine's `exec`.",
+}
+
+
+def _run(executor: Any) -> None:
+    result = executor.execute_code_blocks([BLOCK])
+    assert (result.exit_code, result.output.strip()) == (0, "42"), result
+
+
+def _own(name: str, executor: Any) -> float:
+    """The interpreter's own time for the block: where the executor runs it, without the executor."""
+    if name == "Jupyter":
+        return 0.0  # it runs already
+    if name == "Docker":
+        return float(executor.execute_code_blocks([CodeBlock(language="python", code=INSIDE)]).output)
+    times = []
+    for _ in range(WARM):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", BLOCK.code], stdout=subprocess.DEVNULL, check=True)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def _local(folder: Path) -> Callable[[], AbstractContextManager[Any]]:
+    from contextlib import nullcontext
+
+    return lambda: nullcontext(LocalCommandLineCodeExecutor(work_dir=folder))
+
+
+def _jupyter(folder: Path) -> Callable[[], AbstractContextManager[Any]] | None:
+    try:
+        from autogen.coding.jupyter import EmbeddedIPythonCodeExecutor
+    except ImportError:
+        return None
+    return lambda: EmbeddedIPythonCodeExecutor(output_dir=str(folder), work_dir=str(folder))
+
+
+def _docker(folder: Path) -> Callable[[], AbstractContextManager[Any]] | None:
+    if not is_docker_running():
+        return None
+    here = [image for image in IMAGES if _has(image)]
+    return (lambda: DockerCommandLineCodeExecutor(here[0], work_dir=folder)) if here else None
+
+
+def _has(image: str) -> bool:
+    return subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode == 0

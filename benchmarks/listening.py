@@ -1,0 +1,76 @@
+"""What events and tracing cost a scripted turn; the cases are those of `benchmarks.events`."""
+
+from __future__ import annotations
+
+import logging
+import random
+import statistics
+import sys
+import timeit
+
+from .events import CASES, COLOURS, microseconds_a_turn
+from .kit import Row, Setting
+
+CHECKS = 16  # how often a turn of two messages looks whether anybody listens, rounded up
+
+
+def listening(setting: Setting) -> list[Row]:
+    """A turn with nobody listening, with a listener, and with tracing."""
+    logging.disable(logging.WARNING)
+    cases = [name for name in CASES if name != "tracing" or _has_tracing()]
+    pairs = [(name, colour) for name in cases for colour in COLOURS]
+    samples: dict[tuple[str, str], list[float]] = {pair: [] for pair in pairs}
+    try:
+        for _ in range(4 * setting.rounds + 1):
+            for name, colour in random.sample(pairs, len(pairs)):
+                with CASES[name]():
+                    samples[name, colour].append(microseconds_a_turn(colour))
+    finally:
+        logging.disable(logging.NOTSET)
+    best = {pair: min(found) for pair, found in samples.items()}
+    turn = best["nobody", "sync"]
+    look = min(timeit.repeat("events.on", "from autogen import events", number=100_000)) / 100_000 * 1e6
+    off = CHECKS * look / turn
+    rows = [
+        Row(
+            "events and tracing off, a scripted turn with a model",
+            turn,
+            "us",
+            goal="under 2% of the turn",
+            met=off < 0.02,
+            limit=f"{CHECKS} looks at `events.on` of {look * 1e3:.0f} ns each: {off:.2%} of the turn.",
+            more={"samples": {str(pair): found for pair, found in samples.items()}},
+        )
+    ]
+    for name in cases:
+        if not name.startswith("nobody"):
+            shares = [best[name, colour] / best["nobody", colour] - 1 for colour in COLOURS]
+            rows.append(
+                Row(
+                    f"the same, with {name}",
+                    best[name, "sync"],
+                    "us",
+                    turn,
+                    "nobody listens",
+                    goal=GOALS.get(name),
+                    met=statistics.mean(shares) < 0.1 if name in GOALS else None,
+                    limit=f"{shares[0]:+.1%}, asynchronous {shares[1]:+.1%}. {LIMITS.get(name, '')}",
+                )
+            )
+    return rows
+
+
+GOALS = dict.fromkeys(("one listener, of everything", "tracing"), "under 10% of the turn")
+LIMITS = {
+    "one listener, of everything": "An event is an object with the time and the chat's id, told to each listener.",
+    "tracing": "What OpenTelemetry's own SDK takes to begin and end a span.",
+}
+
+
+def _has_tracing() -> bool:
+    try:
+        import opentelemetry.sdk.trace  # noqa: F401
+    except ImportError:
+        print("tracing: the SDK of OpenTelemetry is not installed", file=sys.stderr)
+        return False
+    return True

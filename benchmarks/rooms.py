@@ -1,0 +1,266 @@
+"""The measurements: each function gives the rows of one subject. What they run is in `programs/`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from .kit import Row, Setting, cold, interleaved, median, work
+
+US, MS = 1e6, 1e3
+
+
+def startup(setting: Setting) -> list[Row]:
+    """Loading the package in a new process."""
+    ours, folder = setting.ours.python, setting.folder
+    cases = {
+        "bare": partial(cold, ours, "pass", folder),
+        "ours": partial(cold, ours, "import autogen", folder),
+        "agent": partial(cold, ours, "from autogen import ConversableAgent", folder),
+        "sdk": partial(cold, ours, "import openai; openai.OpenAI", folder),
+    }
+    if setting.peer:
+        cases["peer"] = partial(cold, setting.peer.python, "import autogen", folder)
+    for case in cases.values():
+        case()  # byte code and the disk's cache
+    samples = interleaved(3 * setting.rounds, cases)
+    times = {name: median(found, "seconds") * MS for name, found in samples.items()}
+    sizes = {name: median(found, "bytes") / 1e6 for name, found in samples.items()}
+    over, peer = times["ours"] - times["bare"], times.get("peer")
+    share = times["ours"] / peer if peer else None
+    return [
+        Row(
+            "`import autogen`, cold process: time",
+            times["ours"],
+            "ms",
+            times["bare"],
+            "a bare interpreter",
+            peer,
+            "within 30 ms of a bare interpreter, under 5% of classic",
+            over <= 30 and (share is None or share < 0.05),
+            f"the interpreter itself; {over:.1f} ms over it"
+            + (f", {share:.1%} of classic" if share else "")
+            + f". With `ConversableAgent`: {times['agent']:.0f} ms; `openai` alone: {times['sdk']:.0f} ms.",
+            {"samples": samples},
+        ),
+        Row(
+            "`import autogen`, cold process: memory",
+            sizes["ours"],
+            "MB",
+            sizes["bare"],
+            "a bare interpreter",
+            sizes.get("peer"),
+            limit="names are resolved on first use, so that next to nothing is loaded.",
+        ),
+    ]
+
+
+def first_agent(setting: Setting) -> list[Row]:
+    """An agent with a model, ready to talk."""
+    cases = {
+        name: partial(work, who.python, "first_agent", folder=setting.folder, url=setting.url)
+        for name, who in setting.contenders().items()
+    }
+    cases["floor"] = partial(work, setting.ours.python, "first_client", folder=setting.folder, url=setting.url)
+    samples = interleaved(2 * setting.rounds + 1, cases)
+    ours = median(samples["ours"], "first") * MS
+    return [
+        Row(
+            "first agent with an `llm_config`, SDK loaded",
+            ours,
+            "ms",
+            median(samples["floor"], "first") * MS,
+            "the SDK's client alone",
+            median(samples["peer"], "first") * MS if setting.peer else None,
+            "under 1 ms",
+            ours < 1,
+            f"checking the settings; the SDK's client is made with the first request. "
+            f"The next agent: {median(samples['ours'], 'next') * MS:.2f} ms.",
+            {"samples": samples},
+        )
+    ]
+
+
+def http_turn(setting: Setting) -> list[Row]:
+    """A chat over HTTP, and the same requests by the SDK alone."""
+    cases = {
+        name: partial(work, who.python, "http", folder=setting.folder, url=setting.url, turns=20, times=15)
+        for name, who in setting.contenders().items()
+    }
+    samples = interleaved(setting.rounds, cases)
+    ratio = median(samples["ours"], "ratio")
+    theirs = f"; classic's ratio: {median(samples['peer'], 'ratio'):.2f}" if setting.peer else ""
+    return [
+        Row(
+            "two-agent chat over HTTP, a turn",
+            median(samples["ours"], "framework") * US,
+            "us",
+            median(samples["ours"], "alone") * US,
+            "the SDK, the same requests",
+            median(samples["peer"], "framework") * US if setting.peer else None,
+            "at most 1.05 of the SDK",
+            ratio <= 1.05,
+            f"the SDK and httpx: the ratio is {ratio:.3f}{theirs}.",
+            {"samples": samples},
+        )
+    ]
+
+
+def scripted_turn(setting: Setting) -> list[Row]:
+    """A turn without a model, after so many messages."""
+    lengths = (10, 1_000, 100_000)
+    cases = {
+        (name, length): partial(work, who.python, "turn", folder=setting.folder, length=length)
+        for length in lengths
+        for name, who in setting.contenders().items()
+    }
+    cases["async", 10] = partial(work, setting.ours.python, "turn", folder=setting.folder, length=10, asynchronous=True)
+    samples = interleaved(setting.rounds, {str(key): case for key, case in cases.items()})
+    medians = {key: median(samples[str(key)]) * US for key in cases}
+    rows = []
+    for length in lengths:
+        flat = medians["ours", length] / medians["ours", lengths[0]]
+        rows.append(
+            Row(
+                f"scripted turn (2 messages), history {length:,}",
+                medians["ours", length],
+                "us",
+                peer=medians.get(("peer", length)),
+                goal="under 10 us, flat",
+                met=medians["ours", length] < 10 and flat < 1.25,
+                limit=f"asynchronous: {medians['async', 10]:.1f} us. {TURN_FLOOR}"
+                if length == 10
+                else f"{flat:.2f} of the turn at history 10.",
+                more={"samples": {str(key): samples[str(key)] for key in cases if key[1] == length}},
+            )
+        )
+    return rows
+
+
+TURN_FLOOR = (
+    "Two messages are each sent, received and answered: four looks whether `send`, `receive` and the reply methods are "
+    "overridden, eight reply functions in a list that programs may change at any time, the table of termination, and two "
+    "stored messages."
+)
+
+
+def group_round(setting: Setting) -> list[Row]:
+    """A round of a group chat."""
+    sizes, rounds = (3, 10, 100), (10, 1_000)
+    cases = {}
+    for size in sizes:
+        for number in rounds:
+            for name, who in setting.contenders().items():
+                if name == "ours" or size * number <= 10_000:
+                    cases[name, size, number] = partial(
+                        work, who.python, "group", folder=setting.folder, members=size, rounds=number
+                    )
+    samples = interleaved(setting.rounds, {str(key): case for key, case in cases.items()})
+    medians = {key: median(samples[str(key)]) * US for key in cases}
+    more = (medians["ours", 100, 1_000] - medians["ours", 3, 1_000]) / 97
+    rows = []
+    for size in sizes:
+        flat = medians["ours", size, 1_000] / medians["ours", size, 10]
+        rows.append(
+            Row(
+                f"group chat round, {size} agents, of 1,000",
+                medians["ours", size, 1_000],
+                "us",
+                peer=medians.get(("peer", size, 1_000)),
+                goal="flat in rounds; under 1 us an agent more",
+                met=flat <= 1.1 and more < 1,
+                limit=f"of 10 rounds, with all that a chat costs: {medians['ours', size, 10]:.0f} us a round"
+                + (f" (classic: {medians['peer', size, 10]:.0f})" if ("peer", size, 10) in medians else "")
+                + f". An agent more: {more:.2f} us, an entry in its history.",
+                more={"samples": {str(key): samples[str(key)] for key in cases if key[1] == size}},
+            )
+        )
+    return rows
+
+
+def many_chats(setting: Setting) -> list[Row]:
+    """A thousand chats at once."""
+    chats, latency = 1_000, 50
+    url = setting.slow(latency)
+    cases = {
+        name: partial(work, who.python, "concurrent", folder=setting.folder, url=url, chats=chats)
+        for name, who in setting.contenders().items()
+    }
+    cases["floor"] = partial(work, setting.ours.python, "concurrent_alone", folder=setting.folder, url=url, chats=chats)
+    samples = interleaved(max(1, setting.rounds // 2), cases)  # they take long
+    ours, floor = median(samples["ours"]), median(samples["floor"])
+    ideal = 2 * latency / 1e3
+    return [
+        Row(
+            f"{chats:,} concurrent async chats of two turns, {latency} ms latency",
+            ours,
+            "s",
+            floor,
+            "the SDK, the same requests",
+            median(samples["peer"]) if setting.peer else None,
+            f"at most 1.3 of the ideal ({ideal} s)",
+            ours / ideal <= 1.3,
+            f"{ours / ideal:.1f} of the ideal. 2,000 requests in one thread: the SDK alone takes {floor / ideal:.1f} of the "
+            f"ideal, {floor / 2 / chats * US:.0f} us a request; we take {ours / floor:.2f} of that.",
+            {"samples": samples},
+        )
+    ]
+
+
+def idle(setting: Setting) -> list[Row]:
+    """The memory of agents."""
+    cases = {
+        name: partial(
+            work, who.python, "idle_agents", folder=setting.folder, url=setting.url, number=2_000 if name == "ours" else 200
+        )
+        for name, who in setting.contenders().items()
+    }
+    cases["floor"] = partial(work, setting.ours.python, "idle_clients", folder=setting.folder, url=setting.url, number=200)
+    samples = interleaved(min(setting.rounds, 3), cases)
+    medians = {name: median(found) / 1e3 for name, found in samples.items()}
+    return [
+        Row(
+            "2,000 idle agents with an `llm_config`, an agent",
+            medians["ours"],
+            "KB",
+            medians["floor"],
+            "a client of the SDK",
+            medians.get("peer"),
+            "under 20 KB",
+            medians["ours"] < 20,
+            "the agent's own dicts and lists; clients are shared by endpoint. (Floor and classic: of 200.)",
+            {"samples": samples},
+        )
+    ]
+
+
+def cached_reply(setting: Setting) -> list[Row]:
+    """An answer from the cache on disk."""
+    lengths = {10: 200, 1_000: 30}
+    cases = {
+        (name, length): partial(
+            work, who.python, "cached", folder=setting.folder, url=setting.url, length=length, times=times
+        )
+        for length, times in lengths.items()
+        for name, who in setting.contenders().items()
+    }
+    samples = interleaved(setting.rounds, {str(key): case for key, case in cases.items()})
+    rows = []
+    for length in lengths:
+        ours = median(samples[str(("ours", length))], "reply") * US
+        floor = median(samples[str(("ours", length))], "json") * US
+        theirs = samples.get(str(("peer", length)))
+        rows.append(
+            Row(
+                f"cached reply (disk), history {length:,}",
+                ours,
+                "us",
+                floor,
+                "`json.dumps` of the request",
+                median(theirs, "reply") * US if theirs else None,
+                "under 200 us" if length == 10 else "at most 2 x `json.dumps`",
+                ours < 200 if length == 10 else ours <= 2 * floor,
+                f"{ours / floor:.2f} x `json.dumps`: the key is a digest of the whole request; one read of SQLite.",
+                {"samples": {name: samples[name] for name in samples if name.endswith(f" {length})")}},
+            )
+        )
+    return rows
