@@ -97,10 +97,10 @@ def page(rows: list[Row], about: dict[str, Any]) -> str:
 
 TEXT = """# What it costs
 
-Written by `python -m benchmarks --write`: one run, all contenders in turns. Every figure is the median of its samples (of
-events: the best), each taken in a process of its own. "Floor" is the same without the framework; "classic" is
-`autogen-agentchat==0.2.40`, installed from the package index into an environment of its own. "x" is our figure divided by
-theirs: less is better. The samples are in `results.json`.
+Written by `python -m benchmarks --write`: one run, all contenders in turns. Every figure is the median of its samples, each
+taken in a process of its own (scripted turns and group rounds: the processor's time; events: the best). "Floor" is the same
+without the framework; "classic" is `autogen-agentchat==0.2.40`, installed from the package index into an environment of its
+own. "x" is our figure divided by theirs: less is better. The samples are in `results.json`.
 
 - Machine: {processor}, {cores} cores, {system}; Python {python}; {date}; load when the run began: {load}.
 - Versions: {versions}.
@@ -125,7 +125,7 @@ def plot(rows: list[Row], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "autogen"
+    matplotlib.rcParams.update({"svg.hashsalt": "autogen", "svg.fonttype": "none"})
     from matplotlib import pyplot
 
     shown = [row for row in rows if row.floor or row.peer][::-1]
@@ -141,7 +141,7 @@ def plot(rows: list[Row], path: Path) -> None:
     axes.axvline(1, color="0.8", zorder=0)
     axes.set_yticks(range(len(shown)), [f"{row.what.replace('`', '')}: {figure(row.ours, row.unit)}" for row in shown])
     axes.set_xlabel("times our figure (to the right: slower, or larger)")
-    axes.legend(loc="upper right", fontsize="small")
+    axes.legend(loc="lower right", fontsize="small")
     drawn.tight_layout()
     drawn.savefig(path, metadata={"Date": None})
 

@@ -83,7 +83,7 @@ def first_agent(setting: Setting) -> list[Row]:
 def http_turn(setting: Setting) -> list[Row]:
     """A chat over HTTP, and the same requests by the SDK alone."""
     cases = {
-        name: partial(work, who.python, "http", folder=setting.folder, url=setting.url, turns=20, times=15)
+        name: partial(work, who.python, "http", folder=setting.folder, url=setting.url, turns=10, times=25)
         for name, who in setting.contenders().items()
     }
     samples = interleaved(setting.rounds, cases)

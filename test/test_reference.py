@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from autogen import Agent, ConversableAgent
+from autogen.agentchat.agent import LLMAgent
+
 ROOT = Path(__file__).parent.parent
 _spec = importlib.util.spec_from_file_location("website_generate", ROOT / "website" / "generate.py")
 generate = importlib.util.module_from_spec(_spec)
@@ -50,8 +53,9 @@ def text_below(module, name):
 
 
 def members(kind):
-    """The public methods and properties that a class itself has."""
-    for name, value in vars(kind).items():
+    """The public methods and properties that stand in the entry of a class: its own, and those of hidden base classes."""
+    for name in [*vars(kind), *generate.inherited(kind)]:
+        value = inspect.getattr_static(kind, name)
         value = getattr(value, "__func__", value)
         if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
             yield name, value
@@ -96,6 +100,15 @@ def test_its_parameters_are_described(entry):
         if inspect.isfunction(member):
             found[part] = undescribed(member, inspect.getdoc(member) or "", about)
     assert not {part: missing for part, missing in found.items() if missing}
+
+
+def test_what_agents_have_from_hidden_classes_is_in_their_entry():
+    page = generate.reference_pages()["agents.md"]
+    [listed] = re.findall(r"::: autogen\.agentchat\.conversable_agent\.ConversableAgent\n.*\n.*\[(.*)\]", page)
+    names = listed.split(", ")
+    assert {"run", "register_for_llm", "register_hook", "save_state", "clear_history"} <= set(names)
+    shown = {*names, *vars(ConversableAgent), *vars(LLMAgent), *vars(Agent)}
+    assert not [name for name in dir(ConversableAgent) if not name.startswith("_") and name not in shown]
 
 
 def test_every_public_module_says_what_it_is():

@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
-from functools import partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -167,8 +167,41 @@ def _depth_first(module: str) -> tuple[str, ...]:
 
 def _section(module: str, members: list[tuple[str, Any]]) -> str:
     about = inspect.cleandoc(importlib.import_module(module).__doc__ or "").partition("\n\n")[0].replace("\n", " ")
-    entries = "\n".join(f"::: {module}.{name}\n" for name, _ in members)
+    entries = "\n".join(_entry(f"{module}.{name}", value) for name, value in members)
     return f"## `{module}`\n\n{about}\n\n{entries}"
+
+
+def _entry(name: str, value: Any) -> str:
+    members = inherited(value)
+    options = f"    options:\n      inherited_members: [{', '.join(members)}]\n" if members else ""
+    return f"::: {name}\n{options}"
+
+
+def inherited(value: Any) -> list[str]:
+    """What a class has from classes of rooms with an underscore, which have no entry of their own."""
+    if not inspect.isclass(value):
+        return []
+    rooms = [kind for kind in value.__mro__[1:] if _is_hidden(kind)]
+    open_to_all = [kind for kind in value.__mro__[1:] if not _is_hidden(kind)]
+    names = {name: getattr(member, "__func__", member) for kind in reversed(rooms) for name, member in vars(kind).items()}
+    elsewhere = {
+        name for kind in open_to_all if kind.__module__.startswith("autogen") for name in [*vars(kind), *inherited(kind)]
+    }
+    found = {
+        name
+        for name, member in names.items()
+        if inspect.isfunction(member) or isinstance(member, property | cached_property)
+    }
+    return sorted(name for name in found - elsewhere - vars(value).keys() if not name.startswith("_"))
+
+
+def _is_hidden(kind: type[Any]) -> bool:
+    return kind.__module__.startswith("autogen") and "._" in kind.__module__ and id(kind) not in _documented()
+
+
+@cache
+def _documented() -> frozenset[int]:
+    return frozenset(id(value) for members in homes().values() for _, value in members)
 
 
 def _index(documented: dict[str, list[tuple[str, Any]]]) -> str:

@@ -69,7 +69,8 @@ def drawn() -> str:
     top = {name: 10 + place * ROW for place, name in enumerate(order)}
     lines = [
         f'<svg viewBox="0 0 {WIDTH} {10 + len(order) * ROW}" role="img" aria-label="Map of the modules">',
-        '<defs><marker id="map-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        '<defs><marker id="map-head" viewBox="0 0 8 8" refX="7" refY="4" '
+        'markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" orient="auto">'
         '<path d="M0,0 L8,4 L0,8 z"/></marker></defs>',
     ]
     lanes = 0

@@ -49,7 +49,7 @@ def mended(messages: list[Message]) -> tuple[list[Message], list[str]]:
 def _is_plain(messages: list[Message]) -> bool:
     """Whether there is nothing that could be out of order. A loop of its own: it is most of what a long history costs."""
     for message in messages:
-        if "tool_calls" in message and message["tool_calls"] or message.get("role") == "tool":
+        if message.get("tool_calls") or message.get("role") == "tool":
             return False
         if message.get("content") is None and _is_null(message):
             return False

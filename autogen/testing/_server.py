@@ -72,6 +72,7 @@ class OpenAIServer:
 
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # many chats begin at once; with the default of 5, some were refused
     front: OpenAIServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
