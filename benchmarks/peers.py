@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,7 +63,9 @@ def versions(contender: Contender) -> dict[str, str]:
         "found = {name: of(name) for name in names}\n"
         "print(json.dumps({'python': sys.version.split()[0], **{k: v for k, v in found.items() if v}}))"
     )
-    found = subprocess.run([contender.python, "-c", code], check=True, capture_output=True, env=environment())
+    elsewhere = tempfile.gettempdir()  # the current folder would be on its path
+    command = [contender.python, "-c", code]
+    found = subprocess.run(command, check=True, capture_output=True, env=environment(), cwd=elsewhere)
     return dict(json.loads(found.stdout))
 
 
