@@ -1,18 +1,24 @@
-"""What running a block of code costs, in a process, a Jupyter kernel, a Docker container: the first one, and later ones."""
+"""What running a block of code costs, the first and later ones: in a process, a sandbox, a Jupyter kernel, a container."""
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from autogen.code_utils import is_docker_running
-from autogen.coding import CodeBlock, DockerCommandLineCodeExecutor, LocalCommandLineCodeExecutor
+from autogen.coding import (
+    CodeBlock,
+    DockerCommandLineCodeExecutor,
+    LocalCommandLineCodeExecutor,
+    SandboxedCommandLineCodeExecutor,
+)
 
 from .kit import Row, Setting
 
@@ -32,7 +38,7 @@ print(statistics.median(once() for _ in range({WARM})))
 
 def code_blocks(setting: Setting) -> list[Row]:
     """A row for each kind of executor that this machine has, cold and warm."""
-    kinds = {"local": _local, "Jupyter": _jupyter, "Docker": _docker}
+    kinds = {"local": _local, "sandbox": _sandbox, "Jupyter": _jupyter, "Docker": _docker}
     rows = []
     for name, prepare in kinds.items():
         folder = setting.folder / name
@@ -61,7 +67,7 @@ def _rows(name: str, make: Callable[[], AbstractContextManager[Any]], rounds: in
             own.append(_own(name, executor))
     floor, ours = statistics.median(own) * 1e3, statistics.median(warm) * 1e3
     more = {"samples": {"cold": cold, "warm": warm, "own": own}}
-    goal = None if name == "local" else "under 20 ms over the interpreter's own time"
+    goal = None if name in ("local", "sandbox") else "under 20 ms over the interpreter's own time"
     whose = "a cell that does nothing" if name == "Jupyter" else "the interpreter's own time"
     return [
         Row(f"code block, {name}, cold", statistics.median(cold) * 1e3, "ms", limit=COLD[name], more=more),
@@ -81,11 +87,13 @@ def _rows(name: str, make: Callable[[], AbstractContextManager[Any]], rounds: in
 
 COLD = {
     "local": "a new process for each block, so there is no colder.",
+    "sandbox": "a new sandbox for each block, so there is no colder.",
     "Jupyter": "the start of IPython in the kernel's process.",
     "Docker": "the engine makes and starts the container.",
 }
 WARM_IS = {
     "local": "The process's own group, environment and folder; its output and files are looked through.",
+    "sandbox": "As locally; `bubblewrap` makes the namespaces and mounts.",
     "Jupyter": "Messages to the kernel and back.",
     "Docker": "The engine's `exec`.",
 }
@@ -111,9 +119,13 @@ def _own(name: str, executor: Any) -> float:
 
 
 def _local(folder: Path) -> Callable[[], AbstractContextManager[Any]]:
-    from contextlib import nullcontext
-
     return lambda: nullcontext(LocalCommandLineCodeExecutor(work_dir=folder))
+
+
+def _sandbox(folder: Path) -> Callable[[], AbstractContextManager[Any]] | None:
+    if shutil.which("bwrap") is None:
+        return None
+    return lambda: nullcontext(SandboxedCommandLineCodeExecutor(work_dir=folder))
 
 
 def _jupyter(folder: Path) -> Callable[[], AbstractContextManager[Any]] | None:
