@@ -211,6 +211,10 @@ def test_the_config_file_may_be_named_by_the_environment(start, monkeypatch, tmp
         assert executor.work_dir == tmp_path / "workspace"
 
 
-def test_restart_does_nothing(start):
+def test_restart_does_nothing(start, cluster):
     with start() as executor:
+        before = dict(cluster.pods)
         executor.restart()
+        assert cluster.pods == before
+    assert len(cluster.created) == 1
+    assert not cluster.executed

@@ -245,7 +245,9 @@ def test_the_server_can_be_stopped_while_somebody_only_knocks():
         knocking = socket.create_connection((host, int(port)))
         with connect(uri):
             pass
-    knocking.close()
+    with knocking:
+        knocking.settimeout(60)
+        assert knocking.recv(1) == b""
 
 
 def test_a_process_can_end_while_a_chat_runs():
