@@ -1,8 +1,8 @@
 """A server in a container. What needs an image is skipped where there is none.
 
 The image `autogen-test:jupyter` is any that holds a Python with jupyter_server and ipykernel, and starts the server at port
-8888 of the loopback interface with the token in `TOKEN`. The containers use the network of this machine: an engine for tests
-may have none of its own.
+8888 of the loopback interface with the token in `TOKEN`; `.ci/docker` makes one. The containers use the network of this
+machine: an engine for tests may have none of its own.
 """
 
 import gc
