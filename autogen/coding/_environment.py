@@ -32,6 +32,12 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**allowed, **UNBUFFERED, **(extra or {})}
 
 
+def with_programs_of(folder: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which the programs of a folder come first: `pip` is that of the Python there."""
+    path = os.pathsep.join(filter(None, [folder, environment.get("PATH")]))
+    return {**environment, "PATH": path}
+
+
 def _is_allowed(name: str, value: str) -> bool:
     if name.upper() in ADDRESSES:
         return all(_is_plain_address(address) for address in value.split())

@@ -9,12 +9,11 @@ import threading
 import uuid
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..code_utils import TIMEOUT_MSG
+from ._command_line_executor import CommandLineExecutor, in_order, outcome
 from ._container_exec import run_inside
 from ._containers import KEPT, OWNER, SETTINGS, Isolation, available, check_folder, end, remove_leftovers, start_anew
 from ._containers import settings_digest as _digest
@@ -24,11 +23,9 @@ from ._containers import wait_for_ready as _wait_for_ready
 from ._docker_engine import connect
 from ._limits import Limits as Limits
 from ._output_files import changed, snapshot
-from ._process import TIMEOUT_EXIT_CODE
 from ._workspace import OUTSIDE, automatic_name, write_code
-from .base import CodeBlock, CodeExecutor, CodeExtractor, CommandLineCodeResult
+from .base import CodeBlock, CommandLineCodeResult
 from .local_commandline_code_executor import LocalCommandLineCodeExecutor
-from .markdown_code_extractor import MarkdownCodeExtractor
 from .utils import _get_file_name_from_content, silence_pip
 
 logger = logging.getLogger(__name__)
@@ -43,7 +40,7 @@ _PROGRAMS = {  # those of the image, whatever there is on this machine
 _NOT_PROGRAMS = ("html", "css")
 
 
-class DockerCommandLineCodeExecutor(CodeExecutor):
+class DockerCommandLineCodeExecutor(CommandLineExecutor):
     """Runs code blocks as programs in a Docker container, which is started once and stays until `stop()`.
 
     Only the work directory is shared with the container. What blocks install or write elsewhere in it is there for later
@@ -115,21 +112,16 @@ class DockerCommandLineCodeExecutor(CodeExecutor):
             docker.errors.DockerException: No engine answers: the text says what to do. Or it refuses: there is no such
                 image, or the name is taken.
         """
-        if timeout < 1:
-            raise ValueError("Timeout must be greater than or equal to 1.")
+        limits = limits or Isolation().limits
+        super().__init__(timeout, work_dir, execution_policies, limits)
         if reuse and not container_name:
             raise ValueError("reuse=True needs a container_name: that is how the container is found.")
-        self._work_dir = Path(work_dir)
         self._work_dir.mkdir(exist_ok=True)
         self._bind_dir = self._work_dir if bind_dir is None else Path(bind_dir)
-        self._timeout = timeout
         self._environment = dict(environment or {})
         self._shared = reuse
         self._lock = threading.Lock()
         self._keep = not auto_remove
-        limits = limits or Isolation().limits
-        self._limits = replace(limits, seconds=timeout)
-        self.execution_policies = {**self.DEFAULT_EXECUTION_POLICY, **(execution_policies or {})}
         self._isolation = Isolation(limits, cpus, user, network, read_only, tuple(capabilities))
         name = container_name or f"autogen-code-exec-{uuid.uuid4()}"
         self._client = connect()
@@ -184,24 +176,9 @@ class DockerCommandLineCodeExecutor(CodeExecutor):
         return container
 
     @property
-    def timeout(self) -> int:
-        """Seconds for each block."""
-        return self._timeout
-
-    @property
-    def work_dir(self) -> Path:
-        """Where the code is written."""
-        return self._work_dir
-
-    @property
     def bind_dir(self) -> Path:
         """The work directory as the engine sees it."""
         return self._bind_dir
-
-    @property
-    def code_extractor(self) -> CodeExtractor:
-        """Finds fenced code blocks."""
-        return MarkdownCodeExtractor()
 
     def execute_code_blocks(self, code_blocks: list[CodeBlock]) -> CommandLineCodeResult:
         """Run the blocks in order, until one fails.
@@ -218,15 +195,8 @@ class DockerCommandLineCodeExecutor(CodeExecutor):
         """
         if not code_blocks:
             raise ValueError("No code blocks to execute.")
-        exit_code, output = 0, ""
-        names: list[str] = []
         before = snapshot(self._work_dir)
-        for block in code_blocks:
-            exit_code, printed, name = self._execute(block)
-            output += printed
-            names += [name] if name else []
-            if exit_code != 0:
-                break
+        exit_code, output, names = in_order(code_blocks, self._execute)
         folder = self._work_dir.resolve()
         return CommandLineCodeResult(
             exit_code=exit_code,
@@ -259,9 +229,7 @@ class DockerCommandLineCodeExecutor(CodeExecutor):
         # Alone in its container a block is followed by killing everything there, so the next one has to wait.
         with contextlib.nullcontext() if self._shared else self._lock:
             finished = run_inside(self._container, command, env=self._environment, limits=self._limits, shared=self._shared)
-        if finished.timed_out:
-            return TIMEOUT_EXIT_CODE, f"{finished.output}\n{TIMEOUT_MSG}"
-        return finished.exit_code, finished.output
+        return outcome(finished)
 
     def restart(self) -> None:
         """Start the container anew: what runs in it is lost, its files stay.

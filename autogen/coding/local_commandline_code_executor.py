@@ -8,22 +8,21 @@ import string
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from ..code_utils import PYTHON_VARIANTS, TIMEOUT_MSG, WIN32, _cmd
-from ._environment import child_environment
+from ..code_utils import PYTHON_VARIANTS, WIN32, _cmd
+from ._command_line_executor import CommandLineExecutor, in_order, outcome
+from ._environment import child_environment, with_programs_of
 from ._limits import Limits as Limits
 from ._output_files import changed, snapshot
-from ._process import TIMEOUT_EXIT_CODE, Finished, run
+from ._process import Finished, run
 from ._renamed import Renamed
 from ._user_functions import install
 from ._workspace import OUTSIDE, automatic_name, write_code
-from .base import CodeBlock, CodeExecutor, CodeExtractor, CommandLineCodeResult
+from .base import CodeBlock, CommandLineCodeResult
 from .func_with_reqs import UserFunction, to_stub
-from .markdown_code_extractor import MarkdownCodeExtractor
 from .utils import _get_file_name_from_content, silence_pip
 
 __all__ = ["LocalCommandLineCodeExecutor"]
@@ -37,7 +36,7 @@ _DANGEROUS = (
 )
 
 
-class LocalCommandLineCodeExecutor(CodeExecutor):
+class LocalCommandLineCodeExecutor(CommandLineExecutor):
     """Runs code blocks as programs on this machine, each in a process of its own, without isolation.
 
     Its programs have the rights of the user who runs it: that is an explicit choice. What it is spared: no secret of this
@@ -105,30 +104,15 @@ $functions"""
             TypeError: `functions` is None.
             FileNotFoundError, FileExistsError: The work directory can't be made.
         """
-        if timeout < 1:
-            raise ValueError("Timeout must be greater than or equal to 1.")
+        super().__init__(timeout, work_dir, execution_policies, limits)
         if not functions_module.isidentifier():
             raise ValueError("Module name must be a valid Python identifier")
-        self._work_dir = Path(work_dir)
         self._work_dir.mkdir(exist_ok=True)
-        self._timeout = timeout
         self._virtual_env_context = virtual_env_context
         self._functions = [*functions]
         self._functions_module = functions_module
         self._functions_are_installed = not self._functions
         self._environment = dict(environment or {})
-        self._limits = replace(limits or Limits(), seconds=timeout)
-        self.execution_policies = {**self.DEFAULT_EXECUTION_POLICY, **(execution_policies or {})}
-
-    @property
-    def timeout(self) -> int:
-        """Seconds for each block."""
-        return self._timeout
-
-    @property
-    def work_dir(self) -> Path:
-        """Where the code is written and run."""
-        return self._work_dir
 
     @property
     def functions_module(self) -> str:
@@ -151,11 +135,6 @@ $functions"""
         """
         stubs = "\n\n".join(to_stub(func) for func in self._functions)
         return string.Template(prompt_template).substitute(module_name=self._functions_module, functions=stubs)
-
-    @property
-    def code_extractor(self) -> CodeExtractor:
-        """Finds fenced code blocks."""
-        return MarkdownCodeExtractor()
 
     @staticmethod
     def sanitize_command(lang: str, code: str) -> None:
@@ -182,15 +161,8 @@ $functions"""
         """
         if not self._functions_are_installed:
             self._install_functions()
-        exit_code, output = 0, ""
-        files: list[Path] = []
         before = snapshot(self._work_dir)
-        for block in code_blocks:
-            exit_code, printed, file = self._execute(block)
-            output += printed
-            files += [file] if file else []
-            if exit_code != 0:
-                break
+        exit_code, output, files = in_order(code_blocks, self._execute)
         return CommandLineCodeResult(
             exit_code=exit_code,
             output=output,
@@ -235,9 +207,7 @@ $functions"""
             finished = self._launch([self._program(language), str(file)])
         except (OSError, NotImplementedError) as error:
             return 1, f"The {language} block can't be run: {error}"
-        if finished.timed_out:
-            return TIMEOUT_EXIT_CODE, f"{finished.output}\n{TIMEOUT_MSG}"
-        return finished.exit_code, finished.output
+        return outcome(finished)
 
     def _launch(self, command: Sequence[str], settings: Mapping[str, str] = {}) -> Finished:
         """Run a program with what generated code may use. A subclass that isolates programs does it here.
@@ -265,8 +235,7 @@ $functions"""
             folder = os.path.dirname(sys.executable)
         else:
             return environment
-        path = os.pathsep.join(filter(None, [folder, environment.get("PATH")]))
-        return {**environment, "PATH": path, "VIRTUAL_ENV": os.path.dirname(folder)}
+        return {**with_programs_of(folder, environment), "VIRTUAL_ENV": os.path.dirname(folder)}
 
     def restart(self) -> None:
         """Nothing to restart: each block is a process of its own."""

@@ -15,7 +15,7 @@ from string import Template
 from typing import Any
 
 from ..._extras import need
-from .._environment import child_environment
+from .._environment import child_environment, with_programs_of
 from .._limits import Limits
 from ._cell import MOST_BYTES, Message
 from ._guard import POLITE, Guarded, when_dropped
@@ -148,8 +148,7 @@ def kernel_environment() -> dict[str, str]:
     """
     environment = child_environment()
     environment.pop("MPLBACKEND", None)
-    path = os.pathsep.join(filter(None, [os.path.dirname(sys.executable), environment.get("PATH")]))
-    return {**environment, "PATH": path}
+    return with_programs_of(os.path.dirname(sys.executable), environment)
 
 
 class _Places(dict[str, str]):

@@ -5,16 +5,13 @@ from __future__ import annotations
 import atexit
 import posixpath
 import uuid
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ...code_utils import TIMEOUT_MSG
-from .._process import TIMEOUT_EXIT_CODE, Limits
+from .._command_line_executor import CommandLineExecutor, in_order, outcome
 from .._workspace import OUTSIDE, automatic_name
-from ..base import CodeBlock, CodeExecutor, CodeExtractor, CommandLineCodeResult
-from ..markdown_code_extractor import MarkdownCodeExtractor
+from ..base import CodeBlock, CommandLineCodeResult
 from ..utils import requested_name, silence_pip
 from ._pod import Pod, api_client, own_namespace, plain_pod
 
@@ -30,7 +27,7 @@ _PROGRAMS = {
 _EXTENSIONS = {"javascript": "js", "bash": "sh", "shell": "sh", "python": "py"}
 
 
-class PodCommandLineCodeExecutor(CodeExecutor):
+class PodCommandLineCodeExecutor(CommandLineExecutor):
     """Runs code blocks as programs in a pod, which lives as long as the executor.
 
     >>> with PodCommandLineCodeExecutor(namespace="agents") as executor:  # doctest: +SKIP
@@ -80,13 +77,8 @@ class PodCommandLineCodeExecutor(CodeExecutor):
                 or does not run in time.
         """
         client = api_client(kube_config_file)
-        if timeout < 1:
-            raise ValueError("Timeout must be greater than or equal to 1.")
+        super().__init__(timeout, work_dir, execution_policies)
         self._container_name = container_name or "autogen-code-exec"
-        self._timeout = timeout
-        self._work_dir = Path(work_dir)
-        self._limits = replace(Limits(), seconds=timeout)
-        self.execution_policies = {**self.DEFAULT_EXECUTION_POLICY, **(execution_policies or {})}
         wanted = self._wanted(image, pod_name, namespace, pod_spec)
         self._running = Pod(client, wanted, self._container_name, timeout)
         self._pod = self._running.made
@@ -112,21 +104,6 @@ class PodCommandLineCodeExecutor(CodeExecutor):
         wanted.spec = pod_spec.spec
         return wanted
 
-    @property
-    def timeout(self) -> int:
-        """Seconds for each block."""
-        return self._timeout
-
-    @property
-    def work_dir(self) -> Path:
-        """Where the code is written and run, in the pod."""
-        return self._work_dir
-
-    @property
-    def code_extractor(self) -> CodeExtractor:
-        """Finds fenced code blocks."""
-        return MarkdownCodeExtractor()
-
     def execute_code_blocks(self, code_blocks: list[CodeBlock]) -> CommandLineCodeResult:
         """Run the blocks in order, until one fails.
 
@@ -139,18 +116,14 @@ class PodCommandLineCodeExecutor(CodeExecutor):
         """
         if not code_blocks:
             raise ValueError("No code blocks to execute.")
-        exit_code, output = 0, ""
-        files: list[str] = []
-        for block in code_blocks:
-            try:
-                exit_code, printed, file = self._execute(block)
-            except OSError as error:
-                exit_code, printed, file = 1, f"The code can't be run: {error}", None
-            output += printed
-            files += [file] if file else []
-            if exit_code != 0:
-                break
+        exit_code, output, files = in_order(code_blocks, self._tried)
         return CommandLineCodeResult(exit_code=exit_code, output=output, code_file=files[0] if files else None)
+
+    def _tried(self, block: CodeBlock) -> tuple[int, str, str | None]:
+        try:
+            return self._execute(block)
+        except OSError as error:
+            return 1, f"The code can't be run: {error}", None
 
     def _execute(self, block: CodeBlock) -> tuple[int, str, str | None]:
         language = block.language.lower()
@@ -173,9 +146,7 @@ class PodCommandLineCodeExecutor(CodeExecutor):
         if language not in _PROGRAMS:
             return 1, f"The {language} block can't be run: no program is known for it.", file
         finished = self._running.run(work_dir, [_PROGRAMS[language], file], self._limits)
-        if finished.timed_out:
-            return TIMEOUT_EXIT_CODE, f"{finished.output}\n{TIMEOUT_MSG}", file
-        return finished.exit_code, finished.output, file
+        return *outcome(finished), file
 
     def stop(self) -> None:
         """Delete the pod."""
