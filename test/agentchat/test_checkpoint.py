@@ -219,6 +219,8 @@ def test_a_file_of_another_chat_is_refused(call, agent, file):
         call(agent("a").initiate_chat, agent("b"), message="something else", max_turns=1, checkpoint=file)
     with pytest.raises(JournalError, match="another chat"):
         call(agent("a").initiate_chat, agent("c"), message="hi", max_turns=1, checkpoint=file)
+    again = call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=1, checkpoint=file)  # it was let go
+    assert contents(again.chat_history) == ["hi", ""]
 
 
 def test_a_file_that_is_none_or_of_another_version_is_refused(call, agent, file):
@@ -233,6 +235,29 @@ def test_a_file_that_is_none_or_of_another_version_is_refused(call, agent, file)
     database.close()
     with pytest.raises(JournalError, match="version 99"):
         call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=1, checkpoint=file)
+
+
+def test_a_file_in_use_is_refused_and_its_chat_goes_on(call, agent, file):
+    def meanwhile(messages):
+        with pytest.raises(JournalError, match="in use by another chat"):
+            agent("a").initiate_chat(agent("c"), message="hi", max_turns=1, checkpoint=file)
+        code = f"from autogen._journal import Journal; Journal({str(file)!r}, {{}})"
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        assert "in use by another chat" in other.stderr
+        return "fine"
+
+    model = ScriptedModel(meanwhile)
+    result = call(
+        agent("a").initiate_chat, agent("b", llm_config=model.llm_config), message="hi", max_turns=1, checkpoint=file
+    )
+    assert contents(result.chat_history) == ["hi", "fine"]
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_folder_that_is_not_there_is_told(call, agent, tmp_path):
+    with pytest.raises(JournalError, match="can't be used as a checkpoint"):
+        call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=1, checkpoint=tmp_path / "nowhere" / "chat.db")
+    assert not any(tmp_path.iterdir())
 
 
 def test_no_key_is_in_the_file(call, agent, file):
