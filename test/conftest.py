@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from autogen import ConversableAgent
 from autogen.oai import _weights
+from autogen.oai._refusals import forget_refusals
 from autogen.oai._resilience import forget_failures
 
 settings.register_profile("autogen", deadline=None)  # a noisy machine is no failure
@@ -41,9 +42,10 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def healthy_endpoints() -> None:
-    """No test sees that an earlier one's endpoint failed: ports are used again."""
+def unknown_endpoints() -> None:
+    """No test sees what an earlier one's endpoint failed at, or refused: ports are used again."""
     forget_failures()
+    forget_refusals()
 
 
 @pytest.fixture(scope="session")

@@ -198,6 +198,12 @@ def asked(endpoint: Any, label: str, params: Params, ask_endpoint: Callable[[Par
             return answer
 
 
+def forget_refusals() -> None:
+    """Ask all endpoints again as if nothing were known of them."""
+    with _lock:
+        _memory.clear()
+
+
 def _remedy(error: Any, params: Params, tried: Learnt) -> tuple[Remedy, str, Params] | None:
     if error.status_code not in STATUSES or error.code == "content_filter":
         return None

@@ -29,10 +29,12 @@ def text(response):
     return OpenAIWrapper.extract_text_or_completion_object(response)[0]
 
 
-def closed_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+@pytest.fixture
+def closed_port():
+    """A port that refuses connections, and is nobody else's meanwhile: it is bound, and nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 FAULTS = {
@@ -66,8 +68,8 @@ def test_a_failing_endpoint_hands_over_to_the_next(create, openai_server, caplog
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_an_endpoint_that_nobody_listens_at_hands_over(create, openai_server, stream):
-    nobody = {"model": "m", "base_url": f"http://127.0.0.1:{closed_port()}/v1", "api_key": KEY, "max_retries": 0}
+def test_an_endpoint_that_nobody_listens_at_hands_over(create, openai_server, closed_port, stream):
+    nobody = {"model": "m", "base_url": f"http://127.0.0.1:{closed_port}/v1", "api_key": KEY, "max_retries": 0}
     wrapper = OpenAIWrapper(config_list=[nobody, openai_server("here").config], cache_seed=None, stream=stream)
     assert text(create(wrapper, messages=HI)) == "here"
 
