@@ -10,6 +10,7 @@ after `super().receive(...)` therefore runs when this agent's half is done, not 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextvars import ContextVar
 from dataclasses import dataclass
 from inspect import signature
@@ -21,7 +22,7 @@ from ._overrides import RECEIVING, SENDING, Group
 
 
 @dataclass(slots=True)
-class Move:
+class Move(ABC):
     """One agent's half of a turn. Playing it gives the other agent's half, or None."""
 
     agent: Any
@@ -34,13 +35,13 @@ class Move:
 
     methods: ClassVar[Group]  # those that play it
 
+    @abstractmethod
     def own(self) -> Steps[Move | None]:
         """Play the base class's half."""
-        raise NotImplementedError
 
+    @abstractmethod
     def public(self) -> Steps[None]:
         """Play it through the agent's public method, whoever wrote that."""
-        raise NotImplementedError
 
 
 class Say(Move):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from concurrent.futures import Future
@@ -64,7 +65,7 @@ class _Line:
             self._control._let_go(self)
 
 
-class _Iteration(Generic[Hold]):
+class _Iteration(ABC, Generic[Hold]):
     """What both colours share."""
 
     def __init__(self, hold: Hold, control: ChatControl | None, yield_on: events.Kinds | None) -> None:
@@ -84,8 +85,9 @@ class _Iteration(Generic[Hold]):
         self._context = copy_context()
         self._is_closed = False
 
+    @abstractmethod
     def _outcome(self) -> Future[ChatResult] | asyncio.Future[ChatResult] | None:
-        raise NotImplementedError
+        """What will come of the chat; None if it has not begun."""
 
     @property
     def result(self) -> ChatResult:

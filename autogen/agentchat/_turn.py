@@ -6,6 +6,7 @@ The rooms for models, tools and state ask here, so that none of them depends on 
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,77 +20,83 @@ logger = logging.getLogger(__name__)
 Outcome = tuple[bool, Message]
 
 
-class Directive:
+class Directive(ABC):
     """What a tool may return that tells more than text: who speaks next, and what is known now."""
 
+    @abstractmethod
     def told(self) -> str:
         """What the model is told, as the result of its call."""
-        raise NotImplementedError
 
 
-class Effects:
+class Effects(ABC):
     """What a call does to the turn in which it is made, besides giving a result."""
 
+    @abstractmethod
     def taken(self) -> Any:
         """What it was, as JSON has it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def repeat(self, taken: Any) -> None:
         """Do the same again."""
-        raise NotImplementedError
 
 
-class Turn:
+class Turn(ABC):
     """One member's turn.
 
     Attributes:
-        agent: Whose turn it is; None while it is being decided.
+        agent: Whose turn it is.
         manager: Who asks it.
-        variables: What the members know in common.
     """
 
-    agent: Any = None
-    manager: Any = None
-    variables: Any = None
+    agent: Any
+    manager: Any
 
+    @abstractmethod
     def tools(self) -> list[dict[str, Any]]:
         """The schemas of the tools that its model has in this turn, besides its own."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shown(self, messages: list[Message]) -> list[Message]:
         """The conversation as its model sees it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def transfers(self, calls: Sequence[Message]) -> set[int]:
         """The places of the calls that nobody executes, as they are hand-offs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def note(self, call: Message, directive: Any) -> str:
         """Take note of what a tool returned, at once. Returns what its model is told."""
-        raise NotImplementedError
 
+    @abstractmethod
     def effects(self, call: Message) -> Effects:
         """The effects that a call will have had."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settled(self, calls: Sequence[Message], outcomes: list[Outcome]) -> Steps[list[Outcome]]:
         """The results of all calls of a message, when it is decided who goes on."""
-        raise NotImplementedError
 
 
 _in_play: ContextVar[Turn | None] = ContextVar("turn in play", default=None)
+_known: ContextVar[Any] = ContextVar("what the members know in common", default=None)
 _lent: ContextVar[Sequence[dict[str, Any]]] = ContextVar("lent tools", default=())
 
 
 @contextmanager
-def in_play(turn: Turn) -> Iterator[None]:
-    """The turn is taken within."""
-    outer = _in_play.get()
+def in_play(turn: Turn | None, variables: Any) -> Iterator[None]:
+    """The turn is taken within, or it is decided whose it is.
+
+    Args:
+        turn: The turn; None while it is decided.
+        variables: What the members know in common.
+    """
+    outer = _in_play.get(), _known.get()
     _in_play.set(turn)
+    _known.set(variables)
     try:
         yield
     finally:
-        _in_play.set(outer)
+        _in_play.set(outer[0])
+        _known.set(outer[1])
 
 
 @contextmanager
@@ -116,14 +123,13 @@ def of(agent: Any, sender: Any) -> Turn | None:
 
 def variables() -> Any:
     """What the members know in common, where a turn is taken or decided; None elsewhere."""
-    turn = _in_play.get()
-    return None if turn is None else turn.variables
+    return _known.get()
 
 
 def effects(call: Message) -> Effects | None:
     """The effects that a call will have had on the turn that is taken; None if none is."""
     turn = _in_play.get()
-    return None if turn is None or turn.agent is None else turn.effects(call)
+    return None if turn is None else turn.effects(call)
 
 
 def is_directive(result: Any) -> bool:
@@ -136,7 +142,7 @@ def noted(agent: Any, call: Message, result: Any) -> str:
     if not is_directive(result):
         return str(result)
     turn = _in_play.get()
-    if turn is not None and turn.agent is not None:
+    if turn is not None:
         return turn.note(call, result)
     text = result.told() if isinstance(result, Directive) else f"{result.name} should go on."
     if not isinstance(result, Directive) or getattr(result, "target", result) is not None:

@@ -105,7 +105,7 @@ class HandoffSelector(SelectionMethod):
         Raises:
             ValueError: A hand-off leads to somebody who is not in the group, or to a user where there is none.
         """
-        with _turn.in_play(_Deciding(self)):
+        with _turn.in_play(None, self.context_variables):
             if not self._started or len(groupchat.messages) <= 1:
                 self.reset()
                 self._check(groupchat)
@@ -117,7 +117,7 @@ class HandoffSelector(SelectionMethod):
 
     def redirected(self, chosen: Agent, group: GroupChat) -> Agent | None:
         """Who is next after a method has chosen: a context condition of that agent may lead on. None: the chat ends."""
-        with _turn.in_play(_Deciding(self)):
+        with _turn.in_play(None, self.context_variables):
             self.selection_message = None
             found = self._led_on(Next(chosen), group)
             if found.speaker is None and found.method is not None:  # it was chosen so just now
@@ -163,7 +163,7 @@ class HandoffSelector(SelectionMethod):
             group: The group.
         """
         nested, self._nested = self._nested, None
-        with _turn.in_play(MemberTurn(self, group, speaker, manager)):
+        with _turn.in_play(MemberTurn(self, group, speaker, manager), self.context_variables):
             if nested is not None:
                 return (yield from nested.held(speaker, manager))
             return (yield from super().take_turn(speaker, manager, group))
@@ -273,13 +273,6 @@ class _Prompt(NamedTuple):
     def format(self, **values: Any) -> str:
         template = ContextStr(self.template) if isinstance(self.template, str) else self.template
         return template.format({**self.variables, **values})
-
-
-class _Deciding(_turn.Turn):
-    """Nobody's turn: it is decided whose it is."""
-
-    def __init__(self, selector: HandoffSelector) -> None:
-        self.variables = selector.context_variables
 
 
 def _rules(agent: Any, kind: str) -> list[OnContextCondition]:
