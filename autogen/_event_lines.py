@@ -18,7 +18,6 @@ from . import events
 from ._secrets import redact
 from .code_utils import content_str
 from .coding.approval import visible
-from .oai._cost import UnknownCost
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_red", "bright_cyan", "bright_magenta", "bright_green")
 SYMBOLS = {"says": "●", "to": "→", "good": "✓", "bad": "✗", "next": "↳", "rule": "──", "dot": "·", "more": "…"}
@@ -194,7 +193,7 @@ class Scribe:
         told = [self.clean(answer.model), f"{answer.prompt_tokens:,} + {answer.completion_tokens:,} tokens"]
         if answer.cached:
             told.append("from the cache")
-        elif isinstance(answer.cost, UnknownCost):
+        elif not answer.price_known:
             told.append("price unknown")
         elif answer.cost:
             told.append(f"{answer.cost:.4f} USD")
@@ -215,7 +214,7 @@ class Scribe:
         totals.tokens_out += event.completion_tokens
         if not event.cached:
             totals.cost += event.cost
-            totals.unpriced += isinstance(event.cost, UnknownCost)
+            totals.unpriced += not event.price_known
         self._answers[event.chat, event.agent] = event
         return self._nothing(event)
 

@@ -172,6 +172,7 @@ class ModelAnswered(Event):
         prompt_tokens: Tokens in.
         completion_tokens: Tokens out.
         cost: In USD.
+        price_known: Whether it is; if not, the cost counts as 0.
         seconds: How long it took.
     """
 
@@ -184,6 +185,7 @@ class ModelAnswered(Event):
     prompt_tokens: int
     completion_tokens: int
     cost: float
+    price_known: bool = True
     seconds: float
     _response: Any = field(default=None, repr=False, compare=False)  # for tracing; not in JSON
 

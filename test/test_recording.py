@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from autogen.recording import JournalError, Recording
-from autogen.testing import ScriptedModel
+from autogen.testing import OpenAIServer, ScriptedModel
 
 
 @pytest.fixture
@@ -98,3 +98,99 @@ def test_what_is_no_recording_is_refused(tmp_path):
 def test_events_are_json_lines_for_other_programs(call, agent, file):
     hold(call, agent, file, "one", "two", "three")
     assert json.loads(json.dumps(Recording(file).events))[1]["type"] in {"message_sent", "reply_started"}
+
+
+# What can't be read
+
+
+def edit(file, *queries):
+    with sqlite3.connect(file) as database:
+        for query in queries:
+            database.execute(query)
+    database.close()
+
+
+DAMAGE = {
+    "cut JSON": ("UPDATE events SET data = substr(data, 1, 20) WHERE n = 2", r"row 2 of its events is no JSON"),
+    "no text": ("UPDATE events SET data = 7.5 WHERE n = 2", r"row 2 of its events is no event"),
+    "bytes": ("UPDATE events SET data = x'ff00ff' WHERE n = 2", r"row 2 of its events is no JSON"),
+    "broken UTF-8": ("UPDATE events SET data = CAST(x'ff' AS TEXT) WHERE n = 2", "damaged"),
+    "deep JSON": (
+        "UPDATE events SET data = replace(printf('%.100000c', '['), ' ', '[') WHERE n = 2",
+        r"row 2 of its events",
+    ),
+    "a list": ("UPDATE events SET data = '[]' WHERE n = 2", r"row 2 of its events is no event"),
+    "no type": ("UPDATE events SET data = '{}' WHERE n = 2", r"row 2 of its events is no event"),
+    "no step": ("UPDATE steps SET value = '{' WHERE n = 1", r"row 1 of its steps is no JSON"),
+    "no events": ("DROP TABLE events", "no checkpoint"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_row_is_named(call, agent, file, damage):
+    hold(call, agent, file, "one", "two", "three")
+    query, told = DAMAGE[damage]
+    edit(file, query)
+    recording = Recording(file)
+    with pytest.raises(JournalError, match=told) as error:
+        [recording.events, recording.steps]
+    assert str(file) in str(error.value)
+
+
+@pytest.mark.parametrize("lacks", ["sender", "at", "message"])
+def test_a_message_that_lacks_something_is_named(call, agent, file, tmp_path, lacks):
+    hold(call, agent, file, "one", "two", "three")
+    edit(file, f"UPDATE events SET data = json_remove(data, '$.{lacks}') WHERE type = 'message_sent'")
+    with pytest.raises(JournalError, match=r"row \d+ of its events is a message without"):
+        Recording(file).messages
+    with pytest.raises(JournalError, match="without"):
+        Recording(file).fork(tmp_path / "fork.db", messages=1)
+    assert not (tmp_path / "fork.db").exists()
+
+
+def test_a_file_that_was_cut_off_anywhere(call, agent, file, tmp_path):
+    """Whatever is left is read, or refused with words."""
+    hold(call, agent, file, "one", "two", "three")
+    whole, cut = file.read_bytes(), tmp_path / "cut.db"
+    known = Recording(file).events
+    refused = []
+    for length in range(0, len(whole), 509):
+        cut.write_bytes(whole[:length])
+        try:
+            recording = Recording(cut)
+            assert recording.events == known
+            [recording.messages, recording.steps, recording.is_finished]
+        except JournalError as error:
+            refused.append(str(error))
+    assert len(refused) > 10
+    assert all(str(cut) in told for told in refused)
+
+
+def test_a_fork_that_fails_leaves_no_file(call, agent, file, tmp_path):
+    hold(call, agent, file, "one", "two", "three")
+    with pytest.raises(JournalError, match="can't be made"):
+        Recording(file).fork(tmp_path / "no such folder" / "fork.db", messages=1)
+
+
+def test_a_chat_of_which_nothing_was_kept_yet(file):
+    """As a process leaves it that is killed in its first moment."""
+    edit(
+        file,
+        "CREATE TABLE meta (key TEXT, value TEXT)",
+        "INSERT INTO meta VALUES ('version', '1')",
+        "CREATE TABLE events (n INTEGER PRIMARY KEY, data TEXT)",
+    )
+    recording = Recording(file)
+    assert (recording.events, recording.messages, recording.is_finished) == ([], [], False)
+
+
+def test_whether_a_price_was_known_is_recorded(call, agent, file):
+    with OpenAIServer("one", "two") as server:
+        user = agent("user", default_auto_reply="more")
+        known, unknown = ({**server.config, **more} for more in ({"price": [0.1, 0.1]}, {}))
+        for name, config in (("known", known), ("unknown", unknown)):
+            other = agent(name, llm_config={"config_list": [config], "cache_seed": None})
+            call(user.initiate_chat, other, message="hi", max_turns=1, checkpoint=file.with_name(name))
+    for name, price_known in (("known", True), ("unknown", False)):
+        answers = [event for event in Recording(file.with_name(name)).events if event["type"] == "model_answered"]
+        assert [(event["price_known"], event["cost"] > 0) for event in answers] == [(price_known, price_known)]

@@ -28,6 +28,7 @@ from ._wording import (
     moment,
     money,
     requests,
+    spent,
     tokens,
     work_line,
 )
@@ -93,7 +94,7 @@ def _head(told: Report, name: str) -> str:
         ("Time", duration(told.seconds), f"{duration(total.waited)} of it humans" if total.waited >= 1 else ""),
         ("Requests to models", f"{total.requests:,}", _besides(told)),
         ("Tokens, in + out", tokens(total), ""),
-        ("Cost", money(total.cost), f"saved by the cache: {money(total.saved)}" if total.saved else ""),
+        ("Cost", spent(total.cost, total.unpriced), f"saved by the cache: {money(total.saved)}" if total.saved else ""),
     ]
     if total.tools:
         tiles.append(("Tool calls", f"{total.tools:,}", f"{total.tools_failed} failed" if total.tools_failed else ""))
@@ -130,6 +131,7 @@ def _costs(told: Report, colours: dict[str, int]) -> str:
         facts = [counted(one.messages, "message")] if one.messages else []
         if one.requests or one.cached:
             facts += [f"requests: {requests(one)}", f"{tokens(one)} tokens"]
+        facts += [spent(one.cost, one.unpriced)] * bool(one.unpriced)
         facts += [f"tool calls: {attempts(one.tools, one.tools_failed)}"] * bool(one.tools)
         facts += [f"runs of code: {attempts(one.code, one.code_failed)}"] * bool(one.code)
         facts += [f"{duration(one.seconds)} at work"] * bool(one.seconds)

@@ -30,6 +30,7 @@ class Totals:
 
     Attributes:
         cost: What was spent on models, in USD.
+        unpriced: How many answers are not in it, as nobody knows their price.
         saved: What answers from the cache cost once.
         seconds: The time that its models, tools and code took.
         waited: The time that humans took.
@@ -43,6 +44,7 @@ class Totals:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float = 0.0
+    unpriced: int = 0
     saved: float = 0.0
     tools: int = 0
     tools_failed: int = 0
@@ -73,6 +75,7 @@ class Totals:
             self.prompt_tokens += about["prompt_tokens"]
             self.completion_tokens += about["completion_tokens"]
             self.cost += about["cost"]
+            self.unpriced += not about["price_known"]
 
 
 @dataclass
@@ -193,10 +196,13 @@ def waited(turn: Turn) -> float:
 
 
 def shares(told: Report) -> tuple[str, list[float]]:
-    """By what the agents are compared (`tokens` where nothing cost anything), and each one's part of the highest."""
+    """By what the agents are compared, and each one's part of the highest.
+
+    It is `tokens` where nothing cost anything, or where it is not known what something cost.
+    """
     costs = [one.cost for one in told.agents]
     used = [float(one.prompt_tokens + one.completion_tokens) for one in told.agents]
-    measure, values = ("cost", costs) if any(costs) else ("tokens", used)
+    measure, values = ("cost", costs) if any(costs) and not told.total.unpriced else ("tokens", used)
     highest = max(values, default=0.0)
     return measure, [value / highest if highest > 0 else 0.0 for value in values]
 

@@ -28,8 +28,8 @@ class Work:
         at: When it began, in seconds since 1970.
         seconds: How long it took; None if its end was not recorded.
         failed: Whether it failed, as far as that is known.
-        about: What it was, by kind. model: model, endpoint, attempt, cached, prompt_tokens, completion_tokens, cost, error,
-            then. tool: name, arguments, content. code: blocks, output, exit_code. human: prompt, text.
+        about: What it was, by kind. model: model, endpoint, attempt, cached, prompt_tokens, completion_tokens, cost,
+            price_known, error, then. tool: name, arguments, content. code: blocks, output, exit_code. human: prompt, text.
     """
 
     kind: str
@@ -338,6 +338,7 @@ def _model(event: Event) -> dict[str, Any]:
         **{key: int(number(event.get(key))) for key in ("attempt", "prompt_tokens", "completion_tokens")},
         "cached": event.get("cached") is True,
         "cost": number(event.get("cost")),
+        "price_known": event.get("price_known") is not False and event.get("cost", 0) is not None,
     }
 
 

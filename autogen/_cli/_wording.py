@@ -30,6 +30,13 @@ def money(cost: float) -> str:
     return "0 USD" if not cost else "less than 0.0001 USD" if 0 < cost < 0.0001 else f"{cost:.4f} USD"
 
 
+def spent(cost: float, unpriced: int) -> str:
+    """A sum of costs, which may lack those that nobody knows."""
+    if not unpriced:
+        return money(cost)
+    return f"{money(cost)} ({unpriced:,} without a known price)" if cost else "price unknown"
+
+
 def moment(at: float) -> str:
     """A date and a time of day, here."""
     try:
@@ -56,7 +63,7 @@ def headline(told: Report) -> str:
         parts.append(f"requests: {requests(total)}")
     if total.prompt_tokens or total.completion_tokens:
         parts.append(f"{tokens(total)} tokens")
-    parts.append(money(total.cost))
+    parts.append(spent(total.cost, total.unpriced))
     if total.waited >= 1:
         parts.append(f"{duration(total.waited)} of humans")
     if told.talk.restarts:
@@ -86,10 +93,10 @@ def facts(turn: Turn) -> list[str]:
     human = waited(turn)
     if human >= 0.005:
         parts.append(f"{duration(human)} of it a human")
-    spent = [one.about for one in turn.work if one.kind == "model" and not one.about["cached"]]
-    cost = sum(about["cost"] for about in spent)
-    if cost:
-        parts.append(money(cost))
+    asked = [one.about for one in turn.work if one.kind == "model" and not one.about["cached"]]
+    cost, unpriced = sum(about["cost"] for about in asked), sum(not about["price_known"] for about in asked)
+    if cost or unpriced:
+        parts.append(spent(cost, unpriced))
     if turn.why:
         parts.append(turn.why)
     return parts
@@ -128,7 +135,7 @@ def work_line(work: Work) -> str:
         saved = f", which cost {money(about['cost'])} once" if about["cost"] else ""
         return f"{model}: from the cache, {used}{saved}"
     again = f", at request {about['attempt']}" if about["attempt"] > 1 else ""
-    return f"{model}: {used}, {money(about['cost'])}, {took}{again}"
+    return f"{model}: {used}, {spent(about['cost'], not about['price_known'])}, {took}{again}"
 
 
 def details(work: Work) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from ..agentchat._diagram_steps import story
 from ..coding.approval import visible
 from ..recording import JournalError, Recording
 from ._lanes import lanes
-from ._report import Report, report, shares
+from ._report import Report, Totals, report, shares
 from ._turns import Talk, Turn, Work
 from ._wording import attempts, call, details, duration, ending, facts, headline, moment, requests, tokens, work_line
 
@@ -68,11 +68,7 @@ def _report(file: Path) -> Report:
                 "leaves in initiate_chat(..., checkpoint=FILE)."
             ) from error
         raise
-    try:
-        events, steps = recording.events, recording.steps
-    except (sqlite3.Error, ValueError) as error:
-        raise ValueError(f"{file} is a checkpoint that is damaged: {error}") from error
-    return report(events, steps, recording.about.get("chat_id"))
+    return report(recording.events, recording.steps, recording.about.get("chat_id"))
 
 
 def _is_log(file: Path) -> bool:
@@ -209,7 +205,7 @@ def _show_costs(console: Console, told: Report) -> None:
             str(one.messages),
             requests(one) if one.requests or one.cached else "",
             tokens(one) if one.requests else "",
-            f"{one.cost:.4f}" if one.cost else "",
+            _dollars(one),
             duration(one.seconds) if one.seconds else "",
             attempts(one.tools, one.tools_failed),
             attempts(one.code, one.code_failed),
@@ -218,6 +214,11 @@ def _show_costs(console: Console, told: Report) -> None:
         table.add_row(*map(_plain, cells[: len(names)]))
     console.print()
     console.print(table)
+
+
+def _dollars(totals: Totals) -> str:
+    known = f"{totals.cost:.4f}" if totals.cost else ""
+    return " + ".join(filter(None, [known, "?" if totals.unpriced else ""]))
 
 
 def _show_diagram(console: Console, told: Report) -> None:

@@ -17,7 +17,7 @@ from ._answer_cache import AnswerCache, cache_for
 from ._attempt import Attempt, attempt_at
 from ._budget import budgets
 from ._clients import PlaceHolderClient
-from ._cost import as_price, cost_of
+from ._cost import UnknownCost, as_price, cost_of
 from ._errors import invalid_answer
 from ._resilience import Blame, fault_of, retry_after
 from ._stored_answers import from_json, to_json
@@ -186,6 +186,7 @@ def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, trip: _T
                 prompt_tokens=usage.get("prompt_tokens") or 0,
                 completion_tokens=usage.get("completion_tokens") or 0,
                 cost=response.cost,
+                price_known=not isinstance(response.cost, UnknownCost),
                 seconds=time.monotonic() - trip.asked_at,
                 _response=response,
             )

@@ -18,13 +18,14 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 import autogen.runtime_logging
+from autogen import GroupChat, GroupChatManager
 from autogen._cli._lanes import lanes
 from autogen._cli._page import page
 from autogen._cli._report import report
 from autogen._cli.app import app
 from autogen.agentchat._diagram_steps import story
 from autogen.recording import Recording
-from autogen.testing import ScriptedModel
+from autogen.testing import OpenAIServer, Reply, ScriptedModel
 
 
 def inspect(*arguments, width=100):
@@ -157,6 +158,38 @@ def test_a_short_chat_without_models(small_chat):
     assert "there" in shown
 
 
+@pytest.fixture
+def unpriced_chat(agent, tmp_path):
+    """Two agents whose model nobody has a price for, and one that has a price."""
+    usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+    file = tmp_path / "unpriced.db"
+    with OpenAIServer(*(Reply(word, usage=usage) for word in ("one", "two", "three"))) as server:
+        config = {**server.config, "model": "nobody-knows"}
+        unpriced, priced = ({"config_list": [one], "cache_seed": None} for one in (config, {**config, "price": [100, 100]}))
+        members = [agent("ann", llm_config=unpriced), agent("bob", llm_config=priced), agent("cy", llm_config=unpriced)]
+        group = GroupChat([agent("user"), *members], max_round=4, speaker_selection_method="round_robin")
+        group.agents[0].initiate_chat(GroupChatManager(group, silent=True), message="hi", checkpoint=file)
+    return file
+
+
+def test_a_price_that_nobody_knows_is_not_shown_as_0(unpriced_chat, tmp_path):
+    shown = inspect(unpriced_chat, width=140).output
+    assert "requests: 3, 300 + 30 tokens, 11.0000 USD (2 without a known price)" in shown
+    assert shown.count("nobody-knows: 100 + 10 tokens, price unknown") == 2
+    assert "nobody-knows: 100 + 10 tokens, 11.0000 USD" in shown
+    assert re.search(r"ann +1 +1 +100 \+ 10 +\? ", shown)
+    assert re.search(r"bob +1 +1 +100 \+ 10 +11\.0000 ", shown)
+    assert "0.0000" not in shown.replace("11.0000", "")
+    assert "Share of tokens" in shown  # costs can't be compared
+    assert json.loads(inspect(unpriced_chat, "--json").output)["total"]["unpriced"] == 2
+    page = tmp_path / "page.html"
+    inspect(unpriced_chat, "--html", page)
+    text = " ".join(Parsed(page.read_text()).texts.values())
+    assert "11.0000 USD (2 without a known price)" in text
+    assert "price unknown" in text
+    assert "Tokens per agent" in text
+
+
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=5, unique=True), st.integers(60, 200))
 def test_the_diagram_fits_the_terminal(names, width):
     messages = [{"content": "word " * 20, "name": name} for name in names * 2]
@@ -274,12 +307,18 @@ def test_files_that_are_no_checkpoint_are_told_in_one_line(small_chat, tmp_path)
     with sqlite3.connect(tmp_path / "damaged.db") as database:
         database.execute("UPDATE events SET data = '{'")
     database.close()
+    whole = small_chat.read_bytes()
+    (tmp_path / "cut.db").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.db").touch()
     version_of(small_chat, "99")
     told = {
         "nothing.db": "There is no checkpoint",
         "notes.txt": "is no checkpoint",
         "small.db": "has version 99",
-        "damaged.db": "is a checkpoint that is damaged",
+        "damaged.db": "is a checkpoint that is damaged: row 1 of its events is no JSON",
+        "cut.db": "is a checkpoint that is damaged",
+        "empty.db": "is no checkpoint",
+        ".": "There is no checkpoint",
         "logs.db": "is a log of autogen.runtime_logging",
         "[/red]\x1b[2J.db": r"[/red]\x1b[2J.db",
     }
