@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from .._drive import Steps, ask
 from ..control import checkpoint, is_controlled
-from ._overrides import RECEIVING, SENDING, Group
+from ._overrides import RECEIVING, SENDING, TALKING, Group
 
 
 @dataclass(slots=True)
@@ -98,7 +98,11 @@ def exchange(move: Move | None) -> Steps[None]:
     while move is not None:
         if controlled:
             yield from checkpoint()
-        if move.methods.are_own(move.agent):  # the front door can be passed by
+        agent = move.agent
+        if type(move) is Hear and not controlled and TALKING.are_own(agent):  # as most are: what follows costs more
+            move = yield from agent._hear(move, True)
+            continue
+        if move.methods.are_own(agent):  # the front door can be passed by
             move = yield from move.own()
             continue
         outer, move.open = _in_play.get(), True

@@ -96,10 +96,19 @@ def check_mode(mode: str) -> str:
     return mode
 
 
-def termination_and_human(
-    agent: ConversableAgent, messages: list[Message], sender: Agent | None
-) -> Steps[tuple[bool, Message | None]]:
+Decision = tuple[bool, "Message | None"]
+
+
+def termination_and_human(agent: ConversableAgent, messages: list[Message], sender: Agent | None) -> Steps[Decision]:
     """Walk the table for the last message: end the chat, send what the human typed, or let others answer."""
+    decision = termination_step(agent, messages, sender)
+    return decision if isinstance(decision, tuple) else (yield from decision)
+
+
+def termination_step(
+    agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any = None
+) -> Decision | Steps[Decision]:
+    """`termination_and_human`, as `_reply_chain.STEPS` has it: at once where no human is asked."""
     if not messages:
         return False, None
     message = messages[-1]
@@ -111,29 +120,45 @@ def termination_and_human(
         rules = stand.narrowed[is_termination(agent, message, sender)]
         prompt = rules[0].prompt
     if prompt:
-        question = prompt.format(agent=agent.name, peer=sender.name if sender else "the sender")
-        typed = yield from ask(agent.get_human_input, agent.a_get_human_input, question)
-        if typed:
-            return _stop(agent, sender, StopReason.HUMAN_EXIT) if typed == "exit" else _typed(agent, message, sender, typed)
-        notice("NO HUMAN INPUT RECEIVED.", "red")
-    if len(rules) > 1:
-        rules = stand.narrowed[is_termination(agent, message, sender)]
-    rule = rules[0]
+        return _asked_first(agent, message, sender, stand, rules, prompt, limit)
+    return _unasked(agent, message, sender, stand, rules)
+
+
+def _asked_first(
+    agent: ConversableAgent,
+    message: Message,
+    sender: Agent | None,
+    stand: Stand,
+    rules: tuple[Rule, ...],
+    prompt: str,
+    limit: int,
+) -> Steps[Decision]:
+    question = prompt.format(agent=agent.name, peer=sender.name if sender else "the sender")
+    typed = yield from ask(agent.get_human_input, agent.a_get_human_input, question)
+    if typed:
+        return _stop(agent, sender, StopReason.HUMAN_EXIT) if typed == "exit" else _typed(agent, message, sender, typed)
+    notice("NO HUMAN INPUT RECEIVED.", "red")
+    return _unasked(agent, message, sender, stand, rules, is_answer=limit == 0)
+
+
+def _unasked(
+    agent: ConversableAgent,
+    message: Message,
+    sender: Agent | None,
+    stand: Stand,
+    rules: tuple[Rule, ...],
+    is_answer: bool = False,
+) -> Decision:
+    """What follows if the human was not asked, or pressed Enter: `is_answer` where no automatic reply is allowed at all."""
+    rule = (stand.narrowed[is_termination(agent, message, sender)] if len(rules) > 1 else rules)[0]
     if rule.on_enter is Outcome.STOP:
         return _stop(agent, sender, _why(rule))
-    if prompt and limit == 0:  # no automatic reply is allowed at all: Enter is the human's answer
+    if is_answer:
         return _typed(agent, message, sender, "")
     if agent.human_input_mode != "NEVER":
         notice("USING AUTO REPLY...", "red")
     agent._consecutive_auto_reply_counter[sender] += 1
     return False, None
-
-
-def termination_step(
-    agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any
-) -> Steps[tuple[bool, Message | None]]:
-    """`termination_and_human`, as `_reply_chain.STEPS` has it."""
-    return termination_and_human(agent, agent._conversation(messages, sender), sender)
 
 
 def heard(agent: AgentState, prompt: str) -> Steps[str]:

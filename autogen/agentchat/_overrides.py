@@ -19,16 +19,16 @@ class Group:
     """Methods that are asked about together, on each message: it is one look at the class and one at the instance."""
 
     def __init__(self, *names: str) -> None:
-        self._names = names
+        self.names = names
         self._get = attrgetter(*names)
         self._own: Any = None
 
     def are_own(self, agent: Any) -> bool:
         """Whether nobody overrides, patches or wraps any of them. They aren't, for an agent of another kind."""
         if self._own is None:
-            self._own = tuple(BOOK[name] for name in self._names)
+            self._own = tuple(BOOK[name] for name in self.names)
         try:
-            return bool(self._get(type(agent)) == self._own) and vars(agent).keys().isdisjoint(self._names)
+            return bool(self._get(type(agent)) == self._own) and vars(agent).keys().isdisjoint(self.names)
         except AttributeError:
             return False
 
@@ -43,6 +43,7 @@ ANSWERING = Group(
     "process_all_messages_before_reply",
     "a_process_all_messages_before_reply",
 )
+TALKING = Group(*SENDING.names, *RECEIVING.names, *ANSWERING.names)
 
 
 def is_overridden(agent: Any, method: str) -> bool:

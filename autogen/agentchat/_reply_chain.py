@@ -11,9 +11,9 @@ import copy
 import time
 from collections.abc import Callable, Container
 from functools import partial
-from operator import is_, itemgetter
+from operator import itemgetter
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import _journal, events, runtime_logging
 from .._drive import Call, Steps, is_coroutine_function, name_of
@@ -24,7 +24,8 @@ from ._overrides import ANSWERING
 from .agent import Agent, Message
 
 if TYPE_CHECKING:
-    from .conversable_agent import ConversableAgent
+    from ._half_turns import HalfTurns
+    from ._state import AgentState
 
 ReplyFunction = Callable[..., Any]
 FUNCTION_OF = itemgetter("reply_func")
@@ -64,18 +65,27 @@ class Twins:
 TWINS = Twins()
 """Filled by the class that defines them."""
 
-Step = Callable[[Any, list[Message], Any, Any], "Steps[Any] | None"]
+Step = Callable[[Any, list[Message], Any, Any], "Steps[Any] | tuple[bool, Any] | None"]
+"""A built-in reply function of `(agent, messages, sender, config)`: to ask it takes no driver of its own. One that need not
+call out gives its answer at once, and None is that of who has nothing to say."""
 
-STEPS: dict[Any, Step] = {}
-"""Built-in reply functions as steps of `(agent, messages, sender, config)`, None where one has nothing to say: to ask these
-takes no driver of their own. Filled by the class that defines them."""
+
+class BuiltIn(NamedTuple):
+    """What is known of a built-in reply function."""
+
+    step: Step
+    about: str | None = None  # it has nothing to say but to messages that have this key
+
+
+STEPS: dict[Any, BuiltIn] = {}
+"""Filled by the class that defines them."""
 
 EVERYBODY: list[Any] = [Agent, None]
 """The trigger of the built-in reply functions."""
 
 
-Asked = tuple[int, ReplyFunction, ReplyFunction, ReplyFunction, "Step | None"]
-"""One that is asked: its place in the list, itself, its two forms, itself as a step."""
+Asked = tuple[str | None, int, ReplyFunction, ReplyFunction, ReplyFunction, "Step | None"]
+"""One that is asked: the key that it is about, its place in the list, itself, its two forms, itself as a step."""
 
 
 class Order:
@@ -95,18 +105,19 @@ class Order:
 
 def _asked(place: int, function: ReplyFunction) -> Asked:
     if is_coroutine_function(function):
-        return place, function, passes, function, None
-    step = STEPS.get(function) if type(function) is FunctionType else None
-    return place, function, function, TWINS.awaitable(function), step
+        return None, place, function, passes, function, None
+    known = STEPS.get(function) if type(function) is FunctionType else None
+    step, about = known or (None, None)
+    return about, place, function, function, TWINS.awaitable(function), step
 
 
-def _order(agent: ConversableAgent, rows: list[dict[str, Any]], exclude: Container[ReplyFunction]) -> list[Asked]:
+def _order(agent: AgentState, rows: list[dict[str, Any]], exclude: Container[ReplyFunction]) -> list[Asked]:
     """Whom to ask. The answer is kept while the list of reply functions has the same functions."""
     functions = list(map(FUNCTION_OF, rows))
     if exclude:
         return Order(functions, exclude).asked
     known: Order | None = agent._reply_order
-    if known is None or len(functions) != len(known.functions) or not all(map(is_, functions, known.functions)):
+    if known is None or functions != known.functions:
         known = agent._reply_order = Order(functions, exclude)
     return known.asked
 
@@ -175,7 +186,7 @@ def matches(trigger: Any, sender: Agent | None) -> bool:
     raise ValueError(f"Unsupported trigger: {trigger!r}")
 
 
-def own_answer(agent: ConversableAgent, history: list[Message], peer: Any) -> Steps[Any] | None:
+def own_answer(agent: HalfTurns, history: list[Message], peer: Any) -> Steps[Any] | None:
     """`generate_reply` as a step, which takes no driver of its own; None if it, or what it calls, is overridden."""
     if not ANSWERING.are_own(agent):
         return None
@@ -183,13 +194,17 @@ def own_answer(agent: ConversableAgent, history: list[Message], peer: Any) -> St
 
 
 def first_final(
-    agent: ConversableAgent, messages: list[Message], sender: Agent | None, exclude: Container[ReplyFunction]
+    agent: AgentState, messages: list[Message], sender: Agent | None, exclude: Container[ReplyFunction]
 ) -> Steps[Any]:
     """Ask each reply function in turn; the first final answer counts, the agent's default otherwise."""
     rows = list(agent._reply_func_list)
-    anybody = sender is None or matches(Agent, sender)
+    anybody = sender is None or Agent in type(sender).__mro__ or matches(Agent, sender)
     told = events.on and events.wanted(events.ReplyStarted, events.ReplyEnded)
-    for place, function, plain, twin, step in _order(agent, rows, exclude):
+    is_quiet = not (told or runtime_logging.is_logging)  # then who has nothing to say need not be asked
+    keys: Container[str] = messages[-1] if messages else ()
+    for about, place, function, plain, twin, step in _order(agent, rows, exclude):
+        if about is not None and is_quiet and about not in keys:
+            continue
         row = rows[place]
         trigger, config = row["trigger"], row["config"]
         if not (anybody if trigger == EVERYBODY else matches(trigger, sender)):
@@ -200,8 +215,8 @@ def first_final(
             yield from checkpoint()
             began = time.monotonic()
         if step is not None:
-            steps = step(agent, messages, sender, config)
-            answer = NOTHING if steps is None else (yield from steps)
+            said = step(agent, messages, sender, config)
+            answer = NOTHING if said is None else said if isinstance(said, tuple) else (yield from said)
         elif _journal.current() is None or TWINS.knows(function):
             answer = yield Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
         else:
@@ -220,7 +235,7 @@ def first_final(
     return agent._default_auto_reply
 
 
-def _label(agent: ConversableAgent, function: ReplyFunction) -> str:
+def _label(agent: AgentState, function: ReplyFunction) -> str:
     return f"{agent.name}:{name_of(function)}"
 
 

@@ -85,13 +85,11 @@ def tool_reply(agent: ConversableAgent, messages: list[Message], sender: Agent |
 
 def function_step(agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any) -> Steps[Any] | None:
     """`function_reply`, as `_reply_chain.STEPS` has it."""
-    messages = agent._conversation(messages, sender)
     return function_reply(agent, messages, sender) if messages and messages[-1].get("function_call") else None
 
 
 def tool_step(agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any) -> Steps[Any] | None:
     """`tool_reply`, as `_reply_chain.STEPS` has it."""
-    messages = agent._conversation(messages, sender)
     return tool_reply(agent, messages, sender) if messages and messages[-1].get("tool_calls") else None
 
 

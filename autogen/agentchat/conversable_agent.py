@@ -6,23 +6,22 @@ import copy
 import logging
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from .. import events
-from .._drive import Call, Steps, adrive, ask, drive
+from .._drive import Steps, adrive, drive
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
 from ..control import ChatControl
 from ..oai.client import OpenAIWrapper
-from . import _code_reply, _hooks, _llm_config, _logging, _queue, _repetition, _reply_chain, _tool_halves
+from . import _code_reply, _hooks, _llm_config, _logging, _queue, _reply_chain, _tool_halves
 from ._accounts import Accounts
 from ._carryover import initial_message
 from ._clone import general_limit
 from ._conditions import bound
 from ._exchange import Hear, Say, play
-from ._hook_points import HookPoints
+from ._half_turns import HalfTurns
 from ._human import check_mode, default_termination, heard, termination_and_human, termination_step
 from ._messages import assert_valid_name
 from ._model_reply import model_reply, model_step
@@ -33,7 +32,6 @@ from ._run import Runs
 from ._toolbox import register_function as register_function
 from ._tooling import function_reply, function_step, tool_reply, tool_step
 from ._two_agents import ChatOptions, chat
-from ._underscored import Underscored
 from .agent import Agent, Message
 
 __all__ = ["ConversableAgent"]
@@ -45,7 +43,7 @@ HumanInputMode = Literal["ALWAYS", "NEVER", "TERMINATE"]
 logger = logging.getLogger(__name__)
 
 
-class ConversableAgent(Accounts, HookPoints, Runs, Underscored):
+class ConversableAgent(Accounts, Runs, HalfTurns):
     """An agent that can hold a conversation: by a model, by running code and tools, by asking a human, or any mix.
 
     Subclass it or register reply functions to make an agent of another kind. Those that are built in, like
@@ -526,67 +524,21 @@ class ConversableAgent(Accounts, HookPoints, Runs, Underscored):
 
     # The steps. Whatever a subclass may override is asked for through `self`, in both forms.
 
-    def _say(self, move: Say) -> Steps[Hear]:
-        message, recipient = move.message, move.peer
-        if any(self.hook_lists.values()):
-            message = yield from _hooks.before_send(self, message, recipient, self._is_silent(self, move.silent))
-        if not self._append_oai_message(message, "assistant", recipient, is_sending=True):
-            raise ValueError(
-                f"{self.name!r} cannot send {message!r} to {recipient.name!r}: it has neither content nor calls."
-            )
-        _repetition.note(self, recipient, message)
-        if events.on and not _is_relayed(self, message):
-            events.emit(events.MessageSent(sender=self.name, recipient=recipient.name, message=message))
-        return Hear(recipient, self, message, move.request_reply, move.silent)
-
-    def _hear(self, move: Hear) -> Steps[Say | None]:
-        sender, request_reply = move.peer, move.request_reply
-        self._process_received_message(move.message, sender, move.silent)
-        if request_reply is False or (request_reply is None and not self.reply_at_receive[sender]):
-            return None
-        history = self._history(sender)
-        if own := _reply_chain.own_answer(self, history, sender):
-            reply = yield from own
-        else:
-            reply = yield Call(partial(self.generate_reply, messages=history), self.a_generate_reply, (), {"sender": sender})
-        return None if reply is None else Say(self, sender, reply, silent=move.silent)
-
-    def _reply(
-        self, messages: list[Message] | None, sender: Agent | None, exclude: Container[Any] = (), **_: Any
-    ) -> Steps[Any]:
-        if messages is None and sender is None:
-            raise AssertionError(f"{self.name!r} can answer only if it is given messages or a sender.")
-        messages = self._conversation(messages, sender)
-        if self.hook_lists.get("update_agent_state") or self.hook_lists.get("a_update_agent_state"):
-            yield from _hooks.update_state(self, messages)
-        messages = yield from ask(self.process_last_received_message, self.a_process_last_received_message, messages)
-        messages = yield from ask(self.process_all_messages_before_reply, self.a_process_all_messages_before_reply, messages)
-        return (yield from _reply_chain.first_final(self, messages, sender, exclude))
-
-    def _conversation(self, messages: list[Message] | None, sender: Agent | None) -> list[Message]:
-        """The messages that are answered: those given, or the history with the sender."""
-        return self._history(sender) if messages is None else messages
-
 
 BOOK.update({name: getattr(ConversableAgent, name) for name in dir(ConversableAgent)})
 
 _reply_chain.STEPS.update(
     {
-        ConversableAgent.check_termination_and_human_reply: termination_step,
-        ConversableAgent.generate_function_call_reply: function_step,
-        ConversableAgent.generate_tool_calls_reply: tool_step,
-        ConversableAgent.generate_oai_reply: model_step,
+        ConversableAgent.check_termination_and_human_reply: _reply_chain.BuiltIn(termination_step),
+        ConversableAgent.generate_function_call_reply: _reply_chain.BuiltIn(function_step, "function_call"),
+        ConversableAgent.generate_tool_calls_reply: _reply_chain.BuiltIn(tool_step, "tool_calls"),
+        ConversableAgent.generate_oai_reply: _reply_chain.BuiltIn(model_step),
     }
 )
 
 for _code_reply_name in ("generate_code_execution_reply", "_generate_code_execution_reply_using_executor"):
     _awaitable_name = f"_a_{_code_reply_name.removeprefix('_')}"
     _reply_chain.TWINS.add(vars(ConversableAgent)[_code_reply_name], vars(ConversableAgent)[_awaitable_name])
-
-
-def _is_relayed(agent: ConversableAgent, message: Message | str) -> bool:
-    """Whether somebody else said it first: a manager passes on what members say."""
-    return isinstance(message, dict) and message.get("name", agent.name) != agent.name
 
 
 def _as_histories(given: dict[Agent, list[Message]] | None) -> Any:
