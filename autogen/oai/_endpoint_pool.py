@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from .._secrets import MASK, is_secret_name
 from ._body_clock import a_watch, watch
+from ._spread import spread
 
 if TYPE_CHECKING:
     import openai
@@ -122,7 +123,8 @@ class Endpoint:
         http_class, hook = (openai.DefaultAsyncHttpxClient, a_watch) if colour else (openai.DefaultHttpxClient, watch)
         arguments = {**arguments, "max_retries": 0}  # a RetryPolicy does that
         if "http_client" not in arguments:
-            arguments["http_client"] = http_class(event_hooks={"response": [hook]})
+            more = spread(http_class) if colour else {}
+            arguments["http_client"] = http_class(event_hooks={"response": [hook]}, **more)
         return sdk_class(**arguments)
 
 

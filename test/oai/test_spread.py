@@ -1,0 +1,113 @@
+"""Many requests at once go over several pools of connections, few over one; and an answer or a failure frees its place."""
+
+import asyncio
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import openai
+import pytest
+
+from autogen import OpenAIWrapper
+from autogen.oai._spread import BUSY, spread
+from autogen.testing import OpenAIServer, Reply
+
+HI = [{"role": "user", "content": "hi"}]
+
+
+def wrapper_for(server):
+    return OpenAIWrapper(config_list=[server.config], cache_seed=None)
+
+
+async def ask(wrapper):
+    return OpenAIWrapper.extract_text_or_completion_object(await wrapper.a_create(messages=HI))[0]
+
+
+def test_many_at_once_are_all_answered_and_their_connections_used_again(openai_server):
+    server = openai_server(lambda messages: "fine")
+
+    async def main():
+        wrapper = wrapper_for(server)
+        first = await asyncio.gather(*(ask(wrapper) for _ in range(3 * BUSY)))
+        opened = server.connections
+        return first, opened, [await ask(wrapper) for _ in range(5)]
+
+    first, opened, later = asyncio.run(main())
+    assert first == ["fine"] * 3 * BUSY
+    assert later == ["fine"] * 5
+    assert opened <= 3 * BUSY
+    assert server.connections == opened
+
+
+def test_one_after_the_other_share_a_connection(openai_server):
+    server = openai_server(lambda messages: "fine")
+
+    async def main():
+        wrapper = wrapper_for(server)
+        for _ in range(5):
+            await ask(wrapper)
+
+    asyncio.run(main())
+    assert server.connections == 1
+
+
+@pytest.fixture
+def transport():
+    return spread(openai.DefaultAsyncHttpxClient)["transport"]
+
+
+def held(transport, *requests):
+    """Make the requests through a client of the SDK's kind; returns what came of each."""
+
+    async def main():
+        async with openai.DefaultAsyncHttpxClient(transport=transport) as client:
+            return await asyncio.gather(*(request(client) for request in requests), return_exceptions=True)
+
+    return asyncio.run(main())
+
+
+def body(server):
+    return {"url": f"{server.base_url}/chat/completions", "json": {"model": "m", "messages": HI}}
+
+
+def test_whatever_becomes_of_a_request_its_place_is_free_again(transport):
+    async def cut_off(client):
+        await asyncio.wait_for(client.post(**body(slow)), 0.2)
+
+    async def refused(client):
+        await client.post("http://127.0.0.1:1/v1")
+
+    async def answered(client):
+        return (await client.post(**body(quick))).status_code
+
+    async def streamed(client):
+        async with client.stream("POST", **body(quick)) as response:
+            return response.status_code  # and the rest is not read
+
+    with OpenAIServer(lambda messages: Reply("late", delay=30)) as slow, OpenAIServer(lambda messages: "fine") as quick:
+        ends = held(transport, *(request for request in (cut_off, refused, answered, streamed) for _ in range(BUSY)))
+    assert len(transport.pools) > 1
+    assert [pool.busy for pool in transport.pools] == [0] * len(transport.pools)
+    assert ends[2 * BUSY :] == [200] * 2 * BUSY
+    assert all(isinstance(end, Exception) for end in ends[: 2 * BUSY])
+
+
+def test_a_proxy_of_the_environment_is_used(openai_server, monkeypatch):
+    asked = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.append(self.path)
+            self.send_error(403)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_address[1]}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        with pytest.raises(openai.PermissionDeniedError):
+            asyncio.run(ask(OpenAIWrapper(model="m", base_url="http://far.invalid/v1", api_key="none", cache_seed=None)))
+        proxy.shutdown()
+    assert asked == ["http://far.invalid/v1/chat/completions"]
