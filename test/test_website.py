@@ -235,10 +235,20 @@ SYMPTOMS = {  # headings of the FAQ that are no message of ours
     "The wrong agent speaks",
     "TypeError: argument of type 'NoneType' is not iterable",
     "asyncio.run() cannot be called from a running event loop",
+    "libgomp.so.1: cannot open shared object file",
     "No module named 'autogen.agentchat.contrib....'",
     "It is imported, but has no AssistantAgent",
     "The cache is busy, or damaged",
 }
+
+
+def test_the_recording_of_the_demo_is_shown_and_stands_alone():
+    picture = (DOCS / "assets" / "demo.svg").read_text(encoding="utf-8")
+    assert set(re.findall(r"https?:[^\s\"')]*", picture)) == {"http://www.w3.org/2000/svg"}
+    assert "The&#160;right&#160;answer&#160;is&#160;5050" in picture
+    assert len(picture) < 100_000
+    assert "](website/docs/assets/demo.svg)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "](assets/demo.svg)" in (DOCS / "index.md").read_text(encoding="utf-8")
 
 
 def test_each_message_in_the_faq_is_one_that_the_code_says():
