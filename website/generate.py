@@ -370,6 +370,17 @@ def _listed(folder: str) -> str:
     return "\n".join(f"- [{title}]({name})" for name, title in _titled(folder))
 
 
+def notebooks() -> str:
+    """The notebooks by title, each with the first sentence of its text."""
+    rows = []
+    for path in (ROOT / "notebook").glob("*.ipynb"):
+        text = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+        title, about = text.removeprefix("# ").split("\n\n")[:2]
+        sentence = re.match(r".+?[.!?]\*?(?=\s|$)", about.replace("\n", " "))
+        rows.append((f"[{title}]({path.stem}.md)", sentence[0] if sentence else about))
+    return table(("Notebook", "What it shows"), sorted(rows))
+
+
 def differences() -> str:
     """What the changelog says is different from 0.2."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -380,6 +391,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "differences": differences,
     "how-to": partial(_listed, "how-to"),
     "topics": partial(_listed, "topics"),
+    "notebooks": notebooks,
     "events": events,
     "providers": providers,
     "adapted": adapted,

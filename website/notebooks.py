@@ -1,6 +1,7 @@
 """Turn the notebooks into pages of the site, with what their cells print and draw.
 
 python website/notebooks.py            # runs each notebook; one that can't run here is shown without output
+python website/notebooks.py --strict   # ... and that is an error: for the site that is published
 python website/notebooks.py --no-run   # faster, for work on the text of the site
 """
 
@@ -22,19 +23,28 @@ SECONDS = 120  # for one cell
 
 
 def executed(path: Path) -> Any:
-    """The notebook with its outputs; as it is if it can't run here, for example without Docker."""
-    import nbclient
-    import nbformat
+    """The notebook with its outputs.
 
-    notebook = nbformat.read(path, as_version=4)
+    Raises:
+        nbclient.exceptions.CellExecutionError: It can't run here, for example without Docker.
+    """
+    import nbclient
+
+    notebook = read(path)
     with tempfile.TemporaryDirectory() as folder:
-        client = nbclient.NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": folder}})
-        try:
-            client.execute()
-        except nbclient.exceptions.CellExecutionError as error:
-            print(f"{path.name} is shown without output: {COLOURS.sub('', str(error)).strip().splitlines()[-1]}")
-            return nbformat.read(path, as_version=4)
+        nbclient.NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": folder}}).execute()
     return notebook
+
+
+def attempted(path: Path) -> Any:
+    """The notebook with its outputs; as it is if it can't run here."""
+    import nbclient
+
+    try:
+        return executed(path)
+    except nbclient.exceptions.CellExecutionError as error:
+        print(f"{path.name} is shown without output: {COLOURS.sub('', str(error)).strip().splitlines()[-1]}")
+        return read(path)
 
 
 def read(path: Path) -> Any:
@@ -92,8 +102,9 @@ def main(arguments: list[str]) -> int:
     for old in TARGET.iterdir():
         if old.name not in ("index.md", ".gitignore"):
             old.unlink()
+    made = read if "--no-run" in arguments else executed if "--strict" in arguments else attempted
     with ThreadPoolExecutor(2) as pool:
-        notebooks = pool.map(read if "--no-run" in arguments else executed, paths)
+        notebooks = pool.map(made, paths)
         for path, notebook in zip(paths, notebooks, strict=True):
             (TARGET / f"{path.stem}.md").write_text(page(path, notebook), encoding="utf-8")
     print(f"{len(paths)} notebooks are in {TARGET.relative_to(ROOT)}")
