@@ -84,11 +84,24 @@ def page(path: Path, notebook: Any) -> str:
             parts.append(linked(cell.source) + "\n")
         elif cell.cell_type == "code":
             parts.append(fenced("python", cell.source))
-            shows = [shown(output, f"{path.stem}-{number}-{place}") for place, output in enumerate(cell.get("outputs", []))]
+            outputs = joined(cell.get("outputs", []))
+            shows = [shown(output, f"{path.stem}-{number}-{place}") for place, output in enumerate(outputs)]
             parts += [text for text in shows if text]
     title, _, rest = "\n".join(parts).partition("\n")
     note = f"*This page is a notebook: `notebook/{path.name}`. It needs no key.*"
     return f"{title}\n\n{note}\n{rest.rstrip()}\n"
+
+
+def joined(outputs: list[Any]) -> list[Any]:
+    """The outputs of a cell; what it printed in pieces is one again."""
+    found: list[Any] = []
+    for output in outputs:
+        last = found[-1] if found else None
+        if last and output["output_type"] == last["output_type"] == "stream" and output["name"] == last["name"]:
+            last["text"] += output["text"]
+        else:
+            found.append(output)
+    return found
 
 
 def linked(text: str) -> str:
