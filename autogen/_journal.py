@@ -24,15 +24,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from . import events
 from ._drive import Steps
 from ._secrets import redact
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 STARTED, FINISHED = "started", "finished"
 MILESTONES = ("chat_started", "message_sent", "chat_ended")  # events that a replay brings again, each in its chat
 
@@ -40,7 +41,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS steps (
     n INTEGER PRIMARY KEY, place TEXT UNIQUE NOT NULL, scope TEXT NOT NULL, kind TEXT NOT NULL, about TEXT NOT NULL,
-    state TEXT NOT NULL, value TEXT, at REAL NOT NULL
+    state TEXT NOT NULL, value TEXT, at REAL NOT NULL, after INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS events (
     n INTEGER PRIMARY KEY, at REAL NOT NULL, type TEXT NOT NULL, chat TEXT, data TEXT NOT NULL
@@ -100,6 +101,7 @@ class Journal:
             self._release = undo.pop_all()
         self.is_live = False  # whether what happens is new; else it is a replay
         self._kept, self._seen = self._milestones(), Counter[tuple[str, str | None]]()
+        self._parents: dict[str | None, str] = {}
 
     def _open(self, chat: dict[str, Any]) -> None:
         known = dict(self._database.execute("SELECT key, value FROM meta"))
@@ -137,8 +139,30 @@ class Journal:
             row = self._database.execute("SELECT state, value FROM steps WHERE place = ?", (str(place),)).fetchone()
         return (None, None) if row is None else (row[0], None if row[1] is None else json.loads(row[1]))
 
+    def go_on(self) -> None:
+        """What happens from here on is new. What the file has of later, in this chat and those around it, never comes."""
+        if self.is_live:
+            return
+        self.is_live = True
+        chat: str | None = events.current_chat()
+        while chat:
+            self._drop_unseen(chat)
+            chat = self._parents.get(chat)
+
+    def _drop_unseen(self, chat: str) -> None:
+        """Drop what happened after the last message that came again, if there were others."""
+        began, said = (self._seen[kind, chat] for kind in ("chat_started", "message_sent"))
+        if said >= self._kept["message_sent", chat]:
+            return
+        last = "SELECT n FROM events WHERE chat = ? AND type IN ('chat_started', 'message_sent') ORDER BY n LIMIT 1 OFFSET ?"
+        next_step = f"SELECT min(n) FROM events WHERE n > ({last}) AND type NOT IN ('reply_started', 'reply_ended')"
+        with self._lock:
+            self._database.execute(f"DELETE FROM events WHERE n >= ({next_step})", (chat, began + said - 1))
+            self._kept = self._milestones()
+
     def begin(self, place: Place) -> None:
         """A step is being taken."""
+        self.go_on()
         self._write(place, STARTED, None)
 
     def finish(self, place: Place, value: Any) -> None:
@@ -154,16 +178,16 @@ class Journal:
         row = (str(place), place.scope, place.kind, place.about, state, value, time.time())
         with self._lock:
             self._database.execute(
-                "INSERT INTO steps (place, scope, kind, about, state, value, at) VALUES (?, ?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (place) DO UPDATE SET state = excluded.state, value = excluded.value, at = excluded.at",
+                "INSERT OR REPLACE INTO steps (place, scope, kind, about, state, value, at, after) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(n), 0) FROM events))",
                 row,
             )
 
     def has_steps_within(self, place: Place) -> bool:
         """Whether steps were taken within this one."""
         with self._lock:
-            query = "SELECT 1 FROM steps WHERE scope = ? LIMIT 1"
-            return self._database.execute(query, (str(place),)).fetchone() is not None
+            query = "SELECT 1 FROM steps WHERE place > ? AND place < ? LIMIT 1"  # '0' is what comes after '/'
+            return self._database.execute(query, (f"{place}/", f"{place}0")).fetchone() is not None
 
     def forget(self, place: Place) -> None:
         """A step came to nothing: it will be taken again."""
@@ -172,6 +196,8 @@ class Journal:
 
     def note(self, event: events.Event) -> None:
         """Keep an event, for people who want to know what happened. Those of a replay are known already."""
+        if isinstance(event, events.ChatStarted):
+            self._parents[event.chat] = event.parent
         if event.type in MILESTONES:
             milestone = event.type, event.chat
             self._seen[milestone] += 1
@@ -229,6 +255,7 @@ def recorded(
     write: Callable[[T], Any],
     read: Callable[[Any], T],
     unfinished: Callable[[Journal], Steps[T | None]] | None = None,
+    holds_chats: bool = False,
 ) -> Steps[T]:
     """Take a step, or read its result if it was taken before.
 
@@ -239,6 +266,8 @@ def recorded(
         write: Its result as JSON has it.
         read: The result from JSON.
         unfinished: What its result is if it was under way when the process ended; None: it is taken again.
+        holds_chats: Whether it is taken again in any case if there are steps within it, which are then looked up: agents
+            are to remember the chats that it held.
     """
     journal = _current.get()
     if journal is None:
@@ -251,14 +280,15 @@ def recorded(
     if state == STARTED and unfinished is not None:
         result = yield from unfinished(journal)
     if result is None:
-        journal.begin(place)
+        if not (holds_chats and journal.has_steps_within(place)):  # else what is new begins after those
+            journal.begin(place)
         try:
             with within(place):
                 result = yield from take()
         except BaseException:
             journal.forget(place)
             raise
-    if not journal.has_steps_within(place):  # else it is done again, for what it does besides: it may have held chats
+    if not (holds_chats and journal.has_steps_within(place)):
         journal.finish(place, write(result))
     return result
 
@@ -277,6 +307,17 @@ def scoped(kind: str, about: str) -> contextlib.AbstractContextManager[None]:
     """The steps that are taken within belong to something that is no step itself."""
     journal = _current.get()
     return contextlib.nullcontext() if journal is None else within(journal.place(kind, about))
+
+
+def repeated(function: Callable[P, T]) -> Callable[P, T]:
+    """A reply function of the framework's own: it is asked again, and only the steps within it are read."""
+    function._is_repeated = True  # type: ignore[attr-defined]
+    return function
+
+
+def is_repeated(function: Any) -> bool:
+    """Whether `repeated` has marked it."""
+    return getattr(function, "_is_repeated", False) is True
 
 
 UNKNOWN = "It was under way when the process ended, and it is not known whether it took effect."

@@ -60,7 +60,7 @@ class Recording:
         """What was said in the chat itself, without chats inside it: dicts with `sender`, `recipient`, `content`, `at`."""
         return [
             {**_as_dict(event["message"]), **{key: event[key] for key in ("sender", "recipient", "at")}}
-            for event in self._sent()
+            for _, event in self._sent()
         ]
 
     @property
@@ -103,13 +103,13 @@ class Recording:
         sent = self._sent()
         if not 0 < messages <= len(sent):
             raise ValueError(f"The chat has {len(sent)} messages: {messages} can't stay.")
-        until = sent[messages - 1]["at"]
+        last, _ = sent[messages - 1]
         try:
             with closing(sqlite3.connect(target)) as copy:
                 with self._opened() as source:
                     source.backup(copy)
-                copy.execute("DELETE FROM steps WHERE at > ?", (until,))
-                copy.execute("DELETE FROM events WHERE at > ?", (until,))
+                copy.execute("DELETE FROM steps WHERE after >= ?", (last,))
+                copy.execute("DELETE FROM events WHERE n > ?", (last,))
                 copy.commit()
         except (sqlite3.Error, JournalError) as error:
             target.unlink(missing_ok=True)  # half of a copy is none
@@ -117,13 +117,14 @@ class Recording:
         shutil.copymode(self.path, target)
         return Recording(target)
 
-    def _sent(self) -> list[dict[str, Any]]:
+    def _sent(self) -> list[tuple[int, dict[str, Any]]]:
+        """The messages of the chat itself, with their rows."""
         sent = list(self._of_the_chat("message_sent"))
         for n, event in sent:
             lacking = [key for key, kind in _MESSAGE.items() if not isinstance(event.get(key), kind)]
             if lacking or "message" not in event:
                 raise self._damaged("events", n, f"is a message without {', '.join(lacking) or 'content'}")
-        return [event for _, event in sent]
+        return sent
 
     def _of_the_chat(self, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
         """The events of a kind that belong to the chat itself, with their rows."""

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from autogen import GroupChat, GroupChatManager, register_function
+from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.testing import ScriptedModel, tool_call
 
 AGENT = "autogen.agentchat.conversable_agent:ConversableAgent"
@@ -55,14 +56,16 @@ def called(monkeypatch) -> Counter[str]:
     return calls
 
 
-def hold_a_group_chat(agent, call):
+def hold_a_group_chat(agent, call, folder):
     """Speakers chosen by a model, a tool, and code."""
 
     def work() -> str:
         return "done"
 
     caller = agent("caller", llm_config=ScriptedModel(tool_call("work"), CODE).llm_config, description="Calls.")
-    executor = agent("executor", code_execution_config={"executor": "commandline-local"}, description="Runs.")
+    executor = agent(
+        "executor", code_execution_config={"executor": LocalCommandLineCodeExecutor(work_dir=folder)}, description="Runs."
+    )
     register_function(work, caller=caller, executor=executor, description="Work.")
     chooser = ScriptedModel("caller", "executor")
     group = GroupChat([caller, executor], max_round=5)
@@ -70,8 +73,8 @@ def hold_a_group_chat(agent, call):
     return call(agent("user").initiate_chat, manager, message="begin")
 
 
-def test_what_is_wrapped_is_called(called, agent, call, colour):
-    result = hold_a_group_chat(agent, call)
+def test_what_is_wrapped_is_called(called, agent, call, colour, tmp_path):
+    result = hold_a_group_chat(agent, call, tmp_path)
     assert "42" in result.chat_history[-1]["content"]
     prefix = "" if colour == "sync" else "a_"
     for name in ("initiate_chat", "receive", "generate_reply", "execute_function", "run_chat", "select_speaker"):
@@ -80,20 +83,20 @@ def test_what_is_wrapped_is_called(called, agent, call, colour):
     assert called["__init__"] >= 4
 
 
-def test_code_of_the_old_setting_and_a_single_agent(called, agent):
-    user = agent("user", code_execution_config={"use_docker": False, "work_dir": None})
+def test_code_of_the_old_setting_and_a_single_agent(called, agent, tmp_path):
+    user = agent("user", code_execution_config={"use_docker": False, "work_dir": str(tmp_path)})
     user.run_code("print(1)", lang="python")
     agent("a", llm_config=ScriptedModel("fine").llm_config).run("hi", silent=True)
     assert called["run_code"] == called["run"] == 1
 
 
-def test_an_instrumentor_of_the_package_index_traces_a_group_chat(agent, call, colour):
+def test_an_instrumentor_of_the_package_index_traces_a_group_chat(agent, call, colour, tmp_path):
     """The real one of OpenInference. It asks for the name of another distribution, hence `skip_dep_check`."""
     exporter, provider, instrumentor = InMemorySpanExporter(), TracerProvider(), AG2Instrumentor()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     instrumentor.instrument(tracer_provider=provider, skip_dep_check=True)
     try:
-        hold_a_group_chat(agent, call)
+        hold_a_group_chat(agent, call, tmp_path)
     finally:
         instrumentor.uninstrument()
     spans = {span.context.span_id: span for span in exporter.get_finished_spans()}

@@ -72,6 +72,40 @@ def test_another_way_from_any_message(call, agent, file, tmp_path, messages):
     assert said(Recording(file)) == WHOLE  # the first recording is as it was
 
 
+@pytest.mark.parametrize("messages", range(1, 7))
+def test_a_fork_is_cut_at_its_message_by_a_clock_that_stands_still(call, agent, file, tmp_path, monkeypatch, messages):
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
+    hold(call, agent, file, "one", "two", "three")
+    fork = Recording(file).fork(tmp_path / "fork.db", messages=messages)
+    assert said(fork) == WHOLE[:messages]
+    assert len(fork.steps) == messages // 2
+
+
+def test_a_recording_follows_a_chat_that_takes_another_way(call, agent, file):
+    """Another system message is another request: what was said after it the first time was not said."""
+    hold(call, agent, file, "one", "two", "three")
+    a = agent("a", default_auto_reply="more")
+    b = agent("b", system_message="Shout.", llm_config=ScriptedModel("ONE", "TWO", "THREE").llm_config)
+    result = call(a.initiate_chat, b, message="hi", max_turns=3, checkpoint=file)
+    assert said(Recording(file)) == [(name, text.upper() if name == "b" else text) for name, text in WHOLE]
+    assert [message["content"] for message in result.chat_history] == [text for _, text in said(Recording(file))]
+    assert [event["type"] for event in Recording(file).events].count("model_answered") == 3
+
+
+def test_a_nested_chat_that_takes_another_way(call, agent, file):
+    """What the chat around it said after it is of the other way, too."""
+    for inner_words, outer in (("deep", "first"), ("DEEP", "second")):
+        inner = agent("inner", system_message=outer, llm_config=ScriptedModel(inner_words).llm_config)
+        answering = agent("b")
+        asking = agent("a", default_auto_reply="more")
+        answering.register_nested_chats([{"recipient": inner, "max_turns": 1, "silent": True}], trigger=asking)
+        call(asking.initiate_chat, answering, message="hi", max_turns=1, checkpoint=file)
+    recording = Recording(file)
+    assert said(recording) == [("a", "hi"), ("b", "DEEP")]
+    told = [event["message"] for event in recording.events if event["type"] == "message_sent"]
+    assert told == ["hi", "hi", "DEEP", "DEEP"]
+
+
 def test_a_fork_is_a_new_file_of_messages_that_there_are(call, agent, file, tmp_path):
     hold(call, agent, file, "one", "two", "three")
     with pytest.raises(FileExistsError):
@@ -177,7 +211,7 @@ def test_a_chat_of_which_nothing_was_kept_yet(file):
     edit(
         file,
         "CREATE TABLE meta (key TEXT, value TEXT)",
-        "INSERT INTO meta VALUES ('version', '1')",
+        "INSERT INTO meta VALUES ('version', '2')",
         "CREATE TABLE events (n INTEGER PRIMARY KEY, data TEXT)",
     )
     recording = Recording(file)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from .. import _journal
 from .._drive import is_coroutine_function
 from ._queue import Entry, a_initiate_chats, initiate_chats
 from .agent import Agent, Message
@@ -101,11 +102,13 @@ def nested_reply(chat_queue: list[Entry], answer: Any, use_async: bool | None) -
     return a_reply
 
 
+@_journal.repeated
 @wraps(last_summary)
 def _agents_last_summary(chat_queue: list[Entry], recipient: ConversableAgent, *details: Any) -> Any:
     return recipient._summary_from_nested_chats(chat_queue, recipient, *details)
 
 
+@_journal.repeated
 @wraps(a_last_summary)
 async def _agents_a_last_summary(chat_queue: list[Entry], recipient: ConversableAgent, *details: Any) -> Any:
     return await recipient._a_summary_from_nested_chats(chat_queue, recipient, *details)

@@ -217,12 +217,12 @@ def first_final(
         if step is not None:
             said = step(agent, messages, sender, config)
             answer = NOTHING if said is None else said if isinstance(said, tuple) else (yield from said)
-        elif _journal.current() is None or TWINS.knows(function):
+        elif _journal.current() is None or TWINS.knows(function) or _journal.is_repeated(function):
             answer = yield Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
         else:
             call = Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
             answer = yield from _journal.recorded(
-                "reply", partial(_label, agent, function), partial(_called, call), write=list, read=tuple
+                "reply", partial(_label, agent, function), partial(_called, call), write=list, read=tuple, holds_chats=True
             )
         final, reply = answer
         if told:

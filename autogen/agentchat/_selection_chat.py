@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import _journal
 from .._drive import Steps, ask
 from ..formatting_utils import colored
 from ..io.base import IOStream
@@ -43,6 +44,7 @@ def in_words(
 ) -> Steps[ChatResult]:
     """The chat of the two agents. Its last message tells what they found."""
 
+    @_journal.repeated
     def validate(recipient: Any, messages: Any = None, sender: Any = None, config: Any = None) -> tuple[bool, Any]:
         attempts.used += 1
         left, number = attempts.left, attempts.used

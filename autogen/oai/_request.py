@@ -99,7 +99,7 @@ def _answer(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Steps[Any]
         response = from_json(journal.look(place)[1])
         if response is not None:
             return _accounted(wrapper, attempt, response, trip, cached=True)
-        journal.is_live = True  # from here on it happens for the first time
+        journal.go_on()
     for corrections in count():
         response = yield from _persistently(wrapper, attempt, trip)
         _accounted(wrapper, attempt, response, trip, cached=False)

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from autogen import GroupChat, GroupChatManager, register_function
-from autogen._journal import JournalError
+from autogen._journal import Journal, JournalError
 from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.io import IOStream
 from autogen.testing import OpenAIServer, Reply, ScriptedModel, tool_call
@@ -136,7 +136,7 @@ def test_a_tool_that_was_under_way(call, agent, file, way, worked, told):
         hold()
     database = sqlite3.connect(file)
     database.execute("DELETE FROM steps")
-    database.executemany("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?)", saved)
+    database.executemany("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", saved)
     database.commit()
     database.close()
     result = hold()
@@ -190,6 +190,53 @@ def test_group_chats_are_taken_up_with_their_record_and_speakers(call, agent, fi
     assert replayed.stop_reason == "max_round"
 
 
+@pytest.mark.parametrize("dies_at", range(1, 8))
+def test_a_selection_that_was_under_way_comes_to_the_same(call, agent, file, dies_at, monkeypatch):
+    """The process ends after a step of the second selection is on disk, and before the selection is."""
+
+    def hold():
+        members = [agent(name, default_auto_reply=f"I am {name}.") for name in ("ann", "bob", "cy")]
+        group = GroupChat(members, max_round=4, max_retries_for_selecting_speaker=2)
+        names = {1: "nobody knows", 2: "ann or bob", 3: "cy"}
+        chooser = ScriptedModel(lambda messages: names[sum(message["role"] == "assistant" for message in messages) + 1])
+        manager = GroupChatManager(group, llm_config=chooser.llm_config, silent=True)
+        call(members[0].initiate_chat, manager, message="go", checkpoint=file)
+        return [(message["name"], message["content"]) for message in group.messages]
+
+    finished, finish = [], Journal.finish
+
+    def dying(self, place, value):
+        finish(self, place, value)
+        finished.append(place)
+        if len(finished) == dies_at:
+            raise Killed
+
+    monkeypatch.setattr(Journal, "finish", dying)
+    with pytest.raises(Killed):
+        hold()
+    monkeypatch.undo()
+    assert hold() == [("ann", "go"), *[("cy", "I am cy.")] * 3]
+
+
+def test_a_tool_that_held_a_chat_is_not_called_again(call, agent, file):
+    called = []
+
+    def hold(model, planner_model):
+        planner, inner = agent("planner", llm_config=planner_model.llm_config), agent("inner")
+
+        def plan() -> str:
+            called.append(1)
+            return inner.initiate_chat(planner, message="plan", max_turns=1).summary
+
+        user, caller = agent("user"), agent("caller", llm_config=model.llm_config)
+        register_function(plan, caller=caller, executor=user, description="Plan.")
+        return call(user.initiate_chat, caller, message="go", max_turns=2, checkpoint=file)
+
+    first = hold(ScriptedModel(tool_call("plan"), "fine"), ScriptedModel("the plan"))
+    assert contents(hold(ScriptedModel(), ScriptedModel()).chat_history) == contents(first.chat_history)
+    assert called == [1]
+
+
 def test_chats_inside_chats_are_taken_up_too(call, agent, file):
     paid = []
 
@@ -211,6 +258,10 @@ def test_chats_inside_chats_are_taken_up_too(call, agent, file):
     assert contents(result.chat_history) == ["hi", "depth 1", "again", "depth 2"]
     assert len(paid) == 2
     assert contents(inner.chat_messages[outer]) == ["again", "depth 2"]
+    result, inner, outer = hold(dies=False)  # nothing is left to do, and everybody remembers
+    assert contents(result.chat_history) == ["hi", "depth 1", "again", "depth 2"]
+    assert contents(inner.chat_messages[outer]) == ["again", "depth 2"]
+    assert len(paid) == 2
 
 
 def test_a_file_of_another_chat_is_refused(call, agent, file):
