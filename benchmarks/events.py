@@ -14,6 +14,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 from autogen import ConversableAgent, events
 from autogen.testing import ScriptedModel
@@ -29,16 +30,21 @@ def listening(**options: object) -> Callable[[], AbstractContextManager[None]]:
     return lambda: events.subscribe(lambda event: None, **options)  # type: ignore[arg-type]
 
 
-def tracing() -> AbstractContextManager[None]:
-    """Tracing by the SDK of OpenTelemetry, with an exporter that takes everything and keeps nothing."""
+def tracer_provider() -> Any:
+    """The SDK of OpenTelemetry, with an exporter that takes everything and keeps nothing."""
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 
-    from autogen.tracing import trace
-
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=io.StringIO(), formatter=lambda span: "")))
-    return trace(provider)
+    return provider
+
+
+def tracing() -> AbstractContextManager[None]:
+    """Chats as spans."""
+    from autogen.tracing import trace
+
+    return trace(tracer_provider())
 
 
 def viewing() -> AbstractContextManager[None]:
