@@ -64,7 +64,9 @@ def completion(
     response = yield from ask(client.create, getattr(client, "a_create", None) or in_thread(client.create), **asked)
     reply = client.extract_text_or_completion_object(response)[0]
     if reply is None:
-        warnings.warn(f"The model gave agent {agent.name!r} an empty answer: {response}", UserWarning, stacklevel=2)
+        ended = [getattr(choice, "finish_reason", None) for choice in getattr(response, "choices", None) or ()]
+        text = f"The model gave agent {agent.name!r} an empty answer, and ended it for the reason {ended}."
+        warnings.warn(text, UserWarning, stacklevel=2)
         return None
     return reply if isinstance(reply, str) else _as_message(reply)
 

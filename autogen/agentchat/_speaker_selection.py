@@ -129,7 +129,7 @@ def _check_size(group: GroupChat, method: str, last: Agent) -> None:
         raise ValueError(
             f"The group chat is underpopulated: it has {len(group.agents)} agents. Add agents, or use a direct chat."
         )
-    if len(group.agents) == 2 and method != "round_robin" and _may_repeat(group, last):
+    if len(group.messages) < 2 and len(group.agents) == 2 and method != "round_robin" and _may_repeat(group, last):
         logger.warning(
             "The group chat has two agents only. Use speaker_selection_method='round_robin', allow_repeat_speaker=False "
             "or a direct chat between them."

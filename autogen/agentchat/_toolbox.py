@@ -131,7 +131,9 @@ class Toolbox(AgentState):
             _remember(function, "_description", description)
             about = description or getattr(function, "_description", None)
             if about is None:
-                raise ValueError(f"Function {function!r} needs a description: the model chooses its tools by it.")
+                raise ValueError(
+                    f"Function {name or _known_as(function)!r} needs a description: the model chooses its tools by it."
+                )
             from ..function_utils import get_function_schema
 
             schema = get_function_schema(function, name=name or _known_as(function), description=about)
