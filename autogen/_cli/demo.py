@@ -13,7 +13,7 @@ from rich.syntax import Syntax
 from ..agentchat import AssistantAgent, ChatResult, UserProxyAgent
 from ..coding.base import CodeBlock, CodeResult
 from ..coding.local_commandline_code_executor import LocalCommandLineCodeExecutor
-from ..oai import _weights
+from ..oai import _embedded, _weights
 from .models import pull_with_progress
 
 MODEL = "smollm2-135m"
@@ -43,6 +43,7 @@ class RecordingExecutor(LocalCommandLineCodeExecutor):
 
 def run_demo(task: str | None = None) -> int:
     """Let two agents solve a task; returns the exit code: 0 if code ran and succeeded."""
+    _embedded.library()  # what is missing is told before the weights are fetched
     console = Console(soft_wrap=True, highlight=False)
     if MODEL not in _weights.installed():
         pull_with_progress(MODEL)

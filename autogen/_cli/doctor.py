@@ -21,8 +21,8 @@ PACKAGES = {
     "openai": "core",
     "docker": "core",
     "tiktoken": "core",
-    "flaml": "core",
     "xllamacpp": "extra 'local'",
+    "flaml": "extra 'tune'",
     "ipykernel": "extra 'notebook'",
 }
 SECONDS = 5.0

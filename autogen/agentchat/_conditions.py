@@ -285,16 +285,29 @@ def bound(predicate: Any) -> Any:
 def holds(predicate: Callable[[Message], Any], message: Message) -> bool:
     """Ask a plain function of a message.
 
-    One that is written for text (`"TERMINATE" in m["content"]`) fails on a message without text, such as a tool call: it
-    is then asked again with what text there is.
+    One that is written for text (`"TERMINATE" in m["content"]`) fails on a message without text, such as a tool call, and
+    looks past the text of one in parts: it is then asked again with what text there is. Where that is none, and it fails
+    again (`m["content"].split()[-1]`), it has not found what it looks for.
     """
     content = message.get("content")
     if isinstance(content, str):
         return bool(predicate(message))
     try:
-        return bool(predicate(message))
-    except (TypeError, AttributeError, KeyError):
-        return bool(predicate({**message, "content": text_of(content)}))
+        found = bool(predicate(message))
+        if found or not isinstance(content, list):
+            return found
+    except _NOT_FOR_THIS:
+        pass  # it is asked again
+    text = text_of(content)
+    try:
+        return bool(predicate({**message, "content": text}))
+    except _NOT_FOR_THIS:
+        if text:
+            raise
+        return False
+
+
+_NOT_FOR_THIS = (TypeError, AttributeError, LookupError, ValueError)  # what functions of a text raise if there is none
 
 
 def text_of(content: Any) -> str:

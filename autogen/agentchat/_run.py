@@ -13,6 +13,7 @@ from ..control import ChatControl
 from ._iteration import AsyncChatIterator, ChatIterator
 from ._result import ChatResult
 from ._state import AgentState
+from ._toolbox import described
 from .agent import Message
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ def _given_tools(agent: ConversableAgent, runner: ConversableAgent, tools: Seque
         for name, tool in named.items():
             runner.register_for_execution(name)(tool)
             if name not in known:
-                about = getattr(tool, "_description", None) or (tool.__doc__ or name).strip().partition("\n")[0]
-                agent.register_for_llm(name=name, description=about)(tool)
+                agent.register_for_llm(name=name, description=described(tool))(tool)
                 new.append(name)
         yield
     finally:

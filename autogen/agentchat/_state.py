@@ -55,6 +55,19 @@ class AgentState(LLMAgent):
     _checked_tools: set[str]
     _summary_errors: dict[Any, str]
 
+    def _remember_nothing(self) -> None:
+        """As an agent is that has not been in a chat."""
+        self.client_cache = None
+        self.reply_at_receive = defaultdict(bool)
+        self._consecutive_auto_reply_counter = defaultdict(int)
+        self._human_input = []
+        self._finished_chats = []
+        self._stop_reasons = {}
+        self._said = {}
+        self._last_speaker = None
+        self._checked_tools = set()
+        self._summary_errors = {}
+
     @property
     def name(self) -> str:
         """The agent's name; it can't be changed."""

@@ -171,6 +171,11 @@ class Toolbox(AgentState):
 
         return decorate
 
+    def _add_own_function(self, function: Callable[..., Any]) -> None:
+        """One that the agent's model calls, and the agent executes."""
+        self.register_for_llm(description=described(function))(function)
+        self.register_for_execution()(function)
+
     def _wrap_function(self, func: F) -> F:
         """The function as it is executed: arguments become pydantic models where annotated so, the result text."""
         from ..function_utils import INJECTED, injected_parameters, load_basemodels_if_needed, serialize_to_str
@@ -222,6 +227,18 @@ def register_function(
     """
     f = caller.register_for_llm(name=name, description=description)(f)
     (executor or caller).register_for_execution(name=name, timeout=timeout)(f)
+
+
+def described(function: Callable[..., Any]) -> str:
+    """What a function is for: what a decorator said, the first line of its docstring, or else its name."""
+    return getattr(function, "_description", None) or (function.__doc__ or name_of(function)).strip().partition("\n")[0]
+
+
+def as_list(one_or_several: Any) -> list[Any]:
+    """Several as a list; None is none."""
+    if one_or_several is None:
+        return []
+    return list(one_or_several) if isinstance(one_or_several, (list, tuple)) else [one_or_several]
 
 
 def _remember(function: Callable[..., Any], attribute: str, value: str | None) -> None:

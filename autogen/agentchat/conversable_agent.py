@@ -6,10 +6,10 @@ import copy
 import logging
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .._drive import Steps, adrive, drive
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
@@ -29,10 +29,15 @@ from ._nested import SUMMARY, nested_reply
 from ._overrides import BOOK, awaitable
 from ._result import ChatResult
 from ._run import Runs
+from ._toolbox import as_list
 from ._toolbox import register_function as register_function
 from ._tooling import function_reply, function_step, tool_reply, tool_step
 from ._two_agents import ChatOptions, chat
 from .agent import Agent, Message
+
+if TYPE_CHECKING:
+    from .group.context_variables import ContextVariables
+    from .group.handoffs import Handoffs
 
 __all__ = ["ConversableAgent"]
 
@@ -81,6 +86,10 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         human_input_timeout: float | None = None,
         human_input_default: str = "",
         concurrent_tool_calls: bool = False,
+        functions: Callable[..., Any] | Sequence[Callable[..., Any]] = (),
+        context_variables: ContextVariables | None = None,
+        handoffs: Handoffs | None = None,
+        update_agent_state_before_reply: Callable[..., Any] | Sequence[Callable[..., Any]] = (),
     ) -> None:
         """
         Args:
@@ -104,6 +113,12 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
             human_input_default: What counts as typed when that time is over. Nothing typed is the same as Enter.
             concurrent_tool_calls: Whether the calls of one message also run at the same time in synchronous chats, and
                 plain functions in threads in asynchronous ones, whose event loop they block otherwise.
+            functions: Functions that its model may call, described by the first lines of their docstrings. The agent
+                executes them itself where nobody else does.
+            context_variables: What it knows; see `autogen.agentchat.group`.
+            handoffs: To whom it hands over in a group chat, and when.
+            update_agent_state_before_reply: What brings it up to date before each reply: functions `(agent, messages)`,
+                or an `UpdateSystemMessage`.
 
         Raises:
             ValueError: An argument has a value that is not possible; the message names it.
@@ -111,6 +126,7 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
             RuntimeError: Code is to run in Docker, and no Docker answers.
         """
         given = _logging.given(locals())
+        self._remember_nothing()
         self._code_execution_config = copy.copy(code_execution_config)
         self._name = name
         self._oai_messages = _as_histories(chat_messages)
@@ -119,32 +135,30 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         self._is_termination_msg = bound(is_termination_msg) or default_termination
         self.silent = silent
         self._validate_llm_config(llm_config)
-        self.client_cache = None
         self.human_input_mode = check_mode(human_input_mode)
         limit = max_consecutive_auto_reply
         self._max_consecutive_auto_reply = self.MAX_CONSECUTIVE_AUTO_REPLY if limit is None else limit
-        self._consecutive_auto_reply_counter = defaultdict(int)
         self._max_consecutive_auto_reply_dict = defaultdict(partial(general_limit, self))
         self._function_map = {
             assert_valid_name(key): value for key, value in (function_map or {}).items() if value is not None
         }
         self._default_auto_reply = default_auto_reply
-        self.reply_at_receive = defaultdict(bool)
-        self._human_input = []
         self.human_input_source = human_input_source
         self.human_input_timeout = human_input_timeout
         self.human_input_default = human_input_default
         self.concurrent_tool_calls = concurrent_tool_calls
-        self._finished_chats = []
-        self._stop_reasons = {}
-        self._said = {}
-        self._last_speaker = None
-        self._checked_tools = set()
-        self._summary_errors = {}
         _tool_halves.remember(self)
         self.hook_lists = _hooks.empty_lists()
         self._reply_func_list = []
         self._register_built_in_replies()
+        if context_variables is not None:
+            self.context_variables = context_variables
+        if handoffs is not None:
+            self.handoffs = handoffs
+        for function in as_list(functions):
+            self._add_own_function(function)
+        for hook in as_list(update_agent_state_before_reply):
+            self.register_hook("update_agent_state", hook)
         _logging.new_agent(self, given)
 
     def _register_built_in_replies(self) -> None:

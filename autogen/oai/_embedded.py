@@ -43,6 +43,7 @@ def serve(model: str) -> LocalEndpoint:
         WeightsError: The weights are not here, or no weights.
         ImportError: The extra `local` is not installed.
     """
+    library()  # what is missing is told before the weights are fetched
     path = _weights.resolve(model).resolve()
     with _lock:
         server = _servers.get((os.getpid(), path))
@@ -53,7 +54,7 @@ def serve(model: str) -> LocalEndpoint:
 
 def _start(path: Path, name: str) -> Any:
     check_gguf(path)
-    llama = need("xllamacpp", extra="local", for_="A local model")
+    llama = library()
     params = llama.CommonParams()
     params.model.path = str(path)
     params.model_alias = {name}  # what answers call it, and usage is counted under
@@ -67,6 +68,24 @@ def _start(path: Path, name: str) -> Any:
             return llama.Server(params)
     except RuntimeError as error:
         raise _weights.WeightsError(f"{path} can't be loaded as a model: {error}") from error
+
+
+def library() -> Any:
+    """llama.cpp.
+
+    Raises:
+        ImportError: The extra `local` is not installed, or a library of the system that it needs.
+    """
+    try:
+        return need("xllamacpp", extra="local", for_="A local model")
+    except ImportError as error:
+        if "libgomp" not in str(error):
+            raise
+        raise ImportError(
+            f"A local model needs OpenMP, which slim images lack: {error}. Debian, Ubuntu: apt-get install libgomp1; "
+            "Fedora: dnf install libgomp.",
+            name="xllamacpp",
+        ) from error
 
 
 def check_gguf(path: Path) -> None:

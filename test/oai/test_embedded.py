@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from autogen import AssistantAgent, ConversableAgent, OpenAIWrapper, UserProxyAgent
-from autogen.oai import _embedded
+from autogen.oai import _embedded, _weights
 from autogen.oai._weights import WeightsError
 
 MODEL = "smollm2-135m"
@@ -75,6 +75,18 @@ def test_there_is_one_server_for_a_model(weights):
         thread.join()
     assert len(set(found)) == 1
     assert _embedded.serve(str(weights)).base_url == found[0].base_url
+
+
+def test_a_missing_library_of_the_system_is_named_before_anything_is_fetched(monkeypatch, tmp_path):
+    """Stands in for a slim image, where the import fails like this."""
+
+    def missing(name):
+        raise ImportError("libgomp.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr("autogen._extras.import_module", missing)
+    monkeypatch.setattr(_weights, "resolve", lambda name: pytest.fail("the weights were asked for"))
+    with pytest.raises(ImportError, match="apt-get install libgomp1"):
+        _embedded.serve(MODEL)
 
 
 def test_a_chat_on_it(call):

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from ..._drive import name_of
 from .._messages import normalized_name
+from .._toolbox import as_list
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from ..group import conditions, targets
@@ -129,13 +129,15 @@ class SwarmAgent(ConversableAgent):
     ) -> None:
         text = "SwarmAgent is deprecated: any ConversableAgent has hand-offs."
         warnings.warn(text, DeprecationWarning, stacklevel=2)
-        super().__init__(name, system_message, llm_config=llm_config, human_input_mode=human_input_mode, **kwargs)
-        for function in _as_list(functions):
-            about = getattr(function, "_description", None) or (function.__doc__ or name_of(function)).strip()
-            self.register_for_llm(description=about.partition("\n")[0])(function)
-            self.register_for_execution()(function)
-        for hook in _as_list(update_agent_state_before_reply):
-            self.register_hook("update_agent_state", hook)
+        super().__init__(
+            name,
+            system_message,
+            llm_config=llm_config,
+            human_input_mode=human_input_mode,
+            functions=as_list(functions),
+            update_agent_state_before_reply=as_list(update_agent_state_before_reply),
+            **kwargs,
+        )
 
 
 AFTER_WORK = AfterWork
@@ -154,7 +156,7 @@ def register_hand_off(agent: ConversableAgent, hand_to: Any) -> None:
     Raises:
         ValueError: One is something else; nothing is registered then.
     """
-    given = _as_list(hand_to)
+    given = as_list(hand_to)
     kinds = (AfterWork, conditions.OnCondition, conditions.OnContextCondition)
     for rule in given:
         if not isinstance(rule, kinds):
@@ -274,9 +276,3 @@ def _tool_name(agent: ConversableAgent, rule: conditions.OnCondition) -> str:
         end = f"_{number}"
         name = stem[: 64 - len(end)] + end
     return name
-
-
-def _as_list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -1,7 +1,7 @@
 """Expressions over context variables: what they mean, what they refuse, and that values are never evaluated."""
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autogen.agentchat.group import ContextExpression, ContextVariables
@@ -153,9 +153,11 @@ def test_a_wild_expression_is_read_or_refused(text):
         return
 
 
-@given(st.text(max_size=20))
+PRINTED = st.characters(exclude_categories=("C", "Z"), exclude_characters="\\'") | st.just(" ")
+
+
+@given(st.text(PRINTED, max_size=20))
 def test_a_literal_in_the_expression_means_itself(text):
-    assume("\\" not in text and "'" not in text and text.isprintable())
     assert ContextExpression(f"${{v}} == '{text}'").evaluate({"v": text}) is True
 
 
