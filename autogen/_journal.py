@@ -95,6 +95,7 @@ class Journal:
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = FULL")
                 self._database.executescript(_SCHEMA)
+                self._database.execute("SELECT place, state, value, after FROM steps, events LIMIT 0")  # tables of ours?
                 self._open(chat)
             except sqlite3.Error as error:
                 raise JournalError(f"{self.path} can't be used as a checkpoint: {error}") from error
@@ -105,7 +106,7 @@ class Journal:
 
     def _open(self, chat: dict[str, Any]) -> None:
         known = dict(self._database.execute("SELECT key, value FROM meta"))
-        if int(known.get("version", VERSION)) != VERSION:
+        if known.get("version", str(VERSION)) != str(VERSION):
             raise JournalError(f"{self.path} has version {known['version']}; this program knows version {VERSION}.")
         text = json.dumps(chat, sort_keys=True)
         if known.get("chat", text) != text:
@@ -137,7 +138,12 @@ class Journal:
         """The state of a step (None: it was never begun), and its result."""
         with self._lock:
             row = self._database.execute("SELECT state, value FROM steps WHERE place = ?", (str(place),)).fetchone()
-        return (None, None) if row is None else (row[0], None if row[1] is None else json.loads(row[1]))
+        if row is None:
+            return None, None
+        try:
+            return row[0], None if row[1] is None else json.loads(row[1])
+        except ValueError as error:
+            raise JournalError(f"{self.path} is damaged: the result of {place} is no JSON ({error}).") from error
 
     def go_on(self) -> None:
         """What happens from here on is new. What the file has of later, in this chat and those around it, never comes."""
@@ -300,7 +306,7 @@ def id_of_chat(is_outermost: bool) -> str | None:
         return None
     if is_outermost:
         return journal.chat_id
-    return uuid.uuid5(uuid.UUID(journal.chat_id), _scope.get()).hex
+    return uuid.uuid5(uuid.NAMESPACE_OID, journal.chat_id + _scope.get()).hex
 
 
 def scoped(kind: str, about: str) -> contextlib.AbstractContextManager[None]:

@@ -288,6 +288,27 @@ def test_a_file_that_is_none_or_of_another_version_is_refused(call, agent, file)
         call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=1, checkpoint=file)
 
 
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ("UPDATE steps SET value = substr(value, 1, 20)", "is damaged: the result of .* is no JSON"),
+        ("UPDATE meta SET value = 'two' WHERE key = 'version'", "has version two"),
+        ("DROP TABLE steps; CREATE TABLE steps (n)", "can't be used as a checkpoint"),
+    ],
+)
+def test_a_file_that_was_edited_is_refused(call, agent, file, edit, told):
+    def hold():
+        b = agent("b", llm_config=ScriptedModel("fine").llm_config)
+        return call(agent("a").initiate_chat, b, message="hi", max_turns=1, checkpoint=file)
+
+    hold()
+    with sqlite3.connect(file) as database:
+        database.executescript(edit)
+    database.close()
+    with pytest.raises(JournalError, match=told):
+        hold()
+
+
 def test_a_file_in_use_is_refused_and_its_chat_goes_on(call, agent, file):
     def meanwhile(messages):
         with pytest.raises(JournalError, match="in use by another chat"):
