@@ -89,9 +89,9 @@ def rows_of(written: str, ends: list[float], console: Console) -> tuple[list[Tex
 
 
 def timing(times: list[float]) -> str:
-    """The style sheet that hides each line until it comes."""
+    """The style sheet that hides each line until it comes, and its background, which rich draws at the same height."""
     rules = [
-        f'[clip-path="url(#demo-line-{row})"] {{ animation: wait {moment:.2f}s {STILL}s; }}'
+        f'[clip-path="url(#demo-line-{row})"], rect[y="{row * LINE + 1.5:g}"] {{ animation: wait {moment:.2f}s {STILL}s; }}'
         for row, moment in enumerate(times)
     ]
     return "\n".join(["@keyframes wait { from, to { opacity: 0; } }", *rules])
