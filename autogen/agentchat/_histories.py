@@ -52,7 +52,7 @@ class Histories(AgentState):
         stored = stored_form(self._message_to_dict(message), role, speaker)
         if stored is None:
             return False
-        self._history(conversation_id).append(stored)
+        self._oai_messages.setdefault(conversation_id, []).append(stored)
         return True
 
     def clear_history(self, recipient: Agent | None = None, nr_messages_to_preserve: int | None = None) -> None:

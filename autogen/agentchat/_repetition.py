@@ -29,13 +29,13 @@ class Said:
 
     def again(self, what: Any) -> int:
         """Take in the next message; returns how often in a row this one was said."""
-        if what == self.what:
-            self.times += 1
-            if self.times > self.longest:  # quicker than `max`
-                self.longest = self.times
-        else:
+        if what != self.what:
             self.what, self.times = what, 1
-        return self.times
+            return 1
+        self.times = times = self.times + 1
+        if times > self.longest:  # quicker than `max`
+            self.longest = times
+        return times
 
 
 def note(agent: AgentState, peer: Agent, message: Message | str) -> None:

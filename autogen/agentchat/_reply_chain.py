@@ -114,12 +114,13 @@ def _asked(place: int, function: ReplyFunction) -> Asked:
 def _order(agent: AgentState, rows: list[dict[str, Any]], exclude: Container[ReplyFunction]) -> list[Asked]:
     """Whom to ask. The answer is kept while the list of reply functions has the same functions."""
     functions = list(map(FUNCTION_OF, rows))
-    if exclude:
-        return Order(functions, exclude).asked
     known: Order | None = agent._reply_order
-    if known is None or functions != known.functions:
-        known = agent._reply_order = Order(functions, exclude)
-    return known.asked
+    if known is not None and functions == known.functions and not exclude:
+        return known.asked
+    order = Order(functions, exclude)
+    if not exclude:
+        agent._reply_order = order
+    return order.asked
 
 
 def entry(
@@ -216,6 +217,8 @@ def first_final(
             began = time.monotonic()
         if step is not None:
             said = step(agent, messages, sender, config)
+            if said is None and is_quiet:
+                continue
             answer = NOTHING if said is None else said if isinstance(said, tuple) else (yield from said)
         elif _journal.current() is None or TWINS.knows(function) or _journal.is_repeated(function):
             answer = yield Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
@@ -228,7 +231,7 @@ def first_final(
         if told:
             took = time.monotonic() - began
             events.emit(events.ReplyEnded(agent=agent.name, function=name, final=bool(final), seconds=took))
-        if runtime_logging.is_logging and answer is not PASSED:
+        if not is_quiet and runtime_logging.is_logging and answer is not PASSED:
             _logging.replied(agent, function, final, reply)
         if final:
             return reply
