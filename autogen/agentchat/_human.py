@@ -163,22 +163,22 @@ def _unasked(
 
 def heard(agent: AgentState, prompt: str) -> Steps[str]:
     """Ask the human at the agent's source of human input, or else on the stream in use; remember the answer."""
-    if events.on:
-        question = events.HumanAsked(agent=agent.name, prompt=prompt)
-        events.emit(question)
-        yield from checkpoint()
-        typed = (yield from _once(agent, prompt)) if question.answer is None else question.answer
-        events.emit(events.HumanAnswered(agent=agent.name, text=typed))
-    else:
-        typed = yield from _once(agent, prompt)
+    take, about = partial(_told_and_asked, agent, prompt), partial(_journal.fingerprint, [agent.name, prompt])
+    typed = yield from _journal.recorded("human", about, take, write=str, read=str)
     agent._human_input.append(typed)
     return typed
 
 
-def _once(agent: AgentState, prompt: str) -> Steps[str]:
-    """`_asked`; a chat that is taken up again has the answer."""
-    take, about = partial(_asked, agent, prompt), partial(_journal.fingerprint, [agent.name, prompt])
-    return (yield from _journal.recorded("human", about, take, write=str, read=str))
+def _told_and_asked(agent: AgentState, prompt: str) -> Steps[str]:
+    """`_asked`, told to whoever listens, who may also answer."""
+    if not events.on:
+        return (yield from _asked(agent, prompt))
+    question = events.HumanAsked(agent=agent.name, prompt=prompt)
+    events.emit(question)
+    yield from checkpoint()
+    typed = (yield from _asked(agent, prompt)) if question.answer is None else question.answer
+    events.emit(events.HumanAnswered(agent=agent.name, text=typed))
+    return typed
 
 
 def _asked(agent: AgentState, prompt: str) -> Steps[str]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .. import _journal
 from .._drive import Steps, ask, forms
 from ..exception_utils import NoEligibleSpeaker, UndefinedNextAgent
 from ..io.base import IOStream
@@ -76,16 +78,29 @@ def by_method(group: GroupChat, last: Agent, selector: Any, settled: Prepared) -
     candidates, method = settled.candidates, settled.method
     if method == "round_robin":
         return group.next_agent(last, candidates), "next in order"
-    if method == "random":
-        return group.random_select_speaker(candidates), "chosen by chance"
-    if method == "manual":
-        picked = yield from ask(*forms(group.manual_select_speaker, blocks=True), candidates)
-        if picked is not None:
-            return picked, "picked by a human"
-        return group.next_agent(last, candidates), "next in order, as no human picked one"
+    if method != "auto":
+        return (
+            yield from _journal.recorded(
+                "pick",
+                lambda: method,
+                partial(_picked, group, last, candidates, method),
+                write=lambda picked: [picked[0].name, picked[1]],
+                read=lambda kept: (next(agent for agent in group.agents if agent.name == kept[0]), kept[1]),
+            )
+        )
     shown = without_pending_calls(group.messages)
     chosen = yield from ask(group._auto_select_speaker, group.a_auto_select_speaker, last, selector, shown, candidates)
     return chosen, group._why_auto or "chosen by the model"
+
+
+def _picked(group: GroupChat, last: Agent, candidates: list[Agent], method: str) -> Steps[tuple[Agent, str]]:
+    """By chance or by a human: what does not come to the same a second time."""
+    if method == "random":
+        return group.random_select_speaker(candidates), "chosen by chance"
+    picked = yield from ask(*forms(group.manual_select_speaker, blocks=True), candidates)
+    if picked is not None:
+        return picked, "picked by a human"
+    return group.next_agent(last, candidates), "next in order, as no human picked one"
 
 
 def settle(group: GroupChat, last: Agent) -> Steps[Prepared]:

@@ -53,9 +53,12 @@ class Budget:
 
 def spent(ledger: UsageLedger | None) -> tuple[float, int]:
     """USD and tokens on a ledger, without answers from a cache; nothing if there is none."""
-    sums = (ledger and ledger.actual) or {}
-    tokens = sum(usage["total_tokens"] for usage in sums.values() if isinstance(usage, dict))
-    return sums.get("total_cost", 0.0), tokens
+    cost, tokens = 0.0, 0
+    for sums in (ledger.actual, ledger.before) if ledger else ():
+        if sums:
+            cost += sums["total_cost"]
+            tokens += sum(usage["total_tokens"] for usage in sums.values() if isinstance(usage, dict))
+    return cost, tokens
 
 
 _of_chats: ContextVar[tuple[Budget, ...]] = ContextVar("budgets of chats", default=())

@@ -122,16 +122,18 @@ class UsageLedger:
     Attributes:
         actual: The sums without answers from a cache; None before the first answer.
         total: The sums with them.
+        before: The sums of what was paid before a crash, and is read from a checkpoint now.
         unpriced: The models whose price is not known: their cost counts as 0 in the sums.
     """
 
     def __init__(self) -> None:
         self.actual: dict[str, Any] | None = None
         self.total: dict[str, Any] | None = None
+        self.before: dict[str, Any] | None = None
         self.unpriced: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
-    def add(self, usage: dict[str, Any] | None, cached: bool) -> None:
+    def add(self, usage: dict[str, Any] | None, cached: bool, paid_before: bool = False) -> None:
         """Count one answer; an answer without accounting is passed over."""
         if not usage or any(key not in usage for key in ("prompt_tokens", "completion_tokens", "cost", "model")):
             return
@@ -139,13 +141,15 @@ class UsageLedger:
             self.total = _with(self.total, usage)
             if not cached:
                 self.actual = _with(self.actual, usage)
+            if paid_before:
+                self.before = _with(self.before, usage)
             if isinstance(usage["cost"], UnknownCost):
                 self.unpriced |= {str(usage["model"])}
 
     def clear(self) -> None:
         """Begin at nothing."""
         with self._lock:
-            self.actual = self.total = None
+            self.actual = self.total = self.before = None
             self.unpriced = frozenset()
 
 

@@ -49,8 +49,34 @@ class _Trip:
 
 
 def completion(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
-    """Ask the endpoints in turn, until one gives an answer that passes the filter."""
+    """An answer; where there is a journal that has it, the one that was given before."""
     _check_registered(wrapper)
+    journal = _journal.current()
+    if journal is None:
+        return (yield from _asked_in_turn(wrapper, config))
+    place = journal.place("model", _journal.fingerprint(attempt_at(wrapper, 0, config).params))
+    _, kept = journal.look(place)
+    if kept is not None:
+        return _given_before(wrapper, config, **kept)
+    journal.go_on()
+    response = yield from _asked_in_turn(wrapper, config)
+    paid = not response.cached
+    journal.finish(place, {"endpoint": response.config_id, "paid": paid, "answer": to_json(response)})
+    return response
+
+
+def _given_before(wrapper: OpenAIWrapper, config: dict[str, Any], endpoint: int, paid: bool, answer: Any) -> Any:
+    attempt, now = attempt_at(wrapper, endpoint, config), time.monotonic()
+    response: Any = from_json(answer)
+    misfit(response, attempt.wanted)  # puts the object beside the text
+    _accounted(wrapper, attempt, response, _Trip(now, [], asked_at=now), cached=True, paid_before=paid)
+    response.pass_filter = _passes(attempt, response)
+    response.config_id = endpoint
+    return response
+
+
+def _asked_in_turn(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
+    """Ask the endpoints in turn, until one gives an answer that passes the filter."""
     trip = _Trip(time.monotonic(), [])
     order = _order(wrapper)
     for index in order:
@@ -93,21 +119,12 @@ def _answer(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Steps[Any]
         trip.token = _request_log.started(trip.token)
         trip.asked_at = time.monotonic()
         return _accounted(wrapper, attempt, response, trip, cached=True)
-    journal = _journal.current()
-    place = journal.place("model", _journal.fingerprint(attempt.params)) if journal else None
-    if journal and place:
-        response = from_json(journal.look(place)[1])
-        if response is not None:
-            return _accounted(wrapper, attempt, response, trip, cached=True)
-        journal.go_on()
     for corrections in count():
         response = yield from _persistently(wrapper, attempt, trip)
         _accounted(wrapper, attempt, response, trip, cached=False)
         wrong = misfit(response, attempt.wanted)
         if wrong is None:
             cache.store(response)
-            if journal and place:
-                journal.finish(place, to_json(response))
             return response
         if corrections == CORRECTIONS:
             trip.failures.append(f"{attempt.label}: no answer of the form asked for: {wrong}")
@@ -168,7 +185,9 @@ def _ask_endpoint(attempt: Attempt) -> Steps[Any]:
     return (yield from ask(stoppable(create), twin, attempt.params))
 
 
-def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, trip: _Trip, cached: bool) -> Any:
+def _accounted(
+    wrapper: OpenAIWrapper, attempt: Attempt, response: Any, trip: _Trip, cached: bool, paid_before: bool = False
+) -> Any:
     """The answer with its cost, which is counted."""
     client = attempt.client
     object.__setattr__(response, "message_retrieval_function", client.message_retrieval)  # not a field: JSON stays JSON
@@ -177,7 +196,7 @@ def _accounted(wrapper: OpenAIWrapper, attempt: Attempt, response: Any, trip: _T
         response.cost = _cost(attempt, response)
     usage = client.get_usage(response)
     for budget in budgets(wrapper._budget):
-        budget.ledger.add(usage, cached)
+        budget.ledger.add(usage, cached, paid_before)
     if events.on and events.wanted(events.ModelAnswered):
         events.emit(
             events.ModelAnswered(

@@ -9,11 +9,14 @@ import sys
 
 import pytest
 
-from autogen import GroupChat, GroupChatManager, register_function
+from autogen import Cache, GroupChat, GroupChatManager, events, register_function
 from autogen._journal import Journal, JournalError
+from autogen.agentchat.group import HandoffSelector, RandomAgentTarget
 from autogen.coding import LocalCommandLineCodeExecutor
+from autogen.exception_utils import BudgetExceeded
 from autogen.io import IOStream
-from autogen.testing import OpenAIServer, Reply, ScriptedModel, tool_call
+from autogen.oai._resilience import forget_failures
+from autogen.testing import Fault, OpenAIServer, Reply, ScriptedModel, tool_call
 
 USAGE = {"prompt_tokens": 60, "completion_tokens": 40, "total_tokens": 100}
 
@@ -216,6 +219,99 @@ def test_a_selection_that_was_under_way_comes_to_the_same(call, agent, file, die
         hold()
     monkeypatch.undo()
     assert hold() == [("ann", "go"), *[("cy", "I am cy.")] * 3]
+
+
+@pytest.mark.parametrize("method", ["random", "manual", "target"])
+def test_speakers_that_were_drawn_or_picked_come_again(call, agent, file, method):
+    """Also where a function leaves the choice to chance, or to a human."""
+    asked = []
+
+    class Typing(IOStream):
+        def print(self, *objects, sep=" ", end="\n", flush=False):
+            pass
+
+        def input(self, prompt="", *, password=False):
+            asked.append(prompt)
+            return str(len(asked) % 3 + 1)
+
+    def hold():
+        members = [agent(name, default_auto_reply=f"I am {name}.") for name in ("ann", "bob", "cy", "dee")]
+        target = RandomAgentTarget(members)
+        if method == "target":
+            for member in members:
+                member.handoffs.set_after_work(target)
+        choose = HandoffSelector(members[0]) if method == "target" else lambda last, group: method
+        group = GroupChat(members, max_round=12, speaker_selection_method=choose)
+        manager = GroupChatManager(group, llm_config=False, silent=True)
+        with IOStream.set_default(Typing()):
+            call(members[0].initiate_chat, manager, message="go", checkpoint=file)
+        return [message["name"] for message in group.messages]
+
+    first, questions = hold(), len(asked)
+    assert hold() == first
+    assert len(asked) == questions
+
+
+def test_an_answer_of_a_fallback_is_not_asked_for_again(call, agent, file):
+    with OpenAIServer(Fault(status=500), "from the first", "too") as first, OpenAIServer("from the second") as second:
+
+        def hold():
+            entries = [{**server.config, "max_retries": 0} for server in (first, second)]
+            b = agent("b", llm_config={"config_list": entries, "cache_seed": None})
+            return call(agent("a").initiate_chat, b, message="hi", max_turns=1, checkpoint=file)
+
+        assert contents(hold().chat_history) == ["hi", "from the second"]
+        forget_failures()
+        assert contents(hold().chat_history) == ["hi", "from the second"]
+        assert (len(first.requests), len(second.requests)) == (1, 1)
+
+
+def test_an_answer_from_the_cache_is_in_the_file_too(call, agent, file, tmp_path):
+    with OpenAIServer("fine") as server, Cache.disk(1, str(tmp_path / "cache")) as cache:
+        other = agent("b", llm_config=server.llm_config)
+        call(agent("a").initiate_chat, other, message="hi", max_turns=1, cache=cache)
+        call(agent("a").initiate_chat, other, message="hi", max_turns=1, cache=cache, checkpoint=file)
+        result = call(agent("a").initiate_chat, other, message="hi", max_turns=1, checkpoint=file)
+    assert contents(result.chat_history) == ["hi", "fine"]
+    assert len(server.requests) == 1
+
+
+def test_a_budget_knows_what_was_spent_before(call, agent, file):
+    said = []
+
+    def hold(dies):
+        def answer(messages):
+            if dies and len(said) == 2:
+                raise Killed
+            said.append(1)
+            return Reply(f"words {len(messages)}", usage=USAGE)
+
+        a, b = agent("a", default_auto_reply="more"), agent("b", llm_config=ScriptedModel(answer).llm_config)
+        call(a.initiate_chat, b, message="hi", max_tokens_total=400, checkpoint=file)
+
+    with pytest.raises(Killed):
+        hold(dies=True)
+    for _ in range(2):
+        with pytest.raises(BudgetExceeded):
+            hold(dies=False)
+    assert len(said) == 4  # which it has tokens for
+
+
+def test_a_human_who_answers_an_event_is_not_asked_twice(call, agent, file):
+    asked = []
+
+    def answer(event):
+        asked.append(event.prompt)
+        event.respond("exit" if len(asked) == 3 else f"word {len(asked)}")
+
+    def hold():
+        user = agent("user", human_input_mode="ALWAYS")
+        with events.subscribe(answer, types=["human_asked"]):
+            return call(user.initiate_chat, agent("b", default_auto_reply="yes"), message="hi", checkpoint=file)
+
+    first = hold()
+    assert hold().human_input == first.human_input == ["word 1", "word 2", "exit"]
+    assert len(asked) == 3
 
 
 def test_a_tool_that_held_a_chat_is_not_called_again(call, agent, file):

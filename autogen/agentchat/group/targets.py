@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from ..._drive import Steps, ask, forms, is_coroutine_function, name_of
+from ... import _journal
+from ..._drive import Steps, ask, drive, forms, is_coroutine_function, name_of
 from .._messages import normalized_name
 from .._nested import SUMMARY, nested_reply
 from .._turn import Directive
@@ -228,7 +229,16 @@ class RandomAgentTarget(TransitionTarget):
         others = [agent for agent in self.agents if agent is not situation.agent]
         if not others:
             raise ValueError(f"{situation.agent.name!r} hands over to one of no others.")
-        return Next(random.choice(others))
+
+        def draw() -> Steps[Agent]:
+            yield from ()
+            return random.choice(others)
+
+        def read(name: str) -> Agent:
+            return next(agent for agent in others if agent.name == name)
+
+        mine = str(situation.agent.name)
+        return Next(drive(_journal.recorded("draw", lambda: mine, draw, write=lambda agent: agent.name, read=read)))
 
     def members(self, group: GroupChat) -> Iterable[Agent | str]:
         """All of the agents."""
