@@ -134,6 +134,12 @@ class AgentState(LLMAgent):
 
         return ContextVariables()
 
+    def _own_effects(self) -> _turn.Effects:
+        """What a call will have done to the agent's own variables."""
+        from .group._effects import VariableEffects
+
+        return VariableEffects(self._own_variables)
+
     def get_chat_results(self, chat_index: int | None = None) -> list[ChatResult] | dict[int, ChatResult] | ChatResult:
         """The results of the agent's last queue of chats, or one of them."""
         return self._finished_chats if chat_index is None else self._finished_chats[chat_index]  # type: ignore[no-any-return]

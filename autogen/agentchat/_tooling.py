@@ -115,7 +115,7 @@ def _remembered(agent: Toolbox, call: Message, flavour: str, verbose: bool) -> S
         text = yield from _journal.decided(journal, f"The call of {name} was made.", partial(heard, agent))
         return None if text is None else (text != _journal.UNKNOWN, _result(name, text))
 
-    effects = None if _journal.current() is None else _turn.effects(call)
+    effects = None if _journal.current() is None else _turn.effects(call) or agent._own_effects()
 
     def write(outcome: Outcome) -> list[Any]:
         return list(outcome) if effects is None else [*outcome, effects.taken()]

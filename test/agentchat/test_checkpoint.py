@@ -11,7 +11,7 @@ import pytest
 
 from autogen import Cache, GroupChat, GroupChatManager, events, register_function
 from autogen._journal import Journal, JournalError
-from autogen.agentchat.group import HandoffSelector, RandomAgentTarget
+from autogen.agentchat.group import ContextVariables, HandoffSelector, RandomAgentTarget
 from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.exception_utils import BudgetExceeded
 from autogen.io import IOStream
@@ -312,6 +312,23 @@ def test_a_human_who_answers_an_event_is_not_asked_twice(call, agent, file):
     first = hold()
     assert hold().human_input == first.human_input == ["word 1", "word 2", "exit"]
     assert len(asked) == 3
+
+
+def test_variables_that_tools_changed_are_known_again(call, agent, file):
+    def hold(*script):
+        def count(by: int, context_variables: ContextVariables) -> str:
+            context_variables["n"] = context_variables.get("n", 0) + by
+            return f"n is {context_variables['n']}"
+
+        caller = agent("caller", llm_config=ScriptedModel(*script).llm_config)
+        user = agent("user")
+        register_function(count, caller=caller, executor=user, description="Count.")
+        result = call(user.initiate_chat, caller, message="go", max_turns=3, checkpoint=file)
+        return contents(result.chat_history)[2:5:2], dict(user.context_variables.items())
+
+    with pytest.raises(Killed):
+        hold(tool_call("count", by=2), Killed())
+    assert hold(tool_call("count", by=3), "fine") == (["n is 2", "n is 5"], {"n": 5})
 
 
 def test_a_tool_that_held_a_chat_is_not_called_again(call, agent, file):

@@ -30,8 +30,31 @@ logger = logging.getLogger("autogen.agentchat.groupchat")
 _PLAIN = {kind.__name__: kind for kind in (AskUserTarget, RevertToUserTarget, StayTarget, TerminateTarget)}
 
 
-class ToolEffects(Effects):
-    """The effects of one call.
+class VariableEffects(Effects):
+    """What one call does to the variables that its tool knows."""
+
+    def __init__(self, variables: ContextVariables) -> None:
+        self._variables = variables
+        self._before = {key: copy.deepcopy(value) if _is_json(value) else value for key, value in variables.items()}
+
+    def taken(self) -> dict[str, Any]:
+        """What changed since the call was made."""
+        known = self._variables
+        changed = {key: known[key] for key in known if key not in self._before or self._before[key] != known[key]}
+        for key in [key for key in changed if not _is_json(changed[key])]:
+            logger.warning("JSON can't hold the context variable %r: a chat that is taken up again lacks it.", key)
+            del changed[key]
+        return {"changed": changed, "removed": [key for key in self._before if key not in known]}
+
+    def repeat(self, taken: dict[str, Any]) -> None:
+        """Do the same again."""
+        self._variables.update(taken["changed"])
+        for key in taken["removed"]:
+            self._variables.remove(key)
+
+
+class ToolEffects(VariableEffects):
+    """What one call does in a group chat.
 
     Args:
         group: Where it is made.
@@ -47,25 +70,16 @@ class ToolEffects(Effects):
         target_of: Callable[[], TransitionTarget | None],
         lead_to: Callable[[TransitionTarget], None],
     ) -> None:
-        self._group, self._variables = group, variables
-        self._target_of, self._lead_to = target_of, lead_to
-        self._before = {key: copy.deepcopy(value) if _is_json(value) else value for key, value in variables.items()}
+        super().__init__(variables)
+        self._group, self._target_of, self._lead_to = group, target_of, lead_to
 
     def taken(self) -> dict[str, Any]:
-        """What changed since the call was made, and where it leads."""
-        known = self._variables
-        changed = {key: known[key] for key in known if key not in self._before or self._before[key] != known[key]}
-        for key in [key for key in changed if not _is_json(changed[key])]:
-            logger.warning("JSON can't hold the context variable %r: a chat that is taken up again lacks it.", key)
-            del changed[key]
-        removed = [key for key in self._before if key not in known]
-        return {"changed": changed, "removed": removed, "target": written(self._target_of())}
+        """Also where it leads."""
+        return {**super().taken(), "target": written(self._target_of())}
 
     def repeat(self, taken: dict[str, Any]) -> None:
-        """Do the same again."""
-        self._variables.update(taken["changed"])
-        for key in taken["removed"]:
-            self._variables.remove(key)
+        """Do the same again, and lead there."""
+        super().repeat(taken)
         if taken["target"] is not None:
             self._lead_to(read(taken["target"], self._group))
 
