@@ -13,6 +13,7 @@ import sqlite3
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,7 +36,7 @@ class Damaged(Exception):
     """The file was no database of ours. It was set aside: the next use begins a new one."""
 
 
-class SharedFile:
+class SharedFile(ABC):
     """A SQLite file. It is opened by the first use, and again by the first after it was closed, moved or removed."""
 
     def __init__(self, file: Path) -> None:
@@ -50,17 +51,17 @@ class SharedFile:
         """The one object of this process for a path."""
         return _registry.at(cls, file)  # type: ignore[return-value]  # there is one class for each path
 
+    @abstractmethod
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Make the tables of a file that may be new."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check(self, connection: sqlite3.Connection) -> None:
         """Look whether a file has the tables.
 
         Raises:
             sqlite3.DatabaseError: It hasn't.
         """
-        raise NotImplementedError
 
     @contextmanager
     def connection(self, make: bool) -> Iterator[sqlite3.Connection | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,9 +31,10 @@ __all__ = [
 Variables = Mapping[str, Any]
 
 
-class LLMCondition:
+class LLMCondition(ABC):
     """A condition that a model judges by its text. Its methods get the agent, the messages and the context variables."""
 
+    @abstractmethod
     def text(self, agent: Any, messages: list[Message], variables: Variables) -> str:
         """The text.
 
@@ -41,7 +43,6 @@ class LLMCondition:
             messages: The conversation.
             variables: The context variables.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,10 @@ class _LLMFunction(LLMCondition):
         return text
 
 
-class DataCondition:
+class DataCondition(ABC):
     """A condition on data."""
 
+    @abstractmethod
     def holds(self, agent: Any, messages: list[Message], variables: Variables) -> bool:
         """Whether it holds.
 
@@ -98,7 +100,6 @@ class DataCondition:
             messages: The conversation.
             variables: The context variables.
         """
-        raise NotImplementedError
 
 
 class ContextCondition(DataCondition):

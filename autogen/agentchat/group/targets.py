@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -72,13 +73,13 @@ class TransitionTarget(Directive):
         """What it is called in the names of tools, and in what models are told."""
         return self._label
 
+    @abstractmethod
     def resolve(self, situation: Situation) -> Next:
         """What follows.
 
         Raises:
             ValueError: It can't be reached.
         """
-        raise NotImplementedError
 
     def members(self, group: GroupChat) -> Iterable[Agent | str]:
         """Who has to be in the group for it: agents, and names of such that are missing."""
