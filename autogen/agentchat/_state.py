@@ -135,10 +135,10 @@ class AgentState(LLMAgent):
         return ContextVariables()
 
     def _own_effects(self) -> _turn.Effects:
-        """What a call will have done to the agent's own variables."""
+        """What a call will have done to the variables that the agent knows."""
         from .group._effects import VariableEffects
 
-        return VariableEffects(self._own_variables)
+        return VariableEffects(self.context_variables)
 
     def get_chat_results(self, chat_index: int | None = None) -> list[ChatResult] | dict[int, ChatResult] | ChatResult:
         """The results of the agent's last queue of chats, or one of them."""

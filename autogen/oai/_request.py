@@ -57,7 +57,10 @@ def completion(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
     place = journal.place("model", _journal.fingerprint(attempt_at(wrapper, 0, config).params))
     _, kept = journal.look(place)
     if kept is not None:
-        return _given_before(wrapper, config, **kept)
+        response = from_json(kept.get("answer")) if isinstance(kept, dict) else None
+        if response is None:
+            raise _journal.JournalError(f"{journal.path} is damaged: the result of {place} is no answer.")
+        return _given_before(wrapper, config, response, kept.get("endpoint", 0), kept.get("paid", True))
     journal.go_on()
     response = yield from _asked_in_turn(wrapper, config)
     paid = not response.cached
@@ -65,13 +68,14 @@ def completion(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
     return response
 
 
-def _given_before(wrapper: OpenAIWrapper, config: dict[str, Any], endpoint: int, paid: bool, answer: Any) -> Any:
-    attempt, now = attempt_at(wrapper, endpoint, config), time.monotonic()
-    response: Any = from_json(answer)
+def _given_before(wrapper: OpenAIWrapper, config: dict[str, Any], response: Any, endpoint: int, paid: bool) -> Any:
+    """An answer out of the journal. The endpoint that gave it may have left the config list meanwhile."""
+    index = endpoint if endpoint < len(wrapper._clients) else 0
+    attempt, now = attempt_at(wrapper, index, config), time.monotonic()
     misfit(response, attempt.wanted)  # puts the object beside the text
     _accounted(wrapper, attempt, response, _Trip(now, [], asked_at=now), cached=True, paid_before=paid)
     response.pass_filter = _passes(attempt, response)
-    response.config_id = endpoint
+    response.config_id = index
     return response
 
 

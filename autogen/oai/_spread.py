@@ -13,7 +13,7 @@ from typing import Any
 from urllib.request import getproxies
 
 BUSY = 32  # requests that go on in a pool, before the next one is opened
-MOST_POOLS = 32  # 1,024 connections, about as many as the SDK would open
+MOST_POOLS = 32  # for about as many requests as the SDK sends at once; with more of them pools take more than BUSY
 
 
 def spread(http_class: Any) -> dict[str, Any]:

@@ -255,14 +255,15 @@ def test_speakers_that_were_drawn_or_picked_come_again(call, agent, file, method
 def test_an_answer_of_a_fallback_is_not_asked_for_again(call, agent, file):
     with OpenAIServer(Fault(status=500), "from the first", "too") as first, OpenAIServer("from the second") as second:
 
-        def hold():
-            entries = [{**server.config, "max_retries": 0} for server in (first, second)]
-            b = agent("b", llm_config={"config_list": entries, "cache_seed": None})
+        def hold(entries=2):
+            listed = [{**server.config, "max_retries": 0} for server in (first, second)[:entries]]
+            b = agent("b", llm_config={"config_list": listed, "cache_seed": None})
             return call(agent("a").initiate_chat, b, message="hi", max_turns=1, checkpoint=file)
 
         assert contents(hold().chat_history) == ["hi", "from the second"]
         forget_failures()
         assert contents(hold().chat_history) == ["hi", "from the second"]
+        assert contents(hold(entries=1).chat_history) == ["hi", "from the second"]  # which has left the list
         assert (len(first.requests), len(second.requests)) == (1, 1)
 
 
@@ -405,6 +406,7 @@ def test_a_file_that_is_none_or_of_another_version_is_refused(call, agent, file)
     ("edit", "told"),
     [
         ("UPDATE steps SET value = substr(value, 1, 20)", "is damaged: the result of .* is no JSON"),
+        ("UPDATE steps SET value = '{}'", "is damaged: the result of .* is no answer"),
         ("UPDATE meta SET value = 'two' WHERE key = 'version'", "has version two"),
         ("DROP TABLE steps; CREATE TABLE steps (n)", "can't be used as a checkpoint"),
     ],
