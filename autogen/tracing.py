@@ -170,6 +170,7 @@ class _Tracer:
                 self._end(one)
             if self._current() is not None:
                 self._set_current(None)
+            if self._contexts.get_current() is not before:  # another tracer may have left the span of this one there
                 self._contexts.attach(before)
 
     # Chats and turns.

@@ -294,6 +294,7 @@ def test_two_tracers_do_not_disturb_each_other(call, agent):
     with autogen.tracing.trace(one.provider), autogen.tracing.trace(two.provider, content=True):
         call(agent("a").initiate_chat, agent("b", llm_config=ScriptedModel("x").llm_config), message="hi", max_turns=1)
     assert [span.name for span in one.all] == [span.name for span in two.all] == ["invoke_agent b", "chat scripted"]
+    assert not api.get_current_span().get_span_context().is_valid  # neither leaves its own behind
 
 
 def test_without_the_package_it_is_told_what_to_install(monkeypatch):
