@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from . import events
-from ._drive import Steps
 from ._secrets import redact
+from ._steps import Steps
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
-from ._drive import Steps, ask
+from ._steps import Steps, ask
 from ._threads import in_daemon_thread, stopping
 
 P = ParamSpec("P")

@@ -19,7 +19,7 @@ from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic_core import to_jsonable_python
 
 from ._docstrings import described_parameters
-from ._drive import is_coroutine_function, name_of
+from ._steps import is_coroutine_function, name_of
 
 __all__ = ["get_function_schema", "get_typed_signature", "load_basemodels_if_needed", "serialize_to_str"]
 

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import events
-from ._event_lines import Line, Scribe
+from ._event_formatter import Line, Scribe
 from .io.base import IOStream, TimedInputStream
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import Any
 
 from ._image_tokens import image_tokens, is_image
 from ._tokenizers import tokens_in
-from .oai._prices import context_limit
+from .oai._requests.prices import context_limit
 
 __all__ = [
     "UnknownModel",

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import settings
 
 from autogen import ConversableAgent
-from autogen.oai import _weights
-from autogen.oai._refusals import forget_refusals
-from autogen.oai._resilience import forget_failures
+from autogen.oai._endpoints.adaptations import forget_refusals
+from autogen.oai._local import weights as weights_module
+from autogen.oai._requests.retry import forget_failures
 
 settings.register_profile("autogen", deadline=None)  # a noisy machine is no failure
 settings.load_profile("autogen")
@@ -52,7 +52,7 @@ def unknown_endpoints() -> None:
 def weights() -> Path:
     """The weights of the local model, pulled into the user's cache by the first run, before a test shuts the network."""
     pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
-    return _weights.pull("smollm2-135m")
+    return weights_module.pull("smollm2-135m")
 
 
 @pytest.fixture(params=["sync", "async"])

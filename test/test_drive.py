@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from autogen._drive import Call, adrive, ask, drive, each, is_coroutine_function, offload, pause, run_coroutine
+from autogen._steps import Call, adrive, ask, drive, each, is_coroutine_function, offload, pause, run_coroutine
 
 
 def run(steps, colour):

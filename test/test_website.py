@@ -28,7 +28,7 @@ from pathlib import Path
 import pytest
 
 from autogen.io import IOConsole
-from autogen.oai import _old_spellings
+from autogen.oai._config import legacy_keys
 
 YOUR_FOLDER = "/home/you/project"  # what a page shows in place of the folder in which its samples run
 ROOT = Path(__file__).parent.parent
@@ -166,7 +166,7 @@ def check(module, tmp_path, monkeypatch):
     """Run the samples of a page, and compare what comes of them with what the page shows."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AUTOGEN_USE_DOCKER", "0")
-    monkeypatch.setattr(_old_spellings, "_told", set())  # what is told once in a process is told again on each page
+    monkeypatch.setattr(legacy_keys, "_told", set())  # what is told once in a process is told again on each page
 
     def check(page):
         for sample in samples_of(page):

@@ -243,7 +243,7 @@ def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
 
 def providers() -> str:
     """The rows of the table of providers."""
-    from autogen.oai._providers import PROVIDERS
+    from autogen.oai._endpoints.provider_table import PROVIDERS
 
     elsewhere = {
         "openai": "OpenAI's own",
@@ -265,7 +265,7 @@ def providers() -> str:
 
 def adapted() -> str:
     """What the table of providers changes in a request."""
-    from autogen.oai._providers import PROVIDERS
+    from autogen.oai._endpoints.provider_table import PROVIDERS
 
     rows = []
     for row in PROVIDERS.values():
@@ -279,7 +279,7 @@ def adapted() -> str:
 
 def faults() -> str:
     """The table of what is done about failures."""
-    from autogen.oai._resilience import FAULTS, Blame
+    from autogen.oai._requests.retry import FAULTS, Blame
 
     def status(fault: Any) -> str:
         told = ", ".join(map(str, fault.statuses)) if fault.statuses else ""
@@ -311,7 +311,7 @@ def _yes(value: bool) -> str:
 
 def retry_policy() -> str:
     """The settings of a `RetryPolicy`."""
-    from autogen.oai._resilience import RetryPolicy
+    from autogen.oai._requests.retry import RetryPolicy
 
     said = dict(re.findall(r"^\s+(\w+): (.+(?:\n\s{8,}.+)*)", inspect.cleandoc(RetryPolicy.__doc__ or ""), re.MULTILINE))
     rows = [(f"`{one.name}`", one.default, " ".join(said[one.name].split())) for one in fields(RetryPolicy)]

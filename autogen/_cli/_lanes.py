@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size
 
-from ..agentchat._diagram_steps import CALL, NOTE, RESULT, Story
+from ..agentchat._diagrams.steps import CALL, NOTE, RESULT, Story
 
 NARROW, WIDE = 7, 16  # of a lane, in characters
 MOST_ROWS = 60

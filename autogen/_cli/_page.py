@@ -12,7 +12,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..agentchat._diagram_steps import _CODE, plain, shortened
+from ..agentchat._diagrams.steps import _CODE, plain, shortened
 from ..agentchat.diagram import sequence_diagram
 from ._page_parts import SCRIPT, STYLE
 from ._report import Report, shares

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..oai import _weights
+from ..oai._local import weights
 from ..oai.openai_utils import config_list_from_json
 from .demo import MODEL as LOCAL_MODEL
 
@@ -32,7 +32,7 @@ def choose_model(config: str | None, model: str | None) -> Choice:
         FileNotFoundError: The config list that was named does not exist.
         ValueError: The list has no such model.
     """
-    if model and (model in _weights.CATALOGUE or model.endswith(".gguf")):
+    if model and (model in weights.CATALOGUE or model.endswith(".gguf")):
         return _local(model)
     if config or os.environ.get(CONFIG_LIST) or Path(CONFIG_LIST).exists():
         return _from_list(config or CONFIG_LIST, model)

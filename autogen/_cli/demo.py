@@ -13,7 +13,7 @@ from rich.syntax import Syntax
 from ..agentchat import AssistantAgent, ChatResult, UserProxyAgent
 from ..coding.base import CodeBlock, CodeResult
 from ..coding.local_commandline_code_executor import LocalCommandLineCodeExecutor
-from ..oai import _embedded, _weights
+from ..oai._local import embedded, weights
 from .models import pull_with_progress
 
 MODEL = "smollm2-135m"
@@ -43,11 +43,11 @@ class RecordingExecutor(LocalCommandLineCodeExecutor):
 
 def run_demo(task: str | None = None) -> int:
     """Let two agents solve a task; returns the exit code: 0 if code ran and succeeded."""
-    _embedded.library()  # what is missing is told before the weights are fetched
+    embedded.library()  # what is missing is told before the weights are fetched
     console = Console(soft_wrap=True, highlight=False)
-    if MODEL not in _weights.installed():
+    if MODEL not in weights.installed():
         pull_with_progress(MODEL)
-    row = _weights.CATALOGUE[MODEL]
+    row = weights.CATALOGUE[MODEL]
     console.print(
         f"[bold]Model:[/] {MODEL} ({row.size / 1e6:.0f} MB, {row.licence}), running in this process. "
         "No API key, nothing leaves this machine."

@@ -12,8 +12,8 @@ from rich.table import Column, Table
 
 from .._secrets import redact
 from ..code_utils import is_docker_running
-from ..oai import _weights
-from ..oai._clients import make_client
+from ..oai._endpoints.clients import make_client
+from ..oai._local import weights as weights_module
 from ..version import __version__
 from .choice import Choice, choose_model
 
@@ -36,7 +36,7 @@ def run_doctor(config: str | None) -> int:
     console.print(
         f"\n[bold]Docker[/]    {'[green]up[/]' if is_docker_running() else '[yellow]not running[/]: use --no-docker'}"
     )
-    here = _weights.installed()
+    here = weights_module.installed()
     weights = ", ".join(here) or "none: autogen models pull smollm2-135m"
     console.print(f"[bold]Weights[/]   {weights}")
     try:
@@ -71,7 +71,7 @@ def _probe(entry: dict[str, Any]) -> tuple[str, str]:
     """Where an entry points, and whether it answers when it is asked for its models."""
     if entry.get("api_type") == "local":
         model = str(entry.get("model"))
-        here = model in _weights.installed() or model.endswith(".gguf")
+        here = model in weights_module.installed() or model.endswith(".gguf")
         return "this process", "[green]weights are here[/]" if here else f"[yellow]autogen models pull {model}[/]"
     if entry.get("model_client_cls"):
         return "custom client", "not asked"

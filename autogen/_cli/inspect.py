@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..agentchat._diagram_steps import story
+from ..agentchat._diagrams.steps import story
 from ..coding.approval import visible
 from ..recording import JournalError, Recording
 from ._lanes import lanes

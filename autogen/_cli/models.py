@@ -8,14 +8,14 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from ..oai import _weights
+from ..oai._local import weights
 
 
 def show_models() -> None:
     """Print the catalogue, and which of it is here."""
-    here = _weights.installed()
+    here = weights.installed()
     table = Table("Model", "Size", "Licence", Column("Where", overflow="fold"), box=None, header_style="bold")
-    for model in _weights.CATALOGUE.values():
+    for model in weights.CATALOGUE.values():
         place = str(here.get(model.name) or f"not here: autogen models pull {model.name}")
         table.add_row(model.name, f"{model.size / 1e6:.0f} MB", model.licence, place)
     Console().print(table)
@@ -26,4 +26,4 @@ def pull_with_progress(name: str) -> Path:
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(TextColumn(f"Pulling {name}"), *columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task(name, total=None)
-        return _weights.pull(name, lambda done, total: progress.update(bar, completed=done, total=total))
+        return weights.pull(name, lambda done, total: progress.update(bar, completed=done, total=total))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from . import _logging
+from ._core import runtime_log
 from .agent import Message
 from .conversable_agent import ConversableAgent, HumanInputMode
 
@@ -60,7 +60,7 @@ When the task is done, say what the answer is and end your message with the word
         Raises:
             ValueError: An argument has a value that is not possible; the message names it.
         """
-        given = _logging.given(locals())
+        given = runtime_log.given(locals())
         if description is None and system_message == self.DEFAULT_SYSTEM_MESSAGE:
             description = self.DEFAULT_DESCRIPTION
         super().__init__(
@@ -73,4 +73,4 @@ When the task is done, say what the answer is and end your message with the word
             description=description,
             **kwargs,
         )
-        _logging.new_agent(self, given)
+        runtime_log.new_agent(self, given)

@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ._conditions import Condition, Seen, text_of
-from ._messages import normalized_name
-from ._repetition import gist
+from ._core.messages import normalized_name
+from ._core.repetition import gist
+from ._core.termination import Condition, Seen, text_of
 from .agent import Agent, Message
 
 __all__ = [

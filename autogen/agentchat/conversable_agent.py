@@ -11,28 +11,31 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from .._drive import Steps, adrive, drive
+from .._steps import Steps, adrive, drive
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
 from ..control import ChatControl
 from ..oai.client import OpenAIWrapper
-from . import _code_reply, _hooks, _llm_config, _logging, _queue, _reply_chain, _tool_halves
-from ._accounts import Accounts
-from ._carryover import initial_message
-from ._clone import general_limit
-from ._conditions import bound
-from ._exchange import Hear, Say, play
-from ._half_turns import HalfTurns
-from ._human import check_mode, default_termination, heard, termination_and_human, termination_step
-from ._messages import assert_valid_name
-from ._model_reply import model_reply, model_step
-from ._nested import SUMMARY, nested_reply
-from ._overrides import BOOK, awaitable
-from ._result import ChatResult
-from ._run import Runs
-from ._toolbox import as_list
-from ._toolbox import register_function as register_function
-from ._tooling import function_reply, function_step, tool_reply, tool_step
-from ._two_agents import ChatOptions, chat
+from ._agent import agent_llm_config, hooks
+from ._agent.clone import general_limit
+from ._agent.single_agent import Runs
+from ._agent.tool_registration import as_list
+from ._agent.tool_registration import register_function as register_function
+from ._agent.turns import HalfTurns
+from ._agent.usage import Accounts
+from ._chats import sequence
+from ._chats.carryover import initial_message
+from ._chats.message_loop import Hear, Say, play
+from ._chats.nested import SUMMARY, nested_reply
+from ._chats.two_agents import ChatOptions, chat
+from ._core import runtime_log, unmatched_tools
+from ._core.messages import assert_valid_name
+from ._core.overrides import BOOK, awaitable
+from ._core.result import ChatResult
+from ._core.termination import bound
+from ._replies import code_reply, registry
+from ._replies.human_input import check_mode, default_termination, heard, termination_and_human, termination_step
+from ._replies.model_reply import model_reply, model_step
+from ._replies.tool_execution import function_reply, function_step, tool_reply, tool_step
 from .agent import Agent, Message
 
 if TYPE_CHECKING:
@@ -125,7 +128,7 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
             AssertionError: `llm_config` is neither a dict, False nor None.
             RuntimeError: Code is to run in Docker, and no Docker answers.
         """
-        given = _logging.given(locals())
+        given = runtime_log.given(locals())
         self._remember_nothing()
         self._code_execution_config = copy.copy(code_execution_config)
         self._name = name
@@ -147,8 +150,8 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         self.human_input_timeout = human_input_timeout
         self.human_input_default = human_input_default
         self.concurrent_tool_calls = concurrent_tool_calls
-        _tool_halves.remember(self)
-        self.hook_lists = _hooks.empty_lists()
+        unmatched_tools.remember(self)
+        self.hook_lists = hooks.empty_lists()
         self._reply_func_list = []
         self._register_built_in_replies()
         if context_variables is not None:
@@ -159,7 +162,7 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
             self._add_own_function(function)
         for hook in as_list(update_agent_state_before_reply):
             self.register_hook("update_agent_state", hook)
-        _logging.new_agent(self, given)
+        runtime_log.new_agent(self, given)
 
     def _register_built_in_replies(self) -> None:
         """Each registration goes to the front, so the last one is asked first."""
@@ -172,7 +175,7 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
     def _register_pair(self, name: str) -> None:
         """The class's own forms, or what a program has put in their place: overrides in subclasses have to be registered."""
         plain, awaitable = getattr(ConversableAgent, name), getattr(ConversableAgent, f"a_{name}")
-        _reply_chain.TWINS.add(plain, awaitable)
+        registry.TWINS.add(plain, awaitable)
         self.register_reply([Agent, None], plain)
         self.register_reply([Agent, None], awaitable, ignore_async_in_sync_chat=True)
 
@@ -204,7 +207,7 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         self.register_reply([Agent, None], ConversableAgent._generate_code_execution_reply_using_executor)
 
     def _validate_llm_config(self, llm_config: Any) -> None:
-        self.llm_config = _llm_config.checked(llm_config, self.DEFAULT_CONFIG)
+        self.llm_config = agent_llm_config.checked(llm_config, self.DEFAULT_CONFIG)
         self.client = OpenAIWrapper(**self.llm_config) if self.llm_config else None
 
     def register_model_client(self, model_client_cls: type, **kwargs: Any) -> None:
@@ -356,12 +359,12 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
 
     def initiate_chats(self, chat_queue: list[dict[str, Any]]) -> list[ChatResult]:
         """Hold chats one after another; see `autogen.agentchat.chat.initiate_chats`."""
-        self._finished_chats = results = _queue.initiate_chats(_queue.with_sender(chat_queue, self))
+        self._finished_chats = results = sequence.initiate_chats(sequence.with_sender(chat_queue, self))
         return results
 
     async def a_initiate_chats(self, chat_queue: list[dict[str, Any]]) -> dict[int, ChatResult]:
         """Hold chats concurrently; see `autogen.agentchat.chat.a_initiate_chats`."""
-        self._finished_chats = results = await _queue.a_initiate_chats(_queue.with_sender(chat_queue, self))
+        self._finished_chats = results = await sequence.a_initiate_chats(sequence.with_sender(chat_queue, self))
         return results
 
     def generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
@@ -400,7 +403,7 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         Raises:
             ValueError: The trigger is of no known kind.
         """
-        row = _reply_chain.entry(trigger, reply_func, config, reset_config, ignore_async_in_sync_chat)
+        row = registry.entry(trigger, reply_func, config, reset_config, ignore_async_in_sync_chat)
         if remove_other_reply_funcs:
             self._reply_func_list.clear()
         self._reply_func_list.insert(position, row)
@@ -498,23 +501,23 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         config: dict[str, Any] | Literal[False] | None = None,
     ) -> Reply:
         """Run the code of recent messages, without an executor."""
-        return drive(_code_reply.legacy_reply(self, self._conversation(messages, sender), config))
+        return drive(code_reply.legacy_reply(self, self._conversation(messages, sender), config))
 
     async def _a_generate_code_execution_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
-        return await adrive(_code_reply.legacy_reply(self, self._conversation(messages, sender), config))
+        return await adrive(code_reply.legacy_reply(self, self._conversation(messages, sender), config))
 
     def _generate_code_execution_reply_using_executor(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """Run the code of recent messages with the agent's executor."""
-        return drive(_code_reply.executor_reply(self, self._conversation(messages, sender), config))
+        return drive(code_reply.executor_reply(self, self._conversation(messages, sender), config))
 
     async def _a_generate_code_execution_reply_using_executor(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
-        return await adrive(_code_reply.executor_reply(self, self._conversation(messages, sender), config))
+        return await adrive(code_reply.executor_reply(self, self._conversation(messages, sender), config))
 
     def run_code(self, code: str, **kwargs: Any) -> tuple[int, str, str | None]:
         """Run code; override it to run it elsewhere.
@@ -526,7 +529,7 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
 
     def execute_code_blocks(self, code_blocks: list[tuple[str, str]]) -> tuple[int, str]:
         """Run `(language, code)` pairs until one fails. Returns the last exit code, and all output."""
-        return _code_reply.run_blocks(self, code_blocks)
+        return code_reply.run_blocks(self, code_blocks)
 
     def get_human_input(self, prompt: str) -> str:
         """Ask a human. Override it to ask elsewhere than on the console."""
@@ -541,18 +544,18 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
 
 BOOK.update({name: getattr(ConversableAgent, name) for name in dir(ConversableAgent)})
 
-_reply_chain.STEPS.update(
+registry.STEPS.update(
     {
-        ConversableAgent.check_termination_and_human_reply: _reply_chain.BuiltIn(termination_step),
-        ConversableAgent.generate_function_call_reply: _reply_chain.BuiltIn(function_step, "function_call"),
-        ConversableAgent.generate_tool_calls_reply: _reply_chain.BuiltIn(tool_step, "tool_calls"),
-        ConversableAgent.generate_oai_reply: _reply_chain.BuiltIn(model_step),
+        ConversableAgent.check_termination_and_human_reply: registry.BuiltIn(termination_step),
+        ConversableAgent.generate_function_call_reply: registry.BuiltIn(function_step, "function_call"),
+        ConversableAgent.generate_tool_calls_reply: registry.BuiltIn(tool_step, "tool_calls"),
+        ConversableAgent.generate_oai_reply: registry.BuiltIn(model_step),
     }
 )
 
 for _code_reply_name in ("generate_code_execution_reply", "_generate_code_execution_reply_using_executor"):
     _awaitable_name = f"_a_{_code_reply_name.removeprefix('_')}"
-    _reply_chain.TWINS.add(vars(ConversableAgent)[_code_reply_name], vars(ConversableAgent)[_awaitable_name])
+    registry.TWINS.add(vars(ConversableAgent)[_code_reply_name], vars(ConversableAgent)[_awaitable_name])
 
 
 def _as_histories(given: dict[Agent, list[Message]] | None) -> Any:

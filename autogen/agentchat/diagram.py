@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ._diagram_steps import CALL, NOTE, RESULT, Step, Story, plain, shortened, story
-from ._diagram_svg import drawn
-from ._result import ChatResult
+from ._core.result import ChatResult
+from ._diagrams.steps import CALL, NOTE, RESULT, Step, Story, plain, shortened, story
+from ._diagrams.svg import drawn
 from .agent import Message
 
 if TYPE_CHECKING:

@@ -10,27 +10,19 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
-from .._drive import Steps, adrive, ask, drive
+from .._steps import Steps, adrive, ask, drive
 from ..code_utils import content_str
 from ..exception_utils import AgentNameConflict
 from ..types import MessageContentType
-from . import (
-    _auto_selection,
-    _clear_history,
-    _clone,
-    _group_checks,
-    _group_run,
-    _group_texts,
-    _logging,
-    _names,
-    _reply_chain,
-    _resume,
-    _saved_state,
-    _selection_chat,
-    _speaker_selection,
-)
-from ._result import ChatResult
-from ._selection_method import method_of
+from ._agent import clone as clone_module
+from ._agent import snapshot
+from ._core import runtime_log
+from ._core.result import ChatResult
+from ._core.selection_strategy import method_of
+from ._groupchat import auto_selection, mentions, prompts, run, selection, selection_dialogue, validation
+from ._groupchat import clear_history as clear_history_module
+from ._groupchat import resume as resume_module
+from ._replies import registry
 from .agent import Agent, Message
 from .conversable_agent import ConversableAgent, Reply
 
@@ -93,10 +85,10 @@ class GroupChat:
     speaker_transitions_type: Literal["allowed", "disallowed", None] = None
     enable_clear_history: bool = False
     send_introductions: bool = False
-    select_speaker_message_template: str = _group_texts.MESSAGE
-    select_speaker_prompt_template: str | None = _group_texts.PROMPT
-    select_speaker_auto_multiple_template: str = _group_texts.SEVERAL
-    select_speaker_auto_none_template: str = _group_texts.NONE
+    select_speaker_message_template: str = prompts.MESSAGE
+    select_speaker_prompt_template: str | None = prompts.PROMPT
+    select_speaker_auto_multiple_template: str = prompts.SEVERAL
+    select_speaker_auto_none_template: str = prompts.NONE
     select_speaker_transform_messages: Any = None
     select_speaker_auto_verbose: bool = False
     select_speaker_auto_model_client_cls: type[Any] | list[type[Any]] | None = None
@@ -108,10 +100,10 @@ class GroupChat:
     allowed_speaker_transitions_dict: dict[Agent, list[Agent]] = field(init=False, repr=False)
     last_selection: str = field(init=False, default="", compare=False)
 
-    DEFAULT_INTRO_MSG = _group_texts.INTRODUCTION  # no field: it has no annotation
+    DEFAULT_INTRO_MSG = prompts.INTRODUCTION  # no field: it has no annotation
     is_live = True  # reply functions are given the group itself, not a copy as of other configs
-    _VALID_SPEAKER_SELECTION_METHODS = _speaker_selection.METHODS
-    _VALID_SPEAKER_TRANSITIONS_TYPE = _group_checks.TRANSITION_TYPES
+    _VALID_SPEAKER_SELECTION_METHODS = selection.METHODS
+    _VALID_SPEAKER_TRANSITIONS_TYPE = validation.TRANSITION_TYPES
 
     def __post_init__(self) -> None:
         self._why_auto = ""
@@ -119,7 +111,7 @@ class GroupChat:
         self._speaker_selection_transforms: Any = None
         self._warned_of: set[str] = set()
         self._descriptions_checked = False
-        _group_checks.check(self)
+        validation.check(self)
 
     @property
     def agent_names(self) -> list[str]:
@@ -175,7 +167,7 @@ class GroupChat:
         Raises:
             UndefinedNextAgent: One of `agents` is no member, or there is none.
         """
-        return _speaker_selection.following(self.agents, agent, self.agents if agents is None else agents)
+        return selection.following(self.agents, agent, self.agents if agents is None else agents)
 
     def select_speaker_msg(self, agents: list[Agent] | None = None) -> str:
         """What the model that chooses is told before the conversation."""
@@ -197,16 +189,16 @@ class GroupChat:
 
     def _participant_roles(self, agents: list[Agent] | None = None) -> str:
         agents = self.agents if agents is None else agents
-        _group_checks.warn_of_silent_agents(self, agents)
-        return "\n".join(f"{agent.name}: {_group_checks.about(agent)}".strip() for agent in agents)
+        validation.warn_of_silent_agents(self, agents)
+        return "\n".join(f"{agent.name}: {validation.about(agent)}".strip() for agent in agents)
 
     def manual_select_speaker(self, agents: list[Agent] | None = None) -> Agent | None:
         """Ask a human who speaks next; None if they leave it open."""
-        return _speaker_selection.pick_by_hand(self.agents if agents is None else agents)
+        return selection.pick_by_hand(self.agents if agents is None else agents)
 
     def random_select_speaker(self, agents: list[Agent] | None = None) -> Agent:
         """Any of the agents."""
-        return _speaker_selection.pick_by_chance(self.agents if agents is None else agents)
+        return selection.pick_by_chance(self.agents if agents is None else agents)
 
     def select_speaker(self, last_speaker: Agent, selector: ConversableAgent) -> Agent:
         """Choose the next speaker; override it to choose otherwise.
@@ -219,11 +211,11 @@ class GroupChat:
             NoEligibleSpeaker: Nobody may speak.
             ValueError: The method is not known, or there are fewer than two agents.
         """
-        return drive(_speaker_selection.choose(self, last_speaker, selector))
+        return drive(selection.choose(self, last_speaker, selector))
 
     async def a_select_speaker(self, last_speaker: Agent, selector: ConversableAgent) -> Agent:
         """`select_speaker`, awaited."""
-        return await adrive(_speaker_selection.choose(self, last_speaker, selector))
+        return await adrive(selection.choose(self, last_speaker, selector))
 
     def _next_speaker(self, last: Agent, selector: ConversableAgent) -> Steps[Agent]:
         """`select_speaker` in the caller's colour; an override of the plain form alone serves both."""
@@ -236,24 +228,24 @@ class GroupChat:
 
     def _prepare_and_select_agents(self, last_speaker: Agent) -> Selected:
         """The next speaker if that is settled without a model; else the candidates, and the conversation for the model."""
-        settled = drive(_speaker_selection.settle(self, last_speaker))
+        settled = drive(selection.settle(self, last_speaker))
         if settled.chosen is not None or settled.method != "auto":
             if settled.chosen is None:
-                chosen = drive(_speaker_selection.by_method(self, last_speaker, None, settled))[0]
+                chosen = drive(selection.by_method(self, last_speaker, None, settled))[0]
                 return chosen, settled.candidates, None
             return settled.chosen, settled.candidates, None
-        return None, settled.candidates, _speaker_selection.without_pending_calls(self.messages)
+        return None, settled.candidates, selection.without_pending_calls(self.messages)
 
     def _auto_select_speaker(
         self, last_speaker: Agent, selector: ConversableAgent, messages: list[Message], agents: list[Agent] | None
     ) -> Agent:
-        return drive(_auto_selection.auto_select(self, last_speaker, selector, messages, agents))
+        return drive(auto_selection.auto_select(self, last_speaker, selector, messages, agents))
 
     async def a_auto_select_speaker(
         self, last_speaker: Agent, selector: ConversableAgent, messages: list[Message], agents: list[Agent] | None
     ) -> Agent:
         """Let the selector's model choose one of the agents."""
-        return await adrive(_auto_selection.auto_select(self, last_speaker, selector, messages, agents))
+        return await adrive(auto_selection.auto_select(self, last_speaker, selector, messages, agents))
 
     def _create_internal_agents(
         self,
@@ -263,7 +255,7 @@ class GroupChat:
         validate_speaker_name: Callable[..., Any],
         selector: ConversableAgent | None = None,
     ) -> tuple[ConversableAgent, ConversableAgent]:
-        return _selection_chat.internal_agents(self, agents, messages, validate_speaker_name, selector)
+        return selection_dialogue.internal_agents(self, agents, messages, validate_speaker_name, selector)
 
     def _validate_speaker_name(
         self,
@@ -275,23 +267,23 @@ class GroupChat:
         attempt: int,
         agents: list[Agent],
     ) -> tuple[bool, Message | None]:
-        return _selection_chat.check_answer(self, messages, attempts_left, attempt, agents)
+        return selection_dialogue.check_answer(self, messages, attempts_left, attempt, agents)
 
     def _process_speaker_selection_result(
         self, result: ChatResult, last_speaker: Agent, agents: list[Agent] | None
     ) -> Agent:
-        return _auto_selection.outcome(self, result, last_speaker, list(agents or self.agents))
+        return auto_selection.outcome(self, result, last_speaker, list(agents or self.agents))
 
     def _mentioned_agents(self, message_content: MessageContentType, agents: list[Agent] | None) -> dict[str, int]:
-        return _names.mentioned(message_content, self.agents if agents is None else agents)
+        return mentions.mentioned(message_content, self.agents if agents is None else agents)
 
     def _selection_client(self, selector: Any) -> Any:
         """The client of the model that chooses; the group's own is made once."""
         config = self.select_speaker_auto_llm_config
         if not config:
-            return _auto_selection.selection_client(self, selector)
+            return auto_selection.selection_client(self, selector)
         if self._own_client is None or self._own_client[0] is not config:
-            self._own_client = (config, _auto_selection.selection_client(self, selector))
+            self._own_client = (config, auto_selection.selection_client(self, selector))
         return self._own_client[1]
 
 
@@ -325,7 +317,7 @@ class GroupChatManager(ConversableAgent):
         Raises:
             ValueError: The model has tools or functions.
         """
-        given = _logging.given(locals())
+        given = runtime_log.given(locals())
         if human_input_mode != "NEVER":
             logger.warning("human_input_mode of a GroupChatManager has no effect: ask the human through a member.")
         super().__init__(
@@ -347,7 +339,7 @@ class GroupChatManager(ConversableAgent):
         self.register_reply(Agent, kind.run_chat, **both)
         if kind.run_chat is GroupChatManager.run_chat or kind.a_run_chat is not GroupChatManager.a_run_chat:
             self.register_reply(Agent, kind.a_run_chat, **both, ignore_async_in_sync_chat=True)
-        _logging.new_agent(self, given)
+        runtime_log.new_agent(self, given)
 
     @property
     def groupchat(self) -> GroupChat:
@@ -419,7 +411,7 @@ class GroupChatManager(ConversableAgent):
         Raises:
             Exception: The messages can't be used; nothing is changed then.
         """
-        return _resume.resume(self, messages, remove_termination_string, bool(silent))
+        return resume_module.resume(self, messages, remove_termination_string, bool(silent))
 
     async def a_resume(
         self,
@@ -431,12 +423,12 @@ class GroupChatManager(ConversableAgent):
         return self.resume(messages, remove_termination_string, silent)
 
     def _valid_resume_messages(self, messages: list[Message]) -> None:
-        _resume.check_authors(self, messages)
+        resume_module.check_authors(self, messages)
 
     def _process_resume_termination(
         self, remove_termination_string: str | Callable[[str], str] | None, messages: list[Message]
     ) -> None:
-        _resume.shorten_last(self, remove_termination_string, messages)
+        resume_module.shorten_last(self, remove_termination_string, messages)
 
     def messages_from_string(self, message_string: str) -> list[Message]:
         """The messages that JSON text holds.
@@ -444,7 +436,7 @@ class GroupChatManager(ConversableAgent):
         Raises:
             Exception: It is no JSON.
         """
-        return _resume.from_string(message_string)
+        return resume_module.from_string(message_string)
 
     def messages_to_string(self, messages: list[Message]) -> str:
         """Messages as JSON text, for `resume`.
@@ -459,19 +451,19 @@ class GroupChatManager(ConversableAgent):
 
         A selection function finds them through the group that it is given (`groupchat.agent_by_name`).
         """
-        return _clone.of_group(self)
+        return clone_module.of_group(self)
 
     def save_state(self) -> dict[str, Any]:
         """The state of the manager, its group and all members."""
-        return _saved_state.of_group(self)
+        return snapshot.of_group(self)
 
     def load_state(self, state: Mapping[str, Any], peers: Iterable[Agent] = ()) -> None:
         """Bring back the state of the manager, its group and all members; see `ConversableAgent.load_state`."""
-        _saved_state.into_group(self, state, peers)
+        snapshot.into_group(self, state, peers)
 
     def clear_agents_history(self, reply: Message, groupchat: GroupChat) -> str:
         """Obey `clear history [agent] [number]` in a reply; returns its text without the command."""
-        return _clear_history.clear(reply, groupchat)
+        return clear_history_module.clear(reply, groupchat)
 
     def _prepare_chat(
         self, recipient: Agent, clear_history: bool, prepare_recipient: bool = True, reply_at_receive: bool = True
@@ -511,9 +503,9 @@ class GroupChatManager(ConversableAgent):
         return next((agent for agent in able if agent.can_execute_function(name)), None)
 
 
-_reply_chain.TWINS.add(GroupChatManager.run_chat, GroupChatManager.a_run_chat)
+registry.TWINS.add(GroupChatManager.run_chat, GroupChatManager.a_run_chat)
 
 
 def _run(manager: ConversableAgent, messages: Any, sender: Any, group: Any) -> Steps[Reply]:
     """Any agent can hold a group chat for which `run_chat` is registered, with the group as config."""
-    return _group_run.hold(manager, group or manager._groupchat, manager._conversation(messages, sender), sender)  # type: ignore[attr-defined]
+    return run.hold(manager, group or manager._groupchat, manager._conversation(messages, sender), sender)  # type: ignore[attr-defined]

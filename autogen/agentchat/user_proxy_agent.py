@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from . import _logging
-from ._human import check_mode
+from ._core import runtime_log
+from ._replies.human_input import check_mode
 from .agent import Message
 from .conversable_agent import ConversableAgent, HumanInputMode
 
@@ -58,7 +58,7 @@ class UserProxyAgent(ConversableAgent):
             ValueError: An argument has a value that is not possible; the message names it.
             RuntimeError: Code is to run in Docker, and no Docker answers.
         """
-        given = _logging.given(locals())
+        given = runtime_log.given(locals())
         if description is None:
             description = self.DEFAULT_USER_PROXY_AGENT_DESCRIPTIONS[check_mode(human_input_mode)]
         super().__init__(
@@ -74,4 +74,4 @@ class UserProxyAgent(ConversableAgent):
             description,
             **kwargs,
         )
-        _logging.new_agent(self, given)
+        runtime_log.new_agent(self, given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._drive import Steps, ask, in_thread
+from .._steps import Steps, ask, in_thread
 
 if TYPE_CHECKING:
     from .base import CodeBlock, CodeExecutor, CodeResult

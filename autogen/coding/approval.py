@@ -7,7 +7,7 @@ from inspect import isawaitable, iscoroutine
 from types import TracebackType
 from typing import Any, Union
 
-from .._drive import Steps, adrive, ask, drive, forms
+from .._steps import Steps, adrive, ask, drive, forms
 from ..io.base import IOStream
 from ._execute import executed
 from .base import CodeBlock, CodeExecutor, CodeExtractor, CodeResult, CommandLineCodeResult

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any
 
-from .._drive import forms
 from .._extras import need
+from .._steps import forms
 from .._threads import TimeUp
 from ._messages import StreamMessage, input_message, print_message, printed
 from ._waiting import slices

@@ -8,20 +8,20 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from .. import runtime_logging
-from .._drive import adrive, drive
+from .._steps import adrive, drive
 from ..io.base import IOStream
-from . import _client_log, _templates
-from ._answer_cache import LEGACY_CACHE_DIR, LEGACY_DEFAULT_CACHE_SEED
-from ._attempt import Place
-from ._budget import Budget, split
-from ._clients import PlaceHolderClient, make_client
-from ._cost import UsageLedger, usage_report
-from ._endpoint_pool import AZURE_KEYS, OPENAI_KEYS
-from ._old_spellings import log_once, translated
-from ._openai_client import OpenAIClient
-from ._providers import connection_keys
-from ._request import completion
-from ._resilience import Health, RetryPolicy, health_of
+from ._config.legacy_keys import log_once, translated
+from ._endpoints.clients import PlaceHolderClient, make_client
+from ._endpoints.endpoint_pool import AZURE_KEYS, OPENAI_KEYS
+from ._endpoints.openai_client import OpenAIClient
+from ._endpoints.provider_table import connection_keys
+from ._requests import client_log, templates
+from ._requests.attempt import Place
+from ._requests.budget import Budget, split
+from ._requests.cost import UsageLedger, usage_report
+from ._requests.pipeline import completion
+from ._requests.response_cache import LEGACY_CACHE_DIR, LEGACY_DEFAULT_CACHE_SEED
+from ._requests.retry import Health, RetryPolicy, health_of
 from .rate_limiters import TimeRateLimiter
 
 __all__ = [
@@ -143,7 +143,7 @@ class OpenAIWrapper:
             own = self.openai_kwargs | connection_keys(config)
             self._config_list.append({key: value for key, value in config.items() if key not in own})
         if runtime_logging.is_logging:
-            _client_log.new_wrapper(self, config_list, base_config)
+            client_log.new_wrapper(self, config_list, base_config)
 
     def __repr__(self) -> str:
         models = ", ".join(str(config.get("model")) for config in self._config_list)
@@ -191,7 +191,7 @@ class OpenAIWrapper:
             if isinstance(client, PlaceHolderClient) and client.model_client_cls == name:
                 self._clients[index] = model_client_cls(client.config, **kwargs)
                 if runtime_logging.is_logging:
-                    _client_log.new_client(self._clients[index], self, {**client.config, **kwargs})
+                    client_log.new_client(self._clients[index], self, {**client.config, **kwargs})
                 return
         if inspect.isclass(model_client_cls) and any(isinstance(client, model_client_cls) for client in self._clients):
             logger.warning("The model client %s is registered already.", name)
@@ -238,7 +238,7 @@ class OpenAIWrapper:
         Returns:
             The text, or what the callable gives.
         """
-        return _templates.instantiate(template, context, allow_format_str_template)
+        return templates.instantiate(template, context, allow_format_str_template)
 
     @classmethod
     def extract_text_or_completion_object(cls, response: Any) -> list[Any]:

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from . import _completion_calls, _completion_test, _templates
-from ._completion_answer import Answer, texts_of, texts_or_calls_of
-from ._completion_history import COUNTS, History
-from ._completion_list import ask_in_turn
-from ._cost import OAI_PRICE1K, cost_of, price_of
+from ._legacy import completion_calls, completion_metrics
+from ._legacy.completion_answer import Answer, texts_of, texts_or_calls_of
+from ._legacy.completion_history import COUNTS, History
+from ._legacy.completion_list import ask_in_turn
+from ._requests import templates
+from ._requests.cost import OAI_PRICE1K, cost_of, price_of
 
 if TYPE_CHECKING:
     from flaml.tune.analysis import ExperimentAnalysis
@@ -85,7 +86,7 @@ class Completion:
     @_OfTheClass
     def default_search_space(cls) -> dict[str, Any]:
         """Where `tune` looks for what its caller leaves open; made anew each time, as flaml writes to it."""
-        from ._tuning_space import default_space
+        from ._legacy.tuning_space import default_space
 
         priced = [model for model in cls._default_models if price_of(model)]
         return default_space(priced or list(cls._default_models))
@@ -170,14 +171,14 @@ class Completion:
             raise_on_timeout: Whether a rate limit or a timeout raises; otherwise -1 is returned.
             offset: How many answers to the same question are held already.
         """
-        request = _completion_calls.request_of(context, config, defaults=cls, chat=cls._is_chat, offset=offset)
+        request = completion_calls.request_of(context, config, defaults=cls, chat=cls._is_chat, offset=offset)
         try:
-            answer = _completion_calls.ask(request, use_failures=not raise_on_timeout)
+            answer = completion_calls.ask(request, use_failures=not raise_on_timeout)
         except Exception as error:
-            if raise_on_timeout or not _completion_calls.is_too_slow(error):
+            if raise_on_timeout or not completion_calls.is_too_slow(error):
                 raise
             logger.info("A request is given up: %s", type(error).__name__)
-            _completion_calls.remember_timeout(request, error)
+            completion_calls.remember_timeout(request, error)
             return -1
         history = cls._history
         if history is not None and cls._logging and isinstance(answer, Answer):
@@ -215,7 +216,7 @@ class Completion:
         Returns:
             The text, or what the callable gives.
         """
-        return _templates.instantiate(template, context, allow_format_str_template)
+        return templates.instantiate(template, context, allow_format_str_template)
 
     @classmethod
     def tune(
@@ -270,7 +271,7 @@ class Completion:
             openai.APIError: No trial got an answer.
             ImportError: The extra `tune` is not installed.
         """
-        from ._tuning import Goal, Tuning
+        from ._legacy.tuning import Goal, Tuning
 
         cls._eval_func, cls.optimization_budget = eval_func, optimization_budget
         goal = Goal(data, metric, mode, eval_func, inference_budget, optimization_budget, num_samples)
@@ -321,7 +322,7 @@ class Completion:
             results.append(evaluate(responses, **instance))
             all_responses.append(responses)
             cost += answer["cost"]
-        totals = _completion_test.aggregated(results, agg_method)
+        totals = completion_metrics.aggregated(results, agg_method)
         totals = {"cost": cost, "inference_cost": cost / len(data), **totals}
         return (totals, results, all_responses) if return_responses_and_per_instance_result else totals
 

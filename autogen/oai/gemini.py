@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._provider_client import ProviderClient
+from ._endpoints.provider_client import ProviderClient
 
 __all__ = ["GeminiClient"]
 

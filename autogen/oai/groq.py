@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._provider_client import ProviderClient
-from ._provider_client import cost_for as calculate_groq_cost
+from ._endpoints.provider_client import ProviderClient
+from ._endpoints.provider_client import cost_for as calculate_groq_cost
 
 __all__ = ["GroqClient", "calculate_groq_cost"]
 

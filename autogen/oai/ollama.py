@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from ._provider_client import ProviderClient
+from ._endpoints.provider_client import ProviderClient
 
 __all__ = ["OllamaClient", "response_to_tool_call"]
 

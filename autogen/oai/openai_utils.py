@@ -6,23 +6,23 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ._assistants_api import (
-    create_gpt_assistant,
-    create_gpt_vector_store,
-    detect_gpt_assistant_api_version,
-    retrieve_assistants_by_name,
-    update_gpt_assistant,
-)
-from ._config_lists import filter_config, get_config, get_config_list, is_valid_api_key
-from ._config_sources import config_list_from_json
-from ._cost import OAI_PRICE1K
-from ._key_files import (
+from ._config.key_files import (
     DEFAULT_AZURE_API_VERSION,
     config_list_from_dotenv,
     config_list_from_models,
     config_list_gpt4_gpt35,
     config_list_openai_aoai,
 )
+from ._config.lists import filter_config, get_config, get_config_list, is_valid_api_key
+from ._config.sources import config_list_from_json
+from ._legacy.assistants_api import (
+    create_gpt_assistant,
+    create_gpt_vector_store,
+    detect_gpt_assistant_api_version,
+    retrieve_assistants_by_name,
+    update_gpt_assistant,
+)
+from ._requests.cost import OAI_PRICE1K
 
 __all__ = [
     "DEFAULT_AZURE_API_VERSION",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from .._drive import Steps, adrive, drive, pause
+from .._steps import Steps, adrive, drive, pause
 from ..io.base import IOStream
 from ._replies import Fault, Reply, as_reply
 

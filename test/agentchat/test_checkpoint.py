@@ -15,7 +15,7 @@ from autogen.agentchat.group import ContextVariables, HandoffSelector, RandomAge
 from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.exception_utils import BudgetExceeded
 from autogen.io import IOStream
-from autogen.oai._resilience import forget_failures
+from autogen.oai._requests.retry import forget_failures
 from autogen.testing import Fault, OpenAIServer, Reply, ScriptedModel, tool_call
 
 USAGE = {"prompt_tokens": 60, "completion_tokens": 40, "total_tokens": 100}

@@ -5,7 +5,7 @@ import copy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autogen.agentchat._mending import NO_RESULT, mended
+from autogen.agentchat._replies.history_repair import NO_RESULT, mended
 from autogen.testing import ScriptedModel, tool_call
 
 IDS = ("c1", "c2", "c3")

@@ -4,7 +4,7 @@ import pytest
 
 from autogen.testing import ScriptedModel, tool_call
 
-LOGGER = "autogen.agentchat._repetition"
+LOGGER = "autogen.agentchat._core.repetition"
 
 
 def notices(caplog):

@@ -22,7 +22,7 @@ from autogen import (
     initiate_chats,
     register_function,
 )
-from autogen.agentchat._arguments import repaired
+from autogen.agentchat._replies.tool_arguments import repaired
 from autogen.agentchat.chat import a_initiate_chats
 from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.function_utils import get_function_schema

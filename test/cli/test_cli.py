@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from autogen import __version__
 from autogen._cli.app import app
-from autogen.oai import _weights
+from autogen.oai._local import weights
 from autogen.testing import Fault
 
 KEY = "sk-test-0123456789abcdefghij"
@@ -166,4 +166,4 @@ def test_a_model_by_name_out_of_a_list(openai_server, config_list, tmp_path, mon
     arguments = ["chat", "hi", "--config", path, "--model", "two", "--no-docker", "--human", "never", "--max-turns", "1"]
     assert "from the second" in CliRunner().invoke(app, arguments).output
     assert not first.requests
-    assert _weights.CATALOGUE
+    assert weights.CATALOGUE

@@ -23,7 +23,7 @@ from autogen._cli._lanes import lanes
 from autogen._cli._page import page
 from autogen._cli._report import report
 from autogen._cli.app import app
-from autogen.agentchat._diagram_steps import story
+from autogen.agentchat._diagrams.steps import story
 from autogen.recording import Recording
 from autogen.testing import OpenAIServer, Reply, ScriptedModel
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from autogen import Cache
 from autogen._cli._page import page
 from autogen._cli._report import WHY, report, turns_of
-from autogen.agentchat._result import StopReason
+from autogen.agentchat._core.result import StopReason
 from autogen.recording import Recording
 from autogen.testing import OpenAIServer, ScriptedModel
 

@@ -6,8 +6,8 @@ import openai
 import pytest
 
 from autogen import OpenAIWrapper, runtime_logging
-from autogen.oai import _request_log
-from autogen.oai._attempt import attempt_at
+from autogen.oai._requests import request_log
+from autogen.oai._requests.attempt import attempt_at
 from autogen.testing import Fault
 
 KEY = "sk-PLANTED0123456789abcdef"
@@ -29,10 +29,10 @@ def attempt(rows, openai_server):
 def test_an_answer_is_a_row_that_joins_its_client_and_wrapper(attempt, rows, agent):
     asker = agent("asker")
     wrapper, one = attempt("hello", agent=asker)
-    token = _request_log.started()
+    token = request_log.started()
     response = one.client.create(one.params)
-    _request_log.answered(wrapper, one, response, False, 0.25, token)
-    _request_log.answered(wrapper, one, response, True, 0.25, token)
+    request_log.answered(wrapper, one, response, False, 0.25, token)
+    request_log.answered(wrapper, one, response, True, 0.25, token)
     (client,), (made,) = rows("oai_clients"), rows("oai_wrappers")
     fresh, cached = rows("chat_completions")
     assert (fresh["client_id"], fresh["wrapper_id"]) == (client["client_id"], made["wrapper_id"])
@@ -49,13 +49,13 @@ def test_an_answer_is_a_row_that_joins_its_client_and_wrapper(attempt, rows, age
 
 def test_an_error_of_the_endpoint_is_a_row_with_its_code(attempt, rows):
     wrapper, one = attempt(Fault(status=429, message=f"Incorrect API key provided: {KEY}."))
-    first = _request_log.started()
+    first = request_log.started()
     with pytest.raises(openai.RateLimitError) as caught:
         one.client.create(one.params)
-    _request_log.failed(wrapper, one, caught.value, first)
-    second = _request_log.started(first)
+    request_log.failed(wrapper, one, caught.value, first)
+    second = request_log.started(first)
     assert second.invocation_id == first.invocation_id
-    _request_log.failed(wrapper, one, caught.value, second)
+    request_log.failed(wrapper, one, caught.value, second)
     row, again = rows("chat_completions")
     text = json.loads(row["response"])["response"]
     assert "error_code: 429, config 0" in text
@@ -67,14 +67,14 @@ def test_an_error_of_the_endpoint_is_a_row_with_its_code(attempt, rows):
 @pytest.mark.parametrize("error", [ValueError("x"), openai.APITimeoutError(request=None)])
 def test_time_outs_and_errors_that_no_endpoint_sent_are_no_rows(attempt, rows, error):
     wrapper, one = attempt("hello")
-    _request_log.failed(wrapper, one, error, _request_log.started())
+    request_log.failed(wrapper, one, error, request_log.started())
     assert rows("chat_completions") == []
 
 
 @pytest.mark.parametrize("asker", [None, 5, "a name"])
 def test_who_asked_may_be_nobody_or_a_name(attempt, rows, asker):
     wrapper, one = attempt("hello", agent=asker)
-    _request_log.answered(wrapper, one, "hi", False, None, _request_log.started())
+    request_log.answered(wrapper, one, "hi", False, None, request_log.started())
     (row,) = rows("chat_completions")
     assert row["source_name"] == ("a name" if asker == "a name" else "unknown")
     assert row["cost"] is None
@@ -82,10 +82,10 @@ def test_who_asked_may_be_nobody_or_a_name(attempt, rows, asker):
 
 def test_nothing_is_recorded_while_it_is_off(attempt, rows):
     wrapper, one = attempt("hello")
-    token = _request_log.started()
+    token = request_log.started()
     runtime_logging.stop()
-    assert _request_log.started() is None
-    _request_log.answered(wrapper, one, "hi", False, 0.0, None)
-    _request_log.answered(wrapper, one, "hi", False, 0.0, token)
-    _request_log.failed(wrapper, one, ValueError("x"), None)
+    assert request_log.started() is None
+    request_log.answered(wrapper, one, "hi", False, 0.0, None)
+    request_log.answered(wrapper, one, "hi", False, 0.0, token)
+    request_log.failed(wrapper, one, ValueError("x"), None)
     assert rows("chat_completions") == []

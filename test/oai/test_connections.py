@@ -13,8 +13,8 @@ import pytest
 from vendors import RULES, TOOLS, WILD, Vendor
 
 from autogen import OpenAIWrapper
-from autogen.oai import _connections, _parameters
-from autogen.oai._providers import provider_of
+from autogen.oai._endpoints import connections, parameters
+from autogen.oai._endpoints.provider_table import provider_of
 from autogen.testing import Reply, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
@@ -25,10 +25,10 @@ AWS = {"aws_access_key": "AKIAEXAMPLE", "aws_secret_key": SECRET, "aws_region": 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
     """No credentials of this machine, and each test hears each warning."""
-    monkeypatch.setattr(_parameters, "_told", set())
+    monkeypatch.setattr(parameters, "_told", set())
     for name in [name for name in os.environ if re.match("AWS_|GOOGLE_|GEMINI_|ANTHROPIC_|AZURE_", name)]:
         monkeypatch.delenv(name)
-    _connections._azure_token_provider.cache_clear()
+    connections._azure_token_provider.cache_clear()
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import threading
 import pytest
 
 from autogen import AssistantAgent, ConversableAgent, OpenAIWrapper, UserProxyAgent
-from autogen.oai import _embedded, _weights
-from autogen.oai._weights import WeightsError
+from autogen.oai._local import embedded
+from autogen.oai._local import weights as weights_module
+from autogen.oai._local.weights import WeightsError
 
 MODEL = "smollm2-135m"
 CONFIG = {"model": MODEL, "api_type": "local", "max_tokens": 8, "temperature": 0}
@@ -68,13 +69,13 @@ def test_it_answers_asynchronously():
 
 def test_there_is_one_server_for_a_model(weights):
     found = []
-    threads = [threading.Thread(target=lambda: found.append(_embedded.serve(MODEL))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: found.append(embedded.serve(MODEL))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(set(found)) == 1
-    assert _embedded.serve(str(weights)).base_url == found[0].base_url
+    assert embedded.serve(str(weights)).base_url == found[0].base_url
 
 
 def test_a_missing_library_of_the_system_is_named_before_anything_is_fetched(monkeypatch, tmp_path):
@@ -84,9 +85,9 @@ def test_a_missing_library_of_the_system_is_named_before_anything_is_fetched(mon
         raise ImportError("libgomp.so.1: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr("autogen._extras.import_module", missing)
-    monkeypatch.setattr(_weights, "resolve", lambda name: pytest.fail("the weights were asked for"))
+    monkeypatch.setattr(weights_module, "resolve", lambda name: pytest.fail("the weights were asked for"))
     with pytest.raises(ImportError, match="apt-get install libgomp1"):
-        _embedded.serve(MODEL)
+        embedded.serve(MODEL)
 
 
 def test_a_chat_on_it(call):
@@ -115,7 +116,7 @@ def test_the_process_ends_quietly():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_has_a_server_of_its_own():
     probe = (
-        "import os, autogen.oai._embedded as e\n"
+        "import os, autogen.oai._local.embedded as e\n"
         f"mine = e.serve({MODEL!r}).base_url\n"
         "pid = os.fork()\n"
         "if pid == 0:\n"
@@ -132,14 +133,14 @@ def test_a_file_that_is_no_model_is_told(tmp_path, content):
     path = tmp_path / "broken.gguf"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"broken\.gguf"):
-        _embedded.serve(str(path))
+        embedded.serve(str(path))
 
 
 def test_a_truncated_model_is_told(tmp_path, weights):
     path = tmp_path / "half.gguf"
     path.write_bytes(weights.read_bytes()[:50_000_000])
     with pytest.raises(WeightsError, match=r"half\.gguf"):
-        _embedded.serve(str(path))
+        embedded.serve(str(path))
 
 
 def test_missing_weights_are_told_when_the_agent_is_made(monkeypatch, tmp_path):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autogen.oai import _message_forms as forms
-from autogen.oai._providers import PROVIDERS
-from autogen.oai._tool_forms import plain_tools
+from autogen.oai._endpoints import message_forms as forms
+from autogen.oai._endpoints.provider_table import PROVIDERS
+from autogen.oai._endpoints.tool_schemas import plain_tools
 
 WORDS = st.text("abc \n", max_size=5)
 PART = st.one_of(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autogen import OpenAIWrapper
-from autogen.oai._old_spellings import log_once, translated
+from autogen.oai._config.legacy_keys import log_once, translated
 
 
 def today(config):

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion
 
-from autogen.oai import _cost
-from autogen.oai._cost import UnknownCost, UsageLedger, cost_of, price_of, usage_of, usage_report
-from autogen.oai._prices import context_limit, is_private
+from autogen.oai._requests import cost as cost_module
+from autogen.oai._requests.cost import UnknownCost, UsageLedger, cost_of, price_of, usage_of, usage_report
+from autogen.oai._requests.prices import context_limit, is_private
 from autogen.oai.openai_utils import OAI_PRICE1K
 
 number = count()
@@ -203,7 +203,7 @@ def test_no_name_and_no_counts_make_it_fail(model, prompt, completion, cached):
 def test_without_the_maintained_source_its_models_are_unknown():
     probe = (
         "import sys; sys.modules['genai_prices'] = None\n"
-        "from autogen.oai._cost import cost_of\n"
+        "from autogen.oai._requests.cost import cost_of\n"
         "for model in ('gpt-4o', 'gpt-4-0314'): print(cost_of({'model': model, 'prompt_tokens': 1000}))"
     )
     done = subprocess.run([sys.executable, "-c", probe], text=True, capture_output=True, check=True)
@@ -214,7 +214,7 @@ def test_without_the_maintained_source_its_models_are_unknown():
 def test_the_maintained_source_is_loaded_by_the_first_question_that_needs_it():
     probe = (
         "import sys, autogen\n"
-        "from autogen.oai._cost import cost_of, OAI_PRICE1K\n"
+        "from autogen.oai._requests.cost import cost_of, OAI_PRICE1K\n"
         "cost_of({'model': 'gpt-4-0314'}), cost_of({'model': 'mine'}, (0.0, 0.0)); print('genai_prices' in sys.modules)"
     )
     assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "False"
@@ -251,7 +251,7 @@ def test_a_report_tells_an_unknown_price_from_nothing_to_pay(stranger):
     ledger = UsageLedger()
     ledger.add({**used("free"), "cost": 0.0}, cached=False)
     assert "not known" not in "\n".join(usage_report(ledger, "both"))
-    ledger.add({**used(stranger), "cost": _cost.cost_of(used(stranger))}, cached=False)
+    ledger.add({**used(stranger), "cost": cost_module.cost_of(used(stranger))}, cached=False)
     assert [line for line in usage_report(ledger, "both") if "not known" in line] == [
         f"Price not known, counted as 0: {stranger}"
     ]

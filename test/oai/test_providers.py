@@ -10,8 +10,8 @@ import pytest
 from vendors import RULES, TOOLS, WILD, Vendor
 
 from autogen import ConversableAgent, OpenAIWrapper
-from autogen.oai import _parameters
-from autogen.oai._providers import PROVIDERS
+from autogen.oai._endpoints import parameters
+from autogen.oai._endpoints.provider_table import PROVIDERS
 from autogen.testing import Reply, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
@@ -30,7 +30,7 @@ SETTINGS = {
 @pytest.fixture(autouse=True)
 def untold(monkeypatch):
     """Each test hears each warning."""
-    monkeypatch.setattr(_parameters, "_told", set())
+    monkeypatch.setattr(parameters, "_told", set())
     for name in ("AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "GOOGLE_CLOUD_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     for row in PROVIDERS.values():

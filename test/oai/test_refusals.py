@@ -8,7 +8,7 @@ import vendors
 from vendors import RULES, TOOLS, WILD, Vendor, without
 
 from autogen import OpenAIWrapper
-from autogen.oai import _parameters
+from autogen.oai._endpoints import parameters
 from autogen.testing import tool_call
 
 HI = [{"role": "user", "content": "hi"}]
@@ -24,7 +24,7 @@ MANY = [{"role": "system", "content": "s"}, {"role": "assistant", "content": "a"
 @pytest.fixture(autouse=True)
 def untold(monkeypatch):
     """Each test hears each warning."""
-    monkeypatch.setattr(_parameters, "_told", set())
+    monkeypatch.setattr(parameters, "_told", set())
 
 
 @pytest.fixture

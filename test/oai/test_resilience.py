@@ -8,8 +8,8 @@ import openai
 import pytest
 
 from autogen import OpenAIWrapper
-from autogen.oai import _resilience
-from autogen.oai._resilience import FAULTS, Blame, RetryPolicy, fault_of, retry_after
+from autogen.oai._requests import retry
+from autogen.oai._requests.retry import FAULTS, Blame, RetryPolicy, fault_of, retry_after
 from autogen.testing import Fault, Reply, ScriptedModel
 
 HI = [{"role": "user", "content": "hi"}]
@@ -167,7 +167,7 @@ def test_a_bad_request_says_nothing_about_the_endpoint(create, openai_server):
 
 def test_after_a_while_it_is_asked_first_again(create, openai_server, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(_resilience.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(retry.time, "monotonic", lambda: now[0])
     first, second = openai_server(Fault(status=401), Fault(status=401), "well again"), openai_server("b", "b", "b", "b")
     wrapper = wrapper_for(first, second)
     answers = []

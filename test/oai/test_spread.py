@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from autogen import OpenAIWrapper
-from autogen.oai._spread import BUSY, spread
+from autogen.oai._endpoints.connection_pools import BUSY, spread
 from autogen.testing import OpenAIServer, Reply
 
 HI = [{"role": "user", "content": "hi"}]

@@ -14,7 +14,7 @@ from autogen.testing import Fault
 
 pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
 
-from autogen.oai._tuning_space import flaml_tune
+from autogen.oai._legacy.tuning_space import flaml_tune
 
 domain = flaml_tune()
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autogen.oai._tuning_frontier import Frontier, Price, tolerance
+from autogen.oai._legacy.tuning_frontier import Frontier, Price, tolerance
 
 HERE, THERE = ("m", 0, 0), ("m", 1, 0)
 TOKENS = st.integers(1, 1000)

@@ -10,7 +10,7 @@ from autogen import ChatCompletion
 
 pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
 
-from autogen.oai._tuning_space import flaml_tune
+from autogen.oai._legacy.tuning_space import flaml_tune
 
 domain = flaml_tune()
 

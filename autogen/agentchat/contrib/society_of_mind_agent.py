@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
-from ..._drive import Steps, adrive, ask, drive, forms
+from ..._steps import Steps, adrive, ask, drive, forms
 from ...code_utils import content_str
-from .. import _logging, _reply_chain
-from .._group_run import broadcast
-from .._model_reply import requested
-from .._overrides import BOOK, awaitable
+from .._core import runtime_log
+from .._core.overrides import BOOK, awaitable
+from .._groupchat.run import broadcast
+from .._replies import registry
+from .._replies.model_reply import requested
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent, HumanInputMode, Reply
 from ..groupchat import GroupChat
@@ -79,7 +80,7 @@ class SocietyOfMindAgent(ConversableAgent):
         Raises:
             ValueError: `chat_manager` manages no group chat, or `response_preparer` is neither text nor callable.
         """
-        given = _logging.given(locals())
+        given = runtime_log.given(locals())
         if kwargs.get("description") is None and "system_message" not in kwargs:
             kwargs["description"] = self.DEFAULT_DESCRIPTION
         super().__init__(
@@ -106,7 +107,7 @@ class SocietyOfMindAgent(ConversableAgent):
         # The group answers where otherwise the model would.
         self.replace_reply_func(ConversableAgent.generate_oai_reply, SocietyOfMindAgent.generate_inner_monologue_reply)
         self.replace_reply_func(ConversableAgent.a_generate_oai_reply, SocietyOfMindAgent.a_generate_inner_monologue_reply)
-        _logging.new_agent(self, given)
+        runtime_log.new_agent(self, given)
 
     @property
     def chat_manager(self) -> ConversableAgent | None:
@@ -220,9 +221,7 @@ class SocietyOfMindAgent(ConversableAgent):
         return [self, *([] if manager is None else [manager]), *(group.agents if group else [])]
 
 
-_reply_chain.TWINS.add(
-    SocietyOfMindAgent.generate_inner_monologue_reply, SocietyOfMindAgent.a_generate_inner_monologue_reply
-)
+registry.TWINS.add(SocietyOfMindAgent.generate_inner_monologue_reply, SocietyOfMindAgent.a_generate_inner_monologue_reply)
 BOOK["_llm_response_preparer"] = SocietyOfMindAgent._llm_response_preparer
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from .._messages import normalized_name
-from .._toolbox import as_list
+from .._agent.tool_registration import as_list
+from .._core.messages import normalized_name
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from ..group import conditions, targets

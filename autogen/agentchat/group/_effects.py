@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .._turn import Effects
+from .._core.turn_context import Effects
 from .context_variables import ContextStr, ContextVariables
 from .targets import (
     AgentNameTarget,

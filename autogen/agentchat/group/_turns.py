@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..._drive import Steps
-from .._turn import Directive, Outcome, Turn
+from ..._steps import Steps
+from .._core.turn_context import Directive, Outcome, Turn
 from ..agent import Message
 from ._effects import ToolEffects
 from .conditions import OnCondition, is_available

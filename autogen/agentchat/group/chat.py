@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._drive import Steps, adrive, ask, drive
-from .._result import ChatResult
+from ..._steps import Steps, adrive, ask, drive
+from .._core.result import ChatResult
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from ..groupchat import GroupChat, GroupChatManager

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..._drive import is_coroutine_function
-from .._messages import assert_valid_name
+from ..._steps import is_coroutine_function
+from .._core.messages import assert_valid_name
 from ..agent import Agent, Message
 from .context_expression import ContextExpression
 from .context_variables import ContextStr

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...function_utils import serialize_to_str
-from .._turn import Directive
+from .._core.turn_context import Directive
 from .targets import TransitionTarget, as_target
 
 __all__ = ["ReplyResult"]

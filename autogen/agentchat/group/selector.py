@@ -8,11 +8,11 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..._drive import Steps
-from .. import _turn
-from .._pending_calls import caller_of
-from .._result import StopReason
-from .._selection_method import SelectionMethod
+from ..._steps import Steps
+from .._core import turn_context
+from .._core.result import StopReason
+from .._core.selection_strategy import SelectionMethod
+from .._groupchat.pending_calls import caller_of
 from ..agent import Agent, Message
 from ._effects import read, written
 from ._turns import MemberTurn, rules_of
@@ -105,7 +105,7 @@ class HandoffSelector(SelectionMethod):
         Raises:
             ValueError: A hand-off leads to somebody who is not in the group, or to a user where there is none.
         """
-        with _turn.in_play(None, self.context_variables):
+        with turn_context.in_play(None, self.context_variables):
             if not self._started or len(groupchat.messages) <= 1:
                 self.reset()
                 self._check(groupchat)
@@ -117,7 +117,7 @@ class HandoffSelector(SelectionMethod):
 
     def redirected(self, chosen: Agent, group: GroupChat) -> Agent | None:
         """Who is next after a method has chosen: a context condition of that agent may lead on. None: the chat ends."""
-        with _turn.in_play(None, self.context_variables):
+        with turn_context.in_play(None, self.context_variables):
             self.selection_message = None
             found = self._led_on(Next(chosen), group)
             if found.speaker is None and found.method is not None:  # it was chosen so just now
@@ -163,7 +163,7 @@ class HandoffSelector(SelectionMethod):
             group: The group.
         """
         nested, self._nested = self._nested, None
-        with _turn.in_play(MemberTurn(self, group, speaker, manager), self.context_variables):
+        with turn_context.in_play(MemberTurn(self, group, speaker, manager), self.context_variables):
             if nested is not None:
                 return (yield from nested.held(speaker, manager))
             return (yield from super().take_turn(speaker, manager, group))

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ... import _journal
-from ..._drive import Steps, ask, drive, forms, is_coroutine_function, name_of
-from .._messages import normalized_name
-from .._nested import SUMMARY, nested_reply
-from .._turn import Directive
+from ..._steps import Steps, ask, drive, forms, is_coroutine_function, name_of
+from .._chats.nested import SUMMARY, nested_reply
+from .._core.messages import normalized_name
+from .._core.turn_context import Directive
 from ..agent import Agent, Message
 from .context_variables import ContextStr
 

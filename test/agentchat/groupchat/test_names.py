@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autogen import ConversableAgent, GroupChat
-from autogen.agentchat._names import named
+from autogen.agentchat._groupchat.mentions import named
 
 
 def agents(*names):

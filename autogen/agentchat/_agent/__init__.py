@@ -1,0 +1,1 @@
+"""The parts of `ConversableAgent`: state, histories, tools, hooks, turns."""

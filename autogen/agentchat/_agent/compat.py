@@ -1,0 +1,111 @@
+"""Names with an underscore that public programs call or override all the same. Each hands over to the room it belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ... import runtime_logging
+from ..._steps import drive, is_coroutine_function
+from .._chats import carryover, nested, summary
+from .._core import messages as messages_module
+from .._core import runtime_log
+from .._core.display import show_received
+from .._replies import registry
+from .._replies.model_reply import completion
+from ..agent import Agent, Message
+from .histories import Histories
+from .tool_registration import Toolbox
+
+if TYPE_CHECKING:
+    from ..conversable_agent import ConversableAgent
+
+
+class Underscored(Histories, Toolbox):
+    """The half-public side of `ConversableAgent`."""
+
+    _assert_valid_name = staticmethod(messages_module.assert_valid_name)
+    _normalize_name = staticmethod(messages_module.normalized_name)
+    _get_chats_to_run = staticmethod(nested.chats_to_run)
+    _summary_from_nested_chats = staticmethod(nested.last_summary)
+    _a_summary_from_nested_chats = staticmethod(nested.a_last_summary)
+
+    @staticmethod
+    def _last_msg_as_summary(sender: ConversableAgent, recipient: ConversableAgent, summary_args: Any) -> str:
+        return summary.last_message(sender, recipient)
+
+    @staticmethod
+    def _reflection_with_llm_as_summary(sender: ConversableAgent, recipient: ConversableAgent, summary_args: Any) -> Any:
+        return drive(summary.reflection(sender, recipient, summary_args or {}))
+
+    @staticmethod
+    def _is_silent(agent: Agent, silent: bool | None = False) -> bool:
+        """Whether messages are not printed: the agent's own wish comes before the call's."""
+        own = getattr(agent, "silent", None)
+        return bool(silent if own is None else own)
+
+    def _match_trigger(self, trigger: Any, sender: Agent | None) -> bool:
+        return registry.matches(trigger, sender)
+
+    def _process_received_message(self, message: Message | str, sender: Agent, silent: bool | None) -> None:
+        """Remember what came in, and print it."""
+        message = self._message_to_dict(message)
+        valid = self._append_oai_message(message, "user", sender, is_sending=False)
+        if runtime_logging.is_logging:
+            runtime_log.received(self, message, sender, valid)
+        if not valid:
+            raise ValueError(
+                f"{self.name!r} cannot receive {message!r} from {sender.name!r}: it has neither content nor calls."
+            )
+        if not self._is_silent(sender, silent):
+            self._print_received_message(message, sender)
+
+    def _print_received_message(self, message: Message | str, sender: Agent) -> None:
+        show_received(self, self._message_to_dict(message), sender)
+
+    def _str_for_tool_response(self, tool_response: Message) -> str:
+        return str(tool_response.get("content", ""))
+
+    def _handle_carryover(self, message: Any, kwargs: dict[str, Any]) -> Any:
+        return carryover.with_carryover(self, message, kwargs)
+
+    def _process_carryover(self, content: str, kwargs: dict[str, Any]) -> str:
+        return carryover.appended(content, kwargs)
+
+    def _process_multimodal_carryover(self, content: list[dict[str, Any]], kwargs: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{"type": "text", "text": self._process_carryover("", kwargs)}, *content]
+
+    def _summarize_chat(
+        self, summary_method: Any, summary_args: Any, recipient: ConversableAgent | None = None, cache: Any = None
+    ) -> Any:
+        return drive(summary.summarize(self, summary_method, summary_args, recipient, cache))  # type: ignore[arg-type]
+
+    def _reflection_with_llm(
+        self,
+        prompt: str,
+        messages: list[Message],
+        llm_agent: Agent | None = None,
+        cache: Any = None,
+        role: str | None = None,
+    ) -> Any:
+        return drive(summary.reflect(self, prompt, messages, llm_agent, cache, role))
+
+    def _generate_oai_reply_from_client(self, llm_client: Any, messages: list[Message], cache: Any) -> Any:
+        """One request to a model. Tracing packages wrap it."""
+        return drive(completion(self, llm_client, messages, cache))
+
+    def _raise_exception_on_async_reply_functions(self) -> None:
+        """Refuse a synchronous chat that would leave reply functions unasked.
+
+        Raises:
+            RuntimeError: A coroutine reply function is registered without `ignore_async_in_sync_chat`.
+        """
+        names = [
+            row["reply_func"].__name__
+            for row in self._reply_func_list
+            if is_coroutine_function(row["reply_func"]) and not row.get("ignore_async_in_sync_chat")
+        ]
+        if names:
+            raise RuntimeError(
+                f"Agent {self.name!r} has coroutine reply functions, which a synchronous chat can't ask: "
+                f"{', '.join(sorted(set(names)))}. Use a_initiate_chat, or register them with ignore_async_in_sync_chat."
+            )

@@ -1,0 +1,1 @@
+"""Chats: the message loop, chats between two agents, sequences, nested chats, summaries."""

@@ -1,0 +1,1 @@
+"""Building blocks that all rooms of `agentchat` share."""

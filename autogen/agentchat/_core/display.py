@@ -1,0 +1,84 @@
+"""How a message is shown on the console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..._steps import name_of
+from ...code_utils import content_str
+from ...formatting_utils import colored
+from ...io.base import IOStream
+from ...oai._requests.templates import instantiate
+from ..agent import Agent, Message
+
+if TYPE_CHECKING:
+    from .._agent.compat import Underscored
+
+
+def show_received(receiver: Underscored, message: Message, sender: Agent) -> None:
+    """Print a message as its receiver sees it."""
+    show = IOStream.get_default().print
+    show(colored(sender.name, "yellow"), f"(to {receiver.name}):\n", flush=True)
+    for response in message.get("tool_responses") or ():
+        receiver._print_received_message(response, sender)
+    role = message.get("role")
+    if message.get("tool_responses") and role == "tool":
+        return
+    if role in ("function", "tool"):
+        asker = message.get("name" if role == "function" else "tool_call_id") or "no id"
+        _framed(f"Response from calling {role} ({asker})", content_str(message.get("content")))
+    else:
+        _show_content(receiver, message)
+        if call := message.get("function_call"):
+            _framed(f"Suggested function call: {call.get('name') or 'no name'}", _arguments(call))
+        for call in message.get("tool_calls") or ():
+            function = call.get("function") or {}
+            title = f"Suggested tool call ({call.get('id') or 'no id'}): {function.get('name') or 'no name'}"
+            _framed(title, _arguments(function))
+    show("\n", "-" * 80, flush=True, sep="")
+
+
+def show_chat_banner(entry: dict[str, Any]) -> None:
+    """Print that the next chat of a queue begins, and with what, if the entry says `verbose`."""
+    show = IOStream.get_default().print
+    show(colored("\n" + "*" * 80, "blue"), flush=True)
+    show(colored("Starting a new chat....", "blue"), flush=True)
+    if entry.get("verbose"):
+        show(colored("Message:\n" + _message_text(entry.get("message")), "blue"), flush=True)
+        carried = "\n".join(str(item) for item in entry["carryover"])
+        show(colored("Carryover:\n" + carried, "blue"), flush=True)
+    show(colored("\n" + "*" * 80, "blue"), flush=True)
+
+
+def notice(text: str, color: str) -> None:
+    """Print one line about what the framework does, set off from the messages around it."""
+    IOStream.get_default().print(colored(f"\n>>>>>>>> {text}", color), flush=True)
+
+
+def _framed(title: str, body: str) -> None:
+    show = IOStream.get_default().print
+    head = f"***** {title} *****"
+    show(colored(head, "green"), flush=True)
+    show(body, flush=True)
+    show(colored("*" * len(head), "green"), flush=True)
+
+
+def _arguments(call: Message) -> str:
+    arguments = call.get("arguments")
+    return f"Arguments: \n{'(no arguments)' if arguments is None else arguments}"
+
+
+def _show_content(receiver: Underscored, message: Message) -> None:
+    content = message.get("content")
+    if content is None:
+        return
+    if "context" in message:
+        allowed = isinstance(receiver.llm_config, dict) and receiver.llm_config.get("allow_format_str_template", False)
+        content = instantiate(content, message["context"], allowed)
+    IOStream.get_default().print(content_str(content), flush=True)
+
+
+def _message_text(message: Any) -> str:
+    if callable(message):
+        return f"Callable: {name_of(message)}"
+    return f"Dict: {message!r}" if isinstance(message, dict) else str(message)

@@ -1,0 +1,69 @@
+"""Noticing that an agent goes on saying the same: a chat that goes in circles costs money and leads nowhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..agent import Agent, Message
+
+if TYPE_CHECKING:
+    from .._agent.state import AgentState
+
+logger = logging.getLogger(__name__)
+
+NOTICED = 3  # the same message so often in a row is worth a word
+
+SILENT = "only empty messages. Nothing of what it is made of has an answer, so it says its default_auto_reply"
+
+
+class Said:
+    """What an agent said to a peer last, and how often in a row."""
+
+    __slots__ = ("longest", "times", "what")
+
+    def __init__(self, what: Any) -> None:
+        self.what = what
+        self.times = self.longest = 1
+
+    def again(self, what: Any) -> int:
+        """Take in the next message; returns how often in a row this one was said."""
+        if what != self.what:
+            self.what, self.times = what, 1
+            return 1
+        self.times = times = self.times + 1
+        if times > self.longest:  # quicker than `max`
+            self.longest = times
+        return times
+
+
+def note(agent: AgentState, peer: Agent, message: Message | str) -> None:
+    """Take in what an agent says to a peer. The third time the same is logged."""
+    what = message if isinstance(message, str) else gist(message)
+    said = agent._said.get(peer)
+    if said is None:
+        agent._said[peer] = Said(what)
+    elif said.again(what) == NOTICED:
+        logger.warning(
+            "Agent %r says %s, %d times in a row, to %r. "
+            "is_termination_msg, max_turns or max_consecutive_auto_reply can end such a chat.",
+            agent.name,
+            f"the same: {what!r:.200}" if what else SILENT,
+            NOTICED,
+            peer.name,
+        )
+
+
+def longest_runs(pairs: Iterable[tuple[AgentState, Agent]]) -> dict[str, int]:
+    """How often agents said the same in a row, by their names; without those that hardly did."""
+    runs = [(agent.name, agent._said[peer].longest) for agent, peer in pairs if peer in agent._said]
+    return {name: times for name, times in sorted(runs, key=lambda run: run[1]) if times >= NOTICED}
+
+
+def gist(message: Message) -> Any:
+    """What makes two messages the same: their content and calls. The ids of calls are never the same."""
+    calls = [call.get("function") for call in message.get("tool_calls") or () if call]
+    if call := message.get("function_call"):
+        calls.append(call)
+    return (message.get("content"), calls) if calls else message.get("content")

@@ -1,0 +1,1 @@
+"""Group chats: the run, speaker selection, validation, resuming."""

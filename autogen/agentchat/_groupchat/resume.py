@@ -1,0 +1,147 @@
+"""Going on with a group chat from its messages."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..._steps import drive
+from ...code_utils import content_str
+from ...formatting_utils import colored
+from ...io.base import IOStream
+from ..agent import Agent, Message
+from ..conversable_agent import ConversableAgent
+from .run import broadcast
+
+if TYPE_CHECKING:
+    from ..groupchat import GroupChat, GroupChatManager
+
+logger = logging.getLogger("autogen.agentchat.groupchat")
+
+
+def resume(
+    manager: GroupChatManager,
+    messages: list[Message] | str,
+    remove: str | Callable[[str], str] | None,
+    silent: bool,
+) -> tuple[Agent | None, Message]:
+    """Bring a group into the state in which these messages were said, all but the last.
+
+    Returns:
+        The author of the last message, and that message: what the chat goes on with.
+
+    Raises:
+        Exception: The messages are no list of dicts, or somebody said one who is not in the group. Nothing is changed then.
+    """
+    group = manager.groupchat
+    prepared = _checked(manager, messages)
+    manager._valid_resume_messages(prepared)
+    authors = [_author(manager, group, message) for message in prepared]
+    manager._process_resume_termination(remove, prepared)
+    _forget(manager, group)
+    for message, author in zip(prepared[:-1], authors[:-1], strict=True):
+        _restore(manager, group, message, author)
+    last_message, last_agent = prepared[-1], authors[-1]
+    if not silent:
+        name = last_agent.name if last_agent else "nobody"
+        text = f"Prepared group chat with {len(prepared)} messages, the last speaker is"
+        IOStream.get_default().print(text, colored(name, "yellow"), flush=True)
+    group.send_introductions = False  # they were made
+    manager._is_resumed = True
+    return last_agent, last_message
+
+
+def _checked(manager: GroupChatManager, messages: Any) -> list[Message]:
+    if isinstance(messages, str):
+        messages = manager.messages_from_string(messages)
+        if messages == {}:
+            messages = []
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        raise Exception("Messages to resume with must be a list of dicts, or JSON text of one.")
+    for place, message in enumerate(messages[:-1]):
+        if "role" not in message:
+            raise Exception(f"Message {place} of those to resume with has no role.")
+        if message.get("content") is None and not (message.get("tool_calls") or message.get("function_call")):
+            raise Exception(f"Message {place} of those to resume with has neither content nor calls.")
+        if not isinstance(message.get("content"), (str, list, type(None))):
+            raise Exception(f"The content of message {place} of those to resume with is neither text nor a list.")
+    return copy.deepcopy(messages)
+
+
+def check_authors(manager: GroupChatManager, messages: list[Message]) -> None:
+    """
+    Raises:
+        Exception: There is no message, or one of a stranger.
+    """
+    if not messages:
+        raise Exception("Cannot resume without messages: start a new chat instead.")
+    group = manager.groupchat
+    known = {*group.agent_names, group.admin_name, manager.name}
+    for message in messages:
+        name = message.get("name")
+        if name and name not in known and message.get("role") != "function":  # there it is the function's name
+            raise Exception(f"A message to resume with is by {name!r}, who is not in the group.")
+
+
+def _author(manager: GroupChatManager, group: GroupChat, message: Message) -> Agent | None:
+    if "name" not in message:
+        message["name"] = manager.name
+    name = message["name"]
+    if message.get("role") == "function":
+        return next((agent for agent in group.agents if name in getattr(agent, "function_map", ())), manager)
+    return group.agent_by_name(name) or (manager if name in (manager.name, group.admin_name) else None)
+
+
+def _forget(manager: GroupChatManager, group: GroupChat) -> None:
+    for agent in group.agents:
+        if hasattr(agent, "clear_history"):
+            agent.clear_history()
+    manager.clear_history()
+    group.reset()
+
+
+def _restore(manager: GroupChatManager, group: GroupChat, message: Message, author: Agent | None) -> None:
+    if author in group.agents and isinstance(author, ConversableAgent):
+        author._append_oai_message(message, "assistant", manager, is_sending=True)
+        manager._append_oai_message(message, "user", author, is_sending=False)
+    drive(broadcast(manager, group, message, author))
+    if author is None or author is manager:
+        group.messages.append(message)
+    else:
+        message.setdefault("content", None)
+        group.append(message, author)
+
+
+def shorten_last(manager: GroupChatManager, remove: str | Callable[[str], str] | None, messages: list[Message]) -> None:
+    """Take what would end the chat out of the last message, and warn if it would still end."""
+    last = messages[-1]
+    content = last.get("content")
+    if not content:
+        return
+    if remove:
+        without: Any = (lambda text: text.replace(remove, "")) if isinstance(remove, str) else remove
+        last["content"] = content = _each_text(content, without)
+    if manager._is_termination_msg({**last, "content": content_str(content)}):
+        logger.warning("WARNING: the last message would end the chat: %r. Remove the text that does.", content)
+
+
+def _each_text(content: Any, change: Callable[[str], str]) -> Any:
+    """A content with each of its texts changed."""
+    if isinstance(content, str):
+        return change(content)
+    return [{**part, "text": change(part["text"])} if part.get("type") == "text" else part for part in content]
+
+
+def from_string(text: str) -> list[Message]:
+    """The messages that JSON text holds.
+
+    Raises:
+        Exception: It is no JSON.
+    """
+    try:
+        return json.loads(text)  # type: ignore[no-any-return]
+    except json.JSONDecodeError as error:
+        raise Exception(f"The messages are no valid JSON: {error}") from error

@@ -1,0 +1,1 @@
+"""The built-in reply functions, and the registry that calls them."""

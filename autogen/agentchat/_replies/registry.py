@@ -1,0 +1,251 @@
+"""Who answers, in which order.
+
+An agent's reply functions stand in a plain list of dicts, because programs insert, delete and swap entries. Each is
+called in turn until one gives a final answer. Built-in functions come in pairs, a plain one and its awaitable twin: of a
+pair only one is asked, the one of the caller's colour, at the place of the plain one.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Container
+from functools import partial
+from operator import itemgetter
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ... import _journal, events, runtime_logging
+from ..._steps import Call, Steps, is_coroutine_function, name_of
+from ...control import checkpoint
+from ...exception_utils import SenderRequired
+from .._core import runtime_log
+from .._core.overrides import ANSWERING
+from ..agent import Agent, Message
+
+if TYPE_CHECKING:
+    from .._agent.state import AgentState
+    from .._agent.turns import HalfTurns
+
+ReplyFunction = Callable[..., Any]
+FUNCTION_OF = itemgetter("reply_func")
+
+NOTHING: tuple[bool, None] = (False, None)
+"""The answer of who has nothing to say."""
+
+PASSED: tuple[bool, None] = tuple([False, None])  # type: ignore[assignment]  # noqa: C409 - not the constant above
+"""This very object is the answer of a form that does not exist: nobody was asked."""
+
+
+class Twins:
+    """The built-in reply functions that have two forms, a plain one and an awaitable one."""
+
+    def __init__(self) -> None:
+        self._awaitable: dict[Any, Any] = {}
+        self._plain: dict[Any, Any] = {}
+
+    def add(self, plain: ReplyFunction, awaitable: ReplyFunction) -> None:
+        """Make a pair known."""
+        self._awaitable[plain] = awaitable
+        self._plain[awaitable] = plain
+
+    def awaitable(self, function: ReplyFunction) -> ReplyFunction:
+        """The awaitable form of a built-in; the function itself if it is none."""
+        return self._awaitable.get(function, function) if type(function) is FunctionType else function
+
+    def knows(self, function: ReplyFunction) -> bool:
+        """Whether a function is one of them."""
+        return type(function) is FunctionType and (function in self._awaitable or function in self._plain)
+
+    def plain_of(self, function: ReplyFunction) -> ReplyFunction | None:
+        """The plain form of an awaitable built-in; None if it is none."""
+        return self._plain.get(function) if type(function) is FunctionType else None
+
+
+TWINS = Twins()
+"""Filled by the class that defines them."""
+
+Step = Callable[[Any, list[Message], Any, Any], "Steps[Any] | tuple[bool, Any] | None"]
+"""A built-in reply function of `(agent, messages, sender, config)`: to ask it takes no driver of its own. One that need not
+call out gives its answer at once, and None is that of who has nothing to say."""
+
+
+class BuiltIn(NamedTuple):
+    """What is known of a built-in reply function."""
+
+    step: Step
+    about: str | None = None  # it has nothing to say but to messages that have this key
+
+
+STEPS: dict[Any, BuiltIn] = {}
+"""Filled by the class that defines them."""
+
+EVERYBODY: list[Any] = [Agent, None]
+"""The trigger of the built-in reply functions."""
+
+
+Asked = tuple[str | None, int, ReplyFunction, ReplyFunction, ReplyFunction, "Step | None"]
+"""One that is asked: the key that it is about, its place in the list, itself, its two forms, itself as a step."""
+
+
+class Order:
+    """Which of an agent's reply functions are asked: of a pair one, of what is excluded none."""
+
+    __slots__ = ("asked", "functions")
+
+    def __init__(self, functions: list[ReplyFunction], exclude: Container[ReplyFunction]) -> None:
+        self.functions = functions
+        meant = [function for function in functions if function not in exclude]
+        self.asked = [
+            _asked(place, function)
+            for place, function in enumerate(functions)
+            if function not in exclude and TWINS.plain_of(function) not in meant
+        ]
+
+
+def _asked(place: int, function: ReplyFunction) -> Asked:
+    if is_coroutine_function(function):
+        return None, place, function, passes, function, None
+    known = STEPS.get(function) if type(function) is FunctionType else None
+    step, about = known or (None, None)
+    return about, place, function, function, TWINS.awaitable(function), step
+
+
+def _order(agent: AgentState, rows: list[dict[str, Any]], exclude: Container[ReplyFunction]) -> list[Asked]:
+    """Whom to ask. The answer is kept while the list of reply functions has the same functions."""
+    functions = list(map(FUNCTION_OF, rows))
+    known: Order | None = agent._reply_order
+    if known is not None and functions == known.functions and not exclude:
+        return known.asked
+    order = Order(functions, exclude)
+    if not exclude:
+        agent._reply_order = order
+    return order.asked
+
+
+def entry(
+    trigger: Any,
+    reply_func: ReplyFunction,
+    config: Any = None,
+    reset_config: Callable[[Any], Any] | None = None,
+    ignore_async_in_sync_chat: bool = False,
+) -> dict[str, Any]:
+    """One row of `_reply_func_list`.
+
+    Raises:
+        ValueError: The trigger is of no known kind.
+    """
+    if (
+        trigger is not None
+        and not isinstance(trigger, (type, str, list))
+        and not (callable(trigger) or isinstance(trigger, Agent))
+    ):
+        raise ValueError(f"A trigger must be a class, a name, an agent, a callable, None or a list of these: {trigger!r}")
+    return {
+        "trigger": trigger,
+        "reply_func": reply_func,
+        "config": own_config(config),
+        "init_config": config,
+        "reset_config": reset_config,
+        "ignore_async_in_sync_chat": ignore_async_in_sync_chat and is_coroutine_function(reply_func),
+    }
+
+
+def own_config(config: Any) -> Any:
+    """The config that a reply function is given: a copy, but of what is alive, such as a group chat, the thing itself."""
+    return config if getattr(config, "is_live", False) else copy.copy(config)
+
+
+def matches(trigger: Any, sender: Agent | None) -> bool:
+    """Whether a reply function with this trigger answers this sender.
+
+    Raises:
+        SenderRequired: The trigger is a name and there is no sender.
+        AssertionError: A callable trigger returned something else than a bool.
+        ValueError: The trigger is of no known kind.
+    """
+    if isinstance(trigger, list):
+        for one in trigger:  # noqa: SIM110 - `any` is slower, and this is asked several times a message
+            if matches(one, sender):
+                return True
+        return False
+    if trigger is None:
+        return sender is None
+    if isinstance(trigger, type):  # the nominal test first: a structural one costs several microseconds
+        return trigger in type(sender).__mro__ or isinstance(sender, trigger)
+    if isinstance(trigger, str):
+        if sender is None:
+            raise SenderRequired()
+        return trigger == sender.name
+    if isinstance(trigger, Agent):
+        return trigger == sender
+    if callable(trigger):
+        answer = trigger(sender)
+        if not isinstance(answer, bool):
+            raise AssertionError(f"Trigger {trigger!r} must return a bool, not {answer!r}.")
+        return answer
+    raise ValueError(f"Unsupported trigger: {trigger!r}")
+
+
+def own_answer(agent: HalfTurns, history: list[Message], peer: Any) -> Steps[Any] | None:
+    """`generate_reply` as a step, which takes no driver of its own; None if it, or what it calls, is overridden."""
+    if not ANSWERING.are_own(agent):
+        return None
+    return agent._reply(history, peer) if any(agent.hook_lists.values()) else first_final(agent, history, peer, ())
+
+
+def first_final(
+    agent: AgentState, messages: list[Message], sender: Agent | None, exclude: Container[ReplyFunction]
+) -> Steps[Any]:
+    """Ask each reply function in turn; the first final answer counts, the agent's default otherwise."""
+    rows = list(agent._reply_func_list)
+    anybody = sender is None or Agent in type(sender).__mro__ or matches(Agent, sender)
+    told = events.on and events.wanted(events.ReplyStarted, events.ReplyEnded)
+    is_quiet = not (told or runtime_logging.is_logging)  # then who has nothing to say need not be asked
+    keys: Container[str] = messages[-1] if messages else ()
+    for about, place, function, plain, twin, step in _order(agent, rows, exclude):
+        if about is not None and is_quiet and about not in keys:
+            continue
+        row = rows[place]
+        trigger, config = row["trigger"], row["config"]
+        if not (anybody if trigger == EVERYBODY else matches(trigger, sender)):
+            continue
+        if told:
+            name = name_of(function)
+            events.emit(events.ReplyStarted(agent=agent.name, function=name))
+            yield from checkpoint()
+            began = time.monotonic()
+        if step is not None:
+            said = step(agent, messages, sender, config)
+            if said is None and is_quiet:
+                continue
+            answer = NOTHING if said is None else said if isinstance(said, tuple) else (yield from said)
+        elif _journal.current() is None or TWINS.knows(function) or _journal.is_repeated(function):
+            answer = yield Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
+        else:
+            call = Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
+            answer = yield from _journal.recorded(
+                "reply", partial(_label, agent, function), partial(_called, call), write=list, read=tuple, holds_chats=True
+            )
+        final, reply = answer
+        if told:
+            took = time.monotonic() - began
+            events.emit(events.ReplyEnded(agent=agent.name, function=name, final=bool(final), seconds=took))
+        if not is_quiet and runtime_logging.is_logging and answer is not PASSED:
+            runtime_log.replied(agent, function, final, reply)
+        if final:
+            return reply
+    return agent._default_auto_reply
+
+
+def _label(agent: AgentState, function: ReplyFunction) -> str:
+    return f"{agent.name}:{name_of(function)}"
+
+
+def _called(call: Call) -> Steps[Any]:
+    return (yield call)
+
+
+def passes(*_: Any, **__: Any) -> tuple[bool, None]:
+    """The other form of a function that exists in one colour only: it has nothing to say."""
+    return PASSED

@@ -1,0 +1,1 @@
+"""Config lists: where they come from and how old keys are translated."""

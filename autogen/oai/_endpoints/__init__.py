@@ -1,0 +1,1 @@
+"""Endpoints: clients, connections, the table of providers."""

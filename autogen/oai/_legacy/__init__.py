@@ -1,0 +1,1 @@
+"""The classic `Completion` API of 2023, its tuning, and the Assistants API."""

@@ -1,0 +1,1 @@
+"""The model that runs inside the process."""

@@ -1,0 +1,1 @@
+"""The request pipeline: cache, budget, retries, response schema, cost."""
