@@ -10,7 +10,7 @@ import logging as _logging
 from typing import TYPE_CHECKING
 
 from . import logger as _logger_package  # noqa: F401 - bound first: a later import of it can't displace `logger`
-from ._lazy_imports import lazy as _lazy
+from ._lazy_imports import attach as _lazy
 from .version import __version__
 
 if TYPE_CHECKING:  # read by editors and type checkers

@@ -83,7 +83,7 @@ class _Chat:
     depth: int
 
 
-class Scribe:
+class EventFormatter:
     """Makes lines of events, and keeps count.
 
     Args:

@@ -4,13 +4,13 @@ from importlib import import_module
 from types import ModuleType
 
 
-def need(module: str, *, extra: str | None = None, for_: str) -> ModuleType:
+def require(module: str, *, extra: str | None = None, feature: str) -> ModuleType:
     """Import an optional dependency, or say what to install.
 
     Args:
         module: The module to import.
         extra: The extra of `autogen-classic` that brings it; None for a core dependency.
-        for_: What needs it, as the subject of the error message.
+        feature: What needs it, as the subject of the error message.
 
     Raises:
         ImportError: `module` is not installed. If it is installed but broken, its own error comes through instead.
@@ -21,5 +21,5 @@ def need(module: str, *, extra: str | None = None, for_: str) -> ModuleType:
         if not f"{module}.".startswith(f"{error.name}."):  # `google.auth` may be missing where there is a `google`
             raise
         target = f'"autogen-classic[{extra}]"' if extra else f'"{error.name}"'
-        hint = f"{for_} needs the package {error.name!r}, which is not installed: pip install {target}"
+        hint = f"{feature} needs the package {error.name!r}, which is not installed: pip install {target}"
         raise ImportError(hint, name=error.name) from error

@@ -6,12 +6,13 @@ name to module, for the interpreter. A test holds the two together.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
 
-def lazy(
+def attach(
     namespace: dict[str, Any], home: Mapping[str, str], submodules: Iterable[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Make the `__getattr__`, `__dir__` and `__all__` of a package whose rooms open one at a time.
@@ -36,3 +37,24 @@ def lazy(
         return value
 
     return open_room, lambda: sorted({*namespace, *names}), names
+
+
+def deprecate(namespace: dict[str, Any], aliases: Mapping[str, str]) -> Callable[[str], Any]:
+    """Make the `__getattr__` of a module in which public names were renamed.
+
+    Each old name warns once per process (`DeprecationWarning`), then resolves to the new one.
+
+    Args:
+        namespace: The module's `globals()`.
+        aliases: The new name by the old one.
+    """
+
+    def get_renamed(name: str) -> Any:
+        if name not in aliases:
+            raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}")
+        warnings.warn(f"{name} is deprecated, use {aliases[name]}.", DeprecationWarning, stacklevel=2)
+        # bound from here on, so that the warning is not repeated
+        namespace[name] = namespace[aliases[name]]
+        return namespace[name]
+
+    return get_renamed

@@ -17,7 +17,7 @@ from inspect import CO_COROUTINE, isawaitable, iscoroutinefunction
 from types import FunctionType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from ._threads import a_run_within, await_within, run_in_thread, run_within
+from ._threads import arun_with_timeout, await_with_timeout, run_in_thread, run_with_timeout
 
 P = ParamSpec("P")
 A = TypeVar("A")
@@ -36,45 +36,47 @@ class Call(NamedTuple):
 Steps = Generator[Call, Any, T]  # a step that ends in a T: run it with `yield from`, `drive` or `adrive`
 
 
-def ask(plain: Callable[P, T], twin: Callable[P, T | Awaitable[T]] | None, /, *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
+def invoke(
+    plain: Callable[P, T], twin: Callable[P, T | Awaitable[T]] | None, /, *args: P.args, **kwargs: P.kwargs
+) -> Steps[T]:
     """Make a call in the caller's colour. The type checker holds arguments, answer and the two forms together."""
     answer: T = yield Call(plain, twin or plain, args, kwargs)
     return answer
 
 
-def offload(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
+def to_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
     """Call a function that blocks by nature: in place for a synchronous caller, in a thread for an asynchronous one.
 
     The thread sees the caller's context variables (the IO stream among them).
     """
-    answer: T = yield Call(function, in_thread(function), args, kwargs)
+    answer: T = yield Call(function, wrap_in_thread(function), args, kwargs)
     return answer
 
 
-def in_thread(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+def wrap_in_thread(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
     """The awaitable form of a function that blocks: it runs in a thread. If the caller is cancelled its programs end."""
     return partial(run_in_thread, function)
 
 
-def forms(
+def sync_and_async(
     function: Callable[..., Any], *, seconds: float | None = None, blocks: bool = False
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Both forms of a function of either colour, to be given to `ask`.
 
     Args:
         function: Plain, or a coroutine function: a synchronous caller runs it to its end.
-        seconds: Its time limit; see `run_within`.
+        seconds: Its time limit; see `run_with_timeout`.
         blocks: Whether a plain function runs in a thread for an asynchronous caller.
     """
     if is_coroutine_function(function):
-        awaitable = function if seconds is None else partial(await_within, seconds, function)
+        awaitable = function if seconds is None else partial(await_with_timeout, seconds, function)
         return (lambda *args, **kwargs: run_coroutine(lambda: awaitable(*args, **kwargs))), awaitable
     if seconds is not None:
-        return partial(run_within, seconds, function), partial(a_run_within, seconds, function)
-    return function, in_thread(function) if blocks else function
+        return partial(run_with_timeout, seconds, function), partial(arun_with_timeout, seconds, function)
+    return function, wrap_in_thread(function) if blocks else function
 
 
-def each(
+def gather(
     plain: Callable[[A], T], twin: Callable[[A], Awaitable[T]], items: Collection[A], *, in_threads: bool = False
 ) -> Steps[list[T]]:
     """Make the same call for every item: one after another, or concurrently in an asynchronous caller.
@@ -99,15 +101,15 @@ def each(
     async def at_once() -> list[T]:
         return await asyncio.gather(*(twin(item) for item in items))
 
-    return (yield from ask(in_parallel if in_threads and len(items) > 1 else one_by_one, at_once))
+    return (yield from invoke(in_parallel if in_threads and len(items) > 1 else one_by_one, at_once))
 
 
-def pause(seconds: float) -> Steps[None]:
+def sleep(seconds: float) -> Steps[None]:
     """Wait, in the caller's colour."""
     yield Call(time.sleep, asyncio.sleep, (seconds,), {})
 
 
-def drive(steps: Steps[T]) -> T:
+def run_sync(steps: Steps[T]) -> T:
     """Run `steps` for a synchronous caller. No thread and no event loop, so it also works inside a running one."""
     resume: Callable[[Any], Call] = steps.send
     value: Any = None
@@ -122,7 +124,7 @@ def drive(steps: Steps[T]) -> T:
         return end.value  # type: ignore[no-any-return]
 
 
-async def adrive(steps: Steps[T]) -> T:
+async def run_async(steps: Steps[T]) -> T:
     """Run `steps` for an asynchronous caller: the same, but await what can be awaited."""
     resume: Callable[[Any], Call] = steps.send
     value: Any = None
@@ -153,7 +155,7 @@ def is_coroutine_function(function: Any) -> bool:
     return iscoroutinefunction(function) or iscoroutinefunction(type(function).__call__)
 
 
-def name_of(function: Any) -> str:
+def get_callable_name(function: Any) -> str:
     """The name of what is called: a partial object has that of its function, a callable instance that of its class."""
     while isinstance(function, partial):
         function = function.func

@@ -24,7 +24,7 @@ _stop: ContextVar[tuple[threading.Event, ...]] = ContextVar("stop the program", 
 GRACE = 1.0  # seconds for a program to end that is killed
 
 
-class TimeUp(TimeoutError):
+class CallTimeout(TimeoutError):
     """A call gave no result in its time. A `TimeoutError` of the function's own is another thing."""
 
 
@@ -35,7 +35,7 @@ async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwa
 
     >>> result = await run_in_thread(executor.execute_code_blocks, blocks)  # doctest: +SKIP
     """
-    future, stop = in_daemon_thread(function, *args, **kwargs)
+    future, stop = start_daemon_thread(function, *args, **kwargs)
     waiting = asyncio.wrap_future(future)
     waiting.add_done_callback(_looked_at)
     try:
@@ -46,13 +46,13 @@ async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwa
         raise
 
 
-def run_within(seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+def run_with_timeout(seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function with a time limit. When that is over its programs are killed, and nobody waits for it any more.
 
     Raises:
         TimeUp: It gave no result in time.
     """
-    future, stop = in_daemon_thread(function, *args, **kwargs)
+    future, stop = start_daemon_thread(function, *args, **kwargs)
     try:
         done, _ = wait([future], seconds)
         return future.result() if done else _too_late(seconds)
@@ -60,9 +60,9 @@ def run_within(seconds: float, function: Callable[P, T], /, *args: P.args, **kwa
         stop.set()
 
 
-async def a_run_within(seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """`run_within`, awaited."""
-    future, stop = in_daemon_thread(function, *args, **kwargs)
+async def arun_with_timeout(seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """`run_with_timeout`, awaited."""
+    future, stop = start_daemon_thread(function, *args, **kwargs)
     waiting = asyncio.wrap_future(future)
     try:
         done, _ = await asyncio.wait([waiting], timeout=seconds)
@@ -72,7 +72,7 @@ async def a_run_within(seconds: float, function: Callable[P, T], /, *args: P.arg
         waiting.cancel()
 
 
-async def await_within(seconds: float, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+async def await_with_timeout(seconds: float, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Await a coroutine function with a time limit; when that is over it is cancelled.
 
     Raises:
@@ -93,7 +93,7 @@ async def await_within(seconds: float, function: Callable[P, Awaitable[T]], /, *
     return _too_late(seconds)
 
 
-def in_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Future[T], threading.Event]:
+def start_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Future[T], threading.Event]:
     """Call a function in a thread for which the process doesn't wait at its end.
 
     Returns:
@@ -116,7 +116,7 @@ def in_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 
 
 @contextmanager
-def stopping(stop: threading.Event) -> Iterator[None]:
+def cancel_scope(stop: threading.Event) -> Iterator[None]:
     """Programs that are run within are killed when the event is set."""
     token = _stop.set((*_stop.get(), stop))
     try:
@@ -125,7 +125,7 @@ def stopping(stop: threading.Event) -> Iterator[None]:
         _stop.reset(token)
 
 
-def cancelled() -> bool:
+def is_cancelled() -> bool:
     """Whether nobody waits any more for what runs here."""
     return any(stop.is_set() for stop in _stop.get())
 
@@ -137,4 +137,4 @@ def _looked_at(future: asyncio.Future[Any]) -> None:
 
 
 def _too_late(seconds: float) -> NoReturn:
-    raise TimeUp(f"There was no result within {seconds:g} seconds.")
+    raise CallTimeout(f"There was no result within {seconds:g} seconds.")

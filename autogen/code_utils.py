@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from ._lazy_imports import lazy as _lazy
+from ._lazy_imports import attach as _lazy
 from .coding import _docker_engine
 from .coding._environment import child_environment
 from .coding._fences import fences

@@ -16,8 +16,8 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
-from ._steps import Steps, ask
-from ._threads import in_daemon_thread, stopping
+from ._steps import Steps, invoke
+from ._threads import cancel_scope, start_daemon_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -142,9 +142,9 @@ class ChatControl:
             self._sleepers[sleeper] = loop
             return sleeper
 
-    def _interruptibly(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    def _call_interruptibly(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call a function that blocks in a thread, and wait for it until the chat is stopped."""
-        future, stop = in_daemon_thread(function, *args, **kwargs)
+        future, stop = start_daemon_thread(function, *args, **kwargs)
         wait([cast("Future[Any]", future), self._stopped], return_when=FIRST_COMPLETED)
         if future.done():
             return future.result()
@@ -152,7 +152,7 @@ class ChatControl:
         raise ChatStopped
 
     @contextmanager
-    def _in_charge(self) -> Iterator[None]:
+    def _activate(self) -> Iterator[None]:
         token = _current.set(self)
         task = _current_task()
         with self._lock:
@@ -163,7 +163,7 @@ class ChatControl:
                 self._timer.daemon = True
                 self._timer.start()
         try:
-            with stopping(self._stop):
+            with cancel_scope(self._stop):
                 yield
         except asyncio.CancelledError:
             if not self.is_stopped:
@@ -189,20 +189,20 @@ _current: ContextVar[ChatControl | None] = ContextVar("control of the chat", def
 
 
 @contextmanager
-def under(control: ChatControl | None) -> Iterator[None]:
+def controlled_by(control: ChatControl | None) -> Iterator[None]:
     """A chat goes on within, under this control."""
     if control is None:
         yield
         return
-    with control._in_charge():
+    with control._activate():
         yield
 
 
-def checkpoint() -> Steps[None]:
+def yield_point() -> Steps[None]:
     """Stop or wait here, if the chat was told to."""
     control = _current.get()
     if control is not None:
-        yield from ask(control._wait, control._a_wait)
+        yield from invoke(control._wait, control._a_wait)
 
 
 def is_controlled() -> bool:
@@ -210,10 +210,10 @@ def is_controlled() -> bool:
     return _current.get() is not None
 
 
-def stoppable(function: Callable[P, T]) -> Callable[P, T]:
+def interruptible(function: Callable[P, T]) -> Callable[P, T]:
     """A function that takes long, for a synchronous chat: under a control it is not waited for once the chat is stopped."""
     control = _current.get()
-    return function if control is None else partial(control._interruptibly, function)
+    return function if control is None else partial(control._call_interruptibly, function)
 
 
 def _current_task() -> asyncio.Task[Any] | None:

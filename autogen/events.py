@@ -370,7 +370,7 @@ Kinds = Iterable[Union[type[Event], str]]
 """Some kinds of events: their classes, or the names of their types."""
 
 
-def kinds_of(wanted: Kinds) -> frozenset[type[Event]]:
+def resolve_types(wanted: Kinds) -> frozenset[type[Event]]:
     """The classes of some kinds of events, with what is derived from them.
 
     Raises:
@@ -398,7 +398,7 @@ on = False
 """Whether anybody listens. Read it as `events.on` before making an event."""
 
 
-def wanted(*kinds: type[Event]) -> bool:
+def is_wanted(*kinds: type[Event]) -> bool:
     """Whether a listener wants any of these kinds: to be asked before making events that are frequent."""
     return _wanted is None or not _wanted.isdisjoint(kinds)
 
@@ -434,7 +434,7 @@ def subscribe(listener: Listener, *, everywhere: bool = False, types: Kinds | No
         ValueError: There is no such kind.
     """
     global _everywhere
-    kinds = None if types is None else kinds_of(types)
+    kinds = None if types is None else resolve_types(types)
     told = listener if kinds is None else _only(kinds, listener)
     token = None
     with _lock:

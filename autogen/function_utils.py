@@ -19,7 +19,7 @@ from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic_core import to_jsonable_python
 
 from ._docstrings import described_parameters
-from ._steps import is_coroutine_function, name_of
+from ._steps import get_callable_name, is_coroutine_function
 
 __all__ = ["get_function_schema", "get_typed_signature", "load_basemodels_if_needed", "serialize_to_str"]
 
@@ -95,7 +95,7 @@ def get_function_schema(f: Callable[..., Any], *, name: str | None = None, descr
     >>> get_function_schema(add, description="Add.")["function"]["parameters"]["required"]
     ['a']
     """
-    own_name = name_of(f)
+    own_name = get_callable_name(f)
     signature = _without_injected(get_typed_signature(f))
     required = get_required_params(signature)
     annotations = get_param_annotations(signature)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from ._extras import need
+from ._extras import require
 from .agentchat.agent import Agent
 
 Transitions = dict[Any, list[Any]]
@@ -86,8 +86,8 @@ def visualize_speaker_transitions_dict(
         ImportError: networkx or matplotlib is not installed.
     """
     try:
-        networkx = need("networkx", extra="graph", for_="Drawing speaker transitions")
-        pyplot = need("matplotlib.pyplot", extra="graph", for_="Drawing speaker transitions")
+        networkx = require("networkx", extra="graph", feature="Drawing speaker transitions")
+        pyplot = require("matplotlib.pyplot", extra="graph", feature="Drawing speaker transitions")
     except ImportError as error:
         logger.critical("%s", error)
         raise

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import events
-from ._event_formatter import Line, Scribe
+from ._event_formatter import EventFormatter, Line
 from .io.base import IOStream, TimedInputStream
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class _View:
 
     def __init__(self, console: Console, lines: int | None) -> None:
         self._console = console
-        self._scribe = Scribe(console.encoding, lines)
+        self._scribe = EventFormatter(console.encoding, lines)
         self.kinds = self._scribe.handlers.keys()
         self._lock = threading.RLock()
         self._live: Live | None = None
@@ -138,7 +138,7 @@ class _View:
 class _Footer:
     """The last line, which tells what is waited for."""
 
-    def __init__(self, scribe: Scribe) -> None:
+    def __init__(self, scribe: EventFormatter) -> None:
         self._scribe = scribe
         self._spinner = Spinner("dots")
 

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import events
-from ._extras import need
+from ._extras import require
 from ._secrets import redact
 from .version import __version__
 
@@ -131,7 +131,7 @@ class _Tracer:
     """
 
     def __init__(self, provider: TracerProvider | None, content: bool) -> None:
-        need("opentelemetry", extra="otel", for_="Tracing")
+        require("opentelemetry", extra="otel", feature="Tracing")
         from opentelemetry import context, trace
 
         self._contexts, self._trace = context, trace

@@ -22,7 +22,7 @@ from autogen.testing import ScriptedModel
 TURNS = 100
 ROUNDS = 41
 COLOURS = ("sync", "async")
-KINDS = events.kinds_of([events.Event]) - {events.Event}
+KINDS = events.resolve_types([events.Event]) - {events.Event}
 
 
 def listening(**options: object) -> Callable[[], AbstractContextManager[None]]:

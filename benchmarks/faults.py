@@ -14,7 +14,7 @@ import time
 from collections import Counter
 
 from autogen import ConversableAgent
-from autogen.testing import OpenAIServer, Storm
+from autogen.testing import FaultInjector, OpenAIServer
 
 AT_ONCE = 40
 
@@ -45,7 +45,7 @@ class Outcomes(logging.Handler):
 
 def run(chats: int, share: float) -> None:
     """Hold the chats, and print what happened."""
-    storms = [Storm(lambda messages: f"re: {messages[-1]['content']}", share, seed) for seed in (1, 2)]
+    storms = [FaultInjector(lambda messages: f"re: {messages[-1]['content']}", share, seed) for seed in (1, 2)]
     outcomes = Outcomes()
     logger = logging.getLogger("autogen.oai.client")
     logger.addHandler(outcomes)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from autogen import ConversableAgent
-from autogen.oai._endpoints.adaptations import forget_refusals
+from autogen.oai._endpoints.adaptations import reset_adaptations
 from autogen.oai._local import weights as weights_module
 from autogen.oai._requests.retry import forget_failures
 
@@ -45,7 +45,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def unknown_endpoints() -> None:
     """No test sees what an earlier one's endpoint failed at, or refused: ports are used again."""
     forget_failures()
-    forget_refusals()
+    reset_adaptations()
 
 
 @pytest.fixture(scope="session")

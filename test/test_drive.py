@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from autogen._steps import Call, adrive, ask, drive, each, is_coroutine_function, offload, pause, run_coroutine
+from autogen._steps import Call, gather, invoke, is_coroutine_function, run_async, run_coroutine, run_sync, sleep, to_thread
 
 
 def run(steps, colour):
-    return drive(steps) if colour == "sync" else asyncio.run(adrive(steps))
+    return run_sync(steps) if colour == "sync" else asyncio.run(run_async(steps))
 
 
 async def a_double(x):
@@ -25,8 +25,8 @@ def double(x):
 
 def test_answers_reach_the_step(colour):
     def step():
-        four = yield from ask(double, a_double, 2)
-        return (yield from ask(double, None, four))
+        four = yield from invoke(double, a_double, 2)
+        return (yield from invoke(double, None, four))
 
     assert run(step(), colour) == 8
 
@@ -37,7 +37,7 @@ def test_an_error_arrives_where_it_was_asked_for(colour):
 
     def step():
         try:
-            yield from ask(fail, None)
+            yield from invoke(fail, None)
         except KeyError:
             return "handled"
 
@@ -49,7 +49,7 @@ def test_an_unhandled_error_travels_as_in_plain_code(colour):
         raise KeyError("x")
 
     def step():
-        yield from ask(fail, None)
+        yield from invoke(fail, None)
 
     with pytest.raises(KeyError) as caught:
         run(step(), colour)
@@ -58,7 +58,7 @@ def test_an_unhandled_error_travels_as_in_plain_code(colour):
 
 
 def test_each_keeps_the_order(colour):
-    assert run(each(double, a_double, [3, 1, 2]), colour) == [6, 2, 4]
+    assert run(gather(double, a_double, [3, 1, 2]), colour) == [6, 2, 4]
 
 
 def test_each_is_concurrent_in_an_asynchronous_caller():
@@ -70,7 +70,7 @@ def test_each_is_concurrent_in_an_asynchronous_caller():
             await asyncio.sleep(0)
         return x
 
-    assert asyncio.run(adrive(each(double, wait_for_the_other, [1, 2]))) == [1, 2]
+    assert asyncio.run(run_async(gather(double, wait_for_the_other, [1, 2]))) == [1, 2]
 
 
 def test_offload_leaves_the_thread_of_an_event_loop_alone(colour):
@@ -79,7 +79,7 @@ def test_offload_leaves_the_thread_of_an_event_loop_alone(colour):
 
 
 def _thread_of_offloaded():
-    return (yield from offload(threading.get_ident))
+    return (yield from to_thread(threading.get_ident))
 
 
 def test_offload_keeps_context_variables(colour):
@@ -87,7 +87,7 @@ def test_offload_keeps_context_variables(colour):
 
     def step():
         variable.set("inside")
-        return (yield from offload(variable.get))
+        return (yield from to_thread(variable.get))
 
     assert run(step(), colour) == "inside"
 
@@ -100,10 +100,10 @@ def test_pause_in_an_asynchronous_caller_lets_others_run():
             order.append("other")
 
         def step():
-            yield from pause(0.01)
+            yield from sleep(0.01)
             order.append("step")
 
-        await asyncio.gather(adrive(step()), other())
+        await asyncio.gather(run_async(step()), other())
         return order
 
     assert asyncio.run(main()) == ["other", "step"]
@@ -132,7 +132,7 @@ def test_cancelling_reaches_the_step():
             raise
 
     async def main():
-        task = asyncio.ensure_future(adrive(step()))
+        task = asyncio.ensure_future(run_async(step()))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

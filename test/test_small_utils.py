@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autogen import AgentNameConflict, NoEligibleSpeaker, SenderRequired, UndefinedNextAgent, graph_utils, math_utils
-from autogen._extras import need
+from autogen._extras import require
 from autogen._secrets import redact
 from autogen.agentchat.utils import gather_usage_summary, parse_tags_from_content
 
@@ -178,4 +178,4 @@ def test_errors_carry_their_message(error):
 
 def test_a_missing_package_is_named_with_its_extra():
     with pytest.raises(ImportError, match=r'needs the package \'no_such_package\'.*pip install "autogen-classic\[x\]"'):
-        need("no_such_package", extra="x", for_="This")
+        require("no_such_package", extra="x", for_="This")

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import autogen.terminal
 from autogen import GroupChat, GroupChatManager
 from autogen._cli.app import app
-from autogen._event_formatter import Scribe
+from autogen._event_formatter import EventFormatter
 from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.io import IOConsole, IOStream
 from autogen.testing import Fault, OpenAIServer, Reply, ScriptedModel, tool_call
@@ -120,10 +120,10 @@ def test_markup_is_no_markup_and_keys_are_masked(agent, shown):
 
 @given(st.text(st.characters(codec=None), max_size=60), st.sampled_from(["utf-8", "ascii", "cp1252"]))
 def test_no_text_can_touch_the_terminal(text, encoding):
-    clean = Scribe(encoding).clean(text)
+    clean = EventFormatter(encoding).clean(text)
     clean.encode(encoding)
     assert all(character.isprintable() or character in "\n\t\u200d" for character in clean)
-    assert Scribe(encoding).clean(clean) == clean
+    assert EventFormatter(encoding).clean(clean) == clean
 
 
 @pytest.mark.parametrize("terminal", [False, True])

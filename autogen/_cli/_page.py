@@ -16,7 +16,7 @@ from ..agentchat._diagrams.steps import _CODE, plain, shortened
 from ..agentchat.diagram import sequence_diagram
 from ._page_parts import SCRIPT, STYLE
 from ._report import Report, shares
-from ._turns import Talk, Turn, Work
+from ._turns import Conversation, RecordedOperation, Turn
 from ._wording import (
     attempts,
     call,
@@ -175,7 +175,7 @@ def _diagram(told: Report, picture: str) -> str:
     )
 
 
-def _turns(talk: Talk, colours: dict[str, int]) -> str:
+def _turns(talk: Conversation, colours: dict[str, int]) -> str:
     shown = "\n".join(_turn_and_inner(talk.turns, colours))
     if len(talk.turns) > OPEN:
         shown = shown.replace('<details open class="turn', '<details class="turn')
@@ -197,7 +197,7 @@ def _turn_and_inner(turns: Sequence[Turn], colours: dict[str, int]) -> Iterator[
         yield _turn(turn, colours)
 
 
-def _inner(chats: Iterable[Talk], colours: dict[str, int]) -> str:
+def _inner(chats: Iterable[Conversation], colours: dict[str, int]) -> str:
     parts = []
     for chat in chats:
         rest = _inner(chat.rest_chats, colours) + _works(chat.rest)
@@ -231,11 +231,11 @@ def _anchor(number: str) -> str:
     return number.replace(".", "-")
 
 
-def _works(works: Sequence[Work]) -> str:
+def _works(works: Sequence[RecordedOperation]) -> str:
     return f'<ul class="work">{"".join(map(_work, works))}</ul>' if works else ""
 
 
-def _work(work: Work) -> str:
+def _work(work: RecordedOperation) -> str:
     look = "failed" if work.failed else "running" if work.seconds is None else "done"
     shown = "".join(
         f'<p class="label">{_text(title)}</p><pre dir="auto">{_text(value)}</pre>' for title, value in details(work)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ._turns import Talk, Turn, Work, read, text
+from ._turns import Conversation, RecordedOperation, Turn, read, text
 
 SLOW = 5  # turns that are named as the slowest
 
@@ -53,7 +53,7 @@ class Totals:
     seconds: float = 0.0
     waited: float = 0.0
 
-    def add(self, work: Work) -> None:
+    def add(self, work: RecordedOperation) -> None:
         """Count something that was done."""
         about = work.about
         if work.kind == "human":
@@ -102,7 +102,7 @@ class Report:
         unfinished: What was begun and has no result, in words.
     """
 
-    talk: Talk
+    talk: Conversation
     state: str
     why: str
     reason: str
@@ -168,7 +168,7 @@ def report(events: Iterable[Any], steps: Sequence[Mapping[str, Any]] = (), chat_
     )
 
 
-def turns_of(talk: Talk, depth: int = 0) -> Iterator[tuple[Turn, int]]:
+def turns_of(talk: Conversation, depth: int = 0) -> Iterator[tuple[Turn, int]]:
     """All turns in the order in which they were said, and how deep their chats are in others."""
     for turn in talk.turns:
         for chat in turn.chats:
@@ -178,7 +178,7 @@ def turns_of(talk: Talk, depth: int = 0) -> Iterator[tuple[Turn, int]]:
         yield from turns_of(chat, depth + 1)
 
 
-def work_of(talk: Talk) -> Iterator[Work]:
+def work_of(talk: Conversation) -> Iterator[RecordedOperation]:
     """All that was done in a chat, and in the chats within it."""
     for turn in talk.turns:
         yield from turn.work
@@ -207,7 +207,7 @@ def shares(told: Report) -> tuple[str, list[float]]:
     return measure, [value / highest if highest > 0 else 0.0 for value in values]
 
 
-def named(work: Work) -> str:
+def named(work: RecordedOperation) -> str:
     """What something that was done is called."""
     about = work.about
     if work.kind == "tool":
@@ -220,7 +220,7 @@ def named(work: Work) -> str:
     return f"asking {about['model'] or 'a model'}"
 
 
-def _ending(talk: Talk) -> tuple[str, str, str, str]:
+def _ending(talk: Conversation) -> tuple[str, str, str, str]:
     """State, sentence, reason, summary."""
     if talk.ended is None:
         return "open", "The recording stops here: the process ended, or the chat still goes on.", "", ""
@@ -233,7 +233,7 @@ def _ending(talk: Talk) -> tuple[str, str, str, str]:
     return "ended", WHY.get(reason, "It ended."), reason, text(summary)
 
 
-def _by_agent(talk: Talk) -> list[Totals]:
+def _by_agent(talk: Conversation) -> list[Totals]:
     sums: dict[str, Totals] = {}
     for turn, _ in turns_of(talk):
         sums.setdefault(turn.author, Totals(turn.author)).messages += 1
@@ -242,7 +242,7 @@ def _by_agent(talk: Talk) -> list[Totals]:
     return list(sums.values())
 
 
-def _slowest(talk: Talk) -> list[Slow]:
+def _slowest(talk: Conversation) -> list[Slow]:
     found = [
         Slow(turn.number, turn.author, turn.seconds - waited(turn), _mostly(turn))
         for turn, _ in turns_of(talk)
@@ -265,7 +265,7 @@ def _mostly(turn: Turn) -> str:
     return what if what and took[what] >= 0.1 * turn.seconds else ""
 
 
-def _under_way(talk: Talk) -> list[str]:
+def _under_way(talk: Conversation) -> list[str]:
     """What has no end in the events."""
     return [f"{named(work)}, for {work.agent}" for work in work_of(talk) if work.seconds is None]
 

@@ -19,7 +19,7 @@ Event = Mapping[str, Any]
 
 
 @dataclass
-class Work:
+class RecordedOperation:
     """Something that was done for a turn.
 
     Attributes:
@@ -66,13 +66,13 @@ class Turn:
     seconds: float
     function: str = ""
     why: str = ""
-    work: list[Work] = field(default_factory=list)
-    chats: list[Talk] = field(default_factory=list)
+    work: list[RecordedOperation] = field(default_factory=list)
+    chats: list[Conversation] = field(default_factory=list)
     message: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
-class Talk:
+class Conversation:
     """A chat: its turns, and what came after the last message.
 
     Attributes:
@@ -86,14 +86,14 @@ class Talk:
     at: float
     turns: list[Turn] = field(default_factory=list)
     ended: dict[str, Any] | None = None
-    rest: list[Work] = field(default_factory=list)
-    rest_chats: list[Talk] = field(default_factory=list)
+    rest: list[RecordedOperation] = field(default_factory=list)
+    rest_chats: list[Conversation] = field(default_factory=list)
     rest_seconds: float = 0.0
     next_speaker: str = ""
     restarts: int = 0
 
 
-def read(events: Iterable[Event], chat_id: str | None = None) -> Talk:
+def read(events: Iterable[Event], chat_id: str | None = None) -> Conversation:
     """The chat that the events tell of.
 
     Args:
@@ -125,16 +125,16 @@ def text(value: Any) -> str:
 class _Open:
     """A chat that is being read."""
 
-    def __init__(self, talk: Talk, depth: int) -> None:
+    def __init__(self, talk: Conversation, depth: int) -> None:
         self.talk = talk
         self.depth = depth
         self.mark = talk.at  # since when the turn goes on
-        self.work: list[Work] = []
-        self.chats: list[Talk] = []
+        self.work: list[RecordedOperation] = []
+        self.chats: list[Conversation] = []
         self.functions: dict[str, str] = {}
         self.speaker = self.why = ""
 
-    def running(self, kind: str, agent: str) -> Work | None:
+    def running(self, kind: str, agent: str) -> RecordedOperation | None:
         """What was begun last and has not ended."""
         mine = (one for one in reversed(self.work) if one.kind == kind and one.agent == agent and one.seconds is None)
         return next(mine, None)
@@ -183,7 +183,7 @@ class _Reader:
         take(open_chat, event, at)
         self.last = max(self.last, at)
 
-    def end(self) -> Talk:
+    def end(self) -> Conversation:
         """The outermost chat."""
         for open_chat in self.open.values():
             talk = open_chat.talk
@@ -192,14 +192,14 @@ class _Reader:
                 talk.rest_seconds = max(0.0, self.last - open_chat.mark)
         main = self.open.get(self.main or "")
         if main is None:
-            return Talk("", "", 0.0)
+            return Conversation("", "", 0.0)
         _number(main.talk, "")
         return main.talk
 
     def _begin(self, chat: str, event: Event, at: float) -> None:
         """A chat that was not heard of before. Its parent was: so chats form a tree, whatever the file says."""
         initiator, recipient = (text(event.get(one) or event.get(two)) for one, two in _ENDS)
-        talk = Talk(initiator, recipient, at)
+        talk = Conversation(initiator, recipient, at)
         parent = self.open.get(text(event.get("parent"))) or self.open.get(self.main or "")
         if chat == self.main or parent is None:
             self.open[chat] = _Open(talk, 0)
@@ -266,13 +266,13 @@ class _Reader:
         lost = here.running("model", agent)
         if lost and number(event.get("attempt")) <= lost.about["attempt"]:  # the process ended while the model was asked
             self._skip_break(here, at)
-        here.work.append(Work("model", agent, at, about=_model(event)))
+        here.work.append(RecordedOperation("model", agent, at, about=_model(event)))
 
     def _model_done(self, here: _Open, event: Event, at: float) -> None:
         agent = text(event.get("agent"))
         work = None if event.get("cached") is True else here.running("model", agent)
         if work is None:
-            work = Work("model", agent, at)
+            work = RecordedOperation("model", agent, at)
             here.work.append(work)
         work.about = _model(event)
         work.failed = event.get("type") == "model_failed"
@@ -281,14 +281,14 @@ class _Reader:
     def _tool_called(self, here: _Open, event: Event, at: float) -> None:
         name, arguments = text(event.get("name")), text(event.get("arguments"))
         about = {"name": name, "arguments": arguments, "content": ""}
-        here.work.append(Work("tool", text(event.get("agent")), at, about=about))
+        here.work.append(RecordedOperation("tool", text(event.get("agent")), at, about=about))
 
     def _tool_returned(self, here: _Open, event: Event, at: float) -> None:
         agent, name = text(event.get("agent")), text(event.get("name"))
         begun = (one for one in here.work if one.kind == "tool" and one.seconds is None)
         work = next((one for one in begun if (one.agent, one.about["name"]) == (agent, name)), None)
         if work is None:
-            work = Work("tool", agent, at, about={"name": name, "arguments": ""})
+            work = RecordedOperation("tool", agent, at, about={"name": name, "arguments": ""})
             here.work.append(work)
         work.about["content"] = text(event.get("content"))
         work.seconds, work.failed = number(event.get("seconds")), event.get("success") is not True
@@ -297,26 +297,26 @@ class _Reader:
         blocks = event.get("blocks")
         pairs = [one for one in blocks if isinstance(one, list) and len(one) == 2] if isinstance(blocks, list) else []
         about = {"blocks": [[text(language), text(code)] for language, code in pairs], "output": "", "exit_code": None}
-        here.work.append(Work("code", text(event.get("agent")), at, about=about))
+        here.work.append(RecordedOperation("code", text(event.get("agent")), at, about=about))
 
     def _code_ended(self, here: _Open, event: Event, at: float) -> None:
         agent = text(event.get("agent"))
         work = here.running("code", agent)
         if work is None:
-            work = Work("code", agent, at, about={"blocks": []})
+            work = RecordedOperation("code", agent, at, about={"blocks": []})
             here.work.append(work)
         work.about.update(output=text(event.get("output")), exit_code=int(number(event.get("exit_code"))))
         work.seconds, work.failed = number(event.get("seconds")), event.get("exit_code") != 0
 
     def _human_asked(self, here: _Open, event: Event, at: float) -> None:
         about = {"prompt": text(event.get("prompt")), "text": ""}
-        here.work.append(Work("human", text(event.get("agent")), at, about=about))
+        here.work.append(RecordedOperation("human", text(event.get("agent")), at, about=about))
 
     def _human_answered(self, here: _Open, event: Event, at: float) -> None:
         agent = text(event.get("agent"))
         work = here.running("human", agent)
         if work is None:
-            work = Work("human", agent, at, about={"prompt": ""})
+            work = RecordedOperation("human", agent, at, about={"prompt": ""})
             here.work.append(work)
         work.about["text"] = text(event.get("text"))
         work.seconds = max(0.0, at - work.at)
@@ -356,7 +356,7 @@ def _results(message: dict[str, Any]) -> list[str]:
     return [text(content_of(message))] if message.get("role") in ("tool", "function") else []
 
 
-def _number(talk: Talk, prefix: str) -> None:
+def _number(talk: Conversation, prefix: str) -> None:
     """Number the turns, those of inner chats by the turn on the way to which they were held."""
     _count(talk.turns, prefix)
     for turn in talk.turns:
@@ -364,7 +364,7 @@ def _number(talk: Talk, prefix: str) -> None:
     _number_inner(talk.rest_chats, f"{prefix}{len(talk.turns) + 1}.")
 
 
-def _number_inner(chats: list[Talk], prefix: str) -> None:
+def _number_inner(chats: list[Conversation], prefix: str) -> None:
     _count([turn for chat in chats for turn in chat.turns], prefix)
     for chat in chats:
         for turn in chat.turns:

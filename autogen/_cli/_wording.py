@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ..agentchat._diagrams.steps import _arguments as arguments_of
 from ._report import Report, Totals, waited
-from ._turns import Turn, Work
+from ._turns import RecordedOperation, Turn
 
 LONGEST = 160  # characters of a call
 
@@ -112,7 +112,7 @@ def _whole_call(name: str, arguments: str) -> str:
     return f"{name}({arguments_of(arguments)})"
 
 
-def work_line(work: Work) -> str:
+def work_line(work: RecordedOperation) -> str:
     """Something that was done, without what came of it."""
     about, took = work.about, duration(work.seconds)
     if work.kind == "tool":
@@ -138,7 +138,7 @@ def work_line(work: Work) -> str:
     return f"{model}: {used}, {spent(about['cost'], not about['price_known'])}, {took}{again}"
 
 
-def details(work: Work) -> list[tuple[str, str]]:
+def details(work: RecordedOperation) -> list[tuple[str, str]]:
     """What came of it: titles and texts, those that are not empty."""
     about = work.about
     if work.kind == "tool":

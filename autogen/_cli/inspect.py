@@ -19,7 +19,7 @@ from ..coding.approval import visible
 from ..recording import JournalError, Recording
 from ._lanes import lanes
 from ._report import Report, Totals, report, shares
-from ._turns import Talk, Turn, Work
+from ._turns import Conversation, RecordedOperation, Turn
 from ._wording import attempts, call, details, duration, ending, facts, headline, moment, requests, tokens, work_line
 
 LINES, LONGEST = 6, 480  # lines and characters of a message, where all messages are shown
@@ -137,7 +137,7 @@ def _show_all(console: Console, told: Report, file: Path) -> None:
         console.print(_plain("\nBegin the chat again with the same checkpoint, and it goes on from here.", "dim"))
 
 
-def _show_talk(console: Console, talk: Talk, left: int) -> None:
+def _show_talk(console: Console, talk: Conversation, left: int) -> None:
     for turn in talk.turns:
         _show_inner(console, turn.chats, left)
         _show_turn(console, turn, left)
@@ -148,7 +148,7 @@ def _show_talk(console: Console, talk: Talk, left: int) -> None:
         _show_work(console, talk.rest, left + 5)
 
 
-def _show_inner(console: Console, chats: Sequence[Talk], left: int) -> None:
+def _show_inner(console: Console, chats: Sequence[Conversation], left: int) -> None:
     deeper = min(left + 4, DEEPEST)
     for chat in chats:
         console.print()
@@ -173,7 +173,7 @@ def _show_turn(console: Console, turn: Turn, left: int) -> None:
     _show_work(console, turn.work, left + 5)
 
 
-def _show_work(console: Console, works: Sequence[Work], left: int) -> None:
+def _show_work(console: Console, works: Sequence[RecordedOperation], left: int) -> None:
     for work in works:
         sign, style = ("✗", "red") if work.failed else ("?", "yellow") if work.seconds is None else ("·", "dim")
         console.print(_indented(_plain(f"{sign} {work_line(work)}", style), left))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-Message: TypeAlias = dict[str, Any]
-"""A chat message in the OpenAI form. A stored message always has `content` and `role`."""
+from ..types import Message as Message
 
 
 @runtime_checkable

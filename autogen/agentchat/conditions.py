@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .._lazy_imports import deprecate
 from ._core.messages import normalized_name
-from ._core.repetition import gist
-from ._core.termination import Condition, Seen, text_of
+from ._core.repetition import message_fingerprint
+from ._core.termination import Condition, Observation, text_of
 from .agent import Agent, Message
 
 __all__ = [
@@ -29,11 +30,14 @@ __all__ = [
     "MaxCost",
     "MaxMessages",
     "MaxTokens",
-    "Seen",
-    "Silence",
+    "Observation",
+    "NoProgress",
     "TextMention",
     "Timeout",
 ]
+
+
+__getattr__ = deprecate(globals(), {"Seen": "Observation", "Silence": "NoProgress"})
 
 
 class MaxMessages(Condition):
@@ -55,7 +59,7 @@ class MaxMessages(Condition):
     def __repr__(self) -> str:
         return f"MaxMessages({self.n})"
 
-    def check(self, state: Any, seen: Seen) -> str | None:
+    def check(self, state: Any, seen: Observation) -> str | None:
         """True from the n-th message on."""
         return f"{seen.messages} messages were said, the limit is {self.n}" if seen.messages >= self.n else None
 
@@ -82,7 +86,7 @@ class TextMention(Condition):
     def __repr__(self) -> str:
         return f"TextMention({self.text!r}{'' if self.sources is None else f', sources={list(self.sources)}'})"
 
-    def check(self, state: Any, seen: Seen) -> str | None:
+    def check(self, state: Any, seen: Observation) -> str | None:
         """True if the text is in this message."""
         if self.sources is not None and seen.speaker not in self.sources:
             return None
@@ -113,7 +117,7 @@ class MaxTokens(Condition):
     def __repr__(self) -> str:
         return f"MaxTokens({self.n})"
 
-    def check(self, state: Any, seen: Seen) -> str | None:
+    def check(self, state: Any, seen: Observation) -> str | None:
         """True when they are spent."""
         return f"{seen.tokens} tokens were spent, the limit is {self.n}" if seen.tokens >= self.n else None
 
@@ -137,7 +141,7 @@ class MaxCost(Condition):
     def __repr__(self) -> str:
         return f"MaxCost({self.usd:g})"
 
-    def check(self, state: Any, seen: Seen) -> str | None:
+    def check(self, state: Any, seen: Observation) -> str | None:
         """True when it is spent."""
         return f"{seen.cost:.6g} USD were spent, the limit is {self.usd:g} USD" if seen.cost >= self.usd else None
 
@@ -164,7 +168,7 @@ class Timeout(Condition):
         """The time at which the chat begins."""
         return self._clock()
 
-    def check(self, state: float, seen: Seen) -> str | None:
+    def check(self, state: float, seen: Observation) -> str | None:
         """True when the time is over."""
         passed = self._clock() - state
         return f"the chat took {passed:.3g} s, the limit is {self.seconds:g} s" if passed >= self.seconds else None
@@ -186,7 +190,7 @@ class FunctionCall(Condition):
     def __repr__(self) -> str:
         return f"FunctionCall({self.name!r})"
 
-    def check(self, state: Any, seen: Seen) -> str | None:
+    def check(self, state: Any, seen: Observation) -> str | None:
         """True if this message calls it."""
         return f"{_who(seen)} called {self.name!r}" if self.name in _called(seen.message) else None
 
@@ -208,7 +212,7 @@ class Handoff(Condition):
     def __repr__(self) -> str:
         return f"Handoff({', '.join(map(repr, self.targets))})"
 
-    def check(self, state: Any, seen: Seen) -> str | None:
+    def check(self, state: Any, seen: Observation) -> str | None:
         """True if this message does."""
         hits = filter(None, map(self._tool.fullmatch, _called(seen.message)))
         return next((f"{_who(seen)} handed over by {hit[0]!r}" for hit in hits), None)
@@ -243,12 +247,12 @@ class ExternalStop(Condition):
         """Let chats go on again."""
         self._why = None
 
-    def check(self, state: Any, seen: Seen) -> str | None:
+    def check(self, state: Any, seen: Observation) -> str | None:
         """True while it is set."""
         return self._why
 
 
-class Silence(Condition):
+class NoProgress(Condition):
     """True when nothing new is said: some messages in a row are empty, or one agent's last messages are the same.
 
     Two messages are the same if their content and their calls are; the ids of calls don't matter.
@@ -261,18 +265,18 @@ class Silence(Condition):
     """
 
     def __init__(self, n: int = 3) -> None:
-        self.n = _whole("Silence", n, least=2)
+        self.n = _whole("NoProgress", n, least=2)
 
     def __repr__(self) -> str:
-        return f"Silence({self.n})"
+        return f"NoProgress({self.n})"
 
     def start(self) -> dict[Any, tuple[Any, int]]:
         """For each speaker what was said last, and how often in a row; under EMPTY the empty messages of all."""
         return {}
 
-    def check(self, state: dict[Any, tuple[Any, int]], seen: Seen) -> str | None:
+    def check(self, state: dict[Any, tuple[Any, int]], seen: Observation) -> str | None:
         """True at the n-th message in a row."""
-        what = gist(seen.message)
+        what = message_fingerprint(seen.message)
         before, times = state.get(seen.speaker, (None, 0))
         times = times + 1 if times and before == what else 1
         state[seen.speaker] = what, times
@@ -309,7 +313,7 @@ def _called(message: Message) -> list[Any]:
     return [call.get("name") or "" for call in [*calls, message.get("function_call")] if isinstance(call, dict)]
 
 
-def _who(seen: Seen) -> str:
+def _who(seen: Observation) -> str:
     return repr(seen.speaker) if seen.speaker else "somebody"
 
 

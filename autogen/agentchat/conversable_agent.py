@@ -11,29 +11,29 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from .._steps import Steps, adrive, drive
+from .._steps import Steps, run_async, run_sync
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
 from ..control import ChatControl
 from ..oai.client import OpenAIWrapper
 from ._agent import agent_llm_config, hooks
 from ._agent.clone import general_limit
-from ._agent.single_agent import Runs
+from ._agent.single_agent import SingleAgentMixin
 from ._agent.tool_registration import as_list
 from ._agent.tool_registration import register_function as register_function
-from ._agent.turns import HalfTurns
-from ._agent.usage import Accounts
+from ._agent.turns import MessagingMixin
+from ._agent.usage import UsageMixin
 from ._chats import sequence
 from ._chats.carryover import initial_message
-from ._chats.message_loop import Hear, Say, play
+from ._chats.message_loop import Receive, Send, deliver
 from ._chats.nested import SUMMARY, nested_reply
-from ._chats.two_agents import ChatOptions, chat
+from ._chats.two_agents import ChatOptions, run_chat
 from ._core import runtime_log, unmatched_tools
 from ._core.messages import assert_valid_name
-from ._core.overrides import BOOK, awaitable
+from ._core.overrides import ORIGINAL_METHODS, as_async_method
 from ._core.result import ChatResult
-from ._core.termination import bound
+from ._core.termination import bind_condition
 from ._replies import code_reply, registry
-from ._replies.human_input import check_mode, default_termination, heard, termination_and_human, termination_step
+from ._replies.human_input import ask_human, check_mode, default_termination, termination_and_human, termination_step
 from ._replies.model_reply import model_reply, model_step
 from ._replies.tool_execution import function_reply, function_step, tool_reply, tool_step
 from .agent import Agent, Message
@@ -51,7 +51,7 @@ HumanInputMode = Literal["ALWAYS", "NEVER", "TERMINATE"]
 logger = logging.getLogger(__name__)
 
 
-class ConversableAgent(Accounts, Runs, HalfTurns):
+class ConversableAgent(UsageMixin, SingleAgentMixin, MessagingMixin):
     """An agent that can hold a conversation: by a model, by running code and tools, by asking a human, or any mix.
 
     Subclass it or register reply functions to make an agent of another kind. Those that are built in, like
@@ -129,13 +129,13 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
             RuntimeError: Code is to run in Docker, and no Docker answers.
         """
         given = runtime_log.given(locals())
-        self._remember_nothing()
+        self._reset_conversations()
         self._code_execution_config = copy.copy(code_execution_config)
         self._name = name
         self._oai_messages = _as_histories(chat_messages)
         self._oai_system_message = [{"content": system_message, "role": "system"}]
         self._description = system_message if description is None else description  # type: ignore[assignment]
-        self._is_termination_msg = bound(is_termination_msg) or default_termination
+        self._is_termination_msg = bind_condition(is_termination_msg) or default_termination
         self.silent = silent
         self._validate_llm_config(llm_config)
         self.human_input_mode = check_mode(human_input_mode)
@@ -175,7 +175,7 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
     def _register_pair(self, name: str) -> None:
         """The class's own forms, or what a program has put in their place: overrides in subclasses have to be registered."""
         plain, awaitable = getattr(ConversableAgent, name), getattr(ConversableAgent, f"a_{name}")
-        registry.TWINS.add(plain, awaitable)
+        registry.ASYNC_VARIANTS.add(plain, awaitable)
         self.register_reply([Agent, None], plain)
         self.register_reply([Agent, None], awaitable, ignore_async_in_sync_chat=True)
 
@@ -230,25 +230,25 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         Raises:
             ValueError: The message has neither content nor calls.
         """
-        drive(play(Say(self, recipient, message, request_reply, silent)))
+        run_sync(deliver(Send(self, recipient, message, request_reply, silent)))
 
     async def a_send(
         self, message: Message | str, recipient: Agent, request_reply: bool | None = None, silent: bool | None = False
     ) -> None:
         """`send`, awaited."""
-        await adrive(play(Say(self, recipient, message, request_reply, silent)))
+        await run_async(deliver(Send(self, recipient, message, request_reply, silent)))
 
     def receive(
         self, message: Message | str, sender: Agent, request_reply: bool | None = None, silent: bool | None = False
     ) -> None:
         """Receive a message from `sender`, and answer it if an answer is wanted. The arguments are those of `send`."""
-        drive(play(Hear(self, sender, message, request_reply, silent)))
+        run_sync(deliver(Receive(self, sender, message, request_reply, silent)))
 
     async def a_receive(
         self, message: Message | str, sender: Agent, request_reply: bool | None = None, silent: bool | None = False
     ) -> None:
         """`receive`, awaited."""
-        await adrive(play(Hear(self, sender, message, request_reply, silent)))
+        await run_async(deliver(Receive(self, sender, message, request_reply, silent)))
 
     def generate_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, **kwargs: Any
@@ -268,13 +268,13 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
 
         >>> agent.generate_reply(messages=[{"role": "user", "content": "Hello"}])  # doctest: +SKIP
         """
-        return drive(self._reply(messages, sender, **kwargs))  # type: ignore[no-any-return]
+        return run_sync(self._reply_step(messages, sender, **kwargs))  # type: ignore[no-any-return]
 
     async def a_generate_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, **kwargs: Any
     ) -> str | Message | None:
         """`generate_reply`, awaited."""
-        return await adrive(self._reply(messages, sender, **kwargs))
+        return await run_async(self._reply_step(messages, sender, **kwargs))
 
     def initiate_chat(
         self,
@@ -330,7 +330,7 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         options = ChatOptions(
             clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control, checkpoint, on_unfinished
         )
-        return drive(chat(self, recipient, message, options, kwargs))
+        return run_sync(run_chat(self, recipient, message, options, kwargs))
 
     async def a_initiate_chat(
         self,
@@ -355,7 +355,7 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         options = ChatOptions(
             clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control, checkpoint, on_unfinished
         )
-        return await adrive(chat(self, recipient, message, options, kwargs))
+        return await run_async(run_chat(self, recipient, message, options, kwargs))
 
     def initiate_chats(self, chat_queue: list[dict[str, Any]]) -> list[ChatResult]:
         """Hold chats one after another; see `autogen.agentchat.chat.initiate_chats`."""
@@ -369,11 +369,11 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
 
     def generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
         """The first message of a chat: what is given, or what a human types, with the carry-over appended."""
-        return drive(initial_message(self, message, kwargs))  # type: ignore[no-any-return]
+        return run_sync(initial_message(self, message, kwargs))  # type: ignore[no-any-return]
 
     async def a_generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
         """`generate_init_message`, awaited."""
-        return await adrive(initial_message(self, message, kwargs))
+        return await run_async(initial_message(self, message, kwargs))
 
     # Answering.
 
@@ -403,7 +403,7 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         Raises:
             ValueError: The trigger is of no known kind.
         """
-        row = registry.entry(trigger, reply_func, config, reset_config, ignore_async_in_sync_chat)
+        row = registry.make_row(trigger, reply_func, config, reset_config, ignore_async_in_sync_chat)
         if remove_other_reply_funcs:
             self._reply_func_list.clear()
         self._reply_func_list.insert(position, row)
@@ -446,49 +446,49 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """Decide whether the chat ends, and ask the human where `human_input_mode` says so."""
-        return drive(termination_and_human(self, self._conversation(messages, sender), sender))
+        return run_sync(termination_and_human(self, self._conversation(messages, sender), sender))
 
     async def a_check_termination_and_human_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """`check_termination_and_human_reply`, awaited."""
-        return await adrive(termination_and_human(self, self._conversation(messages, sender), sender))
+        return await run_async(termination_and_human(self, self._conversation(messages, sender), sender))
 
     def generate_function_call_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """Execute the function call of the last message."""
-        return drive(function_reply(self, self._conversation(messages, sender), sender))
+        return run_sync(function_reply(self, self._conversation(messages, sender), sender))
 
     async def a_generate_function_call_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """`generate_function_call_reply`, awaited."""
-        return await adrive(function_reply(self, self._conversation(messages, sender), sender))
+        return await run_async(function_reply(self, self._conversation(messages, sender), sender))
 
     def generate_tool_calls_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """Execute the tool calls of the last message."""
-        return drive(tool_reply(self, self._conversation(messages, sender), sender))
+        return run_sync(tool_reply(self, self._conversation(messages, sender), sender))
 
     async def a_generate_tool_calls_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """`generate_tool_calls_reply`, awaited: the calls run concurrently."""
-        return await adrive(tool_reply(self, self._conversation(messages, sender), sender))
+        return await run_async(tool_reply(self, self._conversation(messages, sender), sender))
 
     def generate_oai_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """Let the model answer. `config` may be another `OpenAIWrapper`."""
-        return drive(self._oai_reply(messages, sender, config))
+        return run_sync(self._oai_reply(messages, sender, config))
 
     async def a_generate_oai_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """`generate_oai_reply`, awaited. A subclass that overrides the plain form alone is asked in a thread."""
-        return await awaitable(self, "generate_oai_reply", self._oai_reply)(messages, sender, config)
+        return await as_async_method(self, "generate_oai_reply", self._oai_reply)(messages, sender, config)
 
     def _oai_reply(self, messages: list[Message] | None, sender: Agent | None, config: Any) -> Steps[Reply]:
         client = self.client if config is None else config
@@ -501,23 +501,23 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
         config: dict[str, Any] | Literal[False] | None = None,
     ) -> Reply:
         """Run the code of recent messages, without an executor."""
-        return drive(code_reply.legacy_reply(self, self._conversation(messages, sender), config))
+        return run_sync(code_reply.legacy_reply(self, self._conversation(messages, sender), config))
 
     async def _a_generate_code_execution_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
-        return await adrive(code_reply.legacy_reply(self, self._conversation(messages, sender), config))
+        return await run_async(code_reply.legacy_reply(self, self._conversation(messages, sender), config))
 
     def _generate_code_execution_reply_using_executor(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """Run the code of recent messages with the agent's executor."""
-        return drive(code_reply.executor_reply(self, self._conversation(messages, sender), config))
+        return run_sync(code_reply.executor_reply(self, self._conversation(messages, sender), config))
 
     async def _a_generate_code_execution_reply_using_executor(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
-        return await adrive(code_reply.executor_reply(self, self._conversation(messages, sender), config))
+        return await run_async(code_reply.executor_reply(self, self._conversation(messages, sender), config))
 
     def run_code(self, code: str, **kwargs: Any) -> tuple[int, str, str | None]:
         """Run code; override it to run it elsewhere.
@@ -533,18 +533,18 @@ class ConversableAgent(Accounts, Runs, HalfTurns):
 
     def get_human_input(self, prompt: str) -> str:
         """Ask a human. Override it to ask elsewhere than on the console."""
-        return drive(heard(self, prompt))
+        return run_sync(ask_human(self, prompt))
 
     async def a_get_human_input(self, prompt: str) -> str:
         """`get_human_input`, awaited. Where only the plain form is overridden, that is asked, in a thread."""
-        return await awaitable(self, "get_human_input", partial(heard, self))(prompt)
+        return await as_async_method(self, "get_human_input", partial(ask_human, self))(prompt)
 
     # The steps. Whatever a subclass may override is asked for through `self`, in both forms.
 
 
-BOOK.update({name: getattr(ConversableAgent, name) for name in dir(ConversableAgent)})
+ORIGINAL_METHODS.update({name: getattr(ConversableAgent, name) for name in dir(ConversableAgent)})
 
-registry.STEPS.update(
+registry.BUILTIN_STEPS.update(
     {
         ConversableAgent.check_termination_and_human_reply: registry.BuiltIn(termination_step),
         ConversableAgent.generate_function_call_reply: registry.BuiltIn(function_step, "function_call"),
@@ -555,7 +555,7 @@ registry.STEPS.update(
 
 for _code_reply_name in ("generate_code_execution_reply", "_generate_code_execution_reply_using_executor"):
     _awaitable_name = f"_a_{_code_reply_name.removeprefix('_')}"
-    registry.TWINS.add(vars(ConversableAgent)[_code_reply_name], vars(ConversableAgent)[_awaitable_name])
+    registry.ASYNC_VARIANTS.add(vars(ConversableAgent)[_code_reply_name], vars(ConversableAgent)[_awaitable_name])
 
 
 def _as_histories(given: dict[Agent, list[Message]] | None) -> Any:

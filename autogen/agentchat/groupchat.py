@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
-from .._steps import Steps, adrive, ask, drive
+from .._steps import Steps, invoke, run_async, run_sync
 from ..code_utils import content_str
 from ..exception_utils import AgentNameConflict
 from ..types import MessageContentType
@@ -211,11 +211,11 @@ class GroupChat:
             NoEligibleSpeaker: Nobody may speak.
             ValueError: The method is not known, or there are fewer than two agents.
         """
-        return drive(selection.choose(self, last_speaker, selector))
+        return run_sync(selection.choose(self, last_speaker, selector))
 
     async def a_select_speaker(self, last_speaker: Agent, selector: ConversableAgent) -> Agent:
         """`select_speaker`, awaited."""
-        return await adrive(selection.choose(self, last_speaker, selector))
+        return await run_async(selection.choose(self, last_speaker, selector))
 
     def _next_speaker(self, last: Agent, selector: ConversableAgent) -> Steps[Agent]:
         """`select_speaker` in the caller's colour; an override of the plain form alone serves both."""
@@ -224,14 +224,14 @@ class GroupChat:
             kind.a_select_speaker is GroupChat.a_select_speaker and "a_select_speaker" not in own
         )
         twin: Any = self.select_speaker if plain_only else self.a_select_speaker
-        return (yield from ask(self.select_speaker, twin, last, selector))
+        return (yield from invoke(self.select_speaker, twin, last, selector))
 
     def _prepare_and_select_agents(self, last_speaker: Agent) -> Selected:
         """The next speaker if that is settled without a model; else the candidates, and the conversation for the model."""
-        settled = drive(selection.settle(self, last_speaker))
+        settled = run_sync(selection.settle(self, last_speaker))
         if settled.chosen is not None or settled.method != "auto":
             if settled.chosen is None:
-                chosen = drive(selection.by_method(self, last_speaker, None, settled))[0]
+                chosen = run_sync(selection.by_method(self, last_speaker, None, settled))[0]
                 return chosen, settled.candidates, None
             return settled.chosen, settled.candidates, None
         return None, settled.candidates, selection.without_pending_calls(self.messages)
@@ -239,13 +239,13 @@ class GroupChat:
     def _auto_select_speaker(
         self, last_speaker: Agent, selector: ConversableAgent, messages: list[Message], agents: list[Agent] | None
     ) -> Agent:
-        return drive(auto_selection.auto_select(self, last_speaker, selector, messages, agents))
+        return run_sync(auto_selection.auto_select(self, last_speaker, selector, messages, agents))
 
     async def a_auto_select_speaker(
         self, last_speaker: Agent, selector: ConversableAgent, messages: list[Message], agents: list[Agent] | None
     ) -> Agent:
         """Let the selector's model choose one of the agents."""
-        return await adrive(auto_selection.auto_select(self, last_speaker, selector, messages, agents))
+        return await run_async(auto_selection.auto_select(self, last_speaker, selector, messages, agents))
 
     def _create_internal_agents(
         self,
@@ -275,7 +275,7 @@ class GroupChat:
         return auto_selection.outcome(self, result, last_speaker, list(agents or self.agents))
 
     def _mentioned_agents(self, message_content: MessageContentType, agents: list[Agent] | None) -> dict[str, int]:
-        return mentions.mentioned(message_content, self.agents if agents is None else agents)
+        return mentions.count_mentions(message_content, self.agents if agents is None else agents)
 
     def _selection_client(self, selector: Any) -> Any:
         """The client of the model that chooses; the group's own is made once."""
@@ -381,13 +381,13 @@ class GroupChatManager(ConversableAgent):
             `(True, None)`: a manager does not answer. One that is a member of the sender's group answers with what was said
             last in its own.
         """
-        return drive(_run(self, messages, sender, config))
+        return run_sync(_run(self, messages, sender, config))
 
     async def a_run_chat(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: GroupChat | None = None
     ) -> Reply:
         """`run_chat`, awaited."""
-        return await adrive(_run(self, messages, sender, config))
+        return await run_async(_run(self, messages, sender, config))
 
     def resume(
         self,
@@ -503,9 +503,9 @@ class GroupChatManager(ConversableAgent):
         return next((agent for agent in able if agent.can_execute_function(name)), None)
 
 
-registry.TWINS.add(GroupChatManager.run_chat, GroupChatManager.a_run_chat)
+registry.ASYNC_VARIANTS.add(GroupChatManager.run_chat, GroupChatManager.a_run_chat)
 
 
 def _run(manager: ConversableAgent, messages: Any, sender: Any, group: Any) -> Steps[Reply]:
     """Any agent can hold a group chat for which `run_chat` is registered, with the group as config."""
-    return run.hold(manager, group or manager._groupchat, manager._conversation(messages, sender), sender)  # type: ignore[attr-defined]
+    return run.run_group_chat(manager, group or manager._groupchat, manager._conversation(messages, sender), sender)  # type: ignore[attr-defined]

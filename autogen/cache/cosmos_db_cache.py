@@ -6,7 +6,7 @@ import hashlib
 import threading
 from typing import Any, TypedDict
 
-from .._extras import need
+from .._extras import require
 from .._secret_text import Secret
 from ._backend import logger
 from ._remote import TIMEOUT, RemoteCache
@@ -48,8 +48,8 @@ class CosmosDBCache(RemoteCache):
     """
 
     def __init__(self, seed: str | int, cosmosdb_config: CosmosDBConfig) -> None:
-        self._sdk = need("azure.cosmos", extra="cosmos", for_="A cache in Cosmos DB")
-        self._errors = need("azure.cosmos.exceptions", extra="cosmos", for_="A cache in Cosmos DB")
+        self._sdk = require("azure.cosmos", extra="cosmos", feature="A cache in Cosmos DB")
+        self._errors = require("azure.cosmos.exceptions", extra="cosmos", feature="A cache in Cosmos DB")
         container, self._client = cosmosdb_config.get("container_id"), cosmosdb_config.get("client")
         self._database_id = cosmosdb_config.get("database_id") or DATABASE
         if not container:

@@ -6,7 +6,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .._extras import need
+from .._extras import require
 from ._remote import TIMEOUT, RemoteCache
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ class RedisCache(RemoteCache):
     """
 
     def __init__(self, seed: str | int, redis_url: str) -> None:
-        redis = need("redis", extra="redis", for_="A cache in Redis")
-        retry = need("redis.retry", extra="redis", for_="A cache in Redis").Retry
-        no_pause = need("redis.backoff", extra="redis", for_="A cache in Redis").NoBackoff()
+        redis = require("redis", extra="redis", feature="A cache in Redis")
+        retry = require("redis.retry", extra="redis", feature="A cache in Redis").Retry
+        no_pause = require("redis.backoff", extra="redis", feature="A cache in Redis").NoBackoff()
         try:
             self.cache = redis.Redis.from_url(
                 redis_url,

@@ -14,11 +14,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._threads import cancelled
+from .._threads import is_cancelled
 from ._containers import WORKSPACE, start_anew
-from ._descendants import MARK
+from ._descendants import RUN_ID_VARIABLE
 from ._limits import Limits
-from ._process import GRACE, QUARTER, TIMEOUT, TIMEOUT_EXIT_CODE, Finished, _Output
+from ._process import KILL_GRACE, POLL_INTERVAL, TIMEOUT, TIMEOUT_EXIT_CODE, BoundedOutput, Finished
 
 KILLED = 137  # what a shell makes of SIGKILL
 
@@ -30,7 +30,7 @@ while [ $again -gt 0 ]; do
   again=$((again - 1)); found=
   for process in /proc/[0-9]*; do
     [ "${{process#/proc/}}" = $$ ] && continue
-    if grep -qs "{MARK}=$1" "$process/environ"; then found=1; kill -9 "${{process#/proc/}}" 2>/dev/null; fi
+    if grep -qs "{RUN_ID_VARIABLE}=$1" "$process/environ"; then found=1; kill -9 "${{process#/proc/}}" 2>/dev/null; fi
   done
   [ -n "$found" ] || break
 done
@@ -65,10 +65,10 @@ def run_inside(
     api, run_id = container.client.api, uuid.uuid4().hex
     kill = _KILL_MARKED if shared else _KILL_ALL
     shell = ["/bin/sh", "-c", _RUN.format(kill=kill), "sh", run_id, *command]
-    run = api.exec_create(container.id, shell, environment={**(env or {}), MARK: run_id}, workdir=WORKSPACE)["Id"]
+    run = api.exec_create(container.id, shell, environment={**(env or {}), RUN_ID_VARIABLE: run_id}, workdir=WORKSPACE)["Id"]
     stream = api.exec_start(run, socket=True)
     api._disable_socket_timeout(stream)  # silence is no failure
-    output = _Output(limits.output)
+    output = BoundedOutput(limits.output)
     reader = threading.Thread(target=_read, args=(stream, output), daemon=True)
     reason: str | None = "the caller was interrupted"
     code: int | None = None
@@ -88,7 +88,7 @@ def run_inside(
     return Finished(KILLED if code is None else code, output.text(), False)
 
 
-def _read(stream: Any, output: _Output) -> None:
+def _read(stream: Any, output: BoundedOutput) -> None:
     from docker.utils.socket import frames_iter
 
     with contextlib.suppress(OSError, ValueError):  # it was closed here, as nobody waits for it any more
@@ -102,12 +102,12 @@ def _watch(api: Any, run: str, reader: threading.Thread, limits: Limits) -> str 
     """Wait for the end of a program; returns why it has to be killed, if it has to be."""
     deadline = time.monotonic() + limits.seconds
     while True:
-        reader.join(max(0.0, min(QUARTER, deadline - time.monotonic())))
+        reader.join(max(0.0, min(POLL_INTERVAL, deadline - time.monotonic())))
         if not reader.is_alive():
             return None
         if time.monotonic() >= deadline:
             return TIMEOUT
-        if cancelled():
+        if is_cancelled():
             return "nobody waits for it any more"
         if not _is_running(api, run):  # it ended, and something it left holds the output
             return None
@@ -126,7 +126,7 @@ def _exit_code(api: Any, run: str) -> int | None:
     """The exit code of a program whose output has ended; None if it does not end, or the container has gone."""
     import docker
 
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + KILL_GRACE
     with contextlib.suppress(docker.errors.NotFound):
         while time.monotonic() < deadline:
             seen = api.exec_inspect(run)
@@ -165,5 +165,5 @@ def _close(stream: Any, reader: threading.Thread) -> None:
     with contextlib.suppress(OSError, AttributeError):  # a pipe of Windows has no `shutdown`
         getattr(stream, "_sock", stream).shutdown(socket.SHUT_RDWR)
     if reader.ident is not None:
-        reader.join(GRACE)
+        reader.join(KILL_GRACE)
     getattr(stream, "_response", stream).close()  # the response closes the socket

@@ -23,7 +23,7 @@ from ._limits import Limits
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 30  # seconds; an engine that has much to do takes some
+ENGINE_TIMEOUT = 30  # seconds; an engine that has much to do takes some
 WORKSPACE = "/workspace"
 HOME = "/tmp/home"
 OWNER, KEPT, SETTINGS = "autogen.owner", "autogen.kept", "autogen.settings"
@@ -162,7 +162,7 @@ def start_anew(container: Any) -> None:
     """
     container.restart(timeout=0)
     container.reload()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + ENGINE_TIMEOUT
     while container.status != "running" or container.exec_run(["true"]).exit_code != 0:
         if container.status in ("exited", "dead") or time.monotonic() > deadline:
             raise ValueError(f"Failed to restart the container. Its logs: {container.logs().decode('utf-8', 'replace')}")
@@ -233,7 +233,7 @@ def end(client: Any, container: str, *, keep: bool) -> None:
         except docker.errors.APIError as error:
             if error.status_code != 409:  # the engine removes it already
                 raise
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + ENGINE_TIMEOUT
             while time.monotonic() < deadline:  # Docker's own wait for it may miss that it has happened
                 client.api.inspect_container(container)
                 time.sleep(0.02)

@@ -12,13 +12,13 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping
 
-MARK = "AUTOGEN_RUN_ID"
+RUN_ID_VARIABLE = "AUTOGEN_RUN_ID"
 
 
 def marked_environment(env: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """The environment with a mark in it that no other run has, and the mark."""
     run_id = uuid.uuid4().hex
-    return f"{MARK}={run_id}", {**env, MARK: run_id}
+    return f"{RUN_ID_VARIABLE}={run_id}", {**env, RUN_ID_VARIABLE: run_id}
 
 
 def descendants(pid: int) -> set[int]:

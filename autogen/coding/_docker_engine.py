@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import Any
 
-from .._extras import need
+from .._extras import require
 
 WINDOWS_PIPE = "npipe:////./pipe/docker_engine"
 _UNIX = "unix://"
@@ -65,7 +65,7 @@ def connect() -> Any:
         docker.errors.DockerException: No engine answers. The text says where it was looked for, and the ways out.
         ImportError: The package `docker` is not installed.
     """
-    docker = need("docker", for_="Running code in Docker")
+    docker = require("docker", feature="Running code in Docker")
     address = find()
     if address is None:
         raise docker.errors.DockerException(no_engine())

@@ -19,15 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from .._threads import cancelled
+from .._threads import is_cancelled
 from ._descendants import descendants, marked_environment, running_with
 from ._limits import Limits as Limits
 from ._limits import setter
 
 TIMEOUT_EXIT_CODE = 124
 TIMEOUT = "timeout"
-QUARTER = 0.25  # seconds between two looks at a program that runs
-GRACE = 5  # seconds in which what was killed is gone
+POLL_INTERVAL = 0.25  # seconds between two looks at a program that runs
+KILL_GRACE = 5  # seconds in which what was killed is gone
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def run(
         stderr=subprocess.STDOUT,
         **_own_group(limits),
     )
-    output = _Output(limits.output)
+    output = BoundedOutput(limits.output)
     reader = threading.Thread(target=output.read, args=(process.stdout,), daemon=True)
     killed: str | None = None
     try:
@@ -70,7 +70,7 @@ def run(
     finally:  # also when the caller is interrupted, and when the program ends but leaves others behind
         _kill_all(process, mark)
         with contextlib.suppress(subprocess.TimeoutExpired):  # it became another user's, and can't be killed
-            process.wait(GRACE)
+            process.wait(KILL_GRACE)
         output.stop(reader)
     if killed == TIMEOUT:
         return Finished(TIMEOUT_EXIT_CODE, output.text(), True)
@@ -90,7 +90,7 @@ def _watch(process: subprocess.Popen[bytes], reader: threading.Thread, limits: L
     deadline = time.monotonic() + limits.seconds
 
     def tick() -> float:
-        return max(0.0, min(QUARTER, deadline - time.monotonic()))
+        return max(0.0, min(POLL_INTERVAL, deadline - time.monotonic()))
 
     while True:
         reader.join(tick())  # most programs close their output by ending: that is noticed at once
@@ -101,7 +101,7 @@ def _watch(process: subprocess.Popen[bytes], reader: threading.Thread, limits: L
             return None
         if time.monotonic() >= deadline:
             return TIMEOUT
-        if cancelled():
+        if is_cancelled():
             return "nobody waits for it any more"
         if limits.processes is not None and len(descendants(process.pid)) > limits.processes:
             return f"more than {limits.processes} processes at once"
@@ -131,7 +131,7 @@ def _kill(send: Any) -> None:
 
 
 @dataclass
-class _Output:
+class BoundedOutput:
     """The beginning and the end of what a program prints; the middle is counted only."""
 
     limit: int
@@ -159,7 +159,7 @@ class _Output:
     def stop(self, reader: threading.Thread) -> None:
         """Take what is left in the pipe, and no more. Its other end may be held by a process that got away."""
         if reader.ident is not None:  # it was started
-            reader.join(GRACE)
+            reader.join(KILL_GRACE)
         self.stopped = True
 
     def text(self) -> str:

@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 
-class Renamed:
+class DeprecatedAlias:
     """Stands in the place of a class that has a new name: to be called, subclassed, looked into, and for `isinstance`."""
 
     def __init__(self, old_name: str, new: type[Any]) -> None:

@@ -7,7 +7,7 @@ from inspect import isawaitable, iscoroutine
 from types import TracebackType
 from typing import Any, Union
 
-from .._steps import Steps, adrive, ask, drive, forms
+from .._steps import Steps, invoke, run_async, run_sync, sync_and_async
 from ..io.base import IOStream
 from ._execute import executed
 from .base import CodeBlock, CodeExecutor, CodeExtractor, CodeResult, CommandLineCodeResult
@@ -50,7 +50,7 @@ class ApprovedCodeExecutor(CodeExecutor):
         if not callable(approve):
             raise TypeError(f"approve must be a function that gets a CodeBlock, not {approve!r}.")
         self._executor = executor
-        self._approve = forms(approve, blocks=True)
+        self._approve = sync_and_async(approve, blocks=True)
 
     @property
     def code_extractor(self) -> CodeExtractor:
@@ -63,11 +63,11 @@ class ApprovedCodeExecutor(CodeExecutor):
         Returns:
             What the other executor returns. After a refusal its exit code is not 0, and its output ends with the reason.
         """
-        return drive(self._execute(code_blocks))
+        return run_sync(self._execute(code_blocks))
 
     async def a_execute_code_blocks(self, code_blocks: list[CodeBlock]) -> CodeResult:
         """`execute_code_blocks`, awaited: the approval in this event loop, the code in a thread."""
-        return await adrive(self._execute(code_blocks))
+        return await run_async(self._execute(code_blocks))
 
     def restart(self) -> None:
         """Restart the other executor."""
@@ -77,7 +77,7 @@ class ApprovedCodeExecutor(CodeExecutor):
         refusal: str | None = None
         approved: list[CodeBlock] = []
         for position, block in enumerate(blocks):
-            verdict = yield from ask(*self._approve, block.model_copy())  # what is shown can't be changed into another
+            verdict = yield from invoke(*self._approve, block.model_copy())  # what is shown can't be changed into another
             if verdict is not True:
                 refusal = _refusal(verdict, position, len(blocks))
                 break

@@ -18,7 +18,7 @@ from ._environment import child_environment, with_programs_of
 from ._limits import Limits as Limits
 from ._output_files import changed, snapshot
 from ._process import Finished, run
-from ._renamed import Renamed
+from ._renamed import DeprecatedAlias
 from ._user_functions import install
 from ._workspace import OUTSIDE, automatic_name, write_code
 from .base import CodeBlock, CommandLineCodeResult
@@ -258,5 +258,5 @@ if TYPE_CHECKING:
     LocalCommandlineCodeExecutor = LocalCommandLineCodeExecutor
     CommandlineCodeResult = CommandLineCodeResult
 else:
-    LocalCommandlineCodeExecutor = Renamed("LocalCommandlineCodeExecutor", LocalCommandLineCodeExecutor)
-    CommandlineCodeResult = Renamed("CommandlineCodeResult", CommandLineCodeResult)
+    LocalCommandlineCodeExecutor = DeprecatedAlias("LocalCommandlineCodeExecutor", LocalCommandLineCodeExecutor)
+    CommandlineCodeResult = DeprecatedAlias("CommandlineCodeResult", CommandLineCodeResult)

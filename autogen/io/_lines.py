@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import Future, wait
 from typing import TextIO
 
-from .._threads import TimeUp, in_daemon_thread
+from .._threads import CallTimeout, start_daemon_thread
 
 
 class Lines:
@@ -39,11 +39,11 @@ class Lines:
         """
         if not self.is_pending:
             self._source = sys.stdin
-            self._pending, _ = in_daemon_thread(self._source.readline)
+            self._pending, _ = start_daemon_thread(self._source.readline)
         pending = self._pending
         assert pending is not None
         if not wait([pending], seconds).done:
-            raise TimeUp(f"There was no input within {seconds:g} seconds.")
+            raise CallTimeout(f"There was no input within {seconds:g} seconds.")
         self._pending = None
         line = pending.result()
         if not line:

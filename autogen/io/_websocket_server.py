@@ -15,8 +15,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._extras import need
-from .._threads import TimeUp, in_daemon_thread, run_within
+from .._extras import require
+from .._threads import CallTimeout, run_with_timeout, start_daemon_thread
 from ._waiting import LOOK
 from .base import StreamClosed
 
@@ -60,7 +60,7 @@ def serving(
         yield _uri(host, server.socket, ssl_context is not None)
     finally:
         clients.stop()
-        in_daemon_thread(server.shutdown)  # it may wait for those that only knocked
+        start_daemon_thread(server.shutdown)  # it may wait for those that only knocked
         thread.join()
         clients.join()
 
@@ -83,7 +83,7 @@ class Clients:
                 _limit_sending(websocket.socket, self._send_timeout)
             if self._stopping.done():
                 return self._hang_up(websocket)
-            chat, stop_programs = in_daemon_thread(self._chat, websocket)
+            chat, stop_programs = start_daemon_thread(self._chat, websocket)
             while not wait([chat, self._stopping], LOOK, FIRST_COMPLETED).done:
                 if websocket.close_code is not None:  # nobody is there to see the results
                     stop_programs.set()
@@ -115,8 +115,8 @@ class Clients:
     def _hang_up(self, websocket: ServerConnection) -> None:
         """Close a connection politely; and if the client does not even listen, impolitely."""
         try:
-            run_within(self._stop_timeout, websocket.close, GOING_AWAY)
-        except TimeUp:
+            run_with_timeout(self._stop_timeout, websocket.close, GOING_AWAY)
+        except CallTimeout:
             with suppress(OSError):
                 socket.socket.shutdown(websocket.socket, socket.SHUT_RDWR)  # also under TLS, and under a blocked `send`
 
@@ -128,7 +128,7 @@ def _listening(
     ssl_context: ssl.SSLContext | None,
     options: dict[str, Any],
 ) -> Server:
-    serve = need("websockets.sync.server", extra="websockets", for_="IOWebsockets").serve
+    serve = require("websockets.sync.server", extra="websockets", feature="IOWebsockets").serve
     if not options.keys() & {"subprotocols", "select_subprotocol"}:
         options["select_subprotocol"] = _select_subprotocol
     if "origins" not in options and host in ("localhost", "127.0.0.1", "::1"):

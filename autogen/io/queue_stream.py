@@ -10,7 +10,7 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from .._threads import TimeUp
+from .._threads import CallTimeout
 from ._messages import InputMessage, StreamMessage, input_message, print_message, printed
 from ._waiting import slices
 from .base import IOStream, StreamClosed
@@ -230,7 +230,7 @@ class IOQueue(IOStream):
             for pause in slices(seconds):
                 if wait([answer], pause).done:
                     break
-        except TimeUp:
+        except CallTimeout:
             if self._withdraw(question):
                 raise
         except BaseException:

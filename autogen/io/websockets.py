@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any
 
-from .._extras import need
-from .._steps import forms
-from .._threads import TimeUp
+from .._extras import require
+from .._steps import sync_and_async
+from .._threads import CallTimeout
 from ._messages import StreamMessage, input_message, print_message, printed
 from ._waiting import slices
 from ._websocket_server import SUBPROTOCOL, Limits, serving
@@ -45,7 +45,7 @@ class IOWebsockets(IOStream):
     """
 
     def __init__(self, websocket: ServerConnection) -> None:
-        need("websockets.sync.server", extra="websockets", for_="IOWebsockets")
+        require("websockets.sync.server", extra="websockets", feature="IOWebsockets")
         self._websocket = websocket
         self._is_typed = getattr(websocket, "subprotocol", None) == SUBPROTOCOL
         self._asking = threading.Lock()  # one question at a time: the client has one voice
@@ -90,7 +90,7 @@ class IOWebsockets(IOStream):
         >>> with IOWebsockets.run_server_in_thread(on_connect=on_connect, port=0) as uri:  # doctest: +SKIP
         ...     print("Listening on", uri)
         """
-        run = forms(on_connect)[0]
+        run = sync_and_async(on_connect)[0]
 
         def serve_one(websocket: ServerConnection) -> None:
             stream = IOWebsockets(websocket)
@@ -167,7 +167,7 @@ class IOWebsockets(IOStream):
             self._send(printed((prompt,), None, ""))
         try:
             return self._text(self._next_message(waits))
-        except TimeUp:
+        except CallTimeout:
             self._given_up = 1
             raise
 
@@ -179,7 +179,7 @@ class IOWebsockets(IOStream):
                 id, text = self._parsed(self._next_message(waits))
                 if id == question["id"]:  # else it is a late answer to another one
                     return text
-        except (TimeUp, StreamClosed):
+        except (CallTimeout, StreamClosed):
             with suppress(StreamClosed):
                 self._send_typed({"type": "withdrawn", "id": question["id"]})
             raise
@@ -188,7 +188,7 @@ class IOWebsockets(IOStream):
         while True:
             try:
                 return self._receive(next(waits))
-            except TimeUp:
+            except CallTimeout:
                 raise
             except TimeoutError:
                 continue

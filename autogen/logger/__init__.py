@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._lazy_imports import lazy as _lazy
+from .._lazy_imports import attach as _lazy
 
 if TYPE_CHECKING:
     from .file_logger import FileLogger as FileLogger

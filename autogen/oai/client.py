@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from .. import runtime_logging
-from .._steps import adrive, drive
+from .._steps import run_async, run_sync
 from ..io.base import IOStream
 from ._config.legacy_keys import log_once, translated
 from ._endpoints.clients import PlaceHolderClient, make_client
@@ -16,7 +16,7 @@ from ._endpoints.endpoint_pool import AZURE_KEYS, OPENAI_KEYS
 from ._endpoints.openai_client import OpenAIClient
 from ._endpoints.provider_table import connection_keys
 from ._requests import client_log, templates
-from ._requests.attempt import Place
+from ._requests.attempt import EndpointEntry
 from ._requests.budget import Budget, split
 from ._requests.cost import UsageLedger, usage_report
 from ._requests.pipeline import completion
@@ -159,10 +159,10 @@ class OpenAIWrapper:
         """Cost (USD) and tokens by model including answers from the cache; None before the first."""
         return self._ledger.total
 
-    def _place(self, index: int) -> Place:
+    def _place(self, index: int) -> EndpointEntry:
         """One entry of the config list, with all that belongs to it."""
         limiter, policy, health = self._rate_limiters[index], self._policies[index], self._healths[index]
-        return Place(self._clients[index], self._config_list[index], limiter, policy, health)
+        return EndpointEntry(self._clients[index], self._config_list[index], limiter, policy, health)
 
     def rebuilt(self, **config: Any) -> OpenAIWrapper:
         """A wrapper for a changed config that keeps the sums, the rate limits and the registered clients of this one."""
@@ -215,11 +215,11 @@ class OpenAIWrapper:
             RuntimeError: A model client that an entry names is not registered.
             BudgetExceeded: What the agent or the chat may spend is spent.
         """
-        return drive(completion(self, config))
+        return run_sync(completion(self, config))
 
     async def a_create(self, **config: Any) -> Any:
         """`create`, awaited."""
-        return await adrive(completion(self, config))
+        return await run_async(completion(self, config))
 
     @classmethod
     def instantiate(

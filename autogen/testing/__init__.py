@@ -8,9 +8,21 @@
 'Paris.'
 """
 
+from .._lazy_imports import deprecate as _deprecate
+from ._faults import FaultInjector
 from ._replies import Fault, Reply, tool_call
 from ._scripted import ScriptedModel, ScriptExhausted, ScriptNotFinished
 from ._server import OpenAIServer
-from ._storm import Storm
 
-__all__ = ["Fault", "OpenAIServer", "Reply", "ScriptExhausted", "ScriptNotFinished", "ScriptedModel", "Storm", "tool_call"]
+__all__ = [
+    "Fault",
+    "FaultInjector",
+    "OpenAIServer",
+    "Reply",
+    "ScriptExhausted",
+    "ScriptNotFinished",
+    "ScriptedModel",
+    "tool_call",
+]
+
+__getattr__ = _deprecate(globals(), {"Storm": "FaultInjector"})

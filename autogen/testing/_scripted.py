@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from .._steps import Steps, adrive, drive, pause
+from .._steps import Steps, run_async, run_sync, sleep
 from ..io.base import IOStream
 from ._replies import Fault, Reply, as_reply
 
@@ -95,18 +95,18 @@ class ScriptedModel:
 
     def create(self, params: dict[str, Any]) -> Any:
         """Answer a request."""
-        return drive(self._create(params))
+        return run_sync(self._create(params))
 
     async def a_create(self, params: dict[str, Any]) -> Any:
         """`create`, awaited: a delay holds up nobody else."""
-        return await adrive(self._create(params))
+        return await run_async(self._create(params))
 
     def _create(self, params: dict[str, Any]) -> Steps[Any]:
         reply = self.answer(params)
         if isinstance(reply, BaseException):
             raise reply
         if reply.delay:
-            yield from pause(reply.delay)
+            yield from sleep(reply.delay)
         if isinstance(reply, Fault):
             raise reply.error()
         if params.get("stream"):

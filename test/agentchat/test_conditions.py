@@ -21,7 +21,7 @@ from autogen.agentchat.conditions import (
     MaxCost,
     MaxMessages,
     MaxTokens,
-    Silence,
+    NoProgress,
     TextMention,
     Timeout,
 )
@@ -62,7 +62,7 @@ LEAVES = st.one_of(
     st.builds(TextMention, st.sampled_from(["a", "b", "ab"]), st.sampled_from([None, "x", ["x", "y"]])),
     st.builds(FunctionCall, st.sampled_from("fg")),
     st.builds(Handoff, st.sampled_from("xy")),
-    st.builds(Silence, st.integers(2, 3)),
+    st.builds(NoProgress, st.integers(2, 3)),
 )
 CONDITIONS = st.recursive(
     LEAVES,
@@ -141,7 +141,7 @@ DEFINITIONS = [  # a condition, and what it should say of the messages since it 
     (Handoff("y"), lambda said: any("transfer_to_y_2" in called(m) for m in said)),
     (Handoff(), lambda said: any(name.startswith("transfer_to_") for m in said for name in called(m))),
     (
-        Silence(2),
+        NoProgress(2),
         lambda said: (
             any(silent(a) and silent(b) for a, b in pairwise(said))
             or any(
@@ -217,7 +217,7 @@ def test_plain_functions_stand_beside_conditions():
         lambda: MaxCost(0),
         lambda: MaxCost(float("nan")),
         lambda: Timeout(-1),
-        lambda: Silence(1),
+        lambda: NoProgress(1),
         lambda: TextMention(""),
     ],
 )
@@ -370,7 +370,7 @@ def test_a_group_ends_by_its_managers_condition(call, agent):
 
 
 def test_a_group_ends_by_a_members_condition(call, agent):
-    members = [agent("red", default_auto_reply="r"), agent("green", is_termination_msg=Silence(2) | MaxMessages(4))]
+    members = [agent("red", default_auto_reply="r"), agent("green", is_termination_msg=NoProgress(2) | MaxMessages(4))]
     group = GroupChat(members, max_round=30, speaker_selection_method="round_robin")
     manager = GroupChatManager(group, llm_config=False, silent=True)
     result = call(members[0].initiate_chat, manager, message="r")

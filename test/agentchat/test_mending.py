@@ -5,7 +5,7 @@ import copy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autogen.agentchat._replies.history_repair import NO_RESULT, mended
+from autogen.agentchat._replies.history_repair import NO_RESULT, repair_history
 from autogen.testing import ScriptedModel, tool_call
 
 IDS = ("c1", "c2", "c3")
@@ -23,7 +23,7 @@ MESSAGES = st.lists(
 @given(MESSAGES)
 def test_every_call_is_followed_by_its_results_and_every_result_has_its_call(messages):
     before = copy.deepcopy(messages)
-    ordered, notes = mended(messages)
+    ordered, notes = repair_history(messages)
     waiting: list[str] = []
     for message in ordered:
         if message["role"] == "tool":
@@ -38,12 +38,12 @@ def test_every_call_is_followed_by_its_results_and_every_result_has_its_call(mes
     ]
     assert not notes or ordered != messages
     assert messages == before
-    assert mended(ordered) == (ordered, [])
+    assert repair_history(ordered) == (ordered, [])
 
 
 def test_a_history_in_order_is_passed_as_it_is():
     messages = [{"role": "user", "content": "x"}]
-    assert mended(messages)[0] is messages
+    assert repair_history(messages)[0] is messages
 
 
 def test_what_was_mended_is_logged_and_the_history_stays(call, agent, caplog):

@@ -22,7 +22,7 @@ from autogen import (
     initiate_chats,
     register_function,
 )
-from autogen.agentchat._replies.tool_arguments import repaired
+from autogen.agentchat._replies.tool_arguments import repair_json
 from autogen.agentchat.chat import a_initiate_chats
 from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.function_utils import get_function_schema
@@ -322,7 +322,7 @@ def test_arguments_are_mended_where_that_is_safe(call, agent, arguments):
 
 @given(st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.lists(st.text()))))
 def test_mending_leaves_good_json_alone(value):
-    assert json.loads(repaired(json.dumps(value, indent=1))) == value
+    assert json.loads(repair_json(json.dumps(value, indent=1))) == value
 
 
 def test_a_tool_may_have_parameters_of_any_name(call, agent):

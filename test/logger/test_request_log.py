@@ -7,7 +7,7 @@ import pytest
 
 from autogen import OpenAIWrapper, runtime_logging
 from autogen.oai._requests import request_log
-from autogen.oai._requests.attempt import attempt_at
+from autogen.oai._requests.attempt import build_request
 from autogen.testing import Fault
 
 KEY = "sk-PLANTED0123456789abcdef"
@@ -21,7 +21,7 @@ def attempt(rows, openai_server):
     def attempt(*script, **config):
         server = openai_server(*script)
         wrapper = OpenAIWrapper(config_list=[server.config | {"api_key": KEY}], cache_seed=None)
-        return wrapper, attempt_at(wrapper, 0, {"messages": HI, **config})
+        return wrapper, build_request(wrapper, 0, {"messages": HI, **config})
 
     return attempt
 

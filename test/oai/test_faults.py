@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 
 from autogen import ConversableAgent, OpenAIWrapper
-from autogen.testing import Fault, OpenAIServer, Reply, Storm, tool_call
+from autogen.testing import Fault, FaultInjector, OpenAIServer, Reply, tool_call
 
 TEXT = Reply("Grüße, words")
 CALL = Reply(tool_calls=[tool_call("go", call_id="c1", to="Köln")])
@@ -59,7 +59,7 @@ def test_chats_end_with_the_right_words_in_a_storm(caplog):
     def echo(messages):
         return f"You said: {messages[-1]['content']}"
 
-    storms = [Storm(echo, seed=seed) for seed in (1, 2)]
+    storms = [FaultInjector(echo, seed=seed) for seed in (1, 2)]
     with OpenAIServer(storms[0]) as first, OpenAIServer(storms[1]) as second:
         entries = [{**server.config, "max_retries": None, "timeout": 3} for server in (first, second)]
         llm_config = {"config_list": entries, "cache_seed": None, "retry_policy": QUICK}

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core import unmatched_tools
 from .._core.selection_strategy import SelectionMethod
-from .._core.termination import Watching, bound
-from .._replies.registry import own_config
+from .._core.termination import BoundCondition, bind_condition
+from .._replies.registry import copy_config
 
 if TYPE_CHECKING:
     from ..groupchat import GroupChatManager
-    from .histories import Histories
+    from .histories import HistoriesMixin
 
-A = TypeVar("A", bound="Histories")
+A = TypeVar("A", bound="HistoriesMixin")
 G = TypeVar("G", bound="GroupChatManager")
 
 
@@ -31,18 +31,18 @@ def of_agent(agent: A) -> A:
     twin._max_consecutive_auto_reply_dict = defaultdict(partial(general_limit, twin))
     twin.reply_at_receive = defaultdict(bool)
     twin._human_input, twin._finished_chats = [], []
-    twin._stop_reasons, twin._said, twin._summary_errors = {}, {}, {}
+    twin._stop_reasons, twin._repeat_counters, twin._summary_errors = {}, {}, {}
     twin._last_speaker = twin.client_cache = None
     twin._checked_tools = set(agent._checked_tools)
     twin._function_map = dict(agent._function_map)
     twin.hook_lists = {point: list(hooks) for point, hooks in agent.hook_lists.items()}
-    twin._reply_func_list = [{**row, "config": own_config(row["init_config"])} for row in agent._reply_func_list]
+    twin._reply_func_list = [{**row, "config": copy_config(row["init_config"])} for row in agent._reply_func_list]
     twin.llm_config = copy.deepcopy(agent.llm_config)
     if hasattr(agent.client, "rebuilt"):
         twin.client = agent.client.rebuilt(**twin.llm_config)  # type: ignore[arg-type]
         twin.client.begin_anew()
-    if isinstance(agent._is_termination_msg, Watching):
-        twin._is_termination_msg = bound(agent._is_termination_msg.condition)
+    if isinstance(agent._is_termination_msg, BoundCondition):
+        twin._is_termination_msg = bind_condition(agent._is_termination_msg.condition)
     vars(twin).pop("_own_variables", None)
     _hand_over(twin, lambda one: one)
     unmatched_tools.remember(twin)
@@ -87,6 +87,6 @@ def _hand_over(agent: Any, place: Callable[[Any], Any]) -> None:
         agent.handoffs = handoffs.for_members(place)
 
 
-def general_limit(agent: Histories) -> int:
+def general_limit(agent: HistoriesMixin) -> int:
     """The limit of automatic replies for a peer that has none of its own."""
     return agent.max_consecutive_auto_reply()

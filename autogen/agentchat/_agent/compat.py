@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ... import runtime_logging
-from ..._steps import drive, is_coroutine_function
+from ..._steps import is_coroutine_function, run_sync
 from .._chats import carryover, nested, summary
 from .._core import messages as messages_module
 from .._core import runtime_log
@@ -13,14 +13,14 @@ from .._core.display import show_received
 from .._replies import registry
 from .._replies.model_reply import completion
 from ..agent import Agent, Message
-from .histories import Histories
-from .tool_registration import Toolbox
+from .histories import HistoriesMixin
+from .tool_registration import ToolRegistrationMixin
 
 if TYPE_CHECKING:
     from ..conversable_agent import ConversableAgent
 
 
-class Underscored(Histories, Toolbox):
+class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
     """The half-public side of `ConversableAgent`."""
 
     _assert_valid_name = staticmethod(messages_module.assert_valid_name)
@@ -35,7 +35,7 @@ class Underscored(Histories, Toolbox):
 
     @staticmethod
     def _reflection_with_llm_as_summary(sender: ConversableAgent, recipient: ConversableAgent, summary_args: Any) -> Any:
-        return drive(summary.reflection(sender, recipient, summary_args or {}))
+        return run_sync(summary.reflection(sender, recipient, summary_args or {}))
 
     @staticmethod
     def _is_silent(agent: Agent, silent: bool | None = False) -> bool:
@@ -77,7 +77,7 @@ class Underscored(Histories, Toolbox):
     def _summarize_chat(
         self, summary_method: Any, summary_args: Any, recipient: ConversableAgent | None = None, cache: Any = None
     ) -> Any:
-        return drive(summary.summarize(self, summary_method, summary_args, recipient, cache))  # type: ignore[arg-type]
+        return run_sync(summary.summarize(self, summary_method, summary_args, recipient, cache))  # type: ignore[arg-type]
 
     def _reflection_with_llm(
         self,
@@ -87,11 +87,11 @@ class Underscored(Histories, Toolbox):
         cache: Any = None,
         role: str | None = None,
     ) -> Any:
-        return drive(summary.reflect(self, prompt, messages, llm_agent, cache, role))
+        return run_sync(summary.reflect(self, prompt, messages, llm_agent, cache, role))
 
     def _generate_oai_reply_from_client(self, llm_client: Any, messages: list[Message], cache: Any) -> Any:
         """One request to a model. Tracing packages wrap it."""
-        return drive(completion(self, llm_client, messages, cache))
+        return run_sync(completion(self, llm_client, messages, cache))
 
     def _raise_exception_on_async_reply_functions(self) -> None:
         """Refuse a synchronous chat that would leave reply functions unasked.

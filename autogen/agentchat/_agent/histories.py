@@ -7,12 +7,12 @@ from typing import Any
 from ...formatting_utils import colored
 from ...io.base import IOStream
 from .._core.messages import as_dict, stored_form
-from .._core.termination import Watching
+from .._core.termination import BoundCondition
 from ..agent import Agent, Message
 from .state import AgentState
 
 
-class Histories(AgentState):
+class HistoriesMixin(AgentState):
     """The conversations of an agent, one for each peer."""
 
     _message_to_dict = staticmethod(as_dict)
@@ -130,7 +130,7 @@ class Histories(AgentState):
         if clear_history:
             self.clear_history(recipient)
             self._human_input = []
-        if isinstance(self._is_termination_msg, Watching):
+        if isinstance(self._is_termination_msg, BoundCondition):
             self._is_termination_msg.reset(recipient, self._history(recipient))
-        if prepare_recipient and isinstance(recipient, Histories):
+        if prepare_recipient and isinstance(recipient, HistoriesMixin):
             recipient._prepare_chat(self, clear_history, False, reply_at_receive)

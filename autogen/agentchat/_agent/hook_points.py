@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..._steps import adrive, drive
+from ..._steps import run_async, run_sync
 from ..agent import Message
 from . import hooks
 from .state import AgentState
 
 
-class HookPoints(AgentState):
+class HooksMixin(AgentState):
     """The hooks of an agent."""
 
     def register_hook(self, hookable_method: str, hook: Callable[..., Any]) -> None:
@@ -31,16 +31,16 @@ class HookPoints(AgentState):
 
     def process_all_messages_before_reply(self, messages: list[Message]) -> list[Message]:
         """The conversation as the hooks want it."""
-        return drive(hooks.all_messages(self, messages))
+        return run_sync(hooks.all_messages(self, messages))
 
     async def a_process_all_messages_before_reply(self, messages: list[Message]) -> list[Message]:
         """`process_all_messages_before_reply`, awaited."""
-        return await adrive(hooks.all_messages(self, messages))
+        return await run_async(hooks.all_messages(self, messages))
 
     def process_last_received_message(self, messages: list[Message]) -> list[Message]:
         """The conversation with its last message as the hooks want it."""
-        return drive(hooks.last_received(self, messages))
+        return run_sync(hooks.last_received(self, messages))
 
     async def a_process_last_received_message(self, messages: list[Message]) -> list[Message]:
         """`process_last_received_message`, awaited."""
-        return await adrive(hooks.last_received(self, messages))
+        return await run_async(hooks.last_received(self, messages))

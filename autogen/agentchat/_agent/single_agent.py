@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ... import events
-from ..._steps import Steps, adrive, ask, drive, name_of
+from ..._steps import Steps, get_callable_name, invoke, run_async, run_sync
 from ...control import ChatControl
 from .._chats.event_iterator import AsyncChatIterator, ChatIterator
 from .._core.result import ChatResult
@@ -30,7 +30,7 @@ def work(
     """Let an agent work at a task with tools, its own among them."""
     runner = _runner(agent, max_turns)
     with _given_tools(agent, runner, tools):
-        result = yield from ask(runner.initiate_chat, runner.a_initiate_chat, agent, message=message, **options)
+        result = yield from invoke(runner.initiate_chat, runner.a_initiate_chat, agent, message=message, **options)
     return replace(result, chat_history=list(agent._history(runner)))
 
 
@@ -51,7 +51,7 @@ def _runner(agent: ConversableAgent, max_turns: int) -> ConversableAgent:
 def _given_tools(agent: ConversableAgent, runner: ConversableAgent, tools: Sequence[Callable[..., Any]]) -> Iterator[None]:
     """Let the agent's model know of the tools and the runner execute them, for this time only."""
     known = {tool["function"]["name"] for tool in (agent.llm_config or {}).get("tools", ())}
-    named = {getattr(tool, "_name", None) or name_of(tool): tool for tool in tools}
+    named = {getattr(tool, "_name", None) or get_callable_name(tool): tool for tool in tools}
     before = runner._function_map
     runner._function_map = {name: tool for name, tool in before.items() if name not in named}
     new: list[str] = []
@@ -74,7 +74,7 @@ def _with_tools(
 ) -> Steps[ChatResult]:
     """A chat in which the recipient's model may call tools that the agent executes."""
     with _given_tools(recipient, agent, tools):
-        return (yield from ask(agent.initiate_chat, agent.a_initiate_chat, recipient, **options))
+        return (yield from invoke(agent.initiate_chat, agent.a_initiate_chat, recipient, **options))
 
 
 def _as_options(recipient: Any, message: Any, tools: Any, given: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _as_options(recipient: Any, message: Any, tools: Any, given: dict[str, Any])
     return {"message": message, **given}
 
 
-class Runs(AgentState):
+class SingleAgentMixin(AgentState):
     """An agent that can work alone."""
 
     def run(
@@ -112,13 +112,13 @@ class Runs(AgentState):
         >>> agent.run("What is 6 times 7?", tools=[multiply]).summary  # doctest: +SKIP
         '42'
         """
-        return drive(work(cast(Any, self), message, tools, max_turns, kwargs))
+        return run_sync(work(cast(Any, self), message, tools, max_turns, kwargs))
 
     async def a_run(
         self, message: Message | str, *, tools: Sequence[Callable[..., Any]] = (), max_turns: int = 20, **kwargs: Any
     ) -> ChatResult:
         """`run`, awaited."""
-        return await adrive(work(cast(Any, self), message, tools, max_turns, kwargs))
+        return await run_async(work(cast(Any, self), message, tools, max_turns, kwargs))
 
     def run_iter(
         self,
@@ -157,7 +157,7 @@ class Runs(AgentState):
         def hold(control: ChatControl) -> ChatResult:
             if recipient is None:
                 return cast(ChatResult, agent.run(**options, control=control))
-            return drive(_with_tools(agent, recipient, tools or (), {**options, "control": control}))
+            return run_sync(_with_tools(agent, recipient, tools or (), {**options, "control": control}))
 
         return ChatIterator(hold, control, yield_on)
 
@@ -177,6 +177,6 @@ class Runs(AgentState):
         async def hold(control: ChatControl) -> ChatResult:
             if recipient is None:
                 return cast(ChatResult, await agent.a_run(**options, control=control))
-            return await adrive(_with_tools(agent, recipient, tools or (), {**options, "control": control}))
+            return await run_async(_with_tools(agent, recipient, tools or (), {**options, "control": control}))
 
         return AsyncChatIterator(hold, control, yield_on)

@@ -15,7 +15,7 @@ from ..agent import Agent, Message
 
 if TYPE_CHECKING:
     from ..groupchat import GroupChatManager
-    from .histories import Histories
+    from .histories import HistoriesMixin
 
 VERSION = 1
 
@@ -26,7 +26,7 @@ class StateError(ValueError):
     """A document is no state of this agent, or of a version that is not known."""
 
 
-def of_agent(agent: Histories) -> State:
+def of_agent(agent: HistoriesMixin) -> State:
     """The state of an agent.
 
     Raises:
@@ -52,7 +52,7 @@ def of_agent(agent: Histories) -> State:
     }
 
 
-def into_agent(agent: Histories, state: Mapping[str, Any], peers: Iterable[Agent]) -> None:
+def into_agent(agent: HistoriesMixin, state: Mapping[str, Any], peers: Iterable[Agent]) -> None:
     """Bring a state back. Nothing is changed if it can't be.
 
     Raises:
@@ -141,7 +141,7 @@ def _peer(peer: Agent | None) -> str:
     return "" if peer is None else peer.name
 
 
-def _as_json(agent: Histories, messages: list[Message]) -> list[Message]:
+def _as_json(agent: HistoriesMixin, messages: list[Message]) -> list[Message]:
     """The messages as JSON has them.
 
     Raises:

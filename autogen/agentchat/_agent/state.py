@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._core import turn_context
-from .._core.repetition import Said
+from .._core.repetition import RepeatCounter
 from .._core.result import ChatResult, StopReason
 from ..agent import Agent, LLMAgent, Message
 
@@ -44,18 +44,18 @@ class AgentState(LLMAgent):
     _function_map: dict[str, Callable[..., Any]]
     _default_auto_reply: str | Message | None
     _reply_func_list: list[dict[str, Any]]
-    _reply_order: Any = None  # which of them are asked, as long as they are the same
+    _reply_plan: Any = None  # which of them are asked, as long as they are the same
     _human_input: list[str]
     _code_execution_config: Any  # a dict, or False
     _code_executor: Any
     _finished_chats: Any
     _stop_reasons: dict[Any, StopReason]
-    _said: dict[Any, Said]
+    _repeat_counters: dict[Any, RepeatCounter]
     _last_speaker: Agent | None
     _checked_tools: set[str]
     _summary_errors: dict[Any, str]
 
-    def _remember_nothing(self) -> None:
+    def _reset_conversations(self) -> None:
         """As an agent is that has not been in a chat."""
         self.client_cache = None
         self.reply_at_receive = defaultdict(bool)
@@ -63,7 +63,7 @@ class AgentState(LLMAgent):
         self._human_input = []
         self._finished_chats = []
         self._stop_reasons = {}
-        self._said = {}
+        self._repeat_counters = {}
         self._last_speaker = None
         self._checked_tools = set()
         self._summary_errors = {}
@@ -134,7 +134,7 @@ class AgentState(LLMAgent):
 
         return ContextVariables()
 
-    def _own_effects(self) -> turn_context.Effects:
+    def _new_side_effects(self) -> turn_context.SideEffects:
         """What a call will have done to the variables that the agent knows."""
         from ..group._effects import VariableEffects
 

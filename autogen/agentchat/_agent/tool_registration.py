@@ -10,11 +10,11 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from ... import runtime_logging
-from ..._steps import adrive, drive, is_coroutine_function, name_of
+from ..._steps import get_callable_name, is_coroutine_function, run_async, run_sync
 from .._core import runtime_log, turn_context
 from .._core.messages import assert_valid_name
-from .._replies.tool_arguments import repaired
-from .._replies.tool_execution import Outcome, call_function
+from .._replies.tool_arguments import repair_json
+from .._replies.tool_execution import Outcome, execute_call
 from ..agent import Message
 from .state import AgentState
 
@@ -23,10 +23,10 @@ logger = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Toolbox(AgentState):
+class ToolRegistrationMixin(AgentState):
     """The tools of an agent."""
 
-    _format_json_str = staticmethod(repaired)
+    _format_json_str = staticmethod(repair_json)
 
     def register_function(self, function_map: dict[str, Callable[..., Any] | None]) -> None:
         """Add functions that the agent executes when they are called by name; None removes one.
@@ -58,11 +58,11 @@ class Toolbox(AgentState):
             Whether it succeeded, and a message with `name`, `role` and the result as `content`. No error escapes: the
             content says what went wrong.
         """
-        return drive(call_function(self, func_call, "FUNCTION", verbose))
+        return run_sync(execute_call(self, func_call, "FUNCTION", verbose))
 
     async def a_execute_function(self, func_call: Message) -> Outcome:
         """`execute_function`, awaited."""
-        return await adrive(call_function(self, func_call, "ASYNC FUNCTION"))
+        return await run_async(execute_call(self, func_call, "ASYNC FUNCTION"))
 
     def update_tool_signature(self, tool_sig: str | dict[str, Any], is_remove: bool) -> None:
         """Tell the model about a tool, or no longer.
@@ -209,8 +209,8 @@ class Toolbox(AgentState):
 def register_function(
     f: F,
     *,
-    caller: Toolbox,
-    executor: Toolbox | None = None,
+    caller: ToolRegistrationMixin,
+    executor: ToolRegistrationMixin | None = None,
     name: str | None = None,
     description: str,
     timeout: float | None = None,
@@ -231,7 +231,10 @@ def register_function(
 
 def described(function: Callable[..., Any]) -> str:
     """What a function is for: what a decorator said, the first line of its docstring, or else its name."""
-    return getattr(function, "_description", None) or (function.__doc__ or name_of(function)).strip().partition("\n")[0]
+    return (
+        getattr(function, "_description", None)
+        or (function.__doc__ or get_callable_name(function)).strip().partition("\n")[0]
+    )
 
 
 def as_list(one_or_several: Any) -> list[Any]:
@@ -249,4 +252,4 @@ def _remember(function: Callable[..., Any], attribute: str, value: str | None) -
 
 
 def _known_as(function: Callable[..., Any]) -> str:
-    return getattr(function, "_name", None) or name_of(function)
+    return getattr(function, "_name", None) or get_callable_name(function)

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...io.base import IOStream
-from .._replies.registry import own_config
+from .._replies.registry import copy_config
 from ..agent import Agent
 from . import clone as clone_module
 from . import snapshot
-from .histories import Histories
+from .histories import HistoriesMixin
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Accounts(Histories):
+class UsageMixin(HistoriesMixin):
     """The accounts of an agent."""
 
     def reset(self) -> None:
@@ -30,7 +30,7 @@ class Accounts(Histories):
             if row["reset_config"] is not None:
                 row["reset_config"](row["config"])
             else:
-                row["config"] = own_config(row["init_config"])
+                row["config"] = copy_config(row["init_config"])
 
     def clone(self) -> Self:
         """An agent of the same definition that remembers nothing: for another session beside this one.

@@ -6,21 +6,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ... import _journal
-from ..._steps import Steps, ask, name_of
+from ..._steps import Steps, get_callable_name, invoke
 from ...exception_utils import InvalidCarryOverType
 from ..agent import Agent, Message
 
 if TYPE_CHECKING:
-    from .._agent.compat import Underscored
+    from .._agent.compat import ClassicMethods
     from ..conversable_agent import ConversableAgent
 
 
 def opening(agent: ConversableAgent, recipient: Agent, message: Any, context: dict[str, Any]) -> Steps[Any]:
     """The first message of a chat: what a callable makes of the context, or a text with the carry-over below it."""
     if callable(message):
-        take = partial(ask, message, None, agent, recipient, context)
-        return (yield from _journal.recorded("opening", partial(name_of, message), take, write=_as_is, read=_as_is))
-    return (yield from ask(agent.generate_init_message, agent.a_generate_init_message, message, **context))
+        take = partial(invoke, message, None, agent, recipient, context)
+        return (
+            yield from _journal.recorded("opening", partial(get_callable_name, message), take, write=_as_is, read=_as_is)
+        )
+    return (yield from invoke(agent.generate_init_message, agent.a_generate_init_message, message, **context))
 
 
 def _as_is(value: Any) -> Any:
@@ -30,11 +32,11 @@ def _as_is(value: Any) -> Any:
 def initial_message(agent: ConversableAgent, message: Any, context: dict[str, Any]) -> Steps[Any]:
     """`message`, or what a human types if it is None, with the carry-over of `context` appended."""
     if message is None:
-        message = yield from ask(agent.get_human_input, agent.a_get_human_input, ">")
+        message = yield from invoke(agent.get_human_input, agent.a_get_human_input, ">")
     return agent._handle_carryover(message, context)
 
 
-def with_carryover(agent: Underscored, message: Any, context: dict[str, Any]) -> str | Message:
+def with_carryover(agent: ClassicMethods, message: Any, context: dict[str, Any]) -> str | Message:
     """Append the carry-over to a message; a dict is copied.
 
     Raises:

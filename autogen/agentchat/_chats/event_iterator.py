@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 Hold = TypeVar("Hold", bound=Callable[[ChatControl], Any])
 
 
-class _Line:
+class _EventBuffer:
     """What the chat leaves for its reader. Safe between threads."""
 
     def __init__(self, control: ChatControl) -> None:
@@ -80,8 +80,8 @@ class _Iteration(ABC, Generic[Hold]):
         """
         self._hold = hold
         self._control = control or ChatControl()
-        self._kinds = None if yield_on is None else events.kinds_of(yield_on)
-        self._line = _Line(self._control)
+        self._kinds = None if yield_on is None else events.resolve_types(yield_on)
+        self._line = _EventBuffer(self._control)
         self._context = copy_context()
         self._is_closed = False
 
@@ -205,7 +205,7 @@ class ChatIterator(_Iteration[Callable[[ChatControl], ChatResult]]):
 def _held(
     hold: Callable[[ChatControl], ChatResult],
     control: ChatControl,
-    line: _Line,
+    line: _EventBuffer,
     kinds: frozenset[type[Event]] | None,
     future: Future[ChatResult],
 ) -> None:
@@ -298,7 +298,7 @@ def _log(error: BaseException | None) -> None:
 async def _a_held(
     hold: Callable[[ChatControl], Awaitable[ChatResult]],
     control: ChatControl,
-    line: _Line,
+    line: _EventBuffer,
     kinds: frozenset[type[Event]] | None,
 ) -> ChatResult:
     with events.subscribe(line.put, types=kinds):

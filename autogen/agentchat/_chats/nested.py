@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ... import _journal
 from ..._steps import is_coroutine_function
 from ..agent import Agent, Message
-from .sequence import Entry, a_initiate_chats, initiate_chats
+from .sequence import ChatSpec, a_initiate_chats, initiate_chats
 
 if TYPE_CHECKING:
     from ..conversable_agent import ConversableAgent
@@ -18,8 +18,8 @@ SUMMARY = "summary_from_nested_chats"
 
 
 def chats_to_run(
-    chat_queue: list[Entry], recipient: Agent, messages: list[Message] | None, sender: Agent | None, config: Any
-) -> list[Entry]:
+    chat_queue: list[ChatSpec], recipient: Agent, messages: list[Message] | None, sender: Agent | None, config: Any
+) -> list[ChatSpec]:
     """The chats of a nested queue that have something to begin with. The entries are copies.
 
     The first chat begins with the last outer message where it has none of its own; later ones without a message are
@@ -39,7 +39,11 @@ def chats_to_run(
 
 
 def last_summary(
-    chat_queue: list[Entry], recipient: ConversableAgent, messages: list[Message] | None, sender: Agent | None, config: Any
+    chat_queue: list[ChatSpec],
+    recipient: ConversableAgent,
+    messages: list[Message] | None,
+    sender: Agent | None,
+    config: Any,
 ) -> tuple[bool, Any]:
     """Hold the chats; the summary of the last one is the answer."""
     ready = recipient._get_chats_to_run(chat_queue, recipient, messages, sender, config)
@@ -47,7 +51,11 @@ def last_summary(
 
 
 async def a_last_summary(
-    chat_queue: list[Entry], recipient: ConversableAgent, messages: list[Message] | None, sender: Agent | None, config: Any
+    chat_queue: list[ChatSpec],
+    recipient: ConversableAgent,
+    messages: list[Message] | None,
+    sender: Agent | None,
+    config: Any,
 ) -> tuple[bool, Any]:
     """`last_summary` for queues with prerequisites."""
     ready = recipient._get_chats_to_run(chat_queue, recipient, messages, sender, config)
@@ -62,7 +70,7 @@ def _as_reply(summary: Any) -> str | Message:
     return summary if isinstance(summary, (str, dict)) else str(summary)
 
 
-def nested_reply(chat_queue: list[Entry], answer: Any, use_async: bool | None) -> Callable[..., Any]:
+def nested_reply(chat_queue: list[ChatSpec], answer: Any, use_async: bool | None) -> Callable[..., Any]:
     """The reply function that holds the queue and lets `answer` make a reply of it.
 
     Raises:
@@ -104,11 +112,11 @@ def nested_reply(chat_queue: list[Entry], answer: Any, use_async: bool | None) -
 
 @_journal.repeated
 @wraps(last_summary)
-def _agents_last_summary(chat_queue: list[Entry], recipient: ConversableAgent, *details: Any) -> Any:
+def _agents_last_summary(chat_queue: list[ChatSpec], recipient: ConversableAgent, *details: Any) -> Any:
     return recipient._summary_from_nested_chats(chat_queue, recipient, *details)
 
 
 @_journal.repeated
 @wraps(a_last_summary)
-async def _agents_a_last_summary(chat_queue: list[Entry], recipient: ConversableAgent, *details: Any) -> Any:
+async def _agents_a_last_summary(chat_queue: list[ChatSpec], recipient: ConversableAgent, *details: Any) -> Any:
     return await recipient._a_summary_from_nested_chats(chat_queue, recipient, *details)

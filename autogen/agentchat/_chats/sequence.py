@@ -12,13 +12,13 @@ from .._core.display import show_chat_banner
 from .._core.result import ChatResult
 from ..utils import consolidate_chat_info
 
-Entry: TypeAlias = dict[str, Any]
+ChatSpec: TypeAlias = dict[str, Any]
 Prerequisite: TypeAlias = tuple[int, int]
 
 EXCLUDED = "finished_chat_indexes_to_exclude_from_carryover"
 
 
-def initiate_chats(chat_queue: list[Entry]) -> list[ChatResult]:
+def initiate_chats(chat_queue: list[ChatSpec]) -> list[ChatResult]:
     """Hold chats one after another; each takes over the summaries of those before it.
 
     Args:
@@ -32,12 +32,12 @@ def initiate_chats(chat_queue: list[Entry]) -> list[ChatResult]:
     _check(chat_queue)
     results: list[ChatResult] = []
     for entry in chat_queue:
-        ready = _prepared(entry, dict(enumerate(results)))
+        ready = _with_carryover(entry, dict(enumerate(results)))
         results.append(ready["sender"].initiate_chat(**ready))
     return results
 
 
-async def a_initiate_chats(chat_queue: list[Entry]) -> dict[int, ChatResult]:
+async def a_initiate_chats(chat_queue: list[ChatSpec]) -> dict[int, ChatResult]:
     """Hold chats concurrently, each as soon as its prerequisites are done, whose summaries it takes over.
 
     Args:
@@ -56,7 +56,7 @@ async def a_initiate_chats(chat_queue: list[Entry]) -> dict[int, ChatResult]:
 
     async def hold(chat_id: Any) -> ChatResult:
         entry = entries[chat_id]
-        ready = _prepared(entry, {before: await tasks[before] for before in entry.get("prerequisites") or []})
+        ready = _with_carryover(entry, {before: await tasks[before] for before in entry.get("prerequisites") or []})
         result: ChatResult = await ready["sender"].a_initiate_chat(**ready)
         result.chat_id = chat_id
         return result
@@ -72,12 +72,12 @@ async def a_initiate_chats(chat_queue: list[Entry]) -> dict[int, ChatResult]:
     return {chat_id: task.result() for chat_id, task in tasks.items()}
 
 
-def with_sender(chat_queue: Iterable[Entry], sender: Any) -> list[Entry]:
+def with_sender(chat_queue: Iterable[ChatSpec], sender: Any) -> list[ChatSpec]:
     """The entries, each with a sender: its own, or this one."""
     return [{**entry, "sender": entry.get("sender") or sender} for entry in chat_queue]
 
 
-def _check(chat_queue: list[Entry]) -> None:
+def _check(chat_queue: list[ChatSpec]) -> None:
     consolidate_chat_info(chat_queue)
     if len({id(entry["recipient"]) for entry in chat_queue}) < len(chat_queue):
         warnings.warn(
@@ -88,7 +88,7 @@ def _check(chat_queue: list[Entry]) -> None:
         )
 
 
-def _prepared(entry: Entry, finished: Mapping[Any, ChatResult]) -> Entry:
+def _with_carryover(entry: ChatSpec, finished: Mapping[Any, ChatResult]) -> ChatSpec:
     """The arguments for one chat, with what it takes over. Announces the chat."""
     own = entry.get("carryover")
     if own is None or isinstance(own, str):
@@ -105,8 +105,8 @@ def _prepared(entry: Entry, finished: Mapping[Any, ChatResult]) -> Entry:
     return ready
 
 
-def _by_id(chat_queue: list[Entry]) -> dict[Any, Entry]:
-    entries: dict[Any, Entry] = {}
+def _by_id(chat_queue: list[ChatSpec]) -> dict[Any, ChatSpec]:
+    entries: dict[Any, ChatSpec] = {}
     for position, entry in enumerate(chat_queue):
         chat_id = entry.get("chat_id")
         if chat_id is None:

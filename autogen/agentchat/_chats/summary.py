@@ -6,13 +6,13 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..._steps import Steps, ask, forms
-from .._core.overrides import awaitable
+from ..._steps import Steps, invoke, sync_and_async
+from .._core.overrides import as_async_method
 from .._replies.model_reply import requested
 from ..agent import Agent, Message
 
 if TYPE_CHECKING:
-    from .._agent.compat import Underscored
+    from .._agent.compat import ClassicMethods
     from ..conversable_agent import ConversableAgent
 
 METHODS = ("last_msg", "reflection_with_llm")
@@ -30,12 +30,12 @@ def summarize(
         return ""
     args = {"cache": cache, **(args or {})}
     if method == "reflection_with_llm":
-        twin = awaitable(sender, "_reflection_with_llm_as_summary", reflection)
-        return (yield from ask(sender._reflection_with_llm_as_summary, twin, sender, recipient, args))
+        twin = as_async_method(sender, "_reflection_with_llm_as_summary", reflection)
+        return (yield from invoke(sender._reflection_with_llm_as_summary, twin, sender, recipient, args))
     if method == "last_msg":
         return sender._last_msg_as_summary(sender, recipient, args)
     if callable(method):
-        return (yield from ask(*forms(method, blocks=True), sender, recipient, args))
+        return (yield from invoke(*sync_and_async(method, blocks=True), sender, recipient, args))
     raise ValueError(f"summary_method is {method!r}; it must be None, a callable or one of {METHODS}.")
 
 
@@ -67,11 +67,11 @@ def reflection(sender: ConversableAgent, recipient: ConversableAgent, args: dict
         raise ValueError(f"summary_role must be a string, not a {type(role).__name__}.")
     history = recipient.chat_messages_for_summary(sender)
     agent = sender if recipient is None or recipient.client is None else recipient
-    twin = awaitable(sender, "_reflection_with_llm", partial(reflect, sender))
+    twin = as_async_method(sender, "_reflection_with_llm", partial(reflect, sender))
     refused: Exception | None = None
     for one in [role] if role else [None, "user"]:  # not every endpoint takes, or heeds, a system message at the end
         try:
-            summary = yield from ask(sender._reflection_with_llm, twin, prompt, history, agent, args.get("cache"), one)
+            summary = yield from invoke(sender._reflection_with_llm, twin, prompt, history, agent, args.get("cache"), one)
         except Exception as error:
             if type(error).__name__ != "BadRequestError":  # by name: a chat without a model must not load the SDK
                 raise
@@ -86,7 +86,7 @@ def reflection(sender: ConversableAgent, recipient: ConversableAgent, args: dict
 
 
 def reflect(
-    owner: Underscored, prompt: str, messages: list[Message], agent: Agent | None, cache: Any, role: str | None
+    owner: ClassicMethods, prompt: str, messages: list[Message], agent: Agent | None, cache: Any, role: str | None
 ) -> Steps[Any]:
     """Ask a model about a conversation: the messages, then the prompt."""
     client = getattr(agent, "client", None) or owner.client

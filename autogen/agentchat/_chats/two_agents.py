@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import _journal, events
-from ..._steps import Steps, ask, name_of
-from ...control import ChatControl, ChatStopped, under
+from ..._steps import Steps, get_callable_name, invoke
+from ...control import ChatControl, ChatStopped, controlled_by
 from ...exception_utils import BudgetExceeded
 from ...oai._requests.budget import chat_budget
 from .._core import unmatched_tools
-from .._core.overrides import awaitable
+from .._core.overrides import as_async_method
 from .._core.repetition import longest_runs
 from .._core.result import ChatResult, StopReason
-from .._core.termination import Watching
-from .._replies.registry import own_answer
+from .._core.termination import BoundCondition
+from .._replies.registry import builtin_generate_reply
 from ..agent import Agent
 from ..utils import consolidate_chat_info, gather_usage_summary
 from .carryover import opening
-from .message_loop import Say, exchange
+from .message_loop import Send, run_loop
 from .summary import summarize
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class ChatOptions(NamedTuple):
     on_unfinished: str = "report"
 
 
-def chat(
+def run_chat(
     sender: ConversableAgent,
     recipient: ConversableAgent,
     message: Any,
@@ -54,32 +54,32 @@ def chat(
 ) -> Steps[ChatResult]:
     """Hold a chat, sum it up, and report."""
     if options.checkpoint is None and _journal.current() is None:
-        return (yield from _told(sender, recipient, message, options, context))
-    first = name_of(message) if callable(message) else _journal.fingerprint(message)
+        return (yield from _run_with_events(sender, recipient, message, options, context))
+    first = get_callable_name(message) if callable(message) else _journal.fingerprint(message)
     about = {"initiator": sender.name, "recipient": recipient.name, "message": first}
     with (
         _journal.journaling(options.checkpoint, about, options.on_unfinished),
         _journal.scoped("chat", f"{sender.name}->{recipient.name}"),
     ):
-        return (yield from _told(sender, recipient, message, options, context))
+        return (yield from _run_with_events(sender, recipient, message, options, context))
 
 
-def _told(
+def _run_with_events(
     sender: ConversableAgent,
     recipient: ConversableAgent,
     message: Any,
     options: ChatOptions,
     context: dict[str, Any],
 ) -> Steps[ChatResult]:
-    """`_held`, told to whoever listens."""
+    """`_run`, told to whoever listens."""
     if not events.on:
-        return (yield from _held(sender, recipient, message, options, context))
+        return (yield from _run(sender, recipient, message, options, context))
     names: dict[str, Any] = {"initiator": sender.name, "recipient": recipient.name}
     began = time.monotonic()
     with events.in_chat(_journal.id_of_chat(is_outermost=options.checkpoint is not None)) as (_, parent):
         events.emit(events.ChatStarted(**names, parent=parent))
         try:
-            result = yield from _held(sender, recipient, message, options, context)
+            result = yield from _run(sender, recipient, message, options, context)
         except BaseException as error:
             text = f"{type(error).__name__}: {error}"
             events.emit(events.ChatEnded(**names, seconds=time.monotonic() - began, error=text))
@@ -97,7 +97,7 @@ def _told(
     return result
 
 
-def _held(
+def _run(
     sender: ConversableAgent,
     recipient: ConversableAgent,
     message: Any,
@@ -105,13 +105,13 @@ def _held(
     context: dict[str, Any],
 ) -> Steps[ChatResult]:
     consolidate_chat_info({"sender": sender, "recipient": recipient, "summary_method": options.summary_method})
-    turns = _checked(options.max_turns)
+    turns = _validate_max_turns(options.max_turns)
     unmatched_tools.warn(sender, recipient)
     with using_cache(options.cache, sender, recipient), chat_budget(options.limits):
-        _begin(sender, recipient, options.clear_history, turns)
+        _reset_pair(sender, recipient, options.clear_history, turns)
         try:
-            with under(options.control):
-                summary, reason = yield from _talk(sender, recipient, message, options, turns, context)
+            with controlled_by(options.control):
+                summary, reason = yield from _run_turns(sender, recipient, message, options, turns, context)
         except ChatStopped:
             if options.control is None:  # the chat around this one is stopped
                 raise
@@ -122,7 +122,7 @@ def _held(
     return _result(sender, recipient, summary, reason, context)
 
 
-def _talk(
+def _run_turns(
     sender: ConversableAgent,
     recipient: ConversableAgent,
     message: Any,
@@ -133,21 +133,21 @@ def _talk(
     """The messages, and the summary."""
     if turns is None:
         first = yield from opening(sender, recipient, message, context)
-        yield from exchange(Say(sender, recipient, first, silent=options.silent))
+        yield from run_loop(Send(sender, recipient, first, silent=options.silent))
         reason = StopReason.NO_REPLY
     else:
         reason = yield from _take_turns(sender, recipient, message, context, turns, options.silent)
     method, args = options.summary_method, options.summary_args
-    twin = awaitable(sender, "_summarize_chat", partial(summarize, sender))
-    summary = yield from ask(sender._summarize_chat, twin, method, args, recipient, options.cache)
+    twin = as_async_method(sender, "_summarize_chat", partial(summarize, sender))
+    summary = yield from invoke(sender._summarize_chat, twin, method, args, recipient, options.cache)
     return summary, reason
 
 
-def _begin(sender: ConversableAgent, recipient: ConversableAgent, clear_history: bool, turns: int | None) -> None:
+def _reset_pair(sender: ConversableAgent, recipient: ConversableAgent, clear_history: bool, turns: int | None) -> None:
     sender._prepare_chat(recipient, clear_history, reply_at_receive=turns is None)
     for agent, peer in ((sender, recipient), (recipient, sender)):
         agent._stop_reasons.pop(peer, None)
-        agent._said.pop(peer, None)
+        agent._repeat_counters.pop(peer, None)
         agent._summary_errors.pop(peer, None)
 
 
@@ -165,15 +165,15 @@ def _result(
         carryover=context.get("carryover"),
         repetitions=longest_runs(((sender, recipient), (recipient, sender))),
         stop_reason=reason,
-        stop_detail=_detail(sender, recipient) if reason is StopReason.TERMINATION_MESSAGE else None,
+        stop_detail=_stop_detail(sender, recipient) if reason is StopReason.TERMINATION_MESSAGE else None,
     )
 
 
-def _detail(sender: ConversableAgent, recipient: ConversableAgent) -> str | None:
+def _stop_detail(sender: ConversableAgent, recipient: ConversableAgent) -> str | None:
     """What the condition that ended the chat says: an agent's of the two, or that of a member of a group."""
     pairs = [(sender, recipient), (recipient, sender), *((member, recipient) for member in recipient._participants())]
     tests = ((getattr(agent, "_is_termination_msg", None), peer) for agent, peer in pairs)
-    return next(filter(None, (test.why(peer) for test, peer in tests if isinstance(test, Watching))), None)
+    return next(filter(None, (test.why(peer) for test, peer in tests if isinstance(test, BoundCondition))), None)
 
 
 def _all_participants(*agents: Any) -> list[Any]:
@@ -188,7 +188,7 @@ def _all_participants(*agents: Any) -> list[Any]:
     return list(found.values())
 
 
-def _checked(max_turns: Any) -> int | None:
+def _validate_max_turns(max_turns: Any) -> int | None:
     """`max_turns` as a number; None means: until somebody stops.
 
     Raises:
@@ -215,13 +215,13 @@ def _take_turns(
         if turn == 0:
             said = yield from opening(sender, recipient, message, context)
         else:
-            said = yield from own_answer(sender, history, recipient) or ask(
+            said = yield from builtin_generate_reply(sender, history, recipient) or invoke(
                 sender.generate_reply, sender.a_generate_reply, messages=history, sender=recipient
             )
         if said is None:
             return StopReason.NO_REPLY
         before = len(sender._history(recipient))
-        yield from exchange(Say(sender, recipient, said, True, silent))
+        yield from run_loop(Send(sender, recipient, said, True, silent))
         if len(sender._history(recipient)) == before + 1:  # no answer: the next turn would talk to itself
             return StopReason.NO_REPLY
     return StopReason.MAX_TURNS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..._steps import name_of
+from ..._steps import get_callable_name
 from ...code_utils import content_str
 from ...formatting_utils import colored
 from ...io.base import IOStream
@@ -12,10 +12,10 @@ from ...oai._requests.templates import instantiate
 from ..agent import Agent, Message
 
 if TYPE_CHECKING:
-    from .._agent.compat import Underscored
+    from .._agent.compat import ClassicMethods
 
 
-def show_received(receiver: Underscored, message: Message, sender: Agent) -> None:
+def show_received(receiver: ClassicMethods, message: Message, sender: Agent) -> None:
     """Print a message as its receiver sees it."""
     show = IOStream.get_default().print
     show(colored(sender.name, "yellow"), f"(to {receiver.name}):\n", flush=True)
@@ -68,7 +68,7 @@ def _arguments(call: Message) -> str:
     return f"Arguments: \n{'(no arguments)' if arguments is None else arguments}"
 
 
-def _show_content(receiver: Underscored, message: Message) -> None:
+def _show_content(receiver: ClassicMethods, message: Message) -> None:
     content = message.get("content")
     if content is None:
         return
@@ -80,5 +80,5 @@ def _show_content(receiver: Underscored, message: Message) -> None:
 
 def _message_text(message: Any) -> str:
     if callable(message):
-        return f"Callable: {name_of(message)}"
+        return f"Callable: {get_callable_name(message)}"
     return f"Dict: {message!r}" if isinstance(message, dict) else str(message)

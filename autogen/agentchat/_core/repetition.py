@@ -18,7 +18,7 @@ NOTICED = 3  # the same message so often in a row is worth a word
 SILENT = "only empty messages. Nothing of what it is made of has an answer, so it says its default_auto_reply"
 
 
-class Said:
+class RepeatCounter:
     """What an agent said to a peer last, and how often in a row."""
 
     __slots__ = ("longest", "times", "what")
@@ -40,10 +40,10 @@ class Said:
 
 def note(agent: AgentState, peer: Agent, message: Message | str) -> None:
     """Take in what an agent says to a peer. The third time the same is logged."""
-    what = message if isinstance(message, str) else gist(message)
-    said = agent._said.get(peer)
+    what = message if isinstance(message, str) else message_fingerprint(message)
+    said = agent._repeat_counters.get(peer)
     if said is None:
-        agent._said[peer] = Said(what)
+        agent._repeat_counters[peer] = RepeatCounter(what)
     elif said.again(what) == NOTICED:
         logger.warning(
             "Agent %r says %s, %d times in a row, to %r. "
@@ -57,11 +57,11 @@ def note(agent: AgentState, peer: Agent, message: Message | str) -> None:
 
 def longest_runs(pairs: Iterable[tuple[AgentState, Agent]]) -> dict[str, int]:
     """How often agents said the same in a row, by their names; without those that hardly did."""
-    runs = [(agent.name, agent._said[peer].longest) for agent, peer in pairs if peer in agent._said]
+    runs = [(agent.name, agent._repeat_counters[peer].longest) for agent, peer in pairs if peer in agent._repeat_counters]
     return {name: times for name, times in sorted(runs, key=lambda run: run[1]) if times >= NOTICED}
 
 
-def gist(message: Message) -> Any:
+def message_fingerprint(message: Message) -> Any:
     """What makes two messages the same: their content and calls. The ids of calls are never the same."""
     calls = [call.get("function") for call in message.get("tool_calls") or () if call]
     if call := message.get("function_call"):

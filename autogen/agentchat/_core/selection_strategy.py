@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..._steps import Steps, ask
+from ..._steps import Steps, invoke
 from ..agent import Agent
 from .result import StopReason
 
@@ -45,7 +45,7 @@ class SelectionMethod:
 
     def take_turn(self, speaker: Any, manager: Any, group: GroupChat) -> Steps[Any]:
         """Let a member answer."""
-        return (yield from ask(speaker.generate_reply, speaker.a_generate_reply, sender=manager))
+        return (yield from invoke(speaker.generate_reply, speaker.a_generate_reply, sender=manager))
 
 
 def method_of(group: GroupChat) -> SelectionMethod:

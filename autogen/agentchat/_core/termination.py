@@ -10,13 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..._steps import name_of
+from ..._steps import get_callable_name
 from ...code_utils import content_str
 from ...oai._requests.budget import chat_ledger, spent
 from ..agent import Agent, Message
 
 
-class Seen(NamedTuple):
+class Observation(NamedTuple):
     """What a condition sees when an agent decides whether the chat ends.
 
     Attributes:
@@ -53,14 +53,14 @@ class Condition(ABC):
     "'assistant' said 'DONE'"
     """
 
-    _direct: Watching | None = None
+    _direct: BoundCondition | None = None
 
     def start(self) -> Any:
         """What `check` is given for each chat to remember things in; None if it needs nothing."""
         return None
 
     @abstractmethod
-    def check(self, state: Any, seen: Seen) -> str | None:
+    def check(self, state: Any, seen: Observation) -> str | None:
         """Whether the condition has come true.
 
         Args:
@@ -73,7 +73,7 @@ class Condition(ABC):
 
     def __call__(self, message: Message) -> bool:
         """Whether the chat ends with this message, by counts of this object's own."""
-        self._direct = self._direct or Watching(self)
+        self._direct = self._direct or BoundCondition(self)
         return self._direct(message)
 
     @property
@@ -92,10 +92,10 @@ class Condition(ABC):
         return All((_as_condition(other), self))
 
     def __or__(self, other: Condition | Callable[[Message], Any]) -> Condition:
-        return Any_((self, _as_condition(other)))
+        return AnyOf((self, _as_condition(other)))
 
     def __ror__(self, other: Callable[[Message], Any]) -> Condition:
-        return Any_((_as_condition(other), self))
+        return AnyOf((_as_condition(other), self))
 
     def __invert__(self) -> Condition:
         return Not(self)
@@ -123,7 +123,7 @@ class _Combined(Condition):
     def __repr__(self) -> str:
         return "(" + f" {self._sign} ".join(map(repr, self._parts)) + ")"
 
-    def check(self, state: Any, seen: Seen) -> str | None:
+    def check(self, state: Any, seen: Observation) -> str | None:
         """Not asked: the parts look at the messages."""
         raise NotImplementedError
 
@@ -141,7 +141,7 @@ class All(_Combined):
         return None if None in reasons else " and ".join(dict.fromkeys(filter(None, reasons)))
 
 
-class Any_(_Combined):
+class AnyOf(_Combined):
     """True when a part is: `a | b`."""
 
     _sign = "|"
@@ -172,11 +172,11 @@ class Predicate(Condition):
         self._function = function
 
     def __repr__(self) -> str:
-        return name_of(self._function)
+        return get_callable_name(self._function)
 
-    def check(self, state: Any, seen: Seen) -> str | None:
+    def check(self, state: Any, seen: Observation) -> str | None:
         """True if the function says so of this message."""
-        return f"{self!r} was true" if holds(self._function, seen.message) else None
+        return f"{self!r} was true" if call_predicate(self._function, seen.message) else None
 
 
 def _as_condition(other: Any) -> Condition:
@@ -186,14 +186,14 @@ def _as_condition(other: Any) -> Condition:
     """
     if isinstance(other, Condition):
         return other
-    if isinstance(other, Watching):
+    if isinstance(other, BoundCondition):
         return other.condition
     if callable(other):
         return Predicate(other)
     raise TypeError(f"A condition is combined with a condition or a function of a message, not with {other!r}.")
 
 
-class Watch:
+class ConditionState:
     """The state of a condition in one chat."""
 
     def __init__(self, condition: Condition) -> None:
@@ -224,7 +224,7 @@ class Watch:
             self._messages += grown if grown > 0 else message is not self._message
             self._length, self._message = len(history), message
         cost, tokens = spent(self._ledger)
-        seen = Seen(message, _speaker(message, peer), self._messages, cost - self._spent[0], tokens - self._spent[1])
+        seen = Observation(message, _speaker(message, peer), self._messages, cost - self._spent[0], tokens - self._spent[1])
         for leaf, state in self._states.items():
             if leaf not in self._true and (why := leaf.check(state, seen)) is not None:
                 self._true[leaf] = why or repr(leaf)
@@ -235,24 +235,24 @@ class Watch:
         return True
 
 
-class Watching:
+class BoundCondition:
     """A condition at work for one agent, and what it remembers of each of its chats."""
 
     def __init__(self, condition: Condition) -> None:
         self.condition = condition
-        self._watches: dict[Any, Watch] = {}
+        self._watches: dict[Any, ConditionState] = {}
 
     def __repr__(self) -> str:
         return repr(self.condition)
 
     def __reduce__(self) -> Any:
-        return Watching, (self.condition,)  # chats are not copied with an agent
+        return BoundCondition, (self.condition,)  # chats are not copied with an agent
 
     def __call__(self, message: Message) -> bool:
         """Whether the chat ends with this message, of whomever it is: the manager of a group asks so."""
-        return self.look(message)
+        return self.observe(message)
 
-    def look(self, message: Message, peer: Agent | None = None, history: Sequence[Message] | None = None) -> bool:
+    def observe(self, message: Message, peer: Agent | None = None, history: Sequence[Message] | None = None) -> bool:
         """Whether the chat with a peer ends with this message.
 
         Args:
@@ -261,13 +261,13 @@ class Watching:
             history: The conversation with the peer, by which messages are counted that nobody asked about.
         """
         if peer not in self._watches:
-            self._watches[peer] = Watch(self.condition)
+            self._watches[peer] = ConditionState(self.condition)
         return self._watches[peer].look(message, peer, history)
 
     def reset(self, peer: Agent | None = None, history: Sequence[Message] = ()) -> None:
         """A chat with the peer begins; its history may hold earlier ones."""
         for one in (peer, None):
-            self._watches[one] = Watch(self.condition)
+            self._watches[one] = ConditionState(self.condition)
         if peer is not None:
             self._watches[peer].skip(len(history))
 
@@ -277,12 +277,12 @@ class Watching:
         return next(filter(None, reasons), None)
 
 
-def bound(predicate: Any) -> Any:
+def bind_condition(predicate: Any) -> Any:
     """An agent's `is_termination_msg`: a condition gets counts of the agent's own; a plain function stays as it is."""
-    return Watching(_as_condition(predicate)) if isinstance(predicate, (Condition, Watching)) else predicate
+    return BoundCondition(_as_condition(predicate)) if isinstance(predicate, (Condition, BoundCondition)) else predicate
 
 
-def holds(predicate: Callable[[Message], Any], message: Message) -> bool:
+def call_predicate(predicate: Callable[[Message], Any], message: Message) -> bool:
     """Ask a plain function of a message.
 
     One that is written for text (`"TERMINATE" in m["content"]`) fails on a message without text, such as a tool call, and

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 Outcome = tuple[bool, Message]
 
 
-class Directive(ABC):
+class ToolDirective(ABC):
     """What a tool may return that tells more than text: who speaks next, and what is known now."""
 
     @abstractmethod
@@ -28,19 +28,19 @@ class Directive(ABC):
         """What the model is told, as the result of its call."""
 
 
-class Effects(ABC):
+class SideEffects(ABC):
     """What a call does to the turn in which it is made, besides giving a result."""
 
     @abstractmethod
-    def taken(self) -> Any:
+    def snapshot(self) -> Any:
         """What it was, as JSON has it."""
 
     @abstractmethod
-    def repeat(self, taken: Any) -> None:
+    def replay(self, taken: Any) -> None:
         """Do the same again."""
 
 
-class Turn(ABC):
+class GroupTurn(ABC):
     """One member's turn.
 
     Attributes:
@@ -56,7 +56,7 @@ class Turn(ABC):
         """The schemas of the tools that its model has in this turn, besides its own."""
 
     @abstractmethod
-    def shown(self, messages: list[Message]) -> list[Message]:
+    def visible_messages(self, messages: list[Message]) -> list[Message]:
         """The conversation as its model sees it."""
 
     @abstractmethod
@@ -68,21 +68,21 @@ class Turn(ABC):
         """Take note of what a tool returned, at once. Returns what its model is told."""
 
     @abstractmethod
-    def effects(self, call: Message) -> Effects:
+    def effects(self, call: Message) -> SideEffects:
         """The effects that a call will have had."""
 
     @abstractmethod
-    def settled(self, calls: Sequence[Message], outcomes: list[Outcome]) -> Steps[list[Outcome]]:
+    def resolve_handoffs(self, calls: Sequence[Message], outcomes: list[Outcome]) -> Steps[list[Outcome]]:
         """The results of all calls of a message, when it is decided who goes on."""
 
 
-_in_play: ContextVar[Turn | None] = ContextVar("turn in play", default=None)
+_in_play: ContextVar[GroupTurn | None] = ContextVar("turn in play", default=None)
 _known: ContextVar[Any] = ContextVar("what the members know in common", default=None)
 _lent: ContextVar[Sequence[dict[str, Any]]] = ContextVar("lent tools", default=())
 
 
 @contextmanager
-def in_play(turn: Turn | None, variables: Any) -> Iterator[None]:
+def in_play(turn: GroupTurn | None, variables: Any) -> Iterator[None]:
     """The turn is taken within, or it is decided whose it is.
 
     Args:
@@ -100,7 +100,7 @@ def in_play(turn: Turn | None, variables: Any) -> Iterator[None]:
 
 
 @contextmanager
-def lending(tools: Sequence[dict[str, Any]]) -> Iterator[None]:
+def extra_tools_scope(tools: Sequence[dict[str, Any]]) -> Iterator[None]:
     """The model that is asked within has these tools too."""
     outer = _lent.get()
     _lent.set(tools)
@@ -110,12 +110,12 @@ def lending(tools: Sequence[dict[str, Any]]) -> Iterator[None]:
         _lent.set(outer)
 
 
-def lent() -> Sequence[dict[str, Any]]:
+def extra_tools() -> Sequence[dict[str, Any]]:
     """The tools that a model has besides those of its agent."""
     return _lent.get()
 
 
-def of(agent: Any, sender: Any) -> Turn | None:
+def current_turn(agent: Any, sender: Any) -> GroupTurn | None:
     """The turn that an agent takes when it answers this sender; None in any other chat, also one held within a turn."""
     turn = _in_play.get()
     return turn if turn is not None and turn.agent is agent and turn.manager is sender else None
@@ -126,7 +126,7 @@ def variables() -> Any:
     return _known.get()
 
 
-def effects(call: Message) -> Effects | None:
+def effects(call: Message) -> SideEffects | None:
     """The effects that a call will have had on the turn that is taken; None if none is."""
     turn = _in_play.get()
     return None if turn is None else turn.effects(call)
@@ -134,18 +134,18 @@ def effects(call: Message) -> Effects | None:
 
 def is_directive(result: Any) -> bool:
     """Whether a tool returned more than text: a directive, or an agent, which means that this one is next."""
-    return isinstance(result, Directive) or hasattr(type(result), "a_generate_reply")
+    return isinstance(result, ToolDirective) or hasattr(type(result), "a_generate_reply")
 
 
-def noted(agent: Any, call: Message, result: Any) -> str:
+def apply_directive(agent: Any, call: Message, result: Any) -> str:
     """The result of a tool as text for the model; what else it tells is taken note of."""
     if not is_directive(result):
         return str(result)
     turn = _in_play.get()
     if turn is not None:
         return turn.note(call, result)
-    text = result.told() if isinstance(result, Directive) else f"{result.name} should go on."
-    if not isinstance(result, Directive) or getattr(result, "target", result) is not None:
+    text = result.told() if isinstance(result, ToolDirective) else f"{result.name} should go on."
+    if not isinstance(result, ToolDirective) or getattr(result, "target", result) is not None:
         logger.warning(
             "The tool %r of agent %r says who speaks next. That has no effect outside of a group chat with hand-offs.",
             call.get("name"),

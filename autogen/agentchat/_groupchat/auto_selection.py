@@ -17,8 +17,8 @@ from .._core.messages import stored_form
 from .._replies.model_reply import completion
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
-from .mentions import named
-from .selection_dialogue import CHECKER, SELECTED, SELECTOR, Attempts, in_words, opened, tell
+from .mentions import resolve_mention
+from .selection_dialogue import CHECKER, SELECTED, SELECTOR, Attempts, ask_in_dialogue, opened, tell
 from .validation import warn_of_descriptions
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def auto_select(
             if chosen is not None:
                 return chosen
         if attempts.left:
-            result = yield from in_words(group, selector, messages, agents, attempts)
+            result = yield from ask_in_dialogue(group, selector, messages, agents, attempts)
             return group._process_speaker_selection_result(result, last, agents)
     except Exception as error:
         if fault_of(error) is None and not isinstance(error, TimeoutError):
@@ -110,7 +110,7 @@ def _from_the_list(
     try:
         names = [str(json.loads(text)["next_speaker"])]
     except (ValueError, TypeError, KeyError):
-        names = named(text, agents)
+        names = resolve_mention(text, agents)
     chosen = next((agent for agent in agents if names == [agent.name]), None)
     tried = f"Attempt {attempts.used} of {attempts.total} to choose the next speaker from the list"
     if chosen is None:

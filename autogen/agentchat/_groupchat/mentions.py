@@ -15,7 +15,7 @@ _ANNOUNCED = (
 )
 
 
-def mentioned(message_content: MessageContentType | dict[str, object], agents: Iterable[Agent]) -> dict[str, int]:
+def count_mentions(message_content: MessageContentType | dict[str, object], agents: Iterable[Agent]) -> dict[str, int]:
     """How often each agent is mentioned, without those that are not.
 
     A name also counts with its underscores as blanks or escaped (`\\_`). It must stand alone, not within a word.
@@ -30,7 +30,7 @@ def mentioned(message_content: MessageContentType | dict[str, object], agents: I
     return counts
 
 
-def named(answer: str, agents: Sequence[Agent]) -> list[str]:
+def resolve_mention(answer: str, agents: Sequence[Agent]) -> list[str]:
     """The agents that an answer may mean; a single one is clear.
 
     An answer that is a name and nothing else counts before all, whatever quotes or markup are around it, and whatever its
@@ -43,7 +43,7 @@ def named(answer: str, agents: Sequence[Agent]) -> list[str]:
         hits = [name for name in names if same(_plain(name)) == same(alone)]
         if len(hits) == 1:
             return hits
-    found = list(mentioned(answer, agents)) or [name for name in names if _stands_in_markup(name, answer)]
+    found = list(count_mentions(answer, agents)) or [name for name in names if _stands_in_markup(name, answer)]
     if len(found) > 1:
         found = [name for name in found if not _only_within_longer(name, found, answer)]
     if len(found) > 1:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..._steps import drive
+from ..._steps import run_sync
 from ...code_utils import content_str
 from ...formatting_utils import colored
 from ...io.base import IOStream
@@ -107,7 +107,7 @@ def _restore(manager: GroupChatManager, group: GroupChat, message: Message, auth
     if author in group.agents and isinstance(author, ConversableAgent):
         author._append_oai_message(message, "assistant", manager, is_sending=True)
         manager._append_oai_message(message, "user", author, is_sending=False)
-    drive(broadcast(manager, group, message, author))
+    run_sync(broadcast(manager, group, message, author))
     if author is None or author is manager:
         group.messages.append(message)
     else:

@@ -10,15 +10,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ... import _journal, events, runtime_logging
-from ..._steps import Steps, ask
+from ..._steps import Steps, invoke
 from ...code_utils import content_str
 from ...exception_utils import NoEligibleSpeaker
 from ...formatting_utils import colored
 from ...io.base import IOStream
-from .._chats.message_loop import Hear, Move, Say, exchange
+from .._chats.message_loop import Delivery, Receive, Send, run_loop
 from .._chats.two_agents import using_cache
 from .._core.messages import stored_form
-from .._core.overrides import BOOK
+from .._core.overrides import ORIGINAL_METHODS
 from .._core.result import StopReason
 from .._core.selection_strategy import method_of
 from ..agent import Agent, Message
@@ -35,7 +35,7 @@ _OWN = frozenset(("receive", "a_receive", "_process_received_message", "_append_
 """The methods that hearing a message takes; an agent may have them of its own."""
 
 
-def hold(
+def run_group_chat(
     manager: ConversableAgent, group: GroupChat, messages: list[Message], sender: Agent
 ) -> Steps[tuple[bool, str | None]]:
     """Hold the talk that begins with the last message, until somebody ends it or the rounds are used up.
@@ -53,10 +53,10 @@ def hold(
     cache = getattr(manager, "client_cache", None)
     with using_cache(cache, *(members if cache is not None else ())):
         if is_member:
-            yield from _catch_up(manager, group, messages[:-1])
+            yield from _sync_from_outer_group(manager, group, messages[:-1])
         if group.send_introductions and group.max_round:
             yield from _introduce(manager, group)
-        manager._stop_reasons[sender] = yield from _talk(manager, group, opening, sender, silent)
+        manager._stop_reasons[sender] = yield from _run_rounds(manager, group, opening, sender, silent)
     return True, _last_text(group, opening) if is_member else None
 
 
@@ -68,7 +68,7 @@ def _own_copy(history: list[Message], message: Message) -> Message:
     return copied
 
 
-def _catch_up(manager: ConversableAgent, group: GroupChat, messages: list[Message]) -> Steps[None]:
+def _sync_from_outer_group(manager: ConversableAgent, group: GroupChat, messages: list[Message]) -> Steps[None]:
     """Let the members know what was said in the outer group since this one spoke there."""
     start = max((place + 1 for place, message in enumerate(messages) if message.get("name") == manager.name), default=0)
     for message in messages[start:]:
@@ -90,10 +90,12 @@ def _last_text(group: GroupChat, opening: Message) -> str | None:
 def _introduce(manager: ConversableAgent, group: GroupChat) -> Steps[None]:
     text = group.introductions_msg()
     for agent in group.agents:
-        yield from exchange(Say(manager, agent, text, False, True))
+        yield from run_loop(Send(manager, agent, text, False, True))
 
 
-def _talk(manager: ConversableAgent, group: GroupChat, message: Message, speaker: Agent, silent: bool) -> Steps[StopReason]:
+def _run_rounds(
+    manager: ConversableAgent, group: GroupChat, message: Message, speaker: Agent, silent: bool
+) -> Steps[StopReason]:
     for round_number in range(1, group.max_round + 1):
         manager._last_speaker = speaker
         spoken = message.get("content")
@@ -115,7 +117,7 @@ def _talk(manager: ConversableAgent, group: GroupChat, message: Message, speaker
             return reasons.get(manager) or StopReason.NO_REPLY
         if group.enable_clear_history and isinstance(reply, dict):
             reply = clear_as_told(manager, group, reply)
-        message = yield from _said_to(manager, group, reply, speaker, silent)
+        message = yield from _collect_reply(manager, group, reply, speaker, silent)
     return StopReason.MAX_ROUND
 
 
@@ -136,7 +138,7 @@ def _next_speaker(manager: ConversableAgent, group: GroupChat, last: Agent) -> S
     )
 
 
-def _let_know_of_calls(manager: ConversableAgent, group: GroupChat, speaker: Agent) -> None:
+def _deliver_pending_calls(manager: ConversableAgent, group: GroupChat, speaker: Agent) -> None:
     """Who is to carry out calls has heard them, whoever they were for otherwise."""
     message = group.messages[-1]
     if pending_names(group.messages) is None or not isinstance(speaker, ConversableAgent):
@@ -151,7 +153,7 @@ def _next_turn(manager: ConversableAgent, group: GroupChat, last: Agent, silent:
     """Choose the next speaker, who answers. On Ctrl-C the administrator takes over, if there is one."""
     try:
         speaker = yield from _next_speaker(manager, group, last)
-        _let_know_of_calls(manager, group, speaker)
+        _deliver_pending_calls(manager, group, speaker)
         if events.on:
             events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=group.last_selection))
         if not silent:
@@ -162,23 +164,23 @@ def _next_turn(manager: ConversableAgent, group: GroupChat, last: Agent, silent:
         if admin is None:
             raise
         speaker = admin
-        reply = yield from ask(speaker.generate_reply, speaker.a_generate_reply, sender=manager)
+        reply = yield from invoke(speaker.generate_reply, speaker.a_generate_reply, sender=manager)
     return speaker, reply
 
 
-def _said_to(manager: ConversableAgent, group: GroupChat, reply: Any, speaker: Agent, silent: bool) -> Steps[Message]:
+def _collect_reply(manager: ConversableAgent, group: GroupChat, reply: Any, speaker: Agent, silent: bool) -> Steps[Message]:
     """Let the speaker send its reply to the manager; returns it as the manager has it.
 
     If that fails, nobody has it: what is not on the record was not said.
     """
     histories = [manager._history(speaker)]
-    move: Move = Hear(manager, speaker, reply, False, silent)
+    move: Delivery = Receive(manager, speaker, reply, False, silent)
     if isinstance(speaker, ConversableAgent):
         histories.append(speaker._history(manager))
-        move = Say(speaker, manager, reply, False, silent)
+        move = Send(speaker, manager, reply, False, silent)
     lengths = [len(history) for history in histories]
     try:
-        yield from exchange(move)
+        yield from run_loop(move)
         if len(histories[0]) == lengths[0]:  # an override kept it back
             raise ValueError(f"{speaker.name!r} answered, but did not send its answer to {manager.name!r}.")
         message = histories[0][-1]
@@ -208,19 +210,19 @@ def broadcast(manager: ConversableAgent, group: GroupChat, message: Message, spe
     sent = stored_form(message, "assistant", manager.name)  # the two forms in which it is kept, by the manager
     heard = stored_form(message, "user", manager.name)  # and by the members: one object for all of them
     quick: dict[type, bool] = {}
-    if not _sends_by_the_book(manager):
+    if not _uses_builtin_send(manager):
         quick = dict.fromkeys(map(type, listeners), False)
     theirs, place = manager._oai_messages, 0
     try:
         for place, agent in enumerate(listeners):  # noqa: B007 - `place` is for the failure
             kind = type(agent)
             if kind not in quick:
-                quick[kind] = _hears_by_the_book(kind)
+                quick[kind] = _uses_builtin_receive(kind)
             if quick[kind] and vars(agent).keys().isdisjoint(_OWN):
                 theirs.setdefault(agent, []).append(sent)  # type: ignore[arg-type]
                 agent._oai_messages.setdefault(manager, []).append(heard)  # type: ignore[attr-defined]
             else:
-                yield from _relayed(manager, agent, message, heard)
+                yield from _send_to_member(manager, agent, message, heard)
     except BaseException:
         for agent in listeners[place + 1 :]:
             if isinstance(agent, ConversableAgent):
@@ -228,12 +230,12 @@ def broadcast(manager: ConversableAgent, group: GroupChat, message: Message, spe
         raise
 
 
-def _relayed(manager: ConversableAgent, agent: Agent, message: Message, heard: Any) -> Steps[None]:
+def _send_to_member(manager: ConversableAgent, agent: Agent, message: Message, heard: Any) -> Steps[None]:
     """Send a message to one member. It remembers it also if something fails on the way."""
     history = agent._history(manager) if isinstance(agent, ConversableAgent) else None
     length = len(history or ())
     try:
-        yield from exchange(Say(manager, agent, message, False, True))
+        yield from run_loop(Send(manager, agent, message, False, True))
     except BaseException:
         if history is not None and len(history) == length:
             history.append(heard)
@@ -246,7 +248,7 @@ def _may_hear(group: GroupChat, agent: Agent, message: Message, receivers: list[
     return group.visible_to is None or bool(group.visible_to(message, agent))
 
 
-def _sends_by_the_book(manager: ConversableAgent) -> bool:
+def _uses_builtin_send(manager: ConversableAgent) -> bool:
     """Whether nothing happens when the manager sends but that two histories grow."""
     own, kind = vars(manager), type(manager)
     hooks = manager.hook_lists
@@ -254,10 +256,13 @@ def _sends_by_the_book(manager: ConversableAgent) -> bool:
         not runtime_logging.is_logging
         and manager.silent is not False
         and not (hooks["process_message_before_send"] or hooks["a_process_message_before_send"])
-        and all(name not in own and getattr(kind, name) is BOOK[name] for name in ("send", "a_send", "_append_oai_message"))
+        and all(
+            name not in own and getattr(kind, name) is ORIGINAL_METHODS[name]
+            for name in ("send", "a_send", "_append_oai_message")
+        )
     )
 
 
-def _hears_by_the_book(kind: type) -> bool:
+def _uses_builtin_receive(kind: type) -> bool:
     """Whether nothing happens when such an agent receives but that its history grows."""
-    return issubclass(kind, ConversableAgent) and all(getattr(kind, name) is BOOK[name] for name in _OWN)
+    return issubclass(kind, ConversableAgent) and all(getattr(kind, name) is ORIGINAL_METHODS[name] for name in _OWN)

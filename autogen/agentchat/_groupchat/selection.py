@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import _journal
-from ..._steps import Steps, ask, forms
+from ..._steps import Steps, invoke, sync_and_async
 from ...exception_utils import NoEligibleSpeaker, UndefinedNextAgent
 from ...io.base import IOStream
 from .._core.selection_strategy import method_of
@@ -89,7 +89,7 @@ def by_method(group: GroupChat, last: Agent, selector: Any, settled: Prepared) -
             )
         )
     shown = without_pending_calls(group.messages)
-    chosen = yield from ask(group._auto_select_speaker, group.a_auto_select_speaker, last, selector, shown, candidates)
+    chosen = yield from invoke(group._auto_select_speaker, group.a_auto_select_speaker, last, selector, shown, candidates)
     return chosen, group._why_auto or "chosen by the model"
 
 
@@ -97,7 +97,7 @@ def _picked(group: GroupChat, last: Agent, candidates: list[Agent], method: str)
     """By chance or by a human: what does not come to the same a second time."""
     if method == "random":
         return group.random_select_speaker(candidates), "chosen by chance"
-    picked = yield from ask(*forms(group.manual_select_speaker, blocks=True), candidates)
+    picked = yield from invoke(*sync_and_async(group.manual_select_speaker, blocks=True), candidates)
     if picked is not None:
         return picked, "picked by a human"
     return group.next_agent(last, candidates), "next in order, as no human picked one"
@@ -107,7 +107,7 @@ def settle(group: GroupChat, last: Agent) -> Steps[Prepared]:
     """Go the common steps."""
     method: Any = group.speaker_selection_method
     if callable(method):
-        answer = yield from ask(*forms(method), last, group)
+        answer = yield from invoke(*sync_and_async(method), last, group)
         if isinstance(answer, Agent):
             return Prepared(_checked_member(group, answer), "", [answer], method_of(group).why)
         if answer is None:

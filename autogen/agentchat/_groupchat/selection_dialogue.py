@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ... import _journal
-from ..._steps import Steps, ask
+from ..._steps import Steps, invoke
 from ...formatting_utils import colored
 from ...io.base import IOStream
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from . import prompts
-from .mentions import named
+from .mentions import resolve_mention
 
 if TYPE_CHECKING:
     from .._core.result import ChatResult
@@ -39,7 +39,7 @@ class Attempts:
         return self.total - self.used
 
 
-def in_words(
+def ask_in_dialogue(
     group: GroupChat, selector: Any, messages: list[Message], agents: list[Agent], attempts: Attempts
 ) -> Steps[ChatResult]:
     """The chat of the two agents. Its last message tells what they found."""
@@ -60,7 +60,7 @@ def in_words(
         "silent": not group.select_speaker_auto_verbose,
         "summary_method": None,
     }
-    return (yield from ask(checker.initiate_chat, checker.a_initiate_chat, asked, **options))
+    return (yield from invoke(checker.initiate_chat, checker.a_initiate_chat, asked, **options))
 
 
 def opened(group: GroupChat, agents: list[Agent], messages: list[Message]) -> tuple[list[Message], Message]:
@@ -104,7 +104,7 @@ def check_answer(
 ) -> tuple[bool, Message | None]:
     """Look for a name in the last message; ask again if there is none or several."""
     content = messages[-1].get("content")
-    names = named(content.strip(), agents) if isinstance(content, str) else []
+    names = resolve_mention(content.strip(), agents) if isinstance(content, str) else []
     total = attempt + attempts_left
     if len(names) == 1:
         messages.append({"role": "user", "content": f"{SELECTED}{names[0]}"})

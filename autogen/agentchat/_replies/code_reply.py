@@ -9,13 +9,13 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from ... import _journal, events
-from ..._steps import Steps, offload
+from ..._steps import Steps, to_thread
 from ...code_utils import UNKNOWN, extract_code, infer_lang
 from ...coding._execute import executed
-from ...control import checkpoint
+from ...control import yield_point
 from .._core.display import notice
 from ..agent import Message
-from .human_input import heard
+from .human_input import ask_human
 
 if TYPE_CHECKING:
     from ..conversable_agent import ConversableAgent
@@ -82,7 +82,7 @@ def legacy_reply(agent: ConversableAgent, messages: list[Message], config: Any) 
         if len(blocks) == 1 and blocks[0][0] == UNKNOWN:
             continue
         ended = yield from _told(agent, [list(block) for block in blocks])
-        exit_code, logs = yield from _once(agent, blocks, partial(offload, agent.execute_code_blocks, blocks))
+        exit_code, logs = yield from _once(agent, blocks, partial(to_thread, agent.execute_code_blocks, blocks))
         ended(exit_code, logs)
         return True, report(exit_code, logs)
     return False, None
@@ -97,7 +97,7 @@ def _once(agent: ConversableAgent, blocks: list[Any], take: Callable[[], Steps[t
     """Run code; a chat that is taken up again has the result."""
 
     def unfinished(journal: _journal.Journal) -> Steps[tuple[int, str] | None]:
-        text = yield from _journal.decided(journal, "This code was started.", partial(heard, agent))
+        text = yield from _journal.decided(journal, "This code was started.", partial(ask_human, agent))
         return None if text is None else (int(text == _journal.UNKNOWN), text)
 
     def about() -> str:
@@ -110,7 +110,7 @@ def _told(agent: ConversableAgent, blocks: list[list[str]]) -> Steps[Callable[[i
     """Tell who listens that code runs; gives what tells them that it has ended."""
     if events.on:
         events.emit(events.CodeStarted(agent=agent.name, blocks=blocks))
-        yield from checkpoint()
+        yield from yield_point()
     began = time.monotonic()
 
     def ended(exit_code: int, output: str) -> None:

@@ -13,7 +13,7 @@ from ..agent import Message
 NO_RESULT = "There is no result of this call."
 
 
-def mended(messages: list[Message]) -> tuple[list[Message], list[str]]:
+def repair_history(messages: list[Message]) -> tuple[list[Message], list[str]]:
     """The messages in order, and what was put right, for the log. Nothing is copied that is in order."""
     if _is_plain(messages):
         return messages, []

@@ -12,13 +12,13 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import _journal, events
-from ..._steps import Steps, ask, forms
-from ..._threads import TimeUp
-from ...control import checkpoint, stoppable
+from ..._steps import Steps, invoke, sync_and_async
+from ..._threads import CallTimeout
+from ...control import interruptible, yield_point
 from ...io.base import IOStream, TimedInputStream
 from .._core.display import notice
 from .._core.result import StopReason
-from .._core.termination import Condition, Watching, bound, holds, text_of
+from .._core.termination import BoundCondition, Condition, bind_condition, call_predicate, text_of
 from ..agent import Agent, Message
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _rules(mode: str, at_limit: bool, terminated: bool | None = None) -> tuple[R
     return tuple(rule for rule in known if None in (terminated, rule.terminated) or rule.terminated is terminated)
 
 
-class Stand(NamedTuple):
+class RuleSet(NamedTuple):
     """What the table says before `is_termination_msg` is asked. That is the user's code, asked only where it decides."""
 
     is_open: bool  # it decides about the prompt
@@ -76,13 +76,13 @@ class Stand(NamedTuple):
     narrowed: dict[bool, tuple[Rule, ...]]
 
 
-def _stand(mode: str, at_limit: bool) -> Stand:
+def _rule_set(mode: str, at_limit: bool) -> RuleSet:
     rules = _rules(mode, at_limit)
     narrowed = {terminated: _rules(mode, at_limit, terminated) for terminated in (True, False)}
-    return Stand(len({rule.prompt for rule in rules}) > 1, rules[0].prompt, rules, narrowed)
+    return RuleSet(len({rule.prompt for rule in rules}) > 1, rules[0].prompt, rules, narrowed)
 
 
-_STANDS = {(mode, at_limit): _stand(mode, at_limit) for mode in MODES for at_limit in (True, False)}
+_RULE_SETS = {(mode, at_limit): _rule_set(mode, at_limit) for mode in MODES for at_limit in (True, False)}
 
 
 def check_mode(mode: str) -> str:
@@ -114,38 +114,38 @@ def termination_step(
     message = messages[-1]
     limit = agent._limit_for(sender)
     mode, at_limit = agent.human_input_mode, agent._consecutive_auto_reply_counter[sender] >= limit
-    stand = _STANDS.get((mode, at_limit)) or _STANDS[check_mode(mode), at_limit]
+    stand = _RULE_SETS.get((mode, at_limit)) or _RULE_SETS[check_mode(mode), at_limit]
     rules, prompt = stand.rules, stand.prompt
     if stand.is_open:
         rules = stand.narrowed[is_termination(agent, message, sender)]
         prompt = rules[0].prompt
     if prompt:
         return _asked_first(agent, message, sender, stand, rules, prompt, limit)
-    return _unasked(agent, message, sender, stand, rules)
+    return _decide_without_input(agent, message, sender, stand, rules)
 
 
 def _asked_first(
     agent: ConversableAgent,
     message: Message,
     sender: Agent | None,
-    stand: Stand,
+    stand: RuleSet,
     rules: tuple[Rule, ...],
     prompt: str,
     limit: int,
 ) -> Steps[Decision]:
     question = prompt.format(agent=agent.name, peer=sender.name if sender else "the sender")
-    typed = yield from ask(agent.get_human_input, agent.a_get_human_input, question)
+    typed = yield from invoke(agent.get_human_input, agent.a_get_human_input, question)
     if typed:
         return _stop(agent, sender, StopReason.HUMAN_EXIT) if typed == "exit" else _typed(agent, message, sender, typed)
     notice("NO HUMAN INPUT RECEIVED.", "red")
-    return _unasked(agent, message, sender, stand, rules, is_answer=limit == 0)
+    return _decide_without_input(agent, message, sender, stand, rules, is_answer=limit == 0)
 
 
-def _unasked(
+def _decide_without_input(
     agent: ConversableAgent,
     message: Message,
     sender: Agent | None,
-    stand: Stand,
+    stand: RuleSet,
     rules: tuple[Rule, ...],
     is_answer: bool = False,
 ) -> Decision:
@@ -161,7 +161,7 @@ def _unasked(
     return False, None
 
 
-def heard(agent: AgentState, prompt: str) -> Steps[str]:
+def ask_human(agent: AgentState, prompt: str) -> Steps[str]:
     """Ask the human at the agent's source of human input, or else on the stream in use; remember the answer."""
     take, about = partial(_told_and_asked, agent, prompt), partial(_journal.fingerprint, [agent.name, prompt])
     typed = yield from _journal.recorded("human", about, take, write=str, read=str)
@@ -175,7 +175,7 @@ def _told_and_asked(agent: AgentState, prompt: str) -> Steps[str]:
         return (yield from _asked(agent, prompt))
     question = events.HumanAsked(agent=agent.name, prompt=prompt)
     events.emit(question)
-    yield from checkpoint()
+    yield from yield_point()
     typed = (yield from _asked(agent, prompt)) if question.answer is None else question.answer
     events.emit(events.HumanAnswered(agent=agent.name, text=typed))
     return typed
@@ -191,9 +191,9 @@ def _asked(agent: AgentState, prompt: str) -> Steps[str]:
         else:
             source = stream.input
     try:
-        plain, twin = forms(source, seconds=seconds, blocks=True)
-        typed: str = yield from ask(stoppable(plain), twin, prompt)
-    except TimeUp:
+        plain, twin = sync_and_async(source, seconds=seconds, blocks=True)
+        typed: str = yield from invoke(interruptible(plain), twin, prompt)
+    except CallTimeout:
         typed = agent.human_input_default
         notice(f"NO HUMAN INPUT WITHIN {agent.human_input_timeout:g} SECONDS: {typed!r} IS TAKEN.", "red")
     return typed
@@ -203,12 +203,12 @@ def is_termination(agent: ConversableAgent, message: Message, sender: Agent | No
     """Ask the agent's `is_termination_msg`: a function of the message, or a condition, which knows the chat."""
     test = agent._is_termination_msg
     if type(test) is FunctionType:  # as most are: what follows costs more
-        return holds(test, message)
+        return call_predicate(test, message)
     if isinstance(test, Condition):  # it was assigned after construction
-        test = agent._is_termination_msg = bound(test)
-    if isinstance(test, Watching):
-        return test.look(message, sender, None if sender is None else agent._history(sender))
-    return holds(test, message)
+        test = agent._is_termination_msg = bind_condition(test)
+    if isinstance(test, BoundCondition):
+        return test.observe(message, sender, None if sender is None else agent._history(sender))
+    return call_predicate(test, message)
 
 
 def default_termination(message: Message) -> bool:

@@ -7,15 +7,15 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..._steps import Steps, ask, in_thread
+from ..._steps import Steps, invoke, wrap_in_thread
 from .._core import turn_context
 from .._core.messages import normalized_name, unrolled
-from .._core.overrides import BOOK, awaitable, is_overridden
+from .._core.overrides import ORIGINAL_METHODS, as_async_method, is_overridden
 from ..agent import Agent, Message
-from .history_repair import mended
+from .history_repair import repair_history
 
 if TYPE_CHECKING:
-    from .._agent.compat import Underscored
+    from .._agent.compat import ClassicMethods
     from .._agent.state import AgentState
     from ..conversable_agent import ConversableAgent
 
@@ -30,12 +30,12 @@ def model_reply(
     """Ask the model for the next message of a conversation."""
     if client is None:
         return False, None
-    turn = turn_context.of(agent, sender)
+    turn = turn_context.current_turn(agent, sender)
     if turn is None:
         reply = yield from requested(agent, client, agent._oai_system_message + messages, agent.client_cache)
     else:
-        history = agent._oai_system_message + turn.shown(messages)
-        with turn_context.lending(turn.tools()):
+        history = agent._oai_system_message + turn.visible_messages(messages)
+        with turn_context.extra_tools_scope(turn.tools()):
             reply = yield from requested(agent, client, history, agent.client_cache)
     return (False, None) if reply is None else (True, reply)
 
@@ -43,14 +43,16 @@ def model_reply(
 def model_step(agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any) -> Steps[Any] | None:
     """`generate_oai_reply`, as `_reply_chain.STEPS` has it. An override is for the awaitable form to find."""
     if is_overridden(agent, "generate_oai_reply"):
-        return ask(BOOK["generate_oai_reply"], BOOK["a_generate_oai_reply"], agent, messages, sender, config)
+        return invoke(
+            ORIGINAL_METHODS["generate_oai_reply"], ORIGINAL_METHODS["a_generate_oai_reply"], agent, messages, sender, config
+        )
     return None if config is None and agent.client is None else agent._oai_reply(messages, sender, config)
 
 
-def requested(agent: Underscored, client: Any, messages: list[Message], cache: Any) -> Steps[Any]:
+def requested(agent: ClassicMethods, client: Any, messages: list[Message], cache: Any) -> Steps[Any]:
     """`completion`, by the agent's method for it."""
-    twin = awaitable(agent, "_generate_oai_reply_from_client", partial(completion, agent))
-    return (yield from ask(agent._generate_oai_reply_from_client, twin, client, messages, cache))
+    twin = as_async_method(agent, "_generate_oai_reply_from_client", partial(completion, agent))
+    return (yield from invoke(agent._generate_oai_reply_from_client, twin, client, messages, cache))
 
 
 def completion(
@@ -59,9 +61,9 @@ def completion(
     """One request to the model, and its answer as a wire message; None if it has nothing to say."""
     from_last = messages[-1].get("context") if messages else None
     asked = {"context": from_last, "messages": _for_model(agent, messages), "cache": cache, "agent": agent, **more}
-    if lent := turn_context.lent():
+    if lent := turn_context.extra_tools():
         asked["more_tools"] = lent
-    response = yield from ask(client.create, getattr(client, "a_create", None) or in_thread(client.create), **asked)
+    response = yield from invoke(client.create, getattr(client, "a_create", None) or wrap_in_thread(client.create), **asked)
     reply = client.extract_text_or_completion_object(response)[0]
     if reply is None:
         ended = [getattr(choice, "finish_reason", None) for choice in getattr(response, "choices", None) or ()]
@@ -73,7 +75,7 @@ def completion(
 
 def _for_model(agent: AgentState, messages: list[Message]) -> list[Message]:
     """The history as it goes to an endpoint, without what matters here alone: who hears it, what fills in its templates."""
-    ordered, notes = mended(unrolled(messages))
+    ordered, notes = repair_history(unrolled(messages))
     if notes:
         logger.warning("The history of agent %r was mended for its model: %s.", agent.name, "; ".join(notes))
     return [

@@ -16,8 +16,8 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import _journal, events, runtime_logging
-from ..._steps import Call, Steps, is_coroutine_function, name_of
-from ...control import checkpoint
+from ..._steps import Call, Steps, get_callable_name, is_coroutine_function
+from ...control import yield_point
 from ...exception_utils import SenderRequired
 from .._core import runtime_log
 from .._core.overrides import ANSWERING
@@ -25,19 +25,19 @@ from ..agent import Agent, Message
 
 if TYPE_CHECKING:
     from .._agent.state import AgentState
-    from .._agent.turns import HalfTurns
+    from .._agent.turns import MessagingMixin
 
 ReplyFunction = Callable[..., Any]
 FUNCTION_OF = itemgetter("reply_func")
 
-NOTHING: tuple[bool, None] = (False, None)
+NO_REPLY: tuple[bool, None] = (False, None)
 """The answer of who has nothing to say."""
 
-PASSED: tuple[bool, None] = tuple([False, None])  # type: ignore[assignment]  # noqa: C409 - not the constant above
+SKIPPED: tuple[bool, None] = tuple([False, None])  # type: ignore[assignment]  # noqa: C409 - not the constant above
 """This very object is the answer of a form that does not exist: nobody was asked."""
 
 
-class Twins:
+class AsyncVariants:
     """The built-in reply functions that have two forms, a plain one and an awaitable one."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Twins:
         return self._plain.get(function) if type(function) is FunctionType else None
 
 
-TWINS = Twins()
+ASYNC_VARIANTS = AsyncVariants()
 """Filled by the class that defines them."""
 
 Step = Callable[[Any, list[Message], Any, Any], "Steps[Any] | tuple[bool, Any] | None"]
@@ -77,18 +77,18 @@ class BuiltIn(NamedTuple):
     about: str | None = None  # it has nothing to say but to messages that have this key
 
 
-STEPS: dict[Any, BuiltIn] = {}
+BUILTIN_STEPS: dict[Any, BuiltIn] = {}
 """Filled by the class that defines them."""
 
 EVERYBODY: list[Any] = [Agent, None]
 """The trigger of the built-in reply functions."""
 
 
-Asked = tuple[str | None, int, ReplyFunction, ReplyFunction, ReplyFunction, "Step | None"]
+PlannedReply = tuple[str | None, int, ReplyFunction, ReplyFunction, ReplyFunction, "Step | None"]
 """One that is asked: the key that it is about, its place in the list, itself, its two forms, itself as a step."""
 
 
-class Order:
+class ReplyPlan:
     """Which of an agent's reply functions are asked: of a pair one, of what is excluded none."""
 
     __slots__ = ("asked", "functions")
@@ -99,31 +99,31 @@ class Order:
         self.asked = [
             _asked(place, function)
             for place, function in enumerate(functions)
-            if function not in exclude and TWINS.plain_of(function) not in meant
+            if function not in exclude and ASYNC_VARIANTS.plain_of(function) not in meant
         ]
 
 
-def _asked(place: int, function: ReplyFunction) -> Asked:
+def _asked(place: int, function: ReplyFunction) -> PlannedReply:
     if is_coroutine_function(function):
-        return None, place, function, passes, function, None
-    known = STEPS.get(function) if type(function) is FunctionType else None
+        return None, place, function, decline, function, None
+    known = BUILTIN_STEPS.get(function) if type(function) is FunctionType else None
     step, about = known or (None, None)
-    return about, place, function, function, TWINS.awaitable(function), step
+    return about, place, function, function, ASYNC_VARIANTS.awaitable(function), step
 
 
-def _order(agent: AgentState, rows: list[dict[str, Any]], exclude: Container[ReplyFunction]) -> list[Asked]:
+def _plan(agent: AgentState, rows: list[dict[str, Any]], exclude: Container[ReplyFunction]) -> list[PlannedReply]:
     """Whom to ask. The answer is kept while the list of reply functions has the same functions."""
     functions = list(map(FUNCTION_OF, rows))
-    known: Order | None = agent._reply_order
+    known: ReplyPlan | None = agent._reply_plan
     if known is not None and functions == known.functions and not exclude:
         return known.asked
-    order = Order(functions, exclude)
+    order = ReplyPlan(functions, exclude)
     if not exclude:
-        agent._reply_order = order
+        agent._reply_plan = order
     return order.asked
 
 
-def entry(
+def make_row(
     trigger: Any,
     reply_func: ReplyFunction,
     config: Any = None,
@@ -144,14 +144,14 @@ def entry(
     return {
         "trigger": trigger,
         "reply_func": reply_func,
-        "config": own_config(config),
+        "config": copy_config(config),
         "init_config": config,
         "reset_config": reset_config,
         "ignore_async_in_sync_chat": ignore_async_in_sync_chat and is_coroutine_function(reply_func),
     }
 
 
-def own_config(config: Any) -> Any:
+def copy_config(config: Any) -> Any:
     """The config that a reply function is given: a copy, but of what is alive, such as a group chat, the thing itself."""
     return config if getattr(config, "is_live", False) else copy.copy(config)
 
@@ -187,23 +187,25 @@ def matches(trigger: Any, sender: Agent | None) -> bool:
     raise ValueError(f"Unsupported trigger: {trigger!r}")
 
 
-def own_answer(agent: HalfTurns, history: list[Message], peer: Any) -> Steps[Any] | None:
+def builtin_generate_reply(agent: MessagingMixin, history: list[Message], peer: Any) -> Steps[Any] | None:
     """`generate_reply` as a step, which takes no driver of its own; None if it, or what it calls, is overridden."""
-    if not ANSWERING.are_own(agent):
+    if not ANSWERING.is_untouched(agent):
         return None
-    return agent._reply(history, peer) if any(agent.hook_lists.values()) else first_final(agent, history, peer, ())
+    return (
+        agent._reply_step(history, peer) if any(agent.hook_lists.values()) else run_reply_functions(agent, history, peer, ())
+    )
 
 
-def first_final(
+def run_reply_functions(
     agent: AgentState, messages: list[Message], sender: Agent | None, exclude: Container[ReplyFunction]
 ) -> Steps[Any]:
     """Ask each reply function in turn; the first final answer counts, the agent's default otherwise."""
     rows = list(agent._reply_func_list)
     anybody = sender is None or Agent in type(sender).__mro__ or matches(Agent, sender)
-    told = events.on and events.wanted(events.ReplyStarted, events.ReplyEnded)
+    told = events.on and events.is_wanted(events.ReplyStarted, events.ReplyEnded)
     is_quiet = not (told or runtime_logging.is_logging)  # then who has nothing to say need not be asked
     keys: Container[str] = messages[-1] if messages else ()
-    for about, place, function, plain, twin, step in _order(agent, rows, exclude):
+    for about, place, function, plain, twin, step in _plan(agent, rows, exclude):
         if about is not None and is_quiet and about not in keys:
             continue
         row = rows[place]
@@ -211,16 +213,16 @@ def first_final(
         if not (anybody if trigger == EVERYBODY else matches(trigger, sender)):
             continue
         if told:
-            name = name_of(function)
+            name = get_callable_name(function)
             events.emit(events.ReplyStarted(agent=agent.name, function=name))
-            yield from checkpoint()
+            yield from yield_point()
             began = time.monotonic()
         if step is not None:
             said = step(agent, messages, sender, config)
             if said is None and is_quiet:
                 continue
-            answer = NOTHING if said is None else said if isinstance(said, tuple) else (yield from said)
-        elif _journal.current() is None or TWINS.knows(function) or _journal.is_repeated(function):
+            answer = NO_REPLY if said is None else said if isinstance(said, tuple) else (yield from said)
+        elif _journal.current() is None or ASYNC_VARIANTS.knows(function) or _journal.is_repeated(function):
             answer = yield Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
         else:
             call = Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
@@ -231,7 +233,7 @@ def first_final(
         if told:
             took = time.monotonic() - began
             events.emit(events.ReplyEnded(agent=agent.name, function=name, final=bool(final), seconds=took))
-        if not is_quiet and runtime_logging.is_logging and answer is not PASSED:
+        if not is_quiet and runtime_logging.is_logging and answer is not SKIPPED:
             runtime_log.replied(agent, function, final, reply)
         if final:
             return reply
@@ -239,13 +241,13 @@ def first_final(
 
 
 def _label(agent: AgentState, function: ReplyFunction) -> str:
-    return f"{agent.name}:{name_of(function)}"
+    return f"{agent.name}:{get_callable_name(function)}"
 
 
 def _called(call: Call) -> Steps[Any]:
     return (yield call)
 
 
-def passes(*_: Any, **__: Any) -> tuple[bool, None]:
+def decline(*_: Any, **__: Any) -> tuple[bool, None]:
     """The other form of a function that exists in one colour only: it has nothing to say."""
-    return PASSED
+    return SKIPPED

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def parsed_arguments(text: Any, repair: Callable[[str], str]) -> dict[str, Any]:
+def parse_arguments(text: Any, repair: Callable[[str], str]) -> dict[str, Any]:
     """The arguments of a call by name.
 
     Besides JSON these are understood: no text at all, what `repair` mends, a Markdown fence around it, commas before a
@@ -35,7 +35,7 @@ def parsed_arguments(text: Any, repair: Callable[[str], str]) -> dict[str, Any]:
     return value
 
 
-def repaired(text: str) -> str:
+def repair_json(text: str) -> str:
     """JSON text with its raw line breaks and tabs mended: dropped between tokens, escaped inside strings."""
     mended = []
     inside = escaped = False

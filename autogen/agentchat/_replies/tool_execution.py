@@ -14,19 +14,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ... import _journal, events
-from ..._steps import Call, Steps, each, forms, is_coroutine_function
-from ...control import checkpoint, stoppable
+from ..._steps import Call, Steps, gather, is_coroutine_function, sync_and_async
+from ...control import interruptible, yield_point
 from ...io.base import IOStream
 from .._core import turn_context
 from .._core.display import notice
 from .._core.unmatched_tools import executors_of
 from ..agent import Agent, Message
-from .human_input import heard
-from .tool_arguments import parsed_arguments
+from .human_input import ask_human
+from .tool_arguments import parse_arguments
 
 if TYPE_CHECKING:
     from .._agent.state import AgentState
-    from .._agent.tool_registration import Toolbox
+    from .._agent.tool_registration import ToolRegistrationMixin
     from ..conversable_agent import ConversableAgent
 
 logger = logging.getLogger(__name__)
@@ -46,8 +46,8 @@ def function_reply(
     waits = is_coroutine_function(function) or hasattr(function, "_timeout") or executor.concurrent_tool_calls
     twin: Callable[..., Any] = executor.a_execute_function if waits else executor.execute_function
     outcome = yield Call(executor.execute_function, twin, (call,), {})
-    if turn := turn_context.of(agent, sender):
-        [outcome] = yield from turn.settled([call], [outcome])
+    if turn := turn_context.current_turn(agent, sender):
+        [outcome] = yield from turn.resolve_handoffs([call], [outcome])
     _, result = outcome
     return True, _with_known(result, sender, call)
 
@@ -65,14 +65,14 @@ def tool_reply(agent: ConversableAgent, messages: list[Message], sender: Agent |
     async def twin(call: Message) -> Outcome:
         return await _executor(agent, call, sender).a_execute_function(call)
 
-    turn = turn_context.of(agent, sender)
+    turn = turn_context.current_turn(agent, sender)
     passed = turn.transfers(asked) if turn else ()
     executed = [call for place, call in enumerate(asked) if place not in passed]
-    outcomes = yield from each(plain, twin, executed, in_threads=agent.concurrent_tool_calls)
+    outcomes = yield from gather(plain, twin, executed, in_threads=agent.concurrent_tool_calls)
     if turn:
         results = iter(outcomes)
         outcomes = [(True, {}) if place in passed else next(results) for place in range(len(asked))]
-        outcomes = yield from turn.settled(asked, outcomes)
+        outcomes = yield from turn.resolve_handoffs(asked, outcomes)
     responses = []
     for place, (call, (_, result)) in enumerate(zip(calls, outcomes, strict=True)):
         if place not in passed:
@@ -93,44 +93,44 @@ def tool_step(agent: ConversableAgent, messages: list[Message], sender: Agent | 
     return tool_reply(agent, messages, sender) if messages and messages[-1].get("tool_calls") else None
 
 
-def call_function(agent: Toolbox, call: Message, flavour: str, verbose: bool = False) -> Steps[Outcome]:
-    """`_carried_out`, told to whoever listens."""
+def execute_call(agent: ToolRegistrationMixin, call: Message, flavour: str, verbose: bool = False) -> Steps[Outcome]:
+    """`_execute`, told to whoever listens."""
     if not events.on:
-        return (yield from _remembered(agent, call, flavour, verbose))
+        return (yield from _execute_journaled(agent, call, flavour, verbose))
     about: dict[str, Any] = {"agent": agent.name, "name": call.get("name") or ""}
     events.emit(events.ToolCalled(**about, arguments=call.get("arguments")))
-    yield from checkpoint()
+    yield from yield_point()
     began = time.monotonic()
-    success, result = yield from _remembered(agent, call, flavour, verbose)
+    success, result = yield from _execute_journaled(agent, call, flavour, verbose)
     content, seconds = result["content"], time.monotonic() - began
     events.emit(events.ToolReturned(**about, success=success, content=content, seconds=seconds))
     return success, result
 
 
-def _remembered(agent: Toolbox, call: Message, flavour: str, verbose: bool) -> Steps[Outcome]:
-    """`_carried_out`, once: a chat that is taken up again has the result."""
+def _execute_journaled(agent: ToolRegistrationMixin, call: Message, flavour: str, verbose: bool) -> Steps[Outcome]:
+    """`_execute`, once: a chat that is taken up again has the result."""
     name = str(call.get("name") or "")
 
     def unfinished(journal: _journal.Journal) -> Steps[Outcome | None]:
-        text = yield from _journal.decided(journal, f"The call of {name} was made.", partial(heard, agent))
+        text = yield from _journal.decided(journal, f"The call of {name} was made.", partial(ask_human, agent))
         return None if text is None else (text != _journal.UNKNOWN, _result(name, text))
 
-    effects = None if _journal.current() is None else turn_context.effects(call) or agent._own_effects()
+    effects = None if _journal.current() is None else turn_context.effects(call) or agent._new_side_effects()
 
     def write(outcome: Outcome) -> list[Any]:
-        return list(outcome) if effects is None else [*outcome, effects.taken()]
+        return list(outcome) if effects is None else [*outcome, effects.snapshot()]
 
     def read(written: list[Any]) -> Outcome:
         success, result, *taken = written
         if effects is not None and taken:
-            effects.repeat(taken[0])
+            effects.replay(taken[0])
         return success, result
 
     return (
         yield from _journal.recorded(
             "tool",
             lambda: f"{name}:{_journal.fingerprint(call.get('arguments'))}",
-            partial(_carried_out, agent, call, flavour, verbose),
+            partial(_execute, agent, call, flavour, verbose),
             write=write,
             read=read,
             unfinished=unfinished,
@@ -138,7 +138,7 @@ def _remembered(agent: Toolbox, call: Message, flavour: str, verbose: bool) -> S
     )
 
 
-def _carried_out(agent: Toolbox, call: Message, flavour: str, verbose: bool) -> Steps[Outcome]:
+def _execute(agent: ToolRegistrationMixin, call: Message, flavour: str, verbose: bool) -> Steps[Outcome]:
     """Carry out one call. The bool tells success; the content of the result is never missing.
 
     Args:
@@ -150,18 +150,18 @@ def _carried_out(agent: Toolbox, call: Message, flavour: str, verbose: bool) -> 
     function = _function(agent, name)
     if function is None:
         logger.warning("Agent %r can't execute %r; these can: %s", agent.name, name, executors_of(name) or "none")
-        return _failed(name, f"Error: Function {name} not found." + _guess(name, agent._function_map))
+        return _failed(name, f"Error: Function {name} not found." + _did_you_mean(name, agent._function_map))
     try:
-        arguments = parsed_arguments(call.get("arguments"), agent._format_json_str)
+        arguments = parse_arguments(call.get("arguments"), agent._format_json_str)
     except ValueError as error:
         return _failed(name, f"Error: {error}\n The arguments must be a JSON object.")
-    yield from checkpoint()
+    yield from yield_point()
     notice(f"EXECUTING {flavour} {name}...", "magenta")
     try:
         limit = getattr(function, "_timeout", None)
-        plain, twin = forms(function, seconds=limit, blocks=agent.concurrent_tool_calls)
+        plain, twin = sync_and_async(function, seconds=limit, blocks=agent.concurrent_tool_calls)
         given = {**arguments, **_injected(agent, function)}
-        content = turn_context.noted(agent, call, (yield Call(stoppable(plain), twin, (), given)))
+        content = turn_context.apply_directive(agent, call, (yield Call(interruptible(plain), twin, (), given)))
     except Exception as error:
         logger.warning("The function %r of agent %r failed.", name, agent.name, exc_info=True)
         return _failed(name, f"Error: {error}" if str(error) else f"Error: {type(error).__name__}")
@@ -171,7 +171,7 @@ def _carried_out(agent: Toolbox, call: Message, flavour: str, verbose: bool) -> 
     return True, _result(name, content)
 
 
-def _injected(agent: Toolbox, function: Callable[..., Any]) -> dict[str, Any]:
+def _injected(agent: ToolRegistrationMixin, function: Callable[..., Any]) -> dict[str, Any]:
     """The arguments that a function gets from its agent, and not from the model."""
     names = getattr(function, "_injected", None)
     if names is None:  # it is in the `function_map` as it is
@@ -183,7 +183,7 @@ def _injected(agent: Toolbox, function: Callable[..., Any]) -> dict[str, Any]:
 
 def _executor(agent: ConversableAgent, call: Message, sender: Agent | None) -> ConversableAgent:
     """Who carries out a call: the agent that is asked, or the one that asks if only that one can."""
-    names = _meant(call.get("name"))
+    names = _name_candidates(call.get("name"))
     can = getattr(sender, "can_execute_function", None)
     if any(agent.can_execute_function(name) for name in names):
         return agent
@@ -199,16 +199,16 @@ def _with_known(result: Message, sender: Agent | None, call: Message) -> Message
     """The result of a call; in a group, if no member can execute it, with the names of what they can."""
     functions = getattr(sender, "_functions_of_members", None)
     known: list[str] = functions() if functions else []
-    if functions is None or any(name in known for name in _meant(call.get("name"))):
+    if functions is None or any(name in known for name in _name_candidates(call.get("name"))):
         return result
     return {**result, "content": f"{result.get('content', '')} These can be called here: {', '.join(known) or 'none'}."}
 
 
 def _function(agent: AgentState, name: str | None) -> Callable[..., Any] | None:
-    return next((agent._function_map[one] for one in _meant(name) if one in agent._function_map), None)
+    return next((agent._function_map[one] for one in _name_candidates(name) if one in agent._function_map), None)
 
 
-def _meant(name: str | None) -> tuple[str, ...]:
+def _name_candidates(name: str | None) -> tuple[str, ...]:
     """What a name may stand for: models put the namespace in front that some endpoints show them."""
     return tuple(dict.fromkeys((name or "", (name or "").removeprefix("functions.").removeprefix("functions_"))))
 
@@ -221,6 +221,6 @@ def _result(name: str, text: str) -> Message:
     return {"name": name, "role": "function", "content": text}
 
 
-def _guess(name: str, known: Iterable[str]) -> str:
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, known, n=1)
     return f" Did you mean {near[0]}?" if near else ""

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
-from ..._steps import Steps, adrive, ask, drive, forms
+from ..._steps import Steps, invoke, run_async, run_sync, sync_and_async
 from ...code_utils import content_str
 from .._core import runtime_log
-from .._core.overrides import BOOK, awaitable
+from .._core.overrides import ORIGINAL_METHODS, as_async_method
 from .._groupchat.run import broadcast
 from .._replies import registry
 from .._replies.model_reply import requested
@@ -145,13 +145,13 @@ class SocietyOfMindAgent(ConversableAgent):
             ValueError: A model is to prepare the answer, and the agent has none.
             RuntimeError: The group is in the middle of a discussion, for another chat or because the agent takes part in it.
         """
-        return drive(self._monologue(messages, sender))
+        return run_sync(self._monologue(messages, sender))
 
     async def a_generate_inner_monologue_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
     ) -> Reply:
         """`generate_inner_monologue_reply`, awaited."""
-        return await adrive(self._monologue(messages, sender))
+        return await run_async(self._monologue(messages, sender))
 
     def _monologue(self, messages: list[Message] | None, sender: Agent | None) -> Steps[Reply]:
         manager, messages = self._chat_manager, self._conversation(messages, sender)
@@ -183,7 +183,7 @@ class SocietyOfMindAgent(ConversableAgent):
         for message in messages[:-1]:
             yield from broadcast(manager, group, _retold(message, self.name, peer), self)
         opening = {key: value for key, value in _retold(messages[-1]).items() if key in ("content", "context")}
-        result = yield from ask(
+        result = yield from invoke(
             self.initiate_chat,
             self.a_initiate_chat,
             manager,
@@ -207,13 +207,13 @@ class SocietyOfMindAgent(ConversableAgent):
         """The answer that comes of a discussion."""
         preparer = self.response_preparer
         if callable(preparer):
-            return (yield from ask(*forms(preparer, blocks=True), self, messages))
-        twin = awaitable(self, "_llm_response_preparer", partial(_by_model, self))
-        return (yield from ask(self._llm_response_preparer, twin, preparer, messages))
+            return (yield from invoke(*sync_and_async(preparer, blocks=True), self, messages))
+        twin = as_async_method(self, "_llm_response_preparer", partial(_by_model, self))
+        return (yield from invoke(self._llm_response_preparer, twin, preparer, messages))
 
     def _llm_response_preparer(self, prompt: str, messages: list[Message]) -> str | Message:
         """The answer that the agent's model makes of a discussion."""
-        return drive(_by_model(self, prompt, messages))  # type: ignore[no-any-return]
+        return run_sync(_by_model(self, prompt, messages))  # type: ignore[no-any-return]
 
     def _participants(self) -> list[Any]:
         manager = self._chat_manager
@@ -221,8 +221,10 @@ class SocietyOfMindAgent(ConversableAgent):
         return [self, *([] if manager is None else [manager]), *(group.agents if group else [])]
 
 
-registry.TWINS.add(SocietyOfMindAgent.generate_inner_monologue_reply, SocietyOfMindAgent.a_generate_inner_monologue_reply)
-BOOK["_llm_response_preparer"] = SocietyOfMindAgent._llm_response_preparer
+registry.ASYNC_VARIANTS.add(
+    SocietyOfMindAgent.generate_inner_monologue_reply, SocietyOfMindAgent.a_generate_inner_monologue_reply
+)
+ORIGINAL_METHODS["_llm_response_preparer"] = SocietyOfMindAgent._llm_response_preparer
 
 
 def _by_model(agent: SocietyOfMindAgent, prompt: str, messages: list[Message]) -> Steps[Any]:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .._core.turn_context import Effects
+from .._core.turn_context import SideEffects
 from .context_variables import ContextStr, ContextVariables
 from .targets import (
     AgentNameTarget,
@@ -30,14 +30,14 @@ logger = logging.getLogger("autogen.agentchat.groupchat")
 _PLAIN = {kind.__name__: kind for kind in (AskUserTarget, RevertToUserTarget, StayTarget, TerminateTarget)}
 
 
-class VariableEffects(Effects):
+class VariableEffects(SideEffects):
     """What one call does to the variables that its tool knows."""
 
     def __init__(self, variables: ContextVariables) -> None:
         self._variables = variables
         self._before = {key: copy.deepcopy(value) if _is_json(value) else value for key, value in variables.items()}
 
-    def taken(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """What changed since the call was made."""
         known = self._variables
         changed = {key: known[key] for key in known if key not in self._before or self._before[key] != known[key]}
@@ -46,7 +46,7 @@ class VariableEffects(Effects):
             del changed[key]
         return {"changed": changed, "removed": [key for key in self._before if key not in known]}
 
-    def repeat(self, taken: dict[str, Any]) -> None:
+    def replay(self, taken: dict[str, Any]) -> None:
         """Do the same again."""
         self._variables.update(taken["changed"])
         for key in taken["removed"]:
@@ -73,13 +73,13 @@ class ToolEffects(VariableEffects):
         super().__init__(variables)
         self._group, self._target_of, self._lead_to = group, target_of, lead_to
 
-    def taken(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """Also where it leads."""
-        return {**super().taken(), "target": written(self._target_of())}
+        return {**super().snapshot(), "target": written(self._target_of())}
 
-    def repeat(self, taken: dict[str, Any]) -> None:
+    def replay(self, taken: dict[str, Any]) -> None:
         """Do the same again, and lead there."""
-        super().repeat(taken)
+        super().replay(taken)
         if taken["target"] is not None:
             self._lead_to(read(taken["target"], self._group))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..._steps import Steps
-from .._core.turn_context import Directive, Outcome, Turn
+from .._core.turn_context import GroupTurn, Outcome, ToolDirective
 from ..agent import Message
 from ._effects import ToolEffects
 from .conditions import OnCondition, is_available
@@ -23,7 +23,7 @@ logger = logging.getLogger("autogen.agentchat.groupchat")
 _NO_PARAMETERS = {"type": "object", "properties": {}, "required": []}
 
 
-class MemberTurn(Turn):
+class MemberTurn(GroupTurn):
     """The turn of a member."""
 
     def __init__(self, selector: HandoffSelector, group: GroupChat, agent: Any, manager: Any) -> None:
@@ -45,7 +45,7 @@ class MemberTurn(Turn):
             for name, text in texts.items()
         ]
 
-    def shown(self, messages: list[Message]) -> list[Message]:
+    def visible_messages(self, messages: list[Message]) -> list[Message]:
         """The conversation without the transfers of others."""
         hidden = self._selector._hidden(self._group)
         return without_transfers(messages, hidden, self.agent.name) if hidden else messages
@@ -56,7 +56,7 @@ class MemberTurn(Turn):
 
     def note(self, call: Message, directive: Any) -> str:
         """Set the variables that a tool returned, and remember where it leads."""
-        if not isinstance(directive, Directive):
+        if not isinstance(directive, ToolDirective):
             directive = as_target(directive)  # an agent
         known = getattr(directive, "context_variables", None)
         if known is not None:
@@ -78,7 +78,7 @@ class MemberTurn(Turn):
 
         return ToolEffects(self._group, self.variables, target, lead_to)
 
-    def settled(self, calls: Sequence[Message], outcomes: list[Outcome]) -> Steps[list[Outcome]]:
+    def resolve_handoffs(self, calls: Sequence[Message], outcomes: list[Outcome]) -> Steps[list[Outcome]]:
         """Let the first hand-off of a message win, and tell the model that the others are lost."""
         settled: list[Outcome] = []
         winner: TransitionTarget | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._steps import Steps, adrive, ask, drive
+from ..._steps import Steps, invoke, run_async, run_sync
 from .._core.result import ChatResult
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
@@ -38,14 +38,14 @@ def initiate_group_chat(
 
     >>> result, known, last = initiate_group_chat(pattern, "My parcel never came.")  # doctest: +SKIP
     """
-    return drive(_held(pattern, messages, max_rounds, kwargs))
+    return run_sync(_held(pattern, messages, max_rounds, kwargs))
 
 
 async def a_initiate_group_chat(
     pattern: Pattern, messages: list[Message] | Message | str, max_rounds: int = 20, **kwargs: Any
 ) -> GroupResult:
     """`initiate_group_chat`, awaited."""
-    return await adrive(_held(pattern, messages, max_rounds, kwargs))
+    return await run_async(_held(pattern, messages, max_rounds, kwargs))
 
 
 def _held(pattern: Pattern, messages: Any, max_rounds: int, options: dict[str, Any]) -> Steps[GroupResult]:
@@ -58,7 +58,7 @@ def _held(pattern: Pattern, messages: Any, max_rounds: int, options: dict[str, A
     else:
         starter, message = _resumed(given, pattern, group, manager)
     options = {"summary_method": pattern.summary_method, "clear_history": len(given) == 1, **options}
-    result = yield from ask(starter.initiate_chat, starter.a_initiate_chat, manager, message=message, **options)
+    result = yield from invoke(starter.initiate_chat, starter.a_initiate_chat, manager, message=message, **options)
     return result, selector.context_variables, manager.last_speaker or starter
 
 

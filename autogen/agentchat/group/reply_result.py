@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...function_utils import serialize_to_str
-from .._core.turn_context import Directive
+from .._core.turn_context import ToolDirective
 from .targets import TransitionTarget, as_target
 
 __all__ = ["ReplyResult"]
 
 
-class ReplyResult(Directive):
+class ReplyResult(ToolDirective):
     """What a tool returns that also says who speaks next, or what is known now.
 
     Args:

@@ -19,7 +19,7 @@ from ._turns import MemberTurn, rules_of
 from .conditions import OnContextCondition, is_available
 from .context_variables import ContextStr, ContextVariables
 from .handoffs import handoffs_of
-from .targets import NestedChatTarget, Next, Situation, TerminateTarget, TransitionTarget, as_target
+from .targets import HandoffContext, NestedChatTarget, Resolution, TerminateTarget, TransitionTarget, as_target
 
 if TYPE_CHECKING:
     from ..groupchat import GroupChat
@@ -110,7 +110,7 @@ class HandoffSelector(SelectionMethod):
                 self.reset()
                 self._check(groupchat)
                 self._started = True
-                found, self.why = Next(self.initial_agent), "the initial agent"
+                found, self.why = Resolution(self.initial_agent), "the initial agent"
             else:
                 found, self.why = self._decided(last_speaker, groupchat)
             return self._taken(self._led_on(found, groupchat))
@@ -119,7 +119,7 @@ class HandoffSelector(SelectionMethod):
         """Who is next after a method has chosen: a context condition of that agent may lead on. None: the chat ends."""
         with turn_context.in_play(None, self.context_variables):
             self.selection_message = None
-            found = self._led_on(Next(chosen), group)
+            found = self._led_on(Resolution(chosen), group)
             if found.speaker is None and found.method is not None:  # it was chosen so just now
                 return chosen
             self._taken(found)
@@ -181,18 +181,18 @@ class HandoffSelector(SelectionMethod):
             self._transfers.update(name for name, rule in rules if not isinstance(rule.target, NestedChatTarget))
         return self._transfers
 
-    def _decided(self, last: Any, group: GroupChat) -> tuple[Next, str]:
+    def _decided(self, last: Any, group: GroupChat) -> tuple[Resolution, str]:
         """What the rules say, and which of them does."""
         message: Message = group.messages[-1]
         is_member = any(agent is last for agent in group.agents)
         if message.get("tool_calls") or message.get("function_call"):
-            return Next(last if is_member else self.initial_agent), "carries out its calls"
-        situation = Situation(last, group, self.user_agent)
+            return Resolution(last if is_member else self.initial_agent), "carries out its calls"
+        situation = HandoffContext(last, group, self.user_agent)
         if self._target is not None:
             target, self._target = self._target, None
             return target.resolve(situation), f"{last.name} handed over"
         if message.get("role") in ("tool", "function"):
-            return Next(caller_of(group) or last), "gets the result of its call"
+            return Resolution(caller_of(group) or last), "gets the result of its call"
         after_nested, self._has_nested = self._has_nested, False
         found = None if after_nested else self._first(_rules(last, "after_works"), situation)
         if found is not None:
@@ -201,10 +201,10 @@ class HandoffSelector(SelectionMethod):
         if not is_member or last is self.user_agent:
             if self.user_after_work is not None:
                 return self.user_after_work.resolve(situation), "follows the user"
-            return Next(self._before(group)), "spoke before the user"
+            return Resolution(self._before(group)), "spoke before the user"
         return self.after_work.resolve(situation), f"the after-work of the group, after {last.name}"
 
-    def _first(self, rules: list[OnContextCondition], situation: Situation) -> Next | None:
+    def _first(self, rules: list[OnContextCondition], situation: HandoffContext) -> Resolution | None:
         """Where the first rule that holds leads."""
         agent, messages, variables = situation.agent, situation.group.messages, self.context_variables
         for rule in rules:
@@ -215,14 +215,14 @@ class HandoffSelector(SelectionMethod):
                 return target.resolve(situation)
         return None
 
-    def _led_on(self, found: Next, group: GroupChat) -> Next:
+    def _led_on(self, found: Resolution, group: GroupChat) -> Resolution:
         """Where the context conditions of whoever is next lead in the end. They may lead to each other, not in circles."""
         seen: list[Any] = []
         message = group.messages[-1] if group.messages else {}
         pending = message.get("tool_calls") or message.get("function_call")
         while found.speaker is not None and found.nested is None and not pending:
             seen.append(found.speaker)
-            situation = Situation(found.speaker, group, self.user_agent)
+            situation = HandoffContext(found.speaker, group, self.user_agent)
             led = self._first(_rules(found.speaker, "context_conditions"), situation)
             if led is None or (led.nested is None and any(led.speaker is one for one in seen)):
                 break
@@ -230,7 +230,7 @@ class HandoffSelector(SelectionMethod):
             found = led
         return found
 
-    def _taken(self, found: Next) -> Agent | str | None:
+    def _taken(self, found: Resolution) -> Agent | str | None:
         """Remember what a decision has in it besides the speaker or the method."""
         self._nested = found.nested
         self.selection_message = None if found.prompt is None else _Prompt(found.prompt, self.context_variables)

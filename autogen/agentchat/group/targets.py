@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ... import _journal
-from ..._steps import Steps, ask, drive, forms, is_coroutine_function, name_of
+from ..._steps import Steps, get_callable_name, invoke, is_coroutine_function, run_sync, sync_and_async
 from .._chats.nested import SUMMARY, nested_reply
 from .._core.messages import normalized_name
-from .._core.turn_context import Directive
+from .._core.turn_context import ToolDirective
 from ..agent import Agent, Message
 from .context_variables import ContextStr
 
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-class Situation(NamedTuple):
+class HandoffContext(NamedTuple):
     """Where a hand-off starts.
 
     Attributes:
@@ -47,7 +47,7 @@ class Situation(NamedTuple):
     user: Agent | None
 
 
-class Next(NamedTuple):
+class Resolution(NamedTuple):
     """What follows.
 
     Attributes:
@@ -63,7 +63,7 @@ class Next(NamedTuple):
     nested: NestedChatTarget | None = None
 
 
-class TransitionTarget(Directive):
+class TransitionTarget(ToolDirective):
     """Where a hand-off leads."""
 
     _label: ClassVar[str] = ""
@@ -74,7 +74,7 @@ class TransitionTarget(Directive):
         return self._label
 
     @abstractmethod
-    def resolve(self, situation: Situation) -> Next:
+    def resolve(self, situation: HandoffContext) -> Resolution:
         """What follows.
 
         Raises:
@@ -109,9 +109,9 @@ class AgentTarget(TransitionTarget):
         """The agent's name."""
         return self.agent.name
 
-    def resolve(self, situation: Situation) -> Next:
+    def resolve(self, situation: HandoffContext) -> Resolution:
         """The agent."""
-        return Next(self.agent)
+        return Resolution(self.agent)
 
     def members(self, group: GroupChat) -> Iterable[Agent | str]:
         """The agent."""
@@ -137,13 +137,13 @@ class AgentNameTarget(TransitionTarget):
         """The name."""
         return self.agent_name
 
-    def resolve(self, situation: Situation) -> Next:
+    def resolve(self, situation: HandoffContext) -> Resolution:
         """The agent."""
         agent = situation.group.agent_by_name(self.agent_name)
         if agent is None:
             known = ", ".join(situation.group.agent_names)
             raise ValueError(f"There is no agent {self.agent_name!r} in the group, but: {known}.")
-        return Next(agent)
+        return Resolution(agent)
 
     def members(self, group: GroupChat) -> Iterable[Agent | str]:
         """The agent, or its name if it is missing."""
@@ -156,12 +156,12 @@ class RevertToUserTarget(TransitionTarget):
 
     _label = "user"
 
-    def resolve(self, situation: Situation) -> Next:
+    def resolve(self, situation: HandoffContext) -> Resolution:
         """The user agent."""
         if situation.user is None:
             name = situation.agent.name
             raise ValueError(f"{name!r} hands over to the user, and the group has none: give it a user_agent.")
-        return Next(situation.user)
+        return Resolution(situation.user)
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,9 @@ class StayTarget(TransitionTarget):
 
     _label = "stay"
 
-    def resolve(self, situation: Situation) -> Next:
+    def resolve(self, situation: HandoffContext) -> Resolution:
         """The agent itself."""
-        return Next(situation.agent)
+        return Resolution(situation.agent)
 
 
 @dataclass(frozen=True)
@@ -181,9 +181,9 @@ class TerminateTarget(TransitionTarget):
 
     _label = "terminate"
 
-    def resolve(self, situation: Situation) -> Next:
+    def resolve(self, situation: HandoffContext) -> Resolution:
         """Nobody."""
-        return Next()
+        return Resolution()
 
 
 @dataclass(frozen=True)
@@ -192,9 +192,9 @@ class AskUserTarget(TransitionTarget):
 
     _label = "ask_user"
 
-    def resolve(self, situation: Situation) -> Next:
+    def resolve(self, situation: HandoffContext) -> Resolution:
         """The method `manual`."""
-        return Next(method="manual")
+        return Resolution(method="manual")
 
 
 @dataclass(frozen=True)
@@ -209,9 +209,9 @@ class GroupManagerTarget(TransitionTarget):
     selection_message: str | ContextStr | None = None
     _label = "group_manager"
 
-    def resolve(self, situation: Situation) -> Next:
+    def resolve(self, situation: HandoffContext) -> Resolution:
         """The method `auto`."""
-        return Next(method="auto", prompt=self.selection_message)
+        return Resolution(method="auto", prompt=self.selection_message)
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ class RandomAgentTarget(TransitionTarget):
         if not self.agents or not all(isinstance(agent, Agent) for agent in self.agents):
             raise TypeError(f"RandomAgentTarget takes a list of agents, not {self.agents!r}.")
 
-    def resolve(self, situation: Situation) -> Next:
+    def resolve(self, situation: HandoffContext) -> Resolution:
         """One of the others."""
         others = [agent for agent in self.agents if agent is not situation.agent]
         if not others:
@@ -239,7 +239,7 @@ class RandomAgentTarget(TransitionTarget):
             return next(agent for agent in others if agent.name == name)
 
         mine = str(situation.agent.name)
-        return Next(drive(_journal.recorded("draw", lambda: mine, draw, write=lambda agent: agent.name, read=read)))
+        return Resolution(run_sync(_journal.recorded("draw", lambda: mine, draw, write=lambda agent: agent.name, read=read)))
 
     def members(self, group: GroupChat) -> Iterable[Agent | str]:
         """All of the agents."""
@@ -275,15 +275,15 @@ class NestedChatTarget(TransitionTarget):
         queue, answer = config.get("chat_queue") or (), config.get("reply_func_from_nested_chats")
         return [dict(entry) for entry in queue], answer or SUMMARY, config.get("use_async")
 
-    def resolve(self, situation: Situation) -> Next:
+    def resolve(self, situation: HandoffContext) -> Resolution:
         """The agent itself, with these chats."""
-        return Next(situation.agent, nested=self)
+        return Resolution(situation.agent, nested=self)
 
     def held(self, agent: Any, sender: Any) -> Steps[str | Message]:
         """Hold the chats. The first begins with the last thing that was said, unless it has a message of its own."""
         said = [one for one in agent._history(sender) if one.get("content") and one.get("role") not in ("tool", "function")]
         reply = nested_reply(*self._parts())
-        _, answer = yield from ask(*forms(reply, blocks=True), agent, said, sender, None)
+        _, answer = yield from invoke(*sync_and_async(reply, blocks=True), agent, said, sender, None)
         return "" if answer is None else answer
 
 
@@ -296,13 +296,13 @@ class SelectionTarget(TransitionTarget):
     @property
     def label(self) -> str:
         """The function's name."""
-        return name_of(self.function)
+        return get_callable_name(self.function)
 
-    def resolve(self, situation: Situation) -> Next:
+    def resolve(self, situation: HandoffContext) -> Resolution:
         """What the function says."""
         answer = self.function(situation.agent, situation.group)
         if answer is None or isinstance(answer, str):
-            return Next(method=answer)
+            return Resolution(method=answer)
         return as_target(answer).resolve(situation)
 
 

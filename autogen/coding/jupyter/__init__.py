@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..._lazy_imports import lazy as _lazy
+from ..._lazy_imports import attach as _lazy
 
 if TYPE_CHECKING:  # read by editors and type checkers
     from .base import JupyterConnectable as JupyterConnectable

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._limits import KEPT_OUTPUT
-from .._process import _Output
+from .._process import BoundedOutput
 
 MOST_SHOWN = 500  # outputs of one cell
 MOST_BYTES = 100_000_000  # of all that one cell shows
@@ -34,7 +34,7 @@ class DataItem:
 
 @dataclass
 class _Printed:
-    output: _Output
+    output: BoundedOutput
 
 
 @dataclass
@@ -122,7 +122,7 @@ class Cell:
             if len(self._outputs) >= MOST_SHOWN:
                 self._skipped += len(text)
                 return
-            self._outputs.append(_Printed(_Output(KEPT_OUTPUT)))
+            self._outputs.append(_Printed(BoundedOutput(KEPT_OUTPUT)))
         printed = self._outputs[-1]
         assert isinstance(printed, _Printed)
         printed.output.take(text.encode("utf-8", "replace"))
@@ -190,7 +190,7 @@ def _part(mime_type: str, data: Any) -> str | DataItem:
 
 
 def _cut(text: str) -> str:
-    output = _Output(KEPT_OUTPUT)
+    output = BoundedOutput(KEPT_OUTPUT)
     output.take(text.encode("utf-8", "replace"))
     return output.text()
 

@@ -14,18 +14,18 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from ..._extras import need
+from ..._extras import require
 from .._environment import child_environment, with_programs_of
 from .._limits import Limits
 from ._cell import MOST_BYTES, Message
-from ._guard import POLITE, Guarded, when_dropped
+from ._guard import POLITE, SupervisedProcess, when_dropped
 from ._kernel import Oversized, wait_for
 
 _WHAT = "A Jupyter executor"
-_zmq = need("zmq", extra="jupyter-executor", for_=_WHAT)
-_specs = need("jupyter_client.kernelspec", extra="jupyter-executor", for_=_WHAT)
-_session = need("jupyter_client.session", extra="jupyter-executor", for_=_WHAT)
-_connect = need("jupyter_client.connect", extra="jupyter-executor", for_=_WHAT)
+_zmq = require("zmq", extra="jupyter-executor", feature=_WHAT)
+_specs = require("jupyter_client.kernelspec", extra="jupyter-executor", feature=_WHAT)
+_session = require("jupyter_client.session", extra="jupyter-executor", feature=_WHAT)
+_connect = require("jupyter_client.connect", extra="jupyter-executor", feature=_WHAT)
 
 CHANNELS = {"shell": "DEALER", "control": "DEALER", "iopub": "SUB"}
 LONGEST_SOCKET = 80  # characters of a folder that holds one; the system takes about a hundred for its whole name
@@ -52,7 +52,7 @@ class EmbeddedKernel:
         self._limits = limits
         self.lock = threading.RLock()
         self._is_ready = self._was_stopped = False
-        self._process: Guarded
+        self._process: SupervisedProcess
         self._start()
 
     def send(self, kind: str, content: Message) -> str:
@@ -128,7 +128,7 @@ class EmbeddedKernel:
         if command[0] in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}"):
             command[0] = sys.executable
         try:
-            self._process = Guarded(
+            self._process = SupervisedProcess(
                 command, cwd=self._cwd, env=self._kernel_environment(), limits=self._limits, folder=self._folder
             )
         except BaseException:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from .._descendants import descendants, marked_environment, running_with
-from .._process import Limits, _kill_all, _Output, _own_group
+from .._process import BoundedOutput, Limits, _kill_all, _own_group
 
 LAST_WORDS = 20_000  # bytes
 POLITE = 1.0  # seconds in which a program that is asked to end has ended
@@ -30,7 +30,7 @@ _ROOT = str(Path(__file__).parents[3])
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from autogen.coding.jupyter._guard import watch; watch()"
 
 
-class Guarded:
+class SupervisedProcess:
     """A program that runs until it is stopped, this object is dropped, or this process ends."""
 
     def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], limits: Limits, folder: Path) -> None:
@@ -56,7 +56,7 @@ class Guarded:
             stderr=subprocess.STDOUT,
             **_own_group(limits),
         )
-        self._output = _Output(LAST_WORDS)
+        self._output = BoundedOutput(LAST_WORDS)
         reader = threading.Thread(target=self._output.read, args=(self._process.stdout,), daemon=True)
         reader.start()
         self.kill = when_dropped(self, _end, self._process, mark, self._output, reader)
@@ -110,7 +110,7 @@ def _in_process(pid: int, function: Callable[..., Any], *args: Any) -> None:
         function(*args)
 
 
-def _end(process: subprocess.Popen[bytes], mark: str, output: _Output, reader: threading.Thread) -> None:
+def _end(process: subprocess.Popen[bytes], mark: str, output: BoundedOutput, reader: threading.Thread) -> None:
     _kill_all(process, mark)
     with contextlib.suppress(subprocess.TimeoutExpired, OSError):
         process.wait(POLITE)

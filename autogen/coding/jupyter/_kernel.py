@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from ..._threads import cancelled
+from ..._threads import is_cancelled
 from ...code_utils import TIMEOUT_MSG
-from .._process import QUARTER, TIMEOUT_EXIT_CODE
+from .._process import POLL_INTERVAL, TIMEOUT_EXIT_CODE
 from ._cell import Cell, Message
 
 GRACE = 3.0  # seconds in which a cell that is interrupted comes to an end, or the last of its messages arrives
@@ -115,7 +115,7 @@ def _follow(kernel: Kernel, cell: Cell, seconds: float) -> None:
     last_news = time.monotonic()
     while not cell.done:
         now = time.monotonic()
-        if stopped is None and (now >= deadline or cancelled()):
+        if stopped is None and (now >= deadline or is_cancelled()):
             stopped = _too_long(seconds) if now >= deadline else "ERROR: Nobody waits for this block any more."
             kernel.interrupt()
             kernel.send("kernel_info_request", {})  # wakes an event loop that sleeps on, as one does in `await`
@@ -123,7 +123,7 @@ def _follow(kernel: Kernel, cell: Cell, seconds: float) -> None:
         elif now >= deadline:
             _give_up(kernel, cell, stopped or "")
             return
-        message = kernel.receive(max(0.0, min(QUARTER, deadline - now)))
+        message = kernel.receive(max(0.0, min(POLL_INTERVAL, deadline - now)))
         if message is not None:
             last_news = _taken(cell, message) or last_news
         elif (reason := kernel.trouble()) is not None or cell.gone:

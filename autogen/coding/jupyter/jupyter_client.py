@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
-from ..._extras import need
+from ..._extras import require
 from ._cell import MOST_BYTES, DataItem, Message
 from ._kernel import READY, Oversized, run_cell, wait_for
 from .base import JupyterConnectionInfo
@@ -21,10 +21,10 @@ from .base import JupyterConnectionInfo
 __all__ = ["DataItem", "ExecutionResult", "JupyterClient", "JupyterKernelClient"]
 
 _WHAT = "A client of a Jupyter server"
-_requests = need("requests", extra="jupyter-executor", for_=_WHAT)
-_adapters = need("requests.adapters", extra="jupyter-executor", for_=_WHAT)
-_urllib3 = need("urllib3.util", extra="jupyter-executor", for_=_WHAT)
-_websocket = need("websocket", extra="jupyter-executor", for_=_WHAT)
+_requests = require("requests", extra="jupyter-executor", feature=_WHAT)
+_adapters = require("requests.adapters", extra="jupyter-executor", feature=_WHAT)
+_urllib3 = require("urllib3.util", extra="jupyter-executor", feature=_WHAT)
+_websocket = require("websocket", extra="jupyter-executor", feature=_WHAT)
 
 PATIENCE = (5, 60)  # seconds for a connection, and for an answer
 PROTOCOL = "5.0"

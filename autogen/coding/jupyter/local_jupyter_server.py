@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..._extras import need
+from ..._extras import require
 from .._limits import Limits
 from ._embedded_kernel import kernel_environment
-from ._guard import Guarded, when_dropped
+from ._guard import SupervisedProcess, when_dropped
 from .base import GENERATED, JupyterConnectable, JupyterConnectionInfo, token_of
 from .base import GenerateToken as _GenerateToken
 from .jupyter_client import JupyterClient
@@ -73,7 +73,7 @@ class LocalJupyterServer(JupyterConnectable):
         if sys.platform == "win32":
             raise ValueError("LocalJupyterServer is not supported on Windows: use EmbeddedIPythonCodeExecutor.")
         try:
-            need("jupyter_server", extra="jupyter-executor", for_="LocalJupyterServer")
+            require("jupyter_server", extra="jupyter-executor", feature="LocalJupyterServer")
         except ImportError as error:
             raise ValueError(str(error)) from error
         self._ip = ip
@@ -151,7 +151,9 @@ class LocalJupyterServer(JupyterConnectable):
         own = {"JUPYTER_TOKEN_FILE": str(token), "IPYTHONDIR": str(self._folder / "ipython")}
         environment = {**self._environment, **folders, **own}
         try:
-            self._process = Guarded(command, cwd=Path.cwd(), env=environment, limits=self._limits, folder=self._folder)
+            self._process = SupervisedProcess(
+                command, cwd=Path.cwd(), env=environment, limits=self._limits, folder=self._folder
+            )
         except OSError as error:
             raise ValueError(f"Jupyter gateway server failed to start: {error}") from error
         client, deadline = self.get_client(), time.monotonic() + START

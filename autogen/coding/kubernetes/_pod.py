@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..._extras import need
-from ..._threads import cancelled
-from .._process import GRACE, QUARTER, TIMEOUT_EXIT_CODE, Finished, Limits
+from ..._extras import require
+from ..._threads import is_cancelled
+from .._process import KILL_GRACE, POLL_INTERVAL, TIMEOUT_EXIT_CODE, Finished, Limits
 
-kubernetes = need("kubernetes", extra="kubernetes", for_="autogen.coding.kubernetes")
+kubernetes = require("kubernetes", extra="kubernetes", feature="autogen.coding.kubernetes")
 ApiException = kubernetes.client.ApiException
 
 POLL = 0.1  # seconds between two looks at a pod that starts
@@ -177,15 +177,15 @@ class Pod:
         return Finished(TIMEOUT_EXIT_CODE, finished.output, True)
 
     def _execute(self, command: list[str], content: bytes, limits: Limits) -> Finished:
-        deadline = time.monotonic() + limits.seconds + GRACE
+        deadline = time.monotonic() + limits.seconds + KILL_GRACE
         output = bytearray()
         with self._connected(command, bool(content)) as connection:
             for start in range(0, len(content), FRAME):
                 connection.write_stdin(content[start : start + FRAME])
             while connection.is_open():
-                connection.update(timeout=QUARTER)
+                connection.update(timeout=POLL_INTERVAL)
                 output += connection.read_channel(STDOUT) or b""
-                if time.monotonic() >= deadline or cancelled():
+                if time.monotonic() >= deadline or is_cancelled():
                     return Finished(TIMEOUT_EXIT_CODE, _text(output, limits), True)
             output += connection.read_channel(STDOUT) or b""
             return Finished(_exit_code(connection), _text(output, limits), False)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..._extras import need
+from ..._extras import require
 from .lists import filter_config, get_config, get_config_list
 
 logger = logging.getLogger("autogen.oai.openai_utils")
@@ -147,7 +147,7 @@ def config_list_from_dotenv(
 
 
 def _load(path: str | None) -> None:
-    dotenv = need("dotenv", for_="config_list_from_dotenv")
+    dotenv = require("dotenv", feature="config_list_from_dotenv")
     if path and not Path(path).exists():
         root.warning("The .env file %s does not exist. Only the environment is used.", path)
         return

@@ -45,7 +45,7 @@ OPTIONAL = (
 
 
 @dataclass(frozen=True)
-class Remedy:
+class Adaptation:
     """What to do about a refusal.
 
     Attributes:
@@ -59,18 +59,18 @@ class Remedy:
     adapt: Callable[[Params, str], Params]
 
 
-def _messages(name: str, refusal: str, *forms: Form) -> Remedy:
+def _messages(name: str, refusal: str, *forms: Form) -> Adaptation:
     def adapt(params: Params, said: str) -> Params:
         messages = params.get("messages") or []
         for form in forms:
             messages = form(messages)
         return {**params, "messages": messages} if messages else params
 
-    return Remedy(name, re.compile(refusal, re.IGNORECASE), adapt)
+    return Adaptation(name, re.compile(refusal, re.IGNORECASE), adapt)
 
 
-def _request(name: str, refusal: str, adapt: Callable[[Params, str], Params]) -> Remedy:
-    return Remedy(name, re.compile(refusal, re.IGNORECASE), adapt)
+def _request(name: str, refusal: str, adapt: Callable[[Params, str], Params]) -> Adaptation:
+    return Adaptation(name, re.compile(refusal, re.IGNORECASE), adapt)
 
 
 def _without_what_it_names(params: Params, said: str) -> Params:
@@ -161,7 +161,7 @@ REMEDIES = (
 )
 """In this order, each once for a request; one that changes nothing is passed over."""
 
-Learnt = tuple[tuple[Remedy, str], ...]
+Learnt = tuple[tuple[Adaptation, str], ...]
 
 _lock = threading.Lock()
 _memory: dict[Any, Learnt] = {}
@@ -198,13 +198,13 @@ def asked(endpoint: Any, label: str, params: Params, ask_endpoint: Callable[[Par
             return answer
 
 
-def forget_refusals() -> None:
+def reset_adaptations() -> None:
     """Ask all endpoints again as if nothing were known of them."""
     with _lock:
         _memory.clear()
 
 
-def _remedy(error: Any, params: Params, tried: Learnt) -> tuple[Remedy, str, Params] | None:
+def _remedy(error: Any, params: Params, tried: Learnt) -> tuple[Adaptation, str, Params] | None:
     if error.status_code not in STATUSES or error.code == "content_filter":
         return None
     said = f"{error.message}\n{error.body}"[:4000]  # apart: no pattern reaches from the one into the other

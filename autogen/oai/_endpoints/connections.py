@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..._extras import need
+from ..._extras import require
 from .._local import embedded, weights
 from .endpoint_pool import AZURE_KEYS, OPENAI_KEYS, Endpoint
 
@@ -103,7 +103,7 @@ def azure(where: Where, config: Config, api_type: str) -> Endpoint:
 
 @cache  # agents with one identity share their connections
 def _azure_token_provider(scope: str) -> Callable[[], str]:
-    identity = need("azure.identity", extra="azure", for_='"azure_ad_token_provider": "DEFAULT"')
+    identity = require("azure.identity", extra="azure", feature='"azure_ad_token_provider": "DEFAULT"')
     return identity.get_bearer_token_provider(identity.DefaultAzureCredential(), scope)  # type: ignore[no-any-return]
 
 
@@ -154,7 +154,7 @@ def vertex(where: Where, config: Config, api_type: str) -> Endpoint:
     url = url or f"https://{host}/v1/projects/{project}/locations/{place}/endpoints/openapi"
     tokens, credentials = config.get("token_provider"), config.get("credentials")
     if tokens is None and credentials is None:
-        need("google.auth", extra="vertex", for_="Google's Vertex AI")
+        require("google.auth", extra="vertex", feature="Google's Vertex AI")
         if path := config.get("google_application_credentials"):
             credentials = _google_credentials(str(path))
     return _signed("vertex", config, base_url=url, token_provider=tokens, credentials=credentials)
@@ -198,7 +198,7 @@ def bedrock(where: Where, config: Config, api_type: str) -> Endpoint:
     if config.get("api_key") or (where.key(config) and not by_aws):
         host = f"bedrock-mantle.{region}.api.aws" if service == "mantle" else f"bedrock-runtime.{region}.amazonaws.com"
         return _by_key(where, {**config, "base_url": config.get("base_url") or f"https://{host}/openai/v1"}, api_type)
-    need("botocore", extra="bedrock", for_="Amazon Bedrock with AWS's keys")
+    require("botocore", extra="bedrock", feature="Amazon Bedrock with AWS's keys")
     options = {
         "base_url": config.get("base_url"),
         "region": region,

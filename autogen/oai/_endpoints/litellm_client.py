@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ..._extras import need
-from ..._steps import Steps, adrive, ask, drive
+from ..._extras import require
+from ..._steps import Steps, invoke, run_async, run_sync
 from .._requests.cost import cost_of
 from .connections import CREDENTIALS
 from .endpoint_pool import AZURE_KEYS
@@ -37,24 +37,24 @@ class LiteLLMClient:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or its import asks the network
-        self._litellm = need("litellm", extra="litellm", for_=f'"api_type": "{self.api_type}"')
+        self._litellm = require("litellm", extra="litellm", feature=f'"api_type": "{self.api_type}"')
         own = {key: value for key, value in config.items() if key in AZURE_KEYS | CREDENTIALS and value is not None}
         self._settings = {_NAMES.get(key, key): value for key, value in own.items()}
 
     def create(self, params: dict[str, Any]) -> Any:
         """Ask the model."""
-        return drive(self._create(params))
+        return run_sync(self._create(params))
 
     async def a_create(self, params: dict[str, Any]) -> Any:
         """`create`, awaited."""
-        return await adrive(self._create(params))
+        return await run_async(self._create(params))
 
     def _create(self, params: dict[str, Any]) -> Steps[Any]:
         from openai.types.chat import ChatCompletion
 
         request = PROVIDERS["litellm"].adapted({**params, "stream": False})
         request = {**self._settings, **request, "drop_params": True}
-        answer = yield from ask(self._litellm.completion, self._litellm.acompletion, **request)
+        answer = yield from invoke(self._litellm.completion, self._litellm.acompletion, **request)
         return ChatCompletion.model_validate(answer.model_dump())
 
     def message_retrieval(self, response: Any) -> list[Any]:

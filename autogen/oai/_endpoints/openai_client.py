@@ -10,7 +10,7 @@ from functools import partial
 from types import FunctionType
 from typing import Any
 
-from ..._steps import Call, Steps, adrive, ask, drive, in_thread
+from ..._steps import Call, Steps, invoke, run_async, run_sync, wrap_in_thread
 from ...io.base import IOStream
 from ...token_count_utils import estimate_tokens
 from .._requests.cost import cost_of, usage_of
@@ -58,13 +58,13 @@ class OpenAIClient:
         Raises:
             openai.APIError: The endpoint can't be reached, refuses, or answers with something else.
         """
-        return drive(self._create(params))
+        return run_sync(self._create(params))
 
     async def a_create(self, params: dict[str, Any]) -> Any:
         """`create`, awaited. Cancelling it closes the request. A client that is synchronous by nature runs in a thread."""
         if self._endpoint is None or self._endpoint.is_synchronous:
-            return await in_thread(self.create)(params)
-        return await adrive(self._create(params))
+            return await wrap_in_thread(self.create)(params)
+        return await run_async(self._create(params))
 
     def _create(self, params: dict[str, Any]) -> Steps[Any]:
         sdk = yield Call(lambda: self._oai_client, self._a_oai_client, (), {})
@@ -77,12 +77,12 @@ class OpenAIClient:
     def _answer(self, sdk: Any, params: dict[str, Any]) -> Steps[Any]:
         try:
             if "messages" not in params:
-                return _checked((yield from ask(sdk.completions.create, None, **{**params, "stream": False})))
+                return _checked((yield from invoke(sdk.completions.create, None, **{**params, "stream": False})))
             create = sdk.chat.completions.create
             request = _straight(params) if _is_the_sdks(create) and _is_json(params) else params
             if not params.get("stream"):
-                return _checked((yield from ask(create, None, **{**request, "stream": False})))
-            chunks = yield from ask(create, None, **request)
+                return _checked((yield from invoke(create, None, **{**request, "stream": False})))
+            chunks = yield from invoke(create, None, **request)
             return (yield from _streamed(chunks, params))
         except _unreadable() as error:  # the SDK lets these through
             raise invalid_answer(f"something that can't be read ({type(error).__name__}: {error})") from error

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..._extras import need
+from ..._extras import require
 from .._endpoints.provider_table import provider_of
 from .._requests.cost import as_price, price_of
 from .completion_calls import connection_names
@@ -136,10 +136,10 @@ class Tuning:
 
     def _searcher(self) -> Any:
         """BlendSearch, or CFO where optuna is not installed."""
-        blendsearch = need("flaml.tune.searcher.blendsearch", extra="tune", for_="Completion.tune")
+        blendsearch = require("flaml.tune.searcher.blendsearch", extra="tune", feature="Completion.tune")
         kind = blendsearch.BlendSearch
         try:
-            optuna = need("optuna", extra="tune", for_="BlendSearch")
+            optuna = require("optuna", extra="tune", feature="BlendSearch")
             optuna.logging.set_verbosity(optuna.logging.WARNING)
         except ImportError as error:
             logger.warning("%s. The search uses CFO, which is local.", error)
@@ -162,14 +162,14 @@ class Tuning:
         return description([*what, self._goal.budget])
 
     def _analysis(self) -> Any:
-        module = need("flaml.tune.analysis", extra="tune", for_="Completion.tune")
+        module = require("flaml.tune.analysis", extra="tune", feature="Completion.tune")
         analysis = module.ExperimentAnalysis()
         analysis.trials, analysis.default_metric, analysis.default_mode = [], self._goal.metric, self._goal.mode
         return analysis
 
     def _trial(self, number: int, suggestion: dict[str, Any], result: dict[str, Any]) -> Any:
         """A trial as flaml keeps it. It is for looking at: nothing of the connection."""
-        runner = need("flaml.tune.trial_runner", extra="tune", for_="Completion.tune")
+        runner = require("flaml.tune.trial_runner", extra="tune", feature="Completion.tune")
         flat = self._space.flat(suggestion)
         hidden = connection_names(flat) | {"config_list"}
         shown = {name: value for name, value in flat.items() if name not in hidden}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..._extras import need
+from ..._extras import require
 from .tuning_frontier import Region
 
 logger = logging.getLogger("autogen.oai.completion")
@@ -27,7 +27,7 @@ def flaml_tune() -> Any:
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="flaml.automl is not available")  # nor is it needed
-        return need("flaml.tune", extra="tune", for_="Completion.tune")
+        return require("flaml.tune", extra="tune", feature="Completion.tune")
 
 
 def default_space(models: list[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..._extras import need
+from ..._extras import require
 from . import weights
 
 CONTEXT = 8192  # tokens, for a file that is not in the catalogue
@@ -77,7 +77,7 @@ def library() -> Any:
         ImportError: The extra `local` is not installed, or a library of the system that it needs.
     """
     try:
-        return need("xllamacpp", extra="local", for_="A local model")
+        return require("xllamacpp", extra="local", feature="A local model")
     except ImportError as error:
         if "libgomp" not in str(error):
             raise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..._secrets import redact
-from .response_schema import Wanted, wanted
+from .response_schema import ResponseSchema, schema_for
 from .retry import Health, RetryPolicy
 from .templates import instantiate
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Place:
+class EndpointEntry:
     """One entry of a config list, as a wrapper holds it.
 
     Attributes:
@@ -35,7 +35,7 @@ class Place:
 
 
 @dataclass
-class Attempt:
+class EndpointRequest:
     """A request at one place.
 
     Attributes:
@@ -45,10 +45,10 @@ class Attempt:
     """
 
     index: int
-    place: Place
+    place: EndpointEntry
     params: dict[str, Any]
     extra: dict[str, Any]
-    wanted: Wanted | None
+    wanted: ResponseSchema | None
 
     @property
     def client(self) -> Any:
@@ -73,7 +73,7 @@ class Attempt:
         return str(redact(endpoint.scrubbed(text) if endpoint else text))
 
 
-def attempt_at(wrapper: OpenAIWrapper, index: int, config: Mapping[str, Any]) -> Attempt:
+def build_request(wrapper: OpenAIWrapper, index: int, config: Mapping[str, Any]) -> EndpointRequest:
     """The request at one place. What the entry sets comes before what the call sets.
 
     Raises:
@@ -92,10 +92,10 @@ def attempt_at(wrapper: OpenAIWrapper, index: int, config: Mapping[str, Any]) ->
     if (params.get("prompt") is None) == (params.get("messages") is None):
         raise ValueError("A request needs either messages or a prompt, and not both.")
     _fill_in(params, extra)
-    form = wanted(params.get("response_format"))
+    form = schema_for(params.get("response_format"))
     if form:
         params["response_format"] = form.parameter
-    return Attempt(index, place, params, extra, form)
+    return EndpointRequest(index, place, params, extra, form)
 
 
 def _fill_in(params: dict[str, Any], extra: Mapping[str, Any]) -> None:

@@ -10,16 +10,16 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ... import _journal, events
-from ..._steps import Steps, ask, in_thread, pause
-from ...control import checkpoint, stoppable
+from ..._steps import Steps, invoke, sleep, wrap_in_thread
+from ...control import interruptible, yield_point
 from .._endpoints.clients import PlaceHolderClient
 from .._endpoints.errors import invalid_answer
 from . import request_log
-from .attempt import Attempt, attempt_at
+from .attempt import EndpointRequest, build_request
 from .budget import budgets
 from .cost import UnknownCost, as_price, cost_of
-from .response_cache import AnswerCache, cache_for
-from .response_schema import CORRECTIONS, correction, misfit
+from .response_cache import ResponseCache, cache_for
+from .response_schema import CORRECTIONS, correction_messages, validation_error
 from .retry import Blame, fault_of, retry_after
 from .serialization import from_json, to_json
 
@@ -54,7 +54,7 @@ def completion(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
     journal = _journal.current()
     if journal is None:
         return (yield from _asked_in_turn(wrapper, config))
-    place = journal.place("model", _journal.fingerprint(attempt_at(wrapper, 0, config).params))
+    place = journal.place("model", _journal.fingerprint(build_request(wrapper, 0, config).params))
     _, kept = journal.look(place)
     if kept is not None:
         response = from_json(kept.get("answer")) if isinstance(kept, dict) else None
@@ -71,8 +71,8 @@ def completion(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
 def _given_before(wrapper: OpenAIWrapper, config: dict[str, Any], response: Any, endpoint: int, paid: bool) -> Any:
     """An answer out of the journal. The endpoint that gave it may have left the config list meanwhile."""
     index = endpoint if endpoint < len(wrapper._clients) else 0
-    attempt, now = attempt_at(wrapper, index, config), time.monotonic()
-    misfit(response, attempt.wanted)  # puts the object beside the text
+    attempt, now = build_request(wrapper, index, config), time.monotonic()
+    validation_error(response, attempt.wanted)  # puts the object beside the text
     _accounted(wrapper, attempt, response, _Trip(now, [], asked_at=now), cached=True, paid_before=paid)
     response.pass_filter = _passes(attempt, response)
     response.config_id = index
@@ -85,7 +85,7 @@ def _asked_in_turn(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]
     order = _order(wrapper)
     for index in order:
         trip.is_last = index == order[-1]
-        attempt = attempt_at(wrapper, index, config)
+        attempt = build_request(wrapper, index, config)
         try:
             response = yield from _answer(wrapper, attempt, trip)
         except Exception as error:
@@ -115,18 +115,18 @@ def _order(wrapper: OpenAIWrapper) -> list[int]:
     return sorted(range(len(aside)), key=lambda index: aside[index])
 
 
-def _answer(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Steps[Any]:
+def _answer(wrapper: OpenAIWrapper, attempt: EndpointRequest, trip: _Trip) -> Steps[Any]:
     """The answer from the cache, or from the endpoint, in the form that is wanted."""
-    cache = AnswerCache(cache_for(attempt.extra), attempt.params)
+    cache = ResponseCache(cache_for(attempt.extra), attempt.params)
     response = cache.look_up()
-    if response is not None and not misfit(response, attempt.wanted):
+    if response is not None and not validation_error(response, attempt.wanted):
         trip.token = request_log.started(trip.token)
         trip.asked_at = time.monotonic()
         return _accounted(wrapper, attempt, response, trip, cached=True)
     for corrections in count():
         response = yield from _persistently(wrapper, attempt, trip)
         _accounted(wrapper, attempt, response, trip, cached=False)
-        wrong = misfit(response, attempt.wanted)
+        wrong = validation_error(response, attempt.wanted)
         if wrong is None:
             cache.store(response)
             return response
@@ -134,25 +134,25 @@ def _answer(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Steps[Any]
             trip.failures.append(f"{attempt.label}: no answer of the form asked for: {wrong}")
             raise invalid_answer(f"no answer of the form asked for, also when it was corrected: {wrong}")
         logger.warning("%s did not answer in the form asked for, and is told so: %s", attempt.label, wrong)
-        messages = [*(attempt.params.get("messages") or ()), *correction(response, wrong)]
+        messages = [*(attempt.params.get("messages") or ()), *correction_messages(response, wrong)]
         attempt = replace(attempt, params={**attempt.params, "messages": messages})
     raise AssertionError("unreachable: the loop has no end of its own")
 
 
-def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Steps[Any]:
+def _persistently(wrapper: OpenAIWrapper, attempt: EndpointRequest, trip: _Trip) -> Steps[Any]:
     """The endpoint's answer, if need be at the second or third time of asking."""
     policy, health = attempt.place.policy, attempt.place.health
     for times in count():
-        yield from checkpoint()
+        yield from yield_point()
         for budget in budgets(wrapper._budget):
             budget.check()
         if attempt.place.limiter:
-            yield from pause(attempt.place.limiter.reserve())
+            yield from sleep(attempt.place.limiter.reserve())
         trip.requests += 1
-        if events.on and events.wanted(events.ModelAsked):
+        if events.on and events.is_wanted(events.ModelAsked):
             count_of = len(attempt.params.get("messages") or ())
             events.emit(events.ModelAsked(**_about(attempt, trip), messages=count_of, _params=attempt.params))
-            yield from checkpoint()
+            yield from yield_point()
         trip.token = request_log.started(trip.token)
         trip.asked_at = time.monotonic()
         try:
@@ -176,21 +176,21 @@ def _persistently(wrapper: OpenAIWrapper, attempt: Attempt, trip: _Trip) -> Step
             if gives_up:
                 raise
             logger.warning("%s. It is asked again in %.1f s (%s).", trip.failures.pop(), seconds, fault.name)
-            yield from pause(seconds)
+            yield from sleep(seconds)
         else:
             health.worked()
             return response
     raise AssertionError("unreachable: the loop has no end of its own")
 
 
-def _ask_endpoint(attempt: Attempt) -> Steps[Any]:
+def _ask_endpoint(attempt: EndpointRequest) -> Steps[Any]:
     create = attempt.client.create
-    twin = getattr(attempt.client, "a_create", None) or in_thread(create)
-    return (yield from ask(stoppable(create), twin, attempt.params))
+    twin = getattr(attempt.client, "a_create", None) or wrap_in_thread(create)
+    return (yield from invoke(interruptible(create), twin, attempt.params))
 
 
 def _accounted(
-    wrapper: OpenAIWrapper, attempt: Attempt, response: Any, trip: _Trip, cached: bool, paid_before: bool = False
+    wrapper: OpenAIWrapper, attempt: EndpointRequest, response: Any, trip: _Trip, cached: bool, paid_before: bool = False
 ) -> Any:
     """The answer with its cost, which is counted."""
     client = attempt.client
@@ -201,7 +201,7 @@ def _accounted(
     usage = client.get_usage(response)
     for budget in budgets(wrapper._budget):
         budget.ledger.add(usage, cached, paid_before)
-    if events.on and events.wanted(events.ModelAnswered):
+    if events.on and events.is_wanted(events.ModelAnswered):
         events.emit(
             events.ModelAnswered(
                 **_about(attempt, trip),
@@ -218,12 +218,12 @@ def _accounted(
     return response
 
 
-def _tell_failure(attempt: Attempt, trip: _Trip, why: str, then: str) -> None:
+def _tell_failure(attempt: EndpointRequest, trip: _Trip, why: str, then: str) -> None:
     if events.on:
         events.emit(events.ModelFailed(**_about(attempt, trip), error=why, then=then))
 
 
-def _about(attempt: Attempt, trip: _Trip) -> dict[str, Any]:
+def _about(attempt: EndpointRequest, trip: _Trip) -> dict[str, Any]:
     asker = attempt.extra.get("agent")
     return {
         "agent": getattr(asker, "name", None) or str(asker or ""),
@@ -233,14 +233,14 @@ def _about(attempt: Attempt, trip: _Trip) -> dict[str, Any]:
     }
 
 
-def _cost(attempt: Attempt, response: Any) -> float:
+def _cost(attempt: EndpointRequest, response: Any) -> float:
     price = attempt.extra.get("price")
     if price is None:
         return attempt.client.cost(response)  # type: ignore[no-any-return]
     return cost_of(attempt.client.get_usage(response), as_price(price))
 
 
-def _passes(attempt: Attempt, response: Any) -> bool:
+def _passes(attempt: EndpointRequest, response: Any) -> bool:
     accepts = attempt.extra.get("filter_func")
     return accepts is None or bool(accepts(context=attempt.extra.get("context"), response=response))
 

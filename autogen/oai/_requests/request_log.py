@@ -12,7 +12,7 @@ from ...logger.logger_utils import get_current_ts
 
 if TYPE_CHECKING:
     from ..client import OpenAIWrapper
-    from .attempt import Attempt
+    from .attempt import EndpointRequest
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ def started(earlier: Started | None = None) -> Started | None:
 
 
 def answered(
-    wrapper: OpenAIWrapper, attempt: Attempt, response: Any, cached: bool, cost: float | None, token: Started | None
+    wrapper: OpenAIWrapper, attempt: EndpointRequest, response: Any, cached: bool, cost: float | None, token: Started | None
 ) -> None:
     """The attempt has an answer, from the endpoint or from the cache. Without a token nothing is recorded."""
     if token is not None:
         _record(wrapper, attempt, response, int(cached), cost, token)
 
 
-def failed(wrapper: OpenAIWrapper, attempt: Attempt, error: Exception, token: Started | None) -> None:
+def failed(wrapper: OpenAIWrapper, attempt: EndpointRequest, error: Exception, token: Started | None) -> None:
     """The attempt failed. What an endpoint said is recorded: no silence (a time-out), and no error of another kind."""
     openai = sys.modules.get("openai")  # without it, the error can't be one of an endpoint
     if token is None or openai is None:
@@ -65,7 +65,7 @@ def failed(wrapper: OpenAIWrapper, attempt: Attempt, error: Exception, token: St
 
 
 def _record(
-    wrapper: OpenAIWrapper, attempt: Attempt, response: Any, cached: int, cost: float | None, token: Started
+    wrapper: OpenAIWrapper, attempt: EndpointRequest, response: Any, cached: int, cost: float | None, token: Started
 ) -> None:
     if not runtime_logging.is_logging:  # it was stopped in between
         return

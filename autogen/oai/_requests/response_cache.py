@@ -17,7 +17,7 @@ LEGACY_DEFAULT_CACHE_SEED = 41  # where neither a config nor a call says otherwi
 LEGACY_CACHE_DIR = ".cache"
 
 
-class AnswerCache:
+class ResponseCache:
     """The place of one request in a cache.
 
     Args:

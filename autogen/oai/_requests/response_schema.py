@@ -13,7 +13,7 @@ CORRECTIONS = 2  # how often a model is told what is wrong with its answer
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ResponseSchema:
     """The form of an answer.
 
     Attributes:
@@ -25,7 +25,7 @@ class Wanted:
     parameter: dict[str, Any]
 
 
-def wanted(response_format: Any) -> Wanted | None:
+def schema_for(response_format: Any) -> ResponseSchema | None:
     """The form that a `response_format` asks for, if it is a pydantic model. Anything else goes to the endpoint as it is."""
     pydantic = sys.modules.get("pydantic")  # who has a model of its has loaded it
     if pydantic is None or not (isinstance(response_format, type) and issubclass(response_format, pydantic.BaseModel)):
@@ -34,10 +34,10 @@ def wanted(response_format: Any) -> Wanted | None:
 
     schema = openai.pydantic_function_tool(response_format)["function"]["parameters"]
     described = {"name": response_format.__name__, "schema": schema, "strict": True}
-    return Wanted(response_format, {"type": "json_schema", "json_schema": described})
+    return ResponseSchema(response_format, {"type": "json_schema", "json_schema": described})
 
 
-def misfit(response: Any, form: Wanted | None) -> str | None:
+def validation_error(response: Any, form: ResponseSchema | None) -> str | None:
     """What is wrong with the form of an answer; None if nothing is.
 
     The object that the answer is goes beside its text, as `message.parsed`. Calls and refusals have none.
@@ -58,7 +58,7 @@ def misfit(response: Any, form: Wanted | None) -> str | None:
     return None
 
 
-def correction(response: Any, wrong: str) -> list[dict[str, Any]]:
+def correction_messages(response: Any, wrong: str) -> list[dict[str, Any]]:
     """What a model is told whose answer does not fit: the answer, and what is wrong with it."""
     text = f"That answer does not fit the JSON schema ({wrong}). Answer again, with the corrected JSON alone."
     said = response.choices[0].message.content or "(nothing)"

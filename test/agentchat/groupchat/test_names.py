@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autogen import ConversableAgent, GroupChat
-from autogen.agentchat._groupchat.mentions import named
+from autogen.agentchat._groupchat.mentions import resolve_mention
 
 
 def agents(*names):
@@ -63,7 +63,7 @@ def test_mentions(answer, members, found):
     ],
 )
 def test_what_an_answer_means(answer, members, meant):
-    assert named(answer, agents(*members)) == meant
+    assert resolve_mention(answer, agents(*members)) == meant
 
 
 @given(
@@ -72,7 +72,7 @@ def test_what_an_answer_means(answer, members, meant):
 )
 def test_an_exact_answer_is_that_agent_or_nobody_else(names, data):
     name = data.draw(st.sampled_from(names))
-    meant = named(name, agents(*names))
+    meant = resolve_mention(name, agents(*names))
     if len(meant) == 1:
         assert meant[0].replace("_", " ").strip(" -") == name.replace("_", " ").strip(" -")
     else:
@@ -81,8 +81,8 @@ def test_an_exact_answer_is_that_agent_or_nobody_else(names, data):
 
 @given(st.text(max_size=60), st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=4))
 def test_whatever_is_said_only_members_are_meant(answer, names):
-    assert set(named(answer, agents(*names))) <= set(names)
+    assert set(resolve_mention(answer, agents(*names))) <= set(names)
 
 
 def test_a_long_answer_of_blanks_is_read_at_once():
-    assert named("next" + " " * 20_000 + "a b", agents("a", "b")) in (["a", "b"], ["a"])
+    assert resolve_mention("next" + " " * 20_000 + "a b", agents("a", "b")) in (["a", "b"], ["a"])

@@ -25,7 +25,7 @@ FAULTS = {
 """What can go wrong, by name."""
 
 
-class Storm:
+class FaultInjector:
     """Wraps a script so that some of its requests fail. For `OpenAIServer`.
 
     Args:
@@ -33,7 +33,7 @@ class Storm:
         share: How many of the requests fail, from 0 to 1.
         seed: Which of them.
 
-    >>> server = OpenAIServer(Storm(lambda messages: "hello", share=0.2))
+    >>> server = OpenAIServer(FaultInjector(lambda messages: "hello", share=0.2))
     """
 
     def __init__(self, answer: Callable[[list[dict[str, Any]]], Any], share: float = 0.2, seed: int = 0) -> None:
