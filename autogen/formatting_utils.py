@@ -1,4 +1,4 @@
-"""Colours on the console."""
+"""Colours for console output."""
 
 from termcolor import colored
 

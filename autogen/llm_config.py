@@ -238,7 +238,7 @@ _active: ContextVar[LLMConfig | None] = ContextVar("LLMConfig in force", default
 _tokens: ContextVar[tuple[Token[LLMConfig | None], ...]] = ContextVar("how to leave them", default=())
 
 
-def in_force() -> LLMConfig | None:
+def get_active_config() -> LLMConfig | None:
     """A copy of the config whose `with` block this is; None outside of one."""
     active = _active.get()
     return None if active is None else active.copy()

@@ -19,9 +19,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ._image_tokens import image_tokens, is_image
-from ._tokenizers import tokens_in
-from .oai._requests.prices import context_limit
+from ._image_tokens import count_image_tokens, is_image
+from ._tokenizers import count_tokens
+from .oai._requests.prices import get_context_limit
 
 __all__ = [
     "UnknownModel",
@@ -84,7 +84,7 @@ def get_max_token_limit(model: str = "gpt-3.5-turbo-0613") -> int:
         UnknownModel: A `KeyError` and a `ValueError`: neither our table nor the maintained source has the model.
     """
     name = _canonical(model)
-    limit = _LIMIT_OF.get(name) or context_limit(name)
+    limit = _LIMIT_OF.get(name) or get_context_limit(name)
     if limit is None:
         raise UnknownModel(
             f"How many tokens the model {model!r} takes is not known. Compare its count_token with the limit of its server."
@@ -138,7 +138,7 @@ def count_token(input: str | list[Any] | dict[str, Any], model: str = "gpt-3.5-t
 
 
 def _num_token_from_text(text: str, model: str = "gpt-3.5-turbo-0613") -> int:
-    return tokens_in(text, model)
+    return count_tokens(text, model)
 
 
 def _num_token_from_messages(messages: list[Any] | dict[str, Any], model: str = "gpt-3.5-turbo-0613") -> int:
@@ -156,7 +156,7 @@ def _num_token_from_messages(messages: list[Any] | dict[str, Any], model: str = 
             text = _as_text(key, value)
             if text is None:
                 continue
-            count += tokens_in(text, family) + (per_name if key == "name" else 0)
+            count += count_tokens(text, family) + (per_name if key == "name" else 0)
     return count
 
 
@@ -215,9 +215,9 @@ def _estimate_part(part: Any, model: str) -> int:
     if part is None:
         return 0
     if is_image(part):
-        return image_tokens(part, model)
+        return count_image_tokens(part, model)
     text = part.get("text") if isinstance(part, Mapping) else part
-    return tokens_in(text if isinstance(text, str) else _any_text(part), model, estimate=True)
+    return count_tokens(text if isinstance(text, str) else _any_text(part), model, estimate=True)
 
 
 def _any_text(value: Any) -> str:
@@ -240,12 +240,12 @@ def num_tokens_from_functions(functions: list[dict[str, Any]], model: str = "gpt
 
 
 def _num_tokens_from_function(function: Mapping[str, Any], model: str) -> int:
-    count = tokens_in(function["name"], model) + tokens_in(function.get("description") or "", model) - 2
+    count = count_tokens(function["name"], model) + count_tokens(function.get("description") or "", model) - 2
     properties = (function.get("parameters") or {}).get("properties")
     if properties is None:
         return count
     for name, schema in properties.items():
-        count += tokens_in(name, model)
+        count += count_tokens(name, model)
         for field, value in schema.items() if isinstance(schema, Mapping) else ():
             count += _num_tokens_from_field(field, value, model)
     return count + (11 if properties else 9)
@@ -253,8 +253,8 @@ def _num_tokens_from_function(function: Mapping[str, Any], model: str) -> int:
 
 def _num_tokens_from_field(field: str, value: Any, model: str) -> int:
     if field in ("type", "description"):
-        return 2 + sum(tokens_in(str(one), model) for one in (value if isinstance(value, list) else [value]))
+        return 2 + sum(count_tokens(str(one), model) for one in (value if isinstance(value, list) else [value]))
     if field == "enum":
-        return sum(3 + tokens_in(str(one), model) for one in value) - 3
+        return sum(3 + count_tokens(str(one), model) for one in value) - 3
     logger.warning("The field %r of a parameter is not counted.", field)
     return 0

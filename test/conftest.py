@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,38 @@ def unknown_endpoints() -> None:
     """No test sees what an earlier one's endpoint failed at, or refused: ports are used again."""
     forget_failures()
     reset_adaptations()
+
+
+def get_logging_state() -> dict[str, object]:
+    """Return the settings that decide which records are seen. The levels of other packages' loggers are their own affair."""
+    root = logging.getLogger()
+    state: dict[str, object] = {"logging.disable": root.manager.disable, "root": (root.level, *root.handlers)}
+    for name, logger in root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger):
+            ours = (logger.level, logger.propagate) if name.partition(".")[0] == "autogen" else ()
+            state[name] = (logger.disabled, *ours)
+    return state
+
+
+@pytest.fixture(autouse=True)
+def logging_unchanged() -> Iterator[None]:
+    """Fail a test that changes logging for good: later tests of the same worker would miss records."""
+    before = get_logging_state()
+    yield
+    after = get_logging_state()
+    changes = {name: (before[name], state) for name, state in after.items() if before.get(name, state) != state}
+    assert not changes, f"this test changed logging (before, after): {changes}"
+
+
+@pytest.fixture
+def sigint_raises() -> Iterator[None]:
+    """Make SIGINT raise KeyboardInterrupt, here and in child processes, also where it was ignored from the start.
+
+    A shell starts its background jobs with SIGINT ignored. Python then installs no handler, and children inherit that.
+    """
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
 
 
 @pytest.fixture(scope="session")

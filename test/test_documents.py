@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from autogen import AssistantAgent, config_list_from_json
-from autogen.coding._docker_engine import connect
+from autogen.coding._docker.engine import connect
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebook").glob("*.ipynb"))
+QUICK = "finite_state_machine"  # the notebook that runs by default
 SAMPLES = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
 
 
@@ -30,7 +31,10 @@ def engine(request, monkeypatch):
         monkeypatch.setenv("AUTOGEN_NOTEBOOK_IMAGE", IMAGE)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=() if path.stem == QUICK else pytest.mark.slow) for path in NOTEBOOKS],
+)
 @pytest.mark.usefixtures("engine")
 @pytest.mark.filterwarnings(
     "default:::zmq", "default:::jupyter_client", "default::DeprecationWarning", "default::ResourceWarning"

@@ -180,7 +180,7 @@ def test_listeners_hear_their_own_context_only(agent):
 
 def test_nothing_is_made_while_nobody_listens(call, agent, monkeypatch):
     monkeypatch.setattr(autogen.events, "emit", lambda event: pytest.fail("an event was made"))
-    assert autogen.events.on is False
+    assert autogen.events.has_listeners is False
     call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=2)
 
 

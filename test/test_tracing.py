@@ -264,8 +264,8 @@ def test_other_contexts_are_traced_only_if_asked_for(agent, spans):
         elsewhere()
     assert len(spans.all) == 1
     with autogen.tracing.trace(spans.provider):
-        assert autogen.events.on
-    assert not autogen.events.on
+        assert autogen.events.has_listeners
+    assert not autogen.events.has_listeners
 
 
 def test_a_chat_belongs_to_the_span_around_it(call, agent, traced):

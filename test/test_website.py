@@ -162,7 +162,16 @@ def lines(text):
 
 
 @pytest.fixture
-def check(module, tmp_path, monkeypatch):
+def own_log_level():
+    """Keep the level of the package's logger: a page shows how to set it, and later tests read its records."""
+    logger = logging.getLogger("autogen")
+    level = logger.level
+    yield
+    logger.setLevel(level)
+
+
+@pytest.fixture
+def check(module, tmp_path, monkeypatch, own_log_level):
     """Run the samples of a page, and compare what comes of them with what the page shows."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AUTOGEN_USE_DOCKER", "0")

@@ -43,9 +43,9 @@ class RecordingExecutor(LocalCommandLineCodeExecutor):
 
 def run_demo(task: str | None = None) -> int:
     """Let two agents solve a task; returns the exit code: 0 if code ran and succeeded."""
-    embedded.library()  # what is missing is told before the weights are fetched
+    embedded.load_llama_cpp()  # what is missing is told before the weights are fetched
     console = Console(soft_wrap=True, highlight=False)
-    if MODEL not in weights.installed():
+    if MODEL not in weights.list_installed():
         pull_with_progress(MODEL)
     row = weights.CATALOGUE[MODEL]
     console.print(

@@ -36,7 +36,7 @@ def run_doctor(config: str | None) -> int:
     console.print(
         f"\n[bold]Docker[/]    {'[green]up[/]' if is_docker_running() else '[yellow]not running[/]: use --no-docker'}"
     )
-    here = weights_module.installed()
+    here = weights_module.list_installed()
     weights = ", ".join(here) or "none: autogen models pull smollm2-135m"
     console.print(f"[bold]Weights[/]   {weights}")
     try:
@@ -71,7 +71,7 @@ def _probe(entry: dict[str, Any]) -> tuple[str, str]:
     """Where an entry points, and whether it answers when it is asked for its models."""
     if entry.get("api_type") == "local":
         model = str(entry.get("model"))
-        here = model in weights_module.installed() or model.endswith(".gguf")
+        here = model in weights_module.list_installed() or model.endswith(".gguf")
         return "this process", "[green]weights are here[/]" if here else f"[yellow]autogen models pull {model}[/]"
     if entry.get("model_client_cls"):
         return "custom client", "not asked"

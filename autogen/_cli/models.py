@@ -13,7 +13,7 @@ from ..oai._local import weights
 
 def show_models() -> None:
     """Print the catalogue, and which of it is here."""
-    here = weights.installed()
+    here = weights.list_installed()
     table = Table("Model", "Size", "Licence", Column("Where", overflow="fold"), box=None, header_style="bold")
     for model in weights.CATALOGUE.values():
         place = str(here.get(model.name) or f"not here: autogen models pull {model.name}")

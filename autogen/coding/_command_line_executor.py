@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from ..code_utils import TIMEOUT_MSG
-from ._limits import Limits
-from ._process import TIMEOUT_EXIT_CODE, Finished
+from ._constants import TIMEOUT_MSG
+from ._processes.limits import Limits
+from ._processes.runner import TIMEOUT_EXIT_CODE, ProgramResult
 from .base import CodeBlock, CodeExecutor, CodeExtractor
 from .markdown_code_extractor import MarkdownCodeExtractor
 
@@ -61,7 +61,7 @@ class CommandLineExecutor(CodeExecutor):
         return MarkdownCodeExtractor()
 
 
-def in_order(
+def run_until_failure(
     blocks: Iterable[CodeBlock], execute: Callable[[CodeBlock], tuple[int, str, File | None]]
 ) -> tuple[int, str, list[File]]:
     """Run blocks until one fails.
@@ -84,7 +84,7 @@ def in_order(
     return exit_code, output, files
 
 
-def outcome(finished: Finished) -> tuple[int, str]:
+def format_result(finished: ProgramResult) -> tuple[int, str]:
     """Exit code and output of a program, for a result: they tell whether its time was up."""
     if finished.timed_out:
         return TIMEOUT_EXIT_CODE, f"{finished.output}\n{TIMEOUT_MSG}"

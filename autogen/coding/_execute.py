@@ -1,4 +1,4 @@
-"""Handing blocks to an executor, for callers of either colour."""
+"""Execution of code blocks in sync and async chats."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from .base import CodeBlock, CodeExecutor, CodeResult
 
 
-def executed(executor: CodeExecutor, blocks: list[CodeBlock]) -> Steps[CodeResult]:
-    """The result of blocks that an executor runs.
+def execute_blocks(executor: CodeExecutor, blocks: list[CodeBlock]) -> Steps[CodeResult]:
+    """Run blocks with an executor.
 
-    An asynchronous caller awaits the executor's `a_execute_code_blocks` if it has one, and runs it in a thread otherwise.
+    An async caller awaits the executor's `a_execute_code_blocks` if it exists, else runs the sync method in a thread.
     """
-    plain = executor.execute_code_blocks
-    twin = getattr(executor, "a_execute_code_blocks", None) or wrap_in_thread(plain)
-    result: CodeResult = yield from invoke(plain, twin, blocks)
+    execute = executor.execute_code_blocks
+    a_execute = getattr(executor, "a_execute_code_blocks", None) or wrap_in_thread(execute)
+    result: CodeResult = yield from invoke(execute, a_execute, blocks)
     return result

@@ -6,18 +6,18 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ._process import Finished
+from ._processes.runner import ProgramResult
 from ._workspace import write_code
 from .func_with_reqs import UserFunction, _build_python_functions_file, required_packages
 
 
-def install(
+def install_functions(
     functions: Sequence[UserFunction],
     module: str,
     *,
     python: str,
     work_dir: Path,
-    launch: Callable[[Sequence[str], Mapping[str, str]], Finished],
+    launch: Callable[[Sequence[str], Mapping[str, str]], ProgramResult],
     check: bool,
 ) -> None:
     """Write the module of the functions into the work directory, install what they need, and try to import it.

@@ -13,25 +13,25 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-OUTSIDE = "Filename is not in the workspace"
+OUTSIDE_MESSAGE = "Filename is not in the workspace"
 """What a model is told about a file name that leads out."""
 
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
-def automatic_name(code: str, language: str) -> str:
+def make_file_name(code: str, language: str) -> str:
     """The file name of a block that names none: the same code has the same file."""
     digest = hashlib.md5(code.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
-    return f"tmp_code_{digest}.{_extension(language)}"
+    return f"tmp_code_{digest}.{_get_extension(language)}"
 
 
-def temporary_name(language: str) -> str:
+def make_temporary_name(language: str) -> str:
     """A file name that no other run has, for a file that is deleted afterwards."""
-    return f"tmp_code_{uuid.uuid4().hex}.{_extension(language)}"
+    return f"tmp_code_{uuid.uuid4().hex}.{_get_extension(language)}"
 
 
-def inside(work_dir: Path, name: str) -> str:
+def resolve_name(work_dir: Path, name: str) -> str:
     """A file name relative to the work directory, once all links are followed.
 
     Raises:
@@ -63,33 +63,33 @@ def write_code(work_dir: Path, name: str, code: str) -> Path:
         raise OSError(f"{name!r} is the work directory itself.")
     workspace, (*way, last) = work_dir.resolve(), parts
     if os.open in os.supports_dir_fd:
-        with _opened(workspace, way) as folder:
-            _write(last, code, folder)
+        with _open_folder(workspace, way) as folder:
+            _write_file(last, code, folder)
     else:
-        _write(str(_entered(workspace, way) / last), code, None)
+        _write_file(str(_enter_folder(workspace, way) / last), code, None)
     return workspace / name
 
 
-def _extension(language: str) -> str:
+def _get_extension(language: str) -> str:
     return "py" if language.startswith("python") else language
 
 
 @contextlib.contextmanager
-def _opened(workspace: Path, way: list[str]) -> Iterator[int]:
+def _open_folder(workspace: Path, way: list[str]) -> Iterator[int]:
     """The last folder of the way, opened: what happens to its name from now on does not matter."""
-    folder = os.open(workspace, _FOLDER)
+    folder = os.open(workspace, _FOLDER_FLAGS)
     try:
         for part in way:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(part, dir_fd=folder)
-            outer, folder = folder, os.open(part, _FOLDER, dir_fd=folder)
+            outer, folder = folder, os.open(part, _FOLDER_FLAGS, dir_fd=folder)
             os.close(outer)
         yield folder
     finally:
         os.close(folder)
 
 
-def _entered(workspace: Path, way: list[str]) -> Path:
+def _enter_folder(workspace: Path, way: list[str]) -> Path:
     """The last folder of the way, on systems where folders can't be opened."""
     for part in way:
         workspace = workspace / part
@@ -99,10 +99,10 @@ def _entered(workspace: Path, way: list[str]) -> Path:
     return workspace
 
 
-def _write(path: str, code: str, folder: int | None) -> None:
+def _write_file(path: str, code: str, folder: int | None) -> None:
     """Write a new file, and let it take the place of `path`, which is relative to an opened folder if there is one."""
     new = os.path.join(os.path.dirname(path), f".{uuid.uuid4().hex}.tmp")
-    descriptor = os.open(new, _NEW_FILE, 0o644, dir_fd=folder)
+    descriptor = os.open(new, _NEW_FILE_FLAGS, 0o644, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="") as file:
             file.write(code)

@@ -9,7 +9,7 @@ from typing import Any, Union
 
 from .._steps import Steps, invoke, run_async, run_sync, sync_and_async
 from ..io.base import IOStream
-from ._execute import executed
+from ._execute import execute_blocks
 from .base import CodeBlock, CodeExecutor, CodeExtractor, CodeResult, CommandLineCodeResult
 
 __all__ = ["ApprovedCodeExecutor", "Approver", "ask_a_human"]
@@ -84,7 +84,7 @@ class ApprovedCodeExecutor(CodeExecutor):
             approved.append(block)
         if refusal is not None and not approved:
             return CommandLineCodeResult(exit_code=1, output=refusal)
-        result = yield from executed(self._executor, approved)
+        result = yield from execute_blocks(self._executor, approved)
         if refusal is None:
             return result
         told = f"{result.output.rstrip()}\n{refusal}" if result.output.strip() else refusal

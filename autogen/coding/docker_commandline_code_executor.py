@@ -13,17 +13,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ._command_line_executor import CommandLineExecutor, in_order, outcome
-from ._container_exec import run_inside
-from ._containers import KEPT, OWNER, SETTINGS, Isolation, available, check_folder, end, remove_leftovers, start_anew
-from ._containers import settings_digest as _digest
-from ._containers import start as _start
-from ._containers import this_process as _this_process
-from ._containers import wait_for_ready as _wait_for_ready
-from ._docker_engine import connect
-from ._limits import Limits as Limits
-from ._output_files import changed, snapshot
-from ._workspace import OUTSIDE, automatic_name, write_code
+from ._command_line_executor import CommandLineExecutor, format_result, run_until_failure
+from ._docker.containers import (
+    KEPT_LABEL,
+    OWNER_LABEL,
+    SETTINGS_LABEL,
+    Isolation,
+    check_mount,
+    end_container,
+    get_first_available,
+    remove_leftovers,
+    restart_container,
+)
+from ._docker.containers import get_process_label as _this_process
+from ._docker.containers import hash_settings as _digest
+from ._docker.containers import start_container as _start
+from ._docker.containers import wait_for_ready as _wait_for_ready
+from ._docker.engine import connect
+from ._docker.execution import run_in_container
+from ._output_files import find_changes, snapshot
+from ._processes.limits import Limits as Limits
+from ._workspace import OUTSIDE_MESSAGE, make_file_name, write_code
 from .base import CodeBlock, CommandLineCodeResult
 from .local_commandline_code_executor import LocalCommandLineCodeExecutor
 from .utils import _get_file_name_from_content, silence_pip
@@ -138,15 +148,15 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         """The container, running, and whether it was made here."""
         import docker
 
-        image = available(self._client, [image])
+        image = get_first_available(self._client, [image])
         folder = self._bind_dir.resolve()
         digest = _digest(image, folder, self._isolation)
         if self._shared:
             with contextlib.suppress(docker.errors.NotFound):
                 return self._found(name, digest), False
-        labels = {SETTINGS: digest} if self._shared else {}
+        labels = {SETTINGS_LABEL: digest} if self._shared else {}
         if stop_container:
-            labels |= {OWNER: _this_process(), **({KEPT: "yes"} if self._keep else {})}
+            labels |= {OWNER_LABEL: _this_process(), **({KEPT_LABEL: "yes"} if self._keep else {})}
         try:
             container = _start(self._client, image, name, folder, self._isolation, labels=labels, auto_remove=not self._keep)
         except docker.errors.APIError as error:
@@ -156,15 +166,15 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         try:
             _wait_for_ready(container)
             if self._bind_dir is self._work_dir:
-                check_folder(container, self._work_dir)
+                check_mount(container, self._work_dir)
         except BaseException:
-            end(self._client, container.id, keep=False)
+            end_container(self._client, container.id, keep=False)
             raise
         return container, True
 
     def _found(self, name: str, digest: str) -> Any:
         container = self._client.containers.get(name)
-        if container.labels.get(SETTINGS) != digest:
+        if container.labels.get(SETTINGS_LABEL) != digest:
             raise ValueError(
                 f"The container {name!r} was made with other settings, or not to be shared. Take the same image, work "
                 "directory, limits, user and network, with reuse=True; or another name."
@@ -196,13 +206,13 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         if not code_blocks:
             raise ValueError("No code blocks to execute.")
         before = snapshot(self._work_dir)
-        exit_code, output, names = in_order(code_blocks, self._execute)
+        exit_code, output, names = run_until_failure(code_blocks, self._execute)
         folder = self._work_dir.resolve()
         return CommandLineCodeResult(
             exit_code=exit_code,
             output=output,
             code_file=str(self._work_dir / names[0]) if names else None,
-            output_files=changed(before, snapshot(folder), but=[folder / name for name in names]),
+            output_files=find_changes(before, snapshot(folder), but=[folder / name for name in names]),
         )
 
     def _execute(self, block: CodeBlock) -> tuple[int, str, str | None]:
@@ -212,10 +222,10 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
             return 1, f"Unsupported language {language}\n", None
         code = silence_pip(block.code, language)
         try:
-            name = _get_file_name_from_content(code, self._work_dir) or automatic_name(code, language)
+            name = _get_file_name_from_content(code, self._work_dir) or make_file_name(code, language)
             written = write_code(self._work_dir, name, code)
         except ValueError:
-            return 1, OUTSIDE, None
+            return 1, OUTSIDE_MESSAGE, None
         except OSError as error:
             return 1, f"The code can't be saved: {error.strerror or error}", None
         if not self.execution_policies.get(language, False):
@@ -228,8 +238,8 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         command = [_PROGRAMS.get(language, language), Path(name).as_posix()]
         # Alone in its container a block is followed by killing everything there, so the next one has to wait.
         with contextlib.nullcontext() if self._shared else self._lock:
-            finished = run_inside(self._container, command, env=self._environment, limits=self._limits, shared=self._shared)
-        return outcome(finished)
+            finished = run_in_container(self._container, command, env=self._environment, limits=self._limits, shared=self._shared)
+        return format_result(finished)
 
     def restart(self) -> None:
         """Start the container anew: what runs in it is lost, its files stay.
@@ -238,14 +248,14 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
             ValueError: It does not run any more.
             docker.errors.NotFound: It was stopped.
         """
-        start_anew(self._container)
+        restart_container(self._container)
 
     def stop(self) -> None:
         """Stop the container. A shared one that another executor made is only let go of. Again, this does nothing."""
         if not self._is_ours:
             return
         self._is_ours = False
-        end(self._client, self._container.id, keep=self._keep)
+        end_container(self._client, self._container.id, keep=self._keep)
 
     def __enter__(self) -> DockerCommandLineCodeExecutor:
         return self
@@ -265,7 +275,7 @@ def _finish(made_in: int, client: Any, container: str | None, keep: bool) -> Non
 
     try:
         if container is not None:
-            end(client, container, keep=keep)
+            end_container(client, container, keep=keep)
     except (docker.errors.DockerException, OSError) as error:  # an OSError of its HTTP library: the engine has gone
         logger.warning("The container %s can't be stopped: %s", container, error)
     finally:

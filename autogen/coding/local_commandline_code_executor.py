@@ -12,15 +12,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from ..code_utils import PYTHON_VARIANTS, WIN32, _cmd
-from ._command_line_executor import CommandLineExecutor, in_order, outcome
-from ._environment import child_environment, with_programs_of
-from ._limits import Limits as Limits
-from ._output_files import changed, snapshot
-from ._process import Finished, run
-from ._renamed import DeprecatedAlias
-from ._user_functions import install
-from ._workspace import OUTSIDE, automatic_name, write_code
+from ._constants import PYTHON_VARIANTS, WIN32
+from ._command_line_executor import CommandLineExecutor, format_result, run_until_failure
+from ._deprecated_alias import DeprecatedAlias
+from ._output_files import find_changes, snapshot
+from ._processes.environment import build_child_environment, prepend_to_path
+from ._processes.limits import Limits as Limits
+from ._processes.runner import ProgramResult, run_program
+from ._programs import get_command
+from ._user_functions import install_functions
+from ._workspace import OUTSIDE_MESSAGE, make_file_name, write_code
 from .base import CodeBlock, CommandLineCodeResult
 from .func_with_reqs import UserFunction, to_stub
 from .utils import _get_file_name_from_content, silence_pip
@@ -162,16 +163,16 @@ $functions"""
         if not self._functions_are_installed:
             self._install_functions()
         before = snapshot(self._work_dir)
-        exit_code, output, files = in_order(code_blocks, self._execute)
+        exit_code, output, files = run_until_failure(code_blocks, self._execute)
         return CommandLineCodeResult(
             exit_code=exit_code,
             output=output,
             code_file=str(files[0]) if files else None,
-            output_files=changed(before, snapshot(self._work_dir), but=files),
+            output_files=find_changes(before, snapshot(self._work_dir), but=files),
         )
 
     def _install_functions(self) -> None:
-        install(
+        install_functions(
             self._functions,
             self._functions_module,
             python=self._program("python"),
@@ -192,10 +193,10 @@ $functions"""
         if language not in self.SUPPORTED_LANGUAGES:
             return 1, f"\nunknown language {language}", None
         try:
-            name = _get_file_name_from_content(code, self._work_dir) or automatic_name(code, language)
+            name = _get_file_name_from_content(code, self._work_dir) or make_file_name(code, language)
             file = write_code(self._work_dir, name, code)
         except ValueError:
-            return 1, OUTSIDE, None
+            return 1, OUTSIDE_MESSAGE, None
         except OSError as error:
             return 1, f"The code can't be saved: {error.strerror or error}", None
         if not self.execution_policies.get(language, False):
@@ -207,9 +208,9 @@ $functions"""
             finished = self._launch([self._program(language), str(file)])
         except (OSError, NotImplementedError) as error:
             return 1, f"The {language} block can't be run: {error}"
-        return outcome(finished)
+        return format_result(finished)
 
-    def _launch(self, command: Sequence[str], settings: Mapping[str, str] = {}) -> Finished:
+    def _launch(self, command: Sequence[str], settings: Mapping[str, str] = {}) -> ProgramResult:
         """Run a program with what generated code may use. A subclass that isolates programs does it here.
 
         Args:
@@ -219,23 +220,23 @@ $functions"""
         Raises:
             OSError: It can't be started.
         """
-        return run(command, cwd=self._work_dir, env={**settings, **self._child_environment()}, limits=self._limits)
+        return run_program(command, cwd=self._work_dir, env={**settings, **self._child_environment()}, limits=self._limits)
 
     def _program(self, language: str) -> str:
         if language != "python":
-            return _cmd(language)
+            return get_command(language)
         return os.path.abspath(self._virtual_env_context.env_exe) if self._virtual_env_context else sys.executable
 
     def _child_environment(self) -> dict[str, str]:
         """That of generated code. The virtual environment is active: `pip` installs for the Python that runs blocks."""
-        environment = child_environment(self._environment)
+        environment = build_child_environment(self._environment)
         if self._virtual_env_context:
             folder = os.path.abspath(self._virtual_env_context.bin_path)
         elif sys.prefix != sys.base_prefix:
             folder = os.path.dirname(sys.executable)
         else:
             return environment
-        return {**with_programs_of(folder, environment), "VIRTUAL_ENV": os.path.dirname(folder)}
+        return {**prepend_to_path(folder, environment), "VIRTUAL_ENV": os.path.dirname(folder)}
 
     def restart(self) -> None:
         """Nothing to restart: each block is a process of its own."""

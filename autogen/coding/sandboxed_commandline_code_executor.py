@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from ._bubblewrap import View, check_machine, check_work_dir, command_line, python_files
-from ._process import Finished
+from ._bubblewrap import SandboxView, build_command, check_machine, check_work_dir, find_python_files
+from ._processes.runner import ProgramResult
 from .func_with_reqs import UserFunction
 from .local_commandline_code_executor import Limits, LocalCommandLineCodeExecutor
 
@@ -92,21 +92,21 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
         )
         prefixes = () if virtual_env_context else (sys.prefix, sys.base_prefix, sys.base_exec_prefix)
         write = [Path(path).resolve(strict=True) for path in writable]
-        python = python_files(self._program("python"), *prefixes)
+        python = find_python_files(self._program("python"), *prefixes)
         closed = [path for path in python if not any(path.is_relative_to(opened) for opened in write)]
-        self._view = View(
+        self._view = SandboxView(
             work_dir=self._work_dir.resolve(),
             read=[*closed, *(Path(path).resolve(strict=True) for path in readable)],
             write=write,
             network=network,
         )
-        self._real_paths = self._view.real_paths()
+        self._real_paths = self._view.resolve_paths()
 
-    def _launch(self, command: Sequence[str], settings: Mapping[str, str] = {}) -> Finished:
-        if self._view.real_paths() != self._real_paths or self._work_dir.resolve() != self._view.work_dir:
+    def _launch(self, command: Sequence[str], settings: Mapping[str, str] = {}) -> ProgramResult:
+        if self._view.resolve_paths() != self._real_paths or self._work_dir.resolve() != self._view.work_dir:
             raise OSError("the folders of the sandbox lead elsewhere than when it was made")  # by a link of earlier code
         try:
-            sandboxed = command_line(self._view, command)
+            sandboxed = build_command(self._view, command)
         except RuntimeError as error:  # bubblewrap was removed meanwhile
             raise OSError(str(error)) from error
         finished = super()._launch(sandboxed, settings)

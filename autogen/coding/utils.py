@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ._workspace import inside
+from ._workspace import resolve_name
 
 filename_patterns = [
     re.compile(r"^<!-- (filename:)?(.+?) -->", re.DOTALL),
@@ -38,7 +38,7 @@ def _get_file_name_from_content(code: str, workspace_path: Path) -> str | None:
         ValueError: The name leads out of the workspace, also by a link.
     """
     name = requested_name(code)
-    return None if name is None else inside(workspace_path, name)
+    return None if name is None else resolve_name(workspace_path, name)
 
 
 def requested_name(code: str) -> str | None:

@@ -10,15 +10,15 @@ from typing import Any, Protocol
 from .. import runtime_logging
 from .._steps import run_async, run_sync
 from ..io.base import IOStream
-from ._config.legacy_keys import log_once, translated
+from ._config.legacy_keys import log_once, translate_legacy_keys
 from ._endpoints.clients import PlaceHolderClient, make_client
 from ._endpoints.endpoint_pool import AZURE_KEYS, OPENAI_KEYS
 from ._endpoints.openai_client import OpenAIClient
-from ._endpoints.provider_table import connection_keys
+from ._endpoints.provider_table import get_connection_keys
 from ._requests import client_log, templates
 from ._requests.attempt import EndpointEntry
 from ._requests.budget import Budget, split
-from ._requests.cost import UsageLedger, usage_report
+from ._requests.cost import UsageLedger, format_usage_report
 from ._requests.pipeline import completion
 from ._requests.response_cache import LEGACY_CACHE_DIR, LEGACY_DEFAULT_CACHE_SEED
 from ._requests.retry import Health, RetryPolicy, health_of
@@ -122,7 +122,7 @@ class OpenAIWrapper:
         """
         self.wrapper_id = id(self)
         self._ledger = UsageLedger()
-        whole = translated({**base_config, "config_list": config_list or [{}]}, warn=log_once)
+        whole = translate_legacy_keys({**base_config, "config_list": config_list or [{}]}, warn=log_once)
         config_list = whole.pop("config_list")
         limits, base_config = split(whole)
         self._budget = Budget("agent", limits, self._ledger)
@@ -140,7 +140,7 @@ class OpenAIWrapper:
             self._clients.append(client)
             endpoint = getattr(client, "_endpoint", None)
             self._healths.append(health_of(endpoint and endpoint.identity, config.get("model")))
-            own = self.openai_kwargs | connection_keys(config)
+            own = self.openai_kwargs | get_connection_keys(config)
             self._config_list.append({key: value for key, value in config.items() if key not in own})
         if runtime_logging.is_logging:
             client_log.new_wrapper(self, config_list, base_config)
@@ -248,7 +248,7 @@ class OpenAIWrapper:
     def print_usage_summary(self, mode: str | list[str] = ["actual", "total"]) -> None:
         """Print cost and tokens. `mode` is `actual`, `total`, `both`, or a list of the first two."""
         show = IOStream.get_default().print
-        for line in usage_report(self._ledger, mode):
+        for line in format_usage_report(self._ledger, mode):
             show(line, flush=True)
 
     def begin_anew(self) -> None:

@@ -19,7 +19,7 @@ from ._legacy.completion_answer import Answer, texts_of, texts_or_calls_of
 from ._legacy.completion_history import COUNTS, History
 from ._legacy.completion_list import ask_in_turn
 from ._requests import templates
-from ._requests.cost import OAI_PRICE1K, cost_of, price_of
+from ._requests.cost import OAI_PRICE1K, compute_cost, get_price
 
 if TYPE_CHECKING:
     from flaml.tune.analysis import ExperimentAnalysis
@@ -88,7 +88,7 @@ class Completion:
         """Where `tune` looks for what its caller leaves open; made anew each time, as flaml writes to it."""
         from ._legacy.tuning_space import default_space
 
-        priced = [model for model in cls._default_models if price_of(model)]
+        priced = [model for model in cls._default_models if get_price(model)]
         return default_space(priced or list(cls._default_models))
 
     @_OfTheClass
@@ -331,7 +331,7 @@ class Completion:
         """USD for an answer: what it says itself, or what its tokens cost (0, with a warning, for an unknown model)."""
         if (known := response.get("cost")) is not None:
             return float(known)
-        return cost_of({**(response.get("usage") or {}), "model": response.get("model")})
+        return compute_cost({**(response.get("usage") or {}), "model": response.get("model")})
 
     @classmethod
     def extract_text(cls, response: dict[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._endpoints.provider_client import ProviderClient
-from ._endpoints.provider_client import cost_for as calculate_together_cost
+from ._endpoints.provider_client import compute_token_cost as calculate_together_cost
 
 __all__ = ["TogetherClient", "calculate_together_cost"]
 

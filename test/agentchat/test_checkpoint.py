@@ -10,12 +10,12 @@ import sys
 import pytest
 
 from autogen import Cache, GroupChat, GroupChatManager, events, register_function
-from autogen._journal import Journal, JournalError
 from autogen.agentchat.group import ContextVariables, HandoffSelector, RandomAgentTarget
-from autogen.coding import LocalCommandLineCodeExecutor
+from autogen.coding import CodeResult, LocalCommandLineCodeExecutor, MarkdownCodeExtractor
 from autogen.exception_utils import BudgetExceeded
 from autogen.io import IOStream
 from autogen.oai._requests.retry import forget_failures
+from autogen.operations import JournalError, SQLiteStore
 from autogen.testing import Fault, OpenAIServer, Reply, ScriptedModel, tool_call
 
 USAGE = {"prompt_tokens": 60, "completion_tokens": 40, "total_tokens": 100}
@@ -162,6 +162,42 @@ def test_code_is_not_run_twice(call, agent, file, tmp_path):
     assert "execution succeeded" in result.chat_history[2]["content"]
 
 
+class FailingOnce:
+    """An executor that raises when it is first used: nothing ran, so nothing is under way."""
+
+    code_extractor = MarkdownCodeExtractor()
+
+    def __init__(self):
+        self.runs = 0
+
+    def execute_code_blocks(self, code_blocks):
+        self.runs += 1
+        if self.runs == 1:
+            raise ConnectionError("the engine is gone")
+        return CodeResult(exit_code=0, output="ran")
+
+    def restart(self):
+        pass
+
+
+@pytest.mark.parametrize("on_unfinished", ["report", "ask"])
+def test_code_that_failed_to_run_is_run_by_the_resumed_chat(call, agent, file, on_unfinished):
+    """An error ends the run: only a step that the death of the process cut off is unfinished."""
+    executor = FailingOnce()
+
+    def chat(model):
+        user = agent("user", code_execution_config={"executor": executor}, human_input_source=lambda prompt: "by hand")
+        user._is_termination_msg = lambda message: message.get("content") == "fine"
+        assistant = agent("assistant", llm_config=model.llm_config)
+        return call(user.initiate_chat, assistant, message="go", checkpoint=file, on_unfinished=on_unfinished)
+
+    with pytest.raises(ConnectionError):
+        chat(ScriptedModel("```python\n1\n```"))
+    result = chat(ScriptedModel("fine"))
+    assert contents(result.chat_history)[2:] == ["exitcode: 0 (execution succeeded)\nCode output: ran", "fine"]
+    assert executor.runs == 2
+
+
 @pytest.mark.parametrize("method", ["round_robin", "random", "auto"])
 def test_group_chats_are_taken_up_with_their_record_and_speakers(call, agent, file, method):
     def hold(fails_at):
@@ -194,31 +230,31 @@ def test_group_chats_are_taken_up_with_their_record_and_speakers(call, agent, fi
 
 
 @pytest.mark.parametrize("dies_at", range(1, 8))
-def test_a_selection_that_was_under_way_comes_to_the_same(call, agent, file, dies_at, monkeypatch):
+def test_a_selection_that_was_under_way_comes_to_the_same(call, agent, file, dies_at):
     """The process ends after a step of the second selection is on disk, and before the selection is."""
 
-    def hold():
+    def hold(checkpoint):
         members = [agent(name, default_auto_reply=f"I am {name}.") for name in ("ann", "bob", "cy")]
         group = GroupChat(members, max_round=4, max_retries_for_selecting_speaker=2)
         names = {1: "nobody knows", 2: "ann or bob", 3: "cy"}
         chooser = ScriptedModel(lambda messages: names[sum(message["role"] == "assistant" for message in messages) + 1])
         manager = GroupChatManager(group, llm_config=chooser.llm_config, silent=True)
-        call(members[0].initiate_chat, manager, message="go", checkpoint=file)
+        call(members[0].initiate_chat, manager, message="go", checkpoint=checkpoint)
         return [(message["name"], message["content"]) for message in group.messages]
 
-    finished, finish = [], Journal.finish
+    finished = []
 
-    def dying(self, place, value):
-        finish(self, place, value)
-        finished.append(place)
-        if len(finished) == dies_at:
-            raise Killed
+    class DyingStore(SQLiteStore):
+        def finish_step(self, position, value):
+            super().finish_step(position, value)
+            finished.append(position)
+            if len(finished) == dies_at:
+                raise Killed
 
-    monkeypatch.setattr(Journal, "finish", dying)
     with pytest.raises(Killed):
-        hold()
-    monkeypatch.undo()
-    assert hold() == [("ann", "go"), *[("cy", "I am cy.")] * 3]
+        hold(DyingStore(file))
+    assert len(finished) == dies_at
+    assert hold(file) == [("ann", "go"), *[("cy", "I am cy.")] * 3]
 
 
 @pytest.mark.parametrize("method", ["random", "manual", "target"])
@@ -406,7 +442,7 @@ def test_a_file_that_is_none_or_of_another_version_is_refused(call, agent, file)
     ("edit", "told"),
     [
         ("UPDATE steps SET value = substr(value, 1, 20)", "is damaged: the result of .* is no JSON"),
-        ("UPDATE steps SET value = '{}'", "is damaged: the result of .* is no answer"),
+        ("UPDATE steps SET value = '{}'", "is damaged: the result of .* is no response"),
         ("UPDATE meta SET value = 'two' WHERE key = 'version'", "has version two"),
         ("DROP TABLE steps; CREATE TABLE steps (n)", "can't be used as a checkpoint"),
     ],
@@ -428,7 +464,7 @@ def test_a_file_in_use_is_refused_and_its_chat_goes_on(call, agent, file):
     def meanwhile(messages):
         with pytest.raises(JournalError, match="in use by another chat"):
             agent("a").initiate_chat(agent("c"), message="hi", max_turns=1, checkpoint=file)
-        code = f"from autogen._journal import Journal; Journal({str(file)!r}, {{}})"
+        code = f"from autogen.operations import SQLiteStore; SQLiteStore({str(file)!r}).open({{}})"
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
         assert "in use by another chat" in other.stderr
         return "fine"
@@ -505,7 +541,9 @@ print([message["content"] for message in result.chat_history])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
-@pytest.mark.parametrize("die_at", [1, 2, 3, 4, 5, 6, 7, 8, 9])
+@pytest.mark.parametrize(
+    "die_at", [pytest.param(at, marks=() if at in (2, 5, 8) else pytest.mark.slow) for at in range(1, 10)]
+)
 def test_kill_9(tmp_path, die_at):
     file = tmp_path / "chat.db"
 

@@ -17,7 +17,6 @@ import pytest
 from autogen.recording import Recording
 from autogen.testing import OpenAIServer, ScriptedModel, tool_call
 
-KILLS = 100  # of each kind
 NEXT = {"user": "planner", "planner": "coder", "coder": "runner", "runner": "planner"}
 WORDS = ["apple", None, "cherry"]
 
@@ -67,17 +66,17 @@ def milestones(file: Path) -> list[tuple[str, Any]]:
     return [(event["type"], names[event["chat"]], event.get("message")) for event in told]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no kill -9, and no fork")
 @pytest.mark.parametrize("unit", ["calls", "seconds"])
-def test_killed_at_random_moments(server, hold, tmp_path, unit):
+@pytest.mark.parametrize("total", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_killed_at_random_moments(server, hold, tmp_path, unit, total):
     undisturbed = hold(tmp_path / "undisturbed.db")
     speakers = [message["name"] for message in undisturbed["histories"]["group"]]
     assert {"planner", "coder", "runner"} < set(speakers)
     assert speakers.count("runner") == 4
     paid, moments, kills, chats = len(server.requests), random.Random(unit), 0, 0
-    while kills < KILLS:
+    while kills < total:
         chats += 1
         file, deaths, before = tmp_path / f"{chats}.db", 0, len(server.requests)
         while (last := hold(file, **{unit: 1.3 * moments.random() * undisturbed[unit]}))["killed"]:
@@ -89,4 +88,4 @@ def test_killed_at_random_moments(server, hold, tmp_path, unit):
         assert set(measured) == {word for word in WORDS if word}
         assert milestones(file) == milestones(tmp_path / "undisturbed.db")
         assert measured.total() <= len(measured) + deaths, "a finished call was made again"
-    assert chats > KILLS / 10, "they were killed so early and often that little was tested"
+    assert chats > total / 10, "they were killed so early and often that little was tested"

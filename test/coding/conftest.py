@@ -7,7 +7,7 @@ import pytest
 from executors import IMAGE
 
 from autogen.coding import DockerCommandLineCodeExecutor
-from autogen.coding._docker_engine import connect
+from autogen.coding._docker.engine import connect
 
 
 def pytest_configure(config: pytest.Config) -> None:

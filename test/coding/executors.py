@@ -55,7 +55,7 @@ def no_docker() -> str | None:
     """Why nothing can be tested with Docker here; None if it can."""
     if not is_docker_running():
         return "no Docker engine answers: `bash .ci/docker` starts one"
-    from autogen.coding._docker_engine import connect
+    from autogen.coding._docker.engine import connect
 
     client = connect()
     try:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from autogen._threads import run_in_thread
-from autogen.coding import CodeBlock, LocalCommandLineCodeExecutor, _process
+from autogen.coding import CodeBlock, LocalCommandLineCodeExecutor
+from autogen.coding._processes import runner
 from autogen.coding._workspace import write_code
 from autogen.coding.local_commandline_code_executor import Limits
 
@@ -200,7 +201,7 @@ def test_an_interrupt_of_the_caller_kills_the_program(run, tmp_path, monkeypatch
             assert process.poll() is None
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_process, "_watch", interrupted)  # stands in for the signal, which would end the test run itself
+    monkeypatch.setattr(runner, "_wait_for_exit", interrupted)  # stands in for the signal, which would end the test run itself
     with pytest.raises(KeyboardInterrupt):
         run("python", WAITS, timeout=60)
     assert not alive(int((tmp_path / "pid").read_text()))
@@ -226,7 +227,7 @@ def test_a_program_in_a_thread_gives_its_result(run):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="setsid is a program of Linux")
 def test_a_program_that_gets_away_does_not_hold_the_chat(run, tmp_path, monkeypatch):
     """It has left its group, its parent and its environment, so it isn't found. It still holds the output."""
-    monkeypatch.setattr(_process, "GRACE", 0.5)
+    monkeypatch.setattr(runner, "KILL_GRACE", 0.5)
     result = run("sh", "echo done; env -i setsid sleep 60 & echo $! > pid", timeout=30)
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
     assert (result.exit_code, result.output) == (0, "done\n")

@@ -10,7 +10,7 @@ from containers import names, sh
 from executors import IMAGE, no_docker
 
 from autogen.coding import DockerCommandLineCodeExecutor
-from autogen.coding._containers import NAME, OWNER, is_gone, this_process
+from autogen.coding._docker.ownership import NAME_LABEL, OWNER_LABEL, is_process_gone, get_process_label
 
 docker = pytest.importorskip("docker")
 pytestmark = [pytest.mark.docker, pytest.mark.skipif("no_docker()", reason=str(no_docker()))]
@@ -97,19 +97,19 @@ def test_what_a_killed_program_left_is_ended_by_the_next_one(tmp_path, made, cli
 
 
 def test_what_belongs_to_others_is_left_alone(made, client, name):
-    label = this_process()
+    label = get_process_label()
     boot, namespace, pid, started = label.split("/")
     for owner in (label, f"another-boot/{namespace}/1/0", f"{boot}/another-namespace/1/0", "", "nonsense"):
-        assert not is_gone(owner)
-    assert is_gone(f"{boot}/{namespace}/{pid}/{int(started or 0) + 1}")  # the number was used again
+        assert not is_process_gone(owner)
+    assert is_process_gone(f"{boot}/{namespace}/{pid}/{int(started or 0) + 1}")  # the number was used again
     first = made(container_name=name)
     made()
     assert sh(first, "echo alive").output == "alive\n"
 
 
 def test_what_others_make_of_an_image_with_our_labels_is_left_alone(made, client, name):
-    boot, namespace, pid, started = this_process().split("/")
-    labels = {OWNER: f"{boot}/{namespace}/{pid}/{int(started or 0) + 1}", NAME: "another"}
+    boot, namespace, pid, started = get_process_label().split("/")
+    labels = {OWNER_LABEL: f"{boot}/{namespace}/{pid}/{int(started or 0) + 1}", NAME_LABEL: "another"}
     client.containers.create(IMAGE, ["sleep", "600"], name=name, labels=labels)
     made()
     assert name in names(client)

@@ -13,7 +13,8 @@ import pytest
 
 from autogen import UserProxyAgent, code_utils
 from autogen.code_utils import check_can_use_docker_or_throw, is_docker_running
-from autogen.coding import DockerCommandLineCodeExecutor, _docker_engine
+from autogen.coding import DockerCommandLineCodeExecutor
+from autogen.coding._docker import engine as docker_engine
 
 docker = pytest.importorskip("docker")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the engines of other systems listen at sockets")
@@ -26,7 +27,7 @@ def home(monkeypatch):
         monkeypatch.setenv("HOME", folder)
         monkeypatch.setenv("XDG_RUNTIME_DIR", os.path.join(folder, "run"))
         monkeypatch.delenv("DOCKER_HOST", raising=False)
-        monkeypatch.setattr(_docker_engine, "_OF_THE_SYSTEM", ())  # this machine may have one
+        monkeypatch.setattr(docker_engine, "_SYSTEM_SOCKETS", ())  # this machine may have one
         monkeypatch.setattr(code_utils, "in_docker_container", lambda: False)
         yield Path(folder)
 
@@ -76,7 +77,7 @@ def test_an_engine_is_found_where_it_listens(home, place):
     with engine(home / place):
         assert is_docker_running()
         check_can_use_docker_or_throw(True)
-        with contextlib.closing(_docker_engine.connect()) as client:
+        with contextlib.closing(docker_engine.connect()) as client:
             assert client.ping()
     assert not is_docker_running()
 

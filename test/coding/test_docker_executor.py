@@ -10,8 +10,9 @@ from containers import names, run, sh
 from executors import no_docker
 
 from autogen._threads import run_in_thread
-from autogen.coding import DockerCommandLineCodeExecutor, _container_exec, _containers
-from autogen.coding._containers import OWNER, this_process
+from autogen.coding import DockerCommandLineCodeExecutor
+from autogen.coding._docker import containers, execution
+from autogen.coding._docker.ownership import OWNER_LABEL, get_process_label
 from autogen.coding.local_commandline_code_executor import Limits
 
 docker = pytest.importorskip("docker")
@@ -129,7 +130,7 @@ def test_an_interrupt_of_the_caller_kills_the_block(made, tmp_path, monkeypatch)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_container_exec, "_watch", interrupted)  # stands in for Ctrl-C, which would end the test run itself
+        patch.setattr(execution, "_wait_for_exit", interrupted)  # stands in for Ctrl-C, which would end the test run itself
         with pytest.raises(KeyboardInterrupt):
             run(executor, ("python", WAITS))
     assert "python" not in sh(executor, "cat /proc/[0-9]*/comm").output
@@ -183,7 +184,7 @@ def test_impossible_settings_are_refused_and_leave_nothing(made, client, monkeyp
     monkeypatch.chdir(tmp_path)
 
     def of_this_process():
-        return {c["Id"] for c in client.api.containers(all=True, filters={"label": f"{OWNER}={this_process()}"})}
+        return {c["Id"] for c in client.api.containers(all=True, filters={"label": f"{OWNER_LABEL}={get_process_label()}"})}
 
     before = of_this_process()
     with pytest.raises(error):
@@ -221,7 +222,7 @@ def test_a_folder_that_is_another_one_for_the_engine_is_refused(made, client, tm
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
     (tmp_path / "work").symlink_to("there")
-    start = _containers.start
+    start = containers.start_container
 
     def start_elsewhere(*arguments, **options):
         container = start(*arguments, **options)

@@ -5,7 +5,7 @@ from executors import IMAGE, no_docker
 
 from autogen import code_utils
 from autogen.code_utils import execute_code
-from autogen.coding._containers import OWNER, this_process
+from autogen.coding._docker.ownership import OWNER_LABEL, get_process_label
 
 pytestmark = [pytest.mark.docker, pytest.mark.skipif("no_docker()", reason=str(no_docker()))]
 
@@ -39,7 +39,7 @@ def test_running_too_long(run):
 def test_what_a_run_installs_is_in_its_image(run, client):
     _, _, image = run("open('/var/tmp/x', 'w').write('kept')")
     assert run("print(open('/var/tmp/x').read())", image) == (0, "kept\n", image)
-    assert not client.images.get(image).labels[OWNER]  # whoever uses it owns what is made of it
+    assert not client.images.get(image).labels[OWNER_LABEL]  # whoever uses it owns what is made of it
 
 
 def test_a_run_that_installs_nothing_makes_no_image(run):
@@ -65,4 +65,4 @@ def test_much_output_is_cut(run):
 def test_no_container_is_left(run, client):
     run("print(1)")
     run("while True: pass", timeout=1)
-    assert not client.api.containers(all=True, filters={"label": f"{OWNER}={this_process()}"})
+    assert not client.api.containers(all=True, filters={"label": f"{OWNER_LABEL}={get_process_label()}"})

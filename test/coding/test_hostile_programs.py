@@ -32,8 +32,16 @@ KINDS = {
 NAPS = count(700_001)
 
 
+QUICK = "local"  # the executor that is tested by default
+
+
 CASES = [
-    pytest.param(entry, program, id=f"{entry.name}-{program.name}", marks=entry.marks)
+    pytest.param(
+        entry,
+        program,
+        id=f"{entry.name}-{program.name}",
+        marks=entry.marks if entry.name == QUICK else (*entry.marks, pytest.mark.slow),
+    )
     for entry in EXECUTORS
     for program in PROGRAMS
     if entry.name in KINDS and entry.name in program.contained_by

@@ -56,17 +56,17 @@ def test_what_is_no_output_is_not_listed(made, code):
 
 
 def test_a_folder_with_too_much_in_it_is_looked_at_only_above(made, monkeypatch):
-    monkeypatch.setattr(_output_files, "MOST_SEEN", 10)
+    monkeypatch.setattr(_output_files, "MAX_ENTRIES", 10)
     assert made("mkdir sub; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo x > sub/$i; done; echo x > new") == ["new"]
     assert made("echo y > sub/new; echo y > newer") == ["newer"]
     assert made("rm -r sub; mkdir sub; echo y > sub/one; echo y > newest") == ["newest"]
 
 
 def test_of_too_many_files_nothing_is_listed(made, monkeypatch):
-    monkeypatch.setattr(_output_files, "MOST_SEEN", 10)
+    monkeypatch.setattr(_output_files, "MAX_ENTRIES", 10)
     assert made("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo x > $i; done") == []
 
 
 def test_the_list_has_an_end(made, monkeypatch):
-    monkeypatch.setattr(_output_files, "MOST_TOLD", 3)
+    monkeypatch.setattr(_output_files, "MAX_REPORTED", 3)
     assert made("for i in 1 2 3 4 5; do echo x > $i; done") == ["1", "2", "3"]

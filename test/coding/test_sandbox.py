@@ -11,7 +11,7 @@ from executors import no_sandbox
 
 from autogen import ConversableAgent
 from autogen.coding import CodeBlock, SandboxedCommandLineCodeExecutor, _bubblewrap
-from autogen.coding._bubblewrap import Features, View, command_line
+from autogen.coding._bubblewrap import Features, SandboxView, build_command
 from autogen.coding.func_with_reqs import with_requirements
 
 needs_sandbox = pytest.mark.skipif(no_sandbox() is not None, reason=no_sandbox() or "")
@@ -217,8 +217,8 @@ def test_bubblewrap_that_is_removed_meanwhile_is_a_result(work, monkeypatch):
 
 @linux
 def test_an_old_bubblewrap_is_asked_for_nothing_it_does_not_know(monkeypatch):
-    monkeypatch.setattr(_bubblewrap, "_bwrap", lambda: "bwrap")
-    monkeypatch.setattr(_bubblewrap, "_features", lambda bwrap: Features(no_more_namespaces=False, sizes=False))
-    command = command_line(View(Path("/work")), ["true"])
+    monkeypatch.setattr(_bubblewrap, "_find_bwrap", lambda: "bwrap")
+    monkeypatch.setattr(_bubblewrap, "_detect_features", lambda bwrap: Features(no_more_namespaces=False, sizes=False))
+    command = build_command(SandboxView(Path("/work")), ["true"])
     assert not {"--size", "--disable-userns"} & {*command}
     assert {"--unshare-user", "--unshare-net", "--unshare-pid", "--die-with-parent", "--new-session"} <= {*command}

@@ -65,7 +65,7 @@ LINES._pending.result()  # the late line is there
 print(ask(30), flush=True)
 print(ask(None), flush=True)
 """)
-    assert printed.readline() == "? TimeUp\n"
+    assert printed.readline() == "? CallTimeout\n"
     type_in("late\n")
     assert printed.read(2) == "? "
     type_in("in time\n")
@@ -76,7 +76,7 @@ print(ask(None), flush=True)
 
 def test_a_question_without_a_limit_takes_over_what_an_earlier_one_waits_for(conversation):
     printed, type_in = conversation("print(ask(0.05), flush=True)\nprint(ask(None), flush=True)")
-    assert printed.readline() == "? TimeUp\n"
+    assert printed.readline() == "? CallTimeout\n"
     assert printed.read(2) == "? "
     type_in("hello\n")
     assert printed.readline() == "hello\n"
@@ -84,4 +84,4 @@ def test_a_question_without_a_limit_takes_over_what_an_earlier_one_waits_for(con
 
 def test_a_program_can_end_while_a_question_is_open(conversation):
     printed, _ = conversation("print(ask(0.05), flush=True)")
-    assert printed.readline() == "? TimeUp\n"
+    assert printed.readline() == "? CallTimeout\n"

@@ -14,7 +14,7 @@ from vendors import RULES, TOOLS, WILD, Vendor
 
 from autogen import OpenAIWrapper
 from autogen.oai._endpoints import connections, parameters
-from autogen.oai._endpoints.provider_table import provider_of
+from autogen.oai._endpoints.provider_table import find_provider
 from autogen.testing import Reply, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
@@ -28,7 +28,7 @@ def clean(monkeypatch):
     monkeypatch.setattr(parameters, "_told", set())
     for name in [name for name in os.environ if re.match("AWS_|GOOGLE_|GEMINI_|ANTHROPIC_|AZURE_", name)]:
         monkeypatch.delenv(name)
-    connections._azure_token_provider.cache_clear()
+    connections._get_azure_token_provider.cache_clear()
 
 
 @pytest.fixture
@@ -124,13 +124,13 @@ def test_bedrock_needs_a_region():
 
 
 def test_claude_is_at_aws_only_without_a_key_of_its_own(monkeypatch):
-    assert provider_of({"api_type": "anthropic", **AWS}).api_type == "bedrock"
-    assert provider_of({"api_type": "anthropic", **AWS, "api_key": "k"}).api_type == "anthropic"
+    assert find_provider({"api_type": "anthropic", **AWS}).api_type == "bedrock"
+    assert find_provider({"api_type": "anthropic", **AWS, "api_key": "k"}).api_type == "anthropic"
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "x")
-    assert provider_of({"api_type": "anthropic"}).api_type == "bedrock"
+    assert find_provider({"api_type": "anthropic"}).api_type == "bedrock"
     monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
-    assert provider_of({"api_type": "anthropic"}).api_type == "anthropic"
+    assert find_provider({"api_type": "anthropic"}).api_type == "anthropic"
 
 
 def test_credentials_are_in_no_request_and_no_cache(create, openai_server, tmp_path, monkeypatch):

@@ -33,12 +33,14 @@ def test_it_answers_and_costs_nothing():
     assert wrapper.actual_usage_summary[MODEL]["completion_tokens"] > 0
 
 
+@pytest.mark.slow
 def test_it_streams(capsys):
     response = create(stream=True)
     assert response.choices[0].message.content
     assert response.choices[0].message.content in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_it_keeps_to_a_schema():
     import json
 
@@ -53,11 +55,13 @@ def test_it_keeps_to_a_schema():
     assert isinstance(json.loads(answer)["age"], int)
 
 
+@pytest.mark.slow
 def test_it_takes_tools():
     add = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
     assert create(tools=[add]).choices[0].message.role == "assistant"
 
 
+@pytest.mark.slow
 def test_it_answers_asynchronously():
     async def both():
         wrapper = OpenAIWrapper(config_list=[CONFIG], cache_seed=None)
@@ -67,6 +71,7 @@ def test_it_answers_asynchronously():
     assert one.choices[0].message.content == two.choices[0].message.content
 
 
+@pytest.mark.slow
 def test_there_is_one_server_for_a_model(weights):
     found = []
     threads = [threading.Thread(target=lambda: found.append(embedded.serve(MODEL))) for _ in range(4)]
@@ -90,6 +95,7 @@ def test_a_missing_library_of_the_system_is_named_before_anything_is_fetched(mon
         embedded.serve(MODEL)
 
 
+@pytest.mark.slow
 def test_a_chat_on_it(call):
     assistant = AssistantAgent("assistant", llm_config={"config_list": [CONFIG], "cache_seed": None})
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False)
@@ -104,6 +110,7 @@ def test_creating_an_agent_starts_nothing():
     assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "False"
 
 
+@pytest.mark.slow
 def test_the_process_ends_quietly():
     probe = (
         "from autogen import OpenAIWrapper;"
@@ -114,6 +121,7 @@ def test_the_process_ends_quietly():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.slow
 def test_a_forked_child_has_a_server_of_its_own():
     probe = (
         "import os, autogen.oai._local.embedded as e\n"
@@ -136,6 +144,7 @@ def test_a_file_that_is_no_model_is_told(tmp_path, content):
         embedded.serve(str(path))
 
 
+@pytest.mark.slow
 def test_a_truncated_model_is_told(tmp_path, weights):
     path = tmp_path / "half.gguf"
     path.write_bytes(weights.read_bytes()[:50_000_000])

@@ -25,8 +25,10 @@ def recorded(reply):
 
 
 @pytest.mark.parametrize("reply", [TEXT, CALL], ids=["text", "calls"])
-def test_a_stream_that_is_cut_anywhere_gives_the_whole_answer_or_the_next_endpoints(openai_server, reply, capsys):
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)], ids=["every 7th byte", "every byte"])
+def test_a_stream_that_is_cut_anywhere_gives_the_whole_answer_or_the_next_endpoints(openai_server, reply, step, capsys):
     stream = recorded(reply)
+    lengths = [*range(0, len(stream), step), len(stream)]
 
     def cut(messages):
         length = int(messages[-1]["content"])
@@ -39,7 +41,7 @@ def test_a_stream_that_is_cut_anywhere_gives_the_whole_answer_or_the_next_endpoi
     try:
         answers = [
             wrapper.create(messages=[{"role": "user", "content": str(length)}]).choices[0].message
-            for length in range(len(stream) + 1)
+            for length in lengths
         ]
     finally:
         logging.disable(logging.NOTSET)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from autogen.oai._endpoints import message_forms as forms
 from autogen.oai._endpoints.provider_table import PROVIDERS
-from autogen.oai._endpoints.tool_schemas import plain_tools
+from autogen.oai._endpoints.tool_schemas import simplify_tools
 
 WORDS = st.text("abc \n", max_size=5)
 PART = st.one_of(
@@ -77,34 +77,34 @@ def starts(messages):
 
 
 FORBIDDEN = {
-    forms.without_nulls: lambda ms: any(value is None for m in ms for key, value in m.items() if key != "content"),
-    forms.without_names: lambda ms: any("name" in m for m in ms if m["role"] != "function"),
-    forms.with_system_first: lambda ms: any(m["role"] in forms.SYSTEM for m in ms[1:]),
-    forms.with_late_system_as_user: lambda ms: any(m["role"] in forms.SYSTEM for m in ms[1:]),
-    forms.with_system_as_user: lambda ms: any(m["role"] in forms.SYSTEM for m in ms),
-    forms.with_developer_as_system: lambda ms: "developer" in roles(ms),
-    forms.alternating: lambda ms: any(
+    forms.remove_nulls: lambda ms: any(value is None for m in ms for key, value in m.items() if key != "content"),
+    forms.remove_names: lambda ms: any("name" in m for m in ms if m["role"] != "function"),
+    forms.merge_system_messages: lambda ms: any(m["role"] in forms.SYSTEM for m in ms[1:]),
+    forms.convert_late_system_to_user: lambda ms: any(m["role"] in forms.SYSTEM for m in ms[1:]),
+    forms.convert_system_to_user: lambda ms: any(m["role"] in forms.SYSTEM for m in ms),
+    forms.convert_developer_to_system: lambda ms: "developer" in roles(ms),
+    forms.ensure_alternation: lambda ms: any(
         one["role"] == other["role"]
         and one["role"] in ("user", "assistant", "system")
         and not (one.get("function_call") and other.get("function_call"))
         for one, other in pairwise(ms)
     ),
-    forms.ending_with_user: lambda ms: ms[-1]["role"] not in ("user", "tool", "function"),
-    forms.with_answered_tools: lambda ms: ("tool", "user") in pairwise(roles(ms)),
-    forms.with_text: lambda ms: any(m.get("content") is None for m in ms),
-    forms.without_blanks: lambda ms: any(
+    forms.ensure_user_last: lambda ms: ms[-1]["role"] not in ("user", "tool", "function"),
+    forms.insert_tool_acknowledgements: lambda ms: ("tool", "user") in pairwise(roles(ms)),
+    forms.fill_missing_content: lambda ms: any(m.get("content") is None for m in ms),
+    forms.replace_blanks: lambda ms: any(
         is_blank(m) and not (m["content"] is None and (m.get("tool_calls") or m.get("function_call"))) for m in ms
     ),
-    forms.with_plain_text: lambda ms: any(
+    forms.join_text_parts: lambda ms: any(
         isinstance(m["content"], list) and all(part["type"] == "text" for part in m["content"]) for m in ms
     ),
-    forms.with_short_call_ids: lambda ms: any(
+    forms.shorten_call_ids: lambda ms: any(
         len(one) != 9
         for m in ms
         for one in [m.get("tool_call_id", "123456789"), *(c["id"] for c in m.get("tool_calls", ()))]
     ),
-    forms.with_tools_for_functions: lambda ms: any(m["role"] == "function" or m.get("function_call") for m in ms),
-    forms.with_calls_as_text: lambda ms: any(m["role"] in ("tool", "function") or m.get("tool_calls") for m in ms),
+    forms.convert_functions_to_tools: lambda ms: any(m["role"] == "function" or m.get("function_call") for m in ms),
+    forms.render_calls_as_text: lambda ms: any(m["role"] in ("tool", "function") or m.get("tool_calls") for m in ms),
 }
 
 
@@ -138,19 +138,19 @@ def test_a_vendors_forms_together_lose_nothing_and_settle(api_type, history):
 
 def test_every_form_is_tried_here():
     made = {value for name, value in vars(forms).items() if re.match("with|alternating|ending", name)}
-    made.remove(forms.with_format_in_words)  # it adds
+    made.remove(forms.describe_response_format)  # it adds
     assert made == FORBIDDEN.keys()
 
 
 def test_two_speakers_are_told_apart_and_one_needs_no_name():
     ann, bob = ({"role": "user", "content": "hi", "name": name} for name in ("ann", "bob"))
-    assert [m["content"] for m in forms.without_names([ann, bob])] == ["ann: hi", "bob: hi"]
-    assert forms.without_names([ann, ann]) == [{"role": "user", "content": "hi"}] * 2
+    assert [m["content"] for m in forms.remove_names([ann, bob])] == ["ann: hi", "bob: hi"]
+    assert forms.remove_names([ann, ann]) == [{"role": "user", "content": "hi"}] * 2
 
 
 def test_a_question_in_a_last_system_message_stays_last():
     history = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}, {"role": "system", "content": "who?"}]
-    for form in (forms.with_system_first, forms.with_late_system_as_user):
+    for form in (forms.merge_system_messages, forms.convert_late_system_to_user):
         assert form(history) == [*history[:2], {"role": "user", "content": "who?"}]
 
 
@@ -160,7 +160,7 @@ def test_functions_become_tools_with_matching_ids():
         {"role": "assistant", "content": None, "function_call": call},
         {"role": "function", "name": "f", "content": "1"},
     ]
-    asked, answered = forms.with_tools_for_functions(history)
+    asked, answered = forms.convert_functions_to_tools(history)
     assert asked["tool_calls"][0]["function"] == call
     assert answered == {"role": "tool", "content": "1", "tool_call_id": asked["tool_calls"][0]["id"]}
 
@@ -183,7 +183,7 @@ def test_plain_tools_know_nothing_that_strict_endpoints_refuse(schema, definitio
     parameters = {"type": "object", "properties": {"p": schema}, "$defs": {"T": definition}}
     tools = [{"type": "function", "function": {"name": "f", "parameters": parameters}}]
     before = copy.deepcopy(tools)
-    plain = plain_tools(tools)
+    plain = simplify_tools(tools)
     assert tools == before
     assert gemini_tools({"tools": plain}) is None
-    assert plain_tools(plain) == plain
+    assert simplify_tools(plain) == plain

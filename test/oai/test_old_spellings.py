@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autogen import OpenAIWrapper
-from autogen.oai._config.legacy_keys import log_once, translated
+from autogen.oai._config.legacy_keys import log_once, translate_legacy_keys
 
 
 def today(config):
     """The config in today's spelling, and the notes."""
     notes: list[str] = []
-    return translated(config, warn=notes.append), notes
+    return translate_legacy_keys(config, warn=notes.append), notes
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion
 
 from autogen.oai._requests import cost as cost_module
-from autogen.oai._requests.cost import UnknownCost, UsageLedger, cost_of, price_of, usage_of, usage_report
-from autogen.oai._requests.prices import context_limit, is_private
+from autogen.oai._requests.cost import UnknownCost, UsageLedger, compute_cost, get_price, read_usage, format_usage_report
+from autogen.oai._requests.prices import get_context_limit, is_private
 from autogen.oai.openai_utils import OAI_PRICE1K
 
 number = count()
@@ -52,33 +52,33 @@ def source():
     ],
 )
 def test_retired_models_have_the_price_that_they_had(model, cost):
-    assert cost_of(used(model)) == pytest.approx(cost)
+    assert compute_cost(used(model)) == pytest.approx(cost)
 
 
 @pytest.mark.parametrize("price", [(0.1, 0.2), [0.1, 0.2], 0.15])
 @pytest.mark.parametrize("asked", ["{}", "models/{}", "acme/{}", "{}-2031-01-02", "{}-20310102", "{}-0613", "{}@20310102"])
 def test_a_users_own_price_serves_every_spelling_of_the_name(monkeypatch, stranger, price, asked):
     monkeypatch.setitem(OAI_PRICE1K, stranger, price)
-    assert cost_of(used(asked.format(stranger))) == pytest.approx(0.3)
+    assert compute_cost(used(asked.format(stranger))) == pytest.approx(0.3)
 
 
 def test_a_users_own_price_comes_before_the_maintained_one(monkeypatch):
     monkeypatch.setitem(OAI_PRICE1K, "gpt-4o", (1.0, 2.0))
-    assert cost_of(used("gpt-4o-2024-08-06")) == 3.0
-    assert cost_of(used("gpt-4o"), price=(0.0, 0.0)) == 0.0
+    assert compute_cost(used("gpt-4o-2024-08-06")) == 3.0
+    assert compute_cost(used("gpt-4o"), price=(0.0, 0.0)) == 0.0
 
 
 def test_the_exact_name_comes_before_the_one_without_its_date(monkeypatch, stranger):
     monkeypatch.setitem(OAI_PRICE1K, stranger, 1.0)
     monkeypatch.setitem(OAI_PRICE1K, f"{stranger}-2031-01-02", 2.0)
-    assert cost_of(used(f"{stranger}-2031-01-02", 1000, 0)) == 2.0
+    assert compute_cost(used(f"{stranger}-2031-01-02", 1000, 0)) == 2.0
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4o-2024-05-13", "gpt-4.1-mini", "o3", "claude-3-5-sonnet-20241022"])
 def test_current_models_have_the_price_of_the_maintained_source(source, model):
     expected = source.calc_price(source.Usage(input_tokens=1000, output_tokens=1000), model).total_price
-    assert type(cost_of(used(model))) is float
-    assert cost_of(used(model)) == pytest.approx(float(expected))
+    assert type(compute_cost(used(model))) is float
+    assert compute_cost(used(model)) == pytest.approx(float(expected))
 
 
 @pytest.mark.parametrize(
@@ -94,19 +94,19 @@ def test_current_models_have_the_price_of_the_maintained_source(source, model):
     ],
 )
 def test_the_maintained_source_is_asked_for_every_spelling(source, spelling, plain):
-    assert cost_of(used(spelling)) == pytest.approx(cost_of(used(plain))) != 0
+    assert compute_cost(used(spelling)) == pytest.approx(compute_cost(used(plain))) != 0
 
 
 def test_cached_input_costs_less(source):
-    whole, half, wrong = (cost_of(used("gpt-4o", 1000, 0, cached_tokens=n)) for n in (0, 500, 5000))
+    whole, half, wrong = (compute_cost(used("gpt-4o", 1000, 0, cached_tokens=n)) for n in (0, 500, 5000))
     assert 0 < half < whole
     assert wrong == whole
 
 
 def test_parts_without_a_price_of_their_own_cost_what_the_whole_costs(source):
     parts = {"cached_tokens": 500, "reasoning_tokens": 700, "input_audio_tokens": 5, "output_audio_tokens": 5}
-    assert cost_of(used("gpt-4", **parts)) == pytest.approx(0.09)
-    assert cost_of(used("o1", 0, 1000, reasoning_tokens=700)) == pytest.approx(cost_of(used("o1", 0, 1000)))
+    assert compute_cost(used("gpt-4", **parts)) == pytest.approx(0.09)
+    assert compute_cost(used("o1", 0, 1000, reasoning_tokens=700)) == pytest.approx(compute_cost(used("o1", 0, 1000)))
 
 
 def answer(usage):
@@ -118,20 +118,20 @@ def test_what_an_answer_says_about_its_tokens_is_read_with_its_parts():
     details = {"prompt_tokens_details": {"cached_tokens": 60}, "completion_tokens_details": {"reasoning_tokens": 10}}
     usage = CompletionUsage(prompt_tokens=100, completion_tokens=20, total_tokens=120, **details)
     expected = {**used("gpt-4o", 100, 20), "total_tokens": 120, "cached_tokens": 60, "reasoning_tokens": 10}
-    assert usage_of(answer(usage)) == expected
+    assert read_usage(answer(usage)) == expected
 
 
 @pytest.mark.parametrize("usage", [None, {"prompt_tokens": None, "completion_tokens": None, "total_tokens": None}])
 def test_an_answer_without_counts_costs_nothing(usage):
     response = ChatCompletion.model_construct(model="gpt-4-0314", usage=usage)
-    assert usage_of(response) == {**used("gpt-4-0314", 0, 0), "total_tokens": 0}
-    assert cost_of(usage_of(response)) == 0.0
-    assert cost_of({"model": "gpt-4o", "prompt_tokens": None}) == 0.0
+    assert read_usage(response) == {**used("gpt-4-0314", 0, 0), "total_tokens": 0}
+    assert compute_cost(read_usage(response)) == 0.0
+    assert compute_cost({"model": "gpt-4o", "prompt_tokens": None}) == 0.0
 
 
 def test_an_unknown_price_is_told_once_and_marked(caplog, stranger):
     costs = []
-    threads = [threading.Thread(target=lambda: costs.append(cost_of(used(stranger)))) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: costs.append(compute_cost(used(stranger)))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -140,7 +140,7 @@ def test_an_unknown_price_is_told_once_and_marked(caplog, stranger):
     assert all(isinstance(cost, UnknownCost) for cost in costs)
     assert [stranger in record.getMessage() for record in caplog.records] == [True]
     assert '"price": [input, output]' in caplog.text
-    assert price_of(stranger) is None
+    assert get_price(stranger) is None
 
 
 def test_the_mark_survives_where_costs_are_kept():
@@ -151,19 +151,19 @@ def test_the_mark_survives_where_costs_are_kept():
 
 @pytest.mark.parametrize("model", ["deepseek-r1:7b", "llama3.2:latest", "gpt-oss:20b", "meta-llama/Llama-3.1-8B-Instruct"])
 def test_a_model_on_somebodys_own_server_has_no_price(model):
-    assert isinstance(cost_of(used(model)), UnknownCost)
-    assert context_limit(model) is None
+    assert isinstance(compute_cost(used(model)), UnknownCost)
+    assert get_context_limit(model) is None
 
 
 def test_the_address_says_whose_price_counts(source):
     own = "http://127.0.0.1:8000/v1"
-    assert isinstance(cost_of(used("deepseek-r1"), base_url=own), UnknownCost)
-    assert cost_of(used("gpt-4o"), base_url=own) == cost_of(used("gpt-4o")) > 0  # a gateway
-    groq = cost_of(used("llama-3.3-70b-versatile"), base_url="https://api.groq.com/openai/v1")
+    assert isinstance(compute_cost(used("deepseek-r1"), base_url=own), UnknownCost)
+    assert compute_cost(used("gpt-4o"), base_url=own) == compute_cost(used("gpt-4o")) > 0  # a gateway
+    groq = compute_cost(used("llama-3.3-70b-versatile"), base_url="https://api.groq.com/openai/v1")
     assert groq > 0
     assert not isinstance(groq, UnknownCost)
     for unheard in ("https://unheard.example.org/v1", "the SDK's default URL", "http://[broken"):
-        assert cost_of(used("gpt-4o"), base_url=unheard) == cost_of(used("gpt-4o"))
+        assert compute_cost(used("gpt-4o"), base_url=unheard) == compute_cost(used("gpt-4o"))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_ones_own_network_is_known_by_its_addresses(address, private):
 
 
 def test_reading_a_model_that_the_table_does_not_list_asks_the_maintained_source(source, stranger):
-    assert OAI_PRICE1K["gpt-4o"] == price_of("gpt-4o")
+    assert OAI_PRICE1K["gpt-4o"] == get_price("gpt-4o")
     assert "gpt-4o" not in OAI_PRICE1K
     with pytest.raises(KeyError):
         OAI_PRICE1K[stranger]
@@ -194,8 +194,8 @@ def test_reading_a_model_that_the_table_does_not_list_asks_the_maintained_source
 def test_no_name_and_no_counts_make_it_fail(model, prompt, completion, cached):
     logging.disable(logging.WARNING)
     try:
-        assert cost_of(used(model, prompt, completion, cached_tokens=cached)) >= 0
-        assert cost_of(used("gpt-4o", prompt, completion, cached_tokens=cached)) >= 0
+        assert compute_cost(used(model, prompt, completion, cached_tokens=cached)) >= 0
+        assert compute_cost(used("gpt-4o", prompt, completion, cached_tokens=cached)) >= 0
     finally:
         logging.disable(logging.NOTSET)
 
@@ -250,9 +250,9 @@ def test_a_ledger_takes_counts_that_are_missing():
 def test_a_report_tells_an_unknown_price_from_nothing_to_pay(stranger):
     ledger = UsageLedger()
     ledger.add({**used("free"), "cost": 0.0}, cached=False)
-    assert "not known" not in "\n".join(usage_report(ledger, "both"))
-    ledger.add({**used(stranger), "cost": cost_module.cost_of(used(stranger))}, cached=False)
-    assert [line for line in usage_report(ledger, "both") if "not known" in line] == [
+    assert "not known" not in "\n".join(format_usage_report(ledger, "both"))
+    ledger.add({**used(stranger), "cost": cost_module.compute_cost(used(stranger))}, cached=False)
+    assert [line for line in format_usage_report(ledger, "both") if "not known" in line] == [
         f"Price not known, counted as 0: {stranger}"
     ]
     ledger.clear()

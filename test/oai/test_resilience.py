@@ -66,6 +66,14 @@ def test_what_does_not_pass_goes_to_the_next_endpoint_at_once(create, openai_ser
     assert len(first.requests) == 1
 
 
+def test_an_endpoint_that_times_out_is_left_for_the_next_at_once(create, openai_server):
+    """With retries on: only the last endpoint is asked again after a timeout."""
+    first, second = openai_server(*[Reply("late", delay=30)] * 3), openai_server("here")
+    entries = [{**first.config, "timeout": 0.2, "max_retries": 2}, {**second.config, "max_retries": 2}]
+    assert text(create(OpenAIWrapper(config_list=entries, cache_seed=None, retry_policy=QUICK))) == "here"
+    assert len(first.requests) == 1
+
+
 def test_a_filtered_content_is_the_callers_own_fault(create, openai_server):
     first, second = openai_server(Fault(status=400, code="content_filter")), openai_server("never asked")
     with pytest.raises(openai.BadRequestError):

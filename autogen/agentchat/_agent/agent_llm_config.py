@@ -6,7 +6,7 @@ import copy
 from typing import Any, Literal
 
 from ..._secret_text import with_secrets_hidden
-from ...llm_config import in_force
+from ...llm_config import get_active_config
 
 NO_MODEL: tuple[dict[str, Any], ...] = ({}, {"config_list": []}, {"config_list": [{"model": ""}]})
 
@@ -21,7 +21,7 @@ def checked(llm_config: Any, default: Any) -> dict[str, Any] | Literal[False]:
     """
     config = llm_config
     if config is None:
-        config = in_force() or default
+        config = get_active_config() or default
     if config is None or config is False:
         return False
     assert isinstance(config, dict), f"llm_config must be a dict, False or None, not {type(config).__name__}."

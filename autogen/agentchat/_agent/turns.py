@@ -32,7 +32,7 @@ class MessagingMixin(HooksMixin, ClassicMethods):
                 f"{self.name!r} cannot send {message!r} to {recipient.name!r}: it has neither content nor calls."
             )
         repetition.note(self, recipient, message)
-        if events.on and not _is_relayed(self, message):
+        if events.has_listeners and not _is_relayed(self, message):
             events.emit(events.MessageSent(sender=self.name, recipient=recipient.name, message=message))
         return Receive(recipient, self, message, request_reply, silent)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ... import _journal
 from ..._steps import Steps, get_callable_name, invoke
 from ...exception_utils import InvalidCarryOverType
+from ...operations import Operation, perform
 from ..agent import Agent, Message
 
 if TYPE_CHECKING:
@@ -18,15 +18,9 @@ if TYPE_CHECKING:
 def opening(agent: ConversableAgent, recipient: Agent, message: Any, context: dict[str, Any]) -> Steps[Any]:
     """The first message of a chat: what a callable makes of the context, or a text with the carry-over below it."""
     if callable(message):
-        take = partial(invoke, message, None, agent, recipient, context)
-        return (
-            yield from _journal.recorded("opening", partial(get_callable_name, message), take, write=_as_is, read=_as_is)
-        )
+        make = partial(invoke, message, None, agent, recipient, context)
+        return (yield from perform(Operation(kind="opening", key=partial(get_callable_name, message), run=make)))
     return (yield from invoke(agent.generate_init_message, agent.a_generate_init_message, message, **context))
-
-
-def _as_is(value: Any) -> Any:
-    return value
 
 
 def initial_message(agent: ConversableAgent, message: Any, context: dict[str, Any]) -> Steps[Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from ... import _journal
 from ..._steps import is_coroutine_function
+from ...operations import replay_safe
 from ..agent import Agent, Message
 from .sequence import ChatSpec, a_initiate_chats, initiate_chats
 
@@ -110,13 +110,13 @@ def nested_reply(chat_queue: list[ChatSpec], answer: Any, use_async: bool | None
     return a_reply
 
 
-@_journal.repeated
+@replay_safe
 @wraps(last_summary)
 def _agents_last_summary(chat_queue: list[ChatSpec], recipient: ConversableAgent, *details: Any) -> Any:
     return recipient._summary_from_nested_chats(chat_queue, recipient, *details)
 
 
-@_journal.repeated
+@replay_safe
 @wraps(a_last_summary)
 async def _agents_a_last_summary(chat_queue: list[ChatSpec], recipient: ConversableAgent, *details: Any) -> Any:
     return await recipient._a_summary_from_nested_chats(chat_queue, recipient, *details)

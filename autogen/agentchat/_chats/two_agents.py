@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ... import _journal, events
+from ... import events
+from ..._journal import chat_id_for, fingerprint, get_journal, open_journal, scope_for
 from ..._steps import Steps, get_callable_name, invoke
 from ...control import ChatControl, ChatStopped, controlled_by
 from ...exception_utils import BudgetExceeded
@@ -53,13 +54,13 @@ def run_chat(
     context: dict[str, Any],
 ) -> Steps[ChatResult]:
     """Hold a chat, sum it up, and report."""
-    if options.checkpoint is None and _journal.current() is None:
+    if options.checkpoint is None and get_journal() is None:
         return (yield from _run_with_events(sender, recipient, message, options, context))
-    first = get_callable_name(message) if callable(message) else _journal.fingerprint(message)
+    first = get_callable_name(message) if callable(message) else fingerprint(message)
     about = {"initiator": sender.name, "recipient": recipient.name, "message": first}
     with (
-        _journal.journaling(options.checkpoint, about, options.on_unfinished),
-        _journal.scoped("chat", f"{sender.name}->{recipient.name}"),
+        open_journal(options.checkpoint, about, options.on_unfinished),
+        scope_for("chat", f"{sender.name}->{recipient.name}"),
     ):
         return (yield from _run_with_events(sender, recipient, message, options, context))
 
@@ -72,11 +73,11 @@ def _run_with_events(
     context: dict[str, Any],
 ) -> Steps[ChatResult]:
     """`_run`, told to whoever listens."""
-    if not events.on:
+    if not events.has_listeners:
         return (yield from _run(sender, recipient, message, options, context))
     names: dict[str, Any] = {"initiator": sender.name, "recipient": recipient.name}
     began = time.monotonic()
-    with events.in_chat(_journal.id_of_chat(is_outermost=options.checkpoint is not None)) as (_, parent):
+    with events.enter_chat(chat_id_for(is_outermost=options.checkpoint is not None)) as (_, parent):
         events.emit(events.ChatStarted(**names, parent=parent))
         try:
             result = yield from _run(sender, recipient, message, options, context)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from ..._steps import get_callable_name
 from ...code_utils import content_str
@@ -10,17 +11,24 @@ from ...formatting_utils import colored
 from ...io.base import IOStream
 from ...oai._requests.templates import instantiate
 from ..agent import Agent, Message
-
-if TYPE_CHECKING:
-    from .._agent.compat import ClassicMethods
+from .protocols import AgentCore
 
 
-def show_received(receiver: ClassicMethods, message: Message, sender: Agent) -> None:
-    """Print a message as its receiver sees it."""
+def show_received(
+    receiver: AgentCore, message: Message, sender: Agent, show_response: Callable[[Message, Agent], None]
+) -> None:
+    """Print a message as its receiver sees it.
+
+    Args:
+        receiver: Receiving agent.
+        message: Message.
+        sender: Sending agent.
+        show_response: Prints a tool response of the message, so that overrides of the agent apply to it.
+    """
     show = IOStream.get_default().print
     show(colored(sender.name, "yellow"), f"(to {receiver.name}):\n", flush=True)
     for response in message.get("tool_responses") or ():
-        receiver._print_received_message(response, sender)
+        show_response(response, sender)
     role = message.get("role")
     if message.get("tool_responses") and role == "tool":
         return
@@ -68,7 +76,7 @@ def _arguments(call: Message) -> str:
     return f"Arguments: \n{'(no arguments)' if arguments is None else arguments}"
 
 
-def _show_content(receiver: ClassicMethods, message: Message) -> None:
+def _show_content(receiver: AgentCore, message: Message) -> None:
     content = message.get("content")
     if content is None:
         return

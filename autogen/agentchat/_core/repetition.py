@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, MutableMapping
+from typing import Any
 
 from ..agent import Agent, Message
 
-if TYPE_CHECKING:
-    from .._agent.state import AgentState
-
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
 NOTICED = 3  # the same message so often in a row is worth a word
 
@@ -38,12 +35,12 @@ class RepeatCounter:
         return times
 
 
-def note(agent: AgentState, peer: Agent, message: Message | str) -> None:
+def note(counters: MutableMapping[Agent, RepeatCounter], agent: Agent, peer: Agent, message: Message | str) -> None:
     """Take in what an agent says to a peer. The third time the same is logged."""
     what = message if isinstance(message, str) else message_fingerprint(message)
-    said = agent._repeat_counters.get(peer)
+    said = counters.get(peer)
     if said is None:
-        agent._repeat_counters[peer] = RepeatCounter(what)
+        counters[peer] = RepeatCounter(what)
     elif said.again(what) == NOTICED:
         logger.warning(
             "Agent %r says %s, %d times in a row, to %r. "
@@ -55,9 +52,9 @@ def note(agent: AgentState, peer: Agent, message: Message | str) -> None:
         )
 
 
-def longest_runs(pairs: Iterable[tuple[AgentState, Agent]]) -> dict[str, int]:
-    """How often agents said the same in a row, by their names; without those that hardly did."""
-    runs = [(agent.name, agent._repeat_counters[peer].longest) for agent, peer in pairs if peer in agent._repeat_counters]
+def longest_runs(counters: Iterable[tuple[str, RepeatCounter | None]]) -> dict[str, int]:
+    """Return how often agents sent the same message in a row, by their names; without those that rarely did."""
+    runs = [(name, counter.longest) for name, counter in counters if counter is not None]
     return {name: times for name, times in sorted(runs, key=lambda run: run[1]) if times >= NOTICED}
 
 

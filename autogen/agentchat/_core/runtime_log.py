@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ... import runtime_logging
-
-if TYPE_CHECKING:
-    from .._agent.state import AgentState
-    from ..agent import Agent, Message
+from ..agent import Agent, Message
 
 
 def given(constructor: dict[str, Any]) -> dict[str, Any] | None:
@@ -43,6 +40,6 @@ def replied(agent: Agent, function: Callable[..., Any], final: Any, reply: Any) 
     )
 
 
-def used(agent: AgentState, function: Callable[..., Any], arguments: dict[str, Any], result: Any) -> None:
+def used(agent: Agent, function: Callable[..., Any], arguments: dict[str, Any], result: Any) -> None:
     """A tool was executed."""
     runtime_logging.log_function_use(agent, function, arguments, result)

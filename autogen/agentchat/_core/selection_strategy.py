@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..._steps import Steps, invoke
 from ..agent import Agent
+from .protocols import Group
 from .result import StopReason
-
-if TYPE_CHECKING:
-    from ..groupchat import GroupChat
 
 
 class SelectionMethod:
@@ -28,7 +26,7 @@ class SelectionMethod:
     selection_message: Any = None
     routes_results = False
 
-    def redirected(self, chosen: Agent, group: GroupChat) -> Agent | None:
+    def redirected(self, chosen: Agent, group: Group) -> Agent | None:
         """Who is next after a method has chosen this one; None ends the chat."""
         return chosen
 
@@ -36,19 +34,19 @@ class SelectionMethod:
         """What it remembers, as JSON has it; None for nothing."""
         return None
 
-    def load_state(self, state: Mapping[str, Any], group: GroupChat) -> None:
+    def load_state(self, state: Mapping[str, Any], group: Group) -> None:
         """Remember that again."""
 
     def for_members(self, mine: Callable[[Any], Any]) -> Any:
         """The same for a group of other members: `mine` gives for each agent the one that takes its place."""
         return self
 
-    def take_turn(self, speaker: Any, manager: Any, group: GroupChat) -> Steps[Any]:
+    def take_turn(self, speaker: Any, manager: Any, group: Group) -> Steps[Any]:
         """Let a member answer."""
         return (yield from invoke(speaker.generate_reply, speaker.a_generate_reply, sender=manager))
 
 
-def method_of(group: GroupChat) -> SelectionMethod:
+def method_of(group: Group) -> SelectionMethod:
     """The group's selection method, or one that changes nothing where it has a plain function or a name."""
     method: Any = group.speaker_selection_method
     return method if isinstance(method, SelectionMethod) else _PLAIN

@@ -5,9 +5,11 @@ The rooms for models, tools and state ask here, so that none of them depends on 
 
 from __future__ import annotations
 
+import copy
+import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 from ..._steps import Steps
 from ..agent import Message
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("autogen.agentchat.groupchat")
 
 Outcome = tuple[bool, Message]
 
@@ -38,6 +40,37 @@ class SideEffects(ABC):
     @abstractmethod
     def replay(self, taken: Any) -> None:
         """Do the same again."""
+
+
+class VariableEffects(SideEffects):
+    """What one call does to the variables that its tool knows."""
+
+    def __init__(self, variables: MutableMapping[str, Any]) -> None:
+        self._variables = variables
+        self._before = {key: copy.deepcopy(value) if _is_json(value) else value for key, value in variables.items()}
+
+    def snapshot(self) -> dict[str, Any]:
+        """What changed since the call was made."""
+        known = self._variables
+        changed = {key: known[key] for key in known if key not in self._before or self._before[key] != known[key]}
+        for key in [key for key in changed if not _is_json(changed[key])]:
+            logger.warning("JSON can't hold the context variable %r: a resumed chat lacks it.", key)
+            del changed[key]
+        return {"changed": changed, "removed": [key for key in self._before if key not in known]}
+
+    def replay(self, taken: dict[str, Any]) -> None:
+        """Do the same again."""
+        self._variables.update(taken["changed"])
+        for key in taken["removed"]:
+            self._variables.pop(key, None)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 class GroupTurn(ABC):

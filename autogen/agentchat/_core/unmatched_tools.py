@@ -10,15 +10,16 @@ import logging
 import threading
 from weakref import WeakSet
 
-from .._agent.state import AgentState
+from .internals import internals, is_conversable
+from .protocols import AgentCore
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
-_agents: WeakSet[AgentState] = WeakSet()
+_agents: WeakSet[AgentCore] = WeakSet()
 _lock = threading.Lock()  # adding to a set while another thread walks it is an error
 
 
-def remember(agent: AgentState) -> None:
+def remember(agent: AgentCore) -> None:
     """Take an agent into account from now on."""
     with _lock:
         _agents.add(agent)
@@ -27,17 +28,17 @@ def remember(agent: AgentState) -> None:
 def executors_of(name: str) -> list[str]:
     """The names of the agents that execute a function."""
     with _lock:
-        return sorted(agent.name for agent in _agents if name in agent._function_map)
+        return sorted(agent.name for agent in _agents if name in agent.function_map)
 
 
 def warn(*agents: object) -> None:
     """Log, once for each agent and tool, which tools of these agents can't work."""
     for agent in agents:
-        if not isinstance(agent, AgentState):
+        if not is_conversable(agent):
             continue
-        suggested, executed = _suggested(agent), agent._function_map.keys()
-        for name in (suggested ^ executed) - agent._checked_tools:
-            agent._checked_tools.add(name)
+        suggested, executed = _suggested(agent), agent.function_map.keys()
+        for name in (suggested ^ executed) - internals(agent).checked_tools:
+            internals(agent).checked_tools.add(name)
             if name in suggested and not executors_of(name):
                 text = "The model of agent %r knows the tool %r, but no agent executes it: use register_for_execution."
                 logger.warning(text, agent.name, name)
@@ -51,7 +52,7 @@ def _is_suggested(name: str) -> bool:
         return any(name in _suggested(agent) for agent in _agents)
 
 
-def _suggested(agent: AgentState) -> set[str]:
+def _suggested(agent: AgentCore) -> set[str]:
     """The names of the tools and functions that an agent's model knows."""
     config = agent.llm_config
     if not isinstance(config, dict):

@@ -9,12 +9,13 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ... import _journal, events, runtime_logging
+from ... import events, runtime_logging
 from ..._steps import Steps, invoke
 from ...code_utils import content_str
 from ...exception_utils import NoEligibleSpeaker
 from ...formatting_utils import colored
 from ...io.base import IOStream
+from ...operations import Operation, perform
 from .._chats.message_loop import Delivery, Receive, Send, run_loop
 from .._chats.two_agents import using_cache
 from .._core.messages import stored_form
@@ -127,15 +128,18 @@ def _next_speaker(manager: ConversableAgent, group: GroupChat, last: Agent) -> S
     if not isinstance(group.speaker_selection_method, str):
         return (yield from take())
 
-    def read(kept: list[str]) -> Agent:
-        name, group.last_selection = kept
+    def decode(stored: list[str]) -> Agent:
+        name, group.last_selection = stored
         return next(agent for agent in group.agents if agent.name == name)
 
-    return (
-        yield from _journal.recorded(
-            "speaker", lambda: manager.name, take, write=lambda agent: [agent.name, group.last_selection], read=read
-        )
+    selection = Operation(
+        kind="speaker",
+        key=lambda: manager.name,
+        run=take,
+        encode=lambda agent: [agent.name, group.last_selection],
+        decode=decode,
     )
+    return (yield from perform(selection))
 
 
 def _deliver_pending_calls(manager: ConversableAgent, group: GroupChat, speaker: Agent) -> None:
@@ -154,7 +158,7 @@ def _next_turn(manager: ConversableAgent, group: GroupChat, last: Agent, silent:
     try:
         speaker = yield from _next_speaker(manager, group, last)
         _deliver_pending_calls(manager, group, speaker)
-        if events.on:
+        if events.has_listeners:
             events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=group.last_selection))
         if not silent:
             IOStream.get_default().print(colored(f"\nNext speaker: {speaker.name}\n", "green"), flush=True)

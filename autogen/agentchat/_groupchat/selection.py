@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ... import _journal
 from ..._steps import Steps, invoke, sync_and_async
 from ...exception_utils import NoEligibleSpeaker, UndefinedNextAgent
 from ...io.base import IOStream
+from ...operations import Operation, perform
 from .._core.selection_strategy import method_of
 from ..agent import Agent, Message
 from .pending_calls import caller_of, can_execute, pending_names
@@ -79,15 +79,14 @@ def by_method(group: GroupChat, last: Agent, selector: Any, settled: Prepared) -
     if method == "round_robin":
         return group.next_agent(last, candidates), "next in order"
     if method != "auto":
-        return (
-            yield from _journal.recorded(
-                "pick",
-                lambda: method,
-                partial(_picked, group, last, candidates, method),
-                write=lambda picked: [picked[0].name, picked[1]],
-                read=lambda kept: (next(agent for agent in group.agents if agent.name == kept[0]), kept[1]),
-            )
+        pick = Operation(
+            kind="pick",
+            key=lambda: method,
+            run=partial(_picked, group, last, candidates, method),
+            encode=lambda picked: [picked[0].name, picked[1]],
+            decode=lambda stored: (next(agent for agent in group.agents if agent.name == stored[0]), stored[1]),
         )
+        return (yield from perform(pick))
     shown = without_pending_calls(group.messages)
     chosen = yield from invoke(group._auto_select_speaker, group.a_auto_select_speaker, last, selector, shown, candidates)
     return chosen, group._why_auto or "chosen by the model"

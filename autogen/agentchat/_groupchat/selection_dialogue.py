@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ... import _journal
 from ..._steps import Steps, invoke
 from ...formatting_utils import colored
 from ...io.base import IOStream
+from ...operations import replay_safe
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from . import prompts
@@ -44,7 +44,7 @@ def ask_in_dialogue(
 ) -> Steps[ChatResult]:
     """The chat of the two agents. Its last message tells what they found."""
 
-    @_journal.repeated
+    @replay_safe
     def validate(recipient: Any, messages: Any = None, sender: Any = None, config: Any = None) -> tuple[bool, Any]:
         attempts.used += 1
         left, number = attempts.left, attempts.used

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from ... import _journal, events
+from ... import events
 from ..._steps import Steps, to_thread
 from ...code_utils import UNKNOWN, extract_code, infer_lang
-from ...coding._execute import executed
-from ...control import yield_point
+from ...coding._execute import execute_blocks
+from ...operations import KINDS, UNKNOWN_OUTCOME, Journal, Operation, fingerprint, perform, resolve_unfinished
 from .._core.display import notice
 from ..agent import Message
 from .human_input import ask_human
@@ -63,9 +62,8 @@ def executor_reply(agent: ConversableAgent, messages: list[Message], config: Non
             notice(f"EXECUTING CODE BLOCK (inferred language is {languages})...", "red")
         else:
             notice(f"EXECUTING {len(blocks)} CODE BLOCKS (inferred languages are [{languages}])...", "red")
-        ended = yield from _told(agent, [[block.language, block.code] for block in blocks])
-        exit_code, output = yield from _once(agent, blocks, partial(_by_executor, executor, blocks))
-        ended(exit_code, output)
+        pairs = [[block.language, block.code] for block in blocks]
+        exit_code, output = yield from perform(_code_run(agent, blocks, pairs, partial(_run_by_executor, executor, blocks)))
         return True, report(exit_code, output)
     return False, None
 
@@ -81,44 +79,39 @@ def legacy_reply(agent: ConversableAgent, messages: list[Message], config: Any) 
         blocks = extract_code(message["content"])
         if len(blocks) == 1 and blocks[0][0] == UNKNOWN:
             continue
-        ended = yield from _told(agent, [list(block) for block in blocks])
-        exit_code, logs = yield from _once(agent, blocks, partial(to_thread, agent.execute_code_blocks, blocks))
-        ended(exit_code, logs)
+        pairs = [list(block) for block in blocks]
+        run = partial(to_thread, agent.execute_code_blocks, blocks)
+        exit_code, logs = yield from perform(_code_run(agent, blocks, pairs, run))
         return True, report(exit_code, logs)
     return False, None
 
 
-def _by_executor(executor: Any, blocks: list[Any]) -> Steps[tuple[int, str]]:
-    result = yield from executed(executor, blocks)
+def _run_by_executor(executor: Any, blocks: list[Any]) -> Steps[tuple[int, str]]:
+    result = yield from execute_blocks(executor, blocks)
     return result.exit_code, result.output
 
 
-def _once(agent: ConversableAgent, blocks: list[Any], take: Callable[[], Steps[tuple[int, str]]]) -> Steps[tuple[int, str]]:
-    """Run code; a chat that is taken up again has the result."""
+def _code_run(
+    agent: ConversableAgent, blocks: list[Any], pairs: list[list[str]], run: Callable[[], Steps[tuple[int, str]]]
+) -> Operation[tuple[int, str]]:
+    """Describe a run of code blocks; `pairs` is `[language, code]` for each."""
 
-    def unfinished(journal: _journal.Journal) -> Steps[tuple[int, str] | None]:
-        text = yield from _journal.decided(journal, "This code was started.", partial(ask_human, agent))
-        return None if text is None else (int(text == _journal.UNKNOWN), text)
+    def decide_unfinished(journal: Journal) -> Steps[tuple[int, str] | None]:
+        text = yield from resolve_unfinished(journal, KINDS["code"].description, partial(ask_human, agent))
+        return None if text is None else (int(text == UNKNOWN_OUTCOME), text)
 
-    def about() -> str:
-        return _journal.fingerprint([str(block) for block in blocks])
-
-    return (yield from _journal.recorded("code", about, take, write=list, read=tuple, unfinished=unfinished))
-
-
-def _told(agent: ConversableAgent, blocks: list[list[str]]) -> Steps[Callable[[int, str], None]]:
-    """Tell who listens that code runs; gives what tells them that it has ended."""
-    if events.on:
-        events.emit(events.CodeStarted(agent=agent.name, blocks=blocks))
-        yield from yield_point()
-    began = time.monotonic()
-
-    def ended(exit_code: int, output: str) -> None:
-        if events.on:
-            seconds = time.monotonic() - began
-            events.emit(events.CodeEnded(agent=agent.name, exit_code=exit_code, output=output, seconds=seconds))
-
-    return ended
+    return Operation(
+        kind="code",
+        key=lambda: fingerprint([str(block) for block in blocks]),
+        run=run,
+        started=lambda: events.CodeStarted(agent=agent.name, blocks=pairs),
+        finished=lambda result, seconds: events.CodeEnded(
+            agent=agent.name, exit_code=result[0], output=result[1], seconds=seconds
+        ),
+        encode=list,
+        decode=tuple,
+        on_unfinished=decide_unfinished,
+    )
 
 
 def run_blocks(agent: ConversableAgent, blocks: list[tuple[str, str]]) -> tuple[int, str]:

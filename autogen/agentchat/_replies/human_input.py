@@ -11,11 +11,12 @@ from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ... import _journal, events
+from ... import events
 from ..._steps import Steps, invoke, sync_and_async
 from ..._threads import CallTimeout
-from ...control import interruptible, yield_point
+from ...control import interruptible
 from ...io.base import IOStream, TimedInputStream
+from ...operations import Operation, fingerprint, perform
 from .._core.display import notice
 from .._core.result import StopReason
 from .._core.termination import BoundCondition, Condition, bind_condition, call_predicate, text_of
@@ -163,25 +164,32 @@ def _decide_without_input(
 
 def ask_human(agent: AgentState, prompt: str) -> Steps[str]:
     """Ask the human at the agent's source of human input, or else on the stream in use; remember the answer."""
-    take, about = partial(_told_and_asked, agent, prompt), partial(_journal.fingerprint, [agent.name, prompt])
-    typed = yield from _journal.recorded("human", about, take, write=str, read=str)
+    question: events.HumanAsked | None = None
+
+    def announce() -> events.Event:
+        nonlocal question
+        question = events.HumanAsked(agent=agent.name, prompt=prompt)
+        return question
+
+    def run() -> Steps[str]:
+        # a listener may have answered in place of the human
+        answer = None if question is None else question.answer
+        return (yield from _request_input(agent, prompt)) if answer is None else answer
+
+    operation = Operation(
+        kind="human",
+        key=lambda: fingerprint([agent.name, prompt]),
+        run=run,
+        started=announce,
+        finished=lambda text, seconds: events.HumanAnswered(agent=agent.name, text=text),
+        is_silent_in_replay=True,
+    )
+    typed = yield from perform(operation)
     agent._human_input.append(typed)
     return typed
 
 
-def _told_and_asked(agent: AgentState, prompt: str) -> Steps[str]:
-    """`_asked`, told to whoever listens, who may also answer."""
-    if not events.on:
-        return (yield from _asked(agent, prompt))
-    question = events.HumanAsked(agent=agent.name, prompt=prompt)
-    events.emit(question)
-    yield from yield_point()
-    typed = (yield from _asked(agent, prompt)) if question.answer is None else question.answer
-    events.emit(events.HumanAnswered(agent=agent.name, text=typed))
-    return typed
-
-
-def _asked(agent: AgentState, prompt: str) -> Steps[str]:
+def _request_input(agent: AgentState, prompt: str) -> Steps[str]:
     seconds = agent.human_input_timeout
     source = agent.human_input_source
     if source is None:

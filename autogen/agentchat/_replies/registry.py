@@ -8,17 +8,16 @@ pair only one is asked, the one of the caller's colour, at the place of the plai
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Container
 from functools import partial
 from operator import itemgetter
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ... import _journal, events, runtime_logging
+from ... import events, runtime_logging
 from ..._steps import Call, Steps, get_callable_name, is_coroutine_function
-from ...control import yield_point
 from ...exception_utils import SenderRequired
+from ...operations import Operation, is_replay_safe, perform
 from .._core import runtime_log
 from .._core.overrides import ANSWERING
 from ..agent import Agent, Message
@@ -199,53 +198,77 @@ def builtin_generate_reply(agent: MessagingMixin, history: list[Message], peer: 
 def run_reply_functions(
     agent: AgentState, messages: list[Message], sender: Agent | None, exclude: Container[ReplyFunction]
 ) -> Steps[Any]:
-    """Ask each reply function in turn; the first final answer counts, the agent's default otherwise."""
+    """Call the reply functions in turn until one gives a final reply; return it, or the agent's default reply."""
     rows = list(agent._reply_func_list)
-    anybody = sender is None or Agent in type(sender).__mro__ or matches(Agent, sender)
-    told = events.on and events.is_wanted(events.ReplyStarted, events.ReplyEnded)
-    is_quiet = not (told or runtime_logging.is_logging)  # then who has nothing to say need not be asked
-    keys: Container[str] = messages[-1] if messages else ()
-    for about, place, function, plain, twin, step in _plan(agent, rows, exclude):
-        if about is not None and is_quiet and about not in keys:
+    answers_agents = sender is None or Agent in type(sender).__mro__ or matches(Agent, sender)
+    is_observed = runtime_logging.is_logging or (
+        events.has_listeners and events.is_wanted(events.ReplyStarted, events.ReplyEnded)
+    )
+    last_message: Container[str] = messages[-1] if messages else ()
+    for planned in _plan(agent, rows, exclude):
+        key, index, _, _, _, step = planned
+        # a function that would decline need not be called, unless somebody is to see that
+        if key is not None and not is_observed and key not in last_message:
             continue
-        row = rows[place]
+        row = rows[index]
         trigger, config = row["trigger"], row["config"]
-        if not (anybody if trigger == EVERYBODY else matches(trigger, sender)):
+        if not (answers_agents if trigger == EVERYBODY else matches(trigger, sender)):
             continue
-        if told:
-            name = get_callable_name(function)
-            events.emit(events.ReplyStarted(agent=agent.name, function=name))
-            yield from yield_point()
-            began = time.monotonic()
-        if step is not None:
-            said = step(agent, messages, sender, config)
-            if said is None and is_quiet:
-                continue
-            answer = NO_REPLY if said is None else said if isinstance(said, tuple) else (yield from said)
-        elif _journal.current() is None or ASYNC_VARIANTS.knows(function) or _journal.is_repeated(function):
-            answer = yield Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
+        if is_observed:
+            answer = yield from perform(_operation(agent, planned, messages, sender, config))
+        elif step is None:
+            answer = yield from _call(agent, planned, messages, sender, config)
         else:
-            call = Call(plain, twin, (agent,), {"messages": messages, "sender": sender, "config": config})
-            answer = yield from _journal.recorded(
-                "reply", partial(_label, agent, function), partial(_called, call), write=list, read=tuple, holds_chats=True
-            )
+            answer = step(agent, messages, sender, config)
+            if answer is None:
+                continue
+            if not isinstance(answer, tuple):
+                answer = yield from answer
         final, reply = answer
-        if told:
-            took = time.monotonic() - began
-            events.emit(events.ReplyEnded(agent=agent.name, function=name, final=bool(final), seconds=took))
-        if not is_quiet and runtime_logging.is_logging and answer is not SKIPPED:
-            runtime_log.replied(agent, function, final, reply)
         if final:
             return reply
     return agent._default_auto_reply
 
 
-def _label(agent: AgentState, function: ReplyFunction) -> str:
-    return f"{agent.name}:{get_callable_name(function)}"
+def _call(agent: AgentState, planned: PlannedReply, messages: list[Message], sender: Any, config: Any) -> Steps[Any]:
+    """Call a reply function: as a step if it is a built-in one, else the variant for the caller's mode."""
+    _, _, _, sync_function, async_function, step = planned
+    if step is None:
+        keywords = {"messages": messages, "sender": sender, "config": config}
+        return (yield Call(sync_function, async_function, (agent,), keywords))
+    answer = step(agent, messages, sender, config)
+    if answer is None:
+        return NO_REPLY
+    return answer if isinstance(answer, tuple) else (yield from answer)
 
 
-def _called(call: Call) -> Steps[Any]:
-    return (yield call)
+def _operation(
+    agent: AgentState, planned: PlannedReply, messages: list[Message], sender: Any, config: Any
+) -> Operation[Any]:
+    """Describe the call of a reply function. A function of the program has its result in the journal."""
+    _, _, function, _, _, step = planned
+    name = get_callable_name(function)
+    is_built_in = step is not None or ASYNC_VARIANTS.knows(function) or is_replay_safe(function)
+
+    def log(answer: tuple[Any, Any]) -> None:
+        # a variant that does not exist was not called
+        if answer is not SKIPPED:
+            runtime_log.replied(agent, function, *answer)
+
+    return Operation(
+        kind="builtin_reply" if is_built_in else "reply",
+        key=lambda: f"{agent.name}:{name}",
+        run=partial(_call, agent, planned, messages, sender, config),
+        started=lambda: events.ReplyStarted(agent=agent.name, function=name),
+        finished=lambda answer, seconds: events.ReplyEnded(
+            agent=agent.name, function=name, final=bool(answer[0]), seconds=seconds
+        ),
+        log=log,
+        encode=list,
+        decode=tuple,
+        holds_chats=True,
+        is_journaled=not is_built_in,
+    )
 
 
 def decline(*_: Any, **__: Any) -> tuple[bool, None]:

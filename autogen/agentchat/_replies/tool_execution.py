@@ -7,16 +7,24 @@ can act on, never to an exception.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ... import _journal, events
+from ... import events
 from ..._steps import Call, Steps, gather, is_coroutine_function, sync_and_async
 from ...control import interruptible, yield_point
 from ...io.base import IOStream
+from ...operations import (
+    UNKNOWN_OUTCOME,
+    Journal,
+    Operation,
+    fingerprint,
+    get_journal,
+    perform,
+    resolve_unfinished,
+)
 from .._core import turn_context
 from .._core.display import notice
 from .._core.unmatched_tools import executors_of
@@ -93,57 +101,45 @@ def tool_step(agent: ConversableAgent, messages: list[Message], sender: Agent | 
     return tool_reply(agent, messages, sender) if messages and messages[-1].get("tool_calls") else None
 
 
-def execute_call(agent: ToolRegistrationMixin, call: Message, flavour: str, verbose: bool = False) -> Steps[Outcome]:
-    """`_execute`, told to whoever listens."""
-    if not events.on:
-        return (yield from _execute_journaled(agent, call, flavour, verbose))
-    about: dict[str, Any] = {"agent": agent.name, "name": call.get("name") or ""}
-    events.emit(events.ToolCalled(**about, arguments=call.get("arguments")))
-    yield from yield_point()
-    began = time.monotonic()
-    success, result = yield from _execute_journaled(agent, call, flavour, verbose)
-    content, seconds = result["content"], time.monotonic() - began
-    events.emit(events.ToolReturned(**about, success=success, content=content, seconds=seconds))
-    return success, result
-
-
-def _execute_journaled(agent: ToolRegistrationMixin, call: Message, flavour: str, verbose: bool) -> Steps[Outcome]:
-    """`_execute`, once: a chat that is taken up again has the result."""
+def execute_call(agent: ToolRegistrationMixin, call: Message, label: str, verbose: bool = False) -> Steps[Outcome]:
+    """Execute a tool call as an operation; see `_execute`."""
     name = str(call.get("name") or "")
+    side_effects = None if get_journal() is None else turn_context.effects(call) or agent._new_side_effects()
 
-    def unfinished(journal: _journal.Journal) -> Steps[Outcome | None]:
-        text = yield from _journal.decided(journal, f"The call of {name} was made.", partial(ask_human, agent))
-        return None if text is None else (text != _journal.UNKNOWN, _result(name, text))
+    def decide_unfinished(journal: Journal) -> Steps[Outcome | None]:
+        text = yield from resolve_unfinished(journal, f"The call of {name} was made.", partial(ask_human, agent))
+        return None if text is None else (text != UNKNOWN_OUTCOME, _result(name, text))
 
-    effects = None if _journal.current() is None else turn_context.effects(call) or agent._new_side_effects()
+    def encode(outcome: Outcome) -> list[Any]:
+        return list(outcome) if side_effects is None else [*outcome, side_effects.snapshot()]
 
-    def write(outcome: Outcome) -> list[Any]:
-        return list(outcome) if effects is None else [*outcome, effects.snapshot()]
-
-    def read(written: list[Any]) -> Outcome:
-        success, result, *taken = written
-        if effects is not None and taken:
-            effects.replay(taken[0])
+    def decode(stored: list[Any]) -> Outcome:
+        success, result, *snapshots = stored
+        if side_effects is not None and snapshots:
+            side_effects.replay(snapshots[0])
         return success, result
 
-    return (
-        yield from _journal.recorded(
-            "tool",
-            lambda: f"{name}:{_journal.fingerprint(call.get('arguments'))}",
-            partial(_execute, agent, call, flavour, verbose),
-            write=write,
-            read=read,
-            unfinished=unfinished,
-        )
+    operation = Operation(
+        kind="tool",
+        key=lambda: f"{name}:{fingerprint(call.get('arguments'))}",
+        run=partial(_execute, agent, call, label, verbose),
+        started=lambda: events.ToolCalled(agent=agent.name, name=name, arguments=call.get("arguments")),
+        finished=lambda outcome, seconds: events.ToolReturned(
+            agent=agent.name, name=name, success=outcome[0], content=outcome[1]["content"], seconds=seconds
+        ),
+        encode=encode,
+        decode=decode,
+        on_unfinished=decide_unfinished,
     )
+    return (yield from perform(operation))
 
 
-def _execute(agent: ToolRegistrationMixin, call: Message, flavour: str, verbose: bool) -> Steps[Outcome]:
+def _execute(agent: ToolRegistrationMixin, call: Message, label: str, verbose: bool) -> Steps[Outcome]:
     """Carry out one call. The bool tells success; the content of the result is never missing.
 
     Args:
         call: `{"name": ..., "arguments": <JSON text>}`.
-        flavour: What the printed line calls it.
+        label: What the printed line calls it.
         verbose: Also print the arguments and the result.
     """
     name = call.get("name") or ""
@@ -156,7 +152,7 @@ def _execute(agent: ToolRegistrationMixin, call: Message, flavour: str, verbose:
     except ValueError as error:
         return _failed(name, f"Error: {error}\n The arguments must be a JSON object.")
     yield from yield_point()
-    notice(f"EXECUTING {flavour} {name}...", "magenta")
+    notice(f"EXECUTING {label} {name}...", "magenta")
     try:
         limit = getattr(function, "_timeout", None)
         plain, twin = sync_and_async(function, seconds=limit, blocks=agent.concurrent_tool_calls)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .._core.turn_context import SideEffects
+from .._core.protocols import Group
+from .._core.turn_context import VariableEffects
 from .context_variables import ContextStr, ContextVariables
 from .targets import (
     AgentNameTarget,
@@ -22,35 +21,9 @@ from .targets import (
     TransitionTarget,
 )
 
-if TYPE_CHECKING:
-    from ..groupchat import GroupChat
-
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
 _PLAIN = {kind.__name__: kind for kind in (AskUserTarget, RevertToUserTarget, StayTarget, TerminateTarget)}
-
-
-class VariableEffects(SideEffects):
-    """What one call does to the variables that its tool knows."""
-
-    def __init__(self, variables: ContextVariables) -> None:
-        self._variables = variables
-        self._before = {key: copy.deepcopy(value) if _is_json(value) else value for key, value in variables.items()}
-
-    def snapshot(self) -> dict[str, Any]:
-        """What changed since the call was made."""
-        known = self._variables
-        changed = {key: known[key] for key in known if key not in self._before or self._before[key] != known[key]}
-        for key in [key for key in changed if not _is_json(changed[key])]:
-            logger.warning("JSON can't hold the context variable %r: a chat that is taken up again lacks it.", key)
-            del changed[key]
-        return {"changed": changed, "removed": [key for key in self._before if key not in known]}
-
-    def replay(self, taken: dict[str, Any]) -> None:
-        """Do the same again."""
-        self._variables.update(taken["changed"])
-        for key in taken["removed"]:
-            self._variables.remove(key)
 
 
 class ToolEffects(VariableEffects):
@@ -65,7 +38,7 @@ class ToolEffects(VariableEffects):
 
     def __init__(
         self,
-        group: GroupChat,
+        group: Group,
         variables: ContextVariables,
         target_of: Callable[[], TransitionTarget | None],
         lead_to: Callable[[TransitionTarget], None],
@@ -82,14 +55,6 @@ class ToolEffects(VariableEffects):
         super().replay(taken)
         if taken["target"] is not None:
             self._lead_to(read(taken["target"], self._group))
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        json.dumps(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def written(target: TransitionTarget | None) -> dict[str, Any] | None:
@@ -109,7 +74,7 @@ def written(target: TransitionTarget | None) -> dict[str, Any] | None:
     return None
 
 
-def read(written: dict[str, Any], group: GroupChat) -> TransitionTarget:
+def read(written: dict[str, Any], group: Group) -> TransitionTarget:
     """The target that JSON holds."""
     if "agent" in written:
         return AgentNameTarget(written["agent"])

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from ... import _journal
 from ..._steps import Steps, get_callable_name, invoke, is_coroutine_function, run_sync, sync_and_async
+from ...operations import Operation, perform
 from .._chats.nested import SUMMARY, nested_reply
 from .._core.messages import normalized_name
 from .._core.turn_context import ToolDirective
@@ -235,11 +235,14 @@ class RandomAgentTarget(TransitionTarget):
             yield from ()
             return random.choice(others)
 
-        def read(name: str) -> Agent:
-            return next(agent for agent in others if agent.name == name)
-
-        mine = str(situation.agent.name)
-        return Resolution(run_sync(_journal.recorded("draw", lambda: mine, draw, write=lambda agent: agent.name, read=read)))
+        operation = Operation(
+            kind="draw",
+            key=lambda: str(situation.agent.name),
+            run=draw,
+            encode=lambda agent: agent.name,
+            decode=lambda name: next(agent for agent in others if agent.name == name),
+        )
+        return Resolution(run_sync(perform(operation)))
 
     def members(self, group: GroupChat) -> Iterable[Agent | str]:
         """All of the agents."""

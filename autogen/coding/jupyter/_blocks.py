@@ -1,4 +1,4 @@
-"""Running code blocks in a kernel, one cell each, and keeping what they show."""
+"""Code blocks run as cells, and the files made from their outputs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._output_files import changed, snapshot
+from .._output_files import find_changes, snapshot
 from ..base import CodeBlock, IPythonCodeResult
 from ..utils import silence_pip
-from ._cell import Cell, DataItem, _cut
+from ._cell import DataItem, truncate
 from ._kernel import Kernel, run_cell
 
 EXTENSIONS = {
@@ -22,28 +22,28 @@ EXTENSIONS = {
     "application/pdf": "pdf", "application/json": "json", "application/javascript": "js",
     "audio/wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg", "video/mp4": "mp4", "video/webm": "webm",
 }  # fmt: skip
-MARKUP = ("text/", "image/svg+xml", "application/javascript")
+TEXT_TYPES = ("text/", "image/svg+xml", "application/javascript")
 KERNEL_LANGUAGES = ("", "python", "py", "python3", "ipython", "r", "julia")
-MOST_FILES = 200  # of one call
+MAX_FILES = 200  # per call
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _PIP = re.compile(r"^%pip install(?!.*-qqq)", re.MULTILINE)
 
 
 def run_blocks(
-    kernel: Kernel, blocks: Sequence[CodeBlock], *, seconds: float, output_dir: Path, but: Sequence[Path] = ()
+    kernel: Kernel, blocks: Sequence[CodeBlock], *, seconds: float, output_dir: Path, ignore: Sequence[Path] = ()
 ) -> IPythonCodeResult:
     """Run blocks in order, until one fails.
 
     Args:
-        kernel: Where they run.
-        blocks: The blocks. Their language does not count: the kernel's does.
-        seconds: The time for each.
-        output_dir: Where the images and the like that they show are saved.
-        but: Files in it that change for other reasons.
+        kernel: The kernel.
+        blocks: The blocks. Their language is ignored, since the kernel has only one.
+        seconds: The time limit of each block.
+        output_dir: The folder for images and other outputs that aren't text.
+        ignore: Files in `output_dir` that are not reported, since they change for other reasons.
 
     Returns:
-        Exit code and output, and the files: what was shown, and what else is new or changed in `output_dir`.
+        The exit code, the output, and the files: saved outputs, and new or changed files in `output_dir`.
     """
     texts: list[str] = []
     files: list[Path] = []
@@ -51,60 +51,59 @@ def run_blocks(
     before = snapshot(output_dir)
     for block in blocks:
         try:
-            cell = run_cell(kernel, _quiet(block), seconds)
+            cell = run_cell(kernel, _silence_installs(block), seconds)
         except (RuntimeError, OSError) as error:
             exit_code = 1
             texts.append(f"ERROR: {error}")
             break
         exit_code = cell.exit_code
-        texts += _told(cell, output_dir, files)
+        for part in cell.iter_parts():
+            texts.append(part if isinstance(part, str) else _save_item(part, output_dir, files))
         if exit_code != 0:
-            texts += _hint(block)
+            texts += _suggest_language(block)
             break
-    others = changed(before, snapshot(output_dir), but=[*files, *but])
-    output = _cut("\n".join(texts))
-    return IPythonCodeResult(exit_code=exit_code, output=output, output_files=[*map(str, files), *others])
+    changes = find_changes(before, snapshot(output_dir), but=[*files, *ignore])
+    output = truncate("\n".join(texts))
+    return IPythonCodeResult(exit_code=exit_code, output=output, output_files=[*map(str, files), *changes])
 
 
-def checked_output_dir(folder: Path | str) -> Path:
-    """A folder that is there.
+def validate_output_dir(folder: Path | str) -> Path:
+    """Return the folder as a path.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The folder does not exist.
     """
     if not Path(folder).is_dir():
         raise ValueError(f"Output directory {folder} does not exist.")
     return Path(folder)
 
 
-def _quiet(block: CodeBlock) -> str:
-    """`pip install` prints errors only: as a command of a shell, as a magic, and as the word that IPython makes one of."""
+def _silence_installs(block: CodeBlock) -> str:
+    """Make `pip install` print errors only, as a shell command, as a magic, and as IPython's bare `pip`."""
     code = _PIP.sub("%pip install -qqq", silence_pip(block.code, "python"))
     return silence_pip(code, block.language.lower())
 
 
-def _hint(block: CodeBlock) -> list[str]:
-    """What may have gone wrong with a block in another language: it was run all the same."""
+def _suggest_language(block: CodeBlock) -> list[str]:
+    """Return a hint for a failed block in another language, which the kernel ran as its own."""
     if block.language.lower() in KERNEL_LANGUAGES:
         return []
     return [
-        f"The block says that it is {block.language}. The kernel ran it as its own language; !command and %%bash run others."
+        f"The block is marked as {block.language}, but the kernel ran it as its own language. "
+        "Use !command or %%bash for shell commands."
     ]
 
 
-def _told(cell: Cell, output_dir: Path, files: list[Path]) -> list[str]:
-    """The parts of a cell as text; what is no text is saved."""
-    return [part if isinstance(part, str) else _saved(part, output_dir, files) for part in cell.parts()]
-
-
-def _saved(item: DataItem, output_dir: Path, files: list[Path]) -> str:
+def _save_item(item: DataItem, output_dir: Path, files: list[Path]) -> str:
+    """Save an output to a file, append the path to `files`, and return a line for the text output."""
     kind = {"text/html": "HTML"}.get(item.mime_type, "Image" if item.mime_type.startswith("image/") else item.mime_type)
-    if len(files) >= MOST_FILES:
-        return f"{kind} data is not saved: there are {MOST_FILES} files already."
-    text = item.mime_type.startswith(MARKUP) or item.mime_type.endswith("json") or item.mime_type not in EXTENSIONS
+    if len(files) >= MAX_FILES:
+        return f"{kind} data is not saved: the limit of {MAX_FILES} files is reached."
+    is_text = item.mime_type.startswith(TEXT_TYPES) or item.mime_type.endswith("json") or item.mime_type not in EXTENSIONS
     try:
-        data = item.data.encode("utf-8", "replace") if text else base64.b64decode(item.data)
-        path = output_dir.resolve() / f"{uuid.uuid4().hex}.{EXTENSIONS.get(item.mime_type, 'txt')}"  # no name to prepare for
+        # Generated code can't guess the name, so it can't put a link there beforehand.
+        path = output_dir.resolve() / f"{uuid.uuid4().hex}.{EXTENSIONS.get(item.mime_type, 'txt')}"
+        data = item.data.encode("utf-8", "replace") if is_text else base64.b64decode(item.data)
         with os.fdopen(os.open(path, _NEW_FILE, 0o644), "wb") as file:
             file.write(data)
     except (OSError, binascii.Error, ValueError) as error:

@@ -1,9 +1,13 @@
-"""A kernel that this process starts, and speaks to through sockets in a private folder."""
+"""A kernel in a supervised child process, reached through sockets in a private folder.
+
+`jupyter_client` finds the kernel, writes its connection file and speaks its protocol. The process is started by
+`SupervisedProcess` and not by a `KernelManager`, so that the kernel and its children die with this process, have limits,
+and see no secrets.
+"""
 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import sys
 import tempfile
@@ -12,37 +16,45 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..._extras import require
-from .._environment import child_environment, with_programs_of
-from .._limits import Limits
-from ._cell import MOST_BYTES, Message
-from ._guard import POLITE, SupervisedProcess, when_dropped
-from ._kernel import Oversized, wait_for
+from .._processes.environment import build_child_environment, prepend_to_path
+from .._processes.limits import Limits
+from ._cell import MAX_BYTES, Message
+from ._kernel import Oversized, wait_until_ready
+from ._watchdog import TERMINATE_GRACE, SupervisedProcess, call_when_dropped
 
-_WHAT = "A Jupyter executor"
-_zmq = require("zmq", extra="jupyter-executor", feature=_WHAT)
-_specs = require("jupyter_client.kernelspec", extra="jupyter-executor", feature=_WHAT)
-_session = require("jupyter_client.session", extra="jupyter-executor", feature=_WHAT)
-_connect = require("jupyter_client.connect", extra="jupyter-executor", feature=_WHAT)
+if TYPE_CHECKING:
+    import zmq
+    from jupyter_client.blocking import BlockingKernelClient
 
-CHANNELS = {"shell": "DEALER", "control": "DEALER", "iopub": "SUB"}
-LONGEST_SOCKET = 80  # characters of a folder that holds one; the system takes about a hundred for its whole name
+_FEATURE = "A Jupyter executor"
+_zmq = require("zmq", extra="jupyter-executor", feature=_FEATURE)
+_jupyter_client = require("jupyter_client", extra="jupyter-executor", feature=_FEATURE)
+
+MAX_SOCKET_FOLDER = 80  # characters of the path; the system allows about a hundred for that of a socket in it
 
 
 class EmbeddedKernel:
-    """A kernel in a process of its own. It ends with this object, with this process, or by `stop`."""
+    """A kernel in a process of its own. It ends when it is stopped, when this object is dropped, or with this process."""
 
     def __init__(self, name: str, *, cwd: Path, environment: Mapping[str, str], limits: Limits) -> None:
         """
+        Args:
+            name: The name of an installed kernel.
+            cwd: The working directory.
+            environment: Additional variables.
+            limits: The resources that the kernel may use.
+
         Raises:
-            ValueError: There is no such kernel.
-            OSError: It can't be started.
+            ValueError: The kernel is not installed.
+            OSError: The kernel can't be started.
         """
+        self._manager = _jupyter_client.KernelManager(kernel_name=name)
         try:
-            self._spec = _specs.KernelSpecManager().get_kernel_spec(name)
-        except _specs.NoSuchKernel:
+            self._spec = self._manager.kernel_spec
+        except _jupyter_client.kernelspec.NoSuchKernel:
             raise ValueError(
                 f"Kernel {name} is not installed. Install it, for Python with: "
                 f"{sys.executable} -m pip install ipykernel && {sys.executable} -m ipykernel install --user --name {name}"
@@ -56,157 +68,147 @@ class EmbeddedKernel:
         self._start()
 
     def send(self, kind: str, content: Message) -> str:
-        """Send a request; returns its id."""
-        channel = "control" if kind in ("shutdown_request", "interrupt_request") else "shell"
-        message = self._messages.session.send(self._messages.sockets[channel], kind, content)
+        """Send a request. Return its id."""
+        message = self._client.session.msg(kind, dict(content))
+        channel = self._client.control_channel if kind == "interrupt_request" else self._client.shell_channel
+        channel.send(message)
         return str(message["header"]["msg_id"])
 
     def receive(self, seconds: float) -> Message | Oversized | None:
-        """The next message."""
-        return self._messages.receive(seconds)
+        """Return the next message, an empty one if it is malformed, or None if none arrives in time."""
+        # Outputs first: they were sent before the reply that ends the cell.
+        channels = {name: getattr(self._client, f"{name}_channel").socket for name in ("iopub", "shell", "control")}
+        ready, _, _ = _zmq.select(list(channels.values()), [], [], seconds)
+        for name, socket in channels.items():
+            if socket in ready:
+                return self._read(name, socket)
+        return None
 
-    def trouble(self) -> str | None:
-        """Why the kernel does not run any more; None if it runs."""
-        return self._process.trouble()
+    def find_failure(self) -> str | None:
+        """Return why the kernel has ended, or None while it runs."""
+        return self._process.find_failure()
 
-    def last_words(self) -> str:
-        """What the process printed itself."""
-        return self._process.last_words()
+    def read_tail(self) -> str:
+        """Return the last output of the kernel's process itself."""
+        return self._process.read_tail()
 
     def interrupt(self) -> None:
-        """Interrupt the cell that runs."""
+        """Interrupt the running cell."""
         if self._spec.interrupt_mode == "message":
             self.send("interrupt_request", {})
         else:
             self._process.interrupt()
 
     def prepare(self) -> bool:
-        """Wait until the kernel is ready; one that ended between two blocks is started anew, and that is said."""
-        has_ended = self._is_ready and self._process.trouble() is not None
+        """Wait until the kernel is ready. Return True if it had ended since the last cell, and was restarted.
+
+        Raises:
+            RuntimeError: The kernel can't be started.
+        """
+        has_ended = self._is_ready and self._process.find_failure() is not None
+        # A kernel that was stopped on purpose starts again without a notice.
         was_stopped, self._was_stopped = self._was_stopped, False
         if has_ended:
             self.restart()
         if not self._is_ready:
             try:
-                wait_for(self)
+                wait_until_ready(self)
             except RuntimeError:
                 self._process.kill()
-                self._is_ready = self._was_stopped = True  # the next block tries again
+                # Marked like a stopped kernel, so that the next block tries to start it again.
+                self._is_ready = self._was_stopped = True
                 raise
             self._is_ready = True
         return has_ended and not was_stopped
 
     def restart(self) -> None:
-        """End the kernel, and start it anew. Not a word is lost on one that is busy: it may not listen."""
-        self._end()
+        """Kill the kernel and start a new one. A busy kernel would not react to a shutdown request."""
+        self._kill()
         self._start()
 
     def stop(self) -> None:
-        """End the kernel, politely if it is not busy. A cell that another thread waits for ends at once."""
+        """End the kernel: by a request if it is idle, otherwise by killing it, which ends the call that runs a cell."""
         if not self.lock.acquire(blocking=False):
             self._process.kill()
             self.lock.acquire()
         try:
-            if self._process.trouble() is None and self._is_ready:
-                self.send("shutdown_request", {"restart": False})
-                self._process.wait(POLITE)
-            self._end()
+            if self._process.find_failure() is None and self._is_ready:
+                self._client.shutdown()
+                self._process.wait(TERMINATE_GRACE)
+            self._kill()
             self._was_stopped = True
         finally:
             self.lock.release()
 
-    def _end(self) -> None:
+    def _kill(self) -> None:
         self._process.kill()
         self._close()
 
     def _start(self) -> None:
         self._is_ready = False
-        self._folder = Path(tempfile.mkdtemp(prefix="autogen-kernel-"))  # nobody else may look into it
-        self._messages = _Messages(self._folder)
-        self._close = when_dropped(self, _clean_up, self._messages, self._folder)
-        command = [part.format_map(_Places(self._messages.file, self._spec.resource_dir)) for part in self._spec.argv]
-        if command[0] in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}"):
-            command[0] = sys.executable
+        folder = Path(tempfile.mkdtemp(prefix="autogen-kernel-"))
+        # New sockets for each process, so that no request to the previous kernel reaches the new one.
+        self._client = _open_client(folder)
+        self._close = call_when_dropped(self, _clean_up, self._client.context, folder)
+        self._manager.connection_file = self._client.connection_file
+        environment = build_kernel_environment()
+        spec_environment = {name: Template(value).safe_substitute(environment) for name, value in self._spec.env.items()}
+        environment |= {"IPYTHONDIR": str(folder / "ipython"), **spec_environment, **self._environment}
         try:
             self._process = SupervisedProcess(
-                command, cwd=self._cwd, env=self._kernel_environment(), limits=self._limits, folder=self._folder
+                self._manager.format_kernel_cmd(), cwd=self._cwd, env=environment, limits=self._limits, folder=folder
             )
         except BaseException:
             self._close()
             raise
 
-    def _kernel_environment(self) -> dict[str, str]:
-        environment = kernel_environment()
-        own = {name: Template(value).safe_substitute(environment) for name, value in self._spec.env.items()}
-        return {**environment, "IPYTHONDIR": str(self._folder / "ipython"), **own, **self._environment}
-
-
-def kernel_environment() -> dict[str, str]:
-    """The environment of kernels: that of generated code. Their figures are shown in the way of kernels, none else.
-
-    The programs of the Python that runs this come first: `!pip` installs where `%pip` does.
-    """
-    environment = child_environment()
-    environment.pop("MPLBACKEND", None)
-    return with_programs_of(os.path.dirname(sys.executable), environment)
-
-
-class _Places(dict[str, str]):
-    def __init__(self, file: str, resources: str) -> None:
-        super().__init__(connection_file=file, resource_dir=resources, prefix=sys.prefix)
-
-    def __missing__(self, name: str) -> str:
-        return "{" + name + "}"  # it is none of ours
-
-
-class _Messages:
-    """The channels of a kernel."""
-
-    def __init__(self, folder: Path) -> None:
-        key = secrets.token_hex(32)
-        local = os.name == "posix" and len(str(folder)) <= LONGEST_SOCKET
-        place = {"transport": "ipc", "ip": str(folder / "k")} if local else {"transport": "tcp", "ip": "127.0.0.1"}
-        self.file, facts = _connect.write_connection_file(str(folder / "kernel.json"), key=key.encode(), **place)
-        self.session = _session.Session(key=key.encode(), username="autogen")
-        self.context = _zmq.Context()
-        self.poller = _zmq.Poller()
-        self.sockets: dict[str, Any] = {}
-        for channel, kind in CHANNELS.items():
-            socket = self.context.socket(getattr(_zmq, kind))
-            socket.linger = 0
-            socket.rcvhwm = 0  # a message of the kernel that is not taken in would be lost
-            if kind == "SUB":
-                socket.subscribe(b"")
-            port = facts[f"{channel}_port"]
-            socket.connect(f"ipc://{folder / 'k'}-{port}" if local else f"tcp://127.0.0.1:{port}")
-            self.sockets[channel] = socket
-            self.poller.register(socket, _zmq.POLLIN)
-
-    def receive(self, seconds: float) -> Message | Oversized | None:
-        """The next message; None if there is none in time, or it can't be understood."""
-        ready = dict(self.poller.poll(int(seconds * 1000)))
-        for channel in ("iopub", "shell", "control"):  # what a cell shows comes before its end
-            if self.sockets[channel] in ready:
-                return self._read(channel)
-        return None
-
-    def _read(self, channel: str) -> Message | Oversized | None:
-        frames = self.sockets[channel].recv_multipart()
+    def _read(self, channel: str, socket: zmq.Socket[bytes]) -> Message | Oversized:
+        frames = socket.recv_multipart()
+        # Checked before the message is parsed, which takes several times its size.
         size = sum(map(len, frames))
-        if size > MOST_BYTES:
+        if size > MAX_BYTES:
             return Oversized(size)
+        session = self._client.session
         try:
-            _, parts = self.session.feed_identities(frames)
-            message = self.session.deserialize(parts)
+            _, parts = session.feed_identities(frames)
+            return {**session.deserialize(parts), "channel": channel}
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-            return {}  # not a message of the protocol
-        return {**message, "channel": channel}
+            return {}
 
 
-def _clean_up(messages: _Messages, folder: Path) -> None:
-    messages.context.destroy(linger=0)
+def build_kernel_environment() -> dict[str, str]:
+    """Return the environment for kernels: that of generated code, with the programs of this Python first in `PATH`.
+
+    So `!pip` installs into the same environment as `%pip`. The plotting backend of this process is left out, since kernels
+    have their own.
+    """
+    environment = build_child_environment()
+    environment.pop("MPLBACKEND", None)
+    return prepend_to_path(os.path.dirname(sys.executable), environment)
+
+
+def _open_client(folder: Path) -> BlockingKernelClient:
+    """Write the connection file of a kernel that is about to start, and open the channels to it."""
+    context = _zmq.Context()
+    # Without a limit for waiting messages. By default ZeroMQ drops those that exceed a thousand.
+    context.rcvhwm = 0
+    if os.name == "posix" and len(str(folder)) <= MAX_SOCKET_FOLDER:
+        address = {"transport": "ipc", "ip": str(folder / "k")}
+    else:
+        address = {"transport": "tcp", "ip": "127.0.0.1"}
+    client: BlockingKernelClient = _jupyter_client.BlockingKernelClient(
+        context=context, connection_file=str(folder / "kernel.json"), **address
+    )
+    client.write_connection_file()
+    client.start_channels(stdin=False, hb=False)
+    return client
+
+
+def _clean_up(context: zmq.Context[zmq.Socket[bytes]], folder: Path) -> None:
+    context.destroy(linger=0)
+    # The kernel that is being killed may write into the folder while it is removed.
     for _ in range(10):
-        shutil.rmtree(folder, ignore_errors=True)  # the kernel that is being killed may write once more
+        shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
             return
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Running one cell in a kernel: it ends when its time is up, when nobody waits for it, or when the kernel dies."""
+"""One cell in a kernel, run within a time limit: it ends if the caller is cancelled or the kernel dies."""
 
 from __future__ import annotations
 
@@ -7,171 +7,180 @@ from typing import Protocol
 
 from ..._threads import is_cancelled
 from ...code_utils import TIMEOUT_MSG
-from .._process import POLL_INTERVAL, TIMEOUT_EXIT_CODE
+from .._processes.runner import POLL_INTERVAL, TIMEOUT_EXIT_CODE
 from ._cell import Cell, Message
 
-GRACE = 3.0  # seconds in which a cell that is interrupted comes to an end, or the last of its messages arrives
-READY = 60.0  # seconds in which a kernel has started
+GRACE = 3.0  # seconds for an interrupted cell to end, and for its last messages to arrive
+START_TIMEOUT = 60.0  # seconds
 
-TOO_LONG = "ERROR: Timeout waiting for output from code block"
+TIMEOUT_ERROR = "ERROR: Timeout waiting for output from code block"
 INTERRUPTED = "The block was interrupted. The kernel kept the variables of earlier blocks."
 RESTARTED = "The kernel has been restarted: the variables of earlier blocks are gone."
 
 
 class Oversized(int):
-    """The size of a message that is too large to be read."""
+    """The size in bytes of a message that is too large to be read."""
 
 
 class Kernel(Protocol):
-    """A kernel, whatever the way to it is."""
+    """A connection to a kernel."""
 
     def send(self, kind: str, content: Message) -> str:
-        """Send a request; returns its id."""
+        """Send a request. Return its id."""
         ...
 
     def receive(self, seconds: float) -> Message | Oversized | None:
-        """The next message of the kernel; None if there is none in this time, or one that can't be understood."""
+        """Return the next message, an empty one if it is malformed, or None if none arrives in time."""
         ...
 
-    def trouble(self) -> str | None:
-        """Why the kernel does not run any more; None if it runs."""
+    def find_failure(self) -> str | None:
+        """Return why the kernel can't be used any more, or None while it runs."""
         ...
 
-    def last_words(self) -> str:
-        """What the kernel's process printed itself."""
+    def read_tail(self) -> str:
+        """Return the last output of the kernel's process itself."""
         ...
 
     def interrupt(self) -> None:
-        """Interrupt the cell that runs."""
+        """Interrupt the running cell."""
         ...
 
     def restart(self) -> None:
-        """End the kernel, and begin to start it anew."""
+        """End the kernel and start a new one, without waiting until that is ready."""
         ...
 
     def prepare(self) -> bool:
-        """Wait until it is ready; says whether it has lost its variables since the last cell.
+        """Wait until the kernel is ready. Return True if it lost its variables since the last cell.
 
         Raises:
-            RuntimeError: It is not, and won't be.
+            RuntimeError: The kernel can't be started.
         """
         ...
 
 
-def wait_for(kernel: Kernel, seconds: float = READY) -> None:
-    """Wait until a kernel answers, on all of its channels.
+def wait_until_ready(kernel: Kernel, seconds: float = START_TIMEOUT) -> None:
+    """Wait until a kernel answers on all channels.
 
     Raises:
-        RuntimeError: It dies, or does not answer in time. The message has its last words.
+        RuntimeError: The kernel dies, or does not answer in time. The message has the end of its output.
     """
     deadline = time.monotonic() + seconds
-    asked: set[str | None] = set()
+    request_ids: set[str | None] = set()
     pause = 0.05
     while time.monotonic() < deadline:
-        asked.add(kernel.send("kernel_info_request", {}))  # an answer may get lost while channels are being connected
+        # Messages get lost while the channels are being connected, so the request is repeated.
+        request_ids.add(kernel.send("kernel_info_request", {}))
         pause = min(2 * pause, 1.0)
         end = time.monotonic() + pause
-        while (left := end - time.monotonic()) > 0:
-            message = kernel.receive(left)
-            if isinstance(message, dict) and message.get("channel") == "iopub" and _parent(message) in asked:
+        while (remaining := end - time.monotonic()) > 0:
+            message = kernel.receive(remaining)
+            # The output channel is the last to be connected.
+            if isinstance(message, dict) and message.get("channel") == "iopub" and _get_parent(message) in request_ids:
                 return
-        if reason := kernel.trouble():
-            raise RuntimeError(f"The kernel could not be started: {reason}.\n{kernel.last_words()}".rstrip())
-    raise RuntimeError(f"The kernel did not answer within {seconds:g} seconds.\n{kernel.last_words()}".rstrip())
+        if reason := kernel.find_failure():
+            raise RuntimeError(f"The kernel could not be started: {reason}.\n{kernel.read_tail()}".rstrip())
+    raise RuntimeError(f"The kernel did not answer within {seconds:g} seconds.\n{kernel.read_tail()}".rstrip())
 
 
 def run_cell(kernel: Kernel, code: str, seconds: float) -> Cell:
     """Run code as one cell.
 
+    Args:
+        kernel: The kernel.
+        code: The code.
+        seconds: The time limit.
+
     Returns:
-        What came of it. That the time is up, or that the kernel dies, is a result too: the kernel is ready for another.
+        The cell. A timeout and the death of the kernel are results too; afterwards the kernel can run the next cell.
 
     Raises:
         RuntimeError: The kernel can't be started.
     """
-    has_forgotten = kernel.prepare()
+    has_restarted = kernel.prepare()
     content = {
         "code": code.encode("utf-8", "replace").decode(),
         "silent": False,
         "store_history": True,
         "user_expressions": {},
         "allow_stdin": False,
-        "stop_on_error": False,  # else it may refuse a block that comes while it gives up the one before
+        # With True the kernel may reject a cell that arrives while it aborts the one before.
+        "stop_on_error": False,
     }
     cell = Cell(
-        kernel.send("execute_request", content), note=f"The kernel had ended. {RESTARTED}" if has_forgotten else None
+        kernel.send("execute_request", content), note=f"The kernel had ended. {RESTARTED}" if has_restarted else None
     )
     try:
-        _follow(kernel, cell, seconds)
-    except BaseException:  # Ctrl-C, mostly: the kernel must not go on with it
+        _collect_outputs(kernel, cell, seconds)
+    # Mostly Ctrl-C. The kernel must not go on with the cell.
+    except BaseException:
         kernel.interrupt()
         raise
     return cell
 
 
-def _follow(kernel: Kernel, cell: Cell, seconds: float) -> None:
+def _collect_outputs(kernel: Kernel, cell: Cell, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    stopped: str | None = None
-    last_news = time.monotonic()
+    interruption: str | None = None
+    last_message = time.monotonic()
     while not cell.done:
         now = time.monotonic()
-        if stopped is None and (now >= deadline or is_cancelled()):
-            stopped = _too_long(seconds) if now >= deadline else "ERROR: Nobody waits for this block any more."
+        if interruption is None and (now >= deadline or is_cancelled()):
+            interruption = _format_timeout(seconds) if now >= deadline else "ERROR: The call was cancelled."
             kernel.interrupt()
-            kernel.send("kernel_info_request", {})  # wakes an event loop that sleeps on, as one does in `await`
+            # An event loop that sleeps in `await` notices the interrupt only when a message wakes it.
+            kernel.send("kernel_info_request", {})
             deadline = now + GRACE
         elif now >= deadline:
-            _give_up(kernel, cell, stopped or "")
+            _restart_kernel(kernel, cell, interruption or "")
             return
         message = kernel.receive(max(0.0, min(POLL_INTERVAL, deadline - now)))
         if message is not None:
-            last_news = _taken(cell, message) or last_news
-        elif (reason := kernel.trouble()) is not None or cell.gone:
-            _drain(kernel, cell)
-            _give_up(kernel, cell, stopped or f"ERROR: The kernel died: {reason or 'the server noticed its end'}.")
+            last_message = time.monotonic() if _add_message(cell, message) else last_message
+        elif (reason := kernel.find_failure()) is not None or cell.kernel_died:
+            # The kernel may have sent outputs before it died.
+            while (message := kernel.receive(0)) is not None:
+                _add_message(cell, message)
+            _restart_kernel(
+                kernel, cell, interruption or f"ERROR: The kernel died: {reason or 'the server noticed its end'}."
+            )
             return
-        elif (cell.replied or cell.idle) and time.monotonic() - last_news > GRACE:
-            break  # the rest got lost in a flood of messages
-    if stopped is not None:
-        _set_error(cell, f"{stopped} {INTERRUPTED}")
-    elif cell.asked_to_end:
+        # A flood of messages may have swallowed the last ones.
+        elif (cell.has_reply or cell.is_idle) and time.monotonic() - last_message > GRACE:
+            break
+    if interruption is not None:
+        _set_error(cell, f"{interruption} {INTERRUPTED}")
+    elif cell.exit_requested:
         kernel.restart()
         cell.error = f"The block ended the kernel. {RESTARTED}"
 
 
-def _taken(cell: Cell, message: Message | Oversized) -> float | None:
-    """When it was that a message belonged to this cell."""
+def _add_message(cell: Cell, message: Message | Oversized) -> bool:
+    """Add a message to a cell. Return True if it belongs to the cell, as far as that can be known."""
     if isinstance(message, Oversized):
         cell.skip(message)
-        return time.monotonic()
-    return time.monotonic() if cell.take(message) else None
+        return True
+    return cell.add(message)
 
 
-def _drain(kernel: Kernel, cell: Cell) -> None:
-    """Take what a kernel that died had sent before."""
-    while (message := kernel.receive(0)) is not None:
-        _taken(cell, message)
-
-
-def _too_long(seconds: float) -> str:
-    return f"{TOO_LONG}: it took longer than {seconds:g} seconds."
-
-
-def _give_up(kernel: Kernel, cell: Cell, why: str) -> None:
+def _restart_kernel(kernel: Kernel, cell: Cell, reason: str) -> None:
     try:
         kernel.restart()
-        _set_error(cell, f"{why} {RESTARTED}")
+        _set_error(cell, f"{reason} {RESTARTED}")
     except (RuntimeError, OSError) as error:
-        _set_error(cell, f"{why} It can't be restarted: {error}")
+        _set_error(cell, f"{reason} It can't be restarted: {error}")
+
+
+def _format_timeout(seconds: float) -> str:
+    return f"{TIMEOUT_ERROR}: it took longer than {seconds:g} seconds."
 
 
 def _set_error(cell: Cell, text: str) -> None:
-    """All executors say in the same way that time was up: by an exit code, and by the last word."""
-    time_was_up = text.startswith(TOO_LONG)
-    cell.exit_code = TIMEOUT_EXIT_CODE if time_was_up else 1
-    cell.error = f"{text}\n{TIMEOUT_MSG}" if time_was_up else text
+    # All executors report a timeout by the same exit code and the same last line.
+    timed_out = text.startswith(TIMEOUT_ERROR)
+    cell.exit_code = TIMEOUT_EXIT_CODE if timed_out else 1
+    cell.error = f"{text}\n{TIMEOUT_MSG}" if timed_out else text
 
 
-def _parent(message: Message) -> str | None:
+def _get_parent(message: Message) -> object:
     header = message.get("parent_header")
     return header.get("msg_id") if isinstance(header, dict) else None

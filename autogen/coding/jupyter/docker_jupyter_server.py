@@ -9,9 +9,9 @@ import uuid
 from types import TracebackType
 from typing import Any
 
-from .._containers import KEPT, OWNER, end, remove_leftovers, this_process
-from .._docker_engine import connect
-from ._guard import when_dropped
+from .._docker.ownership import KEPT_LABEL, OWNER_LABEL, end_container, get_process_label, remove_leftovers
+from .._docker.engine import connect
+from ._watchdog import call_when_dropped
 from .base import GENERATED, JupyterConnectable, JupyterConnectionInfo, token_of
 from .base import GenerateToken as _GenerateToken
 from .jupyter_client import JupyterClient
@@ -103,7 +103,7 @@ WORKDIR "${HOME}"
             self._client.close()
             raise
         container = self._container.id
-        self._goes = when_dropped(self, _finish, self._client, container if stop_container else None, not auto_remove)
+        self._goes = call_when_dropped(self, _finish, self._client, container if stop_container else None, not auto_remove)
         self._keep = not auto_remove
         try:
             self._port = self._published_port()
@@ -135,7 +135,7 @@ WORKDIR "${HOME}"
         self.stop()
 
     def _run(self, image: str, *, owned: bool, keep: bool, **options: Any) -> Any:
-        labels = {OWNER: this_process(), **({KEPT: "yes"} if keep else {})} if owned else {}
+        labels = {OWNER_LABEL: get_process_label(), **({KEPT_LABEL: "yes"} if keep else {})} if owned else {}
         defaults: dict[str, Any] = {"pids_limit": 512, "security_opt": ["no-new-privileges"]}
         if options.get("network_mode") != HOST:
             defaults["ports"] = {PORT: ("127.0.0.1", None)}
@@ -144,7 +144,7 @@ WORKDIR "${HOME}"
         try:
             container.start()
         except BaseException:
-            end(self._client, container.id, keep=False)
+            end_container(self._client, container.id, keep=False)
             raise
         return container
 
@@ -202,5 +202,5 @@ def _finish(client: Any, container: str | None, keep: bool) -> None:
 
     if container is not None:
         with contextlib.suppress(docker.errors.DockerException, OSError):  # the engine may be gone as well
-            end(client, container, keep=keep)
+            end_container(client, container, keep=keep)
     client.close()

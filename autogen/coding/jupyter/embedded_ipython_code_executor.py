@@ -9,10 +9,10 @@ from typing import Any, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
-from .._limits import Limits
+from .._processes.limits import Limits
 from ..base import CodeBlock, CodeExtractor, IPythonCodeResult
 from ..markdown_code_extractor import MarkdownCodeExtractor
-from ._blocks import checked_output_dir, run_blocks
+from ._blocks import validate_output_dir, run_blocks
 from ._embedded_kernel import EmbeddedKernel
 
 __all__ = ["EmbeddedIPythonCodeExecutor"]
@@ -60,7 +60,7 @@ class EmbeddedIPythonCodeExecutor(BaseModel):
     @field_validator("output_dir", "work_dir")
     @classmethod
     def _exists(cls, folder: str | None) -> str | None:
-        return None if folder is None else str(checked_output_dir(folder))
+        return None if folder is None else str(validate_output_dir(folder))
 
     def model_post_init(self, context: Any, /) -> None:
         """Start the kernel."""

@@ -9,8 +9,8 @@ from types import TracebackType
 
 from ..base import CodeBlock, CodeExecutor, CodeExtractor, IPythonCodeResult
 from ..markdown_code_extractor import MarkdownCodeExtractor
-from ._blocks import checked_output_dir, run_blocks
-from ._guard import when_dropped
+from ._blocks import validate_output_dir, run_blocks
+from ._watchdog import call_when_dropped
 from .base import JupyterConnectable, JupyterConnectionInfo
 from .jupyter_client import JupyterClient, JupyterKernelClient
 from .local_jupyter_server import LocalJupyterServer
@@ -61,7 +61,7 @@ class JupyterCodeExecutor(CodeExecutor):
         self._server = jupyter_server  # it must not be dropped before this
         self._timeout = timeout
         self._kernel_name = kernel_name
-        self._output_dir = checked_output_dir(output_dir)
+        self._output_dir = validate_output_dir(output_dir)
         self._jupyter_client = JupyterClient(info)
         self._server_files = jupyter_server.log_files if isinstance(jupyter_server, LocalJupyterServer) else []
         self._lock = threading.RLock()
@@ -92,7 +92,7 @@ class JupyterCodeExecutor(CodeExecutor):
             if not self._end.alive:
                 return IPythonCodeResult(exit_code=1, output="ERROR: This executor was stopped. restart() starts it again.")
             return run_blocks(
-                self._kernel, code_blocks, seconds=self._timeout, output_dir=self._output_dir, but=self._server_files
+                self._kernel, code_blocks, seconds=self._timeout, output_dir=self._output_dir, ignore=self._server_files
             )
 
     def restart(self) -> None:
@@ -124,7 +124,7 @@ class JupyterCodeExecutor(CodeExecutor):
         except BaseException:
             self._jupyter_client.delete_kernel(self._kernel_id)
             raise
-        self._end = when_dropped(self, _end_kernel, self._jupyter_client, self._kernel, self._kernel_id)
+        self._end = call_when_dropped(self, _end_kernel, self._jupyter_client, self._kernel, self._kernel_id)
 
 
 def _end_kernel(client: JupyterClient, kernel: JupyterKernelClient, kernel_id: str) -> None:

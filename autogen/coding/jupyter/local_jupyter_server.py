@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Any
 
 from ..._extras import require
-from .._limits import Limits
-from ._embedded_kernel import kernel_environment
-from ._guard import SupervisedProcess, when_dropped
+from .._processes.limits import Limits
+from ._embedded_kernel import build_kernel_environment
+from ._watchdog import SupervisedProcess, call_when_dropped
 from .base import GENERATED, JupyterConnectable, JupyterConnectionInfo, token_of
 from .base import GenerateToken as _GenerateToken
 from .jupyter_client import JupyterClient
@@ -78,13 +78,13 @@ class LocalJupyterServer(JupyterConnectable):
             raise ValueError(str(error)) from error
         self._ip = ip
         self._token = token_of(token)
-        self._environment = {**kernel_environment(), **_passed_on(), **(environment or {})}
+        self._environment = {**build_kernel_environment(), **_passed_on(), **(environment or {})}
         self._limits = limits or Limits()
         old = [f"{log_file}.{number}" for number in range(1, log_backup_count + 1)]
         self.log_files = [Path(name).resolve() for name in (log_file, *old)]
         self._logging = _logging(log_file, log_level, log_max_bytes, log_backup_count)
         self._folder = Path(tempfile.mkdtemp(prefix="autogen-jupyter-"))  # nobody else may look into it
-        self._clean_up = when_dropped(self, shutil.rmtree, self._folder, True)
+        self._clean_up = call_when_dropped(self, shutil.rmtree, self._folder, True)
         try:
             self._start(port)
         except BaseException:
@@ -134,10 +134,10 @@ class LocalJupyterServer(JupyterConnectable):
             self._port = _free_port(self._ip) if port is None else port
             if self._begin():
                 return
-            if "already in use" not in self._process.last_words() or attempt == ATTEMPTS - 1:
+            if "already in use" not in self._process.read_tail() or attempt == ATTEMPTS - 1:
                 break
         self._process.kill()
-        words = self._process.last_words() or "It did not answer."
+        words = self._process.read_tail() or "It did not answer."
         raise ValueError(f"Jupyter gateway server failed to start at {self._ip}:{self._port}. Its last words:\n{words}")
 
     def _begin(self) -> bool:
@@ -158,7 +158,7 @@ class LocalJupyterServer(JupyterConnectable):
             raise ValueError(f"Jupyter gateway server failed to start: {error}") from error
         client, deadline = self.get_client(), time.monotonic() + START
         while not client.is_ready():
-            if self._process.trouble() is not None or time.monotonic() > deadline:
+            if self._process.find_failure() is not None or time.monotonic() > deadline:
                 return False
             time.sleep(0.05)
         others = (path for pattern in ("jp*", "*secret*") for path in self._folder.glob(pattern))

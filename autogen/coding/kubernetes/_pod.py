@@ -11,7 +11,7 @@ from typing import Any
 
 from ..._extras import require
 from ..._threads import is_cancelled
-from .._process import KILL_GRACE, POLL_INTERVAL, TIMEOUT_EXIT_CODE, Finished, Limits
+from .._processes.runner import KILL_GRACE, POLL_INTERVAL, TIMEOUT_EXIT_CODE, Limits, ProgramResult
 
 kubernetes = require("kubernetes", extra="kubernetes", feature="autogen.coding.kubernetes")
 ApiException = kubernetes.client.ApiException
@@ -161,7 +161,7 @@ class Pod:
         written = self._execute(command, content, Limits())
         return None if written.exit_code == 0 else written.output.strip() or "the pod gave no reason"
 
-    def run(self, work_dir: str, command: Sequence[str], limits: Limits) -> Finished:
+    def run(self, work_dir: str, command: Sequence[str], limits: Limits) -> ProgramResult:
         """Run a program in the work directory.
 
         Raises:
@@ -174,9 +174,9 @@ class Pod:
         in_time = time.monotonic() - began < limits.seconds
         if finished.timed_out or in_time or finished.exit_code not in (TIMEOUT_EXIT_CODE, KILLED):
             return finished
-        return Finished(TIMEOUT_EXIT_CODE, finished.output, True)
+        return ProgramResult(TIMEOUT_EXIT_CODE, finished.output, True)
 
-    def _execute(self, command: list[str], content: bytes, limits: Limits) -> Finished:
+    def _execute(self, command: list[str], content: bytes, limits: Limits) -> ProgramResult:
         deadline = time.monotonic() + limits.seconds + KILL_GRACE
         output = bytearray()
         with self._connected(command, bool(content)) as connection:
@@ -186,9 +186,9 @@ class Pod:
                 connection.update(timeout=POLL_INTERVAL)
                 output += connection.read_channel(STDOUT) or b""
                 if time.monotonic() >= deadline or is_cancelled():
-                    return Finished(TIMEOUT_EXIT_CODE, _text(output, limits), True)
+                    return ProgramResult(TIMEOUT_EXIT_CODE, _text(output, limits), True)
             output += connection.read_channel(STDOUT) or b""
-            return Finished(_exit_code(connection), _text(output, limits), False)
+            return ProgramResult(_exit_code(connection), _text(output, limits), False)
 
     @contextlib.contextmanager
     def _connected(self, command: list[str], has_input: bool) -> Iterator[Any]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .._command_line_executor import CommandLineExecutor, in_order, outcome
-from .._workspace import OUTSIDE, automatic_name
+from .._command_line_executor import CommandLineExecutor, format_result, run_until_failure
+from .._workspace import OUTSIDE_MESSAGE, make_file_name
 from ..base import CodeBlock, CommandLineCodeResult
 from ..utils import requested_name, silence_pip
 from ._pod import Pod, api_client, own_namespace, plain_pod
@@ -116,7 +116,7 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
         """
         if not code_blocks:
             raise ValueError("No code blocks to execute.")
-        exit_code, output, files = in_order(code_blocks, self._tried)
+        exit_code, output, files = run_until_failure(code_blocks, self._tried)
         return CommandLineCodeResult(exit_code=exit_code, output=output, code_file=files[0] if files else None)
 
     def _tried(self, block: CodeBlock) -> tuple[int, str, str | None]:
@@ -133,9 +133,9 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
             return 1, f"Unsupported language {language}\n", None
         work_dir = self._work_dir.as_posix()
         try:
-            name = _inside(work_dir, requested_name(code) or automatic_name(code, _EXTENSIONS.get(language, language)))
+            name = _inside(work_dir, requested_name(code) or make_file_name(code, _EXTENSIONS.get(language, language)))
         except ValueError:
-            return 1, OUTSIDE, None
+            return 1, OUTSIDE_MESSAGE, None
         file = posixpath.join(work_dir, name)
         folder, last = posixpath.split(name)
         problem = self._running.write(work_dir, folder or ".", last, code.encode("utf-8", "replace"))
@@ -146,7 +146,7 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
         if language not in _PROGRAMS:
             return 1, f"The {language} block can't be run: no program is known for it.", file
         finished = self._running.run(work_dir, [_PROGRAMS[language], file], self._limits)
-        return *outcome(finished), file
+        return *format_result(finished), file
 
     def stop(self) -> None:
         """Delete the pod."""

@@ -58,7 +58,7 @@ def log_once(note: str) -> None:
         logger.warning("%s", note)
 
 
-def translated(config: Mapping[str, Any], *, warn: Callable[[str], None]) -> dict[str, Any]:
+def translate_legacy_keys(config: Mapping[str, Any], *, warn: Callable[[str], None]) -> dict[str, Any]:
     """A copy of an `llm_config`, or of one entry of a `config_list`, in today's spelling.
 
     Where a key is there in both spellings, today's counts. Pass the whole config, with its `config_list`, not its parts:

@@ -99,7 +99,7 @@ def _matches(value: Any, accepted: Any) -> bool:
     return value in accepted
 
 
-def why_nothing_passes(config_list: list[dict[str, Any]], filter_dict: Mapping[str, Any]) -> str:
+def explain_mismatches(config_list: list[dict[str, Any]], filter_dict: Mapping[str, Any]) -> str:
     """For each entry the keys of the filter that removed it, for people: one line an entry, no secrets."""
     lines = []
     for number, entry in enumerate(config_list[:_MOST_SHOWN], start=1):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..._secret_text import with_secrets_hidden
 from ..._secrets import redact
-from .lists import filter_config, why_nothing_passes
+from .lists import filter_config, explain_mismatches
 
 logger = logging.getLogger("autogen.oai.openai_utils")
 
@@ -64,7 +64,7 @@ def config_list_from_json(
         if missing and any(entry is one for one in kept):
             raise ValueError(_told_missing(source, number, entry, missing))
     if filter_dict and entries and not kept:
-        reasons = why_nothing_passes([entry for entry, _ in read], filter_dict)
+        reasons = explain_mismatches([entry for entry, _ in read], filter_dict)
         logger.warning("%s: no entry passes the filter %s.\n%s", source.name, redact(dict(filter_dict)), reasons)
     return [with_secrets_hidden(entry) for entry in kept]
 

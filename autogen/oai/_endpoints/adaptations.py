@@ -16,23 +16,23 @@ from typing import Any
 from ..._steps import Steps
 from .message_forms import (
     Form,
-    alternating,
-    ending_with_user,
-    with_answered_tools,
-    with_calls_as_text,
-    with_developer_as_system,
-    with_format_in_words,
-    with_late_system_as_user,
-    with_plain_text,
-    with_short_call_ids,
-    with_system_as_user,
-    with_text,
-    without_blanks,
-    without_names,
-    without_nulls,
+    ensure_alternation,
+    ensure_user_last,
+    insert_tool_acknowledgements,
+    render_calls_as_text,
+    convert_developer_to_system,
+    describe_response_format,
+    convert_late_system_to_user,
+    join_text_parts,
+    shorten_call_ids,
+    convert_system_to_user,
+    fill_missing_content,
+    replace_blanks,
+    remove_names,
+    remove_nulls,
 )
-from .parameters import Params, renamed, with_completion_tokens, without
-from .tool_schemas import plain_tools
+from .parameters import Params, rename_params, use_max_completion_tokens, drop_params
+from .tool_schemas import simplify_tools
 
 logger = logging.getLogger("autogen.oai.client")
 
@@ -75,15 +75,15 @@ def _request(name: str, refusal: str, adapt: Callable[[Params, str], Params]) ->
 
 def _without_what_it_names(params: Params, said: str) -> Params:
     named = [name for name in OPTIONAL if name in params and re.search(rf"\b{name}\b", said)]
-    return without(params, named, f"The endpoint of {params.get('model')}") if named else params
+    return drop_params(params, named, f"The endpoint of {params.get('model')}") if named else params
 
 
 def _with_plain_tools(params: Params, said: str) -> Params:
-    return {**params, "tools": plain_tools(params["tools"])} if params.get("tools") else params
+    return {**params, "tools": simplify_tools(params["tools"])} if params.get("tools") else params
 
 
 def _with_max_tokens(params: Params, said: str) -> Params:
-    return renamed(params, {"max_completion_tokens": "max_tokens"})
+    return rename_params(params, {"max_completion_tokens": "max_tokens"})
 
 
 _NOT = (
@@ -96,13 +96,13 @@ _EMPTY = r"(?:null|none|nil|empty|blank|missing|required|non-empty|valid string|
 def _with_format_in_words(params: Params, said: str) -> Params:
     if not params.get("response_format"):
         return params
-    messages = with_format_in_words(params["messages"], params["response_format"])
+    messages = describe_response_format(params["messages"], params["response_format"])
     return {**{key: value for key, value in params.items() if key != "response_format"}, "messages": messages}
 
 
 _UNKNOWN = r"(?:not (?:\w+ )?support|unsupported|unavailable|unknown|unrecogni[sz]ed|extra)"
 
-REMEDIES = (
+ADAPTATIONS = (
     _request(
         "the form of the answer in words",
         rf"(?:response_format|json_schema).{{0,60}}{_UNKNOWN}|{_UNKNOWN}.{{0,60}}(?:response_format|json_schema)",
@@ -111,45 +111,45 @@ REMEDIES = (
     _request(
         "max_completion_tokens for max_tokens",
         rf"{_NOT}.{{0,40}}\bmax_tokens\b|use '?max_completion_tokens",
-        lambda params, said: with_completion_tokens(params),
+        lambda params, said: use_max_completion_tokens(params),
     ),
     _request("max_tokens for max_completion_tokens", rf"{_NOT}.{{0,60}}max_completion_tokens", _with_max_tokens),
-    _messages("names left out, or in the text", rf"\bname\b.{{0,80}}{_NOT}|{_NOT}.{{0,80}}\bname\b", without_names),
+    _messages("names left out, or in the text", rf"\bname\b.{{0,80}}{_NOT}|{_NOT}.{{0,80}}\bname\b", remove_names),
     _messages(
-        "system for developer", rf"\bdeveloper\b.{{0,80}}{_NOT}|{_NOT}.{{0,80}}\bdeveloper\b", with_developer_as_system
+        "system for developer", rf"\bdeveloper\b.{{0,80}}{_NOT}|{_NOT}.{{0,80}}\bdeveloper\b", convert_developer_to_system
     ),
     _messages(
         "no system messages",
         rf"system[`'\"]? (?:role|message|prompt|instruction)s?.{{0,30}}{_NOT}|{_NOT}.{{0,30}}['`\"]system",
-        with_system_as_user,
-        alternating,
+        convert_system_to_user,
+        ensure_alternation,
     ),
     _messages(
-        "system messages in front alone", r"system.{0,60}(?:begin|first|start|precede|after role)", with_late_system_as_user
+        "system messages in front alone", r"system.{0,60}(?:begin|first|start|precede|after role)", convert_late_system_to_user
     ),
-    _messages("an assistant's turn after tools", r"'user' after role '?tool", with_answered_tools),
+    _messages("an assistant's turn after tools", r"'user' after role '?tool", insert_tool_acknowledgements),
     _messages(
         "user and assistant in turns",
         r"alternat|consecutive|after role|immediately after|in a row|first (?:message|turn|content).{0,30}user",
-        with_late_system_as_user,
-        alternating,
+        convert_late_system_to_user,
+        ensure_alternation,
     ),
     _messages(
         "the user's turn last",
         r"last (?:message|role|turn|content).{0,60}(?:user|assistant)|(?:end|finish)\w* with an? (?:user|'user')|prefill",
-        ending_with_user,
+        ensure_user_last,
     ),
-    _messages("short ids of calls", r"tool call id.{0,80}(?:must be|length|a-z)", with_short_call_ids),
+    _messages("short ids of calls", r"tool call id.{0,80}(?:must be|length|a-z)", shorten_call_ids),
     _messages(
-        "text in one piece", r"sequence, expected|content.{0,60}(?:be a string|valid string|array|list)", with_plain_text
+        "text in one piece", r"sequence, expected|content.{0,60}(?:be a string|valid string|array|list)", join_text_parts
     ),
-    _messages("no nulls", rf"content.{{0,80}}{_EMPTY}|{_EMPTY}.{{0,80}}content|\bnull\b|<nil>", without_nulls, with_text),
-    _messages("no blanks", rf"content.{{0,80}}{_EMPTY}|{_EMPTY}.{{0,80}}content", without_blanks),
+    _messages("no nulls", rf"content.{{0,80}}{_EMPTY}|{_EMPTY}.{{0,80}}content|\bnull\b|<nil>", remove_nulls, fill_missing_content),
+    _messages("no blanks", rf"content.{{0,80}}{_EMPTY}|{_EMPTY}.{{0,80}}content", replace_blanks),
     _request(
         "calls as text",
         r"(?:must|should) (?:be )?define.{0,20}tools|toolConfig|`?tools`?=? (?:param|must|field|is required)",
         lambda params, said: (
-            params if params.get("tools") else {**params, "messages": with_calls_as_text(params["messages"])}
+            params if params.get("tools") else {**params, "messages": render_calls_as_text(params["messages"])}
         ),
     ),
     _request(
@@ -167,7 +167,7 @@ _lock = threading.Lock()
 _memory: dict[Any, Learnt] = {}
 
 
-def asked(endpoint: Any, label: str, params: Params, ask_endpoint: Callable[[Params], Steps[Any]]) -> Steps[Any]:
+def call_with_adaptations(endpoint: Any, label: str, params: Params, ask_endpoint: Callable[[Params], Steps[Any]]) -> Steps[Any]:
     """Ask an endpoint, in the forms that it is known to take.
 
     Args:
@@ -209,7 +209,7 @@ def _remedy(error: Any, params: Params, tried: Learnt) -> tuple[Adaptation, str,
         return None
     said = f"{error.message}\n{error.body}"[:4000]  # apart: no pattern reaches from the one into the other
     used = [remedy for remedy, _ in tried]
-    for remedy in REMEDIES:
+    for remedy in ADAPTATIONS:
         if remedy not in used and remedy.refusal.search(said):
             adapted = remedy.adapt(params, said)
             if adapted != params:

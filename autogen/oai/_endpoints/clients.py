@@ -9,7 +9,7 @@ from typing import Any
 
 from .litellm_client import LiteLLMClient
 from .openai_client import OpenAIClient
-from .provider_table import provider_of
+from .provider_table import find_provider
 
 logger = logging.getLogger("autogen.oai.client")
 
@@ -37,7 +37,7 @@ def make_client(config: dict[str, Any]) -> Any:
         return custom(dict(config)) if inspect.isclass(custom) else custom  # type: ignore[call-arg]
     if config.get("api_type") == LiteLLMClient.api_type:
         return LiteLLMClient(config)
-    provider = provider_of(config)
+    provider = find_provider(config)
     client = OpenAIClient(provider.where.endpoint(config, provider.api_type), provider)
     if provider.api_type == "azure" or (provider.api_type == "openai" and not _has_key(config)):
         _ = client._oai_client  # the SDK says now what is missing

@@ -29,7 +29,7 @@ AZURE_SCOPE = "https://cognitiveservices.azure.com/.default"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Where:
+class Connection:
     """Where an endpoint is, and with which key.
 
     Attributes:
@@ -44,7 +44,7 @@ class Where:
     key_from: tuple[str, ...] = ()
     needs_key: bool = True
     own: frozenset[str] = frozenset()
-    connect: Callable[[Where, Config, str], Endpoint] | None = None
+    connect: Callable[[Connection, Config, str], Endpoint] | None = None
 
     def endpoint(self, config: Config, api_type: str) -> Endpoint:
         """The endpoint of a config.
@@ -60,7 +60,7 @@ class Where:
         return config.get("api_key") or next((os.environ[name] for name in self.key_from if os.environ.get(name)), None)
 
 
-def _by_key(where: Where, config: Config, api_type: str) -> Endpoint:
+def _by_key(where: Connection, config: Config, api_type: str) -> Endpoint:
     key = where.key(config)
     if not key and where.needs_key:
         raise missing_credentials(f'set "api_key" in its config or the environment variable {where.key_from[0]}', api_type)
@@ -82,12 +82,12 @@ def missing_credentials(what_to_do: str, api_type: str) -> Exception:
     return MissingCredentials(f"The endpoint {api_type!r} has no credentials: {what_to_do}.")
 
 
-def openai(where: Where, config: Config, api_type: str) -> Endpoint:
+def connect_openai(where: Connection, config: Config, api_type: str) -> Endpoint:
     """OpenAI, or any server that the config has the URL of: the SDK knows where to look for what is missing."""
     return Endpoint("openai", _sdk_settings(config))
 
 
-def azure(where: Where, config: Config, api_type: str) -> Endpoint:
+def connect_azure(where: Connection, config: Config, api_type: str) -> Endpoint:
     """A deployment at Azure. Its name has no dots."""
     settings = {key: value for key, value in config.items() if key in AZURE_KEYS and key != "base_url"}
     if not settings.get("azure_endpoint") and config.get("base_url"):
@@ -97,17 +97,17 @@ def azure(where: Where, config: Config, api_type: str) -> Endpoint:
         settings["azure_deployment"] = deployment.replace(".", "")
     if settings.get("azure_ad_token_provider") == "DEFAULT":
         scope = config.get("azure_ad_token_provider_scope") or AZURE_SCOPE
-        settings["azure_ad_token_provider"] = _azure_token_provider(scope)
+        settings["azure_ad_token_provider"] = _get_azure_token_provider(scope)
     return Endpoint("azure", settings)
 
 
 @cache  # agents with one identity share their connections
-def _azure_token_provider(scope: str) -> Callable[[], str]:
+def _get_azure_token_provider(scope: str) -> Callable[[], str]:
     identity = require("azure.identity", extra="azure", feature='"azure_ad_token_provider": "DEFAULT"')
     return identity.get_bearer_token_provider(identity.DefaultAzureCredential(), scope)  # type: ignore[no-any-return]
 
 
-def local(where: Where, config: Config, api_type: str) -> Endpoint:
+def connect_local(where: Connection, config: Config, api_type: str) -> Endpoint:
     """The model in this process. The weights are looked for now, the server is started by the first request."""
     model = str(config.get("model"))
     weights.resolve(model)
@@ -118,7 +118,7 @@ def _local_settings(model: str, settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "base_url": embedded.serve(model).base_url, "api_key": "local"}
 
 
-def ollama(where: Where, config: Config, api_type: str) -> Endpoint:
+def connect_ollama(where: Connection, config: Config, api_type: str) -> Endpoint:
     """A server of Ollama, also where 0.2 wrote its address: `client_host`, without the path."""
     host = config.get("client_host")
     if host and not config.get("base_url"):
@@ -127,13 +127,13 @@ def ollama(where: Where, config: Config, api_type: str) -> Endpoint:
     return _by_key(where, config, api_type)
 
 
-def cohere(where: Where, config: Config, api_type: str) -> Endpoint:
+def connect_cohere(where: Connection, config: Config, api_type: str) -> Endpoint:
     """Cohere, which is told who asks."""
     name = {"X-Client-Name": config.get("client_name") or "autogen-cohere"}
     return _by_key(where, {**config, "default_headers": {**name, **(config.get("default_headers") or {})}}, api_type)
 
 
-def is_vertex(where: Where, config: Config) -> bool:
+def is_on_vertex(where: Connection, config: Config) -> bool:
     """Whether Google is asked through Vertex AI, that is not with an API key."""
     if config.get("api_key"):
         if config.get("project_id") or config.get("location"):
@@ -142,7 +142,7 @@ def is_vertex(where: Where, config: Config) -> bool:
     return any(config.get(key) for key in GOOGLE_KEYS) or not where.key(config)
 
 
-def vertex(where: Where, config: Config, api_type: str) -> Endpoint:
+def connect_vertex(where: Connection, config: Config, api_type: str) -> Endpoint:
     """Vertex AI. The SDK refreshes Google's tokens."""
     project = config.get("project_id") or os.environ.get("GOOGLE_CLOUD_PROJECT")
     place = config.get("location") or os.environ.get("GOOGLE_CLOUD_LOCATION") or "us-central1"
@@ -177,7 +177,7 @@ def _google_credentials(path: str) -> Any:
     )
 
 
-def is_on_aws(where: Where, config: Config) -> bool:
+def is_on_aws(where: Connection, config: Config) -> bool:
     """Whether Claude is asked at AWS, that is with AWS's keys, and no other."""
     if config.get("api_key"):
         return False
@@ -186,7 +186,7 @@ def is_on_aws(where: Where, config: Config) -> bool:
     return at_hand or any(config.get(key) for key in AWS_KEYS)
 
 
-def bedrock(where: Where, config: Config, api_type: str) -> Endpoint:
+def connect_bedrock(where: Connection, config: Config, api_type: str) -> Endpoint:
     """Amazon Bedrock: with a key of its own, or with AWS's, with which the SDK signs the requests."""
     region = config.get("aws_region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     service = config.get("aws_endpoint") or "mantle"

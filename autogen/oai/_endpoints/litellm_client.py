@@ -8,7 +8,7 @@ from typing import Any
 
 from ..._extras import require
 from ..._steps import Steps, invoke, run_async, run_sync
-from .._requests.cost import cost_of
+from .._requests.cost import compute_cost
 from .connections import CREDENTIALS
 from .endpoint_pool import AZURE_KEYS
 from .openai_client import OpenAIClient
@@ -63,4 +63,4 @@ class LiteLLMClient:
 
     def cost(self, response: Any) -> float:
         """USD for an answer; 0 where the model's price is not known."""
-        return cost_of(self.get_usage(response))
+        return compute_cost(self.get_usage(response))

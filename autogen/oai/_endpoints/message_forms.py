@@ -22,12 +22,12 @@ BLANK = "(empty)"  # stands for nothing where an endpoint wants text
 SYSTEM = ("system", "developer")
 
 
-def without_nulls(messages: Sequence[Message]) -> list[Message]:
+def remove_nulls(messages: Sequence[Message]) -> list[Message]:
     """No key is null, but for the content."""
     return [_only(m, lambda key, value: value is not None or key == "content") for m in messages]
 
 
-def without_names(messages: Sequence[Message]) -> list[Message]:
+def remove_names(messages: Sequence[Message]) -> list[Message]:
     """No message has a name, but those of functions, which need it.
 
     Where several users speak, as in a group chat, the name goes in front of the text: the model must tell them apart.
@@ -50,7 +50,7 @@ def _said_by(message: Message) -> Message:
     return {**_nameless(message), "content": content}
 
 
-def with_system_first(messages: Sequence[Message]) -> list[Message]:
+def merge_system_messages(messages: Sequence[Message]) -> list[Message]:
     """One system message, at the front, with the text of all of them.
 
     One that comes last is a question (agents ask so who speaks next): it becomes the user's.
@@ -61,32 +61,32 @@ def with_system_first(messages: Sequence[Message]) -> list[Message]:
     return [*_as_one(systems), *(m for m in messages if m.get("role") not in SYSTEM)]
 
 
-def with_late_system_as_user(messages: Sequence[Message]) -> list[Message]:
+def convert_late_system_to_user(messages: Sequence[Message]) -> list[Message]:
     """One system message at the front; later ones keep their place as the user's."""
     start = next((i for i, m in enumerate(messages) if m.get("role") not in SYSTEM), len(messages))
     if start == len(messages) > 1:
         start -= 1  # the last one is a question here too
-    return [*_as_one(messages[:start]), *with_system_as_user(messages[start:])]
+    return [*_as_one(messages[:start]), *convert_system_to_user(messages[start:])]
 
 
 def _as_one(messages: Sequence[Message]) -> list[Message]:
     return [reduce(_joined, messages)] if messages else []
 
 
-def with_system_as_user(messages: Sequence[Message]) -> list[Message]:
+def convert_system_to_user(messages: Sequence[Message]) -> list[Message]:
     """No system message: for models that know none."""
     return [{**m, "role": "user"} if m.get("role") in SYSTEM else m for m in messages]
 
 
-def with_developer_as_system(messages: Sequence[Message]) -> list[Message]:
+def convert_developer_to_system(messages: Sequence[Message]) -> list[Message]:
     """`system` for `developer`, which only OpenAI knows."""
     return [{**m, "role": "system"} if m.get("role") == "developer" else m for m in messages]
 
 
-def alternating(messages: Sequence[Message]) -> list[Message]:
+def ensure_alternation(messages: Sequence[Message]) -> list[Message]:
     """User and assistant take turns, and a user begins: turns of one role that follow each other are one."""
     turns: list[Message] = []
-    for message in without_names(messages):
+    for message in remove_names(messages):
         if turns and _can_join(turns[-1], message):
             turns[-1] = _joined(turns[-1], message)
         else:
@@ -102,14 +102,14 @@ def _can_join(one: Message, other: Message) -> bool:
     return same and not (one.get("function_call") and other.get("function_call"))
 
 
-def ending_with_user(messages: Sequence[Message]) -> list[Message]:
+def ensure_user_last(messages: Sequence[Message]) -> list[Message]:
     """The last turn is the user's, or a tool's."""
     if messages and messages[-1].get("role") in ("user", "tool", "function"):
         return list(messages)
     return [*messages, {"role": "user", "content": CONTINUE}]
 
 
-def with_answered_tools(messages: Sequence[Message]) -> list[Message]:
+def insert_tool_acknowledgements(messages: Sequence[Message]) -> list[Message]:
     """No user speaks right after a tool: the assistant does first."""
     result: list[Message] = []
     for message in messages:
@@ -119,12 +119,12 @@ def with_answered_tools(messages: Sequence[Message]) -> list[Message]:
     return result
 
 
-def with_text(messages: Sequence[Message]) -> list[Message]:
+def fill_missing_content(messages: Sequence[Message]) -> list[Message]:
     """No content is null or missing: it is an empty text instead."""
     return [m if m.get("content") is not None else {**m, "content": ""} for m in messages]
 
 
-def without_blanks(messages: Sequence[Message]) -> list[Message]:
+def replace_blanks(messages: Sequence[Message]) -> list[Message]:
     """No content is blank: `BLANK` stands for it, or null beside calls, where that is usual."""
     return [_filled(m) for m in messages]
 
@@ -142,7 +142,7 @@ def _filled(message: Message) -> Message:
     return {**message, "content": None if calls else BLANK}
 
 
-def with_plain_text(messages: Sequence[Message]) -> list[Message]:
+def join_text_parts(messages: Sequence[Message]) -> list[Message]:
     """No content is a list, if it is of text alone: it is one text then."""
     return [
         {**m, "content": "\n\n".join(part["text"] for part in m["content"])}
@@ -152,7 +152,7 @@ def with_plain_text(messages: Sequence[Message]) -> list[Message]:
     ]
 
 
-def with_short_call_ids(messages: Sequence[Message]) -> list[Message]:
+def shorten_call_ids(messages: Sequence[Message]) -> list[Message]:
     """The ids of calls are nine letters and digits."""
     result = []
     for m in messages:
@@ -169,7 +169,7 @@ def _short(call_id: Any) -> str:
     return text if re.fullmatch("[a-zA-Z0-9]{9}", text) else hashlib.sha256(text.encode()).hexdigest()[:9]
 
 
-def with_tools_for_functions(messages: Sequence[Message]) -> list[Message]:
+def convert_functions_to_tools(messages: Sequence[Message]) -> list[Message]:
     """Calls of tools for calls of functions, which are older. An answer without a call becomes the user's."""
     result: list[Message] = []
     open_ids: list[tuple[str, str]] = []
@@ -193,7 +193,7 @@ def with_tools_for_functions(messages: Sequence[Message]) -> list[Message]:
     return result
 
 
-def with_calls_as_text(messages: Sequence[Message]) -> list[Message]:
+def render_calls_as_text(messages: Sequence[Message]) -> list[Message]:
     """No calls and no tools: for requests without tools, whose history has some all the same."""
     result = []
     for m in messages:
@@ -213,7 +213,7 @@ def _calls(message: Message) -> list[Message]:
     return [*(message.get("tool_calls") or ()), *([{"function": older}] if older else ())]
 
 
-def with_format_in_words(messages: Sequence[Message], response_format: Any) -> list[Message]:
+def describe_response_format(messages: Sequence[Message], response_format: Any) -> list[Message]:
     """A system message more, which says what `response_format` does: for endpoints that know none."""
     kind = response_format.get("type") if isinstance(response_format, dict) else None
     if kind not in ("json_schema", "json_object"):

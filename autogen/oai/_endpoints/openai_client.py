@@ -13,9 +13,9 @@ from typing import Any
 from ..._steps import Call, Steps, invoke, run_async, run_sync, wrap_in_thread
 from ...io.base import IOStream
 from ...token_count_utils import estimate_tokens
-from .._requests.cost import cost_of, usage_of
+from .._requests.cost import compute_cost, read_usage
 from .._requests.streaming import StreamAssembler
-from .adaptations import asked
+from .adaptations import call_with_adaptations
 from .endpoint_pool import Endpoint
 from .errors import invalid_answer
 from .provider_spec import Provider
@@ -72,7 +72,7 @@ class OpenAIClient:
         if params.get("adapt_request") is False:
             return (yield from self._answer(sdk, request))
         identity = self._endpoint.identity if self._endpoint else str(sdk.base_url)
-        return (yield from asked(identity, repr(self), request, partial(self._answer, sdk)))
+        return (yield from call_with_adaptations(identity, repr(self), request, partial(self._answer, sdk)))
 
     def _answer(self, sdk: Any, params: dict[str, Any]) -> Steps[Any]:
         try:
@@ -99,7 +99,7 @@ class OpenAIClient:
     def cost(self, response: Any) -> float:
         """USD for an answer; 0 where the model's price is not known."""
         address = self._endpoint.address if self._endpoint else str(getattr(self._given, "base_url", ""))
-        return 0.0 if self._provider.free else cost_of(usage_of(response), base_url=address)
+        return 0.0 if self._provider.free else compute_cost(read_usage(response), base_url=address)
 
     @staticmethod
     def get_usage(response: Any) -> dict[str, Any]:
@@ -166,7 +166,7 @@ async def _a_read(chunks: AsyncIterator[Any], assembler: StreamAssembler, show: 
 
 
 def _tokens(response: Any) -> dict[str, Any]:
-    usage = usage_of(response)
+    usage = read_usage(response)
     return {key: usage[key] for key in ("prompt_tokens", "completion_tokens", "total_tokens", "model")}
 
 

@@ -12,14 +12,14 @@ from typing import Any
 Params = dict[str, Any]
 
 _lock = threading.Lock()
-_told: set[str] = set()
+_warned: set[str] = set()
 
 
-def tell_once(text: str) -> None:
+def warn_once(text: str) -> None:
     """A `UserWarning`, the first time in this process."""
     with _lock:
-        new = text not in _told
-        _told.add(text)
+        new = text not in _warned
+        _warned.add(text)
     if new:
         warnings.warn(text, UserWarning, stacklevel=2)
 
@@ -73,7 +73,7 @@ USUAL: Mapping[str, Any] = {
 """What parameters are where nobody says anything."""
 
 
-def renamed(params: Params, names: Mapping[str, str]) -> Params:
+def rename_params(params: Params, names: Mapping[str, str]) -> Params:
     """The parameters under the endpoint's names. One that stands there under that name already comes first."""
     if not names.keys() & params.keys():
         return params
@@ -81,7 +81,7 @@ def renamed(params: Params, names: Mapping[str, str]) -> Params:
     return {**{names[key]: value for key, value in params.items() if key in names}, **own}
 
 
-def bounded(params: Params, bounds: Mapping[str, Bound], whom: str) -> Params:
+def apply_bounds(params: Params, bounds: Mapping[str, Bound], whom: str) -> Params:
     """The parameters within their bounds; a warning tells what is sent in the place of one that is not."""
     result = dict(params)
     for name, bound in bounds.items():
@@ -89,22 +89,22 @@ def bounded(params: Params, bounds: Mapping[str, Bound], whom: str) -> Params:
         if value is None or bound.allows(value):
             continue
         sent = "it is not sent" if bound.otherwise is None else f"{bound.otherwise!r} is sent"
-        tell_once(f"{whom}: {name} must be {bound}, not {value!r}: {sent}.")
+        warn_once(f"{whom}: {name} must be {bound}, not {value!r}: {sent}.")
         del result[name]
         if bound.otherwise is not None:
             result[name] = bound.otherwise
     return result
 
 
-def without(params: Params, refused: Collection[str], whom: str) -> Params:
+def drop_params(params: Params, refused: Collection[str], whom: str) -> Params:
     """The parameters without those that an endpoint refuses or ignores. A warning names those that change something."""
     gone = sorted(name for name in refused if params.get(name) is not None and params[name] != USUAL.get(name))
     if gone:
-        tell_once(f"{whom} does not take {', '.join(gone)}: not sent.")
+        warn_once(f"{whom} does not take {', '.join(gone)}: not sent.")
     return {key: value for key, value in params.items() if key not in refused}
 
 
-def placed(params: Params, places: Mapping[str, tuple[str, ...]]) -> Params:
+def move_to_extra_body(params: Params, places: Mapping[str, tuple[str, ...]]) -> Params:
     """The parameters, with those that the SDK does not know in `extra_body`, which it sends as it is.
 
     Args:
@@ -133,7 +133,7 @@ def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> Params:
     return result
 
 
-def with_tools_for_functions(params: Params) -> Params:
+def replace_functions_by_tools(params: Params) -> Params:
     """`tools` and `tool_choice` for `functions` and `function_call`, which stand for the same and are older."""
     if not {"functions", "function_call"} & params.keys():
         return params
@@ -185,22 +185,22 @@ REASONING_MODELS = (
 """The first row that fits the model's name counts. Models under other names are found out by what they refuse."""
 
 
-def reasoning_family(model: Any) -> ReasoningModels | None:
+def find_reasoning_family(model: Any) -> ReasoningModels | None:
     """The family of a reasoning model; None for any other model."""
     return next((family for family in REASONING_MODELS if family.names.search(str(model))), None)
 
 
-def for_reasoning(params: Params) -> Params:
+def adapt_to_reasoning(params: Params) -> Params:
     """The parameters as the model takes them, if it is one that reasons."""
-    family = reasoning_family(params.get("model"))
+    family = find_reasoning_family(params.get("model"))
     if family is None:
         return params
-    params = with_completion_tokens(params)
+    params = use_max_completion_tokens(params)
     if family.unless_effort_is_none and params.get("reasoning_effort") in (None, "none"):
         return params
-    return without(params, family.refuses, f"The model {params.get('model')} reasons and")
+    return drop_params(params, family.refuses, f"The model {params.get('model')} reasons and")
 
 
-def with_completion_tokens(params: Params) -> Params:
+def use_max_completion_tokens(params: Params) -> Params:
     """`max_completion_tokens` for `max_tokens`."""
-    return renamed(params, {"max_tokens": "max_completion_tokens"})
+    return rename_params(params, {"max_tokens": "max_completion_tokens"})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._requests.cost import cost_of
+from .._requests.cost import compute_cost
 from .openai_client import OpenAIClient
 from .parameters import TOOL_SETTINGS
-from .provider_table import provider_of
+from .provider_table import find_provider
 
 
 class ProviderClient(OpenAIClient):
@@ -24,7 +24,7 @@ class ProviderClient(OpenAIClient):
 
     def __init__(self, **config: Any) -> None:
         config = {"api_type": self.api_type, **config}
-        provider = provider_of(config)
+        provider = find_provider(config)
         self._config = config
         super().__init__(provider.where.endpoint(config, provider.api_type), provider)
 
@@ -39,7 +39,7 @@ class ProviderClient(OpenAIClient):
         return self._provider.adapted({key: value for key, value in params.items() if key not in apart})
 
 
-def cost_for(input_tokens: int, output_tokens: int, model: str) -> float:
+def compute_token_cost(input_tokens: int, output_tokens: int, model: str) -> float:
     """USD for the tokens of an answer; 0, with a warning, where the model's price is not known.
 
     Args:
@@ -47,4 +47,4 @@ def cost_for(input_tokens: int, output_tokens: int, model: str) -> float:
         output_tokens: Tokens out.
         model: The model's name.
     """
-    return cost_of({"prompt_tokens": input_tokens, "completion_tokens": output_tokens, "model": model})
+    return compute_cost({"prompt_tokens": input_tokens, "completion_tokens": output_tokens, "model": model})

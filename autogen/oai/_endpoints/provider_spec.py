@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..client_utils import should_hide_tools
-from .connections import Config, Where
-from .message_forms import Form, with_calls_as_text, with_format_in_words, with_system_as_user
+from .connections import Config, Connection
+from .message_forms import Form, render_calls_as_text, describe_response_format, convert_system_to_user
 from .parameters import (
     TOOL_SETTINGS,
     Bound,
     Params,
-    bounded,
-    for_reasoning,
-    placed,
-    reasoning_family,
-    renamed,
-    with_tools_for_functions,
-    without,
+    apply_bounds,
+    adapt_to_reasoning,
+    move_to_extra_body,
+    find_reasoning_family,
+    rename_params,
+    replace_functions_by_tools,
+    drop_params,
 )
 
 Names = Mapping[str, str]
@@ -57,9 +57,9 @@ class Provider:
 
     api_type: str
     title: str
-    where: Where
+    where: Connection
     also: tuple[str, ...] = ()
-    instead: Callable[[Where, Config], bool] | None = None
+    instead: Callable[[Connection, Config], bool] | None = None
     instead_row: str = ""
     renames: Names = field(default_factory=dict)
     bounds: Mapping[str, Bound] = field(default_factory=dict)
@@ -90,17 +90,17 @@ class Provider:
         ):
             request = {key: value for key, value in request.items() if key not in TOOL_SETTINGS}
         said = None if self.response_format else request.pop("response_format", None)
-        request = for_reasoning(self._parameters(request))
+        request = adapt_to_reasoning(self._parameters(request))
         if request.get("messages") is not None:
             request["messages"] = self._messages(request, settings, said)
         return request
 
     def _parameters(self, request: Params) -> Params:
         if not self.functions:
-            request = with_tools_for_functions({key: value for key, value in request.items() if value is not None})
-        request = renamed(request, self.renames)
-        request = {**self.always, **bounded(request, self.bounds, self.title)}
-        request = placed(without(request, self.refuses, self.title), self.body)
+            request = replace_functions_by_tools({key: value for key, value in request.items() if value is not None})
+        request = rename_params(request, self.renames)
+        request = {**self.always, **apply_bounds(request, self.bounds, self.title)}
+        request = move_to_extra_body(drop_params(request, self.refuses, self.title), self.body)
         if request.get("tools") and self.tools:
             request["tools"] = self.tools(request["tools"])
         if not (self.stream_options and request.get("stream") and "messages" in request):
@@ -115,14 +115,14 @@ class Provider:
     def _messages(self, request: Params, settings: Mapping[str, Any], response_format: Any) -> list[dict[str, Any]]:
         messages = request["messages"]
         if response_format is not None:
-            messages = with_format_in_words(messages, response_format)
+            messages = describe_response_format(messages, response_format)
         if text := settings.get("system_instruction"):
             messages = [{"role": "system", "content": text}, *messages]
-        family = reasoning_family(request.get("model"))
+        family = find_reasoning_family(request.get("model"))
         if settings.get("supports_system_prompts") is False or (family and not family.knows_system):
-            messages = with_system_as_user(messages)
+            messages = convert_system_to_user(messages)
         if self.calls_need_tools and not request.get("tools"):
-            messages = with_calls_as_text(messages)
+            messages = render_calls_as_text(messages)
         for form in self.forms:
             messages = form(messages)
         return messages  # type: ignore[no-any-return]

@@ -8,28 +8,28 @@ from types import MappingProxyType
 from typing import Any
 
 from . import connections as connect
-from .connections import Config, Where
+from .connections import Config, Connection
 from .message_forms import (
     Form,
-    alternating,
-    ending_with_user,
-    with_answered_tools,
-    with_developer_as_system,
-    with_late_system_as_user,
-    with_short_call_ids,
-    with_system_first,
-    with_text,
-    with_tools_for_functions,
-    without_blanks,
-    without_names,
-    without_nulls,
+    ensure_alternation,
+    ensure_user_last,
+    insert_tool_acknowledgements,
+    convert_developer_to_system,
+    convert_late_system_to_user,
+    shorten_call_ids,
+    merge_system_messages,
+    fill_missing_content,
+    convert_functions_to_tools,
+    replace_blanks,
+    remove_names,
+    remove_nulls,
 )
-from .parameters import WHOLE, Bound, tell_once
+from .parameters import WHOLE, Bound, warn_once
 from .provider_spec import Places, Provider
-from .tool_schemas import plain_tools
+from .tool_schemas import simplify_tools
 
-_USUAL: tuple[Form, ...] = (without_nulls, with_tools_for_functions, with_developer_as_system)
-_TURNS: tuple[Form, ...] = (*_USUAL, with_system_first, alternating, without_blanks, ending_with_user)
+_USUAL: tuple[Form, ...] = (remove_nulls, convert_functions_to_tools, convert_developer_to_system)
+_TURNS: tuple[Form, ...] = (*_USUAL, merge_system_messages, ensure_alternation, replace_blanks, ensure_user_last)
 _TOKENS = Bound(1, kind=WHOLE)
 _PENALTY = Bound(-2, 2)
 _ONE = Bound(1, 1, kind=WHOLE)
@@ -59,29 +59,29 @@ _GEMINI: dict[str, Any] = {
     "refuses": frozenset({"top_k", "tool_config", "response_validation", "logit_bias", "user", "seed"}) | _OPENAI_ALONE,
     "body": _GOOGLE_BODY,
     "forms": _TURNS,
-    "tools": plain_tools,
+    "tools": simplify_tools,
     "messages": True,
 }
-_SERVER: dict[str, Any] = {"forms": (*_USUAL, with_text), "free": True}
+_SERVER: dict[str, Any] = {"forms": (*_USUAL, fill_missing_content), "free": True}
 
 _ROWS = (
     Provider(
         api_type="openai",
         title="OpenAI",
-        where=Where(key_from=("OPENAI_API_KEY",), connect=connect.openai),
+        where=Connection(key_from=("OPENAI_API_KEY",), connect=connect.connect_openai),
         also=("open_ai", "chatgpt"),
         functions=True,
     ),
     Provider(
         api_type="azure",
         title="Azure",
-        where=Where(own=frozenset({"azure_ad_token_provider_scope"}), connect=connect.azure),
+        where=Connection(own=frozenset({"azure_ad_token_provider_scope"}), connect=connect.connect_azure),
         functions=True,
     ),
     Provider(
         api_type="anthropic",
         title="Anthropic",
-        where=Where(base_url="https://api.anthropic.com/v1/", key_from=("ANTHROPIC_API_KEY",), own=connect.AWS_KEYS),
+        where=Connection(base_url="https://api.anthropic.com/v1/", key_from=("ANTHROPIC_API_KEY",), own=connect.AWS_KEYS),
         also=("claude",),
         instead=connect.is_on_aws,
         instead_row="bedrock",
@@ -98,20 +98,20 @@ _ROWS = (
     Provider(
         api_type="google",
         title="Google",
-        where=Where(
+        where=Connection(
             base_url="https://generativelanguage.googleapis.com/v1beta/openai/",
             key_from=("GOOGLE_GEMINI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"),
             own=connect.GOOGLE_KEYS,
         ),
         also=("gemini",),
-        instead=connect.is_vertex,
+        instead=connect.is_on_vertex,
         instead_row="google-vertex",
         **_GEMINI,
     ),
     Provider(
         api_type="google-vertex",
         title="Vertex AI",
-        where=Where(own=connect.GOOGLE_KEYS, connect=connect.vertex),
+        where=Connection(own=connect.GOOGLE_KEYS, connect=connect.connect_vertex),
         also=("vertex", "vertexai"),
         model_prefix="google/",
         **_GEMINI,
@@ -119,7 +119,7 @@ _ROWS = (
     Provider(
         api_type="mistral",
         title="Mistral",
-        where=Where(base_url="https://api.mistral.ai/v1", key_from=("MISTRAL_API_KEY",)),
+        where=Connection(base_url="https://api.mistral.ai/v1", key_from=("MISTRAL_API_KEY",)),
         renames={"seed": "random_seed", "max_completion_tokens": "max_tokens"},
         bounds={
             "temperature": Bound(0, 1.5, 0.7),
@@ -132,12 +132,12 @@ _ROWS = (
         body=_as_is("random_seed", "safe_prompt", "prompt_mode"),
         forms=(
             *_USUAL,
-            with_late_system_as_user,
-            without_names,
-            with_answered_tools,
-            with_short_call_ids,
-            with_text,
-            ending_with_user,
+            convert_late_system_to_user,
+            remove_names,
+            insert_tool_acknowledgements,
+            shorten_call_ids,
+            fill_missing_content,
+            ensure_user_last,
         ),
         stream_options=False,
         messages=True,
@@ -145,7 +145,7 @@ _ROWS = (
     Provider(
         api_type="groq",
         title="Groq",
-        where=Where(base_url="https://api.groq.com/openai/v1", key_from=("GROQ_API_KEY",)),
+        where=Connection(base_url="https://api.groq.com/openai/v1", key_from=("GROQ_API_KEY",)),
         bounds={
             "temperature": Bound(0, 2, 1),
             "max_tokens": Bound(0, kind=WHOLE),
@@ -157,13 +157,13 @@ _ROWS = (
         },
         refuses=_LOGPROBS,
         body=_as_is("reasoning_format", "include_reasoning"),
-        forms=(*_USUAL, without_names, with_text),
+        forms=(*_USUAL, remove_names, fill_missing_content),
         messages=True,
     ),
     Provider(
         api_type="together",
         title="Together",
-        where=Where(base_url="https://api.together.ai/v1", key_from=("TOGETHER_API_KEY",)),
+        where=Connection(base_url="https://api.together.ai/v1", key_from=("TOGETHER_API_KEY",)),
         renames={"max_completion_tokens": "max_tokens"},
         bounds={
             "max_tokens": Bound(0, None, 512, WHOLE),
@@ -173,17 +173,17 @@ _ROWS = (
             "frequency_penalty": _PENALTY,
         },
         body=_as_is("top_k", "min_p", "repetition_penalty", "safety_model"),
-        forms=(*_USUAL, with_text),
+        forms=(*_USUAL, fill_missing_content),
         messages=True,
     ),
     Provider(
         api_type="cohere",
         title="Cohere",
-        where=Where(
+        where=Connection(
             base_url="https://api.cohere.ai/compatibility/v1",
             key_from=("COHERE_API_KEY", "CO_API_KEY"),
             own=frozenset({"client_name"}),
-            connect=connect.cohere,
+            connect=connect.connect_cohere,
         ),
         renames={"k": "top_k", "p": "top_p", "max_completion_tokens": "max_tokens"},
         bounds={
@@ -198,24 +198,24 @@ _ROWS = (
         },
         refuses=frozenset({"user", "parallel_tool_calls"}) | _OPENAI_ALONE | _LOGPROBS,
         body=_as_is("top_k"),
-        forms=(*_USUAL, without_names, without_blanks),
+        forms=(*_USUAL, remove_names, replace_blanks),
         stream_options=False,
         messages=True,
     ),
     Provider(
         api_type="cerebras",
         title="Cerebras",
-        where=Where(base_url="https://api.cerebras.ai/v1", key_from=("CEREBRAS_API_KEY",)),
+        where=Connection(base_url="https://api.cerebras.ai/v1", key_from=("CEREBRAS_API_KEY",)),
         bounds={"temperature": Bound(0, 1.5, 1), "max_tokens": Bound(0, kind=WHOLE), "seed": _SEED, "top_p": _TOP_P},
         refuses=frozenset({"frequency_penalty", "presence_penalty", "logit_bias", "parallel_tool_calls", "service_tier"}),
-        forms=(*_USUAL, without_names, with_text),
+        forms=(*_USUAL, remove_names, fill_missing_content),
         messages=True,
     ),
     Provider(
         api_type="ollama",
         title="Ollama",
-        where=Where(
-            base_url="http://localhost:11434/v1", needs_key=False, own=frozenset({"client_host"}), connect=connect.ollama
+        where=Connection(
+            base_url="http://localhost:11434/v1", needs_key=False, own=frozenset({"client_host"}), connect=connect.connect_ollama
         ),
         renames={"num_predict": "max_tokens"},
         bounds={
@@ -226,14 +226,14 @@ _ROWS = (
         },
         refuses=frozenset({"top_k", "repeat_penalty", "logit_bias", "n", "user", "native_tool_calls"})
         | {"manual_tool_call_instruction", "manual_tool_call_step1", "manual_tool_call_step2"},
-        forms=(*_USUAL, with_late_system_as_user, without_names, with_text),
+        forms=(*_USUAL, convert_late_system_to_user, remove_names, fill_missing_content),
         messages=True,
         free=True,
     ),
     Provider(
         api_type="bedrock",
         title="Amazon Bedrock",
-        where=Where(key_from=("AWS_BEARER_TOKEN_BEDROCK",), own=connect.AWS_KEYS, connect=connect.bedrock),
+        where=Connection(key_from=("AWS_BEARER_TOKEN_BEDROCK",), own=connect.AWS_KEYS, connect=connect.connect_bedrock),
         also=("aws", "amazon"),
         renames={"topP": "top_p", "maxTokens": "max_tokens", "stop_sequences": "stop"},
         bounds={"temperature": Bound(0, 2), "top_p": _TOP_P, "max_tokens": _TOKENS, "n": _ONE},
@@ -245,45 +245,45 @@ _ROWS = (
     Provider(
         api_type="deepseek",
         title="DeepSeek",
-        where=Where(base_url="https://api.deepseek.com/v1", key_from=("DEEPSEEK_API_KEY",)),
+        where=Connection(base_url="https://api.deepseek.com/v1", key_from=("DEEPSEEK_API_KEY",)),
         also=("deep_seek",),
         renames={"max_completion_tokens": "max_tokens"},
         bounds={"temperature": Bound(0, 2), "frequency_penalty": _PENALTY, "presence_penalty": _PENALTY, "n": _ONE},
         body=_as_is("thinking"),
-        forms=(*_USUAL, with_text),
+        forms=(*_USUAL, fill_missing_content),
     ),
     Provider(
         api_type="openrouter",
         title="OpenRouter",
-        where=Where(base_url="https://openrouter.ai/api/v1", key_from=("OPENROUTER_API_KEY",)),
+        where=Connection(base_url="https://openrouter.ai/api/v1", key_from=("OPENROUTER_API_KEY",)),
         also=("open_router",),
         body=_as_is(
             *("top_k", "top_a", "min_p", "repetition_penalty", "models", "route", "transforms", "provider"),
             *("plugins", "reasoning", "usage", "include_reasoning"),
         ),
-        forms=(without_nulls,),
+        forms=(remove_nulls,),
         functions=True,
     ),
     Provider(
         api_type="lmstudio",
         title="LM Studio",
-        where=Where(base_url="http://localhost:1234/v1", key_from=("LMSTUDIO_API_KEY",), needs_key=False),
+        where=Connection(base_url="http://localhost:1234/v1", key_from=("LMSTUDIO_API_KEY",), needs_key=False),
         also=("lm_studio", "lm-studio"),
         body=_as_is("top_k", "repeat_penalty", "min_p", "ttl"),
-        forms=(*_USUAL, without_blanks),
+        forms=(*_USUAL, replace_blanks),
         free=True,
     ),
     Provider(
         api_type="vllm",
         title="vLLM",
-        where=Where(base_url="http://localhost:8000/v1", key_from=("VLLM_API_KEY",), needs_key=False),
+        where=Connection(base_url="http://localhost:8000/v1", key_from=("VLLM_API_KEY",), needs_key=False),
         body=_VLLM,
         **_SERVER,
     ),
     Provider(
         api_type="llamacpp",
         title="llama.cpp",
-        where=Where(base_url="http://localhost:8080/v1", key_from=("LLAMA_API_KEY",), needs_key=False),
+        where=Connection(base_url="http://localhost:8080/v1", key_from=("LLAMA_API_KEY",), needs_key=False),
         also=("llama_cpp", "llama.cpp", "llama-cpp"),
         body=_LLAMA_CPP,
         **_SERVER,
@@ -291,13 +291,13 @@ _ROWS = (
     Provider(
         api_type="litellm",
         title="the LiteLLM proxy",
-        where=Where(base_url="http://localhost:4000", key_from=("LITELLM_API_KEY", "LITELLM_MASTER_KEY"), needs_key=False),
+        where=Connection(base_url="http://localhost:4000", key_from=("LITELLM_API_KEY", "LITELLM_MASTER_KEY"), needs_key=False),
         functions=True,
     ),
     Provider(
         api_type="local",
         title="the local model",
-        where=Where(needs_key=False, connect=connect.local),
+        where=Connection(needs_key=False, connect=connect.connect_local),
         also=("embedded",),
         body=_LLAMA_CPP,
         **_SERVER,
@@ -309,7 +309,7 @@ _LONGEST_FIRST = sorted(PROVIDERS, key=len, reverse=True)
 _NEAR = {near: row.api_type for row in _ROWS for near in (row.api_type, *row.also)}
 
 
-def provider_of(config: Config) -> Provider:
+def find_provider(config: Config) -> Provider:
     """The row for a config: the one whose name its `api_type` begins with. Without one it is OpenAI's.
 
     An `api_type` that nobody knows is OpenAI's too, with a warning that names those that look like it.
@@ -329,14 +329,14 @@ def provider_of(config: Config) -> Provider:
 def _tell_of_near_names(given: str) -> None:
     near = dict.fromkeys(_NEAR[one] for one in get_close_matches(given.lower(), _NEAR, n=3, cutoff=0.6))
     known = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known are {', '.join(sorted(PROVIDERS))}."
-    tell_once(f"The api_type {given!r} is not known: its endpoint is taken for one like OpenAI's. {known}")
+    warn_once(f"The api_type {given!r} is not known: its endpoint is taken for one like OpenAI's. {known}")
 
 
-def connection_keys(config: Config) -> frozenset[str]:
+def get_connection_keys(config: Config) -> frozenset[str]:
     """The keys of a config that are for its connection, and so no part of a request, besides those of the SDK.
 
     A client of the user's own sees all of its config.
     """
     if config.get("model_client_cls") is not None:
         return frozenset()
-    return connect.CREDENTIALS | provider_of(config).where.own
+    return connect.CREDENTIALS | find_provider(config).where.own

@@ -12,7 +12,7 @@ _REFUSED = ("$schema", "$defs", "definitions", "additionalProperties", "title", 
 _A_JSON_OBJECT = "a JSON object, as text"
 
 
-def plain_tools(tools: Sequence[Schema]) -> list[Schema]:
+def simplify_tools(tools: Sequence[Schema]) -> list[Schema]:
     """Tools in the JSON schema that the strictest endpoints know.
 
     - A function without parameters has no parameters at all, not an empty object.

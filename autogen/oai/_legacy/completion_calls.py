@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...cache.disk_cache import DiskCache
-from .._endpoints.provider_table import connection_keys
+from .._endpoints.provider_table import get_connection_keys
 from .._requests.templates import instantiate
 from ..client import OpenAIWrapper
 from ..openai_utils import get_key
@@ -29,7 +29,7 @@ _QUESTION = ("prompt", "messages")
 def connection_names(config: Mapping[str, Any]) -> set[str]:
     """The settings of a config that are not parameters of the request."""
     own = {"api_rate_limit", "max_cost", "max_tokens_total", "model_client_cls"}
-    return own | OpenAIWrapper.extra_kwargs | OpenAIWrapper.openai_kwargs | connection_keys(dict(config))
+    return own | OpenAIWrapper.extra_kwargs | OpenAIWrapper.openai_kwargs | get_connection_keys(dict(config))
 
 
 @dataclass(frozen=True)

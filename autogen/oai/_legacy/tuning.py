@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..._extras import require
-from .._endpoints.provider_table import provider_of
-from .._requests.cost import as_price, price_of
+from .._endpoints.provider_table import find_provider
+from .._requests.cost import parse_price, get_price
 from .completion_calls import connection_names
 from .tuning_frontier import Frontier, Price
 from .tuning_log import TrialLog
@@ -73,8 +73,8 @@ class Tuning:
     def _price(self, model: str) -> Price | None:
         setting = {**self._space.constants, **(self._entries(model) or [{}])[0]}
         if setting.get("price") is not None:
-            return Price(*as_price(setting["price"]))
-        known = (0.0, 0.0) if provider_of(setting).free else price_of(model)
+            return Price(*parse_price(setting["price"]))
+        known = (0.0, 0.0) if find_provider(setting).free else get_price(model)
         if known is None and self._goal.budget is not None:
             raise ValueError(
                 f"The price of the model {model!r} is not known, so an inference_budget says nothing about it. "

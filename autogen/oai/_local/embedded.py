@@ -43,7 +43,7 @@ def serve(model: str) -> LocalEndpoint:
         WeightsError: The weights are not here, or no weights.
         ImportError: The extra `local` is not installed.
     """
-    library()  # what is missing is told before the weights are fetched
+    load_llama_cpp()  # what is missing is told before the weights are fetched
     path = weights.resolve(model).resolve()
     with _lock:
         server = _servers.get((os.getpid(), path))
@@ -53,8 +53,8 @@ def serve(model: str) -> LocalEndpoint:
 
 
 def _start(path: Path, name: str) -> Any:
-    check_gguf(path)
-    llama = library()
+    validate_gguf(path)
+    llama = load_llama_cpp()
     params = llama.CommonParams()
     params.model.path = str(path)
     params.model_alias = {name}  # what answers call it, and usage is counted under
@@ -70,7 +70,7 @@ def _start(path: Path, name: str) -> Any:
         raise weights.WeightsError(f"{path} can't be loaded as a model: {error}") from error
 
 
-def library() -> Any:
+def load_llama_cpp() -> Any:
     """llama.cpp.
 
     Raises:
@@ -88,7 +88,7 @@ def library() -> Any:
         ) from error
 
 
-def check_gguf(path: Path) -> None:
+def validate_gguf(path: Path) -> None:
     """Refuse a file that is no GGUF file of a version that can be read: llama.cpp would end the whole process.
 
     Raises:
@@ -127,6 +127,6 @@ if hasattr(os, "register_at_fork"):
 
 
 @atexit.register
-def shut_down() -> None:
+def stop_servers() -> None:
     """End all servers of this process."""
     _servers.clear()

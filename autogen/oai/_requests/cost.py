@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from .prices import OAI_PRICE1K, Price, listed_price, maintained_cost, maintained_price
+from .prices import OAI_PRICE1K, Price, get_listed_price, compute_maintained_cost, get_maintained_price
 
 __all__ = ["OAI_PRICE1K", "UnknownCost", "UsageLedger", "as_price", "cost_of", "price_of", "usage_of", "usage_report"]
 
@@ -21,15 +21,15 @@ class UnknownCost(float):
     """The cost 0 of an answer whose price nobody knows: sums as 0, and is told apart from one that was free."""
 
 
-def price_of(model: str) -> Price | None:
+def get_price(model: str) -> Price | None:
     """USD for 1,000 tokens, in and out; None if neither OAI_PRICE1K nor the maintained source has the model.
 
     A date at the end of the name, `models/` or a vendor in front and Azure's spelling of `gpt-3.5` are seen through.
     """
-    return listed_price(model) or maintained_price(model)
+    return get_listed_price(model) or get_maintained_price(model)
 
 
-def as_price(price: Any) -> Price:
+def parse_price(price: Any) -> Price:
     """The `price` of a config as a pair: USD for 1,000 tokens, in and out.
 
     Raises:
@@ -43,8 +43,8 @@ def as_price(price: Any) -> Price:
     return price[0], price[1]
 
 
-def usage_of(response: Any) -> dict[str, Any]:
-    """What an answer says about its tokens, as `cost_of` takes it: a server may leave out any of it.
+def read_usage(response: Any) -> dict[str, Any]:
+    """What an answer says about its tokens, as `compute_cost` takes it: a server may leave out any of it.
 
     Args:
         response: A completion of the `openai` SDK, or something of that shape.
@@ -80,14 +80,14 @@ def _field(holder: Any, name: str) -> Any:
     return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
 
 
-def cost_of(usage: Mapping[str, Any], price: Price | None = None, *, base_url: str | None = None) -> float:
+def compute_cost(usage: Mapping[str, Any], price: Price | None = None, *, base_url: str | None = None) -> float:
     """USD for the tokens of one answer.
 
     The price is the one given, else the one in OAI_PRICE1K, else that of the maintained source, which also knows what
     cached input costs.
 
     Args:
-        usage: What `usage_of` returns; counts that are missing or None count as 0.
+        usage: What `read_usage` returns; counts that are missing or None count as 0.
         price: USD for 1,000 tokens, in and out.
         base_url: The address that answered, if known: some models have a price at each host, and an open model on a server
             in one's own network has none.
@@ -96,11 +96,11 @@ def cost_of(usage: Mapping[str, Any], price: Price | None = None, *, base_url: s
         The cost; an `UnknownCost` of 0 with one warning for each model if nobody knows the price.
     """
     model = str(usage.get("model"))
-    price = price or listed_price(model)
+    price = price or get_listed_price(model)
     if price is not None:
         prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
         return (prompt * price[0] + completion * price[1]) / 1000
-    cost = maintained_cost(model, usage, base_url)
+    cost = compute_maintained_cost(model, usage, base_url)
     if cost is None:
         _warn_once(model)
         return UnknownCost(0.0)
@@ -169,7 +169,7 @@ def _with(sums: dict[str, Any] | None, usage: dict[str, Any]) -> dict[str, Any]:
     return sums
 
 
-def usage_report(ledger: UsageLedger, mode: Any) -> list[str]:
+def format_usage_report(ledger: UsageLedger, mode: Any) -> list[str]:
     """The lines of a usage summary.
 
     Raises:

@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from ... import _journal, events
+from ... import events
 from ..._steps import Steps, invoke, sleep, wrap_in_thread
 from ...control import interruptible, yield_point
+from ...operations import JournalError, Operation, fingerprint, get_journal, perform
 from .._endpoints.clients import PlaceHolderClient
 from .._endpoints.errors import invalid_answer
 from . import request_log
 from .attempt import EndpointRequest, build_request
 from .budget import budgets
-from .cost import UnknownCost, as_price, cost_of
+from .cost import UnknownCost, parse_price, compute_cost
 from .response_cache import ResponseCache, cache_for
 from .response_schema import CORRECTIONS, correction_messages, validation_error
 from .retry import Blame, fault_of, retry_after
@@ -49,31 +50,35 @@ class _Trip:
 
 
 def completion(wrapper: OpenAIWrapper, config: dict[str, Any]) -> Steps[Any]:
-    """An answer; where there is a journal that has it, the one that was given before."""
+    """Return a response; a resumed chat gets the recorded one."""
     _check_registered(wrapper)
-    journal = _journal.current()
-    if journal is None:
-        return (yield from _asked_in_turn(wrapper, config))
-    place = journal.place("model", _journal.fingerprint(build_request(wrapper, 0, config).params))
-    _, kept = journal.look(place)
-    if kept is not None:
-        response = from_json(kept.get("answer")) if isinstance(kept, dict) else None
-        if response is None:
-            raise _journal.JournalError(f"{journal.path} is damaged: the result of {place} is no answer.")
-        return _given_before(wrapper, config, response, kept.get("endpoint", 0), kept.get("paid", True))
-    journal.go_on()
-    response = yield from _asked_in_turn(wrapper, config)
-    paid = not response.cached
-    journal.finish(place, {"endpoint": response.config_id, "paid": paid, "answer": to_json(response)})
-    return response
+    operation = Operation(
+        kind="model",
+        key=lambda: fingerprint(build_request(wrapper, 0, config).params),
+        run=lambda: _asked_in_turn(wrapper, config),
+        encode=lambda response: {
+            "endpoint": response.config_id,
+            "paid": not response.cached,
+            "answer": to_json(response),
+        },
+        decode=lambda stored: _replay_response(wrapper, config, stored),
+    )
+    return (yield from perform(operation))
 
 
-def _given_before(wrapper: OpenAIWrapper, config: dict[str, Any], response: Any, endpoint: int, paid: bool) -> Any:
-    """An answer out of the journal. The endpoint that gave it may have left the config list meanwhile."""
+def _replay_response(wrapper: OpenAIWrapper, config: dict[str, Any], stored: Any) -> Any:
+    """Return a response out of the journal. The endpoint that gave it may have left the config list meanwhile."""
+    response = from_json(stored.get("answer")) if isinstance(stored, dict) else None
+    if response is None:
+        journal = get_journal()
+        raise JournalError(f"{journal and journal.name} is damaged: the result of a model request is no response.")
+    endpoint = stored.get("endpoint", 0)
     index = endpoint if endpoint < len(wrapper._clients) else 0
     attempt, now = build_request(wrapper, index, config), time.monotonic()
-    validation_error(response, attempt.wanted)  # puts the object beside the text
-    _accounted(wrapper, attempt, response, _Trip(now, [], asked_at=now), cached=True, paid_before=paid)
+    # puts the object beside the text
+    validation_error(response, attempt.wanted)
+    trip = _Trip(now, [], asked_at=now)
+    _accounted(wrapper, attempt, response, trip, cached=True, paid_before=stored.get("paid", True))
     response.pass_filter = _passes(attempt, response)
     response.config_id = index
     return response
@@ -149,7 +154,7 @@ def _persistently(wrapper: OpenAIWrapper, attempt: EndpointRequest, trip: _Trip)
         if attempt.place.limiter:
             yield from sleep(attempt.place.limiter.reserve())
         trip.requests += 1
-        if events.on and events.is_wanted(events.ModelAsked):
+        if events.has_listeners and events.is_wanted(events.ModelAsked):
             count_of = len(attempt.params.get("messages") or ())
             events.emit(events.ModelAsked(**_about(attempt, trip), messages=count_of, _params=attempt.params))
             yield from yield_point()
@@ -201,7 +206,7 @@ def _accounted(
     usage = client.get_usage(response)
     for budget in budgets(wrapper._budget):
         budget.ledger.add(usage, cached, paid_before)
-    if events.on and events.is_wanted(events.ModelAnswered):
+    if events.has_listeners and events.is_wanted(events.ModelAnswered):
         events.emit(
             events.ModelAnswered(
                 **_about(attempt, trip),
@@ -219,7 +224,7 @@ def _accounted(
 
 
 def _tell_failure(attempt: EndpointRequest, trip: _Trip, why: str, then: str) -> None:
-    if events.on:
+    if events.has_listeners:
         events.emit(events.ModelFailed(**_about(attempt, trip), error=why, then=then))
 
 
@@ -237,7 +242,7 @@ def _cost(attempt: EndpointRequest, response: Any) -> float:
     price = attempt.extra.get("price")
     if price is None:
         return attempt.client.cost(response)  # type: ignore[no-any-return]
-    return cost_of(attempt.client.get_usage(response), as_price(price))
+    return compute_cost(attempt.client.get_usage(response), parse_price(price))
 
 
 def _passes(attempt: EndpointRequest, response: Any) -> bool:

@@ -24,7 +24,7 @@ class PriceTable(dict[str, "float | Price"]):
     """Prices by model. Reading one that is not listed asks the maintained source; `in`, `get` and loops see the list."""
 
     def __missing__(self, model: str) -> Price:
-        found = maintained_price(model)
+        found = get_maintained_price(model)
         if found is None:
             raise KeyError(model)
         return found
@@ -79,7 +79,7 @@ _OLLAMA_TAG = re.compile(r":(latest|\d+(\.\d+)?[bm]\b)", re.IGNORECASE)  # someb
 _ONLY_SOLD = re.compile(r"(chatgpt|claude|gemini|gpt-(?!oss)|grok|o\d)", re.IGNORECASE)  # nobody runs these himself
 
 
-def names_of(model: str) -> Iterator[str]:
+def iter_model_names(model: str) -> Iterator[str]:
     """A model's name, and what it is called without `models/`, vendor, Azure's spelling and date: the closest first."""
     plain = model.removeprefix("models/")
     for name in (plain, plain.rpartition("/")[2]):
@@ -87,23 +87,23 @@ def names_of(model: str) -> Iterator[str]:
         yield from (name, _DATE.sub("", name))
 
 
-def listed_price(model: str) -> Price | None:
+def get_listed_price(model: str) -> Price | None:
     """The price in OAI_PRICE1K, USD for 1,000 tokens in and out; None if the table does not have it."""
-    for name in (model, *names_of(model)):
+    for name in (model, *iter_model_names(model)):
         if name in OAI_PRICE1K:
             price = OAI_PRICE1K[name]
             return (price[0], price[1]) if isinstance(price, (list, tuple)) else (price, price)
     return None
 
 
-def maintained_price(model: str) -> Price | None:
+def get_maintained_price(model: str) -> Price | None:
     """The price for short requests in the maintained source, USD for 1,000 tokens in and out."""
     sides = ({"prompt_tokens": 1000}, {"completion_tokens": 1000})
-    costs = [maintained_cost(model, side) for side in sides]
+    costs = [compute_maintained_cost(model, side) for side in sides]
     return None if costs[0] is None or costs[1] is None else (costs[0], costs[1])
 
 
-def maintained_cost(model: str, usage: Mapping[str, Any], base_url: str | None = None) -> float | None:
+def compute_maintained_cost(model: str, usage: Mapping[str, Any], base_url: str | None = None) -> float | None:
     """USD for the tokens of one answer as the maintained source prices them today; None if it does not know the model.
 
     Args:
@@ -127,7 +127,7 @@ _PARTS = {
 }
 
 
-def context_limit(model: str) -> int | None:
+def get_context_limit(model: str) -> int | None:
     """How many tokens a model takes, after the maintained source; None if that does not say."""
     found = _calculate(model, None, {})
     return found.model.context_window if found else None
@@ -176,7 +176,7 @@ def _questions(model: str, base_url: str | None) -> Iterator[tuple[str, dict[str
     if slash:  # only a vendor that the source knows: for others, a price would be a guess
         yield rest, {"provider_id": vendor}
         return
-    for name in names_of(plain):
+    for name in iter_model_names(plain):
         yield name, {}
 
 

@@ -85,6 +85,7 @@ def test_the_result_of_an_exceeded_budget_is_that_of_the_group(call, speaker, ma
     assert contents(caught.value.result.chat_history) == ["go"]
 
 
+@pytest.mark.usefixtures("sigint_raises")
 def test_a_real_ctrl_c_leaves_whole_histories(call, colour, speaker, manage):
     def press(member, messages, sender, config):
         signal.raise_signal(signal.SIGINT)

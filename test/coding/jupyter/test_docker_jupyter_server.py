@@ -1,8 +1,7 @@
 """A server in a container. What needs an image is skipped where there is none.
 
-The image `autogen-test:jupyter` is any that holds a Python with jupyter_server and ipykernel, and starts the server at port
-8888 of the loopback interface with the token in `TOKEN`; `.ci/docker` makes one. The containers use the network of this
-machine: an engine for tests may have none of its own.
+The image `autogen-test:jupyter` is any that holds a Python with jupyter_server and ipykernel; `.ci/docker` builds one. The
+containers use the network of this machine, because an engine for tests may have none of its own; each takes a free port.
 """
 
 import gc
@@ -12,10 +11,14 @@ import pytest
 
 from autogen.code_utils import is_docker_running
 from autogen.coding import CodeBlock
-from autogen.coding._docker_engine import connect
-from autogen.coding.jupyter import DockerJupyterServer, JupyterCodeExecutor, JupyterConnectable
+from autogen.coding._docker.engine import connect
+from autogen.coding.jupyter import DockerJupyterServer, JupyterCodeExecutor, JupyterConnectable, docker_jupyter_server
 
 IMAGE = "autogen-test:jupyter"
+SERVER = (
+    "exec python3 -m jupyter_server --no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port={port}"
+    ' --ServerApp.port_retries=0 --IdentityProvider.token="$TOKEN" --ZMQChannelsWebsocketConnection.limit_rate=False'
+)
 pytestmark = pytest.mark.docker
 
 
@@ -29,14 +32,15 @@ def engine():
 
 
 @pytest.fixture
-def image(engine):
+def image(engine, monkeypatch):
+    """Options for a server in a container. On the host's network port 8888 may be taken, so it listens at a free one."""
     if not engine.images.list(IMAGE):
         pytest.skip(f"there is no image {IMAGE}")
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if probe.connect_ex(("127.0.0.1", 8888)) == 0:
-            pytest.skip("port 8888 is taken")
-    return {"custom_image_name": IMAGE, "network_mode": "host"}
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    monkeypatch.setattr(docker_jupyter_server, "PORT", f"{port}/tcp")
+    return {"custom_image_name": IMAGE, "network_mode": "host", "command": ["sh", "-c", SERVER.format(port=port)]}
 
 
 def test_without_an_engine_it_says_so(monkeypatch):
@@ -100,6 +104,9 @@ def test_a_container_that_shall_stay_stays_until_it_is_stopped(image, engine):
 
 def test_a_container_that_ends_is_told_with_its_last_words(image, engine):
     with pytest.raises(ValueError, match=r"(?s)failed to start.*last words of mine"):
-        DockerJupyterServer(**image, auto_remove=False, command=["sh", "-c", "echo last words of mine; exit 3"])
-    for container in engine.containers.list(all=True, filters={"ancestor": IMAGE}):
-        container.remove(force=True)
+        DockerJupyterServer(
+            **image | {"command": ["sh", "-c", "echo last words of mine; exit 3"]},
+            container_name="autogen-test-jupyter-ended",
+            auto_remove=False,
+        )
+    engine.containers.get("autogen-test-jupyter-ended").remove(force=True)

@@ -177,6 +177,7 @@ print(executor.execute_code_blocks([CodeBlock(language="python", code="x")]).out
     "end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None], ids=["kill", "term", "ctrl-c", "itself"]
 )
 @pytest.mark.parametrize("kind", ["embedded", "served"])
+@pytest.mark.usefixtures("sigint_raises")
 def test_nothing_is_left_when_this_process_ends(tmp_path, alive, kind, end):
     """Neither the kernel, nor a server, nor what a block started in a session of its own, nor temporary files after it."""
     make = {

@@ -106,7 +106,7 @@ def test_the_token_is_in_no_log_repr_command_line_or_environment(tmp_path, caplo
         assert "PATH" in seen
         files = [path for path in Path(server._folder).rglob("*") if path.is_file()]
         texts = [seen, repr(server), repr(server.connection_info), str(server.connection_info), repr(executor), caplog.text]
-        texts += [log.read_text(), server._process.last_words(), *(path.read_text(errors="replace") for path in files)]
+        texts += [log.read_text(), server._process.read_tail(), *(path.read_text(errors="replace") for path in files)]
         executor.stop()
     assert log.read_text()
     assert not [text for text in texts if server.token in text]

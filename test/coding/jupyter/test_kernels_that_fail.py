@@ -108,6 +108,7 @@ def test_a_restart_forgets(run, shared):
     assert "NameError" in run("lost").output
 
 
+@pytest.mark.usefixtures("sigint_raises")
 def test_ctrl_c_of_the_user_interrupts_the_block(run, tmp_path):
     run("kept = 1")
     begun = tmp_path / "begun"

@@ -1,0 +1,42 @@
+"""The journal of a chat: every step is durable before the next one builds on it.
+
+A step is an operation outside of the framework: a response of a model, the result of a tool or of code, the answer of a
+human, the reply of a program's reply function. When a chat is started again with its journal, finished steps are not
+repeated: their results are read, in the order in which they came, and the chat continues from there.
+
+Everything else runs again, quickly and with the same outcome; so the histories, counters and groups of all agents are
+rebuilt. The position of a step is its scope (a chat and a step have scopes of their own), its kind, its key, and its
+ordinal among equal ones.
+"""
+
+from .journal import (
+    Journal,
+    chat_id_for,
+    fingerprint,
+    get_journal,
+    open_journal,
+    run_recorded,
+    scope_for,
+    step_scope,
+)
+from .sqlite_store import VERSION, SQLiteStore
+from .store import FINISHED, STARTED, JournalError, JournalStore, Position, Step
+
+__all__ = [
+    "FINISHED",
+    "STARTED",
+    "VERSION",
+    "Journal",
+    "JournalError",
+    "JournalStore",
+    "Position",
+    "SQLiteStore",
+    "Step",
+    "chat_id_for",
+    "fingerprint",
+    "get_journal",
+    "open_journal",
+    "run_recorded",
+    "scope_for",
+    "step_scope",
+]

@@ -1,0 +1,264 @@
+"""`Journal`: replays the finished steps of a chat, and records new ones."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+import uuid
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from .. import events
+from .._secrets import redact
+from .._steps import Steps
+from .sqlite_store import SQLiteStore
+from .store import FINISHED, STARTED, JournalStore, Position, Step
+
+T = TypeVar("T")
+
+Unfinished = Callable[["Journal"], Steps["T | None"]]
+
+ON_UNFINISHED = ("report", "rerun", "ask")
+
+# a replay brings these events again, in the same order within each chat
+MILESTONES = ("chat_started", "message_sent", "chat_ended")
+
+
+class _StoredEvent(NamedTuple):
+    """The part of a stored event by which a replay finds its way."""
+
+    number: int
+    type: str
+    chat: str | None
+
+
+class Journal:
+    """The journal of a chat that is under way.
+
+    Args:
+        store: Where it is kept: a `JournalStore`, or the path of a SQLite file.
+        chat: Description of the chat, which tells it from others.
+        on_unfinished: Handling of tools and code that were under way when the process ended: `report` (the model is
+            told), `rerun`, or `ask` (the human decides).
+
+    Raises:
+        JournalError: The storage can't be used; see `JournalStore.open`.
+        ValueError: `on_unfinished` has an unknown value.
+    """
+
+    def __init__(self, store: JournalStore | str | Path, chat: Mapping[str, Any], on_unfinished: str = "report") -> None:
+        if on_unfinished not in ON_UNFINISHED:
+            raise ValueError(f"on_unfinished must be 'report', 'rerun' or 'ask', got {on_unfinished!r}.")
+        self.store = SQLiteStore(store) if isinstance(store, (str, Path)) else store
+        self.on_unfinished = on_unfinished
+        self.is_live = False
+        """False during a replay."""
+        self.chat_id = self.store.open(chat)
+        self._lock = threading.Lock()
+        self._ordinals: Counter[tuple[str, str, str]] = Counter()
+        self._stored = list(self._read_index())
+        self._stored_milestones = self._count_milestones()
+        self._replayed_milestones: Counter[tuple[str, str | None]] = Counter()
+        self._parent_chats: dict[str | None, str] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the storage."""
+        return self.store.name
+
+    def _read_index(self) -> Iterator[_StoredEvent]:
+        for number, event in self.store.read_events():
+            kind = str(event.get("type"))
+            # a chat that ended in an error goes on: its end is no milestone
+            if kind == "chat_ended" and event.get("error") is not None:
+                kind = "chat_failed"
+            yield _StoredEvent(number, kind, event.get("chat"))
+
+    def _count_milestones(self) -> Counter[tuple[str, str | None]]:
+        return Counter((event.type, event.chat) for event in self._stored if event.type in MILESTONES)
+
+    def close(self) -> None:
+        """Release the storage."""
+        self.store.close()
+
+    def next_position(self, kind: str, key: str) -> Position:
+        """Return the position of the next step with this kind and key in the current scope."""
+        scope = _scope.get()
+        with self._lock:
+            ordinal = self._ordinals[scope, kind, key]
+            self._ordinals[scope, kind, key] += 1
+        return Position(scope, kind, key, ordinal)
+
+    def get(self, position: Position) -> Step | None:
+        """Return a step; None if it was never started."""
+        return self.store.get_step(position)
+
+    def mark_started(self, position: Position) -> None:
+        """Record that a step is started."""
+        self.go_live()
+        self.store.start_step(position)
+
+    def mark_finished(self, position: Position, value: Any) -> None:
+        """Record the result of a step.
+
+        Raises:
+            TypeError: JSON can't hold the value.
+        """
+        self.is_live = True
+        self.store.finish_step(position, value)
+
+    def discard(self, position: Position) -> None:
+        """Delete a step that came to nothing: it will be made again."""
+        self.store.discard_step(position)
+
+    def has_steps_within(self, position: Position) -> bool:
+        """Return True if steps were made within this one."""
+        return self.store.has_steps_within(position)
+
+    def go_live(self) -> None:
+        """Switch from replay to live, and delete the recorded events that this run won't reach."""
+        if self.is_live:
+            return
+        self.is_live = True
+        chat: str | None = events.get_current_chat()
+        while chat:
+            self._delete_unreached(chat)
+            chat = self._parent_chats.get(chat)
+
+    def _delete_unreached(self, chat: str) -> None:
+        """Delete the events after the last replayed message of a chat, if the recording has further messages."""
+        starts, messages = (self._replayed_milestones[kind, chat] for kind in ("chat_started", "message_sent"))
+        if messages >= self._stored_milestones["message_sent", chat]:
+            return
+        numbers = [item.number for item in self._stored if item.chat == chat and item.type in MILESTONES[:2]]
+        last = numbers[starts + messages - 1]
+        following = (
+            index
+            for index in range(bisect_left(self._stored, (last + 1,)), len(self._stored))
+            if self._stored[index].type not in ("reply_started", "reply_ended")
+        )
+        first = next(following, None)
+        if first is not None:
+            self.store.delete_events(self._stored[first].number)
+            del self._stored[first:]
+            self._stored_milestones = self._count_milestones()
+
+    def record_event(self, event: events.Event) -> None:
+        """Store an event, unless the replay brings it again."""
+        if isinstance(event, events.ChatStarted):
+            self._parent_chats[event.chat] = event.parent
+        if event.type in MILESTONES:
+            milestone = event.type, event.chat
+            self._replayed_milestones[milestone] += 1
+            if self._replayed_milestones[milestone] <= self._stored_milestones[milestone]:
+                return
+            self.is_live = True
+        if self.is_live:
+            self.store.add_event(event.to_dict())
+
+
+_journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
+_scope: ContextVar[str] = ContextVar("scope in the journal", default="")
+
+
+def get_journal() -> Journal | None:
+    """Return the journal of the current chat; None if it has none."""
+    return _journal.get()
+
+
+@contextmanager
+def open_journal(store: JournalStore | str | Path | None, chat: Mapping[str, Any], on_unfinished: str) -> Iterator[None]:
+    """Give the chat of a `with` block a journal, if there is a store."""
+    if store is None:
+        yield
+        return
+    journal = Journal(store, chat, on_unfinished)
+    token, outer_scope = _journal.set(journal), _scope.set("")
+    try:
+        with events.subscribe(journal.record_event):
+            yield
+    finally:
+        _scope.reset(outer_scope)
+        _journal.reset(token)
+        journal.close()
+
+
+@contextmanager
+def step_scope(position: Position) -> Iterator[None]:
+    """Make a position the scope of the steps of a `with` block."""
+    token = _scope.set(str(position))
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def scope_for(kind: str, key: str) -> contextlib.AbstractContextManager[None]:
+    """Return a scope for steps within something that is not a step itself, such as a chat."""
+    journal = _journal.get()
+    return contextlib.nullcontext() if journal is None else step_scope(journal.next_position(kind, key))
+
+
+def chat_id_for(*, is_outermost: bool) -> str | None:
+    """Return the id of the chat that starts here, the same in every run; None without a journal."""
+    journal = _journal.get()
+    if journal is None:
+        return None
+    if is_outermost:
+        return journal.chat_id
+    return uuid.uuid5(uuid.NAMESPACE_OID, journal.chat_id + _scope.get()).hex
+
+
+def run_recorded(
+    journal: Journal,
+    position: Position,
+    run: Callable[[], Steps[T]],
+    *,
+    encode: Callable[[T], Any],
+    decode: Callable[[Any], T],
+    on_unfinished: Unfinished[T] | None = None,
+    holds_chats: bool = False,
+) -> Steps[T]:
+    """Run a step and record its result, or return the recorded result.
+
+    Args:
+        journal: The journal.
+        position: Position of the step.
+        run: The step.
+        encode: Converts the result to JSON.
+        decode: Converts JSON to the result.
+        on_unfinished: Returns the result of a step that was under way when the process ended; None to run it again.
+        holds_chats: True if the step is run again in a replay when there are steps within it, so that agents rebuild the
+            histories of its inner chats.
+    """
+    step = journal.get(position)
+    if step is not None and step.state == FINISHED:
+        return decode(step.value)
+    result: T | None = None
+    if step is not None and step.state == STARTED and on_unfinished is not None:
+        result = yield from on_unfinished(journal)
+    if result is None:
+        # while inner steps are replayed, the first new one of them starts the live part
+        if not (holds_chats and journal.has_steps_within(position)):
+            journal.mark_started(position)
+        try:
+            with step_scope(position):
+                result = yield from run()
+        except BaseException:
+            journal.discard(position)
+            raise
+    if not (holds_chats and journal.has_steps_within(position)):
+        journal.mark_finished(position, encode(result))
+    return result
+
+
+def fingerprint(value: object) -> str:
+    """Return a short digest that tells values apart; it reveals no secret."""
+    return hashlib.sha256(json.dumps(redact(value), sort_keys=True, default=repr).encode()).hexdigest()[:16]

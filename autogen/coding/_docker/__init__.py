@@ -1,0 +1,1 @@
+"""Docker engines, containers, and the programs that run in them."""

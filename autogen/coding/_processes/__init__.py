@@ -1,0 +1,1 @@
+"""Subprocesses: limits, environment, process trees, and bounded output."""

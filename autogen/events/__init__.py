@@ -1,0 +1,237 @@
+"""A stream of typed events: what happens in chats, in a form that JSON can hold.
+
+Nothing is created while nobody listens.
+
+>>> import autogen.events
+>>> with autogen.events.subscribe(lambda event: print(event.to_dict())):
+...     user.initiate_chat(assistant, message="Hello")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeAlias, Union
+
+from ._kinds import (
+    AnyEvent,
+    ChatEnded,
+    ChatStarted,
+    CodeEnded,
+    CodeStarted,
+    Event,
+    HumanAnswered,
+    HumanAsked,
+    MessageSent,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
+    ReplyEnded,
+    ReplyStarted,
+    SpeakerSelected,
+    ToolCalled,
+    ToolReturned,
+    current_chat_id,
+    current_operation_id,
+    parent_operation_id,
+)
+
+__all__ = [
+    "AnyEvent",
+    "ChatEnded",
+    "ChatStarted",
+    "CodeEnded",
+    "CodeStarted",
+    "Event",
+    "HumanAnswered",
+    "HumanAsked",
+    "Kinds",
+    "Listener",
+    "MessageSent",
+    "ModelAnswered",
+    "ModelAsked",
+    "ModelFailed",
+    "ReplyEnded",
+    "ReplyStarted",
+    "SpeakerSelected",
+    "ToolCalled",
+    "ToolReturned",
+    "emit",
+    "enter_chat",
+    "enter_operation",
+    "get_current_chat",
+    "get_current_operation",
+    "is_wanted",
+    "resolve_types",
+    "subscribe",
+]
+
+logger = logging.getLogger(__name__)
+
+Listener: TypeAlias = Callable[[Event], None]
+
+Kinds: TypeAlias = Union[type[Event], str, Iterable[Union[type[Event], str]]]
+"""Some kinds of events: classes, or the names of their types."""
+
+
+_lock = threading.Lock()
+_process_listeners: tuple[Listener, ...] = ()
+_context_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
+
+# the kinds that each subscription wants; None stands for all
+_subscriptions: list[frozenset[type[Event]] | None] = []
+_wanted_kinds: frozenset[type[Event]] | None = frozenset()
+
+has_listeners = False
+"""True while anybody listens. Read it as `events.has_listeners` before an event is created."""
+
+_RENAMED = {
+    "current_chat": "get_current_chat",
+    "in_chat": "enter_chat",
+    "kinds_of": "resolve_types",
+    "on": "has_listeners",
+    "wanted": "is_wanted",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"events.{name} is deprecated, use events.{_RENAMED[name]}.", DeprecationWarning, stacklevel=2)
+    return globals()[_RENAMED[name]]
+
+
+def _with_subclasses(kind: type[Event]) -> set[type[Event]]:
+    return {kind}.union(*map(_with_subclasses, kind.__subclasses__()))
+
+
+def resolve_types(kinds: Kinds) -> frozenset[type[Event]]:
+    """Return the classes of some kinds of events, with their subclasses.
+
+    Raises:
+        ValueError: There is no such kind.
+    """
+    every_kind = _with_subclasses(Event)
+    classes: set[type[Event]] = set()
+    for kind in [kinds] if isinstance(kinds, (str, type)) else kinds:
+        if isinstance(kind, type) and issubclass(kind, Event):
+            classes |= _with_subclasses(kind)
+        elif matches := {candidate for candidate in every_kind if candidate.type == kind}:
+            classes |= matches
+        else:
+            names = ", ".join(sorted(candidate.type for candidate in every_kind - {Event}))
+            raise ValueError(f"Unknown kind of event: {kind!r}. Give a class of autogen.events, or one of: {names}.")
+    return frozenset(classes)
+
+
+def is_wanted(*kinds: type[Event]) -> bool:
+    """Return True if a listener wants any of these kinds. Check it before frequent events are created."""
+    return _wanted_kinds is None or not _wanted_kinds.isdisjoint(kinds)
+
+
+def get_current_chat() -> str:
+    """Return the id of the chat of this context; empty outside of a chat."""
+    return current_chat_id.get()
+
+
+def get_current_operation() -> str:
+    """Return the id of the operation of this context; empty outside of an operation."""
+    return current_operation_id.get()
+
+
+@contextmanager
+def enter_operation(operation_id: str) -> Iterator[None]:
+    """Make an operation the current one of a `with` block: events emitted there belong to it."""
+    outer_parent = parent_operation_id.set(current_operation_id.get())
+    outer = current_operation_id.set(operation_id)
+    try:
+        yield
+    finally:
+        current_operation_id.reset(outer)
+        parent_operation_id.reset(outer_parent)
+
+
+@contextmanager
+def enter_chat(chat_id: str | None = None) -> Iterator[tuple[str, str]]:
+    """Make a chat the current one of a `with` block.
+
+    Args:
+        chat_id: Id of the chat; None for a new one.
+
+    Yields:
+        The id of the chat, and that of the chat around it.
+    """
+    parent_id, own_id = current_chat_id.get(), chat_id or uuid.uuid4().hex
+    token = current_chat_id.set(own_id)
+    try:
+        with enter_operation(own_id):
+            yield own_id, parent_id
+    finally:
+        current_chat_id.reset(token)
+
+
+@contextmanager
+def subscribe(listener: Listener, *, everywhere: bool = False, types: Kinds | None = None) -> Iterator[None]:
+    """Call a function with each event, in the order and in the thread in which they happen.
+
+    An exception of the listener is logged, and the chat continues.
+
+    Args:
+        listener: The function.
+        everywhere: True for all chats of the process; False for those started in this context.
+        types: Kinds to listen to: classes, or names of types; None for all. Fewer kinds cost less.
+
+    Raises:
+        ValueError: There is no such kind.
+    """
+    global _process_listeners
+    kinds = None if types is None else resolve_types(types)
+    callback = listener if kinds is None else _filter_kinds(kinds, listener)
+    token = None
+    with _lock:
+        if everywhere:
+            _process_listeners = (*_process_listeners, callback)
+        else:
+            token = _context_listeners.set((*_context_listeners.get(), callback))
+        _subscriptions.append(kinds)
+        _update_wanted_kinds()
+    try:
+        yield
+    finally:
+        with _lock:
+            if token is None:
+                index = next(index for index, other in enumerate(_process_listeners) if other is callback)
+                _process_listeners = _process_listeners[:index] + _process_listeners[index + 1 :]
+            else:
+                _context_listeners.reset(token)
+            _subscriptions.remove(kinds)
+            _update_wanted_kinds()
+
+
+def _update_wanted_kinds() -> None:
+    global has_listeners, _wanted_kinds
+    kinds = [wanted for wanted in _subscriptions if wanted is not None]
+    _wanted_kinds = frozenset().union(*kinds) if len(kinds) == len(_subscriptions) else None
+    has_listeners = bool(_subscriptions)
+
+
+def _filter_kinds(kinds: frozenset[type[Event]], listener: Listener) -> Listener:
+    def listen(event: Event) -> None:
+        if type(event) in kinds:
+            listener(event)
+
+    return listen
+
+
+def emit(event: Event) -> None:
+    """Call the listeners with an event."""
+    for listener in _process_listeners + _context_listeners.get():
+        try:
+            listener(event)
+        except Exception:
+            logger.exception("A listener failed at a %s event; the chat continues.", event.type)

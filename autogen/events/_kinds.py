@@ -1,0 +1,354 @@
+"""The kinds of events: plain dataclasses, treated as immutable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, TypeAlias, Union
+
+from .._jsonable import to_jsonable
+from .._secrets import redact
+
+current_chat_id: ContextVar[str] = ContextVar("chat", default="")
+
+# Two variables instead of one pair: `get` itself is the default factory of a field then, which costs the least.
+current_operation_id: ContextVar[str] = ContextVar("operation", default="")
+parent_operation_id: ContextVar[str] = ContextVar("parent operation", default="")
+
+
+# Not frozen: the `__init__` of a frozen dataclass takes twice the time, which is most of the cost of listening.
+@dataclass(kw_only=True)
+class Event:
+    """Base class of all events.
+
+    An operation (a chat, a reply function, a model request, a tool call, ...) emits a start and an end event with the
+    same `operation`; any other event has that of the operation in which it happened.
+
+    Attributes:
+        type: Kind of event, as it stands in JSON.
+        at: Time of the event, in seconds since 1970.
+        chat: Id of the chat in which it happened; empty outside of a chat.
+        operation: Id of the operation to which it belongs; empty outside of an operation.
+        parent_operation: Id of the operation around that one; empty for the outermost.
+    """
+
+    type: ClassVar[str] = "event"
+    at: float = field(default_factory=time.time)
+    chat: str = field(default_factory=current_chat_id.get)
+    operation: str = field(default_factory=current_operation_id.get)
+    parent_operation: str = field(default_factory=parent_operation_id.get)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the event as JSON: secrets are masked, values that JSON can't hold are replaced by their type."""
+        values = {item.name: to_jsonable(getattr(self, item.name)) for item in fields(self) if item.name[0] != "_"}
+        return {"type": self.type, **redact(values)}
+
+
+@dataclass(kw_only=True)
+class ChatStarted(Event):
+    """Start of a chat.
+
+    Attributes:
+        initiator: Agent that started the chat.
+        recipient: The other agent.
+        parent: Id of the chat around it; empty if there is none.
+    """
+
+    type: ClassVar[str] = "chat_started"
+    initiator: str
+    recipient: str
+    parent: str = ""
+
+
+@dataclass(kw_only=True)
+class ChatEnded(Event):
+    """End of a chat.
+
+    Attributes:
+        initiator: Agent that started the chat.
+        recipient: The other agent.
+        stop_reason: Value of the `StopReason`.
+        summary: Summary of the chat.
+        messages: Number of messages.
+        cost: Cost in USD, without cached responses.
+        seconds: Duration.
+        error: The exception as text; None if there was none.
+    """
+
+    type: ClassVar[str] = "chat_ended"
+    initiator: str
+    recipient: str
+    stop_reason: str | None = None
+    summary: Any = None
+    messages: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+@dataclass(kw_only=True)
+class MessageSent(Event):
+    """A message from an agent to another one.
+
+    Attributes:
+        sender: Name of the sender.
+        recipient: Name of the recipient.
+        message: Text, or a dict in the OpenAI form.
+    """
+
+    type: ClassVar[str] = "message_sent"
+    sender: str
+    recipient: str
+    message: Any
+
+
+@dataclass(kw_only=True)
+class ReplyStarted(Event):
+    """Call of a reply function.
+
+    Attributes:
+        agent: Name of the agent.
+        function: Name of the reply function.
+    """
+
+    type: ClassVar[str] = "reply_started"
+    agent: str
+    function: str
+
+
+@dataclass(kw_only=True)
+class ReplyEnded(Event):
+    """Return of a reply function.
+
+    Attributes:
+        agent: Name of the agent.
+        function: Name of the reply function.
+        final: True if its reply is used and no other function is called.
+        seconds: Duration.
+    """
+
+    type: ClassVar[str] = "reply_ended"
+    agent: str
+    function: str
+    final: bool
+    seconds: float
+
+
+@dataclass(kw_only=True)
+class ModelAsked(Event):
+    """Request to an endpoint.
+
+    Attributes:
+        agent: Name of the agent.
+        model: Name of the model.
+        endpoint: Address of the endpoint.
+        attempt: Number of the request within one operation, from 1.
+        messages: Number of messages in the request.
+    """
+
+    type: ClassVar[str] = "model_asked"
+    agent: str
+    model: str
+    endpoint: str
+    attempt: int
+    messages: int
+    # for tracing; not in JSON
+    _params: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(kw_only=True)
+class ModelAnswered(Event):
+    """Response of an endpoint, or from a cache.
+
+    Attributes:
+        agent: Name of the agent.
+        model: Name of the model.
+        endpoint: Address of the endpoint.
+        attempt: Number of the request within one operation, from 1.
+        cached: True if the response came from a cache.
+        prompt_tokens: Tokens of the request.
+        completion_tokens: Tokens of the response.
+        cost: Cost in USD.
+        price_known: False if the price is unknown; the cost counts as 0 then.
+        seconds: Duration.
+    """
+
+    type: ClassVar[str] = "model_answered"
+    agent: str
+    model: str
+    endpoint: str
+    attempt: int
+    cached: bool
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    price_known: bool = True
+    seconds: float
+    # for tracing; not in JSON
+    _response: Any = field(default=None, repr=False, compare=False)
+
+
+@dataclass(kw_only=True)
+class ModelFailed(Event):
+    """Failure of a request to an endpoint.
+
+    Attributes:
+        agent: Name of the agent.
+        model: Name of the model.
+        endpoint: Address of the endpoint.
+        attempt: Number of the request within one operation, from 1.
+        error: The error as text.
+        then: Next action: a retry, the next endpoint, or the error is raised.
+    """
+
+    type: ClassVar[str] = "model_failed"
+    agent: str
+    model: str
+    endpoint: str
+    attempt: int
+    error: str
+    then: str
+
+
+@dataclass(kw_only=True)
+class ToolCalled(Event):
+    """Call of a function that a model suggested.
+
+    Attributes:
+        agent: Name of the agent that executes it.
+        name: Name of the function.
+        arguments: Arguments as the model wrote them.
+    """
+
+    type: ClassVar[str] = "tool_called"
+    agent: str
+    name: str
+    arguments: Any
+
+
+@dataclass(kw_only=True)
+class ToolReturned(Event):
+    """Return, or failure, of a function that a model called.
+
+    Attributes:
+        agent: Name of the agent that executed it.
+        name: Name of the function.
+        success: False if it failed.
+        content: Result as the model sees it.
+        seconds: Duration.
+    """
+
+    type: ClassVar[str] = "tool_returned"
+    agent: str
+    name: str
+    success: bool
+    content: str
+    seconds: float
+
+
+@dataclass(kw_only=True)
+class CodeStarted(Event):
+    """Start of a code run.
+
+    Attributes:
+        agent: Name of the agent.
+        blocks: List of `[language, code]`.
+    """
+
+    type: ClassVar[str] = "code_started"
+    agent: str
+    blocks: list[list[str]]
+
+
+@dataclass(kw_only=True)
+class CodeEnded(Event):
+    """End of a code run.
+
+    Attributes:
+        agent: Name of the agent.
+        exit_code: Exit code; 0 for success.
+        output: Output of the code.
+        seconds: Duration.
+    """
+
+    type: ClassVar[str] = "code_ended"
+    agent: str
+    exit_code: int
+    output: str
+    seconds: float
+
+
+@dataclass(kw_only=True)
+class SpeakerSelected(Event):
+    """Selection of the next speaker of a group chat.
+
+    Attributes:
+        agent: Name of the manager.
+        speaker: Name of the next speaker.
+        why: Reason of the selection.
+    """
+
+    type: ClassVar[str] = "speaker_selected"
+    agent: str
+    speaker: str
+    why: str
+
+
+@dataclass(kw_only=True)
+class HumanAsked(Event):
+    """Question to a human. A listener may `respond`; then nobody else is asked.
+
+    Attributes:
+        agent: Name of the agent.
+        prompt: The question.
+    """
+
+    type: ClassVar[str] = "human_asked"
+    agent: str
+    prompt: str
+    _answers: list[str] = field(default_factory=list, repr=False, compare=False)
+
+    def respond(self, text: str) -> None:
+        """Answer in place of the human."""
+        self._answers.append(text)
+
+    @property
+    def answer(self) -> str | None:
+        """The first answer of a listener; None if there is none."""
+        return self._answers[0] if self._answers else None
+
+
+@dataclass(kw_only=True)
+class HumanAnswered(Event):
+    """Answer of a human, or the default after a timeout.
+
+    Attributes:
+        agent: Name of the agent.
+        text: The answer.
+    """
+
+    type: ClassVar[str] = "human_answered"
+    agent: str
+    text: str
+
+
+AnyEvent: TypeAlias = Union[
+    ChatStarted,
+    ChatEnded,
+    MessageSent,
+    ReplyStarted,
+    ReplyEnded,
+    ModelAsked,
+    ModelAnswered,
+    ModelFailed,
+    ToolCalled,
+    ToolReturned,
+    CodeStarted,
+    CodeEnded,
+    SpeakerSelected,
+    HumanAsked,
+    HumanAnswered,
+]
+"""All kinds of the core, so that a type checker can tell whether a `match` covers them. Extensions subclass `Event`."""

@@ -1,0 +1,245 @@
+"""Operations: everything that leaves the framework, and what is common to all of it.
+
+A request to a model, a tool call, a code run, a question to a human, a reply function of the program: each is an
+`Operation`, made by `perform`. So each has an id, which its events carry; listeners see it; `ChatControl` can stop the
+chat before it; the journal of a checkpoint keeps its result; the runtime log has it.
+
+An extension makes its own operations in the same way, from a reply function that is a step, or by `perform_operation`:
+
+>>> register_kind("page", "A page was opened.")
+>>> fetch = Operation(kind="page", agent="surfer", key=lambda: url, run=lambda: invoke(get, a_get, url))  # doctest: +SKIP
+>>> text = run_sync(perform(fetch))  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from . import events, runtime_logging
+from ._journal import (
+    Journal,
+    JournalError,
+    JournalStore,
+    Position,
+    SQLiteStore,
+    Step,
+    fingerprint,
+    get_journal,
+    run_recorded,
+)
+from ._steps import Steps
+from .control import yield_point
+
+__all__ = [
+    "KINDS",
+    "UNKNOWN_OUTCOME",
+    "Journal",
+    "JournalError",
+    "JournalStore",
+    "Operation",
+    "OperationKind",
+    "Position",
+    "SQLiteStore",
+    "Step",
+    "fingerprint",
+    "get_journal",
+    "perform",
+    "register_kind",
+    "replay_safe",
+    "resolve_unfinished",
+]
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+UNKNOWN_OUTCOME = "It was under way when the process ended, and it is not known whether it took effect."
+
+
+@dataclass(frozen=True)
+class OperationKind:
+    """A kind of operation, as the journal and `autogen inspect` know it.
+
+    Attributes:
+        name: Name in the journal.
+        description: Sentence that says what was under way, such as "This code was started."
+        has_events: False if no event announces it; events within it belong to the operation around it.
+    """
+
+    name: str
+    description: str = ""
+    has_events: bool = True
+
+
+KINDS: dict[str, OperationKind] = {
+    kind.name: kind
+    for kind in (
+        OperationKind("builtin_reply", "A built-in reply function was called."),
+        OperationKind("code", "This code was started."),
+        OperationKind("draw", "An agent was drawn.", has_events=False),
+        OperationKind("human", "A human was asked."),
+        OperationKind("model", "A model was requested."),
+        OperationKind("opening", "The first message was made.", has_events=False),
+        OperationKind("pick", "A speaker was picked.", has_events=False),
+        OperationKind("reply", "A reply function was called."),
+        OperationKind("speaker", "A speaker was selected.", has_events=False),
+        OperationKind("tool", "A tool was called."),
+    )
+}
+"""The kinds of the core and of registered extensions, by name."""
+
+
+def register_kind(name: str, description: str = "") -> OperationKind:
+    """Register a kind of operation of an extension. Registering it again replaces it.
+
+    Args:
+        name: Name in the journal: an identifier.
+        description: Sentence that says what was under way.
+
+    Raises:
+        ValueError: The name is not an identifier.
+    """
+    if not name.isidentifier():
+        raise ValueError(f"The name of a kind of operation must be an identifier, got {name!r}.")
+    KINDS[name] = OperationKind(name, description)
+    return KINDS[name]
+
+
+def _encode_as_is(value: Any) -> Any:
+    return value
+
+
+@dataclass(slots=True, kw_only=True)
+class Operation(Generic[T]):
+    """Something that leaves the framework.
+
+    Attributes:
+        kind: Name of a registered kind.
+        key: Returns a text that tells it from others of its kind in the same scope; called only if there is a journal.
+        run: Makes the step that does it.
+        started: Returns the event that announces it.
+        finished: Returns the event for its result, given the result and the duration in seconds.
+        log: Writes the result to the runtime log; called only if that is on.
+        encode: Converts the result to JSON, for the journal.
+        decode: Converts JSON to the result.
+        on_unfinished: Returns the result if the operation was under way when an earlier process ended; None to run it
+            again. See `resolve_unfinished`.
+        holds_chats: True if it may hold chats: it runs again in a replay, so that agents rebuild their histories.
+        is_journaled: False if a replay always runs it again.
+        is_silent_in_replay: True if it has no events when its result comes from the journal.
+    """
+
+    kind: str
+    key: Callable[[], str]
+    run: Callable[[], Steps[T]]
+    started: Callable[[], events.Event] | None = None
+    finished: Callable[[T, float], events.Event] | None = None
+    log: Callable[[T], None] | None = None
+    encode: Callable[[T], Any] = _encode_as_is
+    decode: Callable[[Any], T] = _encode_as_is
+    on_unfinished: Callable[[Journal], Steps[T | None]] | None = None
+    holds_chats: bool = False
+    is_journaled: bool = True
+    is_silent_in_replay: bool = False
+
+
+def perform(operation: Operation[T]) -> Steps[T]:
+    """Perform an operation: emit its events, respect `ChatControl`, and use the journal and the runtime log.
+
+    Raises:
+        ValueError: Its kind is not registered.
+    """
+    if operation.kind not in KINDS:
+        raise ValueError(f"Unknown kind of operation: {operation.kind!r}. Call autogen.operations.register_kind first.")
+    # a journal is a listener, too
+    if not events.has_listeners:
+        result = yield from operation.run()
+    else:
+        result = yield from _perform_observed(operation)
+    if operation.log is not None and runtime_logging.is_logging:
+        operation.log(result)
+    return result
+
+
+def _perform_observed(operation: Operation[T]) -> Steps[T]:
+    journal = get_journal()
+    if journal is None:
+        with events.enter_operation(_new_id()) if KINDS[operation.kind].has_events else nullcontext():
+            return (yield from _run_with_events(operation, operation.run))
+    position = journal.next_position(operation.kind, operation.key())
+    has_events = KINDS[operation.kind].has_events
+    with events.enter_operation(str(position)) if has_events else nullcontext():
+        if not operation.is_journaled:
+            return (yield from _run_with_events(operation, operation.run))
+        record = partial(
+            run_recorded,
+            journal,
+            position,
+            encode=operation.encode,
+            decode=operation.decode,
+            on_unfinished=operation.on_unfinished,
+            holds_chats=operation.holds_chats,
+        )
+        if operation.is_silent_in_replay:
+            return (yield from record(partial(_run_with_events, operation, operation.run)))
+        return (yield from _run_with_events(operation, partial(record, operation.run)))
+
+
+def _run_with_events(operation: Operation[T], run: Callable[[], Steps[T]]) -> Steps[T]:
+    if operation.started is not None:
+        events.emit(operation.started())
+        # a listener may have stopped or paused the chat
+        yield from yield_point()
+    started_at = time.monotonic()
+    result = yield from run()
+    if operation.finished is not None:
+        events.emit(operation.finished(result, time.monotonic() - started_at))
+    return result
+
+
+_process_id, _counter = "", itertools.count()
+
+
+def _new_id() -> str:
+    """Return an id that no other operation has, in this process and its forks."""
+    global _process_id
+    prefix = f"{os.getpid():x}-"
+    if not _process_id.startswith(prefix):
+        _process_id = prefix + os.urandom(6).hex()
+    return f"{_process_id}-{next(_counter):x}"
+
+
+def resolve_unfinished(journal: Journal, description: str, ask_human: Callable[[str], Steps[str]]) -> Steps[str | None]:
+    """Decide about an operation that was under way when the process ended, as the chat's `on_unfinished` says.
+
+    Args:
+        journal: The journal of the chat.
+        description: Sentence that says what was under way.
+        ask_human: Asks the human for a text.
+
+    Returns:
+        The text that stands for the result; None to run the operation again.
+    """
+    if journal.on_unfinished == "rerun":
+        return None
+    if journal.on_unfinished == "report":
+        return UNKNOWN_OUTCOME
+    answer = yield from ask_human(f"{description} {UNKNOWN_OUTCOME} Its result? (Enter: run it again) ")
+    return answer or None
+
+
+def replay_safe(function: F) -> F:
+    """Mark a reply function as replay-safe: a resumed chat calls it again, and its inner operations are replayed."""
+    function._is_replay_safe = True  # type: ignore[attr-defined]
+    return function
+
+
+def is_replay_safe(function: object) -> bool:
+    """Return True if a function is marked by `replay_safe`."""
+    return getattr(function, "_is_replay_safe", False) is True
