@@ -32,7 +32,7 @@ TEST += ["openinference-instrumentation-ag2>=0.1.12"]  # one of the tools that w
 TEST += ["opentelemetry-sdk>=1.27", "opentelemetry-semantic-conventions>=0.66b0"]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
 TEST += ["hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
-CHECK = ["mypy>=1.11", "ruff>=0.6"]
+CHECK = ["basedpyright>=1.29", "mypy>=1.11", "ruff>=0.6"]
 
 setup(
     name="autogen-classic",
@@ -48,8 +48,10 @@ setup(
     package_data={"autogen": ["py.typed"]},
     install_requires=[
         "docker>=7",
+        "docstring-parser>=0.16",
         "filelock>=3.16",
         "genai-prices>=0.1.13",
+        "json-repair>=0.60",
         "openai>=1.66",
         "pydantic>=2.6,<3",
         "python-dotenv>=1",

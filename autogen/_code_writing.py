@@ -182,8 +182,8 @@ def eval_function_completions(
         use_docker: Whether to run in Docker, or the image.
 
     Returns:
-        Without assertions: `expected_success` (the probability that any of as many completions passes) and `success` (True
-        if any of these passes). With assertions: `index_selected` (the first response that passes them, or the last
+        Without assertions: `expected_success` (the estimated probability of a pass among as many completions) and `success`
+        (True if any completion passes). With assertions: `index_selected` (the first response that passes them, or the last
         response), `succeed_assertions`, `assertions`, `gen_cost` (USD), and `success` of the selected response if there is
         a test.
     """

@@ -1,9 +1,9 @@
-"""Conversion of any value to plain JSON."""
+"""Conversion of any value to plain JSON, shared by events, logs, caches and reports."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
@@ -12,20 +12,33 @@ def describe_type(value: object) -> str:
     return f"<{type(value).__name__}>"
 
 
-def to_jsonable(value: object, fallback: Callable[[Any], Any] = describe_type) -> Any:
-    """Convert a value to what JSON can hold; a plain value is returned as it is.
+def to_jsonable(value: object, fallback: Callable[[Any], object] = describe_type) -> Any:
+    """Convert a value to dicts, lists, text, numbers, booleans and None; a scalar is returned unchanged.
+
+    Mappings, sequences, sets, dataclasses, pydantic models, enums, dates, paths and the like are converted at any depth.
+    An infinite number inside a container stays a float.
 
     Args:
-        value: The value: dicts, sequences, dataclasses, pydantic models, dates, paths, ... are converted.
-        fallback: Called with a value of any other type.
+        value: The value. It is not changed: an iterator is left unread.
+        fallback: Called with each value of any other type. Its result is converted in turn.
     """
-    if value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+    if value is None or isinstance(value, (str, bool, int)):
         return value
-    # imported where it is used: `import autogen` loads no third-party package
-    from pydantic_core import PydanticSerializationError, to_jsonable_python
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    # pydantic would read an iterator, and its owner would find it empty.
+    if isinstance(value, Iterator):
+        return fallback(value)
+
+    def convert_unknown(item: object) -> object:
+        # pydantic knows dict and its subclasses only.
+        return dict(item) if isinstance(item, Mapping) else fallback(item)
+
+    # Imported where it is used: `import autogen` loads no third-party package.
+    from pydantic_core import to_jsonable_python
 
     try:
-        return to_jsonable_python(value, fallback=fallback, bytes_mode="utf8", inf_nan_mode="strings")
-    except (ValueError, RecursionError, PydanticSerializationError):
-        # a circular reference, bytes that are not text, or nesting beyond all measure
+        return to_jsonable_python(value, fallback=convert_unknown, bytes_mode="utf8")
+    # Circular references, bytes that are not text, too deep nesting, and whatever methods of the value raise.
+    except Exception:  # noqa: BLE001
         return fallback(value)

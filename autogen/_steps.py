@@ -1,8 +1,19 @@
-"""One logic, two drivers.
+"""Steps: logic that is written once and runs for sync and async callers alike.
 
-A step that may call out (to a reply function, a human, a tool, an executor, a model) is a generator that yields such
-calls and is sent their answers. `drive` makes the calls for a synchronous caller, `adrive` awaits them for an
-asynchronous one. This module is the only place where a rule stands in both forms.
+`send` and `a_send`, `generate_reply` and `a_generate_reply`: each pair of methods does the same work. The two differ only
+in how they call functions that may have to wait for a model, a tool or a human. So the work is written once, as a *step*: a
+generator that yields a `Call` where it needs such a function and is sent the result. A *driver* runs the step: `run_sync`
+calls the sync function of each `Call`, `run_async` awaits the async function.
+
+>>> def greet(ask, a_ask):
+...     name = yield from invoke(ask, a_ask, "Your name? ")
+...     return f"Hello {name}!"
+>>> run_sync(greet(lambda prompt: "Ada", None))
+'Hello Ada!'
+
+A step runs another step with `yield from`; creating a step without running it does nothing. Drivers need no thread and no
+event loop, so a sync chat also works inside a running loop (a notebook cell). They remove their own frames from the
+tracebacks of errors, which then show the steps as if they called the functions directly.
 """
 
 from __future__ import annotations
@@ -14,137 +25,209 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from inspect import CO_COROUTINE, isawaitable, iscoroutinefunction
-from types import FunctionType
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from types import FunctionType, TracebackType
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
+from . import _threads
 from ._threads import arun_with_timeout, await_with_timeout, run_in_thread, run_with_timeout
 
 P = ParamSpec("P")
 A = TypeVar("A")
 T = TypeVar("T")
 
+_DRIVER_MODULES = frozenset((__name__, _threads.__name__))
+
 
 class Call(NamedTuple):
-    """A call that leaves the framework: `plain` for a synchronous caller, `twin` for an asynchronous one."""
+    """A function call that a step requests from its driver.
 
-    plain: Callable[..., Any]
-    twin: Callable[..., Any]
+    Attributes:
+        sync_fn: The function for a sync caller.
+        async_fn: The function for an async caller. Its result is awaited if it is awaitable.
+        args: The positional arguments of either function.
+        kwargs: The keyword arguments of either function.
+    """
+
+    sync_fn: Callable[..., Any]
+    async_fn: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
 
 
-Steps = Generator[Call, Any, T]  # a step that ends in a T: run it with `yield from`, `drive` or `adrive`
+Steps = Generator[Call, Any, T]
+"""A step that returns a T. Run it with `yield from` inside another step, with `run_sync` or with `run_async`."""
 
 
 def invoke(
-    plain: Callable[P, T], twin: Callable[P, T | Awaitable[T]] | None, /, *args: P.args, **kwargs: P.kwargs
+    sync_fn: Callable[P, T], async_fn: Callable[P, T | Awaitable[T]] | None, /, *args: P.args, **kwargs: P.kwargs
 ) -> Steps[T]:
-    """Make a call in the caller's colour. The type checker holds arguments, answer and the two forms together."""
-    answer: T = yield Call(plain, twin or plain, args, kwargs)
-    return answer
+    """Call a function through the driver, and return its result.
+
+    The type checker compares the arguments and the result type with both functions. Hot paths yield a `Call` directly,
+    which saves a generator.
+
+    Args:
+        sync_fn: The function for a sync caller.
+        async_fn: The function for an async caller; None to use `sync_fn` there, too.
+        *args: The positional arguments.
+        **kwargs: The keyword arguments.
+    """
+    result: T = yield Call(sync_fn, async_fn or sync_fn, args, kwargs)
+    return result
 
 
 def to_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
-    """Call a function that blocks by nature: in place for a synchronous caller, in a thread for an asynchronous one.
+    """Call a blocking function: directly for a sync caller, in a thread for an async caller.
 
-    The thread sees the caller's context variables (the IO stream among them).
+    The thread runs in a copy of the caller's context variables, so it prints to the same `IOStream`.
     """
-    answer: T = yield Call(function, wrap_in_thread(function), args, kwargs)
-    return answer
+    result: T = yield Call(function, wrap_in_thread(function), args, kwargs)
+    return result
 
 
 def wrap_in_thread(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """The awaitable form of a function that blocks: it runs in a thread. If the caller is cancelled its programs end."""
+    """Make an async version of a blocking function: it runs in a thread; see `run_in_thread` for cancellation."""
     return partial(run_in_thread, function)
 
 
 def sync_and_async(
-    function: Callable[..., Any], *, seconds: float | None = None, blocks: bool = False
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Both forms of a function of either colour, to be given to `ask`.
+    function: Callable[P, T | Awaitable[T]], *, seconds: float | None = None, blocks: bool = False
+) -> tuple[Callable[P, T], Callable[P, T | Awaitable[T]]]:
+    """Make the two functions that `invoke` takes from a sync function or a coroutine function.
 
     Args:
-        function: Plain, or a coroutine function: a synchronous caller runs it to its end.
-        seconds: Its time limit; see `run_with_timeout`.
-        blocks: Whether a plain function runs in a thread for an asynchronous caller.
+        function: The function. A sync caller runs a coroutine function to completion; see `run_coroutine`.
+        seconds: The time limit of a call in seconds, after which it raises `CallTimeout`; None for no limit.
+        blocks: True to run a sync function in a thread for an async caller. With a time limit it always does.
     """
     if is_coroutine_function(function):
-        awaitable = function if seconds is None else partial(await_with_timeout, seconds, function)
-        return (lambda *args, **kwargs: run_coroutine(lambda: awaitable(*args, **kwargs))), awaitable
+        coroutine_fn = cast("Callable[P, Awaitable[T]]", function)
+        if seconds is None:
+            async_fn = coroutine_fn
+        else:
+            async_fn = partial(await_with_timeout, seconds, coroutine_fn)
+        return (lambda *args, **kwargs: run_coroutine(lambda: async_fn(*args, **kwargs))), async_fn
+    sync_fn = cast("Callable[P, T]", function)
     if seconds is not None:
-        return partial(run_with_timeout, seconds, function), partial(arun_with_timeout, seconds, function)
-    return function, wrap_in_thread(function) if blocks else function
+        return partial(run_with_timeout, seconds, sync_fn), partial(arun_with_timeout, seconds, sync_fn)
+    return sync_fn, wrap_in_thread(sync_fn) if blocks else sync_fn
 
 
 def gather(
-    plain: Callable[[A], T], twin: Callable[[A], Awaitable[T]], items: Collection[A], *, in_threads: bool = False
+    sync_fn: Callable[[A], T], async_fn: Callable[[A], Awaitable[T]], items: Collection[A], *, in_threads: bool = False
 ) -> Steps[list[T]]:
-    """Make the same call for every item: one after another, or concurrently in an asynchronous caller.
+    """Call a function for each item and return the results in the order of the items.
 
-    The answers are in the order of the items.
+    An async caller makes the calls concurrently, a sync caller one after the other.
 
     Args:
-        plain: The call for a synchronous caller.
-        twin: The call for an asynchronous one.
-        items: What is passed.
-        in_threads: Whether a synchronous caller makes the calls concurrently too, each in a thread.
+        sync_fn: The function for a sync caller.
+        async_fn: The function for an async caller.
+        items: The arguments, one for each call.
+        in_threads: True to make the calls of a sync caller concurrently, too, each in a thread of its own.
     """
 
-    def one_by_one() -> list[T]:
-        return [plain(item) for item in items]
+    def run_in_order() -> list[T]:
+        return [sync_fn(item) for item in items]
 
-    def in_parallel() -> list[T]:
+    def run_in_threads() -> list[T]:
         with ThreadPoolExecutor(len(items), thread_name_prefix="autogen-each") as pool:
-            futures = [pool.submit(copy_context().run, plain, item) for item in items]
+            futures = [pool.submit(copy_context().run, sync_fn, item) for item in items]
             return [future.result() for future in futures]
 
-    async def at_once() -> list[T]:
-        return await asyncio.gather(*(twin(item) for item in items))
+    async def run_concurrently() -> list[T]:
+        return await asyncio.gather(*(async_fn(item) for item in items))
 
-    return (yield from invoke(in_parallel if in_threads and len(items) > 1 else one_by_one, at_once))
+    return (yield from invoke(run_in_threads if in_threads and len(items) > 1 else run_in_order, run_concurrently))
 
 
 def sleep(seconds: float) -> Steps[None]:
-    """Wait, in the caller's colour."""
+    """Wait for a number of seconds; the event loop of an async caller goes on."""
     yield Call(time.sleep, asyncio.sleep, (seconds,), {})
 
 
 def run_sync(steps: Steps[T]) -> T:
-    """Run `steps` for a synchronous caller. No thread and no event loop, so it also works inside a running one."""
+    """Run a step for a sync caller and return its result.
+
+    An error of a called function is raised inside the step, at the `yield` that requested the call. An error that leaves
+    the step is raised from here, without the driver's frames in its traceback.
+    """
     resume: Callable[[Any], Call] = steps.send
     value: Any = None
     try:
         while True:
             call = resume(value)
             try:
-                resume, value = steps.send, call.plain(*call.args, **call.kwargs)
-            except BaseException as error:  # the step sees it where it asked, as in plain code
+                resume, value = steps.send, call.sync_fn(*call.args, **call.kwargs)
+            # The step decides about every error, so it also sees KeyboardInterrupt and the like where it waited.
+            except BaseException as error:
                 resume, value = steps.throw, error
     except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+        result: T = end.value
+        return result
+    except BaseException as error:
+        _remove_driver_frames(error)
+        # A bare `raise` adds no entry for this frame, `raise error` would.
+        raise
 
 
 async def run_async(steps: Steps[T]) -> T:
-    """Run `steps` for an asynchronous caller: the same, but await what can be awaited."""
+    """Run a step for an async caller and return its result.
+
+    Like `run_sync`, with the async function of each call. Cancelling the task raises `CancelledError` inside the step.
+    """
     resume: Callable[[Any], Call] = steps.send
     value: Any = None
     try:
         while True:
             call = resume(value)
             try:
-                answer = call.twin(*call.args, **call.kwargs)
+                answer = call.async_fn(*call.args, **call.kwargs)
                 resume, value = steps.send, (await answer if isawaitable(answer) else answer)
-            except BaseException as error:  # cancellation included
+            # This includes CancelledError: the step cleans up before the task ends.
+            except BaseException as error:
                 resume, value = steps.throw, error
     except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+        result: T = end.value
+        return result
+    except BaseException as error:
+        _remove_driver_frames(error)
+        raise
 
 
-def is_coroutine_function(function: Any) -> bool:
-    """Whether a call of it has to be awaited: of a function, a method, a partial object, or an instance with `__call__`.
+def _remove_driver_frames(error: BaseException) -> None:
+    """Remove the drivers' entries from the traceback of an error, and from those of its causes.
 
-    There is a short way for plain functions: it is asked several times a message.
+    Each call of a step adds three: the driver that resumes the step, `invoke`, and the driver that makes the call. They
+    are the same at every level and say nothing about the error. Frames of steps and of called functions stay. On Python
+    3.10 the entry of the outermost driver stays as well: a bare `raise` restores the traceback that it caught.
     """
+    # An explicit `raise ... from` may have closed a circle of causes.
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        entry = first = _skip_driver_frames(current.__traceback__)
+        while entry is not None:
+            entry.tb_next = following = _skip_driver_frames(entry.tb_next)
+            entry = following
+        # Called on the class, because an exception that is a frozen dataclass refuses assignments.
+        BaseException.with_traceback(current, first)
+        current = current.__cause__ or current.__context__
+
+
+def _skip_driver_frames(entry: TracebackType | None) -> TracebackType | None:
+    while entry is not None and entry.tb_frame.f_globals.get("__name__") in _DRIVER_MODULES:
+        entry = entry.tb_next
+    return entry
+
+
+def is_coroutine_function(function: object) -> bool:
+    """Return True if the result of calling `function` must be awaited.
+
+    Besides functions and methods it understands partial objects and instances with an async `__call__`.
+    """
+    # Plain functions take a shortcut: this runs several times for each message of a chat.
     if type(function) is FunctionType:
         if function.__code__.co_flags & CO_COROUTINE:
             return True
@@ -155,25 +238,25 @@ def is_coroutine_function(function: Any) -> bool:
     return iscoroutinefunction(function) or iscoroutinefunction(type(function).__call__)
 
 
-def get_callable_name(function: Any) -> str:
-    """The name of what is called: a partial object has that of its function, a callable instance that of its class."""
+def get_callable_name(function: object) -> str:
+    """Return the name of a callable: of the function inside a partial object, of the class of a callable instance."""
     while isinstance(function, partial):
         function = function.func
     return getattr(function, "__name__", None) or type(function).__name__
 
 
-def run_coroutine(awaitable: Callable[[], Awaitable[T]]) -> T:
-    """Run a coroutine function for a synchronous caller, also where an event loop is running (a notebook cell).
+def run_coroutine(make_awaitable: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine function to completion for a sync caller, also inside a running event loop (a notebook cell).
 
-    There it runs on a loop of its own in a helper thread, which sees the caller's context variables.
+    There, a helper thread runs it in an event loop of its own, in a copy of the caller's context variables.
     """
 
-    async def main() -> T:
-        return await awaitable()
+    async def run_awaitable() -> T:
+        return await make_awaitable()
 
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(main())
+        return asyncio.run(run_awaitable())
     with ThreadPoolExecutor(1, thread_name_prefix="autogen-coroutine") as helper:
-        return helper.submit(copy_context().run, asyncio.run, main()).result()
+        return helper.submit(copy_context().run, asyncio.run, run_awaitable()).result()

@@ -1,8 +1,8 @@
-"""Calling functions that block in threads: with the caller's context, ended with the caller, within a time limit.
+"""Threads for blocking functions: with the caller's context, cancellation and time limits.
 
-Python can't stop a function that runs in a thread. But what takes long in one is mostly a program that it waits for, and
-that can be killed: whoever runs programs asks `cancelled`. It travels in a context variable, so it gets through every
-executor and every override on the way, and none of them has a parameter for it.
+Python can't stop a function in a thread. But most blocking calls wait for a subprocess, which can be killed, so executors
+poll `is_cancelled`. Its state is a context variable: it reaches every executor through any override in between, without a
+parameter.
 """
 
 from __future__ import annotations
@@ -13,128 +13,144 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_stop: ContextVar[tuple[threading.Event, ...]] = ContextVar("stop the program", default=())
+GRACE = 1.0  # seconds
 
-
-GRACE = 1.0  # seconds for a program to end that is killed
+# One event for each enclosing call that can be cancelled, the innermost last.
+_cancel_events: ContextVar[tuple[threading.Event, ...]] = ContextVar("cancel events", default=())
 
 
 class CallTimeout(TimeoutError):
-    """A call gave no result in its time. A `TimeoutError` of the function's own is another thing."""
+    """Raised when a call exceeds its time limit; distinct from a `TimeoutError` that the function itself raises."""
 
 
 async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function that blocks, in a thread. If the caller is cancelled its programs are killed.
+    """Call a blocking function in a thread.
 
-    The thread is none of the event loop's own: those are waited for when the loop ends, however long they take.
+    If the task is cancelled, subprocesses of the function are killed and have `GRACE` seconds to end. The thread is a
+    daemon and not from the event loop's pool: a closing loop would wait for that.
 
     >>> result = await run_in_thread(executor.execute_code_blocks, blocks)  # doctest: +SKIP
     """
-    future, stop = start_daemon_thread(function, *args, **kwargs)
-    waiting = asyncio.wrap_future(future)
-    waiting.add_done_callback(_looked_at)
+    future, cancel = start_daemon_thread(function, *args, **kwargs)
+    waiter = asyncio.wrap_future(future)
+    waiter.add_done_callback(_retrieve_error)
     try:
-        return await asyncio.shield(waiting)
+        return await asyncio.shield(waiter)
     except asyncio.CancelledError:
-        stop.set()
-        await asyncio.wait([waiting], timeout=GRACE)
+        cancel.set()
+        await asyncio.wait([waiter], timeout=GRACE)
         raise
 
 
 def run_with_timeout(seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function with a time limit. When that is over its programs are killed, and nobody waits for it any more.
+    """Call a function with a time limit. At the limit its subprocesses are killed and its thread is abandoned.
+
+    Args:
+        seconds: The time limit in seconds.
+        function: The function.
+        *args: The positional arguments of `function`.
+        **kwargs: The keyword arguments of `function`.
 
     Raises:
-        TimeUp: It gave no result in time.
+        CallTimeout: If the function doesn't return in time.
     """
-    future, stop = start_daemon_thread(function, *args, **kwargs)
+    future, cancel = start_daemon_thread(function, *args, **kwargs)
     try:
         done, _ = wait([future], seconds)
-        return future.result() if done else _too_late(seconds)
+        return future.result() if done else _raise_timeout(seconds)
     finally:
-        stop.set()
+        cancel.set()
 
 
 async def arun_with_timeout(seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """`run_with_timeout`, awaited."""
-    future, stop = start_daemon_thread(function, *args, **kwargs)
-    waiting = asyncio.wrap_future(future)
+    """Async version of `run_with_timeout`."""
+    future, cancel = start_daemon_thread(function, *args, **kwargs)
+    waiter = asyncio.wrap_future(future)
     try:
-        done, _ = await asyncio.wait([waiting], timeout=seconds)
-        return waiting.result() if done else _too_late(seconds)
+        done, _ = await asyncio.wait([waiter], timeout=seconds)
+        return waiter.result() if done else _raise_timeout(seconds)
     finally:
-        stop.set()
-        waiting.cancel()
+        cancel.set()
+        waiter.cancel()
 
 
 async def await_with_timeout(seconds: float, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Await a coroutine function with a time limit; when that is over it is cancelled.
+    """Await a coroutine function with a time limit, at which it is cancelled.
+
+    Args:
+        seconds: The time limit in seconds.
+        function: The coroutine function.
+        *args: The positional arguments of `function`.
+        **kwargs: The keyword arguments of `function`.
 
     Raises:
-        TimeUp: It gave no result in time.
+        CallTimeout: If the function doesn't return in time.
     """
 
-    async def main() -> T:
+    async def await_function() -> T:
         return await function(*args, **kwargs)
 
-    task = asyncio.ensure_future(main())
+    # `asyncio.wait_for` can't tell the time limit from a TimeoutError of the function.
+    task = asyncio.ensure_future(await_function())
     try:
         done, _ = await asyncio.wait([task], timeout=seconds)
     finally:
         task.cancel()
     if done:
         return task.result()
-    await asyncio.wait([task])  # it cleans up
-    return _too_late(seconds)
+    # Cancelling takes effect in the next turn of the loop, when the function cleans up.
+    await asyncio.wait([task])
+    return _raise_timeout(seconds)
 
 
 def start_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Future[T], threading.Event]:
-    """Call a function in a thread for which the process doesn't wait at its end.
+    """Call a function in a daemon thread, in a copy of the caller's context variables.
 
     Returns:
-        The future of its result, and the event that kills its programs.
+        The future of the result, and an event that cancels the call: its subprocesses are killed once it is set.
     """
     future: Future[T] = Future()
-    stop = threading.Event()
+    cancel = threading.Event()
     context = copy_context()
-    context.run(_stop.set, (*_stop.get(), stop))
+    context.run(_cancel_events.set, (*_cancel_events.get(), cancel))
 
-    def main() -> None:
+    def run_function() -> None:
         try:
             future.set_result(context.run(function, *args, **kwargs))
-        except BaseException as error:  # whoever waits for the future gets it
+        # Whatever it is, the caller gets it from the future.
+        except BaseException as error:
             future.set_exception(error)
 
     future.set_running_or_notify_cancel()
-    threading.Thread(target=main, name="autogen-limited", daemon=True).start()
-    return future, stop
+    threading.Thread(target=run_function, name="autogen-limited", daemon=True).start()
+    return future, cancel
 
 
 @contextmanager
-def cancel_scope(stop: threading.Event) -> Iterator[None]:
-    """Programs that are run within are killed when the event is set."""
-    token = _stop.set((*_stop.get(), stop))
+def cancel_scope(cancel: threading.Event) -> Iterator[None]:
+    """Kill subprocesses that are started in the `with` block once `cancel` is set."""
+    token = _cancel_events.set((*_cancel_events.get(), cancel))
     try:
         yield
     finally:
-        _stop.reset(token)
+        _cancel_events.reset(token)
 
 
 def is_cancelled() -> bool:
-    """Whether nobody waits any more for what runs here."""
-    return any(stop.is_set() for stop in _stop.get())
+    """Return True if the call that is running here, or one around it, was cancelled."""
+    return any(event.is_set() for event in _cancel_events.get())
 
 
-def _looked_at(future: asyncio.Future[Any]) -> None:
-    """Nobody may wait any more when it fails: that is no error of the event loop then."""
+def _retrieve_error(future: asyncio.Future[T]) -> None:
+    """Mark an error as retrieved: a cancelled caller never does, and asyncio would log that."""
     if not future.cancelled():
         future.exception()
 
 
-def _too_late(seconds: float) -> NoReturn:
+def _raise_timeout(seconds: float) -> NoReturn:
     raise CallTimeout(f"There was no result within {seconds:g} seconds.")

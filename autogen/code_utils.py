@@ -34,7 +34,8 @@ from .coding._programs import create_virtual_env as create_virtual_env
 from .coding._programs import get_command as _cmd  # noqa: F401
 from .coding._programs import get_powershell_command as get_powershell_command
 
-if TYPE_CHECKING:  # read by editors and type checkers
+# Read by editors and type checkers.
+if TYPE_CHECKING:
     from ._code_writing import _FUNC_COMPLETION_PROMPT as _FUNC_COMPLETION_PROMPT
     from ._code_writing import _FUNC_COMPLETION_STOP as _FUNC_COMPLETION_STOP
     from ._code_writing import _GENERATE_ASSERTIONS_CONFIG as _GENERATE_ASSERTIONS_CONFIG

@@ -1,8 +1,8 @@
-"""Stopping, pausing and resuming a chat from another thread, task or signal handler, and a deadline for it.
+"""Stop, pause and resume a running chat, or give it a deadline.
 
 >>> control = ChatControl(deadline=60)
 >>> threading.Thread(target=user.initiate_chat, args=(assistant,), kwargs={"message": "Go", "control": control}).start()
->>> control.stop()  # the chat ends at once; its result says so, its history is whole
+>>> control.stop()  # the chat ends at once with a result; its history is complete
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar, cast
 
 from ._steps import Steps, invoke
 from ._threads import cancel_scope, start_daemon_thread
@@ -24,101 +24,131 @@ T = TypeVar("T")
 
 __all__ = ["ChatControl", "ChatStopped"]
 
+POLL_INTERVAL = 0.05  # seconds
+
 
 class ChatStopped(BaseException):
-    """A chat is being stopped. It is no `Exception`: nothing on the way may take it for a failure and go on."""
+    """Raised inside a chat that is being stopped.
+
+    Derives from `BaseException` so that `except Exception` in tools and reply functions doesn't swallow it.
+    """
 
 
 class ChatControl:
-    """A handle on one chat, given to it as `control=`. Chats inside the chat are under it, too.
+    """A handle on one chat, passed to it as `control=`. It also controls the chats inside that chat.
+
+    All methods may be called from any thread, task or signal handler.
 
     Args:
-        deadline: Seconds after its begin at which the chat is stopped; None for no limit.
+        deadline: The time limit in seconds, counted from the start of the chat; None for no limit.
 
     Raises:
-        ValueError: The deadline is not more than 0.
+        ValueError: If `deadline` is not positive.
     """
 
     def __init__(self, *, deadline: float | None = None) -> None:
         if deadline is not None and not deadline > 0:
-            raise ValueError(f"The deadline of a chat must be more than 0 seconds, not {deadline!r}.")
+            raise ValueError(f"The deadline of a chat must be positive (in seconds), got {deadline!r}.")
         self._deadline = deadline
         self._stop = threading.Event()
         self._stopped: Future[None] = Future()
         self._running = threading.Event()
         self._running.set()
-        self._holders: set[object] = set()  # who lets the chat wait: the user, a reader of its events
+        self._pause_holders: set[object] = set()
         self._sleepers: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
-        self._lock = threading.RLock()  # a signal handler may stop the chat in the middle of this very object
-        self._tasks: dict[asyncio.Task[Any], asyncio.AbstractEventLoop] = {}
+        # Re-entrant: a signal handler may stop the chat while its own thread is inside one of these methods.
+        self._lock = threading.RLock()
+        self._tasks: dict[asyncio.Task[object], asyncio.AbstractEventLoop] = {}
         self._timer: threading.Timer | None = None
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the chat was told to stop."""
+        """True once `stop` was called or the deadline has passed."""
         return self._stop.is_set()
 
     @property
     def is_paused(self) -> bool:
-        """Whether the chat waits to be resumed."""
-        return self in self._holders
+        """True between `pause` and `resume`."""
+        return self in self._pause_holders
 
     def stop(self) -> None:
-        """End the chat. What runs for it (requests, code, tools) is ended, or no longer waited for where it can't be."""
+        """Stop the chat at once.
+
+        Pending model requests, code and tools are cancelled; those that can't be cancelled are abandoned.
+        """
         with self._lock:
             if self._stop.is_set():
                 return
             self._stop.set()
             tasks = list(self._tasks.items())
-            self._holders.clear()
+            self._pause_holders.clear()
             self._wake()
         self._stopped.set_result(None)
         for task, loop in tasks:
             loop.call_soon_threadsafe(self._cancel, task)
 
     def pause(self) -> None:
-        """Let the chat wait before its next step. What runs already runs to its end."""
-        self._hold(self)
+        """Pause the chat before its next step. A step that is running ends first."""
+        self.pause_for(self)
 
     def resume(self) -> None:
-        """Let a paused chat go on."""
-        self._let_go(self)
+        """Resume a paused chat."""
+        self.resume_for(self)
 
-    def _hold(self, holder: object) -> None:
-        """Let the chat wait before its next step, until this holder lets go."""
+    def pause_for(self, holder: object) -> None:
+        """Pause the chat before its next step, until `resume_for` is called with the same object.
+
+        Several holders may pause a chat: the user, and a reader of its events that limits how far the chat is ahead. It
+        runs when none of them is left.
+
+        Args:
+            holder: Any hashable object.
+        """
         with self._lock:
             if not self.is_stopped:
-                self._holders.add(holder)
+                self._pause_holders.add(holder)
                 self._running.clear()
 
-    def _let_go(self, holder: object) -> None:
+    def resume_for(self, holder: object) -> None:
+        """End the pause that `pause_for` began for the same object; no-op if there is none.
+
+        Args:
+            holder: The object that was passed to `pause_for`.
+        """
         with self._lock:
-            self._holders.discard(holder)
-            if not self._holders:
+            self._pause_holders.discard(holder)
+            if not self._pause_holders:
                 self._wake()
 
     def _wake(self) -> None:
         self._running.set()
         for sleeper, loop in self._sleepers.items():
-            loop.call_soon_threadsafe(_wake, sleeper)
+            loop.call_soon_threadsafe(_finish_sleep, sleeper)
         self._sleepers.clear()
 
-    def _cancel(self, task: asyncio.Task[Any]) -> None:
-        """Runs in the task's event loop. If the chat is over by now, the task does something else, and is left alone."""
+    def _cancel(self, task: asyncio.Task[object]) -> None:
+        """Cancel a task of the chat, from its event loop; no-op if the chat has ended and the task does something else."""
         if task in self._tasks:
             task.cancel()
 
     def _wait(self) -> None:
-        here = not self._running.is_set() and self._blocks_its_loop()
+        """Wait until the chat may go on.
+
+        Raises:
+            ChatStopped: If the chat is stopped.
+        """
+        blocks_loop = not self._running.is_set() and self._blocks_its_loop()
         while not self._running.is_set():
-            if here and self not in self._holders:
-                break  # who reads its events does so in the event loop that this chat blocks: it gets them afterwards
-            self._running.wait(0.05 if here else None)
+            # The reader of the events runs in the loop that is blocked here: it gets the events afterwards.
+            if blocks_loop and self not in self._pause_holders:
+                break
+            self._running.wait(POLL_INTERVAL if blocks_loop else None)
         if self.is_stopped:
             raise ChatStopped
 
     async def _a_wait(self) -> None:
-        while sleeper := self._sleeper():
+        """Async version of `_wait`."""
+        while sleeper := self._add_sleeper():
             try:
                 await sleeper
             finally:
@@ -128,12 +158,12 @@ class ChatControl:
             raise ChatStopped
 
     def _blocks_its_loop(self) -> bool:
-        """Whether this is a synchronous chat inside an asynchronous one, in the event loop of that."""
-        task = _current_task()
+        """Return True if this is a sync chat inside an async chat, running in the event loop of that."""
+        task = _get_current_task()
         return task is not None and task in self._tasks
 
-    def _sleeper(self) -> asyncio.Future[None] | None:
-        """What is done when the chat may go on; None if it may."""
+    def _add_sleeper(self) -> asyncio.Future[None] | None:
+        """Return a future that is done when the chat is resumed, None if it is not paused."""
         with self._lock:
             if self._running.is_set():
                 return None
@@ -142,19 +172,28 @@ class ChatControl:
             self._sleepers[sleeper] = loop
             return sleeper
 
-    def _call_interruptibly(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Call a function that blocks in a thread, and wait for it until the chat is stopped."""
-        future, stop = start_daemon_thread(function, *args, **kwargs)
-        wait([cast("Future[Any]", future), self._stopped], return_when=FIRST_COMPLETED)
+    def _call_interruptibly(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a blocking function in a thread, and abandon it when the chat is stopped.
+
+        Raises:
+            ChatStopped: If the chat is stopped before the function returns.
+        """
+        future, cancel = start_daemon_thread(function, *args, **kwargs)
+        wait([cast("Future[object]", future), cast("Future[object]", self._stopped)], return_when=FIRST_COMPLETED)
         if future.done():
             return future.result()
-        stop.set()  # programs that it runs are killed
+        cancel.set()
         raise ChatStopped
 
     @contextmanager
     def _activate(self) -> Iterator[None]:
+        """Control the chat that runs in the `with` block: register its task and start the deadline.
+
+        Raises:
+            ChatStopped: If the chat was stopped by cancelling its task.
+        """
         token = _current.set(self)
-        task = _current_task()
+        task = _get_current_task()
         with self._lock:
             if task is not None:
                 self._tasks[task] = task.get_loop()
@@ -166,9 +205,11 @@ class ChatControl:
             with cancel_scope(self._stop):
                 yield
         except asyncio.CancelledError:
+            # A cancellation from elsewhere is none of the control's business.
             if not self.is_stopped:
                 raise
-            if task is not None and hasattr(task, "uncancel"):  # Python 3.11 and later
+            # Python 3.11 counts cancellations: a `timeout` block around the chat must not take this one for its own.
+            if task is not None and hasattr(task, "uncancel"):
                 task.uncancel()
             raise ChatStopped from None
         finally:
@@ -180,7 +221,7 @@ class ChatControl:
             _current.reset(token)
 
 
-def _wake(sleeper: asyncio.Future[None]) -> None:
+def _finish_sleep(sleeper: asyncio.Future[None]) -> None:
     if not sleeper.done():
         sleeper.set_result(None)
 
@@ -190,7 +231,7 @@ _current: ContextVar[ChatControl | None] = ContextVar("control of the chat", def
 
 @contextmanager
 def controlled_by(control: ChatControl | None) -> Iterator[None]:
-    """A chat goes on within, under this control."""
+    """Run the chat in the `with` block under a control; no-op for None."""
     if control is None:
         yield
         return
@@ -199,25 +240,34 @@ def controlled_by(control: ChatControl | None) -> Iterator[None]:
 
 
 def yield_point() -> Steps[None]:
-    """Stop or wait here, if the chat was told to."""
+    """Wait here while the chat is paused.
+
+    Raises:
+        ChatStopped: If the chat is stopped.
+    """
     control = _current.get()
     if control is not None:
         yield from invoke(control._wait, control._a_wait)
 
 
 def is_controlled() -> bool:
-    """Whether what goes on here is under a control."""
+    """Return True if the current chat has a control."""
     return _current.get() is not None
 
 
 def interruptible(function: Callable[P, T]) -> Callable[P, T]:
-    """A function that takes long, for a synchronous chat: under a control it is not waited for once the chat is stopped."""
+    """Wrap a blocking function for a sync chat, so that stopping the chat abandons it.
+
+    Args:
+        function: The function; it is returned unchanged if the current chat has no control.
+    """
     control = _current.get()
     return function if control is None else partial(control._call_interruptibly, function)
 
 
-def _current_task() -> asyncio.Task[Any] | None:
+def _get_current_task() -> asyncio.Task[object] | None:
     try:
         return asyncio.current_task()
-    except RuntimeError:  # no event loop runs here
+    # Raised where no event loop is running.
+    except RuntimeError:
         return None

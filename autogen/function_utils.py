@@ -1,4 +1,4 @@
-"""Functions as tools: their JSON schema, their arguments, their results."""
+"""Functions as tools: their JSON schemas, and the conversion of their arguments and results."""
 
 from __future__ import annotations
 
@@ -12,13 +12,25 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from types import FunctionType, MethodType, NoneType, UnionType
-from typing import Annotated, Any, ForwardRef, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ForwardRef,
+    Literal,
+    NewType,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pydantic import BaseModel, Field, TypeAdapter
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic_core import to_jsonable_python
 
-from ._docstrings import described_parameters
+from ._lazy_imports import deprecate
 from ._steps import get_callable_name, is_coroutine_function
 
 __all__ = ["get_function_schema", "get_typed_signature", "load_basemodels_if_needed", "serialize_to_str"]
@@ -28,11 +40,14 @@ logger = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., Any])
 
 INJECTED = frozenset({"context_variables"})
-"""Parameters that the executing agent fills in, from its attributes of these names: no model sees or sets them."""
+"""Parameters that the executing agent fills in from its attributes of the same names. Models don't see them."""
 
-_NO_TYPE = (PydanticUserError, PydanticUndefinedAnnotation)  # what pydantic raises if it knows nothing about a type
-_UNKNOWN = (AttributeError, NameError, TypeError)  # what evaluating an annotation raises if it names what isn't there
-_AS_IN_JSON = {
+# Raised by pydantic for a type that has no schema.
+_SCHEMA_ERRORS = (PydanticUserError, PydanticUndefinedAnnotation)
+# Raised when an annotation is evaluated whose names don't exist.
+_NAME_ERRORS = (AttributeError, NameError, TypeError)
+# Values of these types are the same in Python and in parsed JSON, as far as tools are concerned.
+_JSON_TYPES = {
     str,
     int,
     float,
@@ -50,10 +65,12 @@ _AS_IN_JSON = {
     UnionType,
     type,
 }
+# Sections of Google-style docstrings that the parser does not know by itself.
+_PARAMETER_SECTIONS = ("Keyword Args", "Keyword Arguments", "Other Parameters")
 
 
 class Parameters(BaseModel):
-    """The parameters of a function, as OpenAI's API takes them."""
+    """The parameters of a function in the OpenAI format."""
 
     type: Literal["object"] = "object"
     properties: dict[str, dict[str, Any]]
@@ -61,197 +78,208 @@ class Parameters(BaseModel):
 
 
 class Function(BaseModel):
-    """A function, as OpenAI's API takes it."""
+    """A function in the OpenAI format."""
 
-    description: Annotated[str, Field(description="What it does.")]
-    name: Annotated[str, Field(description="Its name.")]
-    parameters: Annotated[Parameters, Field(description="Its parameters.")]
+    description: Annotated[str, Field(description="The purpose of the function.")]
+    name: Annotated[str, Field(description="The name of the function.")]
+    parameters: Annotated[Parameters, Field(description="The parameters of the function.")]
 
 
 class ToolFunction(BaseModel):
-    """A tool that is a function."""
+    """A function tool in the OpenAI format."""
 
     type: Literal["function"] = "function"
     function: Function
 
 
-def get_function_schema(f: Callable[..., Any], *, name: str | None = None, description: str) -> dict[str, Any]:
-    """The schema of a function for a model.
+def get_function_schema(f: Callable[..., object], *, name: str | None = None, description: str) -> dict[str, Any]:
+    """Build the schema of a function for a model.
+
+    A parameter is described by the text in `Annotated[..., "text"]`, or else by the docstring (in the style of Google, NumPy
+    or Sphinx), or else by its name.
 
     Args:
-        f: The function, or whatever can be called. Its parameters are annotated; text in `Annotated[..., "text"]`
-            describes them. If that is missing the docstring does (in the style of Google, NumPy or Sphinx), or else
-            their names.
-        name: Its name for the model; its own name if None.
-        description: What it does.
+        f: The function, or another callable. Its parameters must be annotated.
+        name: The name for the model; None for the function's own name.
+        description: The purpose of the function.
 
     Raises:
-        TypeError: A parameter without a default has no annotation.
-        ValueError: What describes a parameter is not text.
-        pydantic.errors.PydanticUserError: A type has no JSON schema. The message names the function and the parameter.
-        pydantic.errors.PydanticUndefinedAnnotation: An annotation has a name that is not known where the function stands.
+        TypeError: If a parameter without a default has no annotation.
+        ValueError: If the description of a parameter is not text.
+        pydantic.errors.PydanticUserError: If a type has no JSON schema. The message names the function and the parameter.
+        pydantic.errors.PydanticUndefinedAnnotation: If an annotation uses a name that is not defined.
 
     >>> def add(a: Annotated[int, "one"], b: int = 2) -> int: ...
     >>> get_function_schema(add, description="Add.")["function"]["parameters"]["required"]
     ['a']
     """
-    own_name = get_callable_name(f)
-    signature = _without_injected(get_typed_signature(f))
+    function_name = get_callable_name(f)
+    signature = _remove_injected(get_typed_signature(f))
     required = get_required_params(signature)
     annotations = get_param_annotations(signature)
-    missing, left_out = get_missing_annotations(signature, required)
+    missing, omitted = get_missing_annotations(signature, required)
     if missing:
-        names = ", ".join(repr(one) for one in sorted(missing))
-        raise TypeError(f"All parameters of {own_name!r} without a default must be annotated; these are not: {names}")
-    if left_out:
-        names = ", ".join(repr(one) for one in sorted(left_out))
-        logger.warning("Parameters of %r without an annotation are left out of its schema: %s", own_name, names)
+        names = ", ".join(map(repr, sorted(missing)))
+        raise TypeError(f"All parameters of {function_name!r} without a default must be annotated; these are not: {names}")
+    if omitted:
+        names = ", ".join(map(repr, sorted(omitted)))
+        logger.warning("Parameters of %r without an annotation are left out of its schema: %s", function_name, names)
     if get_typed_return_annotation(f) is None:
-        logger.warning("The function %r should be annotated to return a str or a pydantic model.", own_name)
-    with _told_of(f"The function {own_name!r}"):
+        logger.warning("The function %r should be annotated to return a str or a pydantic model.", function_name)
+    with _add_error_context(f"The function {function_name!r}"):
         parameters = get_parameters(required, annotations, get_default_values(signature))
-    for parameter, text in described_parameters(inspect.getdoc(_function_of(f)) or "").items():
+    for parameter, text in _parse_docstring(inspect.getdoc(_unwrap_function(f)) or "").items():
+        # `Annotated` has its own description.
         if parameter in annotations and get_origin(annotations[parameter]) is not Annotated:
             parameters.properties[parameter]["description"] = text
-    function = Function(description=description, name=name or own_name, parameters=parameters)
+    function = Function(description=description, name=name or function_name, parameters=parameters)
     return ToolFunction(function=function).model_dump(serialize_as_any=True)
 
 
-def get_typed_annotation(annotation: Any, globalns: dict[str, Any]) -> Any:
-    """An annotation, evaluated if it is text, and so is text in it. One with a name that is not known stays as it is."""
+def get_typed_annotation(annotation: object, globalns: dict[str, Any]) -> object:
+    """Evaluate an annotation that is text, or contains text. It is returned unchanged if a name in it is not defined."""
     if isinstance(annotation, str):
+        text = annotation
         try:
-            annotation = eval(annotation, globalns, globalns)  # the annotations of the program's own functions
+            # Annotations are code of the program itself, so evaluating them is safe.
+            annotation = eval(text, globalns, globalns)
         except SyntaxError:
-            return annotation
-        except _UNKNOWN:
-            return ForwardRef(annotation)
-    if not _references(annotation):
+            return text
+        except _NAME_ERRORS:
+            return ForwardRef(text)
+    if not _find_references(annotation):
         return annotation
 
     def holder() -> None: ...
 
     holder.__annotations__ = {"it": annotation}
     try:
-        evaluated = get_type_hints(holder, globalns, include_extras=True)["it"]
-    except (*_UNKNOWN, SyntaxError):
+        evaluated: object = get_type_hints(holder, globalns, include_extras=True)["it"]
+    except (*_NAME_ERRORS, SyntaxError):
         return annotation
-    # A type that holds itself is evaluated to some depth only. Pydantic would go down without end in what comes of that.
-    return annotation if _references(evaluated) else evaluated
+    # A recursive type is evaluated to a limited depth only, and pydantic would recurse endlessly into the result.
+    return annotation if _find_references(evaluated) else evaluated
 
 
-def get_typed_signature(call: Callable[..., Any]) -> inspect.Signature:
-    """The signature of whatever can be called, with its annotations evaluated."""
-    namespace = _namespace(call)
+def get_typed_signature(call: Callable[..., object]) -> inspect.Signature:
+    """Return the signature of a callable, with evaluated annotations."""
+    namespace = _get_namespace(call)
     return inspect.Signature(
         [
             parameter.replace(annotation=get_typed_annotation(parameter.annotation, namespace))
-            for parameter in _signature(call).parameters.values()
+            for parameter in _get_signature(call).parameters.values()
         ]
     )
 
 
-def get_typed_return_annotation(call: Callable[..., Any]) -> Any:
-    """The return annotation of whatever can be called, evaluated; None if it has none."""
-    annotation = _signature(call).return_annotation
-    return None if annotation is inspect.Signature.empty else get_typed_annotation(annotation, _namespace(call))
+def get_typed_return_annotation(call: Callable[..., object]) -> object:
+    """Return the evaluated return annotation of a callable, or None if it has none."""
+    annotation = _get_signature(call).return_annotation
+    return None if annotation is inspect.Signature.empty else get_typed_annotation(annotation, _get_namespace(call))
 
 
-def get_param_annotations(typed_signature: inspect.Signature) -> dict[str, Any]:
-    """The annotations of the parameters that have one."""
-    return {name: p.annotation for name, p in _named(typed_signature) if p.annotation is not inspect.Signature.empty}
+def get_param_annotations(typed_signature: inspect.Signature) -> dict[str, object]:
+    """Return the annotations of the annotated parameters, by name."""
+    parameters = _list_parameters(typed_signature)
+    return {name: p.annotation for name, p in parameters if p.annotation is not inspect.Signature.empty}
 
 
 def get_required_params(typed_signature: inspect.Signature) -> list[str]:
-    """The parameters without a default."""
-    return [name for name, p in _named(typed_signature) if p.default is inspect.Signature.empty]
+    """Return the names of the parameters without a default."""
+    return [name for name, p in _list_parameters(typed_signature) if p.default is inspect.Signature.empty]
 
 
-def get_default_values(typed_signature: inspect.Signature) -> dict[str, Any]:
-    """The defaults of the parameters that have one."""
-    return {name: p.default for name, p in _named(typed_signature) if p.default is not inspect.Signature.empty}
+def get_default_values(typed_signature: inspect.Signature) -> dict[str, object]:
+    """Return the defaults of the parameters that have one, by name."""
+    return {name: p.default for name, p in _list_parameters(typed_signature) if p.default is not inspect.Signature.empty}
 
 
 def get_missing_annotations(typed_signature: inspect.Signature, required: list[str]) -> tuple[set[str], set[str]]:
-    """The parameters without an annotation: those that are required, and those with a default."""
-    bare = {name for name, p in _named(typed_signature) if p.annotation is inspect.Signature.empty}
+    """Return the names of the parameters without an annotation: first the required ones, then those with a default."""
+    bare = {name for name, p in _list_parameters(typed_signature) if p.annotation is inspect.Signature.empty}
     return bare & set(required), bare - set(required)
 
 
-def get_parameter_json_schema(k: str, v: Any, default_values: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of one parameter.
+def get_parameter_json_schema(k: str, v: Any, default_values: Mapping[str, object]) -> dict[str, Any]:
+    """Build the schema of a parameter.
 
     Args:
-        k: Its name, which describes it where nothing else does.
-        v: Its annotation.
-        default_values: The defaults of the function.
+        k: The name of the parameter, which is also the fallback for its description.
+        v: The annotation of the parameter.
+        default_values: The defaults of the function's parameters.
 
     Raises:
-        ValueError: What describes it is not text.
-        pydantic.errors.PydanticUserError: Its type has no JSON schema.
-        pydantic.errors.PydanticUndefinedAnnotation: Its annotation has a name that is not known.
+        ValueError: If the description is not text.
+        pydantic.errors.PydanticUserError: If the type has no JSON schema.
+        pydantic.errors.PydanticUndefinedAnnotation: If the annotation uses a name that is not defined.
     """
-    description = k
+    description: object = k
     if get_origin(v) is Annotated:
-        described = get_args(v)[1]
-        if not isinstance(described, str):
-            raise ValueError(f"The description of the parameter {k!r} must be a string, not {described!r}.")
-        description = described
-    with _told_of(f"the parameter {k!r}"):
-        for name in _references(v):  # pydantic would look for it in this module
+        description = get_args(v)[1]
+        if not isinstance(description, str):
+            raise ValueError(f"The description of the parameter {k!r} must be a string, not {description!r}.")
+    with _add_error_context(f"the parameter {k!r}"):
+        # Pydantic would look for the name in this module, and may find another object there.
+        for name in _find_references(v):
             raise PydanticUndefinedAnnotation(name=name, message=f"the name {name!r} is not known")
-        adapter = TypeAdapter(v)
+        adapter: TypeAdapter[object] = TypeAdapter(v)
         schema = adapter.json_schema()
     if k in default_values:
-        with contextlib.suppress(TypeError, ValueError):  # what JSON can't hold is nothing to tell a model
-            schema["default"] = _default_in_json(adapter, default_values[k])
+        # A default that JSON can't hold is left out.
+        with contextlib.suppress(TypeError, ValueError):
+            schema["default"] = _serialize_default(adapter, default_values[k])
     schema["description"] = description
     return schema
 
 
 def get_parameters(
-    required: list[str], param_annotations: Mapping[str, Any], default_values: Mapping[str, Any]
+    required: list[str], param_annotations: Mapping[str, object], default_values: Mapping[str, object]
 ) -> Parameters:
-    """The parameters of a function. Definitions of nested models stand beside the properties, where references point.
+    """Build the schema of the parameters of a function.
+
+    The definitions of nested models are put beside the properties, since references are relative to the whole schema.
 
     Args:
-        required: The names of those without a default.
-        param_annotations: The annotation of each.
+        required: The names of the parameters without a default.
+        param_annotations: The annotations, by name.
         default_values: The defaults, by name.
     """
     properties = {k: get_parameter_json_schema(k, v, default_values) for k, v in param_annotations.items()}
-    definitions: dict[str, Any] = {}
+    all_definitions: dict[str, object] = {}
     for k, schema in properties.items():
-        own = schema.pop("$defs", {})
-        if any(definitions.get(name, one) != one for name, one in own.items()):  # another model has the same name
-            text = json.dumps([schema, {f"{k}_{name}": one for name, one in own.items()}])
-            properties[k], own = json.loads(text.replace('"#/$defs/', f'"#/$defs/{k}_'))
-        definitions.update(own)
-    described = {"properties": properties, "required": required}
-    if not definitions:
-        return Parameters.model_validate(described)
-    return _WithDefinitions.model_validate({**described, "$defs": definitions})
+        definitions = schema.pop("$defs", {})
+        # If two models have the same name, the definitions of the second parameter get a prefix.
+        if any(all_definitions.get(name, definition) != definition for name, definition in definitions.items()):
+            text = json.dumps([schema, {f"{k}_{name}": definition for name, definition in definitions.items()}])
+            properties[k], definitions = json.loads(text.replace('"#/$defs/', f'"#/$defs/{k}_'))
+        all_definitions.update(definitions)
+    fields = {"properties": properties, "required": required}
+    if not all_definitions:
+        return Parameters.model_validate(fields)
+    return _ParametersWithDefinitions.model_validate({**fields, "$defs": all_definitions})
 
 
-class _WithDefinitions(Parameters, extra="allow"):
+class _ParametersWithDefinitions(Parameters, extra="allow"):
     pass
 
 
-def get_load_param_if_needed_function(t: Any) -> Callable[[dict[str, Any], type[BaseModel]], BaseModel] | None:
-    """What makes a pydantic model of a dict, if `t` is such a model; None otherwise."""
+def get_load_param_if_needed_function(
+    t: object,
+) -> Callable[[dict[str, object], type[BaseModel]], BaseModel] | None:
+    """Return a function that converts a dict to a pydantic model if `t` is such a model, else None."""
     if get_origin(t) is Annotated:
         return get_load_param_if_needed_function(get_args(t)[0])
     return _load_model if isinstance(t, type) and issubclass(t, BaseModel) else None
 
 
 def load_basemodels_if_needed(func: F) -> F:
-    """Let a function be called with JSON: each argument becomes what its parameter is annotated with, at any depth.
+    """Wrap a function so that it can be called with JSON: arguments are converted to their annotations, at any depth.
 
-    That is a model, a dataclass, an enum, a date, a path, and whatever else pydantic makes of JSON. What JSON holds as it
-    is (text, numbers, lists, dicts) is neither checked nor changed, even if the parameter says otherwise. Nor are
-    arguments for types that pydantic does not know, or that can't be found where the function stands.
+    Values are converted to models, dataclasses, enums, dates, paths and all other types that pydantic knows. Values that are
+    the same in JSON (text, numbers, lists, dicts) are neither validated nor changed, even if the annotation differs. So are
+    arguments whose type is unknown to pydantic, or not defined.
 
-    A plain function stays plain, a coroutine function stays one.
+    The wrapper of a coroutine function is a coroutine function.
 
     >>> def day_of(date: datetime.date) -> int:  # doctest: +SKIP
     ...     return date.day
@@ -260,50 +288,44 @@ def load_basemodels_if_needed(func: F) -> F:
     """
     try:
         signature = get_typed_signature(func)
-    except ValueError:  # a function written in C may tell nothing about itself
+    # Some functions written in C have no signature.
+    except ValueError:
         return func
-    converters = {name: _converter(p) for name, p in _named(signature)}
-    if not any(converters.values()):
+    parameters = _list_parameters(signature)
+    converters = {name: converter for name, p in parameters if (converter := _make_converter(p)) is not None}
+    if not converters:
         return func
-    positional = [name for name, p in _named(signature) if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    positional = [name for name, p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
 
-    def load(name: str, value: Any) -> Any:
-        convert = converters.get(name)
-        return convert(value) if convert else value
+    def convert(name: str, value: object) -> object:
+        return converters[name](value) if name in converters else value
 
-    def loaded(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        first = [load(name, value) for name, value in zip(positional, args, strict=False)]
-        return [*first, *args[len(first) :]], {name: load(name, value) for name, value in kwargs.items()}
-
-    return _with_loaded(func, loaded)
-
-
-def _with_loaded(func: F, loaded: Callable[[tuple[Any, ...], dict[str, Any]], tuple[list[Any], dict[str, Any]]]) -> F:
-    """A function of the same colour that calls `func` with what `loaded` makes of its arguments."""
-    if is_coroutine_function(func):
-
-        @functools.wraps(func)
-        async def a_call(*args: Any, **kwargs: Any) -> Any:
-            args_loaded, kwargs_loaded = loaded(args, kwargs)
-            return await func(*args_loaded, **kwargs_loaded)
-
-        return a_call  # type: ignore[return-value]
+    def convert_all(args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[list[object], dict[str, object]]:
+        named = [convert(name, value) for name, value in zip(positional, args, strict=False)]
+        # Further positional arguments belong to `*args`.
+        return [*named, *args[len(named) :]], {name: convert(name, value) for name, value in kwargs.items()}
 
     @functools.wraps(func)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        args_loaded, kwargs_loaded = loaded(args, kwargs)
-        return func(*args_loaded, **kwargs_loaded)
+    async def call_async(*args: object, **kwargs: object) -> object:
+        converted_args, converted_kwargs = convert_all(args, kwargs)
+        return await func(*converted_args, **converted_kwargs)
 
-    return call  # type: ignore[return-value]
+    @functools.wraps(func)
+    def call(*args: object, **kwargs: object) -> object:
+        converted_args, converted_kwargs = convert_all(args, kwargs)
+        return func(*converted_args, **converted_kwargs)
+
+    return cast("F", call_async if is_coroutine_function(func) else call)
 
 
-def serialize_to_str(x: Any) -> str:
-    """The result of a tool as text: text as it is, a pydantic model and anything else as JSON.
+def serialize_to_str(x: object) -> str:
+    """Serialise the result of a tool: text as it is, and anything else as JSON.
 
-    Anything else may hold models, dataclasses, enums, dates, sets, bytes of text, and what else pydantic makes JSON of.
+    Besides JSON values, pydantic models, dataclasses, enums, dates, sets, bytes and other types known to pydantic are
+    supported, at any depth.
 
     Raises:
-        TypeError: JSON can't hold it.
+        TypeError: If JSON can't hold the result.
 
     >>> serialize_to_str({"a": {1}})
     '{"a": [1]}'
@@ -312,7 +334,8 @@ def serialize_to_str(x: Any) -> str:
         return str(x.value) if isinstance(x, Enum) else x
     if isinstance(x, BaseModel):
         return x.model_dump_json()
-    with contextlib.suppress(TypeError, ValueError):  # then there is more in it than Python's `json` knows
+    # Most results are plain JSON values, which don't need pydantic.
+    with contextlib.suppress(TypeError, ValueError):
         return json.dumps(x, ensure_ascii=False)
     try:
         return json.dumps(to_jsonable_python(x, by_alias=False), ensure_ascii=False)
@@ -320,38 +343,42 @@ def serialize_to_str(x: Any) -> str:
         raise TypeError(f"JSON can't hold the result, of type {type(x).__name__}: {error}") from error
 
 
-def injected_parameters(f: Callable[..., Any]) -> tuple[str, ...]:
-    """The parameters of a function that the executing agent fills in."""
+def get_injected_parameters(f: Callable[..., object]) -> tuple[str, ...]:
+    """Return the names of the parameters that the executing agent fills in."""
     try:
-        return tuple(name for name, _ in _named(_signature(f)) if name in INJECTED)
-    except (TypeError, ValueError):  # a function written in C may tell nothing about itself
+        return tuple(name for name, _ in _list_parameters(_get_signature(f)) if name in INJECTED)
+    # Some functions written in C have no signature.
+    except (TypeError, ValueError):
         return ()
 
 
-def _without_injected(signature: inspect.Signature) -> inspect.Signature:
-    """A signature as a model is told of it."""
-    kept = [p for name, p in signature.parameters.items() if name not in INJECTED]
-    return signature if len(kept) == len(signature.parameters) else signature.replace(parameters=kept)
+__getattr__ = deprecate(globals(), {"injected_parameters": "get_injected_parameters"})
 
 
-def _named(signature: inspect.Signature) -> list[tuple[str, inspect.Parameter]]:
-    """The parameters that a call can name: `*args` and `**kwargs` are none."""
+def _remove_injected(signature: inspect.Signature) -> inspect.Signature:
+    visible = [p for name, p in signature.parameters.items() if name not in INJECTED]
+    return signature if len(visible) == len(signature.parameters) else signature.replace(parameters=visible)
+
+
+def _list_parameters(signature: inspect.Signature) -> list[tuple[str, inspect.Parameter]]:
+    """Return the parameters that a call can name, so without `*args` and `**kwargs`."""
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [(name, p) for name, p in signature.parameters.items() if p.kind not in variadic]
 
 
-def _signature(call: Callable[..., Any]) -> inspect.Signature:
-    if sys.version_info >= (3, 14):  # there annotations are evaluated when they are asked for
+def _get_signature(call: Callable[..., object]) -> inspect.Signature:
+    # From Python 3.14 on, annotations are evaluated on access, which fails by default if a name is not defined.
+    if sys.version_info >= (3, 14):
         from annotationlib import Format
 
         return inspect.signature(call, annotation_format=Format.FORWARDREF)
     return inspect.signature(call)
 
 
-def _function_of(call: Callable[..., Any]) -> Any:
-    """The function that runs in the end if a partial object, a method, a wrapper or a callable instance is called."""
+def _unwrap_function(call: Callable[..., object]) -> Callable[..., object]:
+    """Return the function behind a partial object, a method, a wrapper or a callable instance."""
     while True:
-        inner = inspect.unwrap(call)
+        inner: Callable[..., object] = inspect.unwrap(call)
         if isinstance(inner, functools.partial):
             inner = inner.func
         elif isinstance(inner, MethodType):
@@ -363,81 +390,108 @@ def _function_of(call: Callable[..., Any]) -> Any:
         call = inner
 
 
-def _namespace(call: Callable[..., Any]) -> dict[str, Any]:
-    """Where the names in the annotations are looked up."""
-    function = _function_of(call)
+def _get_namespace(call: Callable[..., object]) -> dict[str, Any]:
+    """Return the namespace in which the annotations of a callable are evaluated."""
+    function = _unwrap_function(call)
     if isinstance(function, type):
         return vars(sys.modules[function.__module__])
     return getattr(function, "__globals__", {})
 
 
 @contextlib.contextmanager
-def _told_of(what: str) -> Iterator[None]:
-    """Have an error of pydantic's say what it is about. Its type stays: programs catch it."""
+def _add_error_context(subject: str) -> Iterator[None]:
+    """Prefix the message of a pydantic error with its subject. The type stays, since programs catch it."""
     try:
         yield
-    except _NO_TYPE as error:
-        error.message = f"{what}: {error.message}"
+    except _SCHEMA_ERRORS as error:
+        error.message = f"{subject}: {error.message}"
         raise
 
 
-def _default_in_json(adapter: TypeAdapter[Any], default: Any) -> Any:
-    """A default as JSON has it, also one that does not fit its own annotation.
+def _serialize_default(adapter: TypeAdapter[object], default: object) -> object:
+    """Serialise a default to a JSON value, even if it does not match its annotation.
 
     Raises:
-        ValueError, TypeError: JSON can't hold it.
+        ValueError: If JSON can't hold the value, such as NaN.
+        TypeError: If JSON can't hold the type.
     """
-    value = adapter.dump_python(default, mode="json", by_alias=True, warnings=False)
+    value: object = adapter.dump_python(default, mode="json", by_alias=True, warnings=False)
     json.dumps(value, allow_nan=False)
     return value
 
 
-def _load_model(value: dict[str, Any], model: type[BaseModel]) -> BaseModel:
+def _load_model(value: dict[str, object], model: type[BaseModel]) -> BaseModel:
     return model(**value)
 
 
-def _converter(parameter: inspect.Parameter) -> Callable[[Any], Any] | None:
-    """What makes of JSON what a parameter is annotated with; None if there is nothing to make, or no way to."""
+def _make_converter(parameter: inspect.Parameter) -> Callable[[object], object] | None:
+    """Return a function that converts JSON values to the parameter's type, or None if that is not needed or possible."""
     annotation = parameter.annotation
-    if _references(annotation) or not any(_is_made_of_json(part) for part in _parts(annotation)):
+    if _find_references(annotation) or not any(_must_convert(part) for part in _iter_parts(annotation)):
         return None
     try:
-        adapter = TypeAdapter(annotation)
-    except _NO_TYPE:
+        adapter: TypeAdapter[object] = TypeAdapter(annotation)
+    except _SCHEMA_ERRORS:
         return None
-    if not getattr(adapter, "pydantic_complete", True):  # a model in it names what isn't there; older ones raised above
+    # A model that refers to an undefined name. Older versions of pydantic raised above.
+    if not getattr(adapter, "pydantic_complete", True):
         return None
 
-    def convert(value: Any) -> Any:
-        if value is None and parameter.default is None:  # `point: Point = None` is common, and models send such nulls
+    def convert(value: object) -> object:
+        # Defaults such as `point: Point = None` are common, and models send null for them.
+        if value is None and parameter.default is None:
             return None
         return adapter.validate_python(value)
 
     return convert
 
 
-def _is_made_of_json(part: Any) -> bool:
-    """Whether JSON has to be made into something else for a type: a model, a dataclass, an enum, a date."""
-    return isinstance(part, type) and part not in _AS_IN_JSON and part.__module__ != "collections.abc"
+def _must_convert(part: object) -> bool:
+    """Return True if JSON has no values of this type: for models, dataclasses, enums, dates and the like."""
+    return isinstance(part, type) and part not in _JSON_TYPES and part.__module__ != "collections.abc"
 
 
-def _parts(annotation: Any) -> Iterator[Any]:
-    """What an annotation is built of, but for the values of a Literal, what Annotated adds, and types of types and calls."""
+def _iter_parts(annotation: object) -> Iterator[object]:
+    """Yield the types and references that an annotation is composed of."""
     origin, args = get_origin(annotation), get_args(annotation)
     if isinstance(annotation, NewType):
-        yield from _parts(annotation.__supertype__)
+        yield from _iter_parts(annotation.__supertype__)
         return
     if origin is None:
         yield annotation
         return
     yield origin
+    # The arguments of these aren't types of values: literals, classes, and signatures.
     if origin in (Literal, type, collections.abc.Callable):
         return
-    for one in args[:1] if origin is Annotated else args:
-        yield from _parts(one)
+    for argument in args[:1] if origin is Annotated else args:
+        yield from _iter_parts(argument)
 
 
-def _references(annotation: Any) -> list[str]:
-    """The names in an annotation that are still text."""
-    parts = [part for part in _parts(annotation) if isinstance(part, (str, ForwardRef))]
+def _find_references(annotation: object) -> list[str]:
+    """Return the names and expressions in an annotation that are not evaluated."""
+    parts = [part for part in _iter_parts(annotation) if isinstance(part, (str, ForwardRef))]
     return [part if isinstance(part, str) else part.__forward_arg__ for part in parts]
+
+
+def _parse_docstring(docstring: str) -> dict[str, str]:
+    r"""Return the descriptions of the parameters in a docstring of Google, NumPy or Sphinx style, each on one line.
+
+    >>> _parse_docstring("Add.\n\nArgs:\n    a (int): The first.\n    b: The\n        second.")
+    {'a': 'The first.', 'b': 'The second.'}
+    """
+    # Imported on first use, since `import autogen` must be fast.
+    from docstring_parser import ParseError, google, numpydoc, rest
+
+    sections = [google.Section(title, "param", google.SectionType.MULTIPLE) for title in _PARAMETER_SECTIONS]
+    parsers = (google.GoogleParser([*google.DEFAULT_SECTIONS, *sections]).parse, numpydoc.parse, rest.parse)
+    descriptions: dict[str, str] = {}
+    for parse in parsers:
+        # Each parser ignores the sections of the other styles, or rejects them. An empty field is an IndexError.
+        with contextlib.suppress(ParseError, IndexError):
+            for parameter in parse(docstring).params:
+                text = " ".join(line.strip() for line in (parameter.description or "").splitlines() if line.strip())
+                # NumPy style allows several names in one entry.
+                names = parameter.arg_name.split(",") if text and parameter.args[0] != "attribute" else []
+                descriptions.update({name.strip().lstrip("*"): text for name in names})
+    return descriptions

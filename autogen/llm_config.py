@@ -1,4 +1,4 @@
-"""`LLMConfig`: an `llm_config` that is checked when it is made, masks its keys when it is shown, and can be put in force."""
+"""`LLMConfig`: an `llm_config` that is validated when it is made, masks its keys, and can be a context manager."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import copy
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from ._lazy_imports import deprecate
 from ._secrets import redact
 from .oai.openai_utils import config_list_from_json, filter_config
+from .types import LLMConfigDict
+
+if TYPE_CHECKING:
+    from .types import ConfigEntry
 
 __all__ = ["LLMConfig"]
 
 logger = logging.getLogger(__name__)
 
-OF_ALL = frozenset(
+CONFIG_SETTINGS = frozenset(
     {
         "allow_format_str_template",
         "cache",
@@ -41,96 +46,62 @@ OF_ALL = frozenset(
         "tools",
     }
 )
-"""Settings of the whole config. What else stands beside a model belongs to its entry."""
+"""Settings of the whole config. Other keys beside a model belong to its entry."""
 
-OF_EACH = ("max_tokens", "top_p")  # are put into every entry
-
-OF_ENTRY = frozenset(
-    {
-        "api_key",
-        "api_rate_limit",
-        "api_type",
-        "api_version",
-        "azure_ad_token",
-        "azure_ad_token_provider",
-        "azure_deployment",
-        "azure_endpoint",
-        "base_url",
-        "default_headers",
-        "extra_body",
-        "extra_headers",
-        "frequency_penalty",
-        "hide_tools",
-        "http_client",
-        "logit_bias",
-        "logprobs",
-        "max_completion_tokens",
-        "max_retries",
-        "max_tokens",
-        "model",
-        "model_client_cls",
-        "n",
-        "organization",
-        "presence_penalty",
-        "price",
-        "project",
-        "reasoning_effort",
-        "stop",
-        "tags",
-        "tool_choice",
-        "top_k",
-        "top_p",
-        "user",
-        "verbosity",
-        "voice",
-    }
-)
+SHARED_ENTRY_SETTINGS = ("max_tokens", "top_p")
+"""Settings that are copied from the whole config to every entry."""
 
 
 class _Current:
-    """The config in force, as an attribute of the class."""
+    """The config of the innermost `with` block, as an attribute of the class."""
 
-    def __get__(self, instance: object, owner: type[Any]) -> LLMConfig:
-        active = _active.get()
-        if active is None:
+    def __get__(self, instance: object, owner: type[object]) -> LLMConfig:
+        config = get_active_config()
+        if config is None:
             raise ValueError("No LLMConfig is in force: use it in a `with` block.")
-        return active.copy()
+        return config
 
 
 class LLMConfig(dict[str, Any]):
-    """An `llm_config`. It is a dict, and can be used wherever one can.
+    """An `llm_config` with validation. It is a dict, and can be used wherever a dict can.
 
     Args:
         *entries: Dicts, one for each model.
-        config_list: The same as a list; a single dict will do.
+        config_list: The same as a list; a single dict is accepted.
         **settings: Settings of the whole config (`temperature`, `timeout`, `cache_seed`, `tools`...). Without entries they
             also describe a single model (`model`, `api_key`, ...).
 
     Raises:
-        ValueError: There is no model, or an entry is no dict.
+        ValueError: if there is no model, or an entry is not a dict.
 
     >>> config = LLMConfig(model="gpt-4o-mini", api_key="sk-0123456789abcdefghijkl", temperature=0)
     >>> config
     LLMConfig(config_list=[{'model': 'gpt-4o-mini', 'api_key': '***', 'api_type': 'openai'}], temperature=0)
-    >>> with config:  # agents made here have it
+    >>> with config:  # agents made here use it
     ...     agent = ConversableAgent("agent")  # doctest: +SKIP
     """
 
     current = _Current()
     default = current
 
-    def __init__(self, *entries: Any, config_list: Any = None, **settings: Any) -> None:
-        entries = _unpacked(entries, settings)
+    def __init__(
+        self,
+        *entries: ConfigEntry | LLMConfigDict | Mapping[str, object],
+        config_list: Mapping[str, object] | Sequence[ConfigEntry] | Sequence[Mapping[str, object]] | None = None,
+        **settings: Any,
+    ) -> None:
         listed = [config_list] if isinstance(config_list, Mapping) else list(config_list or ())
-        given = [*entries, *listed]
-        if not given:
-            given = [{key: settings.pop(key) for key in list(settings) if key not in OF_ALL}]
-        for key in OF_EACH:
+        raw_entries: list[object] = [*_unpack_config(entries, settings), *listed]
+        if not raw_entries:
+            # The keywords describe a single model.
+            raw_entries = [{key: settings.pop(key) for key in list(settings) if key not in CONFIG_SETTINGS}]
+        validated = [_validate_entry(entry) for entry in raw_entries]
+        for key in SHARED_ENTRY_SETTINGS:
             if key in settings:
                 value = settings.pop(key)
-                given = [{key: value, **entry} for entry in given]
-        _warn_of_misspelt([*settings, *(key for entry in given if isinstance(entry, Mapping) for key in entry)])
-        super().__init__(config_list=[_checked(entry) for entry in given], **settings)
+                validated = [{key: value, **entry} for entry in validated]
+        _warn_of_misspellings([*settings, *(key for entry in validated for key in entry)])
+        super().__init__(config_list=validated, **settings)
 
     @classmethod
     def from_json(
@@ -139,60 +110,58 @@ class LLMConfig(dict[str, Any]):
         path: str | Path | None = None,
         env: str | None = None,
         file_location: str | None = None,
-        filter_dict: Mapping[str, Any] | None = None,
+        filter_dict: Mapping[str, object] | None = None,
         **settings: Any,
     ) -> LLMConfig:
         """Read the entries from a file, or from an environment variable that holds JSON or the path of a file.
 
         Args:
-            path: The file.
-            env: The variable.
-            file_location: The folder of the file.
-            filter_dict: Which entries; see `filter_config`.
+            path: The path of the file.
+            env: The name of the variable.
+            file_location: The directory of the file.
+            filter_dict: The accepted values for each key of an entry; see `filter_config`.
             **settings: Settings of the whole config.
 
         Raises:
-            ValueError: Both or neither of `path` and `env` are given, or no entry is left.
-            FileNotFoundError: There is no such file or variable.
+            ValueError: if both or neither of `path` and `env` are given, or no entry is left.
+            FileNotFoundError: if there is no such file or variable.
         """
         if (path is None) == (env is None):
             raise ValueError("Give either path or env.")
         if env is not None and not os.environ.get(env):
             raise FileNotFoundError(f"The environment variable {env} is not set.")
-        chosen = dict(filter_dict) if filter_dict else None
-        entries = config_list_from_json(str(env or path), file_location=file_location or "", filter_dict=chosen)
+        criteria = dict(filter_dict) if filter_dict else None
+        entries = config_list_from_json(str(env or path), file_location=file_location or "", filter_dict=criteria)
         return cls(config_list=entries, **settings)
 
-    def where(self, *accepts: Callable[[dict[str, Any]], bool], exclude: bool = False, **criteria: Any) -> LLMConfig:
-        """A config with the entries that match; this one stays as it is.
+    def where(self, *accepts: Callable[[dict[str, Any]], bool], exclude: bool = False, **criteria: object) -> LLMConfig:
+        """Return a config with the entries that match.
 
         Args:
             *accepts: Functions from an entry to a bool.
-            exclude: Keep the entries that match nothing of it instead.
-            **criteria: For each key the values that match; a list in an entry (`tags`) matches if it shares one of them. A
-                text stands for exactly itself, and a missing value matches None.
+            exclude: Whether to keep the entries that match none of the functions and criteria instead.
+            **criteria: The accepted values for each key. A list in an entry (`tags`) matches if it shares a value with them.
+                A single text stands for a list of it, and a missing key matches None.
 
         Raises:
-            ValueError: No entry is left.
+            ValueError: if no entry is left.
 
         >>> config.where(tags=["cheap"], model="gpt-4o-mini")  # doctest: +SKIP
         """
-        listed = {key: [value] if isinstance(value, str) or value is None else value for key, value in criteria.items()}
+        accepted = {key: [value] if isinstance(value, str) or value is None else value for key, value in criteria.items()}
 
-        def keeps(entry: dict[str, Any]) -> bool:
-            fits = [accept(entry) for accept in accepts]
-            for key, values in listed.items():
-                absent = entry.get(key) is None and None in values
-                fits.append(absent or bool(filter_config([entry], {key: values})))
-            return not any(fits) if exclude else all(fits)
+        def is_kept(entry: dict[str, Any]) -> bool:
+            matches = [accept(entry) for accept in accepts]
+            for key, values in accepted.items():
+                is_absent = entry.get(key) is None and None in values  # type: ignore[operator]
+                matches.append(is_absent or bool(filter_config([entry], {key: values})))
+            return not any(matches) if exclude else all(matches)
 
-        entries = [entry for entry in self["config_list"] if keeps(entry)]
+        entries = [entry for entry in self["config_list"] if is_kept(entry)]
         if not entries:
-            raise ValueError(f"No entry matches {criteria or accepts}; the models are: {', '.join(self._models())}.")
+            models = ", ".join(str(entry.get("model")) for entry in self["config_list"])
+            raise ValueError(f"No entry matches {criteria or accepts}; the models are: {models}.")
         return type(self)(**{**copy.copy(dict(self)), "config_list": copy.deepcopy(entries)})
-
-    def _models(self) -> list[str]:
-        return [str(entry.get("model")) for entry in self["config_list"]]
 
     def __enter__(self) -> LLMConfig:
         _tokens.set((*_tokens.get(), _active.set(self)))
@@ -208,44 +177,45 @@ class LLMConfig(dict[str, Any]):
             return self[name]
         raise AttributeError(f"This LLMConfig has no {name!r}; it has: {', '.join(self)}.")
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in OF_ALL and name not in self:
-            raise ValueError(f"{name!r} is no setting of an LLMConfig.")
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in CONFIG_SETTINGS and name not in self:
+            raise ValueError(f"{name!r} is not a setting of an LLMConfig.")
         self[name] = value
 
     def copy(self) -> LLMConfig:
-        """A copy that shares nothing with this one that can be changed."""
+        """Return a deep copy."""
         return copy.deepcopy(self)
 
     def model_dump(self, *, reveal: bool = False) -> dict[str, Any]:
-        """A plain dict without empty settings.
+        """Return a plain dict without empty settings.
 
         Args:
-            reveal: Whether keys stay readable, instead of being masked.
+            reveal: Whether API keys stay readable instead of being masked.
         """
-        kept = {key: value for key, value in self.items() if value is not None and value != []}
-        return copy.deepcopy(kept) if reveal else redact(kept)
+        present = {key: value for key, value in self.items() if value is not None and value != []}
+        return copy.deepcopy(present) if reveal else cast("dict[str, Any]", redact(present))
 
     def model_dump_json(self, *, reveal: bool = False) -> str:
-        """`model_dump` as JSON text; what JSON can't hold is shown by its class."""
+        """Return `model_dump` as JSON text. Values that are not JSON are shown by their class."""
         return json.dumps(self.model_dump(reveal=reveal), default=lambda value: f"<{type(value).__name__}>")
 
     def __repr__(self) -> str:
         return f"LLMConfig({', '.join(f'{key}={value!r}' for key, value in redact(dict(self)).items())})"
 
 
-_active: ContextVar[LLMConfig | None] = ContextVar("LLMConfig in force", default=None)
-_tokens: ContextVar[tuple[Token[LLMConfig | None], ...]] = ContextVar("how to leave them", default=())
+_active: ContextVar[LLMConfig | None] = ContextVar("active LLMConfig", default=None)
+# Tokens of the `with` blocks around this point: a config may be used in several of them.
+_tokens: ContextVar[tuple[Token[LLMConfig | None], ...]] = ContextVar("tokens of active LLMConfigs", default=())
 
 
 def get_active_config() -> LLMConfig | None:
-    """A copy of the config whose `with` block this is; None outside of one."""
-    active = _active.get()
-    return None if active is None else active.copy()
+    """Return a copy of the config of the innermost `with` block, or None outside of one."""
+    config = _active.get()
+    return None if config is None else config.copy()
 
 
-def _unpacked(entries: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
-    """The entries; those of a single whole config, whose other settings join `settings`."""
+def _unpack_config(entries: tuple[object, ...], settings: dict[str, Any]) -> tuple[object, ...]:
+    """Return the entries. If the only one is a whole config, return its entries and add its other keys to `settings`."""
     if len(entries) != 1 or not isinstance(entries[0], Mapping) or "config_list" not in entries[0]:
         return entries
     whole = dict(entries[0])
@@ -255,26 +225,26 @@ def _unpacked(entries: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, 
     return (listed,) if isinstance(listed, Mapping) else tuple(listed)
 
 
-def _checked(entry: Any) -> dict[str, Any]:
+def _validate_entry(entry: object) -> dict[str, Any]:
     if not isinstance(entry, Mapping):
-        raise ValueError(f"An entry of a config_list must be a dict, not a {type(entry).__name__}.")
+        raise ValueError(f"An entry of a config_list must be a dict, got {type(entry).__name__}.")
     if not entry.get("model"):
-        raise ValueError("An entry names no model: give it a 'model'.")
-    checked = dict(entry)
-    url = checked.get("base_url")
+        raise ValueError("An entry has no model: give it a 'model'.")
+    validated = dict(entry)
+    url = validated.get("base_url")
     if url and "://" not in str(url):
-        checked["base_url"] = f"http://{url}"
-    if "model_client_cls" not in checked:
-        checked.setdefault("api_type", "openai")
-    return checked
+        validated["base_url"] = f"http://{url}"
+    # A model client of the user's own may have another idea of an `api_type`.
+    if "model_client_cls" not in validated:
+        validated.setdefault("api_type", "openai")
+    return validated
 
 
-def _warn_of_misspelt(keys: list[str]) -> None:
-    known = [*OF_ALL, *OF_ENTRY]
-    for key in _unknown(keys):
-        if near := get_close_matches(key, known, n=1, cutoff=0.8):
-            logger.warning("LLMConfig: %r is no known setting; is %r meant? It is passed on as it is.", key, near[0])
+def _warn_of_misspellings(keys: list[str]) -> None:
+    known = LLMConfigDict.__optional_keys__
+    for key in dict.fromkeys(keys):
+        if key not in known and (near := get_close_matches(key, known, n=1, cutoff=0.8)):
+            logger.warning("LLMConfig: unknown setting %r, did you mean %r? It is passed on unchanged.", key, near[0])
 
 
-def _unknown(keys: list[str]) -> Iterator[str]:
-    return (key for key in dict.fromkeys(keys) if key not in OF_ALL and key not in OF_ENTRY)
+__getattr__ = deprecate(globals(), {"in_force": "get_active_config"})

@@ -1,4 +1,4 @@
-"""Recording what agents and models do, for the whole process: into an SQLite database, a file, or a logger of your own.
+"""Recording of what agents and models do in this process, into an SQLite database, a file, or a logger of your own.
 
 >>> import autogen
 >>> session = autogen.runtime_logging.start(config={"dbname": "logs.db"})  # doctest: +SKIP
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
@@ -24,83 +24,84 @@ F = TypeVar("F", bound=Callable[..., Any])
 logger = logging.getLogger(__name__)
 
 autogen_logger: BaseLogger | None = None
-"""The logger in use, or the last one that was."""
+"""The current logger, or the last one after `stop`."""
 is_logging = False
-"""Whether records are made. Whoever has something to record looks here first: while this is False, nothing is paid."""
+"""True while records are made. Callers check it before they gather the details of a record."""
 
-_changing = threading.RLock()
+_state_lock = threading.RLock()
 
 
 def start(
     logger: BaseLogger | None = None,
     logger_type: Literal["sqlite", "file"] = "sqlite",
-    config: dict[str, Any] | None = None,
+    config: Mapping[str, object] | None = None,
 ) -> str:
-    """Begin to record. What was recorded so far goes no further: an earlier logger is stopped.
+    """Start recording. An earlier logger is stopped.
 
     Args:
-        logger: A logger of your own, in place of the following.
+        logger: A logger of your own, instead of `logger_type` and `config`.
         logger_type: `sqlite` or `file`.
         config: `{"dbname": "logs.db"}` for SQLite, `{"filename": "runtime.log"}` for a file.
 
     Returns:
-        The id of the session.
+        The session id.
 
     Raises:
-        ValueError: There is no such type.
-        Exception: What the logger's `start` raises, for SQLite a `sqlite3.Error`. Nothing is recorded then.
+        ValueError: If `logger_type` is unknown.
+        Exception: If the logger can't start; for SQLite a `sqlite3.Error`. Nothing is recorded then.
     """
     global autogen_logger, is_logging
-    with _changing:
+    with _state_lock:
         if is_logging:
             stop()
-        chosen = logger if logger is not None else _made(logger_type, config)
+        new_logger = logger if logger is not None else _make_logger(logger_type, config)
         try:
-            session = chosen.start()
+            session = new_logger.start()
         except Exception as error:
-            _tell("start", error)
+            _log_failure("start", error)
             raise
-        autogen_logger, is_logging = chosen, True
+        autogen_logger, is_logging = new_logger, True
         return session
 
 
 def stop() -> None:
-    """End recording. The logger is kept, so that `get_connection` gives its connection, closed."""
+    """Stop recording. The logger is kept: `get_connection` returns its connection, which is closed."""
     global is_logging
-    with _changing:
-        was, is_logging = is_logging, False
-        if was and autogen_logger is not None:
+    with _state_lock:
+        was_logging, is_logging = is_logging, False
+        if was_logging and autogen_logger is not None:
             try:
                 autogen_logger.stop()
-            except Exception as error:  # noqa: BLE001 - a logger's errors never reach the program
-                _tell("stop", error)
+            # A logger's errors never reach the program.
+            except Exception as error:  # noqa: BLE001
+                _log_failure("stop", error)
 
 
 def logging_enabled() -> bool:
-    """Whether records are made."""
+    """Return True while records are made."""
     return is_logging
 
 
 def get_connection() -> sqlite3.Connection | None:
-    """The connection to the database; None for a logger that has none."""
+    """Return the database connection of the logger; None if it has none."""
     if autogen_logger is None:
-        _no_logger("get_connection")
+        _log_missing_logger("get_connection")
         return None
-    return autogen_logger.get_connection()  # type: ignore[no-any-return]
+    return autogen_logger.get_connection()
 
 
 def log_chat_completion(
     invocation_id: UUID,
     client_id: int,
     wrapper_id: int,
-    agent: Any,
-    request: dict[str, Any],
-    response: Any,
+    agent: object,
+    request: Mapping[str, object],
+    response: object,
     is_cached: int,
     cost: float,
     start_time: str,
 ) -> None:
-    """Record that a model was asked; see `BaseLogger.log_chat_completion`."""
+    """Record a request to a model; see `BaseLogger.log_chat_completion`."""
     _forward(
         "log_chat_completion",
         invocation_id,
@@ -115,61 +116,61 @@ def log_chat_completion(
     )
 
 
-def log_new_agent(agent: Any, init_args: dict[str, Any]) -> None:
-    """Record that an agent was made."""
+def log_new_agent(agent: object, init_args: Mapping[str, object]) -> None:
+    """Record a new agent; see `BaseLogger.log_new_agent`."""
     _forward("log_new_agent", agent, init_args)
 
 
-def log_event(source: Any, name: str, **kwargs: Any) -> None:
+def log_event(source: object, name: str, **kwargs: Any) -> None:
     """Record an event of an agent; see `BaseLogger.log_event`.
 
     Args:
-        source: The agent that it happened to, or a name.
-        name: What happened.
-        **kwargs: What is known of it.
+        source: The agent it happened to, or a name.
+        name: The name of the event.
+        **kwargs: The details of the event.
 
     >>> log_event(agent, "asked_the_boss", answer="no")  # doctest: +SKIP
     """
     _forward("log_event", source, name, **kwargs)
 
 
-def log_function_use(agent: Any, function: F, args: dict[str, Any], returns: Any) -> None:
-    """Record that an agent executed a tool; see `BaseLogger.log_function_use`."""
+def log_function_use(agent: object, function: F, args: Mapping[str, object], returns: object) -> None:
+    """Record the execution of a tool; see `BaseLogger.log_function_use`."""
     _forward("log_function_use", agent, function, args, returns)
 
 
-def log_new_wrapper(wrapper: Any, init_args: dict[str, Any]) -> None:
-    """Record that an `OpenAIWrapper` was made."""
+def log_new_wrapper(wrapper: object, init_args: Mapping[str, object]) -> None:
+    """Record a new `OpenAIWrapper`."""
     _forward("log_new_wrapper", wrapper, init_args)
 
 
-def log_new_client(client: Any, wrapper: Any, init_args: dict[str, Any]) -> None:
-    """Record that a wrapper got a model client; see `BaseLogger.log_new_client`."""
+def log_new_client(client: object, wrapper: object, init_args: Mapping[str, object]) -> None:
+    """Record a new model client; see `BaseLogger.log_new_client`."""
     _forward("log_new_client", client, wrapper, init_args)
 
 
-def _made(logger_type: Any, config: dict[str, Any] | None) -> BaseLogger:
+def _make_logger(logger_type: Literal["sqlite", "file"], config: Mapping[str, object] | None) -> BaseLogger:
     from .logger.logger_factory import LoggerFactory
 
     return LoggerFactory.get_logger(logger_type, config)
 
 
-def _forward(record: str, /, *args: Any, **kwargs: Any) -> None:
-    to = autogen_logger
-    if to is None:
-        _no_logger(record)
+def _forward(method: str, /, *args: object, **kwargs: object) -> None:
+    if autogen_logger is None:
+        _log_missing_logger(method)
         return
     try:
-        getattr(to, record)(*args, **kwargs)
-    except Exception as error:  # noqa: BLE001 - a logger's errors never reach the chat
-        _tell(record, error)
+        getattr(autogen_logger, method)(*args, **kwargs)
+    # A logger's errors never reach the chat.
+    except Exception as error:  # noqa: BLE001
+        _log_failure(method, error)
 
 
-def _no_logger(doing: str) -> None:
-    logger.error("[runtime logging] %s: there is no logger. Call autogen.runtime_logging.start first.", doing)
+def _log_missing_logger(method: str) -> None:
+    logger.error("[runtime logging] %s: there is no logger. Call autogen.runtime_logging.start first.", method)
 
 
-def _tell(doing: str, error: Exception) -> None:
-    from .logger._plain import told
+def _log_failure(method: str, error: Exception) -> None:
+    from .logger._serialization import describe_error
 
-    logger.error("[runtime logging] %s of the logger failed: %s", doing, told(error))
+    logger.error("[runtime logging] %s of the logger failed: %s", method, describe_error(error))

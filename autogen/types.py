@@ -6,7 +6,8 @@ accepts; `ChatMessage` and the other `TypedDict`s name the keys for editors and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Union
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, Union
 
 if TYPE_CHECKING:
     from typing_extensions import NotRequired, Required
@@ -14,12 +15,18 @@ if TYPE_CHECKING:
 __all__ = [
     "JSON",
     "AudioContentPart",
+    "ChatCost",
     "ChatMessage",
+    "ChatQueue",
+    "ChatSpec",
+    "ConfigEntry",
     "ContentPart",
     "FileContentPart",
     "FunctionCall",
+    "LLMConfigDict",
     "Message",
     "MessageContentType",
+    "Participant",
     "ToolCall",
     "ToolResponse",
     "ToolSchema",
@@ -28,7 +35,7 @@ __all__ = [
     "UserMessageTextContentPart",
 ]
 
-JSON: TypeAlias = Union[None, bool, int, float, str, "list[JSON]", "dict[str, JSON]"]
+JSON: TypeAlias = Union[bool, int, float, str, "list[JSON]", "dict[str, JSON]", None]
 """A value that JSON can hold."""
 
 Message: TypeAlias = dict[str, Any]
@@ -130,3 +137,153 @@ class Usage(TypedDict, total=False):
     total_tokens: int
     cost: float
     model: str
+
+
+class ConfigEntry(TypedDict, total=False):
+    """An entry of a config list: a model, the connection to its endpoint, and parameters of its requests.
+
+    Other keys are passed on with the request, so the parameters of a vendor can be set as well.
+    """
+
+    # The model and how it is chosen.
+    model: str
+    api_type: str
+    tags: list[str]
+    model_client_cls: object
+    price: float | Sequence[float]
+
+    # The connection, as the `openai` SDK takes it.
+    api_key: str | None
+    base_url: str | None
+    api_version: str | None
+    organization: str
+    project: str
+    timeout: object
+    max_retries: int
+    api_rate_limit: float
+    default_headers: Mapping[str, str]
+    default_query: Mapping[str, object]
+    http_client: object
+
+    # Azure.
+    azure_endpoint: str
+    azure_deployment: str
+    azure_ad_token: str
+    azure_ad_token_provider: Callable[[], str] | Literal["DEFAULT"]
+    azure_ad_token_provider_scope: str
+
+    # Amazon.
+    aws_access_key: str
+    aws_secret_key: str
+    aws_session_token: str
+    aws_profile_name: str
+    aws_region: str
+    aws_endpoint: Literal["mantle", "runtime"]
+
+    # Google.
+    project_id: str
+    location: str
+    credentials: object
+    google_application_credentials: str
+    token_provider: Callable[[], str]
+
+    # Cohere, Ollama.
+    client_name: str
+    client_host: str
+
+    # The form of requests.
+    adapt_request: bool
+    hide_tools: Literal["never", "if_any_run", "if_all_run"]
+    supports_system_prompts: bool
+    system_instruction: str
+
+    # Parameters of a request.
+    frequency_penalty: float
+    logit_bias: Mapping[str, float]
+    logprobs: bool
+    max_completion_tokens: int
+    max_tokens: int
+    n: int
+    parallel_tool_calls: bool
+    presence_penalty: float
+    reasoning_effort: str
+    response_format: object
+    seed: int
+    stop: str | list[str] | None
+    stream: bool
+    temperature: float
+    tool_choice: object
+    tools: list[ToolSchema]
+    top_k: int
+    top_p: float
+    user: str
+    verbosity: str
+    voice: str
+    extra_body: Mapping[str, object]
+    extra_headers: Mapping[str, str]
+
+
+class LLMConfigDict(ConfigEntry, total=False):
+    """An `llm_config`: a config list with settings for all of its entries, or a single entry with such settings."""
+
+    config_list: list[ConfigEntry]
+    allow_format_str_template: bool
+    cache: object
+    cache_seed: int | None
+    check_every_ms: int
+    filter_func: Callable[..., bool]
+    functions: list[FunctionSchema]
+    max_cost: float
+    max_new_tokens: int
+    max_tokens_total: int
+    retry_policy: object
+    routing_method: str
+
+
+class Participant(Protocol):
+    """An agent, as far as the types of this module know it."""
+
+    @property
+    def name(self) -> str:
+        """Name that others see."""
+        ...
+
+
+class ChatSpec(TypedDict, total=False):
+    """The spec of one chat of a queue: arguments of `initiate_chat`, and what the queue itself needs.
+
+    Further keys are the context for callable messages.
+    """
+
+    sender: Participant
+    recipient: Participant
+    message: Message | str | Callable[..., object] | None
+    chat_id: Hashable
+    prerequisites: Sequence[Hashable]
+    carryover: str | list[Any]
+    finished_chat_indexes_to_exclude_from_carryover: Sequence[Hashable]
+    clear_history: bool
+    silent: bool | None
+    verbose: bool
+    cache: Any
+    max_turns: int | None
+    max_cost: float | None
+    max_tokens_total: int | None
+    summary_method: str | Callable[..., object] | None
+    summary_args: dict[str, Any] | None
+    use_async: bool
+
+
+ChatQueue: TypeAlias = "Sequence[ChatSpec | Mapping[str, Any]]"
+"""A queue of chats, for `initiate_chats`. A program may also build the specs as plain dicts."""
+
+
+class ChatCost(TypedDict):
+    """The cost of a chat, with and without responses from the cache.
+
+    Each part holds `total_cost` (USD), and for each model a dict with `cost`, `prompt_tokens`, `completion_tokens` and
+    `total_tokens`.
+    """
+
+    usage_including_cached_inference: dict[str, Any]
+    usage_excluding_cached_inference: dict[str, Any]

@@ -1,1 +1,1 @@
-"""Measurements. Each module prints a table: `python -m benchmarks.turns`."""
+"""Benchmarks of this package: `python -m benchmarks`, or a part of them: `python -m benchmarks.turns`."""

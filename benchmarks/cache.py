@@ -1,4 +1,4 @@
-"""What a cache costs a request, beside one `json.dumps` of the request; and whether eight processes lose anything.
+"""The cost of a cache, compared with `json.dumps` of the request; and a test that eight processes lose nothing.
 
 python -m benchmarks.cache            # also `--redis redis://localhost:6379/0`
 python -m benchmarks.cache --hammer   # 8 processes, 10,000 operations each, on one cache on disk
@@ -33,22 +33,22 @@ PROCESSES = 8
 OPERATIONS = 10_000
 
 
-def request(messages: int) -> dict[str, Any]:
-    """The parameters of a request with a history."""
+def make_request(messages: int) -> dict[str, Any]:
+    """Make the parameters of a request with a history."""
     history = [{"role": ("user", "assistant")[i % 2], "content": f"Message {i}. " + "word " * 40} for i in range(messages)]
     return {"model": "gpt-4o", "temperature": 0, "messages": history}
 
 
-def microseconds(work: Callable[[int], object], repeats: int) -> float:
-    """The time of one call; `work` is told its number."""
+def measure_call(work: Callable[[int], object], repeats: int) -> float:
+    """Return the time of a call in microseconds; `work` receives the number of the call."""
     started = time.perf_counter()
     for number in range(repeats):
         work(number)
     return (time.perf_counter() - started) / repeats * 1e6
 
 
-def operations(make: Callable[[], Any], params: dict[str, Any]) -> dict[str, Callable[[int], object]]:
-    """What a request does with a cache: enter, use, leave. The key is made beforehand."""
+def make_operations(make: Callable[[], Any], params: dict[str, Any]) -> dict[str, Callable[[int], object]]:
+    """Make the operations of a request on a cache: enter, use, leave. The key is made beforehand."""
     key = get_key(params)
     with make() as cache:
         cache.set(key, ANSWER)
@@ -72,17 +72,17 @@ def operations(make: Callable[[], Any], params: dict[str, Any]) -> dict[str, Cal
     return {"get, hit": hit, "get, miss": miss, "set, known": replace, "set, new": add}
 
 
-def table(places: dict[str, Callable[[], Any]]) -> None:
+def print_table(caches: dict[str, Callable[[], Any]]) -> None:
     """Measure, interleaved, and print medians."""
     samples: dict[tuple[str, str, int], list[float]] = {}
     for messages in MESSAGES:
-        params = request(messages)
+        params = make_request(messages)
         work = {("json.dumps", "the request"): lambda number, params=params: json.dumps(params)}
-        for name, make in places.items():
-            work |= {(name, what): run for what, run in operations(make, params).items()}
+        for name, make in caches.items():
+            work |= {(name, what): run for what, run in make_operations(make, params).items()}
         for _ in range(ROUNDS):
             for (name, what), run in work.items():
-                samples.setdefault((name, what, messages), []).append(microseconds(run, REPEATS[messages]))
+                samples.setdefault((name, what, messages), []).append(measure_call(run, REPEATS[messages]))
     medians = {row: statistics.median(times) for row, times in samples.items()}
     heads = "".join(f"{f'{messages:,} messages':>18}{'x dumps':>9}" for messages in MESSAGES)
     print(f"{'':<26}{heads}   microseconds, median of {ROUNDS}")
@@ -94,8 +94,8 @@ def table(places: dict[str, Callable[[], Any]]) -> None:
         print(f"{name:<12}{what:<14}{cells}")
 
 
-def hammer_one(directory: str, worker: int) -> None:
-    """One process: it stores an answer, finds it, stores the next one, finds one of its neighbour, and so on."""
+def run_worker(directory: str, worker: int) -> None:
+    """Run one process: it stores a response, finds it, stores the next, finds a response of its neighbour, and so on."""
     neighbour = (worker + 1) % PROCESSES
     for number in range(OPERATIONS // 2):
         with DiskCache(directory) as cache:
@@ -109,11 +109,11 @@ def hammer_one(directory: str, worker: int) -> None:
             cache.close()
 
 
-def hammer() -> None:
-    """All processes at once; then everything must be there.
+def run_workers() -> None:
+    """Run all processes at once, and check that nothing is lost.
 
     Raises:
-        SystemExit: Something is lost, or a process failed or warned.
+        SystemExit: if a response is lost, or a process failed or warned.
     """
     with tempfile.TemporaryDirectory() as directory:
         started = time.perf_counter()
@@ -132,7 +132,7 @@ def hammer() -> None:
     )
     print(f"lost: {lost}, processes that failed: {failed}, that warned: {sum(map(bool, errors))}")
     if lost or failed or any(errors):
-        raise SystemExit("".join(errors) or "answers are lost")
+        raise SystemExit("".join(errors) or "responses are lost")
 
 
 def main() -> None:
@@ -144,20 +144,21 @@ def main() -> None:
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker is not None:
-        hammer_one(options.directory, options.worker)
+        run_worker(options.directory, options.worker)
     elif options.hammer:
-        hammer()
+        run_workers()
     else:
         with tempfile.TemporaryDirectory() as directory:
             memory = Cache.in_memory(1)
-            places: dict[str, Callable[[], Any]] = {"disk": lambda: DiskCache(directory), "memory": lambda: memory}
+            caches: dict[str, Callable[[], Any]] = {"disk": lambda: DiskCache(directory), "memory": lambda: memory}
             if options.redis:
                 redis = Cache.redis("benchmark", options.redis)
-                places["redis"] = lambda: redis
-                with redis:  # as a chat does
-                    table(places)
+                caches["redis"] = lambda: redis
+                # a chat opens the cache once, too
+                with redis:
+                    print_table(caches)
             else:
-                table(places)
+                print_table(caches)
             DiskCache(directory).close()
 
 

@@ -1,4 +1,4 @@
-"""What running a block of code costs, the first and later ones: in a process, a sandbox, a Jupyter kernel, a container."""
+"""The cost of running a code block, cold and warm: in a process, a sandbox, a Jupyter kernel, a container."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ print(statistics.median(once() for _ in range({WARM})))
 """
 
 
-def code_blocks(setting: Setting) -> list[Row]:
-    """A row for each kind of executor that this machine has, cold and warm."""
-    kinds = {"local": _local, "sandbox": _sandbox, "Jupyter": _jupyter, "Docker": _docker}
+def measure_code_blocks(setting: Setting) -> list[Row]:
+    """Measure each kind of executor that this machine has."""
+    kinds = {"local": _prepare_local, "sandbox": _prepare_sandbox, "Jupyter": _prepare_jupyter, "Docker": _prepare_docker}
     rows = []
     for name, prepare in kinds.items():
         folder = setting.folder / name
         folder.mkdir()
         make = prepare(folder)
         if make is None:
-            print(f"code blocks, {name}: not on this machine", file=sys.stderr)
+            print(f"code blocks, {name}: not available on this machine", file=sys.stderr)
         else:
-            rows += _rows(name, make, min(setting.rounds, 3))
+            rows += _measure_executor(name, make, min(setting.rounds, 3))
     return rows
 
 
-def _rows(name: str, make: Callable[[], AbstractContextManager[Any]], rounds: int) -> list[Row]:
+def _measure_executor(name: str, make: Callable[[], AbstractContextManager[Any]], rounds: int) -> list[Row]:
     cold: list[float] = []
     warm: list[float] = []
     own: list[float] = []
@@ -59,20 +59,20 @@ def _rows(name: str, make: Callable[[], AbstractContextManager[Any]], rounds: in
     for _ in range(rounds):
         started = time.perf_counter()
         with make() as executor:
-            _run(executor)
+            _run_block(executor)
             cold.append(time.perf_counter() - started)
             for _ in range(WARM):
                 started = time.perf_counter()
-                _run(executor)
+                _run_block(executor)
                 warm.append(time.perf_counter() - started)
-            own.append(_own(name, executor))
+            own.append(_measure_interpreter(name, executor))
             if name == "Docker":
-                engine.append(_engine(executor))
+                engine.append(_measure_engine(executor))
     floor, ours = statistics.median(own) * 1e3, statistics.median(warm) * 1e3
     more = {"samples": {"cold": cold, "warm": warm, "own": own, "engine": engine}}
     alone = f" To run `true` takes it {statistics.median(engine) * 1e3:.1f} ms." if engine else ""
     goal = None if name in ("local", "sandbox") else "under 20 ms over the interpreter's own time"
-    whose = "a cell that does nothing" if name == "Jupyter" else "the interpreter's own time"
+    floor_is = "a cell that does nothing" if name == "Jupyter" else "the interpreter's own time"
     return [
         Row(f"code block, {name}, cold", statistics.median(cold) * 1e3, "ms", limit=COLD[name], more=more),
         Row(
@@ -80,10 +80,10 @@ def _rows(name: str, make: Callable[[], AbstractContextManager[Any]], rounds: in
             ours,
             "ms",
             floor,
-            whose,
+            floor_is,
             goal=goal,
             met=None if goal is None else ours - floor < 20,
-            limit=f"{ours - floor:.1f} ms over {whose}. {WARM_IS[name]}{alone}",
+            limit=f"{ours - floor:.1f} ms over {floor_is}. {WARM_IS[name]}{alone}",
             more=more,
         ),
     ]
@@ -103,15 +103,16 @@ WARM_IS = {
 }
 
 
-def _run(executor: Any) -> None:
+def _run_block(executor: Any) -> None:
     result = executor.execute_code_blocks([BLOCK])
     assert (result.exit_code, result.output.strip()) == (0, "42"), result
 
 
-def _own(name: str, executor: Any) -> float:
-    """The interpreter's own time for the block: where the executor runs it, without the executor."""
+def _measure_interpreter(name: str, executor: Any) -> float:
+    """Return the interpreter's own time for the block, in seconds: where the executor runs it, without the executor."""
+    # a kernel runs already
     if name == "Jupyter":
-        return 0.0  # it runs already
+        return 0.0
     if name == "Docker":
         return float(executor.execute_code_blocks([CodeBlock(language="python", code=INSIDE)]).output)
     times = []
@@ -122,8 +123,8 @@ def _own(name: str, executor: Any) -> float:
     return statistics.median(times)
 
 
-def _engine(executor: Any) -> float:
-    """What the engine takes to run the least program there is in a container."""
+def _measure_engine(executor: Any) -> float:
+    """Return the engine's time to run `true` in a container, in seconds."""
     times = []
     for _ in range(WARM):
         started = time.perf_counter()
@@ -132,17 +133,17 @@ def _engine(executor: Any) -> float:
     return statistics.median(times)
 
 
-def _local(folder: Path) -> Callable[[], AbstractContextManager[Any]]:
+def _prepare_local(folder: Path) -> Callable[[], AbstractContextManager[Any]]:
     return lambda: nullcontext(LocalCommandLineCodeExecutor(work_dir=folder))
 
 
-def _sandbox(folder: Path) -> Callable[[], AbstractContextManager[Any]] | None:
+def _prepare_sandbox(folder: Path) -> Callable[[], AbstractContextManager[Any]] | None:
     if shutil.which("bwrap") is None:
         return None
     return lambda: nullcontext(SandboxedCommandLineCodeExecutor(work_dir=folder))
 
 
-def _jupyter(folder: Path) -> Callable[[], AbstractContextManager[Any]] | None:
+def _prepare_jupyter(folder: Path) -> Callable[[], AbstractContextManager[Any]] | None:
     try:
         from autogen.coding.jupyter import EmbeddedIPythonCodeExecutor
     except ImportError:
@@ -150,12 +151,12 @@ def _jupyter(folder: Path) -> Callable[[], AbstractContextManager[Any]] | None:
     return lambda: EmbeddedIPythonCodeExecutor(output_dir=str(folder), work_dir=str(folder))
 
 
-def _docker(folder: Path) -> Callable[[], AbstractContextManager[Any]] | None:
+def _prepare_docker(folder: Path) -> Callable[[], AbstractContextManager[Any]] | None:
     if not is_docker_running():
         return None
-    here = [image for image in IMAGES if _has(image)]
-    return (lambda: DockerCommandLineCodeExecutor(here[0], work_dir=folder)) if here else None
+    images = [image for image in IMAGES if _has_image(image)]
+    return (lambda: DockerCommandLineCodeExecutor(images[0], work_dir=folder)) if images else None
 
 
-def _has(image: str) -> bool:
+def _has_image(image: str) -> bool:
     return subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""What listening costs: a scripted turn with nobody listening, with one listener, with tracing, with a view.
+"""The cost of events: a scripted turn without a listener, with a listener, with tracing, with a view.
 
 python -m benchmarks.events
 """
@@ -21,17 +21,17 @@ from autogen.testing import ScriptedModel
 
 TURNS = 100
 ROUNDS = 41
-COLOURS = ("sync", "async")
+MODES = ("sync", "async")
 KINDS = events.resolve_types([events.Event]) - {events.Event}
 
 
-def listening(**options: object) -> Callable[[], AbstractContextManager[None]]:
-    """One listener, that does next to nothing."""
+def make_listener(**options: object) -> Callable[[], AbstractContextManager[None]]:
+    """Make a case: a listener that does next to nothing."""
     return lambda: events.subscribe(lambda event: None, **options)  # type: ignore[arg-type]
 
 
-def tracer_provider() -> Any:
-    """The SDK of OpenTelemetry, with an exporter that takes everything and keeps nothing."""
+def make_tracer_provider() -> Any:
+    """Make a tracer provider of OpenTelemetry's SDK, with an exporter that keeps nothing."""
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 
@@ -40,15 +40,15 @@ def tracer_provider() -> Any:
     return provider
 
 
-def tracing() -> AbstractContextManager[None]:
-    """Chats as spans."""
+def start_tracing() -> AbstractContextManager[None]:
+    """Export the chats of a `with` block as spans."""
     from autogen.tracing import trace
 
-    return trace(tracer_provider())
+    return trace(make_tracer_provider())
 
 
-def viewing() -> AbstractContextManager[None]:
-    """A view on a file."""
+def start_view() -> AbstractContextManager[None]:
+    """Show the chats of a `with` block in a file."""
     from rich.console import Console
 
     from autogen.terminal import view
@@ -58,24 +58,25 @@ def viewing() -> AbstractContextManager[None]:
 
 CASES: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "nobody": contextlib.nullcontext,
-    "nobody, again": contextlib.nullcontext,  # how far two that are the same are apart
-    "one listener, of messages": listening(types=["message_sent"]),
-    "one listener, of all but replies": listening(types=[kind for kind in KINDS if not kind.type.startswith("reply")]),
-    "one listener, of everything": listening(),
-    "tracing": tracing,
-    "a view": viewing,
+    # the difference of two equal cases is the noise
+    "nobody, again": contextlib.nullcontext,
+    "one listener, of messages": make_listener(types=["message_sent"]),
+    "one listener, of all but replies": make_listener(types=[kind for kind in KINDS if not kind.type.startswith("reply")]),
+    "one listener, of everything": make_listener(),
+    "tracing": start_tracing,
+    "a view": start_view,
 }
 
 
-def microseconds_a_turn(colour: str) -> float:
-    """The processor time of one chat, divided by its turns. Each turn asks a scripted model."""
+def measure_turn(mode: str) -> float:
+    """Return the CPU time of a chat divided by its turns, in microseconds. Each turn requests a scripted model."""
     counter = iter(range(TURNS))
     model = ScriptedModel(lambda messages: f"number {next(counter)}")
     options = {"human_input_mode": "NEVER", "max_consecutive_auto_reply": 10**9, "silent": True}
     a = ConversableAgent("a", default_auto_reply="x", llm_config=False, **options)
     b = ConversableAgent("b", llm_config=model.llm_config, **options)
     began = time.thread_time()
-    if colour == "sync":
+    if mode == "sync":
         a.initiate_chat(b, message="go", max_turns=TURNS)
     else:
         asyncio.run(a.a_initiate_chat(b, message="go", max_turns=TURNS))
@@ -83,20 +84,18 @@ def microseconds_a_turn(colour: str) -> float:
 
 
 def main() -> None:
-    """Measure, interleaved in random order; print the best of each, and how much more than nobody that is."""
+    """Measure, interleaved in random order; print the best of each case, and its excess over a chat without a listener."""
     logging.disable(logging.WARNING)
     samples: dict[tuple[str, str], list[float]] = {}
-    pairs = [(name, colour) for name in CASES for colour in COLOURS]
+    pairs = [(name, mode) for name in CASES for mode in MODES]
     for _ in range(ROUNDS):
-        for name, colour in random.sample(pairs, len(pairs)):
+        for name, mode in random.sample(pairs, len(pairs)):
             with CASES[name]():
-                samples.setdefault((name, colour), []).append(microseconds_a_turn(colour))
+                samples.setdefault((name, mode), []).append(measure_turn(mode))
     best = {pair: min(times) for pair, times in samples.items()}
     print(f"{'':34}{'sync':>14}{'async':>16}   microseconds a turn, best of {ROUNDS}")
     for name in CASES:
-        cells = (
-            f"{best[name, colour]:>8.1f} {best[name, colour] / best['nobody', colour] - 1:>+6.1%}" for colour in COLOURS
-        )
+        cells = (f"{best[name, mode]:>8.1f} {best[name, mode] / best['nobody', mode] - 1:>+6.1%}" for mode in MODES)
         print(f"{name:<34}{'  '.join(cells)}")
 
 

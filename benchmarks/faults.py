@@ -1,6 +1,6 @@
 """A thousand chats of two turns against two endpoints, a fifth of whose answers go wrong: `python -m benchmarks.faults`.
 
-Each chat must end with the right words. The table says what went wrong on the way.
+Each chat must end with the right words. The output lists the faults on the way.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from autogen.testing import FaultInjector, OpenAIServer
 AT_ONCE = 40
 
 
-async def chat(number: int, llm_config: dict, free: asyncio.Semaphore) -> bool:
-    """Hold one chat; whether it ended with the right words."""
+async def run_chat(number: int, llm_config: dict, free: asyncio.Semaphore) -> bool:
+    """Run one chat. Returns True if it ended with the right words."""
     stream = {"stream": True} if number % 3 == 0 else {}
     speaker = ConversableAgent("speaker", llm_config={**llm_config, **stream}, human_input_mode="NEVER", silent=True)
     user = ConversableAgent("user", human_input_mode="NEVER", default_auto_reply=f"again {number}", silent=True)
@@ -31,20 +31,20 @@ async def chat(number: int, llm_config: dict, free: asyncio.Semaphore) -> bool:
 
 
 class Outcomes(logging.Handler):
-    """Counts what the log says of requests."""
+    """A log handler that counts retries and fallbacks."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.said: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count a line by what was done."""
+        """Count a record by its kind."""
         text = record.getMessage()
-        self.said["asked again" if "asked again" in text else "the next endpoint" if "next one" in text else "other"] += 1
+        self.counts["asked again" if "asked again" in text else "the next endpoint" if "next one" in text else "other"] += 1
 
 
 def run(chats: int, share: float) -> None:
-    """Hold the chats, and print what happened."""
+    """Run the chats, and print the results."""
     storms = [FaultInjector(lambda messages: f"re: {messages[-1]['content']}", share, seed) for seed in (1, 2)]
     outcomes = Outcomes()
     logger = logging.getLogger("autogen.oai.client")
@@ -57,17 +57,18 @@ def run(chats: int, share: float) -> None:
 
         async def main() -> list[bool]:
             free = asyncio.Semaphore(AT_ONCE)
-            return await asyncio.gather(*(chat(number, llm_config, free) for number in range(chats)))
+            return await asyncio.gather(*(run_chat(number, llm_config, free) for number in range(chats)))
 
         began = time.perf_counter()
-        with contextlib.redirect_stdout(io.StringIO()):  # the streamed words
-            right = asyncio.run(main())
+        # streamed words are printed
+        with contextlib.redirect_stdout(io.StringIO()):
+            results = asyncio.run(main())
         seconds = time.perf_counter() - began
-    print(f"{sum(right)} of {chats} chats ended with the right words, in {seconds:.1f} s")
+    print(f"{sum(results)} of {chats} chats ended with the right words, in {seconds:.1f} s")
     for number, storm in enumerate(storms, 1):
         failed = ", ".join(f"{count} x {name}" for name, count in storm.failed.items() if count)
         print(f"endpoint {number}: {storm.answered} answers; {failed or 'no fault'}")
-    print("the log: " + ", ".join(f"{count} x {what}" for what, count in outcomes.said.most_common()))
+    print("the log: " + ", ".join(f"{count} x {what}" for what, count in outcomes.counts.most_common()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the rooms share: rows, running a program and reading what it measured, the loopback server."""
+"""Parts that all benchmarks share: rows, programs in processes of their own, the loopback server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .peers import Contender, environment
+from .peers import Contender, get_environment
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -28,14 +28,16 @@ class Row:
     """A line of the table.
 
     Attributes:
-        what: What is measured.
+        what: Name of the measurement.
         ours: Our figure, in `unit`.
         unit: `ms`, `us`, `x` and so on.
-        floor: What it is made of at least: the same without the framework. What that is stands in `floor_is`.
-        peer: The same for AutoGen classic.
-        goal: The goal, as text; None where the row has none.
-        met: Whether the goal is met.
-        limit: What limits the figure.
+        floor: Lower bound: the figure without the framework.
+        floor_is: Description of the floor.
+        peer: Figure of AutoGen classic.
+        goal: Goal as text; None if there is no goal.
+        met: True if the goal is met.
+        limit: Explanation of what limits the figure.
+        more: Further data for `results.json`.
     """
 
     what: str
@@ -52,7 +54,7 @@ class Row:
 
 @dataclass
 class Setting:
-    """What a room measures with."""
+    """Contenders, server, number of rounds, and a folder for temporary files."""
 
     ours: Contender
     peer: Contender | None
@@ -60,17 +62,17 @@ class Setting:
     rounds: int
     folder: Path
 
-    def contenders(self) -> dict[str, Contender]:
-        """Who is measured: `ours`, and `peer` if there is one."""
+    def list_contenders(self) -> dict[str, Contender]:
+        """Return the contenders: `ours`, and `peer` if there is a peer."""
         return {"ours": self.ours} | ({"peer": self.peer} if self.peer else {})
 
-    def slow(self, milliseconds: int) -> str:
-        """The endpoint that answers so much later."""
+    def get_slow_url(self, milliseconds: int) -> str:
+        """Return the URL of the endpoint that answers after a delay."""
         return self.url.replace("/v1", f"/{milliseconds}/v1")
 
 
-def interleaved(rounds: int, cases: dict[str, Callable[[], Any]]) -> Samples:
-    """Run each case once a round, in an order that changes, so that what disturbs the machine disturbs all alike."""
+def run_interleaved(rounds: int, cases: dict[str, Callable[[], Any]]) -> Samples:
+    """Run each case once a round, in alternating order, so that disturbances of the machine reach all cases alike."""
     samples: Samples = {name: [] for name in cases}
     for number in range(rounds):
         for name in list(cases)[:: 1 if number % 2 else -1]:
@@ -78,37 +80,37 @@ def interleaved(rounds: int, cases: dict[str, Callable[[], Any]]) -> Samples:
     return samples
 
 
-def median(samples: list[Any], key: str | None = None) -> float:
-    """The median of samples, or of one figure of them."""
-    return statistics.median(samples if key is None else [one[key] for one in samples])
+def compute_median(samples: list[Any], key: str | None = None) -> float:
+    """Return the median of the samples, or of their values under `key`."""
+    return statistics.median(samples if key is None else [sample[key] for sample in samples])
 
 
-def work(python: str, name: str, /, *, folder: Path, seconds: int = 300, **arguments: Any) -> Any:
-    """Run a measurement of `programs/work.py` in a process of its own, and return what it found.
+def run_work(python: str, name: str, /, *, folder: Path, seconds: int = 300, **arguments: Any) -> Any:
+    """Run a measurement of `programs/work.py` in a process of its own, and return its result.
 
     Raises:
-        RuntimeError: It failed; the text has the end of what it said.
+        RuntimeError: if it fails; the message has the end of its output.
     """
     command = [python, str(PROGRAMS / "work.py"), name, json.dumps(arguments)]
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        done = subprocess.run(command, cwd=place, env=environment(), capture_output=True, text=True, timeout=seconds)
+    with tempfile.TemporaryDirectory(dir=folder) as work_dir:
+        done = subprocess.run(command, cwd=work_dir, env=get_environment(), capture_output=True, text=True, timeout=seconds)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stderr[-1500:]}")
     return json.loads(done.stdout.rstrip().rsplit("\n", 1)[-1])
 
 
-def cold(python: str, code: str, folder: Path) -> dict[str, float]:
-    """Run a line of code in a new process: seconds by the clock, and the memory it held at the end, in bytes."""
+def run_cold(python: str, code: str, folder: Path) -> dict[str, float]:
+    """Run a line of code in a new process. Returns the wall time in seconds, and its memory at the end in bytes."""
     command = [python, "-W", "ignore", "-c", f"{code}\nprint(open('/proc/self/statm').read().split()[1])"]
     started = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True)
+    done = subprocess.run(command, cwd=folder, env=get_environment(), check=True, capture_output=True)
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "bytes": int(done.stdout.split()[-1]) * os.sysconf("SC_PAGE_SIZE")}
 
 
 @contextmanager
-def loopback() -> Iterator[str]:
-    """The fast server, in a process of its own. Gives its URL."""
+def serve_loopback() -> Iterator[str]:
+    """Run the fast server in a process of its own, and yield its URL."""
     command = [sys.executable, str(PROGRAMS / "server.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin
@@ -120,8 +122,8 @@ def loopback() -> Iterator[str]:
             server.wait(10)
 
 
-def ceiling(url: str, seconds: float = 0.5) -> dict[str, float]:
-    """What the server can do: requests a second where they come in bulk, and the time of one round trip in seconds."""
+def measure_server(url: str, seconds: float = 0.5) -> dict[str, float]:
+    """Measure the server: requests a second in bulk, and the time of a round trip in seconds."""
     port = int(url.split(":")[2].split("/")[0])
     body = json.dumps({"model": "scripted", "messages": [{"role": "user", "content": "Say something. " * 4}]}).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -129,7 +131,7 @@ def ceiling(url: str, seconds: float = 0.5) -> dict[str, float]:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(head + body)
         size = len(connection.recv(65_536))
-        found = {}
+        seconds_each = {}
         for bulk in (100, 1):
             done, started = 0, time.perf_counter()
             while time.perf_counter() - started < seconds:
@@ -138,5 +140,5 @@ def ceiling(url: str, seconds: float = 0.5) -> dict[str, float]:
                 while missing > 0:
                     missing -= len(connection.recv(min(missing, 1 << 20)))
                 done += bulk
-            found[bulk] = (time.perf_counter() - started) / done
-    return {"requests_a_second": 1 / found[100], "round_trip": found[1]}
+            seconds_each[bulk] = (time.perf_counter() - started) / done
+    return {"requests_a_second": 1 / seconds_each[100], "round_trip": seconds_each[1]}

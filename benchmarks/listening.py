@@ -1,4 +1,4 @@
-"""What events and tracing cost a scripted turn; the cases are those of `benchmarks.events`."""
+"""The cost of events and tracing in a scripted turn; the cases are those of `benchmarks.events`."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from collections.abc import Callable
 
 from autogen import events
 
-from .events import CASES, COLOURS, TURNS, microseconds_a_turn, tracer_provider
+from .events import CASES, MODES, TURNS, make_tracer_provider, measure_turn
 from .kit import Row, Setting
 
-CHECKS = 16  # how often a turn of two messages looks whether anybody listens, rounded up
+# a turn of two messages checks so many times for listeners, rounded up
+CHECKS = 16
 
 
-def listening(setting: Setting) -> list[Row]:
-    """A turn with nobody listening, with a listener, and with tracing."""
+def measure_listening(setting: Setting) -> list[Row]:
+    """Measure a turn without a listener, with a listener, and with tracing."""
     logging.disable(logging.WARNING)
     cases = [name for name in CASES if name != "tracing" or _has_tracing()]
-    pairs = [(name, colour) for name in cases for colour in COLOURS]
+    pairs = [(name, mode) for name in cases for mode in MODES]
     samples: dict[tuple[str, str], list[float]] = {pair: [] for pair in pairs}
     try:
         for _ in range(4 * setting.rounds + 1):
-            for name, colour in random.sample(pairs, len(pairs)):
+            for name, mode in random.sample(pairs, len(pairs)):
                 with CASES[name]():
-                    samples[name, colour].append(microseconds_a_turn(colour))
+                    samples[name, mode].append(measure_turn(mode))
     finally:
         logging.disable(logging.NOTSET)
-    best = {pair: min(found) for pair, found in samples.items()}
+    best = {pair: min(times) for pair, times in samples.items()}
     turn = best["nobody", "sync"]
     look = min(timeit.repeat("events.has_listeners", "from autogen import events", number=100_000)) / 100_000 * 1e6
     off = CHECKS * look / turn
@@ -41,14 +42,14 @@ def listening(setting: Setting) -> list[Row]:
             "us",
             goal="under 2% of the turn",
             met=off < 0.02,
-            limit=f"{CHECKS} looks at `events.has_listeners` of {look * 1e3:.0f} ns each: {off:.2%} of the turn.",
-            more={"samples": {str(pair): found for pair, found in samples.items()}},
+            limit=f"{CHECKS} checks of `events.has_listeners` of {look * 1e3:.0f} ns each: {off:.2%} of the turn.",
+            more={"samples": {str(pair): times for pair, times in samples.items()}},
         )
     ]
-    floors = _floors(turn)
+    floors = _describe_floors(turn)
     for name in cases:
         if not name.startswith("nobody"):
-            shares = [best[name, colour] / best["nobody", colour] - 1 for colour in COLOURS]
+            shares = [best[name, mode] / best["nobody", mode] - 1 for mode in MODES]
             rows.append(
                 Row(
                     f"the same, with {name}",
@@ -67,19 +68,19 @@ def listening(setting: Setting) -> list[Row]:
 GOALS = dict.fromkeys(("one listener, of everything", "tracing"), "under 10% of the turn")
 
 
-def _floors(turn: float) -> dict[str, str]:
-    """What the costs of listening can't be less than."""
-    told: list[events.Event] = []
-    with events.subscribe(told.append):
-        microseconds_a_turn("sync")
-    number = len(told) / TURNS
-    made = _microseconds(lambda: events.ReplyEnded(agent="a", function="f", final=False, seconds=0.0))
+def _describe_floors(turn: float) -> dict[str, str]:
+    """Describe the lower bounds of the costs, by case."""
+    received: list[events.Event] = []
+    with events.subscribe(received.append):
+        measure_turn("sync")
+    number = len(received) / TURNS
+    construction = _measure_call(lambda: events.ReplyEnded(agent="a", function="f", final=False, seconds=0.0))
     floors = {
-        "one listener, of everything": f"{number:.0f} events a turn; to make their objects alone takes {made:.2f} us each, "
-        f"{number * made / turn:.0%} of the turn."
+        "one listener, of everything": f"{number:.0f} events a turn; their construction alone takes "
+        f"{construction:.2f} us each, {number * construction / turn:.0%} of the turn."
     }
     if _has_tracing():
-        alone = _microseconds(_span())
+        alone = _measure_call(_make_span_case())
         floors["tracing"] = (
             f"OpenTelemetry's SDK alone takes {alone:.0f} us for a span with as many attributes, "
             f"{alone / turn:.0%} of the turn."
@@ -87,26 +88,26 @@ def _floors(turn: float) -> dict[str, str]:
     return floors
 
 
-def _microseconds(function: Callable[[], object]) -> float:
+def _measure_call(function: Callable[[], object]) -> float:
     return min(timeit.repeat(function, number=1000, repeat=9)) / 1000 * 1e6
 
 
-def _span() -> Callable[[], object]:
-    """A request's span as `autogen.tracing` makes it, without anything of ours."""
+def _make_span_case() -> Callable[[], object]:
+    """Return a function that makes the span of a request as `autogen.tracing` does, by the SDK alone."""
     from opentelemetry import context, trace
 
-    tracer = tracer_provider().get_tracer("floor")
-    asked = {f"gen_ai.asked.{number}": "about as long" for number in range(6)}
-    answered = {f"gen_ai.answered.{number}": "about as long" for number in range(7)}
+    tracer = make_tracer_provider().get_tracer("floor")
+    request = {f"gen_ai.asked.{number}": "about as long" for number in range(6)}
+    response = {f"gen_ai.answered.{number}": "about as long" for number in range(7)}
 
-    def span() -> None:
-        one = tracer.start_span("chat", kind=trace.SpanKind.CLIENT, attributes=asked)
-        before = context.attach(trace.set_span_in_context(one))
-        one.set_attributes(answered)
-        one.end()
+    def make_span() -> None:
+        span = tracer.start_span("chat", kind=trace.SpanKind.CLIENT, attributes=request)
+        before = context.attach(trace.set_span_in_context(span))
+        span.set_attributes(response)
+        span.end()
         context.detach(before)
 
-    return span
+    return make_span
 
 
 def _has_tracing() -> bool:

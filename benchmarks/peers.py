@@ -1,6 +1,6 @@
 """Other packages, installed from the package index into environments of their own, to be measured beside this one.
 
-They are run, never read: what they execute is `benchmarks/programs/work.py`, which needs the classic API alone.
+They are run, never read: they execute `benchmarks/programs/work.py`, which uses the classic API alone.
 """
 
 from __future__ import annotations
@@ -18,42 +18,42 @@ CLASSIC = "autogen-agentchat==0.2.40"
 
 
 class Contender(NamedTuple):
-    """Somebody who is measured."""
+    """A package to measure, and the interpreter of its environment."""
 
     name: str
     python: str
 
 
-def here() -> Contender:
-    """This project, in the environment that runs the measurements."""
+def get_own() -> Contender:
+    """Return this project, in the environment that runs the measurements."""
     return Contender("autogen", sys.executable)
 
 
-def peer(requirement: str = CLASSIC, *, folder: Path | None = None) -> Contender:
-    """An environment with a package, made the first time it is asked for.
+def install_peer(requirement: str = CLASSIC, *, folder: Path | None = None) -> Contender:
+    """Return a package in an environment of its own, which is made by the first call.
 
     Args:
-        requirement: What pip installs.
-        folder: Where environments are kept; the user's cache if None. They may be deleted at any time.
+        requirement: Requirement for pip.
+        folder: Folder of the environments, which may be deleted at any time; None for the user's cache.
 
     Raises:
-        subprocess.CalledProcessError: It can't be installed.
+        subprocess.CalledProcessError: if it can't be installed.
     """
-    place = (folder or _cache()) / requirement.replace("==", "-")
-    python = place / "bin" / "python"
-    done = place / "installed"
+    home = (folder or _get_cache_folder()) / requirement.replace("==", "-")
+    python = home / "bin" / "python"
+    done = home / "installed"
     if not done.exists():
-        shutil.rmtree(place, ignore_errors=True)
-        print(f"installing {requirement} into {place}", file=sys.stderr)
-        subprocess.run([_interpreter(), "-m", "venv", str(place)], check=True, env=environment())
+        shutil.rmtree(home, ignore_errors=True)
+        print(f"installing {requirement} into {home}", file=sys.stderr)
+        subprocess.run([_find_interpreter(), "-m", "venv", str(home)], check=True, env=get_environment())
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
-        subprocess.run(install, check=True, env=environment())
+        subprocess.run(install, check=True, env=get_environment())
         done.touch()
     return Contender(requirement, str(python))
 
 
-def versions(contender: Contender) -> dict[str, str]:
-    """What is installed in an environment that matters here."""
+def get_versions(contender: Contender) -> dict[str, str]:
+    """Return the versions of Python and of the packages that matter in a contender's environment."""
     code = (
         "import sys, json\nfrom importlib.metadata import version, PackageNotFoundError\n"
         "def of(name):\n"
@@ -63,23 +63,24 @@ def versions(contender: Contender) -> dict[str, str]:
         "found = {name: of(name) for name in names}\n"
         "print(json.dumps({'python': sys.version.split()[0], **{k: v for k, v in found.items() if v}}))"
     )
-    elsewhere = tempfile.gettempdir()  # the current folder would be on its path
+    # the current folder would be on the path of the program
+    folder = tempfile.gettempdir()
     command = [contender.python, "-c", code]
-    found = subprocess.run(command, check=True, capture_output=True, env=environment(), cwd=elsewhere)
-    return dict(json.loads(found.stdout))
+    done = subprocess.run(command, check=True, capture_output=True, env=get_environment(), cwd=folder)
+    return dict(json.loads(done.stdout))
 
 
-def environment() -> dict[str, str]:
-    """The variables for programs in other environments: nothing of this one is on their path."""
+def get_environment() -> dict[str, str]:
+    """Return environment variables for programs in other environments: nothing of this environment is on their path."""
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")}
 
 
-def _cache() -> Path:
+def _get_cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autogen-benchmarks"
 
 
-def _interpreter() -> str:
-    """What AutoGen classic runs on, which is at most Python 3.12."""
+def _find_interpreter() -> str:
+    """Return an interpreter for AutoGen classic, which runs on Python 3.12 at most."""
     if sys.version_info < (3, 13):
         return sys.executable
     return next(filter(None, map(shutil.which, ("python3.11", "python3.12", "python3.10"))), sys.executable)

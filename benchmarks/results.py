@@ -1,4 +1,4 @@
-"""Showing what was measured: a table in the terminal, JSON, a plot, and the page `RESULTS.md`."""
+"""Reports of the results: a table in the terminal, JSON, a plot, and the page `RESULTS.md`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ HERE = Path(__file__).parent
 MARKS = {True: "met", False: "missed", None: ""}
 
 
-def machine() -> dict[str, Any]:
-    """What it was measured on."""
+def describe_machine() -> dict[str, Any]:
+    """Describe the machine and its load."""
     model = ""
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    load = [round(one, 1) for one in os.getloadavg()] if hasattr(os, "getloadavg") else []
+    load = [round(average, 1) for average in os.getloadavg()] if hasattr(os, "getloadavg") else []
     return {
         "processor": model or platform.processor(),
         "cores": os.cpu_count(),
@@ -33,21 +33,21 @@ def machine() -> dict[str, Any]:
     }
 
 
-def figure(value: float | None, unit: str = "") -> str:
-    """A number with as many digits as matter."""
+def format_figure(value: float | None, unit: str = "") -> str:
+    """Format a number with the digits that matter."""
     if value is None:
         return ""
     text = f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
     return f"{text} {unit}".rstrip()
 
 
-def ratio(row: Row, other: float | None) -> str:
-    """How many times another figure ours is."""
+def format_ratio(row: Row, other: float | None) -> str:
+    """Format our figure as a multiple of another."""
     return "" if not other else f"{row.ours / other:.2f}" if row.ours / other < 100 else f"{row.ours / other:,.0f}"
 
 
-def table(rows: list[Row]) -> str:
-    """The rows for a terminal."""
+def format_table(rows: list[Row]) -> str:
+    """Format the rows for a terminal."""
     from rich.console import Console
     from rich.table import Table
 
@@ -57,11 +57,11 @@ def table(rows: list[Row]) -> str:
     for row in rows:
         shown.add_row(
             row.what.replace("[", r"\["),
-            figure(row.ours, row.unit),
-            figure(row.floor, row.unit),
-            ratio(row, row.floor),
-            figure(row.peer, row.unit),
-            ratio(row, row.peer),
+            format_figure(row.ours, row.unit),
+            format_figure(row.floor, row.unit),
+            format_ratio(row, row.floor),
+            format_figure(row.peer, row.unit),
+            format_ratio(row, row.peer),
             f"{MARKS[row.met]}{': ' if row.goal else ''}{row.goal or ''}",
         )
     console = Console(width=200)
@@ -70,19 +70,20 @@ def table(rows: list[Row]) -> str:
     return captured.get()
 
 
-def page(rows: list[Row], about: dict[str, Any]) -> str:
-    """`RESULTS.md`."""
+def format_page(rows: list[Row], context: dict[str, Any]) -> str:
+    """Return the text of `RESULTS.md`."""
     head = "| what | autogen | floor | x floor | classic | x classic | goal | |\n|---|--:|--:|--:|--:|--:|---|---|"
     lines = [
-        f"| {row.what} | {figure(row.ours, row.unit)} | {figure(row.floor, row.unit)} | {ratio(row, row.floor)} | "
-        f"{figure(row.peer, row.unit)} | {ratio(row, row.peer)} | {row.goal or ''} | {MARKS[row.met]} |"
+        f"| {row.what} | {format_figure(row.ours, row.unit)} | {format_figure(row.floor, row.unit)} "
+        f"| {format_ratio(row, row.floor)} | {format_figure(row.peer, row.unit)} | {format_ratio(row, row.peer)} "
+        f"| {row.goal or ''} | {MARKS[row.met]} |"
         for row in rows
     ]
     limits = [f"| {row.what} | {row.floor_is or '-'} | {row.limit} |" for row in rows]
-    place, server = about["machine"], about["server"]
+    machine, server = context["machine"], context["server"]
     versions = "; ".join(
-        f"{name}: {', '.join(f'{package} {number}' for package, number in found.items())}"
-        for name, found in about["versions"].items()
+        f"{name}: {', '.join(f'{package} {number}' for package, number in packages.items())}"
+        for name, packages in context["versions"].items()
     )
     return TEXT.format(
         table="\n".join([head, *lines]),
@@ -90,8 +91,8 @@ def page(rows: list[Row], about: dict[str, Any]) -> str:
         versions=versions,
         rate=server["requests_a_second"],
         trip=server["round_trip"] * 1e6,
-        rounds=about["rounds"],
-        **place,
+        rounds=context["rounds"],
+        **machine,
     )
 
 
@@ -116,11 +117,11 @@ own. "x" is our figure divided by theirs: less is better. The samples are in `re
 """
 
 
-def plot(rows: list[Row], path: Path) -> None:
-    """Bars beside the floor and classic, as multiples of our figure.
+def draw_plot(rows: list[Row], path: Path) -> None:
+    """Draw the floor and classic as multiples of our figure.
 
     Raises:
-        ImportError: matplotlib is not installed; the extra `graph` has it.
+        ImportError: if matplotlib is not installed; the extra `graph` has it.
     """
     import matplotlib
 
@@ -129,23 +130,25 @@ def plot(rows: list[Row], path: Path) -> None:
     from matplotlib import pyplot
 
     shown = [row for row in rows if row.floor or row.peer][::-1]
-    drawn, axes = pyplot.subplots(figsize=(10, 0.45 * len(shown) + 1.2))
-    for place, row in enumerate(shown):
-        axes.plot([1], [place], "o", color="C0", label="autogen" if not place else None)
+    chart, axes = pyplot.subplots(figsize=(10, 0.45 * len(shown) + 1.2))
+    for height, row in enumerate(shown):
+        axes.plot([1], [height], "o", color="C0", label="autogen" if not height else None)
         for other, colour in ((row.floor, "C2"), (row.peer, "C3")):
             if other:
-                axes.plot([other / row.ours], [place], "s", color=colour)
+                axes.plot([other / row.ours], [height], "s", color=colour)
     for colour, name, mark in (("C2", "floor", "s"), ("C3", "AutoGen classic 0.2.40", "s")):
         axes.plot([], [], mark, color=colour, label=name)
     axes.set_xscale("log")
     axes.axvline(1, color="0.8", zorder=0)
-    axes.set_yticks(range(len(shown)), [f"{row.what.replace('`', '')}: {figure(row.ours, row.unit)}" for row in shown])
+    axes.set_yticks(
+        range(len(shown)), [f"{row.what.replace('`', '')}: {format_figure(row.ours, row.unit)}" for row in shown]
+    )
     axes.set_xlabel("times our figure (to the right: slower, or larger)")
     axes.legend(loc="lower right", fontsize="small")
-    drawn.tight_layout()
-    drawn.savefig(path, metadata={"Date": None})
+    chart.tight_layout()
+    chart.savefig(path, metadata={"Date": None})
 
 
-def save(rows: list[Row], about: dict[str, Any], path: Path) -> None:
-    """Everything, as JSON."""
-    path.write_text(json.dumps({**about, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+def save(rows: list[Row], context: dict[str, Any], path: Path) -> None:
+    """Write all results as JSON."""
+    path.write_text(json.dumps({**context, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")

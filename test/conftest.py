@@ -1,8 +1,9 @@
-"""What all tests share: the network is shut, and a chat can be held in either colour."""
+"""Fixtures for all tests: the network is shut, and a chat runs sync and async."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -14,12 +15,20 @@ import pytest
 from hypothesis import settings
 
 from autogen import ConversableAgent
+from autogen.oai._endpoints import provider_registry as registry
 from autogen.oai._endpoints.adaptations import reset_adaptations
 from autogen.oai._local import weights as weights_module
 from autogen.oai._requests.retry import forget_failures
 
 settings.register_profile("autogen", deadline=None)  # a noisy machine is no failure
 settings.load_profile("autogen")
+
+
+def pytest_collection_finish() -> None:
+    """Keep thousands of collected tests out of every garbage collection that follows."""
+    gc.collect()
+    gc.freeze()
+
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -91,16 +100,29 @@ def weights() -> Path:
 
 
 @pytest.fixture(params=["sync", "async"])
-def colour(request: pytest.FixtureRequest) -> str:
+def mode(request: pytest.FixtureRequest) -> str:
+    """Run the test twice: "sync" and "async"."""
     return request.param
 
 
 @pytest.fixture
-def call(colour: str):
-    """Call a method in the colour under test: `call(a.initiate_chat, b, message="hi")` also runs `a.a_initiate_chat`."""
+def provider_registry() -> Iterator[None]:
+    """Undo the registrations of a test."""
+    tables = (registry._registered, registry._otel_names)
+    before = [dict(table) for table in tables]
+    yield
+    for table, content in zip(tables, before, strict=True):
+        table.clear()
+        table.update(content)
+    registry._searched.clear()
+
+
+@pytest.fixture
+def call(mode: str):
+    """Call a method, sync or async: `call(a.initiate_chat, b, message="hi")` also runs `a.a_initiate_chat`."""
 
     def call(method, *args, **kwargs):
-        if colour == "sync":
+        if mode == "sync":
             return method(*args, **kwargs)
         return asyncio.run(getattr(method.__self__, "a_" + method.__name__)(*args, **kwargs))
 

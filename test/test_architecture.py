@@ -1,100 +1,233 @@
-"""The structure of the package is a rule like any other."""
+"""The structure of the package: layers, import cycles, the size of modules, and steps that nobody runs."""
 
 import ast
-import pathlib
-from graphlib import TopologicalSorter
+from collections import Counter, defaultdict
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
+from package_source import FILES, FUNCTIONS, PACKAGES, TREES, find_imports
 
-import autogen
+LAYERS = """
+    __main__                             python -m autogen
+    _cli                                 the command line
+    __init__                             the names of `import autogen`
+    terminal, testing                    a live view of chats, and test doubles for models
+    tracing, recording, math_utils       spans, the events of a checkpoint, answers of maths problems
+    agentchat, _event_formatter          agents and chats, and the lines that views show of them
+    code_utils                           the classic functions that extract and run code
+    _code_writing                        the classic functions that ask a model for code
+    llm_config, graph_utils              `LLMConfig`, and speaker transitions as a graph
+    oai                                  models: config lists, endpoints, requests, cost
+    token_count_utils                    counting tokens
+    operations                           everything that leaves the framework: events, journal, control and log in one
+    _journal, runtime_logging            checkpoints, and the database of requests
+    coding, cache, function_utils        executors, caches of responses, schemas of functions
+    io, control, logger                  consoles, stopping a chat, backends of the runtime log
+    events                               what happens in chats
+    _steps, _secret_text                 one logic for sync and async callers, and secrets in text
+    _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
+    _extras, _lazy_imports               optional packages, and names that are loaded on first use
+    _tokenizers                          files of tokenizers
+    _image_tokens, _model_catalogue      tokens of images, and prices and context lengths of models
+    _http                                the HTTP library that is installed
+    exception_utils, formatting_utils    exceptions, and coloured text
+    types, version                       types of messages and configs, and the version
+"""
+"""The modules and packages of `autogen`, each with its purpose. A name imports those in the lines below its own."""
 
-ROOT = pathlib.Path(autogen.__file__).parent
-SOURCES = {path.relative_to(ROOT.parent): ast.parse(path.read_text()) for path in ROOT.rglob("*.py")}
-LAYERS = ("_drive", "io", "cache", "coding", "oai", "agentchat", "testing", "_cli")  # each may import those to its left
-STEPS = {
-    node.name
-    for tree in SOURCES.values()
-    for node in ast.walk(tree)
-    if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns).startswith("Steps[")
-}
+PUBLIC = """
+    autogen                  code_utils control exception_utils formatting_utils function_utils graph_utils llm_config
+                             math_utils operations recording runtime_logging terminal token_count_utils tracing types
+                             version
+    autogen.agentchat        agent assistant_agent chat conditions conversable_agent diagram groupchat user_proxy_agent
+                             utils
+    autogen.agentchat.contrib  society_of_mind_agent swarm_agent
+    autogen.agentchat.group  chat conditions context_expression context_variables handoffs patterns reply_result selector
+                             targets
+    autogen.cache            abstract_cache_base cache cache_factory cosmos_db_cache disk_cache in_memory_cache redis_cache
+    autogen.coding           approval base docker_commandline_code_executor factory func_with_reqs
+                             local_commandline_code_executor markdown_code_extractor
+                             sandboxed_commandline_code_executor utils
+    autogen.coding.jupyter   base docker_jupyter_server embedded_ipython_code_executor jupyter_client
+                             jupyter_code_executor local_jupyter_server
+    autogen.coding.kubernetes  pod_commandline_code_executor
+    autogen.io               base console queue_stream websockets
+    autogen.logger           base_logger file_logger logger_factory logger_utils sqlite_logger
+    autogen.oai              anthropic bedrock cerebras client client_utils cohere completion errors gemini groq mistral
+                             ollama openai_utils providers rate_limiters together
+    autogen.testing          plugin
+"""
+"""The modules that programs import, by package. Every other module is private."""
+
+MAX_PRIVATE = 15
+MAX_LINES = 600
+MAX_FUNCTION_LINES = 60
 
 
-def imported(path, tree):
-    """The modules of this package that a file imports, wherever in it the import stands, but for type checkers' blocks."""
-    skipped = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
+def parse_layers(text):
+    """Return `{name: height}`: the lowest line has height 0."""
+    rows = [row.strip().split("  ")[0] for row in reversed(text.strip().splitlines())]
+    return {name.strip(): height for height, row in enumerate(rows) for name in row.split(",")}
+
+
+def parse_public(text):
+    """Return `{package: names of its public modules}`."""
+    public = defaultdict(set)
+    for word in text.split():
+        if word.startswith("autogen"):
+            package = word
+        else:
+            public[package].add(word)
+    return public
+
+
+def get_layer(module):
+    """Return the name in `LAYERS` that a module belongs to."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def is_private(module):
+    return any(part.startswith("_") for part in module.split("."))
+
+
+def find_cycle(graph):
+    """Return a cycle of a graph as text; None if it has none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return " <- ".join(error.args[1])
+    return None
+
+
+def test_every_module_has_a_layer():
+    assert set(parse_layers(LAYERS)) == {get_layer(module) for module in TREES}
+
+
+@pytest.mark.parametrize("layer", parse_layers(LAYERS))
+def test_imports_run_downward(layer):
+    heights = parse_layers(LAYERS)
+    upward = {
+        f"{module}:{line} imports {target}"
+        for module in TREES
+        if get_layer(module) == layer
+        for target, line in find_imports(module)
+        if get_layer(target) != layer and heights.get(get_layer(target), 0) >= heights[layer]
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and id(node) not in skipped:
-            base = path.with_suffix("").parts[: -node.level] if node.level else ()
-            tails = [f"{node.module}.{a.name}" for a in node.names] if node.module else [a.name for a in node.names]
-            for tail in tails:
-                whole = (*base, *tail.split("."))
-                if whole[0] == "autogen" and len(whole) > 1:
-                    yield whole
+    assert not upward
 
 
-def test_imports_run_downward():
-    for path, tree in SOURCES.items():
-        here = path.parts[1].removesuffix(".py")
-        for _, there, *_ in imported(path, tree):
-            if here in LAYERS and there in LAYERS:
-                assert LAYERS.index(there) <= LAYERS.index(here), f"{path} reaches up into {there}"
+def test_modules_form_no_import_cycle():
+    assert not find_cycle({module: {target for target, _ in find_imports(module)} for module in TREES})
 
 
-def test_imports_form_no_circle():
-    modules = {path.with_suffix("").parts for path in SOURCES}
-    graph = {}
-    for path, tree in SOURCES.items():
-        found = {target[:size] for target in imported(path, tree) for size in (len(target), len(target) - 1)}
-        here = path.with_suffix("").parts
-        graph[here] = {target for target in found if target in modules and target != here}
-    assert list(TopologicalSorter(graph).static_order())
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_the_parts_of_a_package_form_no_import_cycle(package):
+    """Each module and each package directly inside `package` is a part."""
+    depth = package.count(".") + 1
+    graph = defaultdict(set)
+    for module in TREES:
+        if module.startswith(f"{package}."):
+            part = module.split(".")[depth]
+            targets = {target for target, _ in find_imports(module) if target.startswith(f"{package}.")}
+            graph[part] |= {target.split(".")[depth] for target in targets} - {part}
+    assert not find_cycle(graph)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_rooms_are_small(path):
-    assert (ROOT.parent / path).read_text().count("\n") <= 600
-    for node in ast.walk(SOURCES[path]):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            docs = len((ast.get_docstring(node, clean=False) or "").splitlines())
-            assert node.end_lineno - node.lineno - docs < 60, f"{path}: {node.name} does not fit on a screen"
+def test_the_public_modules_are_those_listed():
+    modules = defaultdict(set)
+    for module in set(TREES) - PACKAGES:
+        if not is_private(module):
+            package, _, name = module.rpartition(".")
+            modules[package].add(name)
+    assert modules == parse_public(PUBLIC)
 
 
-def called(function: ast.expr) -> str | None:
-    """What is called, if it is a function of a module of ours or a method of the object itself; others may be namesakes."""
+def test_no_package_has_many_private_modules():
+    private = Counter(
+        module.rpartition(".")[0] for module in set(TREES) - PACKAGES if is_private(module) and "__main__" not in module
+    )
+    assert not {package: count for package, count in private.items() if count > MAX_PRIVATE}
+
+
+@pytest.mark.parametrize("module", sorted(TREES))
+def test_modules_and_functions_are_short(module):
+    assert FILES[module].read_text(encoding="utf-8").count("\n") <= MAX_LINES
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, FUNCTIONS):
+            docstring = len((ast.get_docstring(node, clean=False) or "").splitlines())
+            assert node.end_lineno - node.lineno - docstring < MAX_FUNCTION_LINES, f"{node.name} does not fit on a screen"
+
+
+def find_functions(tree, *, steps):
+    """Return the names of the functions that are steps, or of those that are not."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+    return {node.name for node in functions if ast.unparse(node.returns or node).startswith("Steps[") == steps}
+
+
+STEPS = set().union(*(find_functions(tree, steps=True) for tree in TREES.values()))
+
+
+def get_called_name(function: ast.expr) -> str | None:
+    """Return the name of a called function of a module of ours, or method of the object itself; others may be namesakes."""
     if isinstance(function, ast.Name):
         return function.id
     owner = function.value if isinstance(function, ast.Attribute) else None
-    own = isinstance(owner, ast.Name) and (owner.id == "self" or owner.id.startswith("_"))
-    return function.attr if own else None
+    is_ours = isinstance(owner, ast.Name) and (owner.id == "self" or owner.id.startswith("_"))
+    return function.attr if is_ours else None
 
 
-def test_no_step_is_forgotten():
+@pytest.mark.parametrize("module", sorted(TREES))
+def test_no_step_is_left_unrun(module):
     """A generator that nobody runs does nothing, silently: every step stands behind `yield from` or in a driver."""
-    for path, tree in SOURCES.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-                name = called(node.value.func)
-                assert name not in STEPS, f"{path}:{node.lineno}: {name}() is never run"
+    variables = {
+        node.id for node in ast.walk(TREES[module]) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    parameters = {node.arg for node in ast.walk(TREES[module]) if isinstance(node, ast.arg)}
+    namesakes = find_functions(TREES[module], steps=False) | variables | parameters
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            name = get_called_name(node.value.func)
+            assert name not in STEPS - namesakes, f"line {node.lineno}: {name}() is never run"
 
 
-def public(tree):
-    """The public functions and classes that a reader meets: not those in functions, nor in private classes."""
+def find_public_definitions(tree):
+    """Yield the public functions and classes: not those in functions, nor in private classes."""
     for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)) and not node.name.startswith("_"):
             yield node
             if isinstance(node, ast.ClassDef):
-                yield from public(node)
+                yield from find_public_definitions(node)
 
 
-def test_public_things_have_docstrings():
-    told_elsewhere = {"own", "public"}  # by the class that the moves share
-    for path, tree in SOURCES.items():
-        for node in public(tree):
-            setter = any(ast.unparse(d).endswith(".setter") for d in node.decorator_list)
-            if not setter and node.name not in told_elsewhere:
-                assert ast.get_docstring(node), f"{path}:{node.lineno}: {node.name} has no docstring"
+@pytest.mark.parametrize("module", sorted(TREES))
+def test_public_definitions_have_docstrings(module):
+    for node in find_public_definitions(TREES[module]):
+        decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+        # setters and overrides are documented by the getter and the base class
+        if not any(name.endswith((".setter", "override")) for name in decorators):
+            assert ast.get_docstring(node), f"line {node.lineno}: {node.name} has no docstring"
+
+
+def find_foreign_private_reads(module):
+    """Yield the places where a module reads a private attribute of an object that is not its own."""
+    tree = TREES[module]
+    imported = {
+        alias.asname or alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    own = {"self", "cls", *imported, *classes}
+    for node in ast.walk(tree):
+        is_private_name = isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.endswith("__")
+        # a named tuple has public methods that begin with an underscore
+        if is_private_name and node.attr not in ("_asdict", "_replace"):
+            owner = ast.unparse(node.value)
+            if isinstance(node.ctx, ast.Load) and owner not in own and not owner.startswith(("super(", "type(self)")):
+                yield f"{FILES[module].name}:{node.lineno}: {owner}.{node.attr}"
+
+
+def test_private_attributes_are_read_by_their_owner():
+    reads = [read for module in sorted(TREES) for read in find_foreign_private_reads(module)]
+    assert len(reads) < 60, "\n".join(reads)

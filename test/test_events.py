@@ -118,8 +118,8 @@ def test_failures_of_endpoints(call, agent, heard):
         call(agent("a", llm_config=config).generate_reply, [{"role": "user", "content": "hi"}])
     assert kinds(heard) == ["model_asked", "model_failed", "model_asked", "model_failed", "model_asked", "model_answered"]
     first, second = [event for event in heard if event.type == "model_failed"]
-    assert first.then.startswith("again in")
-    assert second.then == "the next endpoint"
+    assert first.then.startswith("retrying in")
+    assert second.then == "trying the next endpoint"
     assert [event.attempt for event in heard if event.type == "model_asked"] == [1, 2, 3]
 
 

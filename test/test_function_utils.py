@@ -189,7 +189,7 @@ def test_an_instance_stays_the_same_instance():
     assert loaded(Point, POINT) is POINT
 
 
-def test_a_wrong_argument_is_told():
+def test_a_wrong_argument_is_an_error():
     with pytest.raises(ValueError, match="x"):
         loaded(Point, {"x": "no number"})
     with pytest.raises(ValueError, match="red"):
@@ -367,7 +367,7 @@ def test_defaults_in_the_schema_are_json(annotation, default, in_json):
 @pytest.mark.parametrize(
     ("annotation", "default"), [(float, float("inf")), (list[float], [float("nan")]), (Any, object()), (bytes, b"\xff")]
 )
-def test_a_default_that_json_cannot_hold_is_not_told(annotation, default):
+def test_a_default_that_json_cannot_hold_is_left_out(annotation, default):
     def tool(it=default) -> str:
         return ""
 
@@ -436,6 +436,20 @@ def google(a, b, c="", d="", **more):
     """
 
 
+def google_keywords(a, *, b, c="", d=""):
+    """Do it.
+
+    Args:
+        a: The first,
+            on two lines.
+
+            And a third.
+
+    Keyword Args:
+        b: The second: a mapping.
+    """
+
+
 def numpy(a, b, c="", d=""):
     """Do it.
 
@@ -470,17 +484,31 @@ def sphinx(a, b, c="", d=""):
     """
 
 
-@pytest.mark.parametrize("function", [google, numpy, sphinx])
+@pytest.mark.parametrize("function", [google, google_keywords, numpy, sphinx])
 def test_the_docstring_describes_what_annotated_does_not(function, monkeypatch):
     annotations = {"a": int, "b": dict[str, int], "c": str, "d": str, "return": str}
     monkeypatch.setattr(function, "__annotations__", annotations)
     described = {name: shown(function, name)["description"] for name in "abcd"}
     assert described == {"a": "The first, on two lines. And a third.", "b": "The second: a mapping.", "c": "c", "d": "d"}
-    monkeypatch.setitem(annotations, "a", Annotated[int, "told"])
-    assert shown(function, "a")["description"] == "told"
+    monkeypatch.setitem(annotations, "a", Annotated[int, "annotated"])
+    assert shown(function, "a")["description"] == "annotated"
 
 
-@pytest.mark.parametrize("docstring", ["", "Args:", "Args:\nx", "----", "Parameters\n---", ":param:", "   \n\n", None])
+ODD_DOCSTRINGS = [
+    "",
+    "Args:",
+    "Args:\nx",
+    "----",
+    "Parameters\n---",
+    ":param:",
+    ":\n:",
+    ":param x: y\n\n:\n:",
+    "   \n\n",
+    None,
+]
+
+
+@pytest.mark.parametrize("docstring", ODD_DOCSTRINGS)
 def test_odd_docstrings(docstring):
     def tool(it: int) -> str:
         return ""

@@ -73,10 +73,10 @@ def hold_a_group_chat(agent, call, folder):
     return call(agent("user").initiate_chat, manager, message="begin")
 
 
-def test_what_is_wrapped_is_called(called, agent, call, colour, tmp_path):
+def test_what_is_wrapped_is_called(called, agent, call, mode, tmp_path):
     result = hold_a_group_chat(agent, call, tmp_path)
     assert "42" in result.chat_history[-1]["content"]
-    prefix = "" if colour == "sync" else "a_"
+    prefix = "" if mode == "sync" else "a_"
     for name in ("initiate_chat", "receive", "generate_reply", "execute_function", "run_chat", "select_speaker"):
         assert called[prefix + name], name
     assert called["_generate_oai_reply_from_client"] == 4
@@ -90,7 +90,7 @@ def test_code_of_the_old_setting_and_a_single_agent(called, agent, tmp_path):
     assert called["run_code"] == called["run"] == 1
 
 
-def test_an_instrumentor_of_the_package_index_traces_a_group_chat(agent, call, colour, tmp_path, monkeypatch):
+def test_an_instrumentor_of_the_package_index_traces_a_group_chat(agent, call, mode, tmp_path, monkeypatch):
     """The real one of OpenInference. It asks for the name of another distribution, hence `skip_dep_check`."""
     for name in ("execute_function", "a_execute_function"):  # are inherited, and it leaves them in the class
         monkeypatch.setattr(ConversableAgent, name, getattr(ConversableAgent, name))
@@ -103,7 +103,7 @@ def test_an_instrumentor_of_the_package_index_traces_a_group_chat(agent, call, c
         instrumentor.uninstrument()
     spans = {span.context.span_id: span for span in exporter.get_finished_spans()}
     tree = {(span.name, span.parent and spans[span.parent.span_id].name) for span in spans.values()}
-    chat, reply = ("initiate_chat", "generate_reply") if colour == "sync" else ("a_initiate_chat", "a_generate_reply")
+    chat, reply = ("initiate_chat", "generate_reply") if mode == "sync" else ("a_initiate_chat", "a_generate_reply")
     assert {
         (f"user.{chat}", None),
         (f"caller.{reply}", f"user.{chat}"),

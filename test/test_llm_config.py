@@ -8,7 +8,9 @@ import pickle
 import pytest
 
 from autogen import AssistantAgent, ConversableAgent, LLMConfig, OpenAIWrapper, UserProxyAgent
+from autogen.llm_config import CONFIG_SETTINGS, SHARED_ENTRY_SETTINGS
 from autogen.testing import ScriptedModel
+from autogen.types import ConfigEntry, LLMConfigDict
 
 KEY = "sk-0123456789abcdefghijklmnop"
 TWO = [
@@ -209,3 +211,16 @@ def test_it_is_accepted_wherever_a_dict_is(call):
     assert "tools" in agent.llm_config
     assert "tools" not in config
     assert OpenAIWrapper(**config).create(messages=[{"role": "user", "content": "hi"}]).config_id == 0
+
+
+def test_every_setting_is_a_key_of_the_typed_dict():
+    assert {*CONFIG_SETTINGS, *SHARED_ENTRY_SETTINGS} <= LLMConfigDict.__optional_keys__
+    assert {"model", "api_key", "tags", "aws_region"} <= ConfigEntry.__optional_keys__ <= LLMConfigDict.__optional_keys__
+
+
+def test_the_former_name_of_a_function_warns():
+    from autogen import llm_config
+
+    with pytest.warns(DeprecationWarning, match="in_force is deprecated, use get_active_config"):
+        assert llm_config.in_force is llm_config.get_active_config
+    vars(llm_config).pop("in_force")

@@ -25,10 +25,10 @@ _spec.loader.exec_module(generate)
 
 PUBLIC = [
     (module, name, value)
-    for module in generate.public_modules()
-    for name, value in generate.names_of(importlib.import_module(module)).items()
+    for module in generate.list_public_modules()
+    for name, value in generate.get_public_names(importlib.import_module(module)).items()
 ]
-HOMES = generate.homes()
+HOMES = generate.find_homes()
 ENTRIES = [(module, name, value) for module, members in HOMES.items() for name, value in members]
 # Words by which a docstring leads to another one that describes the parameters.
 LEADS_ON = re.compile(
@@ -54,7 +54,7 @@ def text_below(module, name):
 
 def members(kind):
     """The public methods and properties that stand in the entry of a class: its own, and those of hidden base classes."""
-    for name in [*vars(kind), *generate.inherited(kind)]:
+    for name in [*vars(kind), *generate.list_inherited(kind)]:
         value = inspect.getattr_static(kind, name)
         value = getattr(value, "__func__", value)
         if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
@@ -103,7 +103,7 @@ def test_its_parameters_are_described(entry):
 
 
 def test_what_agents_have_from_hidden_classes_is_in_their_entry():
-    page = generate.reference_pages()["agents.md"]
+    page = generate.build_reference()["agents.md"]
     [listed] = re.findall(r"::: autogen\.agentchat\.conversable_agent\.ConversableAgent\n.*\n.*\[(.*)\]", page)
     names = listed.split(", ")
     assert {"run", "register_for_llm", "register_hook", "save_state", "clear_history"} <= set(names)
@@ -112,11 +112,11 @@ def test_what_agents_have_from_hidden_classes_is_in_their_entry():
 
 
 def test_every_public_module_says_what_it_is():
-    assert not [module for module in generate.public_modules() if not importlib.import_module(module).__doc__]
+    assert not [module for module in generate.list_public_modules() if not importlib.import_module(module).__doc__]
 
 
 def test_every_public_thing_has_one_entry_in_the_reference():
-    pages = generate.reference_pages()
+    pages = generate.build_reference()
     entries = re.findall(r"^::: (\S+)$", "\n".join(pages.values()), re.MULTILINE)
     assert sorted(entries) == sorted(f"{module}.{name}" for module, name, _ in ENTRIES)
     documented = {id(value) for _, _, value in ENTRIES}
@@ -124,7 +124,7 @@ def test_every_public_thing_has_one_entry_in_the_reference():
 
 
 def test_the_index_names_every_public_name():
-    index = generate.reference_pages()["index.md"]
+    index = generate.build_reference()["index.md"]
     sections = dict(re.findall(r"^## `([\w.]+)`\n\n(.*)$", index, re.MULTILINE))
     for module, name, _ in PUBLIC:
         assert f"`{name}`" in sections[module], f"{module}.{name}"
@@ -144,7 +144,7 @@ def test_no_name_is_documented_where_it_can_not_be_imported():
 
 
 def test_no_page_of_the_reference_is_forgotten():
-    assert {path.name for path in generate.REFERENCE.glob("*.md")} == set(generate.reference_pages())
+    assert {path.name for path in generate.REFERENCE.glob("*.md")} == set(generate.build_reference())
 
 
 def test_a_page_says_who_contains_which_program():

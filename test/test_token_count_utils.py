@@ -48,7 +48,7 @@ def tokenizer():
 @pytest.fixture
 def bare(monkeypatch, tmp_path):
     """A process that has found no tokenizer yet, on a machine that has none."""
-    monkeypatch.setattr(_tokenizers, "_found", {})
+    monkeypatch.setattr(_tokenizers, "_encodings", {})
     monkeypatch.setattr(_tokenizers, "_network_failed", False)
     monkeypatch.setattr(_tokenizers, "OFFLINE", "not installed")
     monkeypatch.setattr("tiktoken.registry.ENCODINGS", {})
@@ -298,7 +298,7 @@ def test_what_is_fetched_is_kept_where_tiktoken_looks_for_it(tokenizer, bare, pu
     publisher.answer = ranks
     assert estimate_tokens("naïve café — 日本語", "gpt-4") == 7
     assert count_token("naïve café — 日本語", "gpt-4") == estimate_tokens("naïve café — 日本語", "gpt-4") == 9
-    monkeypatch.setattr(_tokenizers, "_found", {})
+    monkeypatch.setattr(_tokenizers, "_encodings", {})
     monkeypatch.setattr("tiktoken.registry.ENCODINGS", {})
     assert count_token("naïve café — 日本語", "gpt-4") == 9
     assert publisher.asked == 1

@@ -13,6 +13,8 @@ import autogen.events
 import autogen.tracing
 from autogen import Cache, GroupChat, GroupChatManager, register_function
 from autogen.coding import LocalCommandLineCodeExecutor
+from autogen.oai import Provider, register_provider
+from autogen.oai.providers import PROVIDERS, Connection
 from autogen.testing import Fault, OpenAIServer, ScriptedModel, tool_call
 
 otel = pytest.importorskip("opentelemetry.sdk.trace", reason="the extra 'otel' is not installed")
@@ -100,7 +102,7 @@ def test_the_names_are_those_of_the_conventions():
     used = {value for value in vars(autogen.tracing).values() if isinstance(value, str) and value.startswith("gen_ai.")}
     assert used | set(autogen.tracing._PARAMETERS.values()) <= known
     providers = {provider.value for provider in names.GenAiProviderNameValues}
-    assert set(autogen.tracing._PROVIDERS.values()) <= providers
+    assert {name for row in PROVIDERS.values() for name in row.otel_names.values()} <= providers
 
 
 def test_parameters_and_the_server_of_a_request(call, agent, traced):
@@ -112,6 +114,15 @@ def test_parameters_and_the_server_of_a_request(call, agent, traced):
     assert span.attributes["server.address"] in ("127.0.0.1", "localhost")
     assert span.attributes["server.port"] > 0
     assert span.attributes["gen_ai.response.id"]
+
+
+def test_a_registered_provider_is_named_in_the_span(call, agent, traced, provider_registry):
+    connection = Connection(base_url="https://api.acme.example/v1")
+    register_provider(Provider(api_type="acme", title="Acme", connection=connection, otel_names={"127.0.0.1": "acme_ai"}))
+    with OpenAIServer("hello") as server:
+        entry = {**server.config, "api_type": "acme", "base_url": server.base_url.replace("localhost", "127.0.0.1")}
+        call(agent("a", llm_config={"config_list": [entry]}).generate_reply, [{"role": "user", "content": "hi"}])
+    assert traced.one("chat scripted").attributes["gen_ai.provider.name"] == "acme_ai"
 
 
 def test_nothing_that_was_said_is_in_a_span_unless_asked_for(call, agent, spans):
@@ -152,7 +163,7 @@ def test_requests_that_fail_are_spans_of_their_own(call, agent, traced):
         call(agent("a", llm_config=config).generate_reply, [{"role": "user", "content": "hi"}])
     failed, worked = traced.all
     assert failed.attributes["error.type"] == "InternalServerError"
-    assert failed.attributes["autogen.then"] == "the next endpoint"
+    assert failed.attributes["autogen.then"] == "trying the next endpoint"
     assert worked.status.is_unset
     assert (failed.parent, worked.parent) == (None, None)
 

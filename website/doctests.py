@@ -1,7 +1,4 @@
-"""For the reference: the examples in docstrings, `>>> ...` anywhere in the text, become blocks of code.
-
-An extension of griffe, which reads the docstrings.
-"""
+"""An extension of griffe, which reads docstrings: their examples, `>>> ...` anywhere in the text, become blocks of code."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ from griffe import Extension, Object
 _DIRECTIVE = re.compile(r"[ \t]*# doctest: .*$", re.MULTILINE)
 
 
-def fenced(text: str) -> str:
-    """A docstring with its examples in fences. An example ends at an empty line, or where the text is indented less."""
+def fence_examples(text: str) -> str:
+    """Put the examples of a docstring into fences. An example ends at an empty line, or where the text is indented less."""
     lines: list[str] = []
     margin: str | None = None
     for line in text.splitlines():
@@ -32,9 +29,9 @@ def fenced(text: str) -> str:
 
 
 class Doctests(Extension):
-    """Puts fences around examples as soon as a docstring is read."""
+    """An extension that puts fences around examples when a docstring is read."""
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
-        """Each module, class, function and attribute comes by here."""
+        """Change the docstring of a module, class, function or attribute."""
         if obj.docstring is not None:
-            obj.docstring.value = fenced(obj.docstring.value)
+            obj.docstring.value = fence_examples(obj.docstring.value)

@@ -1,7 +1,7 @@
-"""What the site says that the code knows better: the tables of the topics, and the pages of the reference.
+"""Generate the parts of the site that come from the code: the tables of the topics, and the pages of the reference.
 
 python website/generate.py            # writes them
-python website/generate.py --check    # says whether they are up to date
+python website/generate.py --check    # fails if they are out of date
 """
 
 from __future__ import annotations
@@ -79,51 +79,52 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 # The public names.
 
 
-def public_modules() -> Iterator[str]:
-    """The modules without an underscore in their names, packages among them."""
+def list_public_modules() -> Iterator[str]:
+    """Yield the modules and packages without an underscore in their names."""
     yield "autogen"
     for module in pkgutil.walk_packages(autogen.__path__, "autogen."):
         if not any(part.startswith("_") for part in module.name.split(".")) and not module.name.startswith(SKIPPED):
             yield module.name
 
 
-def names_of(module: ModuleType) -> dict[str, Any]:
-    """A module's public names: its `__all__`, and what the module itself defines."""
+def get_public_names(module: ModuleType) -> dict[str, Any]:
+    """Return the public names of a module: its `__all__`, and its own definitions."""
     listed = [name for name in getattr(module, "__all__", ()) if not name.startswith("_")]
     own = [
         name
         for name, value in vars(module).items()
         if not name.startswith("_") and callable(value) and getattr(value, "__module__", None) == module.__name__
     ]
-    classic = [name.removeprefix("class ") for name in _classic().get(module.__name__, {})]
+    classic = [name.removeprefix("class ") for name in _load_classic_api().get(module.__name__, {})]
     wanted = dict.fromkeys([*own, *listed, *(name for name in classic if name not in ("__all__", "constants"))])
     found = {name: getattr(module, name) for name in wanted if hasattr(module, name)}
     return {name: value for name, value in found.items() if not inspect.ismodule(value)}
 
 
-def _classic() -> dict[str, Any]:
-    """The public API of 0.2, by module."""
+def _load_classic_api() -> dict[str, Any]:
+    """Load the public API of 0.2, by module."""
     data: dict[str, Any] = json.loads((ROOT / "test" / "api_0_2.json").read_text())
     return data
 
 
 def has_entry(value: Any) -> bool:
-    """Whether a name is a class or function of this package, which has an entry of its own."""
+    """Return True for classes and functions of this package, which have an entry of their own."""
     is_code = inspect.isclass(value) or inspect.isroutine(value)
     return is_code and str(getattr(value, "__module__", "")).startswith("autogen")
 
 
-def homes() -> dict[str, list[tuple[str, Any]]]:
-    """For each public module the names that are documented there: each thing once, in the module nearest to its code.
+def find_homes() -> dict[str, list[tuple[str, Any]]]:
+    """Return the names to document in each public module: every object once, in the module nearest to its code.
 
-    Packages come last: what they have is mostly the rooms' own.
+    Packages come last, because most of their names come from their modules.
     """
-    modules = sorted(public_modules(), key=lambda name: (hasattr(importlib.import_module(name), "__path__"), name))
+    modules = sorted(list_public_modules(), key=lambda name: (hasattr(importlib.import_module(name), "__path__"), name))
     seen: set[int] = set()
     found: dict[str, list[tuple[str, Any]]] = {}
-    for rank in (0, 1, 2):  # first those who define a thing themselves, last those who have it under another name
+    # first the modules that define an object themselves, last those that have it under another name
+    for rank in (0, 1, 2):
         for name in modules:
-            for key, value in names_of(importlib.import_module(name)).items():
+            for key, value in get_public_names(importlib.import_module(name)).items():
                 is_own = getattr(value, "__module__", None) == name
                 if not has_entry(value) or id(value) in seen:
                     continue
@@ -133,8 +134,8 @@ def homes() -> dict[str, list[tuple[str, Any]]]:
     return found
 
 
-def page_of(module: str) -> str:
-    """The page on which a module is."""
+def get_page(module: str) -> str:
+    """Return the page of a module."""
     fitting = [
         (len(prefix), page)
         for page, (_, _, prefixes) in PAGES.items()
@@ -147,45 +148,45 @@ def page_of(module: str) -> str:
 # The reference.
 
 
-def reference_pages() -> dict[str, str]:
-    """The text of each page of the reference, by its file's name."""
-    documented = homes()
+def build_reference() -> dict[str, str]:
+    """Return the text of each page of the reference, by file name."""
+    documented = find_homes()
     by_page: dict[str, list[str]] = {page: [] for page in PAGES}
-    for module in sorted(documented, key=_depth_first):
-        by_page[page_of(module)].append(module)
+    for module in sorted(documented, key=_split_name):
+        by_page[get_page(module)].append(module)
     texts = {}
     for page, (title, about, _) in PAGES.items():
-        sections = [_section(module, documented[module]) for module in by_page[page]]
+        sections = [_format_section(module, documented[module]) for module in by_page[page]]
         texts[f"{page}.md"] = f"# {title}\n\n{about}\n\n" + "\n".join(sections)
-    texts["index.md"] = _index(documented)
+    texts["index.md"] = _format_index(documented)
     return texts
 
 
-def _depth_first(module: str) -> tuple[str, ...]:
+def _split_name(module: str) -> tuple[str, ...]:
     return tuple(module.split("."))
 
 
-def _section(module: str, members: list[tuple[str, Any]]) -> str:
+def _format_section(module: str, members: list[tuple[str, Any]]) -> str:
     about = inspect.cleandoc(importlib.import_module(module).__doc__ or "").partition("\n\n")[0].replace("\n", " ")
-    entries = "\n".join(_entry(f"{module}.{name}", value) for name, value in members)
+    entries = "\n".join(_format_entry(f"{module}.{name}", value) for name, value in members)
     return f"## `{module}`\n\n{about}\n\n{entries}"
 
 
-def _entry(name: str, value: Any) -> str:
-    members = inherited(value)
+def _format_entry(name: str, value: Any) -> str:
+    members = list_inherited(value)
     options = f"    options:\n      inherited_members: [{', '.join(members)}]\n" if members else ""
     return f"::: {name}\n{options}"
 
 
-def inherited(value: Any) -> list[str]:
-    """What a class has from classes of rooms with an underscore, which have no entry of their own."""
+def list_inherited(value: Any) -> list[str]:
+    """Return the public members that a class inherits from classes of private modules, which have no entry of their own."""
     if not inspect.isclass(value):
         return []
-    rooms = [kind for kind in value.__mro__[1:] if _is_hidden(kind)]
-    open_to_all = [kind for kind in value.__mro__[1:] if not _is_hidden(kind)]
-    names = {name: getattr(member, "__func__", member) for kind in reversed(rooms) for name, member in vars(kind).items()}
+    private = [kind for kind in value.__mro__[1:] if _is_hidden(kind)]
+    public = [kind for kind in value.__mro__[1:] if not _is_hidden(kind)]
+    names = {name: getattr(member, "__func__", member) for kind in reversed(private) for name, member in vars(kind).items()}
     elsewhere = {
-        name for kind in open_to_all if kind.__module__.startswith("autogen") for name in [*vars(kind), *inherited(kind)]
+        name for kind in public if kind.__module__.startswith("autogen") for name in [*vars(kind), *list_inherited(kind)]
     }
     found = {
         name
@@ -196,54 +197,54 @@ def inherited(value: Any) -> list[str]:
 
 
 def _is_hidden(kind: type[Any]) -> bool:
-    return kind.__module__.startswith("autogen") and "._" in kind.__module__ and id(kind) not in _documented()
+    return kind.__module__.startswith("autogen") and "._" in kind.__module__ and id(kind) not in _find_documented()
 
 
 @cache
-def _documented() -> frozenset[int]:
-    return frozenset(id(value) for members in homes().values() for _, value in members)
+def _find_documented() -> frozenset[int]:
+    return frozenset(id(value) for members in find_homes().values() for _, value in members)
 
 
-def _index(documented: dict[str, list[tuple[str, Any]]]) -> str:
-    places = {id(value): (module, name) for module, members in documented.items() for name, value in members}
+def _format_index(documented: dict[str, list[tuple[str, Any]]]) -> str:
+    entries = {id(value): (module, name) for module, members in documented.items() for name, value in members}
     lines = [
         "# API reference",
         "",
         "Every public class and function, as its docstring describes it. Each can be imported from any of the modules that",
         "this page lists it under.",
         "",
-        "| Page | What is there |",
+        "| Page | Content |",
         "|---|---|",
         *(f"| [{title}]({page}.md) | {about} |" for page, (title, about, _) in PAGES.items()),
         "",
     ]
-    for module in sorted(public_modules(), key=_depth_first):
-        names = names_of(importlib.import_module(module))
-        linked = [_link(name, value, places) for name, value in sorted(names.items())]
+    for module in sorted(list_public_modules(), key=_split_name):
+        names = get_public_names(importlib.import_module(module))
+        linked = [_format_link(name, value, entries) for name, value in sorted(names.items())]
         if linked:
             lines += [f"## `{module}`", "", " · ".join(linked), ""]
     return "\n".join(lines)
 
 
-def _link(name: str, value: Any, places: dict[int, tuple[str, str]]) -> str:
-    if id(value) not in places or not has_entry(value):
+def _format_link(name: str, value: Any, entries: dict[int, tuple[str, str]]) -> str:
+    if id(value) not in entries or not has_entry(value):
         return f"`{name}`"
-    module, own = places[id(value)]
-    return f"[`{name}`]({page_of(module)}.md#{module}.{own})"
+    module, own = entries[id(value)]
+    return f"[`{name}`]({get_page(module)}.md#{module}.{own})"
 
 
 # The tables.
 
 
-def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    """A table in Markdown."""
+def format_table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    """Format a table in Markdown."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return "\n".join([*lines, *("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)])
 
 
-def providers() -> str:
-    """The rows of the table of providers."""
-    from autogen.oai._endpoints.provider_table import PROVIDERS
+def list_providers() -> str:
+    """Return the table of providers."""
+    from autogen.oai._endpoints.provider_table import BUILT_IN_PROVIDERS
 
     elsewhere = {
         "openai": "OpenAI's own",
@@ -253,173 +254,184 @@ def providers() -> str:
         "local": "in this process",
     }
     rows = []
-    for row in PROVIDERS.values():
-        keys = "<br>".join(f"`{key}`" for key in row.where.key_from) or ("see below" if row.where.needs_key else "no key")
-        if row.where.key_from and not row.where.needs_key:
+    for row in BUILT_IN_PROVIDERS:
+        connection = row.connection
+        without = "see below" if connection.requires_key else "no key"
+        keys = "<br>".join(f"`{key}`" for key in connection.key_variables) or without
+        if connection.key_variables and not connection.requires_key:
             keys += ", if any"
-        address = f"`{row.where.base_url}`" if row.where.base_url else elsewhere[row.api_type]
+        address = f"`{connection.base_url}`" if connection.base_url else elsewhere[row.api_type]
         who = row.title.removeprefix("the ") + (" (free)" if row.free else "")
         rows.append((f"`{row.api_type}`", who, keys, address))
-    return table(("`api_type`", "Who", "Key from", "Address"), rows)
+    return format_table(("`api_type`", "Who", "Key from", "Address"), rows)
 
 
-def adapted() -> str:
-    """What the table of providers changes in a request."""
-    from autogen.oai._endpoints.provider_table import PROVIDERS
+def list_adaptations() -> str:
+    """Return the table of the changes that providers need in a request."""
+    from autogen.oai._endpoints.provider_table import BUILT_IN_PROVIDERS
 
     rows = []
-    for row in PROVIDERS.values():
+    for row in BUILT_IN_PROVIDERS:
         names = ", ".join(f"`{old}` → `{new}`" for old, new in row.renames.items())
         left_out = ", ".join(f"`{name}`" for name in sorted(row.refuses))
         more = ", ".join(f"`{name}`" for name in sorted(row.body))
         rows.append((f"`{row.api_type}`", names, left_out, more))
     head = ("`api_type`", "Other names there", "Not sent, with a warning", "Parameters of its own")
-    return table(head, [row for row in rows if any(row[1:])])
+    return format_table(head, [row for row in rows if any(row[1:])])
 
 
-def faults() -> str:
-    """The table of what is done about failures."""
+def list_faults() -> str:
+    """Return the table of failures and their handling."""
     from autogen.oai._requests.retry import FAULTS, Blame
 
-    def status(fault: Any) -> str:
-        told = ", ".join(map(str, fault.statuses)) if fault.statuses else ""
-        return f"{told} {f'with code `{fault.code}`' if fault.code else ''}".strip() or "any other"
+    def format_status(fault: Any) -> str:
+        statuses = ", ".join(map(str, fault.statuses)) if fault.statuses else ""
+        return f"{statuses} {f'with code `{fault.code}`' if fault.code else ''}".strip() or "any other"
 
     named = {
-        ("APITimeoutError", None): "none: no answer in time",
+        ("APITimeoutError", None): "none: no response in time",
         ("APIConnectionError", None): "none",
         ("InternalServerError", None): "500 and above",
-        ("APIError", None): "200, but the answer is of no use",
+        ("APIError", None): "200, but the response is of no use",
     }
     blame = {Blame.REQUEST: "no", Blame.MOMENT: "after some failures in a row", Blame.ENDPOINT: "yes"}
     rows = [
         (
             fault.name,
-            named.get((fault.error, fault.code)) or status(fault),
-            _yes(fault.again),
-            _yes(fault.next),
+            named.get((fault.error, fault.code)) or format_status(fault),
+            _format_bool(fault.retry),
+            _format_bool(fault.fallback),
             blame[fault.blame],
         )
         for fault in FAULTS
     ]
-    return table(("What happened", "HTTP status", "Asked again", "Next endpoint", "Set aside"), rows)
+    return format_table(("What happened", "HTTP status", "Retried", "Next endpoint", "Set aside"), rows)
 
 
-def _yes(value: bool) -> str:
+def _format_bool(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def retry_policy() -> str:
-    """The settings of a `RetryPolicy`."""
+def list_retry_settings() -> str:
+    """Return the table of the settings of a `RetryPolicy`."""
     from autogen.oai._requests.retry import RetryPolicy
 
-    said = dict(re.findall(r"^\s+(\w+): (.+(?:\n\s{8,}.+)*)", inspect.cleandoc(RetryPolicy.__doc__ or ""), re.MULTILINE))
-    rows = [(f"`{one.name}`", one.default, " ".join(said[one.name].split())) for one in fields(RetryPolicy)]
+    descriptions = dict(
+        re.findall(r"^\s+(\w+): (.+(?:\n\s{8,}.+)*)", inspect.cleandoc(RetryPolicy.__doc__ or ""), re.MULTILINE)
+    )
+    rows = [(f"`{field.name}`", field.default, " ".join(descriptions[field.name].split())) for field in fields(RetryPolicy)]
     assert all(default is not MISSING for _, default, _ in rows)
-    return table(("Setting", "Default", "What it says"), rows)
+    return format_table(("Setting", "Default", "What it says"), rows)
 
 
-def containment() -> str:
-    """Which executor contains which hostile program."""
+def list_containment() -> str:
+    """Return the table of hostile programs and the executors that contain them."""
     sys.path.insert(0, str(ROOT / "test" / "coding"))
     try:
         hostile = importlib.import_module("hostile")
     finally:
         sys.path.pop(0)
     kinds = {"local": "Local", "sandbox": "Sandboxed", "docker": "Docker"}
-    ticks = [(one.name, *("✓" if kind in one.contained_by else "**no**" for kind in kinds)) for one in hostile.PROGRAMS]
+    ticks = [
+        (program.name, *("✓" if kind in program.contained_by else "**no**" for kind in kinds))
+        for program in hostile.PROGRAMS
+    ]
     weak, safe = ([row for row in ticks if ("**no**" in row) is wanted] for wanted in (True, False))
-    return table(("A program that", *kinds.values()), [*safe, *weak])
+    return format_table(("A program that", *kinds.values()), [*safe, *weak])
 
 
-def events() -> str:
-    """The kinds of events."""
+def list_events() -> str:
+    """Return the table of events."""
     from autogen import events as module
 
     named = vars(module).items()
-    kinds = [one for name, one in named if inspect.isclass(one) and issubclass(one, module.Event) and name == one.__name__]
+    kinds = [
+        kind for name, kind in named if inspect.isclass(kind) and issubclass(kind, module.Event) and name == kind.__name__
+    ]
     rows = [
         (
             f"`{kind.type}`",
             inspect.cleandoc(kind.__doc__ or "").splitlines()[0],
-            ", ".join(f"`{name}`" for name in _own(kind)),
+            ", ".join(f"`{name}`" for name in _list_fields(kind)),
         )
         for kind in kinds
         if kind is not module.Event
     ]
-    return table(("`event.type`", "When", "What it has"), rows)
+    return format_table(("`event.type`", "When", "What it has"), rows)
 
 
-def _own(kind: Any) -> list[str]:
-    return [one.name for one in fields(kind) if one.name not in ("at", "chat") and not one.name.startswith("_")]
+def _list_fields(kind: Any) -> list[str]:
+    return [field.name for field in fields(kind) if field.name not in ("at", "chat") and not field.name.startswith("_")]
 
 
-def _titled(folder: str) -> list[tuple[str, str]]:
-    """The pages of a folder: file and title, by title."""
+def _list_titles(folder: str) -> list[tuple[str, str]]:
+    """Return the pages of a folder as pairs of file and title, sorted by title."""
     pages = [
-        (path.name, path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")) for path in _pages_in(folder)
+        (path.name, path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")) for path in _list_pages(folder)
     ]
     return sorted(pages, key=lambda page: page[1])
 
 
-def _pages_in(folder: str) -> list[Path]:
+def _list_pages(folder: str) -> list[Path]:
     return sorted(path for path in (DOCS / folder).glob("*.md") if path.name != "index.md")
 
 
-def _listed(folder: str) -> str:
-    return "\n".join(f"- [{title}]({name})" for name, title in _titled(folder))
+def _format_list(folder: str) -> str:
+    return "\n".join(f"- [{title}]({name})" for name, title in _list_titles(folder))
 
 
-def notebooks() -> str:
-    """The notebooks by title, each with the first sentence of its text."""
+def list_notebooks() -> str:
+    """Return the table of notebooks by title, each with the first sentence of its text."""
     rows = []
     for path in (ROOT / "notebook").glob("*.ipynb"):
         text = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
         title, about = text.removeprefix("# ").split("\n\n")[:2]
         sentence = re.match(r".+?[.!?]\*?(?=\s|$)", about.replace("\n", " "))
         rows.append((f"[{title}]({path.stem}.md)", sentence[0] if sentence else about))
-    return table(("Notebook", "What it shows"), sorted(rows))
+    return format_table(("Notebook", "What it shows"), sorted(rows))
 
 
-def differences() -> str:
-    """What the changelog says is different from 0.2."""
+def list_differences() -> str:
+    """Return the section of the changelog about differences from 0.2."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     return changelog.partition("### Different from 0.2, on purpose\n")[2].partition("\n#")[0].strip()
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "differences": differences,
-    "how-to": partial(_listed, "how-to"),
-    "topics": partial(_listed, "topics"),
-    "notebooks": notebooks,
-    "events": events,
-    "providers": providers,
-    "adapted": adapted,
-    "faults": faults,
-    "retry-policy": retry_policy,
-    "containment": containment,
+    "differences": list_differences,
+    "how-to": partial(_format_list, "how-to"),
+    "topics": partial(_format_list, "topics"),
+    "notebooks": list_notebooks,
+    "events": list_events,
+    "providers": list_providers,
+    "adapted": list_adaptations,
+    "faults": list_faults,
+    "retry-policy": list_retry_settings,
+    "containment": list_containment,
 }
 _MARKED = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def filled(text: str) -> str:
-    """A page with its tables made anew."""
-    return _MARKED.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n\n{found[3]}", text)
+def fill_tables(text: str) -> str:
+    """Return the text of a page with new tables."""
+    return _MARKED.sub(lambda match: f"{match[1]}\n{TABLES[match[2]]()}\n\n{match[3]}", text)
 
 
-def pages() -> dict[Path, str]:
-    """The text of each file that is generated, or has something generated in it."""
-    wanted = {REFERENCE / name: text.rstrip() + "\n" for name, text in reference_pages().items()}
+def build_pages() -> dict[Path, str]:
+    """Return the text of each file that is generated, or has generated parts."""
+    wanted = {REFERENCE / name: text.rstrip() + "\n" for name, text in build_reference().items()}
     for path in sorted(DOCS.rglob("*.md")):
         if "<!-- generated:" in (text := path.read_text(encoding="utf-8")):
-            wanted[path] = filled(text)
+            wanted[path] = fill_tables(text)
     return wanted
 
 
 def main(arguments: list[str]) -> int:
-    """Write what is out of date, or with `--check` only name it."""
+    """Write the files that are out of date, or with `--check` name them."""
     stale = [
-        (path, text) for path, text in pages().items() if not path.is_file() or path.read_text(encoding="utf-8") != text
+        (path, text)
+        for path, text in build_pages().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]
     for path, text in stale:
         if "--check" in arguments:

@@ -1,7 +1,7 @@
 """Draw the map of the modules from the code, so that it stays true.
 
 python website/module_map.py            # writes website/docs/diagrams/module-map.svg
-python website/module_map.py --check    # says whether it is up to date
+python website/module_map.py --check    # fails if it is out of date
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "autogen"
 TARGET = ROOT / "website" / "docs" / "diagrams" / "module-map.svg"
 
-# The layers, from the top. What each is for is said here; which imports which is read from the code.
+# The layers with their purposes, from the top. Their imports are read from the code.
 LAYERS: dict[str, str] = {
     "_cli": "the command line",
     "testing": "scripted models",
@@ -29,14 +29,14 @@ ABOUT_BASE = "the driver, events, control, recording"
 WIDTH, ROW, BOX, LEFT = 480, 62, 250, 20
 
 
-def room_of(path: Path) -> str:
-    """The layer that a file belongs to."""
+def get_layer(path: Path) -> str:
+    """Return the layer of a file."""
     parts = path.relative_to(PACKAGE).parts
     return parts[0] if len(parts) > 1 and parts[0] in LAYERS else BASE
 
 
-def imports_of(path: Path) -> set[str]:
-    """The layers that a file imports from."""
+def find_imports(path: Path) -> set[str]:
+    """Return the layers that a file imports from."""
     package = ("autogen", *path.relative_to(PACKAGE).parts[:-1])
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -51,22 +51,23 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-def survey() -> dict[str, set[str]]:
-    """For each layer those that it imports from."""
+def find_arrows() -> dict[str, set[str]]:
+    """Return for each layer the layers that it imports from."""
     arrows: dict[str, set[str]] = {name: set() for name in [*LAYERS, BASE]}
     for path in sorted(PACKAGE.rglob("*.py")):
-        room = room_of(path)
-        if room == BASE and len(path.relative_to(PACKAGE).parts) > 2:
-            continue  # where generated code runs
-        arrows[room] |= imports_of(path) - {room}
+        layer = get_layer(path)
+        # generated code may run in a folder of the package
+        if layer == BASE and len(path.relative_to(PACKAGE).parts) > 2:
+            continue
+        arrows[layer] |= find_imports(path) - {layer}
     return arrows
 
 
-def drawn() -> str:
-    """The map as SVG. Its colours are those of the page it is put into."""
-    arrows = survey()
+def draw() -> str:
+    """Return the map as SVG. Its colours are those of the page around it."""
+    arrows = find_arrows()
     order = [*LAYERS, BASE]
-    top = {name: 10 + place * ROW for place, name in enumerate(order)}
+    top = {name: 10 + index * ROW for index, name in enumerate(order)}
     lines = [
         f'<svg viewBox="0 0 {WIDTH} {10 + len(order) * ROW}" role="img" aria-label="Map of the modules">',
         '<defs><marker id="map-head" viewBox="0 0 8 8" refX="7" refY="4" '
@@ -74,12 +75,13 @@ def drawn() -> str:
         '<path d="M0,0 L8,4 L0,8 z"/></marker></defs>',
     ]
     lanes = 0
-    for place, name in enumerate(order):
-        for other in order[place + 1 :]:
+    for index, name in enumerate(order):
+        for other in order[index + 1 :]:
+            # every layer imports from the base
             if other not in arrows[name] or other == BASE:
-                continue  # all of them import from the base
+                continue
             start, end = top[name] + 30, top[other] + 18
-            if order.index(other) == place + 1:
+            if order.index(other) == index + 1:
                 x = LEFT + BOX / 2
                 lines.append(f'<path d="M{x:g},{top[name] + 44} V{top[other] - 1}" marker-end="url(#map-head)"/>')
                 continue
@@ -102,8 +104,8 @@ def _key(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the map, or with `--check` say whether it is out of date."""
-    text = drawn()
+    """Write the map, or with `--check` say that it is out of date."""
+    text = draw()
     if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
         return 0
     if "--check" in arguments:

@@ -1,4 +1,4 @@
-"""Turn the notebooks into pages of the site, with what their cells print and draw.
+"""Turn the notebooks into pages of the site, with the output of their cells.
 
 python website/notebooks.py            # runs each notebook; one that can't run here is shown without output
 python website/notebooks.py --strict   # ... and that is an error: for the site that is published
@@ -18,15 +18,15 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebook"
 TARGET = ROOT / "website" / "docs" / "notebooks"
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-SECONDS = 120  # for one cell
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+SECONDS = 120  # timeout of a cell
 
 
-def executed(path: Path) -> Any:
-    """The notebook with its outputs.
+def execute(path: Path) -> Any:
+    """Return the notebook with its outputs.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: It can't run here, for example without Docker.
+        nbclient.exceptions.CellExecutionError: if it can't run here, for example without Docker.
     """
     import nbclient
 
@@ -36,35 +36,35 @@ def executed(path: Path) -> Any:
     return notebook
 
 
-def attempted(path: Path) -> Any:
-    """The notebook with its outputs; as it is if it can't run here."""
+def try_execute(path: Path) -> Any:
+    """Return the notebook with its outputs; without them if it can't run here."""
     import nbclient
 
     try:
-        return executed(path)
+        return execute(path)
     except nbclient.exceptions.CellExecutionError as error:
-        print(f"{path.name} is shown without output: {COLOURS.sub('', str(error)).strip().splitlines()[-1]}")
+        print(f"{path.name} is shown without output: {ESCAPES.sub('', str(error)).strip().splitlines()[-1]}")
         return read(path)
 
 
 def read(path: Path) -> Any:
-    """The notebook as it is."""
+    """Read a notebook."""
     import nbformat
 
     return nbformat.read(path, as_version=4)
 
 
-def fenced(language: str, text: str) -> str:
-    """A block of code, in a fence that is longer than any in it."""
+def format_block(language: str, text: str) -> str:
+    """Format a block of code, in a fence that is longer than any in the text."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}\n"
 
 
-def shown(output: Any, name: str) -> str:
-    """An output of a cell as Markdown. Pictures are saved beside the page."""
+def format_output(output: Any, name: str) -> str:
+    """Format an output of a cell as Markdown. Pictures are saved beside the page."""
     if output["output_type"] == "stream":
-        return fenced("text", COLOURS.sub("", output["text"]))
+        return format_block("text", ESCAPES.sub("", output["text"]))
     data = output.get("data", {})
     for kind, suffix in (("image/svg+xml", "svg"), ("image/png", "png")):
         if kind in data:
@@ -73,39 +73,39 @@ def shown(output: Any, name: str) -> str:
             file.write_bytes(raw)
             return f"![Output of the cell]({file.name})\n"
     text = data.get("text/plain", "")
-    return fenced("text", COLOURS.sub("", text)) if text else ""
+    return format_block("text", ESCAPES.sub("", text)) if text else ""
 
 
-def page(path: Path, notebook: Any) -> str:
-    """The notebook as Markdown."""
+def format_page(path: Path, notebook: Any) -> str:
+    """Format a notebook as Markdown."""
     parts = []
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
-            parts.append(linked(cell.source) + "\n")
+            parts.append(convert_links(cell.source) + "\n")
         elif cell.cell_type == "code":
-            parts.append(fenced("python", cell.source))
-            outputs = joined(cell.get("outputs", []))
-            shows = [shown(output, f"{path.stem}-{number}-{place}") for place, output in enumerate(outputs)]
-            parts += [text for text in shows if text]
+            parts.append(format_block("python", cell.source))
+            outputs = join_streams(cell.get("outputs", []))
+            texts = [format_output(output, f"{path.stem}-{number}-{index}") for index, output in enumerate(outputs)]
+            parts += [text for text in texts if text]
     title, _, rest = "\n".join(parts).partition("\n")
     note = f"*This page is a notebook: `notebook/{path.name}`. It needs no key.*"
     return f"{title}\n\n{note}\n{rest.rstrip()}\n"
 
 
-def joined(outputs: list[Any]) -> list[Any]:
-    """The outputs of a cell; what it printed in pieces is one again."""
-    found: list[Any] = []
+def join_streams(outputs: list[Any]) -> list[Any]:
+    """Return the outputs of a cell, with the pieces of printed text joined."""
+    joined: list[Any] = []
     for output in outputs:
-        last = found[-1] if found else None
+        last = joined[-1] if joined else None
         if last and output["output_type"] == last["output_type"] == "stream" and output["name"] == last["name"]:
             last["text"] += output["text"]
         else:
-            found.append(output)
-    return found
+            joined.append(output)
+    return joined
 
 
-def linked(text: str) -> str:
-    """Links to other notebooks lead to their pages."""
+def convert_links(text: str) -> str:
+    """Make links to other notebooks lead to their pages."""
     return re.sub(r"\]\((?:\./)?([\w-]+)\.ipynb\)", r"](\1.md)", text)
 
 
@@ -115,11 +115,11 @@ def main(arguments: list[str]) -> int:
     for old in TARGET.iterdir():
         if old.name not in ("index.md", ".gitignore"):
             old.unlink()
-    made = read if "--no-run" in arguments else executed if "--strict" in arguments else attempted
+    load = read if "--no-run" in arguments else execute if "--strict" in arguments else try_execute
     with ThreadPoolExecutor(2) as pool:
-        notebooks = pool.map(made, paths)
+        notebooks = pool.map(load, paths)
         for path, notebook in zip(paths, notebooks, strict=True):
-            (TARGET / f"{path.stem}.md").write_text(page(path, notebook), encoding="utf-8")
+            (TARGET / f"{path.stem}.md").write_text(format_page(path, notebook), encoding="utf-8")
     print(f"{len(paths)} notebooks are in {TARGET.relative_to(ROOT)}")
     return 0
 

@@ -51,7 +51,7 @@ $matrix
 
 
 def record(command: list[str]) -> tuple[str, list[float]]:
-    """Run a command in a terminal of its own; gives what it wrote, and when each line ended."""
+    """Run a command in a terminal of its own; returns its output, and the time of the end of each line, in seconds."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, WIDTH, 0, 0))
     names = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
@@ -72,12 +72,13 @@ def record(command: list[str]) -> tuple[str, list[float]]:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
-    except OSError:  # what Linux says when the other end is closed
+    # Linux raises it when the other end is closed
+    except OSError:
         return b""
 
 
-def rows_of(written: str, ends: list[float], console: Console) -> tuple[list[Text], list[float]]:
-    """The lines, wrapped to the terminal's width, and when each appears."""
+def wrap_lines(written: str, ends: list[float], console: Console) -> tuple[list[Text], list[float]]:
+    """Return the lines, wrapped to the terminal's width, and the time at which each appears, in seconds."""
     rows, times, now, before = [], [], 0.0, 0.0
     for line, end in zip(written.splitlines(), ends, strict=True):
         wait, before = end - before, end
@@ -88,8 +89,8 @@ def rows_of(written: str, ends: list[float], console: Console) -> tuple[list[Tex
     return rows, times
 
 
-def timing(times: list[float]) -> str:
-    """The style sheet that hides each line until it comes, and its background, which rich draws at the same height."""
+def format_timing(times: list[float]) -> str:
+    """Return the style sheet that hides each line until its time, with its background, which has the same height."""
     rules = [
         f'[clip-path="url(#demo-line-{row})"], rect[y="{row * LINE + 1.5:g}"] {{ animation: wait {moment:.2f}s {STILL}s; }}'
         for row, moment in enumerate(times)
@@ -98,7 +99,7 @@ def timing(times: list[float]) -> str:
 
 
 def draw(rows: list[Text], times: list[float], console: Console) -> str:
-    """The picture."""
+    """Draw the picture."""
     for row in rows:
         console.print(row, soft_wrap=True)
     parts = ("styles", "lines", "backgrounds", "matrix")
@@ -107,7 +108,7 @@ def draw(rows: list[Text], times: list[float], console: Console) -> str:
     return PICTURE.substitute(
         dict(zip(parts, drawn.split("\0"), strict=True)),
         label="A terminal: autogen demo. Two agents write and run a program.",
-        timing=timing(times),
+        timing=format_timing(times),
         width=width,
         height=height,
         inner_width=width - 2,
@@ -119,7 +120,7 @@ def main() -> int:
     """Record the demo."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     written, ends = record([str(Path(sys.executable).with_name("autogen")), "demo"])
-    rows, times = rows_of("\x1b[1;32m$\x1b[0m autogen demo\n" + written, [0.0, *ends], console)
+    rows, times = wrap_lines("\x1b[1;32m$\x1b[0m autogen demo\n" + written, [0.0, *ends], console)
     TARGET.write_text(draw(rows, times, console), encoding="utf-8")
     print(f"{len(rows)} lines, {times[-1]:.1f} s, {TARGET.stat().st_size / 1e3:.0f} kB: {TARGET}")
     return 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..oai._local import weights
 from ..oai.openai_utils import config_list_from_json
 from .demo import MODEL as LOCAL_MODEL
+
+if TYPE_CHECKING:
+    from ..types import ConfigEntry
 
 CONFIG_LIST = "OAI_CONFIG_LIST"
 OPENAI_MODEL = "gpt-4o-mini"
@@ -17,7 +20,7 @@ OPENAI_MODEL = "gpt-4o-mini"
 class Choice(NamedTuple):
     """A config list, and how it is called in messages to the user."""
 
-    config_list: list[dict[str, Any]]
+    config_list: list[ConfigEntry]
     label: str
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -13,9 +13,13 @@ from rich.table import Column, Table
 from .._secrets import redact
 from ..code_utils import is_docker_running
 from ..oai._endpoints.clients import make_client
+from ..oai._endpoints.openai_client import OpenAIClient
 from ..oai._local import weights as weights_module
 from ..version import __version__
 from .choice import Choice, choose_model
+
+if TYPE_CHECKING:
+    from ..types import ConfigEntry
 
 PACKAGES = {
     "openai": "core",
@@ -67,7 +71,7 @@ def _endpoints(choice: Choice) -> Table:
     return table
 
 
-def _probe(entry: dict[str, Any]) -> tuple[str, str]:
+def _probe(entry: ConfigEntry) -> tuple[str, str]:
     """Where an entry points, and whether it answers when it is asked for its models."""
     if entry.get("api_type") == "local":
         model = str(entry.get("model"))
@@ -78,13 +82,15 @@ def _probe(entry: dict[str, Any]) -> tuple[str, str]:
     address = str(redact(str(entry.get("base_url") or entry.get("azure_endpoint") or "the SDK's default")))
     try:
         client = make_client({**entry, "timeout": SECONDS, "max_retries": 0})
-        client._oai_client.models.list()
+        if not isinstance(client, OpenAIClient):
+            return address, "not asked"
+        client.sdk_client.models.list()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         return address, f"[red]{type(error).__name__}[/]: {_short(str(redact(str(error))), entry)}"
     return address, "[green]yes[/]"
 
 
-def _short(text: str, entry: dict[str, Any]) -> str:
+def _short(text: str, entry: ConfigEntry) -> str:
     key = str(entry.get("api_key") or "")
     text = text.replace(key, "***") if key else text
     return text if len(text) < 160 else text[:157] + "..."

@@ -1,4 +1,4 @@
-"""What every agent offers: the two protocols."""
+"""The protocols of agents: `Agent`, and `LLMAgent` for agents that use a model."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ..types import Message as Message
 
 @runtime_checkable
 class Agent(Protocol):
-    """Somebody who can send, receive and answer messages. The check by `isinstance` is structural."""
+    """An agent that can send, receive and answer messages. The check by `isinstance` is structural."""
 
     @property
     def name(self) -> str:
-        """The name that others see."""
+        """Name that others see."""
         ...
 
     @property
     def description(self) -> str:
-        """What the agent is good for; a group chat chooses its speakers by it."""
+        """Purpose of the agent; a group chat selects its speakers by it."""
         ...
 
     def send(self, message: Message | str, recipient: Agent, request_reply: bool | None = None) -> None:
@@ -26,53 +26,53 @@ class Agent(Protocol):
 
         Args:
             message: Text, or a dict in the OpenAI form.
-            recipient: Who receives it.
-            request_reply: Whether an answer is wanted; None leaves it to the recipient.
+            recipient: Receiving agent.
+            request_reply: True to request a reply, False for none; None leaves it to the recipient.
         """
 
     async def a_send(self, message: Message | str, recipient: Agent, request_reply: bool | None = None) -> None:
-        """`send`, awaited."""
+        """Async version of `send`."""
 
     def receive(self, message: Message | str, sender: Agent, request_reply: bool | None = None) -> None:
         """Receive a message from another agent.
 
         Args:
             message: Text, or a dict in the OpenAI form.
-            sender: Who has sent it.
-            request_reply: Whether an answer is wanted; None leaves it to this agent.
+            sender: Sending agent.
+            request_reply: True to request a reply, False for none; None leaves it to this agent.
         """
 
     async def a_receive(self, message: Message | str, sender: Agent, request_reply: bool | None = None) -> None:
-        """`receive`, awaited."""
+        """Async version of `receive`."""
 
     def generate_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, **kwargs: Any
     ) -> str | Message | None:
-        """Answer a conversation.
+        """Generate a reply to a conversation.
 
         Args:
-            messages: The conversation; the history with `sender` if None.
-            sender: Who is answered.
-            **kwargs: What an agent of another kind needs besides.
+            messages: Conversation; the history with `sender` if None.
+            sender: Agent that gets the reply.
+            **kwargs: Further arguments of other kinds of agents.
 
         Returns:
-            Text, or a dict in the OpenAI form; None means no answer.
+            Text, or a dict in the OpenAI form; None for no reply.
         """
 
     async def a_generate_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, **kwargs: Any
     ) -> str | Message | None:
-        """`generate_reply`, awaited."""
+        """Async version of `generate_reply`."""
 
 
 @runtime_checkable
 class LLMAgent(Agent, Protocol):
-    """An agent that a model speaks for."""
+    """An agent that uses a model."""
 
     @property
     def system_message(self) -> str:
-        """What the model is told before the conversation."""
+        """System message of the model."""
         ...
 
     def update_system_message(self, system_message: str) -> None:
-        """Change what the model is told before the conversation."""
+        """Replace the system message."""

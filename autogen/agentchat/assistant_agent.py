@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
+from ..types import LLMConfigDict
+from ._agent.options import AssistantOptions
 from ._core import runtime_log
 from .agent import Message
 from .conversable_agent import ConversableAgent, HumanInputMode
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["AssistantAgent"]
 
 
 class AssistantAgent(ConversableAgent):
-    """An agent that a model speaks for. It asks no human and runs no code: it writes code for others to run.
+    """An agent that uses a model. It asks no human and runs no code: it writes code for others to run.
 
     >>> AssistantAgent("assistant", llm_config={"model": "smollm2-135m", "api_type": "local"})  # doctest: +SKIP
     """
@@ -37,30 +42,31 @@ When the task is done, say what the answer is and end your message with the word
     def __init__(
         self,
         name: str,
-        system_message: str | None = DEFAULT_SYSTEM_MESSAGE,
-        llm_config: dict[str, Any] | Literal[False] | None = None,
-        is_termination_msg: Callable[[Message], Any] | None = None,
+        system_message: str | Sequence[Mapping[str, object]] | None = DEFAULT_SYSTEM_MESSAGE,
+        llm_config: LLMConfigDict | Mapping[str, object] | Literal[False] | None = None,
+        is_termination_msg: Callable[[Message], object] | None = None,
         max_consecutive_auto_reply: int | None = None,
         human_input_mode: HumanInputMode = "NEVER",
         description: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[AssistantOptions],
     ) -> None:
-        """
+        """Create an assistant.
+
         Args:
-            name: The name that others see.
-            system_message: What the model is told before the conversation; by default how to solve tasks by writing code.
-            llm_config: The model, as `OpenAIWrapper` takes it; False for an agent without one.
-            is_termination_msg: Whether a received message ends the chat; a function, or a condition. By default the exact
-                text `TERMINATE` does.
-            max_consecutive_auto_reply: How many automatic replies in a row; None for the class's limit.
+            name: Name that others see.
+            system_message: System message of the model; by default instructions to solve tasks by writing code.
+            llm_config: Config of the model, as `OpenAIWrapper` takes it; False for an agent without a model.
+            is_termination_msg: Function of a received message that returns True if it ends the chat, or a condition from
+                `autogen.agentchat.conditions`. By default the exact text `TERMINATE` does.
+            max_consecutive_auto_reply: Maximum number of automatic replies in a row; None for the limit of the class.
             human_input_mode: When the human is asked: `ALWAYS`, `TERMINATE` or `NEVER`.
-            description: What the agent is good for; with a system message of your own that message, if None.
-            **kwargs: More of what `ConversableAgent` takes, such as `code_execution_config`.
+            description: Purpose of the agent; if None, the `system_message`, or a text that fits the default one.
+            **kwargs: Further arguments of `ConversableAgent`, such as `code_execution_config`.
 
         Raises:
-            ValueError: An argument has a value that is not possible; the message names it.
+            ValueError: if an argument has an invalid value; the message names it.
         """
-        given = runtime_log.given(locals())
+        arguments = runtime_log.capture_arguments(locals())
         if description is None and system_message == self.DEFAULT_SYSTEM_MESSAGE:
             description = self.DEFAULT_DESCRIPTION
         super().__init__(
@@ -73,4 +79,4 @@ When the task is done, say what the answer is and end your message with the word
             description=description,
             **kwargs,
         )
-        runtime_log.new_agent(self, given)
+        runtime_log.log_new_agent(self, arguments)

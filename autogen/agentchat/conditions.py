@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .._lazy_imports import deprecate
-from ._core.messages import normalized_name
+from ._core.messages import normalize_name
 from ._core.repetition import message_fingerprint
-from ._core.termination import Condition, Observation, text_of
+from ._core.termination import Condition, Observation, get_text
 from .agent import Agent, Message
 
 __all__ = [
@@ -206,7 +206,7 @@ class Handoff(Condition):
 
     def __init__(self, *targets: str | Agent) -> None:
         self.targets = _names(targets)
-        names = "|".join(re.escape(normalized_name(target)) for target in self.targets) or ".+"
+        names = "|".join(re.escape(normalize_name(target)) for target in self.targets) or ".+"
         self._tool = re.compile(rf"transfer_to_({names})(?:_\d+)?")
 
     def __repr__(self) -> str:
@@ -301,7 +301,7 @@ def _text(message: Message) -> str:
     """The text of a message; that of the parts that are text, where there are others."""
     content = message.get("content")
     try:
-        return text_of(content)
+        return get_text(content)
     except (TypeError, ValueError, AssertionError, KeyError):
         parts = content if isinstance(content, list) else ()
         return "".join(str(part["text"]) for part in parts if isinstance(part, dict) and part.get("text") is not None)

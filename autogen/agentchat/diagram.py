@@ -48,10 +48,9 @@ class SequenceDiagram(str):
     svg: str
 
     def __new__(cls, text: str, svg: str = "") -> SequenceDiagram:
-        """
-        Args:
-            text: Mermaid's text.
-            svg: The picture of it.
+        """Args:
+        text: Mermaid's text.
+        svg: The picture of it.
         """
         diagram = super().__new__(cls, text)
         diagram.svg = svg

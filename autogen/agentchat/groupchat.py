@@ -7,21 +7,23 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from .._steps import Steps, invoke, run_async, run_sync
 from ..code_utils import content_str
 from ..exception_utils import AgentNameConflict
 from ..types import MessageContentType
-from ._agent import clone as clone_module
-from ._agent import snapshot
 from ._core import runtime_log
+from ._core.internals import GroupInternals, get_conversation, get_managed_group, group_internals
+from ._core.protocols import Group, GroupManager
 from ._core.result import ChatResult
-from ._core.selection_strategy import method_of
+from ._core.selection_strategy import get_selection_method
 from ._groupchat import auto_selection, mentions, prompts, run, selection, selection_dialogue, validation
 from ._groupchat import clear_history as clear_history_module
 from ._groupchat import resume as resume_module
+from ._groupchat import state as state_module
 from ._replies import registry
 from .agent import Agent, Message
 from .conversable_agent import ConversableAgent, Reply
@@ -106,12 +108,15 @@ class GroupChat:
     _VALID_SPEAKER_TRANSITIONS_TYPE = validation.TRANSITION_TYPES
 
     def __post_init__(self) -> None:
-        self._why_auto = ""
-        self._own_client: tuple[Any, Any] | None = None
-        self._speaker_selection_transforms: Any = None
-        self._warned_of: set[str] = set()
-        self._descriptions_checked = False
         validation.check(self)
+
+    @cached_property
+    def _internals(self) -> GroupInternals:
+        return GroupInternals()
+
+    @property
+    def _speaker_selection_transforms(self) -> Any:
+        return self._internals.transforms
 
     @property
     def agent_names(self) -> list[str]:
@@ -173,7 +178,7 @@ class GroupChat:
         """What the model that chooses is told before the conversation."""
         agents = self.agents if agents is None else agents
         names = [agent.name for agent in agents]
-        template = method_of(self).selection_message or self.select_speaker_message_template
+        template = get_selection_method(self).selection_message or self.select_speaker_message_template
         return template.format(roles=self._participant_roles(agents), agentlist=names)
 
     def select_speaker_prompt(self, agents: list[Agent] | None = None) -> str | None:
@@ -282,9 +287,10 @@ class GroupChat:
         config = self.select_speaker_auto_llm_config
         if not config:
             return auto_selection.selection_client(self, selector)
-        if self._own_client is None or self._own_client[0] is not config:
-            self._own_client = (config, auto_selection.selection_client(self, selector))
-        return self._own_client[1]
+        own = self._internals
+        if own.client is None or own.client[0] is not config:
+            own.client = (config, auto_selection.selection_client(self, selector))
+        return own.client[1]
 
 
 class GroupChatManager(ConversableAgent):
@@ -304,8 +310,7 @@ class GroupChatManager(ConversableAgent):
         silent: bool = False,
         **kwargs: Any,
     ) -> None:
-        """
-        Args:
+        """Args:
             groupchat: The group.
             name: The name that the members see.
             max_consecutive_auto_reply: Without effect: a manager never answers.
@@ -317,7 +322,7 @@ class GroupChatManager(ConversableAgent):
         Raises:
             ValueError: The model has tools or functions.
         """
-        given = runtime_log.given(locals())
+        given = runtime_log.capture_arguments(locals())
         if human_input_mode != "NEVER":
             logger.warning("human_input_mode of a GroupChatManager has no effect: ask the human through a member.")
         super().__init__(
@@ -331,40 +336,47 @@ class GroupChatManager(ConversableAgent):
             raise ValueError(
                 "GroupChatManager is not allowed to call functions or tools: remove 'functions' and 'tools' from llm_config."
             )
-        self._groupchat = groupchat
+        self._internals.group = groupchat
         self._silent = silent
-        self._is_resumed = False
         both: dict[str, Any] = {"config": groupchat, "reset_config": GroupChat.reset}
         kind = type(self)
         self.register_reply(Agent, kind.run_chat, **both)
         if kind.run_chat is GroupChatManager.run_chat or kind.a_run_chat is not GroupChatManager.a_run_chat:
             self.register_reply(Agent, kind.a_run_chat, **both, ignore_async_in_sync_chat=True)
-        runtime_log.new_agent(self, given)
+        runtime_log.log_new_agent(self, given)
 
     @property
     def groupchat(self) -> GroupChat:
-        """The group."""
-        return self._groupchat
+        """Group chat that it manages."""
+        return self._internals.group  # type: ignore[return-value]
+
+    @property
+    def _groupchat(self) -> GroupChat:
+        return self.groupchat
+
+    @_groupchat.setter
+    def _groupchat(self, groupchat: GroupChat) -> None:
+        self._internals.group = groupchat
 
     @property
     def last_speaker(self) -> Agent | None:
-        """Whose message is dealt with: a member that answers finds the real author here, the sender is the manager."""
-        return self._last_speaker
+        """Author of the message being answered: members see the manager as its sender."""
+        return self._internals.last_speaker
 
     def reset(self) -> None:
         """`ConversableAgent.reset`, of the record too, and of what choosing speakers has cost."""
         super().reset()
-        if own := self._groupchat._own_client:
+        if own := group_internals(self.groupchat).client:
             own[1].clear_usage_summary()
 
     def chat_messages_for_summary(self, agent: Agent) -> list[Message]:
         """The record of the group, whoever asks."""
-        return self._groupchat.messages
+        return self.groupchat.messages
 
     def last_message(self, agent: Agent | None = None) -> Message | None:
         """The last message; one who is no member, and has heard nothing, gets the last of the record."""
-        if agent is not None and agent not in self._groupchat.agents and self._groupchat.messages:
-            return self._groupchat.messages[-1]
+        if agent is not None and agent not in self.groupchat.agents and self.groupchat.messages:
+            return self.groupchat.messages[-1]
         return super().last_message(agent)
 
     def run_chat(
@@ -451,15 +463,23 @@ class GroupChatManager(ConversableAgent):
 
         A selection function finds them through the group that it is given (`groupchat.agent_by_name`).
         """
-        return clone_module.of_group(self)
+        return super().clone()
+
+    def _detach_clone(self) -> None:
+        super()._detach_clone()
+        group = self.groupchat
+        self._internals.group = clone = state_module.clone_group(group)
+        for row in self._reply_func_list:
+            if row["init_config"] is group:
+                row["init_config"] = row["config"] = clone
 
     def save_state(self) -> dict[str, Any]:
         """The state of the manager, its group and all members."""
-        return snapshot.of_group(self)
+        return state_module.save_group(self, super().save_state())
 
     def load_state(self, state: Mapping[str, Any], peers: Iterable[Agent] = ()) -> None:
         """Bring back the state of the manager, its group and all members; see `ConversableAgent.load_state`."""
-        snapshot.into_group(self, state, peers)
+        state_module.load_group(self, state, peers, super().save_state, super().load_state)
 
     def clear_agents_history(self, reply: Message, groupchat: GroupChat) -> str:
         """Obey `clear history [agent] [number]` in a reply; returns its text without the command."""
@@ -470,42 +490,43 @@ class GroupChatManager(ConversableAgent):
     ) -> None:
         super()._prepare_chat(recipient, clear_history, prepare_recipient, reply_at_receive)
         if clear_history:
-            if self._is_resumed and self._groupchat.messages:
+            if self._internals.is_resumed and self.groupchat.messages:
                 logger.warning("What %r has resumed with is cleared: use clear_history=False to go on with it.", self.name)
-            self._groupchat.reset()
-            for agent in self._groupchat.agents:
+            self.groupchat.reset()
+            for agent in self.groupchat.agents:
                 if agent in self._oai_messages:
                     self.clear_history(agent)
-        self._is_resumed = False
-        for agent in self._groupchat.agents:
+        self._internals.is_resumed = False
+        for agent in self.groupchat.agents:
             if isinstance(agent, ConversableAgent) and (agent is not recipient or prepare_recipient):
                 agent._prepare_chat(self, clear_history, False, reply_at_receive)
 
     def _raise_exception_on_async_reply_functions(self) -> None:
         super()._raise_exception_on_async_reply_functions()
-        for agent in self._groupchat.agents:
+        for agent in self.groupchat.agents:
             if isinstance(agent, ConversableAgent):
                 agent._raise_exception_on_async_reply_functions()
 
     def _record_for(self, peer: Agent) -> list[Message] | None:
-        return None if peer in self._groupchat.agents else self._groupchat.messages
+        return None if peer in self.groupchat.agents else self.groupchat.messages
 
     def _participants(self) -> list[Any]:
-        own = self._groupchat._own_client
-        members = [agent for agent in self._groupchat.nested_agents() if agent is not self]
+        own = group_internals(self.groupchat).client
+        members = [agent for agent in self.groupchat.nested_agents() if agent is not self]
         return [self, *members, *([SimpleNamespace(client=own[1])] if own else [])]
-
-    def _functions_of_members(self) -> list[str]:
-        return sorted({name for agent in self._groupchat.agents for name in getattr(agent, "function_map", None) or ()})
-
-    def _executor_of(self, name: str) -> ConversableAgent | None:
-        able = (agent for agent in self._groupchat.agents if isinstance(agent, ConversableAgent))
-        return next((agent for agent in able if agent.can_execute_function(name)), None)
 
 
 registry.ASYNC_VARIANTS.add(GroupChatManager.run_chat, GroupChatManager.a_run_chat)
 
 
 def _run(manager: ConversableAgent, messages: Any, sender: Any, group: Any) -> Steps[Reply]:
-    """Any agent can hold a group chat for which `run_chat` is registered, with the group as config."""
-    return run.run_group_chat(manager, group or manager._groupchat, manager._conversation(messages, sender), sender)  # type: ignore[attr-defined]
+    """Run a group chat. Any agent can for which `run_chat` is registered, with the group as config."""
+    group = group or get_managed_group(manager)
+    assert group is not None, f"Agent {manager.name!r} manages no group chat."
+    return run.run_group_chat(manager, group, get_conversation(manager, messages, sender), sender)
+
+
+if TYPE_CHECKING:
+    # the packages below work over these protocols
+    _group: Group = cast(GroupChat, None)
+    _manager: GroupManager = cast(GroupChatManager, None)

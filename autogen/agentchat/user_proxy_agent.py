@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
+from ..coding.base import CodeExecutionConfig
+from ..types import LLMConfigDict
+from ._agent.options import AgentOptions
 from ._core import runtime_log
 from ._replies.human_input import check_mode
 from .agent import Message
 from .conversable_agent import ConversableAgent, HumanInputMode
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["UserProxyAgent"]
 
@@ -28,37 +34,38 @@ class UserProxyAgent(ConversableAgent):
     def __init__(
         self,
         name: str,
-        is_termination_msg: Callable[[Message], Any] | None = None,
+        is_termination_msg: Callable[[Message], object] | None = None,
         max_consecutive_auto_reply: int | None = None,
         human_input_mode: HumanInputMode = "ALWAYS",
-        function_map: dict[str, Callable[..., Any]] | None = None,
-        code_execution_config: dict[str, Any] | Literal[False] = {},
+        function_map: Mapping[str, Callable[..., object] | None] | None = None,
+        code_execution_config: CodeExecutionConfig | Mapping[str, object] | Literal[False] = {},
         default_auto_reply: str | Message | None = "",
-        llm_config: dict[str, Any] | Literal[False] | None = False,
-        system_message: str | list[Any] | None = "",
+        llm_config: LLMConfigDict | Mapping[str, object] | Literal[False] | None = False,
+        system_message: str | Sequence[Mapping[str, object]] | None = "",
         description: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[AgentOptions],
     ) -> None:
-        """
+        """Create a user proxy.
+
         Args:
-            name: The name that others see.
-            is_termination_msg: Whether a received message ends the chat; a function, or a condition. By default the exact
-                text `TERMINATE` does.
-            max_consecutive_auto_reply: How many automatic replies in a row; None for the class's limit.
+            name: Name that others see.
+            is_termination_msg: Function of a received message that returns True if it ends the chat, or a condition from
+                `autogen.agentchat.conditions`. By default the exact text `TERMINATE` does.
+            max_consecutive_auto_reply: Maximum number of automatic replies in a row; None for the limit of the class.
             human_input_mode: When the human is asked: `ALWAYS`, `TERMINATE` or `NEVER`.
             function_map: Functions that the agent executes, by name.
-            code_execution_config: How code is run, by default in Docker; False for an agent that runs none.
-            default_auto_reply: The answer when nothing else has one.
-            llm_config: A model that answers where the human does not; by default there is none.
-            system_message: What that model is told before the conversation.
-            description: What the agent is good for; by default a text that fits the `human_input_mode`.
-            **kwargs: More of what `ConversableAgent` takes, such as `human_input_timeout`.
+            code_execution_config: How code is run, by default in Docker; False for an agent that runs no code.
+            default_auto_reply: Reply if no reply function has a final reply.
+            llm_config: Config of a model that replies if the human does not; by default there is no model.
+            system_message: System message of that model.
+            description: Purpose of the agent; by default a text that fits the `human_input_mode`.
+            **kwargs: Further arguments of `ConversableAgent`, such as `human_input_timeout`.
 
         Raises:
-            ValueError: An argument has a value that is not possible; the message names it.
-            RuntimeError: Code is to run in Docker, and no Docker answers.
+            ValueError: if an argument has an invalid value; the message names it.
+            RuntimeError: if code is to run in Docker, and Docker is not available.
         """
-        given = runtime_log.given(locals())
+        arguments = runtime_log.capture_arguments(locals())
         if description is None:
             description = self.DEFAULT_USER_PROXY_AGENT_DESCRIPTIONS[check_mode(human_input_mode)]
         super().__init__(
@@ -74,4 +81,4 @@ class UserProxyAgent(ConversableAgent):
             description,
             **kwargs,
         )
-        runtime_log.new_agent(self, given)
+        runtime_log.log_new_agent(self, arguments)

@@ -1,4 +1,4 @@
-"""Caches of models' answers."""
+"""Caches of model responses."""
 
 from .abstract_cache_base import AbstractCache
 from .cache import Cache

@@ -1,7 +1,8 @@
-"""What the caches of this package have in common: JSON text, `with`, and what becomes of one that can't be used."""
+"""Shared parts of all caches: JSON text, the `with` statement, and the pause after a failure."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
@@ -16,32 +17,40 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PAUSE = 60.0  # seconds until a cache that failed is tried again
-_LONGEST = 300  # characters of an error that are shown: a broken server may send anything
+# After a failure the cache is not used for so long.
+PAUSE = 60.0  # seconds
+# A broken server may send an error message of any length.
+_MAX_MESSAGE_LENGTH = 300
 
 
-def to_text(value: Any) -> str:
-    """A value as JSON text.
+def to_text(value: object) -> str:
+    """Convert a value to JSON text.
 
     Raises:
-        TypeError: JSON can't hold it.
+        TypeError: If the value has no JSON form.
     """
     try:
         return json.dumps(value)
-    except (TypeError, ValueError, RecursionError) as error:  # also: holds itself, a number too long, nested too deep
-        raise TypeError(f"A cache keeps what JSON can hold, and this value is not of that kind: {error}") from error
+    # Circular references, too long integers and too deep nesting are no TypeErrors.
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"A cache can only store values that have a JSON form: {error}") from error
 
 
-def from_text(text: Any, default: Any) -> Any:
-    """The value again; `default` for whatever is not JSON text. Nothing is ever unpickled."""
+def from_text(text: str | bytes, default: object) -> Any:
+    """Parse JSON text; return `default` if it is invalid. Nothing is ever unpickled."""
     try:
         return json.loads(text.decode() if isinstance(text, bytes) else text)
     except (TypeError, ValueError, RecursionError):
         return default
 
 
+def hash_key(key: str) -> str:
+    """Return a short form of a key, in characters that every store accepts."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class Backend(AbstractCache):
-    """A cache that is shared, not copied, when a config that holds it is."""
+    """Base class of caches. A copy of a config shares the cache in it."""
 
     def __enter__(self) -> Self:
         return self
@@ -54,31 +63,37 @@ class Backend(AbstractCache):
     def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self
 
 
 class Outage:
-    """A cache that can't be used holds nothing for a minute, and then is tried again. There is one warning.
+    """The pause of a cache that has failed: it is not used for a minute and then tried again, with a single warning.
 
     Args:
-        where: Which cache it is, as the warning names it.
-        effect: What the warning says of it.
+        cache: The description of the cache in the warning.
+        effect: The consequence in the warning.
     """
 
-    def __init__(self, where: str, effect: str = "can't be used, nothing is cached") -> None:
-        self._where, self._effect = where, effect
-        self._until = 0.0
+    def __init__(self, cache: str, effect: str = "can't be used, nothing is cached") -> None:
+        self._cache, self._effect = cache, effect
+        self._end = 0.0
         self._level = logging.WARNING
 
     @property
-    def lasts(self) -> bool:
-        """Whether the cache must not be tried now."""
-        return time.monotonic() < self._until
+    def is_active(self) -> bool:
+        """True while the cache must not be used."""
+        return time.monotonic() < self._end
 
     def begin(self, error: Exception, reason: str | None = None) -> None:
-        """The cache failed."""
-        self._until = time.monotonic() + PAUSE
+        """Start a pause after a failure.
+
+        Args:
+            error: The failure.
+            reason: Its description in the warning, instead of the text of `error`.
+        """
+        self._end = time.monotonic() + PAUSE
+        # Later failures are logged for debugging only.
         level, self._level = self._level, logging.DEBUG
-        text = str(redact(f"{type(error).__name__}: {error}" if reason is None else reason))[:_LONGEST]
-        logger.log(level, "The cache %s %s: %s", self._where, self._effect, text)
+        text = str(redact(f"{type(error).__name__}: {error}" if reason is None else reason))[:_MAX_MESSAGE_LENGTH]
+        logger.log(level, "The cache %s %s: %s", self._cache, self._effect, text)

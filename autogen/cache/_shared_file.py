@@ -1,8 +1,8 @@
-"""One SQLite connection for each file of the process, however many caches use it.
+"""One SQLite connection for each file in the process, however many caches use the file.
 
-Opening and closing a database costs a hundred times what reading an answer does, and a request makes a cache object of its
-own. So the connection belongs to the file. A lock keeps threads apart: a connection for each thread was measured to be no
-faster. It is closed when it was not among the last that were used, when somebody asks for it, before a fork, and at exit.
+Opening and closing a database takes a hundred times longer than reading an entry, and each request creates a cache object
+of its own. So the connection belongs to the file, and a lock serialises the threads: measurements showed no gain from one
+connection per thread. A connection is closed on request, before a fork, at exit, and when many other files were used since.
 """
 
 from __future__ import annotations
@@ -27,62 +27,71 @@ if TYPE_CHECKING:
 if sys.platform != "win32":
     import fcntl
 
-WAIT = 30.0  # seconds for another process to end its write
-MOST_OPEN = 16  # files
+# Waits for another process to end its write.
+WAIT = 30.0  # seconds
+MAX_OPEN_FILES = 16
 _LOCK = "answers.lock"
 
 
-class Damaged(Exception):
-    """The file was no database of ours. It was set aside: the next use begins a new one."""
+class DamagedFile(Exception):
+    """Raised when a file was no valid database and has been renamed. The next use starts a new file."""
 
 
 class SharedFile(ABC):
-    """A SQLite file. It is opened by the first use, and again by the first after it was closed, moved or removed."""
+    """An SQLite file, opened on first use, and again after it was closed, moved or removed.
+
+    Args:
+        file: The path of the file.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None  # of the file that is, or was last, open
+        # The device and inode of the file that was opened last.
+        self._identity: tuple[int, int] | None = None
         self._read_only = False
 
     @classmethod
-    def at(cls, file: Path) -> Self:
-        """The one object of this process for a path."""
-        return _registry.at(cls, file)  # type: ignore[return-value]  # there is one class for each path
+    def for_path(cls, file: Path) -> Self:
+        """Return the object of this process for a path."""
+        # The registry holds one class of files only.
+        return _registry.get(cls, file)  # type: ignore[return-value]
 
     @abstractmethod
     def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the tables of a file that may be new."""
+        """Create the tables in a file that may be new."""
 
     @abstractmethod
-    def check(self, connection: sqlite3.Connection) -> None:
-        """Look whether a file has the tables.
+    def validate(self, connection: sqlite3.Connection) -> None:
+        """Check that a file has the tables.
 
         Raises:
-            sqlite3.DatabaseError: It hasn't.
+            sqlite3.DatabaseError: If it doesn't.
         """
 
     @contextmanager
-    def connection(self, make: bool) -> Iterator[sqlite3.Connection | None]:
-        """The connection, for this thread alone; None if there is no file, and none is to be made.
+    def connect(self, create: bool) -> Iterator[sqlite3.Connection | None]:
+        """Give a `with` block exclusive use of the connection.
 
         Args:
-            make: Make what is missing, to write.
+            create: True to create a missing directory and file, and to require write access. With False the connection is
+                None if there is no file.
 
         Raises:
-            Damaged: The file had to be set aside.
-            OSError: A directory or the file can't be made.
-            sqlite3.Error: The file can't be used.
+            DamagedFile: If the file was no valid database and has been renamed.
+            OSError: If the directory or the file can't be created.
+            sqlite3.Error: If the file can't be used.
         """
-        _registry.used(self)
+        _registry.touch(self)
         with self._lock:
             try:
-                yield self._current(make)
+                yield self._get_connection(create)
             except sqlite3.DatabaseError as error:
-                if type(error) is sqlite3.DatabaseError and self._set_aside():  # the subclasses mean other things
-                    raise Damaged(str(error)) from error
-                if _identity(self.file) != self._identity:
+                # The subclasses of this error mean something else than damage.
+                if type(error) is sqlite3.DatabaseError and self._set_aside():
+                    raise DamagedFile(str(error)) from error
+                if _get_identity(self.file) != self._identity:
                     raise FileNotFoundError(f"{self.file} was removed just now") from error
                 raise
 
@@ -93,43 +102,60 @@ class SharedFile(ABC):
                 self._connection.close()
                 self._connection = None
 
-    def _current(self, make: bool) -> sqlite3.Connection | None:
-        found = _identity(self.file)
-        if found != self._identity or (make and self._read_only):
+    def lock_for_fork(self) -> None:
+        """Wait for other threads to end their use, and close the connection: SQLite can't share it with a child."""
+        self._lock.acquire()
+        self.close()
+
+    def unlock_after_fork(self) -> None:
+        """Allow use again, in the parent process."""
+        self._lock.release()
+
+    def reset_after_fork(self) -> None:
+        """Allow use again, in the child process, where the lock's owner doesn't exist."""
+        self._lock = threading.RLock()
+
+    def _get_connection(self, create: bool) -> sqlite3.Connection | None:
+        identity = _get_identity(self.file)
+        if identity != self._identity or (create and self._read_only):
             self.close()
-        if self._connection is None and (make or found is not None):
-            self._open(make)
+        if self._connection is None and (create or identity is not None):
+            self._open(create)
         return self._connection
 
-    def _open(self, make: bool) -> None:
-        if make:
+    def _open(self, create: bool) -> None:
+        if create:
             self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _alone(self.file.parent):
-            if make:
-                with suppress(FileExistsError):  # prompts are nobody else's business
+        with _lock_directory(self.file.parent):
+            if create:
+                # Readable for the owner only, because prompts are private.
+                with suppress(FileExistsError):
                     os.close(os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            self._identity = _identity(self.file)
+            self._identity = _get_identity(self.file)
             if self._identity is None:
-                if make:
+                if create:
                     raise FileNotFoundError(f"{self.file} was removed just now")
                 return
             self._read_only = False
             try:
-                self._connection = self._connected("?mode=rw")
+                self._connection = self._connect("?mode=rw")
             except sqlite3.OperationalError as error:
-                if is_busy(error) or make or not self._open_read_only():
+                if is_busy(error) or create or not self._open_read_only():
                     raise
 
     def _open_read_only(self) -> bool:
-        """The other ways to open a file that can't be written: with its users, or as one that nobody changes."""
+        """Try to open a file without write access; return False if that fails, too.
+
+        The second mode assumes that nobody writes to the file: SQLite then needs no files beside it.
+        """
         self._read_only = True
         for query in ("?mode=ro", "?mode=ro&immutable=1"):
             with suppress(sqlite3.OperationalError):
-                self._connection = self._connected(query)
+                self._connection = self._connect(query)
                 return True
         return False
 
-    def _connected(self, query: str) -> sqlite3.Connection:
+    def _connect(self, query: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.file.absolute().as_uri() + query, uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False
         )
@@ -139,19 +165,19 @@ class SharedFile(ABC):
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.execute("PRAGMA journal_size_limit = 16777216")
                 self.prepare(connection)
-            self.check(connection)
+            self.validate(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _set_aside(self) -> bool:
-        """Rename the file that was open, unless somebody else did; one such file is kept."""
-        broken = self._identity
+        """Rename the damaged file, replacing an earlier one; no-op if another process did. Return False on failure."""
+        damaged = self._identity
         self.close()
         try:
-            with _alone(self.file.parent):
-                if _identity(self.file) == broken:
+            with _lock_directory(self.file.parent):
+                if _get_identity(self.file) == damaged:
                     for suffix in ("", "-wal", "-shm"):
                         with suppress(FileNotFoundError):
                             os.replace(f"{self.file}{suffix}", f"{self.file}.damaged{suffix}")
@@ -161,106 +187,117 @@ class SharedFile(ABC):
 
 
 def is_busy(error: Exception) -> bool:
-    """Whether another process was writing for too long."""
+    """Return True if an error means that another process was writing for too long."""
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
-def _identity(file: Path) -> tuple[int, int] | None:
-    """Which file stands at a path; None for none."""
+def _get_identity(file: Path) -> tuple[int, int] | None:
+    """Return the device and inode of the file at a path; None if there is no file."""
     try:
-        found = os.stat(file)
+        status = os.stat(file)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """While a file is made, opened or set aside, no other process does that. Where files have no locks, nobody waits.
+def _lock_directory(directory: Path) -> Iterator[None]:
+    """Keep other processes from creating, opening or renaming the file during a `with` block.
+
+    No-op on file systems without locks.
 
     Raises:
-        sqlite3.OperationalError: Another process goes on and on.
+        sqlite3.OperationalError: If another process holds the lock for too long.
     """
     if sys.platform == "win32":
         yield
         return
     try:
         handle = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-    except OSError:  # a disk that can't be written is changed by nobody
+    # A directory without write access is changed by nobody.
+    except OSError:
         yield
         return
     try:
         deadline = time.monotonic() + WAIT
-        while not _locked(handle):
+        while not _try_lock(handle):
             if time.monotonic() > deadline:
                 raise sqlite3.OperationalError(f"{directory / _LOCK} is locked by another process")
             time.sleep(0.002)
         yield
     finally:
+        # Closing is not enough: a child that was forked meanwhile has the file open, too.
         with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_UN)  # closing is not enough: a child that was forked meanwhile has it open too
+            fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 
-def _locked(handle: int) -> bool:
+def _try_lock(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # this file system has no locks
+    # The file system has no locks.
+    except OSError:
         return True
     return True
 
 
 class _Registry:
-    """The files of this process. Who holds a file's lock never asks for the registry's."""
+    """The files of this process, and the order of their last use.
+
+    Lock order: a thread that holds a file's lock never acquires the registry's.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._known: WeakValueDictionary[Path, SharedFile] = WeakValueDictionary()
+        self._files: WeakValueDictionary[Path, SharedFile] = WeakValueDictionary()
         self._recent: OrderedDict[Path, SharedFile] = OrderedDict()
-        self._held: list[SharedFile] = []
+        self._forking: list[SharedFile] = []
 
-    def at(self, kind: type[SharedFile], file: Path) -> SharedFile:
+    def get(self, file_class: type[SharedFile], path: Path) -> SharedFile:
+        """Return the object for a path."""
         with self._lock:
-            known = self._known.get(file)
-            if known is None:
-                known = self._known[file] = kind(file)
-            return known
+            file = self._files.get(path)
+            if file is None:
+                file = self._files[path] = file_class(path)
+            return file
 
-    def used(self, file: SharedFile) -> None:
-        """Keep the file open, and close the one that was used longest ago if there are too many."""
+    def touch(self, file: SharedFile) -> None:
+        """Keep a file open, and close the least recently used file if there are too many."""
         with self._lock:
             self._recent[file.file] = file
             self._recent.move_to_end(file.file)
-            oldest = self._recent.popitem(last=False)[1] if len(self._recent) > MOST_OPEN else None
+            oldest = self._recent.popitem(last=False)[1] if len(self._recent) > MAX_OPEN_FILES else None
         if oldest is not None:
             oldest.close()
 
     def close_all(self) -> None:
+        """Close all files."""
         with self._lock:
-            files = list(self._known.values())
+            files = list(self._files.values())
         for file in files:
             file.close()
 
-    def before_fork(self) -> None:
-        """Wait for all threads, and close: what SQLite knows about an open file is wrong in a child."""
+    def lock_for_fork(self) -> None:
+        """Lock and close all files before a fork."""
         self._lock.acquire()
-        self._held = list(self._known.values())
-        for file in self._held:
-            file._lock.acquire()
-            file.close()
+        self._forking = list(self._files.values())
+        for file in self._forking:
+            file.lock_for_fork()
 
-    def after_fork_in_parent(self) -> None:
-        held, self._held = self._held, []
-        for file in held:
-            file._lock.release()
+    def unlock_after_fork(self) -> None:
+        """Unlock all files after a fork, in the parent process."""
+        files, self._forking = self._forking, []
+        for file in files:
+            file.unlock_after_fork()
         self._lock.release()
 
-    def after_fork_in_child(self) -> None:
-        for file in self._held:
-            file._lock = threading.RLock()
-        self._held = []
+    def reset_after_fork(self) -> None:
+        """Unlock all files after a fork, in the child process."""
+        for file in self._forking:
+            file.reset_after_fork()
+        self._forking = []
         self._lock = threading.RLock()
 
 
@@ -268,7 +305,7 @@ _registry = _Registry()
 atexit.register(_registry.close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_registry.before_fork,
-        after_in_parent=_registry.after_fork_in_parent,
-        after_in_child=_registry.after_fork_in_child,
+        before=_registry.lock_for_fork,
+        after_in_parent=_registry.unlock_after_fork,
+        after_in_child=_registry.reset_after_fork,
     )

@@ -1,4 +1,4 @@
-"""What every cache offers."""
+"""The protocol of a cache."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any, Protocol
 
 
 class AbstractCache(Protocol):
-    """A place for values that JSON can hold, under text keys. After `with` and after `close` it may be used again."""
+    """A store for JSON values under text keys. It may be used again after `with` and after `close`."""
 
-    def get(self, key: str, default: Any | None = None) -> Any | None:
-        """The value of a key, or `default`."""
+    def get(self, key: str, default: object = None) -> Any:
+        """Return the value of a key, or `default` if there is none."""
         ...
 
-    def set(self, key: str, value: Any) -> None:
-        """Keep a value.
+    def set(self, key: str, value: object) -> None:
+        """Store a value.
 
         Raises:
-            TypeError: JSON can't hold it.
+            TypeError: If the value has no JSON form.
         """
         ...
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Release files and connections."""
         ...
 
     def __enter__(self) -> AbstractCache:
-        """Begin to use the cache."""
+        """Start using the cache."""
         ...
 
     def __exit__(
@@ -35,5 +35,5 @@ class AbstractCache(Protocol):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End to use the cache."""
+        """Stop using the cache."""
         ...

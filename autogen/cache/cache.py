@@ -1,4 +1,4 @@
-"""`Cache`: the caches that users ask for by name."""
+"""`Cache`: caches of model responses, by kind."""
 
 from __future__ import annotations
 
@@ -17,33 +17,39 @@ if TYPE_CHECKING:
 
 
 class Cache(AbstractCache):
-    """A cache of models' answers, for `initiate_chat(..., cache=...)` or `OpenAIWrapper.create(cache=...)`.
+    """A cache of model responses, for `initiate_chat(..., cache=...)` or `OpenAIWrapper.create(cache=...)`.
 
     >>> with Cache.disk(cache_seed=7) as cache:  # doctest: +SKIP
     ...     user.initiate_chat(assistant, message="Hello", cache=cache)
 
     Attributes:
-        config: The config, with the seed as text; what is secret in it does not show itself.
-        cache: The cache behind this one: a `DiskCache`, for example, which can `export` and `merge`.
+        config: The config, with the seed as text. Secrets in it have a masked `repr`.
+        cache: The backend: a `DiskCache`, for example, which can `export` and `merge`.
 
     Args:
         config: `cache_seed`, and `cache_path_root`, `redis_url` or `cosmos_db_config`.
 
     Raises:
-        ValueError: There is another key in `config`, or a value in it is wrong.
-        ImportError: The package for Redis or Cosmos DB is not installed.
+        ValueError: If `config` has an unknown key or an invalid value.
+        ImportError: If the package for Redis or Cosmos DB is not installed.
     """
 
     ALLOWED_CONFIG_KEYS = ["cache_seed", "redis_url", "cache_path_root", "cosmos_db_config"]
 
     @staticmethod
     def redis(cache_seed: str | int = 42, redis_url: str = "redis://localhost:6379/0") -> Cache:
-        """A cache in a Redis server, which the first use connects to. It needs the extra `redis`."""
+        """Create a cache in a Redis server, connected on first use. Needs the extra `redis`."""
         return Cache({"cache_seed": cache_seed, "redis_url": redis_url})
 
     @staticmethod
     def disk(cache_seed: str | int = 42, cache_path_root: str = ".cache", *, size_limit: int | None = SIZE_LIMIT) -> Cache:
-        """A cache in the directory `<cache_path_root>/<cache_seed>`, of at most `size_limit` bytes (1 GiB)."""
+        """Create a cache in the directory `<cache_path_root>/<cache_seed>`.
+
+        Args:
+            cache_seed: The namespace of the keys.
+            cache_path_root: The directory of all caches.
+            size_limit: The limit for the size in bytes, by default 1 GiB; None for no limit.
+        """
         cache = Cache({"cache_seed": cache_seed, "cache_path_root": cache_path_root})
         cache.cache = DiskCache(Path(cache_path_root, str(cache_seed)), size_limit)
         return cache
@@ -57,13 +63,13 @@ class Cache(AbstractCache):
         *,
         database_id: str = "autogen_cache",
     ) -> Cache:
-        """A cache in Azure Cosmos DB, which the first use connects to. It needs the extra `cosmos`.
+        """Create a cache in Azure Cosmos DB, connected on first use. Needs the extra `cosmos`.
 
         Args:
             connection_string: `AccountEndpoint=...;AccountKey=...;`
             container_id: The name of the container.
-            cache_seed: Keeps uses apart.
-            client: A `CosmosClient` to use in place of a connection string.
+            cache_seed: The namespace of the keys.
+            client: A `CosmosClient`, instead of a connection string.
             database_id: The name of the database.
         """
         config = {
@@ -76,7 +82,12 @@ class Cache(AbstractCache):
 
     @staticmethod
     def in_memory(cache_seed: str | int = 42, *, max_entries: int | None = None) -> Cache:
-        """A cache that lives as long as the object, and holds at most `max_entries` answers."""
+        """Create a cache in memory, which lives as long as the object.
+
+        Args:
+            cache_seed: The namespace of the keys.
+            max_entries: The limit for the number of entries; None for no limit.
+        """
         cache = Cache({"cache_seed": cache_seed})
         cache.cache = InMemoryCache(str(cache_seed), max_entries)
         return cache
@@ -84,8 +95,8 @@ class Cache(AbstractCache):
     def __init__(self, config: dict[str, Any]) -> None:
         unknown = [key for key in config if key not in self.ALLOWED_CONFIG_KEYS]
         if unknown:
-            raise ValueError(f"Unknown in a cache's config: {unknown}. Known: {self.ALLOWED_CONFIG_KEYS}.")
-        self.config = _guarded({**config, "cache_seed": str(config.get("cache_seed", 42))})
+            raise ValueError(f"The config of a cache has unknown keys {unknown}; allowed keys: {self.ALLOWED_CONFIG_KEYS}.")
+        self.config = _hide_secrets({**config, "cache_seed": str(config.get("cache_seed", 42))})
         self.cache: Any = CacheFactory.cache_factory(
             seed=self.config["cache_seed"],
             redis_url=config.get("redis_url"),
@@ -94,7 +105,7 @@ class Cache(AbstractCache):
         )
 
     def __enter__(self) -> Any:
-        """Begin to use the cache; `with` gives the one behind this."""
+        """Start using the cache; `with` yields its backend."""
         return self.cache.__enter__()
 
     def __exit__(
@@ -102,32 +113,36 @@ class Cache(AbstractCache):
     ) -> None:
         self.cache.__exit__(exc_type, exc_value, traceback)
 
-    def get(self, key: str, default: Any | None = None) -> Any | None:
-        """The value of a key, or `default`."""
+    def get(self, key: str, default: object = None) -> Any:
+        """Return the value of a key, or `default` if there is none."""
         return self.cache.get(key, default)
 
-    def set(self, key: str, value: Any) -> None:
-        """Keep a value that JSON can hold."""
+    def set(self, key: str, value: object) -> None:
+        """Store a value.
+
+        Raises:
+            TypeError: If the value has no JSON form.
+        """
         self.cache.set(key, value)
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Release files and connections."""
         self.cache.close()
 
     def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """The cache itself: a copy of a config that holds it uses the same one."""
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Return the cache itself: a copy of a config shares it."""
         return self
 
 
-def _guarded(config: dict[str, Any]) -> dict[str, Any]:
-    """The config, where URLs and connection strings have no `repr`."""
-    guarded = dict(config)
-    if isinstance(guarded.get("redis_url"), str):
-        guarded["redis_url"] = Secret(guarded["redis_url"])
-    cosmos = guarded.get("cosmos_db_config")
+def _hide_secrets(config: dict[str, Any]) -> dict[str, Any]:
+    """Copy a config, with a masked `repr` for URLs and connection strings."""
+    config = dict(config)
+    if isinstance(config.get("redis_url"), str):
+        config["redis_url"] = Secret(config["redis_url"])
+    cosmos = config.get("cosmos_db_config")
     if isinstance(cosmos, dict) and isinstance(cosmos.get("connection_string"), str):
-        guarded["cosmos_db_config"] = {**cosmos, "connection_string": Secret(cosmos["connection_string"])}
-    return guarded
+        config["cosmos_db_config"] = {**cosmos, "connection_string": Secret(cosmos["connection_string"])}
+    return config

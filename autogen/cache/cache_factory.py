@@ -1,4 +1,4 @@
-"""Which cache a configuration means."""
+"""The choice of a cache by its configuration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .redis_cache import RedisCache
 
 
 class CacheFactory:
-    """Makes caches."""
+    """Creates caches."""
 
     @staticmethod
     def cache_factory(
@@ -21,18 +21,18 @@ class CacheFactory:
         cache_path_root: str | None = ".cache",
         cosmosdb_config: dict[str, Any] | None = None,
     ) -> AbstractCache:
-        """The cache for a seed: in Redis if there is a URL, else in Cosmos DB if there is a config, else on disk.
+        """Create a cache: in Redis if there is a URL, else in Cosmos DB if there is a config, else on disk.
 
         Args:
-            seed: Keeps uses apart.
+            seed: The namespace of the keys.
             redis_url: The URL of a Redis server.
-            cache_path_root: The directory of caches on disk, `.cache` if it is None; each seed has one of its own in it.
-            cosmosdb_config: How to reach Cosmos DB, see `CosmosDBConfig`.
+            cache_path_root: The directory of all caches on disk, with a subdirectory for each seed; None for `.cache`.
+            cosmosdb_config: The connection to Cosmos DB; see `CosmosDBConfig`.
 
         Raises:
-            ImportError: The package for Redis or Cosmos DB is not installed. No other cache takes its place: answers would
-                be kept where nobody looks for them.
-            ValueError: The URL or the config is wrong.
+            ImportError: If the package for Redis or Cosmos DB is not installed. There is no fallback: nobody would look for
+                the entries in another cache.
+            ValueError: If the URL or the config is invalid.
         """
         if redis_url is not None:
             return RedisCache(seed, redis_url)

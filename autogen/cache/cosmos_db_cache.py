@@ -1,28 +1,31 @@
-"""A cache in Azure Cosmos DB: JSON text. Nothing is ever unpickled."""
+"""`CosmosDBCache`: a cache in Azure Cosmos DB, as JSON text. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from .._extras import require
 from .._secret_text import Secret
-from ._backend import logger
+from ._backend import hash_key, logger
 from ._remote import TIMEOUT, RemoteCache
 
+if TYPE_CHECKING:
+    from azure.cosmos import ContainerProxy, CosmosClient
+
 DATABASE = "autogen_cache"
+_TOO_LARGE = 413
 
 
 class CosmosDBConfig(TypedDict, total=False):
-    """How to reach the container.
+    """The connection to a container.
 
     Attributes:
         connection_string: `AccountEndpoint=...;AccountKey=...;`, as the portal shows it.
-        database_id: The database, `autogen_cache` if this is missing.
-        container_id: The container. It and the database are made if they don't exist.
+        database_id: The name of the database, by default `autogen_cache`; it is created if it is missing.
+        container_id: The name of the container; it is created if it is missing.
         cache_seed: The seed.
-        client: A `azure.cosmos.CosmosClient` to use in place of a connection string.
+        client: An `azure.cosmos.CosmosClient`, instead of a connection string.
     """
 
     connection_string: str | None
@@ -33,18 +36,18 @@ class CosmosDBConfig(TypedDict, total=False):
 
 
 class CosmosDBCache(RemoteCache):
-    """A cache that machines can share, in a container of Cosmos DB.
+    """A cache that machines may share, in a container of Cosmos DB.
 
-    An item is `{"id": <hash of the key>, "partitionKey": <seed>, "data": <the value as JSON text>}`. The first use connects.
-    A server that is down or answers nonsense is passed over, with one warning, and tried again after a minute.
+    An item is `{"id": <hash of the key>, "partitionKey": <seed>, "data": <the value as JSON text>}`. It connects on first
+    use. A server that is down, or sends nonsense, is not used for a minute, with a single warning, and then tried again.
 
     Args:
-        seed: Keeps the keys of several uses apart.
-        cosmosdb_config: How to reach the container.
+        seed: The namespace of the keys.
+        cosmosdb_config: The connection to the container.
 
     Raises:
-        ImportError: azure-cosmos is not installed.
-        ValueError: The config names no container, or neither a client nor a connection string.
+        ImportError: If azure-cosmos is not installed.
+        ValueError: If the config has no container, or neither a client nor a connection string.
     """
 
     def __init__(self, seed: str | int, cosmosdb_config: CosmosDBConfig) -> None:
@@ -55,56 +58,57 @@ class CosmosDBCache(RemoteCache):
         if not container:
             raise ValueError("A cache in Cosmos DB needs a container_id, the name of its container.")
         self._connection_string = Secret(cosmosdb_config.get("connection_string") or "")
-        if self._client is None and not {"accountendpoint", "accountkey"} <= _parts(self._connection_string).keys():
+        fields = _parse_connection_string(self._connection_string)
+        if self._client is None and not {"accountendpoint", "accountkey"} <= fields.keys():
             raise ValueError(
                 "A cache in Cosmos DB needs a client, or a connection_string of the form AccountEndpoint=...;AccountKey=...;"
             )
-        super().__init__(
-            f"in Cosmos DB, container {self._database_id}/{container}", _parts(self._connection_string).get("accountkey")
-        )
+        super().__init__(f"in Cosmos DB, container {self._database_id}/{container}", fields.get("accountkey"))
         self.seed = str(seed)
         self._container_id = container
-        self._container: Any = None
+        self._container: ContainerProxy | None = None
         self._lock = threading.Lock()
 
     @classmethod
     def create_cache(cls, seed: str | int, cosmosdb_config: CosmosDBConfig) -> CosmosDBCache:
-        """The cache of a config that has a client or a connection string."""
+        """Create a cache from a config."""
         return cls(seed, cosmosdb_config)
 
     @classmethod
     def from_config(cls, seed: str | int, cosmosdb_config: CosmosDBConfig) -> CosmosDBCache:
-        """The cache of a config; the same as `create_cache`."""
+        """Create a cache from a config; an alias of `create_cache`."""
         return cls(seed, cosmosdb_config)
 
     @classmethod
     def from_connection_string(
         cls, seed: str | int, connection_string: str, database_id: str, container_id: str
     ) -> CosmosDBCache:
-        """The cache in a container of the account of a connection string.
+        """Create a cache from the connection string of an account.
 
         Args:
-            seed: Keeps uses apart.
+            seed: The namespace of the keys.
             connection_string: `AccountEndpoint=...;AccountKey=...;`
-            database_id: The name of the database.
-            container_id: The name of the container; it is made if it is missing.
+            database_id: The name of the database; it is created if it is missing.
+            container_id: The name of the container; it is created if it is missing.
         """
         return cls(seed, {"connection_string": connection_string, "database_id": database_id, "container_id": container_id})
 
     @classmethod
-    def from_existing_client(cls, seed: str | int, client: Any, database_id: str, container_id: str) -> CosmosDBCache:
-        """The cache in a container that a `CosmosClient` reaches.
+    def from_existing_client(
+        cls, seed: str | int, client: CosmosClient, database_id: str, container_id: str
+    ) -> CosmosDBCache:
+        """Create a cache with a client.
 
         Args:
-            seed: Keeps uses apart.
+            seed: The namespace of the keys.
             client: The `CosmosClient`.
-            database_id: The name of the database.
-            container_id: The name of the container; it is made if it is missing.
+            database_id: The name of the database; it is created if it is missing.
+            container_id: The name of the container; it is created if it is missing.
         """
         return cls(seed, {"client": client, "database_id": database_id, "container_id": container_id})
 
-    def _items(self) -> Any:
-        """The container, made if it is missing."""
+    def _get_container(self) -> ContainerProxy:
+        """Return the container, and create it and the database if they are missing."""
         with self._lock:
             if self._container is None:
                 client = self._client or self._sdk.CosmosClient.from_connection_string(
@@ -115,31 +119,27 @@ class CosmosDBCache(RemoteCache):
                 self._container = database.create_container_if_not_exists(id=self._container_id, partition_key=path)
             return self._container
 
-    def _fetch(self, key: str) -> Any:
+    def _fetch(self, key: str) -> str | None:
         try:
-            item = self._items().read_item(item=_hashed(key), partition_key=self.seed)
+            item = self._get_container().read_item(item=hash_key(key), partition_key=self.seed)
         except self._errors.CosmosResourceNotFoundError:
             return None
         data = item.get("data")
         return data if isinstance(data, str) else None
 
-    def _keep(self, key: str, text: str) -> None:
+    def _store(self, key: str, text: str) -> None:
         try:
-            self._items().upsert_item({"id": _hashed(key), "partitionKey": self.seed, "data": text})
+            self._get_container().upsert_item({"id": hash_key(key), "partitionKey": self.seed, "data": text})
         except self._errors.CosmosHttpResponseError as error:
-            if error.status_code != 413:
+            if error.status_code != _TOO_LARGE:
                 raise
-            logger.warning("An answer of %d characters is too large for Cosmos DB: it is not cached.", len(text))
+            # No outage: the cache itself works.
+            logger.warning("A response of %d characters is too large for Cosmos DB and is not cached.", len(text))
 
     def close(self) -> None:
-        """Nothing has to be let go: the SDK looks after its connections."""
+        """Do nothing: the SDK manages its connections."""
 
 
-def _parts(connection_string: str) -> dict[str, str]:
+def _parse_connection_string(connection_string: str) -> dict[str, str]:
     pairs = (part.partition("=") for part in connection_string.split(";") if part.strip())
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
-def _hashed(key: str) -> str:
-    """An id for a key: those of Cosmos DB are short, and without some signs."""
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,10 +1,10 @@
-"""A cache in a Redis server: JSON text. Nothing is ever unpickled."""
+"""`RedisCache`: a cache in a Redis server, as JSON text. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._extras import require
 from ._remote import TIMEOUT, RemoteCache
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 
 class RedisCache(RemoteCache):
-    """A cache that machines can share, under the keys `autogen:<seed>:<key>`. Redis decides what it forgets.
+    """A cache that machines may share, under the keys `autogen:<seed>:<key>`. Redis decides about eviction.
 
-    The first use connects. A server that is down or answers nonsense is passed over, with one warning, and tried again
-    after a minute. The outermost `with` keeps the connection; without one, each request connects anew.
+    It connects on first use. A server that is down, or sends nonsense, is not used for a minute, with a single warning, and
+    then tried again. The outermost `with` block keeps the connection; without one, each request connects again.
 
     Attributes:
-        seed: Keeps the keys of several uses apart.
+        seed: The namespace of the keys.
         cache: The client of redis-py.
 
     Args:
-        seed: As above.
+        seed: The namespace of the keys.
         redis_url: `redis://[[user]:[password]@]host[:port][/database]`, `rediss://` for TLS, or `unix://` and a path;
             options of redis-py may follow, as in `?socket_timeout=1`.
 
     Raises:
-        ImportError: redis-py is not installed.
-        ValueError: The URL is not one of Redis.
+        ImportError: If redis-py is not installed.
+        ValueError: If the URL is not a Redis URL.
     """
 
     def __init__(self, seed: str | int, redis_url: str) -> None:
@@ -42,36 +42,42 @@ class RedisCache(RemoteCache):
                 redis_url,
                 socket_timeout=TIMEOUT,
                 socket_connect_timeout=TIMEOUT,
-                retry=retry(no_pause, 1),  # a connection that was idle may be gone
+                # The server may have closed an idle connection: one retry opens another.
+                retry=retry(no_pause, 1),
             )
-        except (TypeError, ValueError, AttributeError):  # their texts can quote the password
+        # Suppressed as the cause, because its text may quote the password.
+        except (TypeError, ValueError, AttributeError):
             raise ValueError(
                 "redis_url is not the URL of a Redis server. Expected redis://[[user]:[password]@]host[:port][/database], "
                 "where special characters in the password are percent-encoded."
             ) from None
         options = self.cache.connection_pool.connection_kwargs
-        place = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
-        super().__init__(f"in Redis at {place}", options.get("password"))
+        address = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+        super().__init__(f"in Redis at {address}", options.get("password"))
         self.seed = str(seed)
-        self._refusal: type[Exception] = redis.exceptions.ResponseError
+        self._response_error: type[Exception] = redis.exceptions.ResponseError
+        # The number of `with` blocks that are using the connection.
         self._users = 0
         self._lock = threading.Lock()
 
-    def _named(self, key: str) -> bytes:
+    def _encode_key(self, key: str) -> bytes:
         return f"autogen:{self.seed}:{key}".encode("utf-8", "surrogatepass")
 
-    def _fetch(self, key: str) -> Any:
+    def _fetch(self, key: str) -> str | bytes | None:
         try:
-            return self.cache.get(self._named(key))
-        except UnicodeDecodeError:  # redis-py was told to decode, and this is no text
+            value: str | bytes | None = self.cache.get(self._encode_key(key))
+        # The URL may ask redis-py to decode values, and this value is no text.
+        except UnicodeDecodeError:
             return None
-        except self._refusal as error:
-            if str(error).startswith("WRONGTYPE"):  # somebody keeps something else under this key
+        except self._response_error as error:
+            # Another program uses the key for another type of value.
+            if str(error).startswith("WRONGTYPE"):
                 return None
             raise
+        return value
 
-    def _keep(self, key: str, text: str) -> None:
-        self.cache.set(self._named(key), text)
+    def _store(self, key: str, text: str) -> None:
+        self.cache.set(self._encode_key(key), text)
 
     def close(self) -> None:
         """Disconnect; the next use connects again."""
@@ -85,9 +91,9 @@ class RedisCache(RemoteCache):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Disconnect, where this ends the outermost `with`: each request enters and leaves its cache twice."""
+        """Disconnect at the end of the outermost `with` block: each request enters and leaves its cache twice."""
         with self._lock:
             self._users -= 1
-            last = self._users == 0
-        if last:
+            is_last = self._users == 0
+        if is_last:
             self.close()

@@ -1,10 +1,11 @@
-"""Running code: executors, and how they find code in messages."""
+"""Code execution: executors, and extraction of code from messages."""
 
 from typing import TYPE_CHECKING
 
 from .._lazy_imports import attach as _lazy
 
-if TYPE_CHECKING:  # read by editors and type checkers
+# Read by editors and type checkers.
+if TYPE_CHECKING:
     from .approval import ApprovedCodeExecutor as ApprovedCodeExecutor
     from .approval import ask_a_human as ask_a_human
     from .base import CodeBlock as CodeBlock
@@ -17,7 +18,8 @@ if TYPE_CHECKING:  # read by editors and type checkers
     from .markdown_code_extractor import MarkdownCodeExtractor as MarkdownCodeExtractor
     from .sandboxed_commandline_code_executor import SandboxedCommandLineCodeExecutor as SandboxedCommandLineCodeExecutor
 
-_HOME = {  # read by the interpreter, when a name is first used
+# Read by the interpreter on first use of a name.
+_HOME = {
     "ApprovedCodeExecutor": "approval",
     "ask_a_human": "approval",
     "CodeBlock": "base",

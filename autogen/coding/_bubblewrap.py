@@ -1,7 +1,7 @@
-"""The command line of bubblewrap: what a sandboxed program sees, and whether this machine can make a sandbox.
+"""The bubblewrap command of a sandbox, and detection of the features that this machine supports.
 
-The program gets namespaces of its own for users, processes, mounts, messages, names and (unless asked otherwise) the
-network, and no capability. Its file system is put together from nothing: what is not listed here is not there.
+The program gets its own namespaces for users, processes, mounts, IPC, host names and (by default) the network, and no
+capabilities. Its file system is an allow-list: other paths do not exist in the sandbox.
 """
 
 from __future__ import annotations
@@ -23,14 +23,18 @@ ETC_ENTRIES = (
     "pki/ca-trust", "pki/tls/cert.pem", "pki/tls/certs", "protocols", "python3", "resolv.conf", "services", "ssl/cert.pem",
     "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone",
 )  # fmt: skip
-"""What is seen of `/etc`: nothing with a secret in it, such as `shadow`, `ssl/private` or the settings of services."""
+"""Visible entries of `/etc`, without secrets such as `shadow`, `ssl/private` and the settings of services."""
 
 PYTHON_ENTRIES = ("bin", "lib", "lib32", "lib64", "include", "share", "ssl", "pyvenv.cfg")
-"""What is seen of the folder that a Python is installed in; it may be a project's folder, with other things in it."""
+"""Visible entries of a Python's folder, which may be a project's folder with other files in it."""
 
 PROTECTED_FOLDERS = ("/usr", "/etc", "/proc", "/sys", "/dev", "/run", "/tmp", "/boot")
+"""Folders that a work directory must not be or contain, besides the home directory."""
+
 VIRTUAL_FILE_SYSTEMS = ("/proc", "/sys", "/dev")
-TMPFS_SIZES = {"/tmp": 1_000_000_000, "/dev/shm": 256_000_000}  # bytes of what a program keeps there: it is memory
+
+# Bounded, since their files are kept in memory.
+TMPFS_SIZES = {"/tmp": 1_000_000_000, "/dev/shm": 256_000_000}  # bytes
 
 _NAMESPACES = (
     "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
@@ -39,21 +43,27 @@ _NAMESPACES = (
 
 
 class Features(NamedTuple):
-    """What differs from machine to machine. Without any of these the sandbox holds all the same."""
+    """Optional features of bubblewrap and the kernel. The sandbox isolates without them too.
 
-    processes: bool = True  # a /proc of its own; containers may forbid it, and then there is none
-    no_more_namespaces: bool = True  # programs can't make further user namespaces: less of the kernel is within reach
-    sizes: bool = True  # folders in memory have a largest size
+    Attributes:
+        processes: A `/proc` of its own. Containers may forbid it; then `/proc` is empty.
+        no_more_namespaces: Programs can't create further user namespaces, which expose more of the kernel.
+        sizes: Limited sizes of the folders in memory.
+    """
+
+    processes: bool = True
+    no_more_namespaces: bool = True
+    sizes: bool = True
 
 
 @dataclass(frozen=True)
 class SandboxView:
-    """What a program sees besides the system.
+    """Resources that a program sees besides the system.
 
     Attributes:
-        work_dir: Its work directory, an absolute path without links in it.
-        read: Files and folders that it may read.
-        write: Files and folders that it may write to.
+        work_dir: Its work directory, an absolute path without links.
+        read: Readable files and folders.
+        write: Writable files and folders.
         network: Whether it sees the network.
     """
 
@@ -63,66 +73,73 @@ class SandboxView:
     network: bool = False
 
     def list_mounts(self) -> list[tuple[Path, bool]]:
-        """Each path, and whether it can be written to; what is inside of another folder comes after it."""
-        wishes = {**dict.fromkeys(self.read, False), self.work_dir: True, **dict.fromkeys(self.write, True)}
-        return sorted(wishes.items(), key=lambda wish: (len(wish[0].parts), wish[0]))
+        """Return each path, and whether it is writable; parents come before their children."""
+        mounts = {**dict.fromkeys(self.read, False), self.work_dir: True, **dict.fromkeys(self.write, True)}
+        return sorted(mounts.items(), key=lambda mount: (len(mount[0].parts), mount[0]))
 
     def resolve_paths(self) -> list[Path]:
-        """Where the paths lead to. Code that may write to a folder above one could put a link in its way."""
+        """Return the targets of the paths. They change if code replaces a writable parent folder by a link."""
         return [path.resolve() for path, _ in self.list_mounts()]
 
 
 def check_work_dir(work_dir: Path) -> None:
-    """Refuse a work directory that would open up what the sandbox is there to close.
+    """Check that a work directory does not expose protected folders.
 
     Raises:
-        ValueError: It is or contains the home directory or a folder of the system.
+        ValueError: If it is or contains the home directory or a system folder, or is in a virtual file system.
     """
-    for closed in (Path.home(), *map(Path, PROTECTED_FOLDERS)):
-        if closed.resolve().is_relative_to(work_dir):
+    for protected in (Path.home(), *map(Path, PROTECTED_FOLDERS)):
+        if protected.resolve().is_relative_to(work_dir):
             raise ValueError(
-                f"The work directory {work_dir} of a sandbox holds {closed}, which generated code must not change. "
-                "Give a folder of its own, such as work_dir='coding'."
+                f"The work directory {work_dir} of a sandbox contains {protected}, which generated code must not change. "
+                "Use a dedicated folder, such as work_dir='coding'."
             )
-    if any(work_dir.is_relative_to(own) for own in VIRTUAL_FILE_SYSTEMS):
-        raise ValueError(f"A sandbox has its own {work_dir.parts[1]}: no work directory can be in {work_dir}.")
+    if any(work_dir.is_relative_to(folder) for folder in VIRTUAL_FILE_SYSTEMS):
+        raise ValueError(f"The work directory of a sandbox must not be in /{work_dir.parts[1]}, got {work_dir}.")
 
 
 def build_command(view: SandboxView, program: Sequence[str]) -> list[str]:
-    """The command that runs a program in a sandbox.
+    """Return the command that runs a program in a sandbox.
 
     Raises:
-        RuntimeError: This machine can't make one.
+        RuntimeError: If this machine can't create a sandbox.
     """
     bwrap = _find_bwrap()
     return [bwrap, *_build_options(view, _detect_features(bwrap)), "--", *program]
 
 
 def check_machine() -> None:
-    """Find out whether this machine can make a sandbox. The answer is kept if it is yes.
+    """Check that this machine can create a sandbox. A success is cached.
 
     Raises:
-        RuntimeError: It can't. The message says what to change.
+        RuntimeError: If it can't. The message explains the changes required.
     """
     _detect_features(_find_bwrap())
 
 
 def find_python_files(executable: str | Path, *prefixes: str) -> list[Path]:
-    """What a Python needs to run: its own folders, and if it is a virtual environment also those it is based on."""
-    found: dict[Path, None] = {}
+    """Return the files that a Python needs, including those of the base of a virtual environment.
+
+    Args:
+        executable: The path of the interpreter.
+        *prefixes: More installation folders.
+    """
+    paths: dict[Path, None] = {}
     chain = list(_follow_links(Path(os.path.abspath(executable))))
     roots = [hop.parent.parent for hop in chain]
-    roots += [Path(home).parent for home in _read_base_folders(chain[0].parent.parent)]
+    roots += [Path(folder).parent for folder in _read_base_folders(chain[0].parent.parent)]
     for root in (*roots, *map(Path, prefixes)):
+        # Programs use both the linked and the resolved form.
         for form in (root, root.resolve()):
             if form != Path("/"):
-                found.update(dict.fromkeys(form / name for name in PYTHON_ENTRIES if (form / name).exists()))
-    return [path for path in found if not any(path.is_relative_to(system) for system in SYSTEM_FOLDERS)]
+                paths.update(dict.fromkeys(form / name for name in PYTHON_ENTRIES if (form / name).exists()))
+    return [path for path in paths if not any(path.is_relative_to(system) for system in SYSTEM_FOLDERS)]
 
 
 def _follow_links(path: Path) -> Iterator[Path]:
-    """A path, and all that it leads to by links of its last part."""
-    for _ in range(40):  # as many as the system follows
+    """Yield a path, and each path reached by following links of its last part."""
+    # The kernel follows at most 40 links.
+    for _ in range(40):
         yield path
         if not path.is_symlink():
             break
@@ -130,10 +147,11 @@ def _follow_links(path: Path) -> Iterator[Path]:
 
 
 def _read_base_folders(environment: Path) -> Iterator[str]:
-    """Where the Python is that a virtual environment was made of."""
+    """Yield the folders of the Python on which a virtual environment is based."""
     try:
         lines = (environment / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
-    except OSError:  # it is no virtual environment
+    except OSError:
+        # The folder is not a virtual environment.
         return
     for line in lines:
         name, _, value = line.partition("=")
@@ -157,6 +175,7 @@ def _build_options(view: SandboxView, features: Features) -> Iterator[str]:
         yield from ("--remount-ro", "/proc")
     for path, writable in view.list_mounts():
         yield from ("--bind" if writable else "--ro-bind", str(path.resolve()), str(path))
+    # Last, since mount points are created in the root.
     yield from ("--remount-ro", "/", "--chdir", str(view.work_dir))
 
 
@@ -174,55 +193,64 @@ def _build_system_mounts(*, network: bool) -> Iterator[str]:
 
 def _find_bwrap() -> str:
     if not sys.platform.startswith("linux"):
-        raise RuntimeError(f"The sandbox is made of Linux namespaces, and this is {sys.platform}. {_ALTERNATIVES}")
-    if (found := shutil.which("bwrap")) is None:
+        raise RuntimeError(f"The sandbox requires Linux namespaces, and this is {sys.platform}. {_ALTERNATIVES}")
+    if (path := shutil.which("bwrap")) is None:
         raise RuntimeError(
-            "The sandbox needs the program 'bwrap', which is not installed: apt-get install bubblewrap "
+            "The sandbox requires the program 'bwrap', which is not installed: apt-get install bubblewrap "
             f"(dnf, pacman and apk have it under the same name). {_ALTERNATIVES}"
         )
-    return found
+    return path
 
 
 @cache
 def _detect_features(bwrap: str) -> Features:
-    """Try a sandbox, with everything first.
+    """Return the largest set of features with which a sandbox works.
 
     Raises:
-        RuntimeError: It works in no form.
+        RuntimeError: If a sandbox works with no set of features.
     """
-    known = _run_probe(bwrap, "--help")[1]
-    most = Features(no_more_namespaces="--disable-userns" in known, sizes="--size" in known)
-    complaint = ""
-    for features in _list_fallbacks(most):
+    help_text = _run_probe(bwrap, "--help")[1]
+    supported = Features(no_more_namespaces="--disable-userns" in help_text, sizes="--size" in help_text)
+    first_error = ""
+    for features in _list_fallbacks(supported):
         options = [*_build_options(SandboxView(Path("/usr")), features)]
-        options = ["--ro-bind" if option == "--bind" else option for option in options]  # nothing is written
-        code, printed = _run_probe(bwrap, *options, "--", "/bin/sh", "-c", "exit 0")
+        # The probe's work directory is /usr, which must stay read-only.
+        options = ["--ro-bind" if option == "--bind" else option for option in options]
+        code, output = _run_probe(bwrap, *options, "--", "/bin/sh", "-c", "exit 0")
         if code == 0:
             return features
-        complaint = complaint or printed.strip()
-    raise RuntimeError(f"bubblewrap can't make a sandbox on this machine: {complaint}\n{_PERMISSION_ADVICE} {_ALTERNATIVES}")
+        first_error = first_error or output.strip()
+    raise RuntimeError(
+        f"bubblewrap can't create a sandbox on this machine: {first_error}\n{_PERMISSION_ADVICE} {_ALTERNATIVES}"
+    )
 
 
-def _list_fallbacks(most: Features) -> Iterable[Features]:
-    without_namespaces = most._replace(no_more_namespaces=False)
-    candidates = (most, without_namespaces, most._replace(processes=False), without_namespaces._replace(processes=False))
+def _list_fallbacks(supported: Features) -> Iterable[Features]:
+    """Return sets of features to try, largest first, each once."""
+    without_userns = supported._replace(no_more_namespaces=False)
+    candidates = (
+        supported,
+        without_userns,
+        supported._replace(processes=False),
+        without_userns._replace(processes=False),
+    )
     return dict.fromkeys(candidates)
 
 
 def _run_probe(*command: str) -> tuple[int, str]:
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False, env={"PATH": os.defpath}
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 1, str(error)
-    return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
+    return completed.returncode, (completed.stdout + completed.stderr).decode("utf-8", "replace")
 
 
-_PERMISSION_ADVICE = """Mostly that is because unprivileged user namespaces are switched off. One of these allows them:
+_PERMISSION_ADVICE = """The usual reason is that unprivileged user namespaces are disabled. To enable them:
 - Debian: sysctl kernel.unprivileged_userns_clone=1
 - Ubuntu from 23.10: an AppArmor profile for bwrap, or sysctl kernel.apparmor_restrict_unprivileged_userns=0
 - any: sysctl user.max_user_namespaces=10000
 - in a Docker container: docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined"""
 
-_ALTERNATIVES = "DockerCommandLineCodeExecutor isolates code, too; LocalCommandLineCodeExecutor runs it without isolation."
+_ALTERNATIVES = "DockerCommandLineCodeExecutor isolates code too; LocalCommandLineCodeExecutor runs it without isolation."

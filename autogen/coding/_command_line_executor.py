@@ -1,4 +1,4 @@
-"""What executors have in common that run each block as a program of its own, wherever that is."""
+"""Base class of the executors that run each block as a process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ File = TypeVar("File", str, Path)
 
 
 class CommandLineExecutor(CodeExecutor):
-    """An executor with a work directory, a time for each block, and languages that it runs or only saves."""
+    """Executor with a work directory, a time limit for each block, and a policy for each language."""
 
     DEFAULT_EXECUTION_POLICY: ClassVar[dict[str, bool]]
 
@@ -28,15 +28,16 @@ class CommandLineExecutor(CodeExecutor):
         execution_policies: Mapping[str, bool] | None,
         limits: Limits | None = None,
     ) -> None:
-        """
+        """Initialise the settings shared by all command-line executors.
+
         Args:
             timeout: Seconds for each block.
-            work_dir: Where the code is written and run. It is not made here.
-            execution_policies: For each language whether its blocks are run, or only saved.
-            limits: What the programs may use, with another time in it.
+            work_dir: The directory of the code. It is not created here.
+            execution_policies: For each language, whether its blocks are run, or only saved.
+            limits: Resource limits of the programs; `timeout` replaces their `seconds`.
 
         Raises:
-            ValueError: The timeout is less than 1.
+            ValueError: If the timeout is less than 1.
         """
         if timeout < 1:
             raise ValueError("Timeout must be greater than or equal to 1.")
@@ -52,40 +53,40 @@ class CommandLineExecutor(CodeExecutor):
 
     @property
     def work_dir(self) -> Path:
-        """Where the code is written and run."""
+        """The directory in which the code is written and run."""
         return self._work_dir
 
     @property
     def code_extractor(self) -> CodeExtractor:
-        """Finds fenced code blocks."""
+        """Extractor of fenced code blocks."""
         return MarkdownCodeExtractor()
 
 
 def run_until_failure(
     blocks: Iterable[CodeBlock], execute: Callable[[CodeBlock], tuple[int, str, File | None]]
 ) -> tuple[int, str, list[File]]:
-    """Run blocks until one fails.
+    """Run blocks in order until a block fails.
 
     Args:
         blocks: The blocks.
-        execute: Runs one: its exit code, its output, and its file if it has one.
+        execute: Runs a block; returns its exit code, its output, and its file or None.
 
     Returns:
-        The exit code of the last block run, all output, and the files.
+        The exit code of the last block run, the output of all blocks, and the files.
     """
     exit_code, output = 0, ""
     files: list[File] = []
     for block in blocks:
-        exit_code, printed, file = execute(block)
-        output += printed
+        exit_code, block_output, file = execute(block)
+        output += block_output
         files += [file] if file else []
         if exit_code != 0:
             break
     return exit_code, output, files
 
 
-def format_result(finished: ProgramResult) -> tuple[int, str]:
-    """Exit code and output of a program, for a result: they tell whether its time was up."""
-    if finished.timed_out:
-        return TIMEOUT_EXIT_CODE, f"{finished.output}\n{TIMEOUT_MSG}"
-    return finished.exit_code, finished.output
+def format_result(result: ProgramResult) -> tuple[int, str]:
+    """Return the exit code and the output of a program, with a note at the end if it timed out."""
+    if result.timed_out:
+        return TIMEOUT_EXIT_CODE, f"{result.output}\n{TIMEOUT_MSG}"
+    return result.exit_code, result.output

@@ -1,35 +1,37 @@
-"""Old names of classes that still work, with a warning."""
+"""Deprecated names of classes that still work, with a warning."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 
-class DeprecatedAlias:
-    """Stands in the place of a class that has a new name: to be called, subclassed, looked into, and for `isinstance`."""
+class DeprecatedAlias(Generic[T]):
+    """Stand-in for a renamed class: it can be called, subclassed, inspected, and used with `isinstance`."""
 
-    def __init__(self, old_name: str, new: type[Any]) -> None:
+    def __init__(self, old_name: str, new_class: type[T]) -> None:
         self.__name__ = old_name
-        self._new = new
+        self._new_class = new_class
 
     def _warn(self) -> None:
-        text = f"{self.__name__} is deprecated: it is called {self._new.__name__} now."
+        text = f"{self.__name__} is deprecated, use {self._new_class.__name__}."
         warnings.warn(text, DeprecationWarning, stacklevel=3)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> T:
         self._warn()
-        return self._new(*args, **kwargs)
+        return self._new_class(*args, **kwargs)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._new, name)
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._new_class, name)
 
-    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type[Any], ...]:
+    def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type[T], ...]:
         self._warn()
-        return (self._new,)
+        return (self._new_class,)
 
     def __instancecheck__(self, instance: object) -> bool:
-        return isinstance(instance, self._new)
+        return isinstance(instance, self._new_class)
 
-    def __subclasscheck__(self, subclass: type[Any]) -> bool:
-        return issubclass(subclass, self._new)
+    def __subclasscheck__(self, subclass: type) -> bool:
+        return issubclass(subclass, self._new_class)

@@ -89,15 +89,15 @@ def execute_code(
 ) -> tuple[int, str, str | None]:
     """Run code or a file; see `autogen.code_utils.execute_code` for the first six parameters.
 
-    Args:
-        check_docker: Raises if Docker is required but unavailable.
-        is_in_container: Returns True if this process runs in a container.
+    `check_docker` must raise if Docker is required but unavailable; `is_in_container` tells whether this process runs in a
+    container.
     """
     if code is None and filename is None:
         logger.error("execute_code requires code or a filename.")
         raise AssertionError("execute_code requires code or a filename.")
     use_docker = decide_use_docker(None) if use_docker is SENTINEL else use_docker
     check_docker(use_docker)
+    # Windows has no `sh`; PowerShell runs simple commands.
     if WIN32 and lang in ("sh", "shell") and not use_docker:
         lang = "ps1"
     folder = Path(work_dir or WORKING_DIR)

@@ -19,6 +19,7 @@ def get_command(lang: str) -> str:
     """
     if lang in PYTHON_VARIANTS:
         return "python"
+    # A language such as `python3.12` names its interpreter.
     if lang.startswith("python") or lang in ("bash", "sh"):
         return lang
     if lang == "shell":

@@ -1,4 +1,4 @@
-"""Making user-defined functions importable for generated code: their module, and the packages they need."""
+"""Installation of user-defined functions for generated code: their module and required packages."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ def install_functions(
     launch: Callable[[Sequence[str], Mapping[str, str]], ProgramResult],
     check: bool,
 ) -> None:
-    """Write the module of the functions into the work directory, install what they need, and try to import it.
+    """Write the module of the functions into the work directory, install required packages, and try to import it.
 
     Args:
         functions: The functions.
         module: The name of their module.
-        python: The interpreter that gets the packages.
-        work_dir: Where the module is written.
-        launch: Runs a program as a code block is run, with more variables. `pip` sees this process's `PIP_...`.
+        python: The interpreter that the packages are installed for.
+        work_dir: The directory of the module.
+        launch: Runs a command like a code block, with additional environment variables.
         check: Whether to try the import.
 
     Raises:
-        ValueError: A function can't stand alone, an installation fails, or the module can't be imported.
+        ValueError: If a function is not self-contained, an installation fails, or the module can't be imported.
     """
     file = write_code(work_dir, f"{module}.py", _build_python_functions_file(functions))
     if packages := required_packages(functions):
-        settings = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        installed = launch([python, "-m", "pip", "install", *packages], settings)
-        if installed.timed_out:
+        # Settings such as PIP_INDEX_URL may hold credentials: only pip gets them, generated code does not.
+        pip_variables = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        installation = launch([python, "-m", "pip", "install", *packages], pip_variables)
+        if installation.timed_out:
             raise ValueError("Pip install timed out")
-        if installed.exit_code != 0:
-            raise ValueError(f"Pip install failed. {installed.output}")
+        if installation.exit_code != 0:
+            raise ValueError(f"Pip install failed. {installation.output}")
     if check:
-        loaded = launch([python, str(file)], {})
-        if loaded.exit_code != 0:
-            raise ValueError(f"Functions failed to load: {loaded.output}")
+        import_run = launch([python, str(file)], {})
+        if import_run.exit_code != 0:
+            raise ValueError(f"Functions failed to load: {import_run.output}")

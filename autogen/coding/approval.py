@@ -1,4 +1,4 @@
-"""Asking before code runs: an executor around another, with somebody who sees each block first."""
+"""Approval of code before it runs: an executor that wraps another, with a callback that sees each block first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .base import CodeBlock, CodeExecutor, CodeExtractor, CodeResult, CommandLin
 __all__ = ["ApprovedCodeExecutor", "Approver", "ask_a_human"]
 
 Verdict = Union[bool, str]
-"""True: run it. False, or a text that says why not: don't."""
+"""True to run the block; False, or a text with the reason, to reject it."""
 
 Approver = Callable[[CodeBlock], Union[Verdict, Awaitable[Verdict]]]
 
@@ -24,79 +24,87 @@ _NO = ("", "n", "no")
 
 
 class ApprovedCodeExecutor(CodeExecutor):
-    """Runs code with another executor, after each block of it was approved.
+    """Executor that runs code with another executor after each block was approved.
 
-    The blocks of a message are shown in their order before any of them runs. If one is refused, those before it are run, it
-    and all after it are not, and the model reads why. Whatever else the other executor has (`work_dir`, `stop`, `with`) is
-    reached through this one.
+    The blocks of a message are shown in order before any of them runs. If a block is rejected, the blocks before it run,
+    the block and all after it do not, and the model gets the reason. Other attributes of the wrapped executor (`work_dir`,
+    `stop`, the context manager) are available on this object.
 
     >>> executor = ApprovedCodeExecutor(LocalCommandLineCodeExecutor(work_dir="coding"), ask_a_human)  # doctest: +SKIP
     >>> user = UserProxyAgent("user", code_execution_config={"executor": executor})  # doctest: +SKIP
     """
 
     def __init__(self, executor: CodeExecutor, approve: Approver) -> None:
-        """
+        """Wrap an executor.
+
         Args:
-            executor: What runs the code.
-            approve: Gets a block. Plain, or a coroutine function; an asynchronous chat awaits it in its own event loop, and
-                calls a plain one in a thread. It returns True for the block to be run, and False or a text that says why
-                for it not to be. Anything else is a refusal too. What it raises is raised, and nothing is run.
+            executor: The executor that runs the code.
+            approve: A sync or async function that gets a block. An async chat awaits an async function in its own event
+                loop, and calls a sync function in a thread. The function returns True to run the block, and False or a
+                text with the reason to reject it; any other value rejects it too. If it raises, nothing is run and the
+                exception propagates.
 
         Raises:
-            TypeError: `executor` is no executor, or `approve` can't be called.
+            TypeError: If `executor` is not an executor, or `approve` is not callable.
         """
+        # A class passes the structural check of the protocol too.
         if isinstance(executor, type) or not isinstance(executor, CodeExecutor):
-            raise TypeError(f"{executor!r} is no code executor: it needs code_extractor, execute_code_blocks and restart.")
+            raise TypeError(
+                f"executor must be a code executor with code_extractor, execute_code_blocks and restart, got {executor!r}."
+            )
         if not callable(approve):
-            raise TypeError(f"approve must be a function that gets a CodeBlock, not {approve!r}.")
+            raise TypeError(f"approve must be a function that takes a CodeBlock, got {approve!r}.")
         self._executor = executor
         self._approve = sync_and_async(approve, blocks=True)
 
     @property
     def code_extractor(self) -> CodeExtractor:
-        """That of the other executor."""
+        """The extractor of the wrapped executor."""
         return self._executor.code_extractor
 
     def execute_code_blocks(self, code_blocks: list[CodeBlock]) -> CodeResult:
-        """Run the blocks up to the first that is refused.
+        """Run the blocks before the first rejected block.
 
         Returns:
-            What the other executor returns. After a refusal its exit code is not 0, and its output ends with the reason.
+            The result of the wrapped executor. After a rejection the exit code is not 0, and the output ends with the
+            reason.
         """
         return run_sync(self._execute(code_blocks))
 
     async def a_execute_code_blocks(self, code_blocks: list[CodeBlock]) -> CodeResult:
-        """`execute_code_blocks`, awaited: the approval in this event loop, the code in a thread."""
+        """Async version of `execute_code_blocks`: approval in this event loop, execution in a thread."""
         return await run_async(self._execute(code_blocks))
 
     def restart(self) -> None:
-        """Restart the other executor."""
+        """Restart the wrapped executor."""
         self._executor.restart()
 
     def _execute(self, blocks: list[CodeBlock]) -> Steps[CodeResult]:
-        refusal: str | None = None
+        rejection: str | None = None
         approved: list[CodeBlock] = []
         for position, block in enumerate(blocks):
-            verdict = yield from invoke(*self._approve, block.model_copy())  # what is shown can't be changed into another
+            # A copy, so that the approver can't change the code that runs.
+            verdict = yield from invoke(*self._approve, block.model_copy())
             if verdict is not True:
-                refusal = _refusal(verdict, position, len(blocks))
+                rejection = _explain_rejection(verdict, position, len(blocks))
                 break
             approved.append(block)
-        if refusal is not None and not approved:
-            return CommandLineCodeResult(exit_code=1, output=refusal)
+        if rejection is not None and not approved:
+            return CommandLineCodeResult(exit_code=1, output=rejection)
         result = yield from execute_blocks(self._executor, approved)
-        if refusal is None:
+        if rejection is None:
             return result
-        told = f"{result.output.rstrip()}\n{refusal}" if result.output.strip() else refusal
-        return result.model_copy(update={"exit_code": result.exit_code or 1, "output": told})
+        output = f"{result.output.rstrip()}\n{rejection}" if result.output.strip() else rejection
+        return result.model_copy(update={"exit_code": result.exit_code or 1, "output": output})
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or "_executor" not in self.__dict__:  # while it is being copied or unpickled
+        # `copy` and `pickle` look up attributes before the executor is set.
+        if name.startswith("__") or "_executor" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self._executor, name)
 
     def __enter__(self) -> ApprovedCodeExecutor:
-        """Enter the other executor, if it can be."""
+        """Enter the wrapped executor if it is a context manager."""
         if hasattr(type(self._executor), "__enter__"):
             self._executor.__enter__()  # type: ignore[attr-defined]
         return self
@@ -104,23 +112,23 @@ class ApprovedCodeExecutor(CodeExecutor):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Leave the other executor, if it was entered."""
+        """Exit the wrapped executor if it is a context manager."""
         if hasattr(type(self._executor), "__exit__"):
             self._executor.__exit__(kind, error, traceback)  # type: ignore[attr-defined]
 
 
 def ask_a_human(block: CodeBlock) -> Verdict:
-    """Show a block through the current `IOStream`, and ask whether it may run: an approver.
+    """Show a block through the current `IOStream` and ask for approval; use it as an `approve` callback.
 
-    The answer `y` or `yes` is a yes; `n`, `no`, nothing, or no human at all is a no; other text is a no, and the model
-    reads it. Characters that a terminal doesn't show as they are (escapes, a changed direction of writing) are shown as
-    their codes: code can't hide from who reads it.
+    `y` or `yes` approves; `n`, `no`, an empty answer or the end of the input rejects; any other text rejects and is sent to
+    the model as the reason. Invisible characters (escapes, changes of text direction) are shown as escape sequences, so
+    code can't hide from the reader.
     """
     stream = IOStream.get_default()
-    language = visible(block.language.replace("\n", " ")) or "code of no language"
+    language = visible(block.language.replace("\n", " ")) or "unknown language"
     stream.print(f"----- {language} -----\n{visible(block.code)}\n-----", flush=True)
     try:
-        answer = stream.input("Run it? [y: yes; n or Enter: no; anything else is told to the model as the reason for a no] ")
+        answer = stream.input("Run it? [y: yes; n or Enter: no; anything else: no, with this reason for the model] ")
     except EOFError:
         return "Nobody is there to approve it."
     answer = answer.strip()
@@ -130,23 +138,22 @@ def ask_a_human(block: CodeBlock) -> Verdict:
 
 
 def visible(text: str) -> str:
-    """A text in which every character that is not shown as itself stands as its code."""
-    return "".join(_visible(character) for character in text.replace("\r\n", "\n"))
+    """Replace each invisible character of a text by its escape sequence."""
+    return "".join(map(_escape_invisible, text.replace("\r\n", "\n")))
 
 
-def _visible(character: str) -> str:
+def _escape_invisible(character: str) -> str:
     if character.isprintable() or character in "\n\t":
         return character
     return character.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
-def _refusal(verdict: Any, position: int, count: int) -> str:
+def _explain_rejection(verdict: object, position: int, count: int) -> str:
+    # Closed first, since a coroutine that is never awaited warns when it is garbage-collected.
     if iscoroutine(verdict):
         verdict.close()
     if isawaitable(verdict):
-        raise TypeError(
-            "approve returned something to be awaited, but is no coroutine function: declare it with `async def`."
-        )
+        raise TypeError("approve returned an awaitable but is not a coroutine function: declare it with `async def`.")
     reason = f" {verdict.strip()}" if isinstance(verdict, str) and verdict.strip() else ""
     if count == 1:
         return f"The code was not run: it was not approved.{reason}"

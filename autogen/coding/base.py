@@ -1,4 +1,4 @@
-"""What code execution is made of: blocks, results, extractors, executors."""
+"""Protocols and data models of code execution: blocks, results, extractors, executors."""
 
 from __future__ import annotations
 
@@ -13,57 +13,58 @@ __all__ = ["CodeBlock", "CodeExecutionConfig", "CodeExecutor", "CodeExtractor", 
 
 
 class CodeBlock(BaseModel):
-    """A piece of code, and its language (`""` where it is not known)."""
+    """A piece of code and its language (`""` if unknown)."""
 
     code: str = Field(description="The code.")
-    language: str = Field(description="Its language.")
+    language: str = Field(description="The language of the code.")
 
 
 class CodeResult(BaseModel):
-    """What became of code that was run."""
+    """The result of code execution."""
 
     exit_code: int = Field(description="0 for success.")
-    output: str = Field(description="What it printed.")
+    output: str = Field(description="The output of the code.")
 
 
 class CommandLineCodeResult(CodeResult):
     """The result of a command-line executor."""
 
     code_file: Optional[str] = Field(default=None, description="The file of the first block.")
-    output_files: list[str] = Field(default_factory=list, description="Files that the code made or changed.")
+    output_files: list[str] = Field(default_factory=list, description="Files that the code created or changed.")
 
 
 class IPythonCodeResult(CodeResult):
     """The result of a Jupyter executor."""
 
-    output_files: list[str] = Field(default_factory=list, description="Files that the code made.")
+    output_files: list[str] = Field(default_factory=list, description="Files that the code created.")
 
 
 class CodeExtractor(Protocol):
-    """Finds code in messages."""
+    """Extractor of code from messages."""
 
     def extract_code_blocks(self, message: MessageContentType) -> list[CodeBlock]:
-        """The code blocks of a message's content."""
+        """Return the code blocks of a message's content."""
         ...
 
 
 @runtime_checkable
 class CodeExecutor(Protocol):
-    """Runs code. The check by `isinstance` is structural."""
+    """Executor of code blocks. `isinstance` checks the structure, no base class is needed."""
 
     @property
     def code_extractor(self) -> CodeExtractor:
-        """How an agent finds the code for this executor."""
+        """The extractor of code for this executor."""
         ...
 
     def execute_code_blocks(self, code_blocks: list[CodeBlock]) -> CodeResult:
-        """Run the blocks in order, until one fails."""
+        """Run the blocks in order until a block fails."""
         ...
 
     def restart(self) -> None:
-        """Begin in a fresh state."""
+        """Reset to a fresh state."""
 
 
+# The functional syntax, since some keys contain hyphens.
 CodeExecutionConfig = TypedDict(
     "CodeExecutionConfig",
     {

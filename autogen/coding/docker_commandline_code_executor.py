@@ -1,4 +1,4 @@
-"""Running code in a Docker container."""
+"""Code execution in a Docker container."""
 
 from __future__ import annotations
 
@@ -11,26 +11,29 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ._command_line_executor import CommandLineExecutor, format_result, run_until_failure
 from ._docker.containers import (
-    KEPT_LABEL,
-    OWNER_LABEL,
-    SETTINGS_LABEL,
+    DEFAULT_LIMITS,
     Isolation,
     check_mount,
-    end_container,
     get_first_available,
-    remove_leftovers,
+    hash_settings,
     restart_container,
+    start_container,
 )
-from ._docker.containers import get_process_label as _this_process
-from ._docker.containers import hash_settings as _digest
-from ._docker.containers import start_container as _start
 from ._docker.containers import wait_for_ready as _wait_for_ready
 from ._docker.engine import connect
 from ._docker.execution import run_in_container
+from ._docker.ownership import (
+    KEPT_LABEL,
+    OWNER_LABEL,
+    SETTINGS_LABEL,
+    end_container,
+    get_process_label,
+    remove_leftovers,
+)
 from ._output_files import find_changes, snapshot
 from ._processes.limits import Limits as Limits
 from ._workspace import OUTSIDE_MESSAGE, make_file_name, write_code
@@ -38,33 +41,38 @@ from .base import CodeBlock, CommandLineCodeResult
 from .local_commandline_code_executor import LocalCommandLineCodeExecutor
 from .utils import _get_file_name_from_content, silence_pip
 
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
 logger = logging.getLogger(__name__)
 
 __all__ = ["DockerCommandLineCodeExecutor"]
 
-_PROGRAMS = {  # those of the image, whatever there is on this machine
+# The programs of the image, independent of those on this machine.
+_PROGRAMS = {
     "shell": "sh",
     "javascript": "node",
     **dict.fromkeys(["ps1", "pwsh", "powershell"], "pwsh"),
 }
-_NOT_PROGRAMS = ("html", "css")
+_NOT_EXECUTABLE = ("html", "css")
 
 
 class DockerCommandLineCodeExecutor(CommandLineExecutor):
-    """Runs code blocks as programs in a Docker container, which is started once and stays until `stop()`.
+    r"""Executor that runs code blocks as programs in a Docker container, which runs until `stop()`.
 
-    Only the work directory is shared with the container. What blocks install or write elsewhere in it is there for later
-    blocks; what they start is killed when the block ends. The code has no rights beyond those of its user, and limited
-    memory, processors and processes. It runs as the user of this process, or as root if that is who this is: see `user`.
+    Only the work directory is shared with the container. Files that blocks install or write elsewhere remain for later
+    blocks; processes that a block starts are killed when it ends. The code has no capabilities, and limited memory,
+    processors and processes. It runs as the user of this process; see `user`.
 
-    Docker, Docker Desktop, Podman, Colima and rootless engines are found by themselves; `DOCKER_HOST` names another.
+    Docker, Docker Desktop, Podman, Colima and rootless engines are found automatically; `DOCKER_HOST` selects another.
 
-    It may be used from several threads: one block runs after the other. An asynchronous chat that is cancelled kills the
-    block. The container is stopped at the latest when the program ends; if that is killed, when the next one starts.
+    The executor is thread-safe: blocks run one after another. Cancelling an async chat kills the running block. The
+    container is stopped when the program ends at the latest; if the program is killed, when the next one starts.
 
     >>> with DockerCommandLineCodeExecutor(work_dir="coding") as executor:  # doctest: +SKIP
     ...     executor.execute_code_blocks([CodeBlock(language="python", code="print(6 * 7)")])
-    CommandLineCodeResult(exit_code=0, output='42\\n', code_file='coding/tmp_code_....py')
+    CommandLineCodeResult(exit_code=0, output='42\n', code_file='coding/tmp_code_....py')
     """
 
     DEFAULT_EXECUTION_POLICY = dict(LocalCommandLineCodeExecutor.DEFAULT_EXECUTION_POLICY)
@@ -90,42 +98,43 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         environment: Mapping[str, str] | None = None,
         reuse: bool = False,
     ) -> None:
-        """
+        """Start the container, or connect to a shared container.
+
         Args:
-            image: The image. It is pulled if it isn't there.
-            container_name: The container's name; by default one that no other has.
+            image: The image. It is pulled if it is not present.
+            container_name: The container's name; a unique name by default.
             timeout: Seconds for each block.
-            work_dir: Where the code is written, and what the container sees as `/workspace`. It is made if it is missing.
-            bind_dir: The work directory as the engine sees it, if this program runs in a container itself.
+            work_dir: The directory of the code, mounted in the container as `/workspace`. It is created if missing.
+            bind_dir: The path of the work directory on the engine's machine, if this program runs in a container itself.
             auto_remove: Whether the container is removed when it is stopped.
-            stop_container: Whether it is stopped when this object goes, at the latest with this program. Otherwise it stays
-                until `stop()`.
-            execution_policies: For each language whether its blocks are run, or only saved.
-            network: Whether the code has a network; or the name of a Docker network.
-            user: Who runs the code, as `docker run --user` takes it, such as `"nobody"`, `"1000:1000"` or `"root"`; `""`
-                for the image's own. By default the user of this process, so that files in the work directory have the right
-                owner.
-            limits: What the code may use: `memory` of all its programs together, 2 GB by default; `processes` likewise. The
-                time in it does not count: `timeout` does.
-            cpus: How many processors; None for all.
-            read_only: Whether the code can write to the work directory and `/tmp` only.
-            capabilities: Rights of root that are kept, such as `"CHOWN"`; none by default. Programs like `apt-get` need
+            stop_container: Whether the container is stopped when this object is garbage-collected, or when the program
+                ends. Otherwise it runs until `stop()`.
+            execution_policies: For each language, whether its blocks are run, or only saved.
+            network: Whether the code has network access; or the name of a Docker network.
+            user: User of the code in the form of `docker run --user`, such as `"nobody"`, `"1000:1000"` or `"root"`; `""`
+                for the image's user. By default the user of this process, so that files in the work directory have the
+                right owner.
+            limits: Resource limits: `memory` and `processes` apply to all programs in the container together; memory is
+                2 GB by default. `seconds` is ignored, `timeout` applies.
+            cpus: Number of processors; None for all.
+            read_only: Whether the code can write only to the work directory and `/tmp`.
+            capabilities: Capabilities of root to keep, such as `"CHOWN"`; none by default. Programs like `apt-get` need
                 `user="root"` and CHOWN, DAC_OVERRIDE, FOWNER, SETGID and SETUID.
-            environment: Variables for the programs. None of this process's is handed on.
-            reuse: Whether to share the container, which needs a name, with all executors of the same settings that say so
-                too. It is stopped by the one that made it.
+            environment: Environment variables of the programs. None of this process's variables are passed on.
+            reuse: Whether to share the container, by its name, with other executors that have the same settings and
+                `reuse=True`. The executor that created it stops it.
 
         Raises:
-            ValueError: The timeout is less than 1; the container does not start; the engine does not see the work directory;
-                there is no name to share, or the container of that name was made with other settings.
-            FileNotFoundError, FileExistsError: The work directory can't be made.
-            docker.errors.DockerException: No engine answers: the text says what to do. Or it refuses: there is no such
-                image, or the name is taken.
+            ValueError: If the timeout is less than 1, the container does not start, the engine does not see the work
+                directory, `reuse` is set without a name, or the named container has other settings.
+            FileNotFoundError, FileExistsError: If the work directory can't be created.
+            docker.errors.DockerException: If no engine responds (the message lists alternatives), the image is not
+                available, or the name is taken.
         """
-        limits = limits or Isolation().limits
+        limits = limits or DEFAULT_LIMITS
         super().__init__(timeout, work_dir, execution_policies, limits)
         if reuse and not container_name:
-            raise ValueError("reuse=True needs a container_name: that is how the container is found.")
+            raise ValueError("reuse=True requires a container_name, by which executors find the shared container.")
         self._work_dir.mkdir(exist_ok=True)
         self._bind_dir = self._work_dir if bind_dir is None else Path(bind_dir)
         self._environment = dict(environment or {})
@@ -137,32 +146,35 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         self._client = connect()
         try:
             remove_leftovers(self._client)
-            self._container, self._is_ours = self._found_or_made(image, name, stop_container)
+            self._container, self._is_ours = self._get_or_create_container(image, name, stop_container)
         except BaseException:
             self._client.close()
             raise
-        stopped = self._container.id if stop_container and self._is_ours else None
-        self._finish = weakref.finalize(self, _finish, os.getpid(), self._client, stopped, self._keep)
+        container_id = self._container.id if stop_container and self._is_ours else None
+        self._finish = weakref.finalize(self, _stop_at_exit, os.getpid(), self._client, container_id, self._keep)
 
-    def _found_or_made(self, image: str, name: str, stop_container: bool) -> tuple[Any, bool]:
-        """The container, running, and whether it was made here."""
+    def _get_or_create_container(self, image: str, name: str, stop_container: bool) -> tuple[Container, bool]:
+        """Return the running container, and whether it was created here."""
         import docker
 
         image = get_first_available(self._client, [image])
         folder = self._bind_dir.resolve()
-        digest = _digest(image, folder, self._isolation)
+        digest = hash_settings(image, folder, self._isolation)
         if self._shared:
             with contextlib.suppress(docker.errors.NotFound):
-                return self._found(name, digest), False
+                return self._get_shared_container(name, digest), False
         labels = {SETTINGS_LABEL: digest} if self._shared else {}
         if stop_container:
-            labels |= {OWNER_LABEL: _this_process(), **({KEPT_LABEL: "yes"} if self._keep else {})}
+            labels |= {OWNER_LABEL: get_process_label(), **({KEPT_LABEL: "yes"} if self._keep else {})}
         try:
-            container = _start(self._client, image, name, folder, self._isolation, labels=labels, auto_remove=not self._keep)
+            container = start_container(
+                self._client, image, name, folder, self._isolation, labels=labels, auto_remove=not self._keep
+            )
         except docker.errors.APIError as error:
+            # A conflict: another executor created the shared container in the meantime.
             if not self._shared or error.status_code != 409:
                 raise
-            return self._found(name, digest), False  # somebody else made it in between
+            return self._get_shared_container(name, digest), False
         try:
             _wait_for_ready(container)
             if self._bind_dir is self._work_dir:
@@ -172,13 +184,14 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
             raise
         return container, True
 
-    def _found(self, name: str, digest: str) -> Any:
+    def _get_shared_container(self, name: str, digest: str) -> Container:
         container = self._client.containers.get(name)
         if container.labels.get(SETTINGS_LABEL) != digest:
             raise ValueError(
-                f"The container {name!r} was made with other settings, or not to be shared. Take the same image, work "
-                "directory, limits, user and network, with reuse=True; or another name."
+                f"The container {name!r} was created with other settings, or without reuse=True. Use the same image, work "
+                "directory, limits, user and network, or another container_name."
             )
+        # An owner with auto_remove=False leaves a stopped container.
         if container.status in ("exited", "created"):
             container.start()
             container.reload()
@@ -187,21 +200,21 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
 
     @property
     def bind_dir(self) -> Path:
-        """The work directory as the engine sees it."""
+        """The work directory as seen by the engine."""
         return self._bind_dir
 
     def execute_code_blocks(self, code_blocks: list[CodeBlock]) -> CommandLineCodeResult:
-        """Run the blocks in order, until one fails.
+        """Run the blocks in order until a block fails.
 
         Returns:
-            The exit code of the last block run (124: its time was up), all output, the file of the first block, and the
-            files that the blocks made or changed in the work directory. No error in the code or its file name is raised:
-            it is a result.
+            The exit code of the last block run (124 after a timeout), the output of all blocks, the file of the first
+            block, and the files in the work directory that the blocks created or changed. Errors in the code or its file
+            name are reported in the result, not raised.
 
         Raises:
-            ValueError: There are no blocks.
-            docker.errors.NotFound: The container was stopped.
-            docker.errors.APIError: The engine fails.
+            ValueError: If there are no blocks.
+            docker.errors.NotFound: If the container was stopped.
+            docker.errors.APIError: If the engine fails.
         """
         if not code_blocks:
             raise ValueError("No code blocks to execute.")
@@ -212,7 +225,7 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
             exit_code=exit_code,
             output=output,
             code_file=str(self._work_dir / names[0]) if names else None,
-            output_files=find_changes(before, snapshot(folder), but=[folder / name for name in names]),
+            output_files=find_changes(before, snapshot(folder), exclude=[folder / name for name in names]),
         )
 
     def _execute(self, block: CodeBlock) -> tuple[int, str, str | None]:
@@ -223,35 +236,37 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         code = silence_pip(block.code, language)
         try:
             name = _get_file_name_from_content(code, self._work_dir) or make_file_name(code, language)
-            written = write_code(self._work_dir, name, code)
+            file = write_code(self._work_dir, name, code)
         except ValueError:
             return 1, OUTSIDE_MESSAGE, None
         except OSError as error:
             return 1, f"The code can't be saved: {error.strerror or error}", None
         if not self.execution_policies.get(language, False):
-            return 0, f"Code saved to {written}\n", name
-        if language in _NOT_PROGRAMS:
-            return 1, f"The {language} block can't be run: there is no program for it. It is saved in {written}\n", name
+            return 0, f"Code saved to {file}\n", name
+        if language in _NOT_EXECUTABLE:
+            return 1, f"The {language} block can't be run: there is no program for it. It is saved in {file}\n", name
         return *self._run(language, name), name
 
     def _run(self, language: str, name: str) -> tuple[int, str]:
         command = [_PROGRAMS.get(language, language), Path(name).as_posix()]
-        # Alone in its container a block is followed by killing everything there, so the next one has to wait.
+        # After a block all processes in an unshared container are killed, so blocks must not run concurrently.
         with contextlib.nullcontext() if self._shared else self._lock:
-            finished = run_in_container(self._container, command, env=self._environment, limits=self._limits, shared=self._shared)
-        return format_result(finished)
+            result = run_in_container(
+                self._container, command, env=self._environment, limits=self._limits, shared=self._shared
+            )
+        return format_result(result)
 
     def restart(self) -> None:
-        """Start the container anew: what runs in it is lost, its files stay.
+        """Restart the container: its processes are killed, its files are kept.
 
         Raises:
-            ValueError: It does not run any more.
-            docker.errors.NotFound: It was stopped.
+            ValueError: If the container does not run afterwards.
+            docker.errors.NotFound: If the container was stopped.
         """
         restart_container(self._container)
 
     def stop(self) -> None:
-        """Stop the container. A shared one that another executor made is only let go of. Again, this does nothing."""
+        """Stop the container, unless another executor created it. A no-op if it is stopped."""
         if not self._is_ours:
             return
         self._is_ours = False
@@ -263,20 +278,22 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop the container, also with `stop_container=False`."""
+        """Stop the container, even with `stop_container=False`."""
         self.stop()
 
 
-def _finish(made_in: int, client: Any, container: str | None, keep: bool) -> None:
-    """What is done when an executor goes, or the program ends; not in a fork of the program that ends before it."""
-    if made_in != os.getpid():
+def _stop_at_exit(creator_pid: int, client: DockerClient, container_id: str | None, keep: bool) -> None:
+    """Stop the container and close the client when the executor is garbage-collected or the program ends."""
+    # A fork of the program must not stop the container when it ends.
+    if creator_pid != os.getpid():
         return
     import docker
 
     try:
-        if container is not None:
-            end_container(client, container, keep=keep)
-    except (docker.errors.DockerException, OSError) as error:  # an OSError of its HTTP library: the engine has gone
-        logger.warning("The container %s can't be stopped: %s", container, error)
+        if container_id is not None:
+            end_container(client, container_id, keep=keep)
+    except (docker.errors.DockerException, OSError) as error:
+        # The SDK's HTTP library raises an OSError if the engine was stopped.
+        logger.warning("The container %s can't be stopped: %s", container_id, error)
     finally:
         client.close()

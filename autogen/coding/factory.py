@@ -1,4 +1,4 @@
-"""Which executor a configuration means."""
+"""Creation of executors from a configuration."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["CodeExecutorFactory"]
 
 
 class CodeExecutorFactory:
-    """Makes executors."""
+    """Factory of executors."""
 
     @staticmethod
     def create(code_execution_config: CodeExecutionConfig) -> CodeExecutor:
-        """The executor that a `code_execution_config` names or holds.
+        """Return the executor of a `code_execution_config`, created if the config holds only its name.
 
         Raises:
-            ValueError: There is no such executor.
+            ValueError: If the executor is unknown.
         """
         executor = code_execution_config.get("executor")
         if isinstance(executor, CodeExecutor):

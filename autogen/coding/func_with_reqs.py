@@ -1,4 +1,4 @@
-"""Functions that generated code may import, with the packages and imports they need.
+"""Functions that generated code may import, with their required packages and imports.
 
 >>> @with_requirements(python_packages=["pandas"], global_imports=["pandas"])
 ... def column(path: str, name: str) -> list:
@@ -27,7 +27,7 @@ P = ParamSpec("P")
 
 @dataclass
 class Alias:
-    """`import name as alias`."""
+    """The import `import name as alias`."""
 
     name: str
     alias: str
@@ -35,7 +35,7 @@ class Alias:
 
 @dataclass
 class ImportFromModule:
-    """`from module import ...`; a single name needs no list."""
+    """The import `from module import ...`; a single name needs no list."""
 
     module: str
     imports: list[str | Alias]
@@ -46,17 +46,17 @@ class ImportFromModule:
 
 
 Import = Union[str, ImportFromModule, Alias]
-"""An import at the top of the functions' module; plain text is the name of a module."""
+"""An import in the functions' module; a str is the name of a module."""
 
 
 @dataclass
 class FunctionWithRequirements(Generic[T, P]):
-    """A function, the packages it needs installed, and the imports it needs above it. It can be called.
+    """A callable function with its required packages and imports.
 
     Attributes:
         func: The function.
-        python_packages: What `pip install` is given.
-        global_imports: What is imported above the function.
+        python_packages: Requirements for `pip install`.
+        global_imports: Imports above the function.
     """
 
     func: Callable[P, T]
@@ -70,32 +70,46 @@ class FunctionWithRequirements(Generic[T, P]):
     def from_callable(
         cls, func: Callable[P, T], python_packages: Sequence[str] = [], global_imports: Sequence[Import] = []
     ) -> FunctionWithRequirements[T, P]:
-        """A function with what it needs."""
+        """Create an instance from a function and its requirements.
+
+        Args:
+            func: The function.
+            python_packages: Requirements for `pip install`.
+            global_imports: Imports above the function.
+        """
         return cls(func, python_packages, global_imports)
 
     @staticmethod
     def from_str(
         func: str, python_packages: Sequence[str] = [], global_imports: Sequence[Import] = []
     ) -> FunctionWithRequirementsStr:
-        """A function given as text, with what it needs.
+        """Create an instance from source code and its requirements.
+
+        Args:
+            func: The source code of the function.
+            python_packages: Requirements for `pip install`.
+            global_imports: Imports above the function.
 
         Raises:
-            ValueError: The text does not define exactly one function.
+            ValueError: If the source does not define exactly one function.
         """
         return FunctionWithRequirementsStr(func, python_packages, global_imports)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the function."""
         return self.func(*args, **kwargs)
 
 
 @dataclass(init=False)
 class FunctionWithRequirementsStr:
-    """The text of a function, and what it needs. The text is executed here once, to know its signature: trust it.
+    """The source code of a function with its required packages and imports.
+
+    The source is executed in this process to read the signature, so it must be trusted.
 
     Attributes:
-        func: The text.
-        python_packages: What `pip install` is given.
-        global_imports: What is imported above the function.
+        func: The source code.
+        python_packages: Requirements for `pip install`.
+        global_imports: Imports above the function.
     """
 
     func: str
@@ -103,9 +117,15 @@ class FunctionWithRequirementsStr:
     global_imports: Sequence[Import] = field(default_factory=list)
 
     def __init__(self, func: str, python_packages: Sequence[str] = [], global_imports: Sequence[Import] = []) -> None:
-        """
+        """Compile the source.
+
+        Args:
+            func: The source code of the function.
+            python_packages: Requirements for `pip install`.
+            global_imports: Imports above the function.
+
         Raises:
-            ValueError: The text does not define exactly one function.
+            ValueError: If the source does not define exactly one function.
         """
         self.func = func
         self.python_packages = python_packages
@@ -120,21 +140,27 @@ class FunctionWithRequirementsStr:
             raise ValueError("The string must contain exactly one function")
         self._func_name, self._compiled_func = functions[0]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError("A function given as text can't be called here: only generated code can call it.")
+    def __call__(self, *args: object, **kwargs: object) -> None:
+        """Raise an error: the function runs only in generated code.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError("A function given as source code can only be called by generated code.")
 
 
 UserFunction = Union[Callable[..., Any], FunctionWithRequirements[Any, Any], FunctionWithRequirementsStr]
+"""A function for generated code: plain, or with requirements."""
 
 
 def with_requirements(
     python_packages: Sequence[str] = [], global_imports: Sequence[Import] = []
 ) -> Callable[[Callable[P, T]], FunctionWithRequirements[T, P]]:
-    """Say what a function needs when generated code calls it.
+    """Declare the requirements of a function: a decorator.
 
     Args:
-        python_packages: What `pip install` is given.
-        global_imports: What is imported above the function.
+        python_packages: Requirements for `pip install`.
+        global_imports: Imports above the function.
     """
 
     def wrap(func: Callable[P, T]) -> FunctionWithRequirements[T, P]:
@@ -144,83 +170,83 @@ def with_requirements(
 
 
 def to_stub(func: UserFunction) -> str:
-    """A function's first line and docstring, for a prompt."""
-    name, function = _named(func)
+    """Return the signature and docstring of a function, for a prompt."""
+    name, function = _get_name_and_function(func)
     doc = inspect.cleandoc(function.__doc__ or "")
     body = f'"""{doc}"""\n...' if doc else "..."
-    return f"def {name}{_signature(function)}:\n{textwrap.indent(body, '    ')}"
+    return f"def {name}{_build_signature(function)}:\n{textwrap.indent(body, '    ')}"
 
 
 def required_packages(functions: Sequence[UserFunction]) -> list[str]:
-    """The packages that functions need, each once."""
+    """Return the required packages of functions, without duplicates."""
     return list(dict.fromkeys(package for func in functions for package in getattr(func, "python_packages", ())))
 
 
 def _build_python_functions_file(functions: Sequence[UserFunction]) -> str:
-    """The module of the functions: their imports, each once, and their sources.
+    """Build the source of the functions' module: imports without duplicates, and definitions.
 
     Raises:
-        ValueError: A function's source can't stand alone.
+        ValueError: If a function is not self-contained.
     """
-    imports = dict.fromkeys(_import_line(one) for func in functions for one in getattr(func, "global_imports", ()))
-    sources = [_source(func).strip("\n") + "\n" for func in functions]
-    future = ["from __future__ import annotations"] if any(map(_has_late_annotations, functions)) else []
+    imports = dict.fromkeys(_format_import(item) for func in functions for item in getattr(func, "global_imports", ()))
+    sources = [_get_source(func).strip("\n") + "\n" for func in functions]
+    future = ["from __future__ import annotations"] if any(map(_has_postponed_annotations, functions)) else []
     return "\n".join([*future, *imports, "", *sources])
 
 
-class _AsWritten(str):
-    """An annotation that is text already: it is shown without quotes."""
+class _VerbatimAnnotation(str):
+    """An annotation that is a string already, shown without quotes."""
 
     __repr__ = str.__str__
 
 
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
+def _build_signature(function: Callable[..., object]) -> inspect.Signature:
     signature = inspect.signature(function)
 
-    def shown(annotation: Any) -> Any:
-        return _AsWritten(annotation) if isinstance(annotation, str) else annotation
+    def unquote(annotation: object) -> object:
+        return _VerbatimAnnotation(annotation) if isinstance(annotation, str) else annotation
 
-    parameters = [one.replace(annotation=shown(one.annotation)) for one in signature.parameters.values()]
-    return signature.replace(parameters=parameters, return_annotation=shown(signature.return_annotation))
+    parameters = [item.replace(annotation=unquote(item.annotation)) for item in signature.parameters.values()]
+    return signature.replace(parameters=parameters, return_annotation=unquote(signature.return_annotation))
 
 
-def _has_late_annotations(func: UserFunction) -> bool:
-    """Whether its module reads annotations as text: they may name what can't be imported."""
-    code = getattr(inspect.unwrap(_named(func)[1]), "__code__", None)
+def _has_postponed_annotations(func: UserFunction) -> bool:
+    """Return True if annotations are not evaluated in the function's module; they may refer to undefined names."""
+    code = getattr(inspect.unwrap(_get_name_and_function(func)[1]), "__code__", None)
     return code is not None and bool(code.co_flags & annotations.compiler_flag)
 
 
-def _import_line(what: Import) -> str:
-    if isinstance(what, str):
-        return f"import {what}"
-    if isinstance(what, Alias):
-        return f"import {what.name} as {what.alias}"
-    names = [one if isinstance(one, str) else f"{one.name} as {one.alias}" for one in what.imports]
-    return f"from {what.module} import {', '.join(names)}"
+def _format_import(item: Import) -> str:
+    if isinstance(item, str):
+        return f"import {item}"
+    if isinstance(item, Alias):
+        return f"import {item.name} as {item.alias}"
+    names = [name if isinstance(name, str) else f"{name.name} as {name.alias}" for name in item.imports]
+    return f"from {item.module} import {', '.join(names)}"
 
 
-def _named(func: UserFunction) -> tuple[str, Callable[..., Any]]:
+def _get_name_and_function(func: UserFunction) -> tuple[str, Callable[..., object]]:
     if isinstance(func, FunctionWithRequirementsStr):
         return func._func_name, func._compiled_func
     function = func.func if isinstance(func, FunctionWithRequirements) else func
     return getattr(function, "__name__", repr(function)), function
 
 
-def _source(func: UserFunction) -> str:
-    """A function's source without its decorators, which belong to this process."""
+def _get_source(func: UserFunction) -> str:
+    """Return the source of a function without its decorators, which are objects of this process."""
     if isinstance(func, FunctionWithRequirementsStr):
         return func.func
-    name, function = _named(func)
+    name, function = _get_name_and_function(func)
     function = inspect.unwrap(function)
-    outer = getattr(getattr(function, "__code__", None), "co_freevars", ())
-    if outer:
-        raise ValueError(f"{name} can't stand alone: it uses {', '.join(outer)} of the function around it.")
+    free_variables = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    if free_variables:
+        raise ValueError(f"{name} is not self-contained: it uses {', '.join(free_variables)} of the enclosing function.")
     try:
         source = textwrap.dedent(inspect.getsource(function))
         definition = ast.parse(source).body[0]
     except (OSError, TypeError, SyntaxError) as error:
-        advice = "Give it as text, with FunctionWithRequirements.from_str."
+        advice = "Pass its source code to FunctionWithRequirements.from_str."
         raise ValueError(f"The source of {name} can't be found: {error}. {advice}") from error
     if not isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef)) or inspect.ismethod(function):
-        raise ValueError(f"{name} can't stand alone: it is no function made with `def`.")
+        raise ValueError(f"{name} is not self-contained: it must be a function defined with `def`.")
     return "".join(source.splitlines(keepends=True)[definition.lineno - 1 :])

@@ -1,4 +1,4 @@
-"""Running code on this machine, without isolation."""
+"""Code execution on this machine, without isolation."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from ._constants import PYTHON_VARIANTS, WIN32
 from ._command_line_executor import CommandLineExecutor, format_result, run_until_failure
+from ._constants import PYTHON_VARIANTS, WIN32
 from ._deprecated_alias import DeprecatedAlias
 from ._output_files import find_changes, snapshot
 from ._processes.environment import build_child_environment, prepend_to_path
@@ -28,7 +28,7 @@ from .utils import _get_file_name_from_content, silence_pip
 
 __all__ = ["LocalCommandLineCodeExecutor"]
 
-_DANGEROUS = (
+_DANGEROUS_COMMANDS = (
     (r"\brm\s+-rf\b", "Use of 'rm -rf' command is not allowed."),
     (r"\bmv\b.*?\s+/dev/null", "Moving files to /dev/null is not allowed."),
     (r"\bdd\b", "Use of 'dd' command is not allowed."),
@@ -38,14 +38,13 @@ _DANGEROUS = (
 
 
 class LocalCommandLineCodeExecutor(CommandLineExecutor):
-    """Runs code blocks as programs on this machine, each in a process of its own, without isolation.
+    r"""Executor that runs each block as a process on this machine, without isolation.
 
-    Its programs have the rights of the user who runs it: that is an explicit choice. What it is spared: no secret of this
-    process's environment is handed to it, nor its input. What you are spared: it and all that it starts are killed when its
-    time is up, its output is cut to a size that fits, and its own file stays in the work directory.
+    Programs have the rights of the user who runs this process; choose this executor deliberately. Programs get no secrets
+    from this process's environment, and no access to its input. They and their descendants are killed after the time
+    limit, their output is truncated, and code files are written only in the work directory.
 
-    What is not contained here, but in `SandboxedCommandLineCodeExecutor` and `DockerCommandLineCodeExecutor`, is a program
-    that
+    Not prevented here, but in `SandboxedCommandLineCodeExecutor` and `DockerCommandLineCodeExecutor`, is a program that
 
     - reads the user's files;
     - writes outside of the work directory;
@@ -60,11 +59,11 @@ class LocalCommandLineCodeExecutor(CommandLineExecutor):
     - makes a device, likewise;
     - reaches services on loopback.
 
-    It may be used from several threads. An asynchronous chat that is cancelled kills the program.
+    The executor is thread-safe. Cancelling an async chat kills the running program.
 
     >>> executor = LocalCommandLineCodeExecutor(work_dir="coding")  # doctest: +SKIP
     >>> executor.execute_code_blocks([CodeBlock(language="python", code="print(6 * 7)")])  # doctest: +SKIP
-    CommandLineCodeResult(exit_code=0, output='42\\n', code_file='coding/tmp_code_....py')
+    CommandLineCodeResult(exit_code=0, output='42\n', code_file='coding/tmp_code_....py')
     """
 
     SUPPORTED_LANGUAGES = ["bash", "shell", "sh", "pwsh", "powershell", "ps1", "python", "javascript", "html", "css"]
@@ -89,21 +88,22 @@ $functions"""
         environment: Mapping[str, str] | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """
+        """Initialise the executor and create its work directory.
+
         Args:
             timeout: Seconds for each block.
-            virtual_env_context: The virtual environment whose Python runs the blocks; see `create_virtual_env`.
-            work_dir: Where the code is written and run. It is made if it is missing.
-            functions: Functions that blocks may import; see `with_requirements`. The first run makes them available.
-            functions_module: The module they are imported from.
-            execution_policies: For each language whether its blocks are run, or only saved.
-            environment: Variables for the programs, besides the harmless ones of this process.
-            limits: What the programs may use. The time in it does not count: `timeout` does.
+            virtual_env_context: The virtual environment that runs Python blocks; see `create_virtual_env`.
+            work_dir: The directory in which the code is written and run. It is created if missing.
+            functions: Functions that blocks may import; see `with_requirements`. The first run installs them.
+            functions_module: The module from which they are imported.
+            execution_policies: For each language, whether its blocks are run, or only saved.
+            environment: Environment variables of the programs, besides the safe variables of this process.
+            limits: Resource limits of the programs. `seconds` is ignored, `timeout` applies.
 
         Raises:
-            ValueError: The timeout is less than 1, or the module's name is no identifier.
-            TypeError: `functions` is None.
-            FileNotFoundError, FileExistsError: The work directory can't be made.
+            ValueError: If the timeout is less than 1, or the module's name is not an identifier.
+            TypeError: If `functions` is None.
+            FileNotFoundError, FileExistsError: If the work directory can't be created.
         """
         super().__init__(timeout, work_dir, execution_policies, limits)
         if not functions_module.isidentifier():
@@ -117,7 +117,7 @@ $functions"""
 
     @property
     def functions_module(self) -> str:
-        """The module that user-defined functions are imported from."""
+        """The module from which user-defined functions are imported."""
         return self._functions_module
 
     @property
@@ -126,39 +126,40 @@ $functions"""
         return self._functions
 
     def format_functions_for_prompt(self, prompt_template: str = FUNCTION_PROMPT_TEMPLATE) -> str:
-        """Tell a model which user-defined functions there are.
+        """Describe the user-defined functions for a model.
 
         Args:
-            prompt_template: The text, with `$module_name` and `$functions` in it.
+            prompt_template: The text, with the placeholders `$module_name` and `$functions`; `$$` is a dollar sign.
 
         Raises:
-            KeyError: There is another `$name` in it; `$$` is a dollar.
+            KeyError: If the text contains another placeholder.
         """
         stubs = "\n\n".join(to_stub(func) for func in self._functions)
         return string.Template(prompt_template).substitute(module_name=self._functions_module, functions=stubs)
 
     @staticmethod
     def sanitize_command(lang: str, code: str) -> None:
-        """Refuse shell code with a well-known accident in it. This is a seat belt, no protection.
+        """Reject shell code with a well-known destructive command. This prevents accidents, not attacks.
 
         Raises:
-            ValueError: There is one.
+            ValueError: If the code contains such a command.
         """
         if lang not in ("bash", "shell", "sh"):
             return
-        for pattern, message in _DANGEROUS:
+        for pattern, message in _DANGEROUS_COMMANDS:
             if re.search(pattern, code):
                 raise ValueError(f"Potentially dangerous command detected: {message}")
 
     def execute_code_blocks(self, code_blocks: list[CodeBlock]) -> CommandLineCodeResult:
-        """Run the blocks in order, until one fails.
+        """Run the blocks in order until a block fails.
 
         Returns:
-            The exit code of the last block run (124: its time was up), all output, the file of the first block, and the
-            files that the blocks made or changed. No error in the code or its file name is raised: it is a result.
+            The exit code of the last block run (124 after a timeout), the output of all blocks, the file of the first
+            block, and the files that the blocks created or changed. Errors in the code or its file name are reported in
+            the result, not raised.
 
         Raises:
-            ValueError: The user-defined functions can't be made available.
+            ValueError: If the user-defined functions can't be installed.
         """
         if not self._functions_are_installed:
             self._install_functions()
@@ -168,14 +169,14 @@ $functions"""
             exit_code=exit_code,
             output=output,
             code_file=str(files[0]) if files else None,
-            output_files=find_changes(before, snapshot(self._work_dir), but=files),
+            output_files=find_changes(before, snapshot(self._work_dir), exclude=files),
         )
 
     def _install_functions(self) -> None:
         install_functions(
             self._functions,
             self._functions_module,
-            python=self._program("python"),
+            python=self._get_program("python"),
             work_dir=self._work_dir,
             launch=self._launch,
             check=self.execution_policies.get("python", False),
@@ -189,7 +190,7 @@ $functions"""
         except ValueError as error:
             return 1, str(error), None
         code = silence_pip(block.code, language)
-        language = _known_as(language)
+        language = _normalize_language(language)
         if language not in self.SUPPORTED_LANGUAGES:
             return 1, f"\nunknown language {language}", None
         try:
@@ -205,30 +206,30 @@ $functions"""
 
     def _run(self, language: str, file: Path) -> tuple[int, str]:
         try:
-            finished = self._launch([self._program(language), str(file)])
+            result = self._launch([self._get_program(language), str(file)])
         except (OSError, NotImplementedError) as error:
             return 1, f"The {language} block can't be run: {error}"
-        return format_result(finished)
+        return format_result(result)
 
     def _launch(self, command: Sequence[str], settings: Mapping[str, str] = {}) -> ProgramResult:
-        """Run a program with what generated code may use. A subclass that isolates programs does it here.
+        """Run a program with the environment and limits of generated code. Subclasses override this to isolate programs.
 
         Args:
             command: The program and its arguments.
-            settings: Variables of this process that it may see, too.
+            settings: Additional environment variables; those of generated code take precedence.
 
         Raises:
-            OSError: It can't be started.
+            OSError: If the program can't be started.
         """
-        return run_program(command, cwd=self._work_dir, env={**settings, **self._child_environment()}, limits=self._limits)
+        return run_program(command, cwd=self._work_dir, env={**settings, **self._build_environment()}, limits=self._limits)
 
-    def _program(self, language: str) -> str:
+    def _get_program(self, language: str) -> str:
         if language != "python":
             return get_command(language)
         return os.path.abspath(self._virtual_env_context.env_exe) if self._virtual_env_context else sys.executable
 
-    def _child_environment(self) -> dict[str, str]:
-        """That of generated code. The virtual environment is active: `pip` installs for the Python that runs blocks."""
+    def _build_environment(self) -> dict[str, str]:
+        """Build the environment of generated code, with the virtual environment of the interpreter activated."""
         environment = build_child_environment(self._environment)
         if self._virtual_env_context:
             folder = os.path.abspath(self._virtual_env_context.bin_path)
@@ -236,10 +237,11 @@ $functions"""
             folder = os.path.dirname(sys.executable)
         else:
             return environment
+        # `pip` in a shell block must install for the Python that runs the blocks.
         return {**prepend_to_path(folder, environment), "VIRTUAL_ENV": os.path.dirname(folder)}
 
     def restart(self) -> None:
-        """Nothing to restart: each block is a process of its own."""
+        """Warn that restarting has no effect, since each block is a process of its own."""
         warnings.warn(
             "Restarting local command line code executor is not supported. No action is taken.",
             UserWarning,
@@ -247,7 +249,7 @@ $functions"""
         )
 
 
-def _known_as(language: str) -> str:
+def _normalize_language(language: str) -> str:
     if language in PYTHON_VARIANTS:
         return "python"
     if WIN32 and language in ("sh", "shell"):

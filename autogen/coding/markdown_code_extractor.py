@@ -14,9 +14,9 @@ class MarkdownCodeExtractor(CodeExtractor):
     """Extractor of the fenced code blocks of a message."""
 
     def extract_code_blocks(self, message: MessageContentType) -> list[CodeBlock]:
-        """Return the blocks in order. The language of an unlabelled fence is guessed; `""` if that fails.
+        r"""Return the blocks in order. The language of an unlabelled fence is guessed; `""` if that fails.
 
-        >>> MarkdownCodeExtractor().extract_code_blocks("```python\\nprint(1)\\n```")
+        >>> MarkdownCodeExtractor().extract_code_blocks("```python\nprint(1)\n```")
         [CodeBlock(code='print(1)', language='python')]
         """
         blocks = []

@@ -1,4 +1,4 @@
-"""Running code on this machine, isolated by the Linux kernel: between nothing and Docker."""
+"""Code execution on this machine, isolated by Linux namespaces: stronger than none, lighter than Docker."""
 
 from __future__ import annotations
 
@@ -16,28 +16,30 @@ from .local_commandline_code_executor import Limits, LocalCommandLineCodeExecuto
 __all__ = ["SandboxedCommandLineCodeExecutor"]
 
 _HOME = "/tmp"
-_LEADS_OUTSIDE = ("TMPDIR", "TEMP", "TMP", "XDG_RUNTIME_DIR", "DISPLAY")
-_SIGNALLED = 128  # a shell, and bubblewrap, tell of a signal by this and its number
+_UNSAFE_VARIABLES = ("TMPDIR", "TEMP", "TMP", "XDG_RUNTIME_DIR", "DISPLAY")
+
+# Shells and bubblewrap report a signal as an exit code: this base plus its number.
+_SIGNAL_BASE = 128
 _LAST_SIGNAL = 64
 
 
 class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
-    """Runs code blocks as programs on this machine, each in a sandbox of its own (Linux, with `bubblewrap` installed).
+    """Executor that runs each block as a program in its own sandbox (Linux, with `bubblewrap` installed).
 
-    It needs no daemon, no image and no rights, and costs some milliseconds a block. A program sees:
+    It requires no daemon, no image and no privileges, and takes a few milliseconds per block. A program sees:
 
-    - its work directory, at the same path, and may write there;
-    - the system's programs and libraries, and the Python that runs blocks with its packages, to read;
-    - a `/tmp` (its home, too) and a `/dev/shm` of its own, in memory, gone when it ends;
-    - no other file: not the home directory, nor keys, nor sockets of services;
-    - no other process: it can't read their environment, nor signal them, and all it starts ends with it;
-    - no network, unless `network=True`: then that of this machine, its own services on loopback included.
+    - its work directory at the same path, writable;
+    - the system's programs and libraries, and the Python that runs blocks with its packages, read-only;
+    - a private `/tmp` (its home too) and `/dev/shm`, in memory, deleted when it ends;
+    - no other files: not the home directory, nor keys, nor sockets of services;
+    - no other processes: it can't read their environment or signal them, and all its children end with it;
+    - no network, unless `network=True`: then this machine's network, including its services on loopback.
 
-    In all else it is a `LocalCommandLineCodeExecutor`: the same parameters, results and limits. Packages are installed
-    beforehand, or with the network on and their folder in `writable`.
+    Parameters, results and limits are otherwise those of `LocalCommandLineCodeExecutor`. Packages must be installed
+    beforehand, or with the network enabled and their folder in `writable`.
 
-    What it does not stop: a program fills the disk by way of its work directory, and the kernel is shared. Where attacks
-    on the kernel itself are to be feared, a virtual machine is the tool.
+    Not prevented: a program can fill the disk through its work directory, and it shares the kernel. To defend against
+    attacks on the kernel itself, use a virtual machine.
 
     >>> executor = SandboxedCommandLineCodeExecutor(work_dir="coding")  # doctest: +SKIP
     >>> user = UserProxyAgent("user", code_execution_config={"executor": executor})  # doctest: +SKIP
@@ -58,25 +60,26 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
         readable: Sequence[Path | str] = (),
         writable: Sequence[Path | str] = (),
     ) -> None:
-        """
+        """Initialise the executor and check that sandboxes work on this machine.
+
         Args:
             timeout: Seconds for each block.
-            virtual_env_context: The virtual environment whose Python runs the blocks; see `create_virtual_env`.
-            work_dir: Where the code is written and run. It is made if it is missing.
+            virtual_env_context: The virtual environment that runs Python blocks; see `create_virtual_env`.
+            work_dir: The directory in which the code is written and run. It is created if missing.
             functions: Functions that blocks may import; see `with_requirements`.
-            functions_module: The module they are imported from.
-            execution_policies: For each language whether its blocks are run, or only saved.
-            environment: Variables for the programs, besides the harmless ones of this process.
-            limits: What the programs may use. The time in it does not count: `timeout` does.
+            functions_module: The module from which they are imported.
+            execution_policies: For each language, whether its blocks are run, or only saved.
+            environment: Environment variables of the programs, besides the safe variables of this process.
+            limits: Resource limits of the programs. `seconds` is ignored, `timeout` applies.
             network: Whether the programs see the network.
-            readable: More files and folders that they may read.
-            writable: More files and folders that they may write to.
+            readable: Additional readable files and folders.
+            writable: Additional writable files and folders.
 
         Raises:
-            RuntimeError: This machine can't make a sandbox; the message says what to change.
-            ValueError: The timeout is less than 1, the module's name is no identifier, or the work directory holds what
-                code must not change (the home directory, or a folder of the system).
-            FileNotFoundError: A path to be readable or writable does not exist, or the work directory can't be made.
+            RuntimeError: If this machine can't create a sandbox; the message explains the changes required.
+            ValueError: If the timeout is less than 1, the module's name is not an identifier, or the work directory
+                contains the home directory or a system folder.
+            FileNotFoundError: If a path in `readable` or `writable` does not exist, or the work directory can't be created.
         """
         check_machine()
         check_work_dir(Path(work_dir).resolve())
@@ -91,31 +94,34 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
             limits=limits,
         )
         prefixes = () if virtual_env_context else (sys.prefix, sys.base_prefix, sys.base_exec_prefix)
-        write = [Path(path).resolve(strict=True) for path in writable]
-        python = find_python_files(self._program("python"), *prefixes)
-        closed = [path for path in python if not any(path.is_relative_to(opened) for opened in write)]
+        writable_paths = [Path(path).resolve(strict=True) for path in writable]
+        python_files = find_python_files(self._get_program("python"), *prefixes)
+        # A read-only mount inside of a writable folder would make part of it read-only.
+        read_only = [path for path in python_files if not any(path.is_relative_to(folder) for folder in writable_paths)]
         self._view = SandboxView(
             work_dir=self._work_dir.resolve(),
-            read=[*closed, *(Path(path).resolve(strict=True) for path in readable)],
-            write=write,
+            read=[*read_only, *(Path(path).resolve(strict=True) for path in readable)],
+            write=writable_paths,
             network=network,
         )
         self._real_paths = self._view.resolve_paths()
 
     def _launch(self, command: Sequence[str], settings: Mapping[str, str] = {}) -> ProgramResult:
+        # Earlier code may have replaced a folder by a link to a folder outside of the sandbox.
         if self._view.resolve_paths() != self._real_paths or self._work_dir.resolve() != self._view.work_dir:
-            raise OSError("the folders of the sandbox lead elsewhere than when it was made")  # by a link of earlier code
+            raise OSError("the folders of the sandbox were replaced since it was created")
         try:
             sandboxed = build_command(self._view, command)
-        except RuntimeError as error:  # bubblewrap was removed meanwhile
+        except RuntimeError as error:
+            # bubblewrap was uninstalled meanwhile.
             raise OSError(str(error)) from error
-        finished = super()._launch(sandboxed, settings)
-        if not finished.timed_out and _SIGNALLED < finished.exit_code <= _SIGNALLED + _LAST_SIGNAL:
-            return replace(finished, exit_code=_SIGNALLED - finished.exit_code)
-        return finished
+        result = super()._launch(sandboxed, settings)
+        if not result.timed_out and _SIGNAL_BASE < result.exit_code <= _SIGNAL_BASE + _LAST_SIGNAL:
+            return replace(result, exit_code=_SIGNAL_BASE - result.exit_code)
+        return result
 
-    def _child_environment(self) -> dict[str, str]:
-        """That of generated code, without what leads out of the sandbox."""
-        inherited = super()._child_environment()
-        own = {name: value for name, value in inherited.items() if name not in _LEADS_OUTSIDE}
-        return {**own, "HOME": _HOME, **self._environment}
+    def _build_environment(self) -> dict[str, str]:
+        """Return the environment of generated code, without variables that refer to paths outside of the sandbox."""
+        inherited = super()._build_environment()
+        safe = {name: value for name, value in inherited.items() if name not in _UNSAFE_VARIABLES}
+        return {**safe, "HOME": _HOME, **self._environment}

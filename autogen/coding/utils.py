@@ -1,4 +1,4 @@
-"""Helpers of the executors: quiet installs, and the file name that a block asks for."""
+"""Helpers of the executors: quiet installs, and file names requested in code."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ filename_patterns = [
     re.compile(r"^// (filename:)?(.+?)$", re.DOTALL),
     re.compile(r"^# (filename:)?(.+?)$", re.DOTALL),
 ]
-"""First lines that may name a file; the name is the last group."""
+"""Patterns of a first line that may request a file name, which is the last group."""
 
 _SHELLS = ("bash", "shell", "sh", "pwsh", "powershell", "ps1")
-_LOOKS_LIKE_A_FILE = re.compile(r"[^\s<>:\"|?*]+\.[A-Za-z][A-Za-z0-9_]{0,9}")  # `3.14` does not
+
+# A single word with an extension that starts with a letter, so that `3.14` does not match.
+_FILE_NAME = re.compile(r"[^\s<>:\"|?*]+\.[A-Za-z][A-Za-z0-9_]{0,9}")
 
 
 def silence_pip(code: str, lang: str) -> str:
-    """Make `pip install` lines print nothing but errors."""
+    """Add options to `pip install` lines, so that they print only errors."""
     if lang == "python":
         command = r"^! ?pip install"
     elif lang in _SHELLS:
@@ -32,27 +34,27 @@ def silence_pip(code: str, lang: str) -> str:
 
 
 def _get_file_name_from_content(code: str, workspace_path: Path) -> str | None:
-    """The file name in the first line of code, relative to the workspace; None if it names none.
+    """Return the file name requested in the first line of code, relative to the workspace; None if there is none.
 
     Raises:
-        ValueError: The name leads out of the workspace, also by a link.
+        ValueError: If the name leads out of the workspace, directly or through a link.
     """
     name = requested_name(code)
     return None if name is None else resolve_name(workspace_path, name)
 
 
 def requested_name(code: str) -> str | None:
-    """The file name in the first line of code, as it stands there; None if it names none.
+    """Return the file name requested in the first line of code, unresolved; None if there is none.
 
-    Without the word `filename:` a comment is a name only if it looks like one: a single word with an extension.
+    A comment without `filename:` is a file name only if it is a single word with an extension.
     """
-    first = code.split("\n", 1)[0].strip()
+    first_line = code.split("\n", 1)[0].strip()
     for pattern in filename_patterns:
-        match = pattern.match(first)
+        match = pattern.match(first_line)
         if match is None:
             continue
         name = match[2].strip()
-        if not match[1] and not _LOOKS_LIKE_A_FILE.fullmatch(name):
+        if not match[1] and not _FILE_NAME.fullmatch(name):
             return None
         return name
     return None

@@ -28,6 +28,8 @@ class Event:
 
     Attributes:
         type: Kind of event, as it stands in JSON.
+        starts: Kind of the operation that the event starts; empty if it starts none.
+        ends: Kind of the operation that the event ends; empty if it ends none.
         at: Time of the event, in seconds since 1970.
         chat: Id of the chat in which it happened; empty outside of a chat.
         operation: Id of the operation to which it belongs; empty outside of an operation.
@@ -35,6 +37,8 @@ class Event:
     """
 
     type: ClassVar[str] = "event"
+    starts: ClassVar[str] = ""
+    ends: ClassVar[str] = ""
     at: float = field(default_factory=time.time)
     chat: str = field(default_factory=current_chat_id.get)
     operation: str = field(default_factory=current_operation_id.get)
@@ -57,6 +61,7 @@ class ChatStarted(Event):
     """
 
     type: ClassVar[str] = "chat_started"
+    starts: ClassVar[str] = "chat"
     initiator: str
     recipient: str
     parent: str = ""
@@ -78,6 +83,7 @@ class ChatEnded(Event):
     """
 
     type: ClassVar[str] = "chat_ended"
+    ends: ClassVar[str] = "chat"
     initiator: str
     recipient: str
     stop_reason: str | None = None
@@ -114,6 +120,7 @@ class ReplyStarted(Event):
     """
 
     type: ClassVar[str] = "reply_started"
+    starts: ClassVar[str] = "reply"
     agent: str
     function: str
 
@@ -130,6 +137,7 @@ class ReplyEnded(Event):
     """
 
     type: ClassVar[str] = "reply_ended"
+    ends: ClassVar[str] = "reply"
     agent: str
     function: str
     final: bool
@@ -149,6 +157,7 @@ class ModelAsked(Event):
     """
 
     type: ClassVar[str] = "model_asked"
+    starts: ClassVar[str] = "model"
     agent: str
     model: str
     endpoint: str
@@ -176,6 +185,7 @@ class ModelAnswered(Event):
     """
 
     type: ClassVar[str] = "model_answered"
+    ends: ClassVar[str] = "model"
     agent: str
     model: str
     endpoint: str
@@ -204,6 +214,7 @@ class ModelFailed(Event):
     """
 
     type: ClassVar[str] = "model_failed"
+    ends: ClassVar[str] = "model"
     agent: str
     model: str
     endpoint: str
@@ -223,6 +234,7 @@ class ToolCalled(Event):
     """
 
     type: ClassVar[str] = "tool_called"
+    starts: ClassVar[str] = "tool"
     agent: str
     name: str
     arguments: Any
@@ -241,6 +253,7 @@ class ToolReturned(Event):
     """
 
     type: ClassVar[str] = "tool_returned"
+    ends: ClassVar[str] = "tool"
     agent: str
     name: str
     success: bool
@@ -258,6 +271,7 @@ class CodeStarted(Event):
     """
 
     type: ClassVar[str] = "code_started"
+    starts: ClassVar[str] = "code"
     agent: str
     blocks: list[list[str]]
 
@@ -274,6 +288,7 @@ class CodeEnded(Event):
     """
 
     type: ClassVar[str] = "code_ended"
+    ends: ClassVar[str] = "code"
     agent: str
     exit_code: int
     output: str
@@ -306,6 +321,7 @@ class HumanAsked(Event):
     """
 
     type: ClassVar[str] = "human_asked"
+    starts: ClassVar[str] = "human"
     agent: str
     prompt: str
     _answers: list[str] = field(default_factory=list, repr=False, compare=False)
@@ -330,6 +346,7 @@ class HumanAnswered(Event):
     """
 
     type: ClassVar[str] = "human_answered"
+    ends: ClassVar[str] = "human"
     agent: str
     text: str
 

@@ -1,4 +1,4 @@
-"""Where agents print to and read from."""
+"""Input and output streams of agents: the console, queues and websockets."""
 
 from ._messages import EndMessage, InputMessage, PrintMessage, StreamMessage, WithdrawnMessage
 from .base import InputStream, IOStream, OutputStream, StreamClosed, TimedInputStream

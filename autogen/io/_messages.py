@@ -1,23 +1,24 @@
-"""What a page or a program gets that shows a chat: small dicts, ready for JSON."""
+"""Messages for a program that displays a chat: small dicts, ready for JSON."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from typing import Any, Literal, TypedDict, Union
+from typing import Literal, TypedDict, Union
 
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal: nothing else can show them
+# Only a terminal can display these.
+_TERMINAL_STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class PrintMessage(TypedDict):
-    """Something was printed: a line, or a piece of an answer that is being streamed."""
+    """Printed text: a line, or a piece of a response that is being streamed."""
 
     type: Literal["print"]
     text: str
 
 
 class InputMessage(TypedDict):
-    """Somebody is asked; the answer names the `id`."""
+    """A question. Its answer must name the `id`."""
 
     type: Literal["input"]
     id: str
@@ -26,14 +27,14 @@ class InputMessage(TypedDict):
 
 
 class WithdrawnMessage(TypedDict):
-    """A question needs no answer any more: its time is up, or nobody waits for it."""
+    """The withdrawal of a question: it timed out, or its caller was cancelled."""
 
     type: Literal["withdrawn"]
     id: str
 
 
 class EndMessage(TypedDict):
-    """The last message; `reason` is empty if all went well."""
+    """The last message. `reason` is empty after a normal end."""
 
     type: Literal["end"]
     reason: str
@@ -42,22 +43,32 @@ class EndMessage(TypedDict):
 StreamMessage = Union[PrintMessage, InputMessage, WithdrawnMessage, EndMessage]
 
 
-def printed(objects: tuple[Any, ...], sep: str | None, end: str | None) -> str:
-    """The text that the built-in `print` would write, as one that any encoding can carry.
+def format_print(objects: tuple[object, ...], sep: str | None, end: str | None) -> str:
+    """Return the text that the built-in `print` would write, in a form that any encoding can carry.
 
-    Half of a surrogate pair (a model's broken escape) has no encoding, and would break the connection.
+    A lone surrogate (from a model's broken escape) can't be encoded and would break the connection, so it is replaced.
+
+    Args:
+        objects: The objects to print.
+        sep: The separator; None for a space.
+        end: The end; None for a line end.
     """
     text = (" " if sep is None else sep).join(map(str, objects)) + ("\n" if end is None else end)
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def print_message(text: str) -> PrintMessage | None:
-    """The message for a printed text, without terminal colours; None if nothing is left."""
-    text = COLOURS.sub("", text)
+def make_print_message(text: str) -> PrintMessage | None:
+    """Make the message for printed text, without terminal styles; None if no text is left."""
+    text = _TERMINAL_STYLES.sub("", text)
     return {"type": "print", "text": text} if text else None
 
 
-def input_message(prompt: str, password: bool) -> InputMessage:
-    """A new question. Its id can't be guessed, and a late answer can't meet another question."""
-    question = printed((COLOURS.sub("", prompt),), None, "")
+def make_input_message(prompt: str, password: bool) -> InputMessage:
+    """Make the message for a new question, with a random id, so that a late answer can't match another question.
+
+    Args:
+        prompt: The question.
+        password: True if the answer must not be displayed.
+    """
+    question = format_print((_TERMINAL_STYLES.sub("", prompt),), None, "")
     return {"type": "input", "id": secrets.token_urlsafe(12), "prompt": question, "password": password}

@@ -1,4 +1,4 @@
-"""Waiting for an answer: until it comes, its time is up, or nobody needs it any more."""
+"""Waiting for an answer with a time limit and cancellation."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from collections.abc import Iterator
 from .._threads import CallTimeout, is_cancelled
 from .base import StreamClosed
 
-LOOK = 0.25  # seconds between two looks whether anybody still waits
+POLL_INTERVAL = 0.25  # seconds
 
 
-def slices(seconds: float | None) -> Iterator[float]:
-    """How long to wait next; it never just ends.
+def iterate_waits(seconds: float | None) -> Iterator[float]:
+    """Iterate over the seconds to wait next, until the time limit. The iterator never ends normally.
+
+    Args:
+        seconds: The time limit in seconds; None for no limit.
 
     Raises:
-        TimeUp: So many seconds are over.
-        StreamClosed: The call that asks was cancelled.
+        CallTimeout: If the time limit is over.
+        StreamClosed: If the waiting call was cancelled.
     """
     end = None if seconds is None else time.monotonic() + seconds
     while not is_cancelled():
-        yield LOOK if end is None else max(0.0, min(LOOK, end - time.monotonic()))
+        yield POLL_INTERVAL if end is None else max(0.0, min(POLL_INTERVAL, end - time.monotonic()))
         if end is not None and time.monotonic() >= end:
             raise CallTimeout(f"There was no input within {seconds:g} seconds.")
-    raise StreamClosed("Nobody waits for this answer any more: the call that asked was cancelled.")
+    raise StreamClosed("The call that was waiting for this answer was cancelled.")

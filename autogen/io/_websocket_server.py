@@ -10,14 +10,14 @@ import ssl
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .._extras import require
 from .._threads import CallTimeout, run_with_timeout, start_daemon_thread
-from ._waiting import LOOK
+from ._waiting import POLL_INTERVAL
 from .base import StreamClosed
 
 if TYPE_CHECKING:
@@ -27,101 +27,127 @@ logger = logging.getLogger(__name__)
 
 SUBPROTOCOL = "autogen.json"
 LOCAL_ORIGIN = re.compile(r"https?://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
+# A close code of the websocket protocol.
 GOING_AWAY = 1001
 
 
 class Limits(NamedTuple):
-    """How long others are waited for, in seconds."""
+    """Time limits of a server, in seconds.
+
+    Attributes:
+        stop_timeout: For clients and chats to end when the server stops.
+        send_timeout: For a client to accept data; None for no limit.
+    """
 
     stop_timeout: float
     send_timeout: float | None
 
 
 @contextmanager
-def serving(
-    serve_one: Callable[[ServerConnection], None],
+def run_server(
+    handle_client: Callable[[ServerConnection], None],
     host: str,
     port: int,
     ssl_context: ssl.SSLContext | None,
     limits: Limits,
     options: dict[str, Any],
 ) -> Iterator[str]:
-    """Run a server for the time of a `with` block; gives its URI.
+    """Run a server during a `with` block, which gets its URI.
+
+    Args:
+        handle_client: Called with each connection, in a thread of its own; the connection is closed when it returns.
+        host: The address to listen on.
+        port: The port; 0 for any free port.
+        ssl_context: The context for TLS, or None.
+        limits: The time limits.
+        options: Further arguments for `websockets.sync.server.serve`.
 
     Raises:
-        OSError: It can't listen there.
+        OSError: If the server can't listen on the address.
     """
-    clients = Clients(serve_one, limits)
-    server = _listening(clients.handle, host, port, ssl_context, options)
-    # threads that it starts for its clients are daemons too: none of them keeps the process from its end
+    clients = ClientThreads(handle_client, limits)
+    server = _listen(clients.run, host, port, ssl_context, options)
+    # Threads inherit the daemon flag: neither this thread nor those of the clients keep the process alive.
     thread = threading.Thread(target=server.serve_forever, name="autogen-websockets", daemon=True)
     thread.start()
     try:
-        yield _uri(host, server.socket, ssl_context is not None)
+        yield _format_uri(host, server.socket, ssl_context is not None)
     finally:
         clients.stop()
-        start_daemon_thread(server.shutdown)  # it may wait for those that only knocked
+        # In a thread of its own: it may wait for clients that connected but never finished the handshake.
+        start_daemon_thread(server.shutdown)
         thread.join()
         clients.join()
 
 
-class Clients:
-    """Those that are connected, each with its chat."""
+class ClientThreads:
+    """The threads of connected clients, each with a chat.
 
-    def __init__(self, serve_one: Callable[[ServerConnection], None], limits: Limits) -> None:
-        self._serve_one = serve_one
-        self._stop_timeout, self._send_timeout = limits
+    Args:
+        handle_client: Called with each connection.
+        limits: The time limits.
+    """
+
+    def __init__(self, handle_client: Callable[[ServerConnection], None], limits: Limits) -> None:
+        self._handle_client = handle_client
+        self._limits = limits
         self._stopping: Future[None] = Future()
         self._threads: set[threading.Thread] = set()
 
-    def handle(self, websocket: ServerConnection) -> None:
-        """Hold a client's chat in a thread of its own, and watch both; whatever the chat does, this ends with the server."""
-        me = threading.current_thread()
-        self._threads.add(me)
+    def run(self, websocket: ServerConnection) -> None:
+        """Run a client's chat in another thread and supervise it; return when the chat ends or the server stops.
+
+        Args:
+            websocket: The connection.
+        """
+        thread = threading.current_thread()
+        self._threads.add(thread)
         try:
-            if self._send_timeout is not None:
-                _limit_sending(websocket.socket, self._send_timeout)
+            if self._limits.send_timeout is not None:
+                _limit_sending(websocket.socket, self._limits.send_timeout)
             if self._stopping.done():
                 return self._hang_up(websocket)
-            chat, stop_programs = start_daemon_thread(self._chat, websocket)
-            while not wait([chat, self._stopping], LOOK, FIRST_COMPLETED).done:
-                if websocket.close_code is not None:  # nobody is there to see the results
-                    stop_programs.set()
+            chat, cancel = start_daemon_thread(self._run_chat, websocket)
+            while not wait([chat, self._stopping], POLL_INTERVAL, FIRST_COMPLETED).done:
+                # The client has left: programs of the chat have nobody to run for.
+                if websocket.close_code is not None:
+                    cancel.set()
             if not chat.done():
                 self._hang_up(websocket)
-                stop_programs.set()
-                if not wait([chat], self._stop_timeout).done:
-                    logger.warning("A chat still runs %g seconds after its server was stopped.", self._stop_timeout)
+                cancel.set()
+                if not wait([chat], self._limits.stop_timeout).done:
+                    logger.warning("A chat still runs %g seconds after its server was stopped.", self._limits.stop_timeout)
         finally:
-            self._threads.discard(me)
+            self._threads.discard(thread)
 
     def stop(self) -> None:
-        """End the connections: a chat gets `StreamClosed` when it next prints or asks."""
+        """Close all connections: a chat gets `StreamClosed` when it next prints or asks."""
         self._stopping.set_result(None)
 
     def join(self) -> None:
-        """Wait until they are ended."""
+        """Wait until all connections are closed."""
         for thread in list(self._threads):
             thread.join()
 
-    def _chat(self, websocket: ServerConnection) -> None:
+    def _run_chat(self, websocket: ServerConnection) -> None:
         try:
-            self._serve_one(websocket)
-        except StreamClosed as gone:
-            logger.info("A chat ended without its client: %s", gone)
+            self._handle_client(websocket)
+        except StreamClosed as error:
+            logger.info("A chat ended without its client: %s", error)
         except BaseException:
             logger.warning("on_connect failed.", exc_info=True)
 
     def _hang_up(self, websocket: ServerConnection) -> None:
-        """Close a connection politely; and if the client does not even listen, impolitely."""
+        """Close a connection with a closing handshake; without one if the client doesn't respond."""
         try:
-            run_with_timeout(self._stop_timeout, websocket.close, GOING_AWAY)
+            run_with_timeout(self._limits.stop_timeout, websocket.close, GOING_AWAY)
         except CallTimeout:
+            # The base class's method also works under TLS, and while another thread is blocked in `send`.
             with suppress(OSError):
-                socket.socket.shutdown(websocket.socket, socket.SHUT_RDWR)  # also under TLS, and under a blocked `send`
+                socket.socket.shutdown(websocket.socket, socket.SHUT_RDWR)
 
 
-def _listening(
+def _listen(
     handler: Callable[[ServerConnection], None],
     host: str,
     port: int,
@@ -131,30 +157,31 @@ def _listening(
     serve = require("websockets.sync.server", extra="websockets", feature="IOWebsockets").serve
     if not options.keys() & {"subprotocols", "select_subprotocol"}:
         options["select_subprotocol"] = _select_subprotocol
+    # Else any web page could connect to a local server through the browser of its visitor.
     if "origins" not in options and host in ("localhost", "127.0.0.1", "::1"):
         options["origins"] = [None, LOCAL_ORIGIN]
     if ":" in host:
         options.setdefault("family", socket.AF_INET6)
     address = () if "sock" in options else (host, port)
     try:
-        return serve(handler, *address, ssl=ssl_context, **options)  # type: ignore[no-any-return]
+        return cast("Server", serve(handler, *address, ssl=ssl_context, **options))
     except OSError as error:
-        hint = " port=0 takes a free one, which the URI then names." if error.errno == errno.EADDRINUSE else ""
+        hint = " Use port=0 for any free port, which the URI then names." if error.errno == errno.EADDRINUSE else ""
         text = f"The websocket server can't listen on {host}:{port}: {error.strerror or error}.{hint}"
         raise OSError(error.errno or 0, text) from error
 
 
-def _select_subprotocol(_: Any, offered: Any) -> Any:
+def _select_subprotocol(_: ServerConnection, offered: Sequence[str]) -> str | None:
     return SUBPROTOCOL if SUBPROTOCOL in offered else None
 
 
-def _uri(host: str, listener: socket.socket, tls: bool) -> str:
+def _format_uri(host: str, listener: socket.socket, tls: bool) -> str:
     port = listener.getsockname()[1]
     return f"{'wss' if tls else 'ws'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _limit_sending(connection: socket.socket, seconds: float) -> None:
-    """Let a `send` fail if the client takes nothing for so long: it stands still, but its connection does not break."""
+    """Make `send` fail if the client accepts no data for some seconds: such a connection never breaks by itself."""
     value: int | bytes = int(seconds * 1000)
     if sys.platform != "win32":
         value = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))

@@ -1,59 +1,72 @@
-"""The protocol of an input/output stream, and which one is in use."""
+"""The protocols of input and output streams, and the choice of the current stream."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 __all__ = ["IOStream", "InputStream", "OutputStream", "StreamClosed", "TimedInputStream"]
 
 
 class StreamClosed(ConnectionError, EOFError):
-    """Whoever was at the other end of a stream is gone, or the stream was closed.
+    """Raised when a stream was closed, or the other end has disconnected.
 
-    It is also an `EOFError`, as a console raises at the end of its input: `except EOFError` serves every stream.
+    It is also an `EOFError`, which a console raises at the end of its input: `except EOFError` handles every stream.
     """
 
 
 @runtime_checkable
 class OutputStream(Protocol):
-    """Somewhere to print to."""
+    """A stream to print to."""
 
-    def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Print, as the built-in `print` does.
+    def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
+        """Print objects as the built-in `print` does.
 
         Args:
-            *objects: What is printed.
-            sep: What stands between them.
-            end: What stands behind them.
-            flush: Whether it is to be seen at once.
+            *objects: The objects, printed as text.
+            sep: The text between them.
+            end: The text after the last one.
+            flush: True to display the text at once.
         """
         ...
 
 
 @runtime_checkable
 class InputStream(Protocol):
-    """Somewhere to read from."""
+    """A stream to read from."""
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
-        """Ask for a line; with `password` it is not shown."""
+        """Ask for a line of input.
+
+        Args:
+            prompt: The question.
+            password: True to hide the input.
+        """
         ...
 
 
 @runtime_checkable
 class TimedInputStream(Protocol):
-    """Somewhere to read from that can itself give up waiting: a question then does not stay open."""
+    """A stream whose input has a time limit, so that a question doesn't stay open forever."""
 
     def input_within(self, seconds: float, prompt: str = "") -> str:
-        """Ask for a line, which must come within so many seconds; otherwise raise `TimeoutError`."""
+        """Ask for a line of input with a time limit.
+
+        Args:
+            seconds: The time limit in seconds.
+            prompt: The question.
+
+        Raises:
+            TimeoutError: If there is no input in time.
+        """
         ...
 
 
 @runtime_checkable
 class IOStream(InputStream, OutputStream, Protocol):
-    """Where agents print to and read from. Subclass it to embed agents elsewhere than on a console.
+    """The stream that agents print to and read from. Subclass it to use agents elsewhere than on a console.
 
     >>> with IOStream.set_default(my_stream):  # doctest: +SKIP
     ...     user.initiate_chat(assistant, message="Hello")  # prints to my_stream
@@ -63,15 +76,15 @@ class IOStream(InputStream, OutputStream, Protocol):
 
     @staticmethod
     def set_global_default(stream: IOStream) -> None:
-        """Set the stream of the whole process."""
+        """Set the default stream of the process."""
         IOStream._global_default = stream
 
     @staticmethod
     def get_global_default() -> IOStream:
-        """The stream of the whole process.
+        """Return the default stream of the process.
 
         Raises:
-            RuntimeError: None was set.
+            RuntimeError: If there is none.
         """
         if IOStream._global_default is None:
             raise RuntimeError("No global default IOStream has been set")
@@ -79,19 +92,19 @@ class IOStream(InputStream, OutputStream, Protocol):
 
     @staticmethod
     def get_default() -> IOStream:
-        """The stream of the current context, or that of the process."""
-        stream = _of_context.get()
+        """Return the stream of the current context, or the default stream of the process."""
+        stream = _context_default.get()
         return IOStream.get_global_default() if stream is None else stream
 
     @staticmethod
     @contextmanager
     def set_default(stream: IOStream | None) -> Iterator[None]:
-        """Set the stream of the current context, for the time of a `with` block."""
-        token = _of_context.set(stream)
+        """Set the stream of the current context during a `with` block."""
+        token = _context_default.set(stream)
         try:
             yield
         finally:
-            _of_context.reset(token)
+            _context_default.reset(token)
 
 
-_of_context: ContextVar[IOStream | None] = ContextVar("default IOStream", default=None)
+_context_default: ContextVar[IOStream | None] = ContextVar("default IOStream", default=None)

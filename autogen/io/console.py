@@ -1,46 +1,55 @@
-"""The console."""
+"""`IOConsole`: standard input and output."""
 
 from __future__ import annotations
 
 import getpass
-from typing import Any
 
-from ._lines import LINES
+from ._stdin import STDIN
 from .base import IOStream
 
 __all__ = ["IOConsole"]
 
 
 class IOConsole(IOStream):
-    """Prints to standard output, and reads from standard input."""
+    """Prints to standard output and reads from standard input."""
 
-    def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Print, as the built-in `print` does.
+    def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
+        """Print objects as the built-in `print` does.
 
         Args:
-            *objects: What is printed.
-            sep: What stands between them.
-            end: What stands behind them.
-            flush: Whether it is to be seen at once.
+            *objects: The objects, printed as text.
+            sep: The text between them.
+            end: The text after the last one.
+            flush: True to display the text at once.
         """
         print(*objects, sep=sep, end=end, flush=flush)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
-        """Ask for a line; a password is not shown."""
+        """Ask for a line of input.
+
+        Args:
+            prompt: The question.
+            password: True to hide the input.
+        """
         if password:
             return getpass.getpass(prompt or "Password: ")
-        LINES.drop_late()
-        if LINES.is_pending:
+        STDIN.drop_late_line()
+        # The pending read of an earlier question would take the line away from the built-in `input`.
+        if STDIN.pending_line is not None:
             print(prompt, end="", flush=True)
-            return LINES.next()
+            return STDIN.read_line()
         return input(prompt)
 
     def input_within(self, seconds: float, prompt: str = "") -> str:
-        """Ask for a line, which must come within so many seconds.
+        """Ask for a line of input with a time limit.
+
+        Args:
+            seconds: The time limit in seconds.
+            prompt: The question.
 
         Raises:
-            TimeoutError: It did not.
+            TimeoutError: If there is no input in time.
         """
-        LINES.drop_late()
+        STDIN.drop_late_line()
         print(prompt, end="", flush=True)
-        return LINES.next(seconds)
+        return STDIN.read_line(seconds)

@@ -1,4 +1,4 @@
-"""A stream between a chat and a server: messages come out, answers go in."""
+"""`IOQueue`: a stream between a chat and a server, with messages out and answers in."""
 
 from __future__ import annotations
 
@@ -8,57 +8,57 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from .._threads import CallTimeout
-from ._messages import InputMessage, StreamMessage, input_message, print_message, printed
-from ._waiting import slices
+from ._messages import InputMessage, StreamMessage, format_print, make_input_message, make_print_message
+from ._waiting import iterate_waits
 from .base import IOStream, StreamClosed
 
 __all__ = ["IOQueue"]
 
 
 class IOQueue(IOStream):
-    """Turns what agents print and ask into small dicts, and takes the answers from any thread or task.
+    r"""Turns prints and questions of agents into small dicts, and accepts the answers from any thread or task.
 
-    It connects a chat with any web framework: one part of the program holds the chat, another sends the messages to a
-    page, and a third gets the answers from it. The messages are
+    It connects a chat with any web framework: one part of the program runs the chat, another sends the messages to a page,
+    and a third receives the answers. The messages are
 
-    - `{"type": "print", "text": ...}`: a line, or a piece of an answer that is being streamed;
+    - `{"type": "print", "text": ...}`: a line, or a piece of a response that is being streamed;
     - `{"type": "input", "id": ..., "prompt": ..., "password": ...}`: a question, to be answered with `answer(id, text)`;
-    - `{"type": "withdrawn", "id": ...}`: it needs no answer any more;
-    - `{"type": "end", "reason": ...}`: the last one.
+    - `{"type": "withdrawn", "id": ...}`: the question needs no answer any more;
+    - `{"type": "end", "reason": ...}`: the last message.
 
-    Colours of the terminal are left out. One stream serves one chat.
+    Terminal colours are removed. A stream serves one chat.
 
     Args:
-        on_message: Called with each message, in the thread that prints or asks (an error that it raises ends the chat);
-            a `put` of a queue will do. Without it messages wait in the stream itself: iterate over it, or call `get`.
+        on_message: Callback for each message, in the thread that prints or asks; `put` of a queue will do. An error in it
+            ends the chat. Without a callback the messages are queued: iterate over the stream, or call `get`.
 
     >>> with IOQueue() as stream, IOStream.set_default(stream):
     ...     stream.print("Hello")
     >>> [message["type"] for message in stream]
     ['print', 'end']
 
-    In a web server, with the chat as a task and the consumer in another:
+    In a web server, with the chat in one task and its consumer in another:
 
     >>> async def chat(stream):
     ...     with stream, IOStream.set_default(stream):
     ...         await user.a_initiate_chat(assistant, message="Hello")
     >>> async def events(stream):
     ...     async for message in stream:
-    ...         yield "data: " + json.dumps(message) + "\\n\\n"
+    ...         yield "data: " + json.dumps(message) + "\n\n"
 
-    A human who is asked by an asynchronous chat costs a waiting thread. An agent that is made with
-    `human_input_source=stream.a_input` needs none.
+    A question in an async chat occupies a thread until it is answered. An agent with `human_input_source=stream.a_input`
+    needs no thread.
     """
 
-    def __init__(self, on_message: Callable[[StreamMessage], Any] | None = None) -> None:
+    def __init__(self, on_message: Callable[[StreamMessage], object] | None = None) -> None:
         self._on_message = on_message
         self._lock = threading.Lock()
         self._messages: deque[StreamMessage] = deque()
-        self._waiting: list[Future[None]] = []  # consumers that found nothing
-        self._open: dict[str, tuple[InputMessage, Future[str]]] = {}
+        # Signals of consumers that found no message.
+        self._waiting: list[Future[None]] = []
+        self._open_questions: dict[str, tuple[InputMessage, Future[str]]] = {}
         self._closed: str | None = None
 
     def __enter__(self) -> IOQueue:
@@ -67,145 +67,154 @@ class IOQueue(IOStream):
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close("" if kind is None else f"The chat ended with {kind.__name__}.")
 
-    # What agents call.
+    # For agents
 
-    def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Send a text.
+    def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
+        """Send text.
 
         Args:
-            *objects: What is sent, as text.
-            sep: What stands between them.
-            end: What stands behind them.
-            flush: Makes no difference: it is sent at once.
+            *objects: The objects, sent as text.
+            sep: The text between them.
+            end: The text after the last one.
+            flush: Ignored, because text is sent at once.
 
         Raises:
-            StreamClosed: The stream was closed.
+            StreamClosed: If the stream was closed.
         """
-        if message := print_message(printed(objects, sep, end)):
+        if message := make_print_message(format_print(objects, sep, end)):
             self._publish(message)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
-        """Ask, and wait for the answer. If the call that asks is cancelled the question is withdrawn.
+        """Ask a question and wait for the answer. The question is withdrawn if this call is cancelled.
+
+        Args:
+            prompt: The question.
+            password: True if the answer must not be displayed.
 
         Raises:
-            StreamClosed: The stream was closed.
+            StreamClosed: If the stream was closed.
         """
         return self._ask(prompt, password, None)
 
     def input_within(self, seconds: float, prompt: str = "") -> str:
-        """Ask, and wait so long for the answer. After that the question is withdrawn.
+        """Ask a question with a time limit, after which it is withdrawn.
+
+        Args:
+            seconds: The time limit in seconds.
+            prompt: The question.
 
         Raises:
-            TimeoutError: It did not come.
-            StreamClosed: The stream was closed.
+            TimeoutError: If there is no answer in time.
+            StreamClosed: If the stream was closed.
         """
         return self._ask(prompt, False, seconds)
 
     async def a_input(self, prompt: str = "", *, password: bool = False) -> str:
-        """`input`, awaited: no thread waits.
+        """Async version of `input`; it occupies no thread.
 
         >>> UserProxyAgent("user", human_input_source=stream.a_input)  # doctest: +SKIP
         """
-        question, answer = self._new_question(prompt, password)
+        question, answer = self._open_question(prompt, password)
         try:
             return await asyncio.wrap_future(answer)
         except asyncio.CancelledError:
             self._withdraw(question)
             raise
 
-    # What the server calls.
+    # For servers
 
     def answer(self, id: str, text: str) -> None:
         """Answer a question.
 
         Args:
-            id: That of the question.
+            id: The id of the question.
             text: The answer; empty for the Enter key alone.
 
         Raises:
-            LookupError: No such question is open: it was answered, withdrawn, or never asked.
-            TypeError: The answer is no text.
+            LookupError: If there is no open question with this id.
+            TypeError: If `text` is not a string.
         """
         if not isinstance(text, str):
-            raise TypeError(f"An answer must be a text, not {type(text).__name__}.")
+            raise TypeError(f"An answer must be a string, got {type(text).__name__}.")
         with self._lock:
-            question = self._open.pop(id, None)
+            question = self._open_questions.pop(id, None)
         if question is None:
-            raise LookupError(f"There is no open question {id!r}: it was answered or withdrawn, or is none of this stream.")
+            raise LookupError(f"There is no open question {id!r}: it was answered, withdrawn, or asked by another stream.")
         question[1].set_result(text)
 
     @property
     def questions(self) -> list[InputMessage]:
-        """The open questions, for a page that was loaded again."""
+        """The open questions, for a page that is loaded again."""
         with self._lock:
-            return [question for question, _ in self._open.values()]
+            return [question for question, _ in self._open_questions.values()]
 
     @property
     def is_closed(self) -> bool:
-        """Whether the stream was closed. Messages may be left in it."""
+        """True once the stream was closed. It may still hold messages."""
         return self._closed is not None
 
     def close(self, reason: str = "") -> None:
-        """End it, from either side. Whoever waits for an answer, or prints later, gets `StreamClosed`.
+        """Close the stream, from either side. Open questions and later prints raise `StreamClosed`.
 
         Args:
-            reason: Why, if not because all is done; it stands in the last message.
+            reason: The reason, sent with the last message; empty for a normal end.
         """
         with self._lock:
             if self._closed is not None:
                 return
             self._closed = f"The stream was closed. {reason}".rstrip()
-            unanswered, self._open = list(self._open.values()), {}
-            self._keep({"type": "end", "reason": reason})
+            unanswered, self._open_questions = list(self._open_questions.values()), {}
+            self._enqueue({"type": "end", "reason": reason})
         for _, answer in unanswered:
             answer.set_exception(StreamClosed(self._closed))
         if self._on_message:
             self._on_message({"type": "end", "reason": reason})
 
     def get(self, timeout: float | None = None) -> StreamMessage:
-        """The next message.
+        """Return the next message, and wait for it.
+
+        Args:
+            timeout: The time limit in seconds; None for no limit.
 
         Raises:
-            TimeoutError: There was none within so many seconds.
-            StreamClosed: There will be none.
+            TimeoutError: If there is no message in time.
+            StreamClosed: If the stream was closed and all messages were read.
         """
-        waits = slices(timeout)
+        waits = iterate_waits(timeout)
         while True:
             seconds = next(waits)
-            with self._next() as found:
-                if not isinstance(found, Future):
-                    return found
-                wait([found], seconds)
+            with self._take_message() as message:
+                if not isinstance(message, Future):
+                    return message
+                wait([message], seconds)
 
     async def a_get(self) -> StreamMessage:
-        """`get`, awaited. If it is cancelled, as `asyncio.wait_for` does, no message is lost.
+        """Async version of `get`. No message is lost if it is cancelled, as by `asyncio.wait_for`.
 
         Raises:
-            StreamClosed: There will be none.
+            StreamClosed: If the stream was closed and all messages were read.
         """
         while True:
-            with self._next() as found:
-                if not isinstance(found, Future):
-                    return found
-                await asyncio.wrap_future(found)
+            with self._take_message() as message:
+                if not isinstance(message, Future):
+                    return message
+                await asyncio.wrap_future(message)
 
     def __iter__(self) -> Iterator[StreamMessage]:
-        """The messages, up to the end."""
+        """Iterate over the messages until the stream is closed."""
         with suppress(StreamClosed):
             while True:
                 yield self.get()
 
     async def __aiter__(self) -> AsyncIterator[StreamMessage]:
-        """The messages, up to the end."""
+        """Iterate over the messages until the stream is closed."""
         with suppress(StreamClosed):
             while True:
                 yield await self.a_get()
 
-    # The inside.
-
     @contextmanager
-    def _next(self) -> Iterator[StreamMessage | Future[None]]:
-        """The next message, or what will be done when there is one."""
+    def _take_message(self) -> Iterator[StreamMessage | Future[None]]:
+        """Take the next message, or a future that is done when there may be one; the `with` block waits for it."""
         if self._on_message:
             raise RuntimeError("The messages of this stream go to its on_message; there are none to get.")
         signal: Future[None] = Future()
@@ -225,37 +234,39 @@ class IOQueue(IOStream):
                     self._waiting.remove(signal)
 
     def _ask(self, prompt: str, password: bool, seconds: float | None) -> str:
-        question, answer = self._new_question(prompt, password)
+        question, answer = self._open_question(prompt, password)
         try:
-            for pause in slices(seconds):
+            for pause in iterate_waits(seconds):
                 if wait([answer], pause).done:
                     break
+        # An answer may come at the last moment, between the timeout and the withdrawal.
         except CallTimeout:
             if self._withdraw(question):
                 raise
         except BaseException:
             self._withdraw(question)
             raise
-        return answer.result()  # also if it came at the last moment
+        return answer.result()
 
-    def _new_question(self, prompt: str, password: bool) -> tuple[InputMessage, Future[str]]:
-        question = input_message(prompt, password)
+    def _open_question(self, prompt: str, password: bool) -> tuple[InputMessage, Future[str]]:
+        question = make_input_message(prompt, password)
         answer: Future[str] = Future()
-        answer.set_running_or_notify_cancel()  # who waits for it can't cancel it: it is withdrawn
+        # A running future can't be cancelled by the caller that waits for it; the question is withdrawn instead.
+        answer.set_running_or_notify_cancel()
         with self._lock:
-            self._open[question["id"]] = question, answer
+            self._open_questions[question["id"]] = question, answer
         try:
             self._publish(question)
         except BaseException:
             with self._lock:
-                self._open.pop(question["id"], None)
+                self._open_questions.pop(question["id"], None)
             raise
         return question, answer
 
     def _withdraw(self, question: InputMessage) -> bool:
-        """Take a question back; tells whether it was still open."""
+        """Withdraw a question. Return False if it was no longer open."""
         with self._lock:
-            was_open = self._open.pop(question["id"], None) is not None
+            was_open = self._open_questions.pop(question["id"], None) is not None
         if was_open:
             with suppress(StreamClosed):
                 self._publish({"type": "withdrawn", "id": question["id"]})
@@ -265,12 +276,13 @@ class IOQueue(IOStream):
         with self._lock:
             if self._closed is not None:
                 raise StreamClosed(self._closed)
-            self._keep(message)
+            self._enqueue(message)
+        # Outside of the lock, because the callback may answer at once.
         if self._on_message:
-            self._on_message(message)  # outside of the lock: it may answer at once
+            self._on_message(message)
 
-    def _keep(self, message: StreamMessage) -> None:
-        """Put a message where consumers find it; the lock is held."""
+    def _enqueue(self, message: StreamMessage) -> None:
+        """Queue a message for consumers. The caller holds the lock."""
         if self._on_message:
             return
         self._messages.append(message)

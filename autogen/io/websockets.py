@@ -1,20 +1,20 @@
-"""A stream to a websocket client, and a server that holds a chat with each one."""
+"""`IOWebsockets`: a stream to a websocket client, and a server that runs a chat with each client."""
 
 from __future__ import annotations
 
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any
 
 from .._extras import require
 from .._steps import sync_and_async
 from .._threads import CallTimeout
-from ._messages import StreamMessage, input_message, print_message, printed
-from ._waiting import slices
-from ._websocket_server import SUBPROTOCOL, Limits, serving
+from ._messages import StreamMessage, format_print, make_input_message, make_print_message
+from ._waiting import iterate_waits
+from ._websocket_server import SUBPROTOCOL, Limits, run_server
 from .base import IOStream, StreamClosed
 
 if TYPE_CHECKING:
@@ -22,176 +22,183 @@ if TYPE_CHECKING:
 
 __all__ = ["IOWebsockets"]
 
-NOT_TEXT, NOT_AN_ANSWER = 1003, 1007  # codes of the websocket protocol: a kind of data, or data, that is not accepted
+# Close codes of the websocket protocol: an unacceptable type of data, invalid data, and too much data.
+NOT_TEXT, NOT_AN_ANSWER, TOO_BIG = 1003, 1007, 1009
 
 
 class IOWebsockets(IOStream):
-    """Prints to a websocket client, and reads from it.
+    """Prints to a websocket client and reads from it.
 
-    A plain client gets a text message for each `print`, and for each question its prompt; its next text message is the
-    answer. It can't tell a prompt from a text, nor that what is asked is a password. A client that offers the
-    subprotocol `autogen.json` can: it gets the messages of `IOQueue` as JSON, and answers with
+    A plain client receives a text message for each print, and the prompt of each question; its next text message is the
+    answer. It can't tell a prompt from a print, nor that a question asks for a password. A client that offers the
+    subprotocol `autogen.json` can: it receives the messages of `IOQueue` as JSON, and answers with
     `{"type": "answer", "id": ..., "text": ...}`. In a page:
 
         const socket = new WebSocket(uri, "autogen.json");
 
-    If the client goes away, prints and questions raise `StreamClosed`, which ends the chat.
+    When the client disconnects, prints and questions raise `StreamClosed`, which ends the chat.
 
     Args:
         websocket: A connection of `websockets.sync`.
 
     Raises:
-        ImportError: The extra `websockets` is not installed.
+        ImportError: If the extra `websockets` is not installed.
     """
 
     def __init__(self, websocket: ServerConnection) -> None:
         require("websockets.sync.server", extra="websockets", feature="IOWebsockets")
         self._websocket = websocket
         self._is_typed = getattr(websocket, "subprotocol", None) == SUBPROTOCOL
-        self._asking = threading.Lock()  # one question at a time: the client has one voice
-        self._given_up = 0  # questions of a plain client whose answers may still come
+        # A client can answer one question at a time.
+        self._question_lock = threading.Lock()
+        # Questions to a plain client that timed out; their answers may still come.
+        self._late_answers = 0
 
     @staticmethod
     def run_server_in_thread(
         *,
         host: str = "127.0.0.1",
         port: int = 8765,
-        on_connect: Callable[[IOWebsockets], Any],
+        on_connect: Callable[[IOWebsockets], object | Awaitable[object]],
         ssl_context: ssl.SSLContext | None = None,
         stop_timeout: float = 5,
         send_timeout: float | None = 60,
         **kwargs: Any,
     ) -> AbstractContextManager[str]:
-        """Run a server for the time of a `with` block; gives its URI.
+        """Run a server during a `with` block, which gets its URI.
 
-        Each client has a thread, in which its stream is the default one. When `on_connect` returns the connection is
-        closed. An error in it is logged, and harms no other client. If the client goes away, programs that its chat
+        Each client has a thread, in which its stream is the default stream. The connection is closed when `on_connect`
+        returns. An error in it is logged and affects no other client. If the client disconnects, programs that its chat
         runs are killed.
 
-        A server that only this machine reaches refuses pages of other sites, which could else talk to it through the
-        browser of whoever visits them. Behind a proxy name the sites with `origins=["https://example.com"]`.
+        A server that only this machine can reach rejects pages of other sites, which could otherwise connect through the
+        browser of a visitor. Behind a proxy, name the sites with `origins=["https://example.com"]`.
 
         Args:
             host: The address to listen on.
-            port: The port; 0 for a free one.
-            on_connect: What is done with each client, plain or a coroutine function.
-            ssl_context: For TLS; the URI then starts with `wss`.
-            stop_timeout: How many seconds clients and chats have to end when the block ends. A chat that does not ask
-                or print in that time is left behind in its thread.
-            send_timeout: After how many seconds a client that takes nothing of what is sent is given up.
-            **kwargs: For `websockets.sync.server.serve`: `max_size`, `ping_interval`, `origins` and others.
+            port: The port; 0 for any free port.
+            on_connect: The callback for each client, a function or a coroutine function.
+            ssl_context: The context for TLS; the URI then starts with `wss`.
+            stop_timeout: The seconds that clients and chats have to end with the block. A chat that doesn't ask or print
+                in that time is abandoned in its thread.
+            send_timeout: The seconds that a client has to accept data before it is disconnected; None for no limit.
+            **kwargs: Arguments for `websockets.sync.server.serve`: `max_size`, `ping_interval`, `origins` and others.
 
         Raises:
-            ImportError: The extra `websockets` is not installed.
-            OSError: The server can't listen there.
+            ImportError: If the extra `websockets` is not installed.
+            OSError: If the server can't listen on the address.
 
         >>> def on_connect(stream):
         ...     user.initiate_chat(assistant, message=stream.input())
         >>> with IOWebsockets.run_server_in_thread(on_connect=on_connect, port=0) as uri:  # doctest: +SKIP
         ...     print("Listening on", uri)
         """
-        run = sync_and_async(on_connect)[0]
+        run_chat = sync_and_async(on_connect)[0]
 
-        def serve_one(websocket: ServerConnection) -> None:
+        def handle_client(websocket: ServerConnection) -> None:
             stream = IOWebsockets(websocket)
             with IOStream.set_default(stream):
                 try:
-                    run(stream)
+                    run_chat(stream)
                 except BaseException as error:
-                    stream._end(f"The chat ended with {type(error).__name__}.")
+                    stream._send_end(f"The chat ended with {type(error).__name__}.")
                     raise
-                stream._end("")
+                stream._send_end("")
 
         limits = Limits(stop_timeout, send_timeout)
-        return serving(serve_one, host, port, ssl_context, limits, kwargs)
+        return run_server(handle_client, host, port, ssl_context, limits, kwargs)
 
     @property
     def websocket(self) -> ServerConnection:
         """The connection."""
         return self._websocket
 
-    def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Send the text as one message.
+    def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
+        """Send text as one message.
 
         Args:
-            *objects: What is sent, as text.
-            sep: What stands between them.
-            end: What stands behind them.
-            flush: Makes no difference: it is sent at once.
+            *objects: The objects, sent as text.
+            sep: The text between them.
+            end: The text after the last one.
+            flush: Ignored, because text is sent at once.
 
         Raises:
-            StreamClosed: The client is gone.
+            StreamClosed: If the client has disconnected.
         """
-        text = printed(objects, sep, end)
+        text = format_print(objects, sep, end)
         if not self._is_typed:
             self._send(text)
-        elif message := print_message(text):
-            self._send_typed(message)
+        elif message := make_print_message(text):
+            self._send_json(message)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
-        """Ask, and wait for the answer.
+        """Ask a question and wait for the answer.
 
         Args:
-            prompt: The question; if it is empty a plain client is sent none.
-            password: Whether a client should hide what is typed. A plain client can't know it.
+            prompt: The question; an empty prompt is not sent to a plain client.
+            password: True to ask the client to hide the input; plain clients ignore it.
 
         Raises:
-            StreamClosed: The client is gone.
+            StreamClosed: If the client has disconnected.
         """
         return self._ask(prompt, password, None)
 
     def input_within(self, seconds: float, prompt: str = "") -> str:
-        """Ask, and wait so long for the answer. If it comes later, before the next question, it is dropped.
+        """Ask a question with a time limit. An answer that comes later, before the next question, is dropped.
+
+        Args:
+            seconds: The time limit in seconds.
+            prompt: The question.
 
         Raises:
-            TimeoutError: It did not come.
-            StreamClosed: The client is gone.
+            TimeoutError: If there is no answer in time.
+            StreamClosed: If the client has disconnected.
         """
         return self._ask(prompt, False, seconds)
 
     def _ask(self, prompt: str, password: bool, seconds: float | None) -> str:
-        waits = slices(seconds)
-        while not self._asking.acquire(timeout=next(waits)):
+        waits = iterate_waits(seconds)
+        while not self._question_lock.acquire(timeout=next(waits)):
             pass
         try:
-            return self._typed_answer(prompt, password, waits) if self._is_typed else self._plain_answer(prompt, waits)
+            return self._ask_typed(prompt, password, waits) if self._is_typed else self._ask_plain(prompt, waits)
         finally:
-            self._asking.release()
+            self._question_lock.release()
 
-    def _plain_answer(self, prompt: str, waits: Iterator[float]) -> str:
+    def _ask_plain(self, prompt: str, waits: Iterator[float]) -> str:
+        # Answers to earlier questions would be taken for the answer to this one.
         with suppress(TimeoutError):
-            for _ in range(self._given_up):
-                self._text(self._receive(0))
-        self._given_up = 0
+            for _ in range(self._late_answers):
+                self._decode(self._receive(0))
+        self._late_answers = 0
         if prompt:
-            self._send(printed((prompt,), None, ""))
+            self._send(format_print((prompt,), None, ""))
         try:
-            return self._text(self._next_message(waits))
+            return self._decode(self._receive_next(waits))
         except CallTimeout:
-            self._given_up = 1
+            self._late_answers = 1
             raise
 
-    def _typed_answer(self, prompt: str, password: bool, waits: Iterator[float]) -> str:
-        question = input_message(prompt, password)
-        self._send_typed(question)
+    def _ask_typed(self, prompt: str, password: bool, waits: Iterator[float]) -> str:
+        question = make_input_message(prompt, password)
+        self._send_json(question)
         try:
             while True:
-                id, text = self._parsed(self._next_message(waits))
-                if id == question["id"]:  # else it is a late answer to another one
+                id, text = self._parse_answer(self._receive_next(waits))
+                # A late answer to another question has another id.
+                if id == question["id"]:
                     return text
         except (CallTimeout, StreamClosed):
             with suppress(StreamClosed):
-                self._send_typed({"type": "withdrawn", "id": question["id"]})
+                self._send_json({"type": "withdrawn", "id": question["id"]})
             raise
 
-    def _next_message(self, waits: Iterator[float]) -> str | bytes:
+    def _receive_next(self, waits: Iterator[float]) -> str | bytes:
         while True:
-            try:
-                return self._receive(next(waits))
-            except CallTimeout:
-                raise
-            except TimeoutError:
-                continue
+            # The iterator raises CallTimeout at the time limit; the connection raises TimeoutError after each wait.
+            seconds = next(waits)
+            with suppress(TimeoutError):
+                return self._receive(seconds)
 
     def _receive(self, seconds: float) -> str | bytes:
         from websockets.exceptions import ConnectionClosed
@@ -199,7 +206,7 @@ class IOWebsockets(IOStream):
         try:
             return self._websocket.recv(timeout=seconds)
         except ConnectionClosed as error:
-            raise StreamClosed(_gone(error)) from error
+            raise StreamClosed(_describe_disconnect(error)) from error
 
     def _send(self, text: str) -> None:
         from websockets.exceptions import ConnectionClosed
@@ -207,25 +214,25 @@ class IOWebsockets(IOStream):
         try:
             self._websocket.send(text)
         except ConnectionClosed as error:
-            raise StreamClosed(_gone(error)) from error
+            raise StreamClosed(_describe_disconnect(error)) from error
 
-    def _send_typed(self, message: StreamMessage) -> None:
+    def _send_json(self, message: StreamMessage) -> None:
         self._send(json.dumps(message))
 
-    def _end(self, reason: str) -> None:
+    def _send_end(self, reason: str) -> None:
         if self._is_typed:
             with suppress(StreamClosed):
-                self._send_typed({"type": "end", "reason": reason})
+                self._send_json({"type": "end", "reason": reason})
 
-    def _text(self, data: str | bytes) -> str:
+    def _decode(self, data: str | bytes) -> str:
         try:
             return data if isinstance(data, str) else data.decode()
         except UnicodeDecodeError:
-            raise self._refused(NOT_TEXT, "Only text is accepted.") from None
+            raise self._reject(NOT_TEXT, "Only text is accepted.") from None
 
-    def _parsed(self, data: str | bytes) -> tuple[str, str]:
+    def _parse_answer(self, data: str | bytes) -> tuple[str, str]:
         if not isinstance(data, str):
-            raise self._refused(NOT_TEXT, "Only text is accepted.")
+            raise self._reject(NOT_TEXT, "Only text is accepted.")
         try:
             message = json.loads(data)
         except (ValueError, RecursionError):
@@ -233,21 +240,22 @@ class IOWebsockets(IOStream):
         match message:
             case {"type": "answer", "id": str(id), "text": str(text)}:
                 return id, text
-        raise self._refused(
+        raise self._reject(
             NOT_AN_ANSWER, 'An answer is {"type": "answer", "id": ..., "text": ...}, its id that of the question.'
         )
 
-    def _refused(self, code: int, reason: str) -> StreamClosed:
+    def _reject(self, code: int, reason: str) -> StreamClosed:
+        """Disconnect a client that sent invalid data, and return the error to raise."""
         self._websocket.close(code, reason)
-        return StreamClosed(f"The websocket client was hung up on. {reason}")
+        return StreamClosed(f"The websocket client was disconnected. {reason}")
 
 
-def _gone(error: Exception) -> str:
-    """What happened, and what to do if it is not just that a page was closed."""
-    text = f"The websocket client is gone: {error}."
+def _describe_disconnect(error: Exception) -> str:
+    """Return the message for a lost connection, with advice if a limit was exceeded."""
+    text = f"The websocket client has disconnected: {error}."
     received, sent = getattr(error, "rcvd", None), getattr(error, "sent", None)
-    if received is not None and received.code == 1009:
-        return f"{text} What was sent is too big for it: raise its limit."
-    if sent is not None and sent.code == 1009:
-        return f"{text} What it sent is too big: pass max_size=... (bytes) to the server."
+    if received is not None and received.code == TOO_BIG:
+        return f"{text} A message to it is too big: raise its limit."
+    if sent is not None and sent.code == TOO_BIG:
+        return f"{text} A message from it is too big: pass max_size=... (bytes) to the server."
     return text

@@ -1,4 +1,4 @@
-"""Who records what agents and models do. `autogen.runtime_logging` starts and stops it."""
+"""Loggers that record the actions of agents and models; `autogen.runtime_logging` starts and stops them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One SQLite file that threads and processes write to at the same time: every statement is committed at once."""
+"""An SQLite file that threads and processes write to concurrently; every statement is committed at once."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import os
 import sqlite3
 import threading
 from contextlib import suppress
-from typing import Any
 from weakref import WeakSet
 
-WAIT = 10.0  # seconds for another process's write to end
+# Waits for another process's write to end.
+WAIT = 10.0  # seconds
 IN_MEMORY = ":memory:"
 
-_all: WeakSet[Database] = WeakSet()
+_databases: WeakSet[Database] = WeakSet()
 
 
 class Database:
-    """A connection that survives threads and forks.
+    """A connection to an SQLite file that may be used from any thread, and after a fork.
 
     Args:
-        path: The file; `:memory:` for none.
-        schema: The statements that make the tables, each of which does nothing where its table is.
+        path: The path of the file; `:memory:` for none.
+        schema: The statements that create the tables; no-ops for existing tables.
     """
 
     def __init__(self, path: str, schema: tuple[str, ...]) -> None:
@@ -29,32 +29,38 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
         self._is_open = False
-        self._of_parents: list[sqlite3.Connection] = []  # not to be closed in this process
-        _all.add(self)
+        # Kept alive after a fork: closing them here would release the parent's file locks.
+        self._parent_connections: list[sqlite3.Connection] = []
+        _databases.add(self)
 
-    def connection(self) -> sqlite3.Connection | None:
-        """The connection, closed after `close`; None if there never was one."""
+    def get_connection(self) -> sqlite3.Connection | None:
+        """Return the connection, which is closed after `close`; None before the first `open`."""
         with self._lock:
             if self._is_open and self._connection is None:
                 self._connect()
             return self._connection
 
     def open(self) -> None:
-        """Open the file, which only its owner can read if it is new. An earlier connection is closed.
+        """Open the file, and close an earlier connection. A new file is readable for its owner only.
 
         Raises:
-            OSError, sqlite3.Error: It can't be opened, or is no database.
+            OSError: If the file can't be opened.
+            sqlite3.Error: If the file is no database.
         """
         self.close()
         with self._lock:
             self._connect()
             self._is_open = True
 
-    def execute(self, statement: str, values: tuple[Any, ...]) -> None:
+    def execute(self, statement: str, values: tuple[object, ...]) -> None:
         """Execute and commit a statement.
 
+        Args:
+            statement: The SQL statement.
+            values: The values of its parameters.
+
         Raises:
-            sqlite3.Error: It failed, or the database is closed.
+            sqlite3.Error: If the statement fails, or the database is closed.
         """
         with self._lock:
             if not self._is_open:
@@ -63,7 +69,7 @@ class Database:
                 connection.execute(statement, values)
 
     def close(self) -> None:
-        """Close the connection, which is kept as it is then."""
+        """Close the connection; `get_connection` still returns it."""
         with self._lock:
             self._is_open = False
             if self._connection is not None:
@@ -75,10 +81,12 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         if self.path != IN_MEMORY:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # as SQLite would, but for its owner alone
+            # SQLite would create the file readable for others.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(self.path, timeout=WAIT, check_same_thread=False)
         try:
-            with suppress(sqlite3.OperationalError):  # another process is just doing it, or the file system can't
+            # Fails while another process does the same, and on file systems without shared memory.
+            with suppress(sqlite3.OperationalError):
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             for statement in self._schema:
@@ -89,18 +97,21 @@ class Database:
         self._connection = connection
         return connection
 
-    def _leave_to_parent(self) -> None:
-        """After a fork: SQLite's handles don't survive it, and the lock may be held by a thread that is not here."""
+    def reset_after_fork(self) -> None:
+        """Replace lock and connection in a child process; the next statement connects again.
+
+        SQLite's handles don't survive a fork, and the lock may be held by a thread that exists in the parent only.
+        """
         self._lock = threading.Lock()
         if self._connection is not None and self.path != IN_MEMORY:
-            self._of_parents.append(self._connection)  # to close it here would end the parent's locks
-            self._connection = None  # the next statement opens one
+            self._parent_connections.append(self._connection)
+            self._connection = None
 
 
-def _after_fork() -> None:
-    for database in _all:
-        database._leave_to_parent()
+def _reset_databases() -> None:
+    for database in _databases:
+        database.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_reset_databases)

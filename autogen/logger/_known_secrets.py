@@ -1,7 +1,7 @@
-"""Secrets that were seen under a secret's name, so that they are known again where no name stands beside them.
+"""Secrets that were seen under a telling name, so that they are also masked in text without that name.
 
-An endpoint quotes a wrong key in its error, a tool prints an environment variable: by its look alone not every key can be
-told from a word.
+An endpoint quotes a wrong key in its error message, a tool prints an environment variable: not every key can be recognised
+by its form alone.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import os
 import re
 import threading
 from collections.abc import Mapping
-from typing import Any
 
 from .._secrets import MASK, is_secret_name
 
-_SHORTEST = 8  # characters: shorter values are words like `ollama` and `EMPTY`
-_MOST = 256  # a service may serve many users, each with keys of their own; the latest are known
-_LARGEST = 10_000  # mappings and lists in one config
+# Shorter values are words like `ollama` and `EMPTY`.
+_MIN_LENGTH = 8
+# A service may serve many users, each with keys of their own. The latest are kept.
+_MAX_SECRETS = 256
+_MAX_CONTAINERS = 10_000
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|apikey) ")
 
 _lock = threading.Lock()
@@ -24,9 +25,9 @@ _known: dict[str, None] = {}
 _pattern: re.Pattern[str] | None = None
 
 
-def learn(config: Any) -> None:
-    """Remember what stands under the names of secrets in a config, at any depth."""
-    _remember(_secrets_in(config))
+def learn(config: object) -> None:
+    """Remember the values under secret names in a config, at any depth."""
+    _remember(_find_secrets(config))
 
 
 def learn_environment() -> None:
@@ -34,41 +35,42 @@ def learn_environment() -> None:
     learn(dict(os.environ))
 
 
-def without_known(text: str) -> str:
-    """The text, what is known masked."""
+def mask_known(text: str) -> str:
+    """Mask the remembered secrets in a text."""
     return _pattern.sub(MASK, text) if _pattern else text
 
 
-def _secrets_in(config: Any) -> dict[str, None]:
-    found: dict[str, None] = {}
-    seen: set[int] = set()
-    left = [config]
-    while left and len(seen) < _LARGEST:
-        value = left.pop()
-        if id(value) in seen or not isinstance(value, (Mapping, list, tuple)):
+def _find_secrets(config: object) -> dict[str, None]:
+    secrets: dict[str, None] = {}
+    visited: set[int] = set()
+    pending = [config]
+    while pending and len(visited) < _MAX_CONTAINERS:
+        value = pending.pop()
+        if id(value) in visited or not isinstance(value, (Mapping, list, tuple)):
             continue
-        seen.add(id(value))
+        visited.add(id(value))
         try:
             items = list(value.items()) if isinstance(value, Mapping) else [(None, item) for item in value]
-        except Exception:  # noqa: BLE001 - a mapping of the user's own: its records are made without its help
+        # A mapping may be of a class of the user's, with methods that fail.
+        except Exception:  # noqa: BLE001
             continue
         for name, item in items:
             if isinstance(item, str) and is_secret_name(name):
                 secret = _SCHEME.sub("", item.strip(), count=1)
-                if len(secret) >= _SHORTEST and not re.search(r"\s", secret):
-                    found[secret] = None
+                if len(secret) >= _MIN_LENGTH and not re.search(r"\s", secret):
+                    secrets[secret] = None
             else:
-                left.append(item)
-    return found
+                pending.append(item)
+    return secrets
 
 
-def _remember(found: dict[str, None]) -> None:
+def _remember(secrets: dict[str, None]) -> None:
     global _pattern
     with _lock:
-        if found.keys() <= _known.keys():
+        if secrets.keys() <= _known.keys():
             return
-        _known.update(found)
-        while len(_known) > _MOST:
+        _known.update(secrets)
+        while len(_known) > _MAX_SECRETS:
             del _known[next(iter(_known))]
-        longest_first = sorted(_known, key=len, reverse=True)  # one may begin with another
-        _pattern = re.compile("|".join(map(re.escape, longest_first)))
+        # The longest first, because one secret may begin with another.
+        _pattern = re.compile("|".join(map(re.escape, sorted(_known, key=len, reverse=True))))

@@ -1,16 +1,17 @@
-"""What the loggers of this package share: what their records hold, and that their errors stay with them."""
+"""Contents of log records that the loggers of this package share, and the handling of their errors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar, cast
 
+from ..types import JSON
 from ._known_secrets import learn
-from ._plain import by_attributes, by_place, clean, plain
+from ._serialization import clean_text, describe_callable, get_public_attributes, serialize
 
-# Left out of what constructors were given: what says where the user's models are, and with which keys they are asked.
-_NO_ARGUMENTS = frozenset(
+# Left out of constructor arguments: they name the endpoints of the user's models, or authenticate there.
+_OMITTED_ARGUMENTS = frozenset(
     (
         "self",
         "__class__",
@@ -22,64 +23,73 @@ _NO_ARGUMENTS = frozenset(
         "azure_ad_token_provider",
     )
 )
-_NO_ANSWER = frozenset({"message_retrieval_function"})
+_OMITTED_RESPONSE_FIELDS = frozenset({"message_retrieval_function"})
+
+
+class ErrorReporter(Protocol):
+    """A logger that reports its own errors."""
+
+    def report_error(self, method: str, error: Exception) -> None:
+        """Report an error of one of the logger's methods."""
 
 
 Method = TypeVar("Method", bound=Callable[..., None])
 
 
-def never_raises(method: Method) -> Method:
-    """Decorate a logger's method whose errors go to its `_failed`."""
+def catch_errors(method: Method) -> Method:
+    """Decorate a logger's method so that its errors go to `report_error` and never reach the chat."""
 
     @wraps(method)
-    def run(self: Any, *args: Any, **kwargs: Any) -> None:
+    def run_method(self: ErrorReporter, *args: object, **kwargs: object) -> None:
         try:
             method(self, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the chat goes on
-            self._failed(method.__name__, error)
+        # Values of any class are recorded, so any error is possible.
+        except Exception as error:  # noqa: BLE001
+            self.report_error(method.__name__, error)
 
-    return run  # type: ignore[return-value]
-
-
-def name_of(source: Any) -> str:
-    """The name of an agent, or the text that stands for one."""
-    name = source if isinstance(source, str) else _attribute(source, "name")
-    return clean(name) if isinstance(name, str) else "unknown"
+    return cast("Method", run_method)
 
 
-def class_of(source: Any) -> tuple[str | None, str | None]:
-    """Module and name of an agent's class; nothing for a text that stands for an agent."""
+def get_name(source: object) -> str:
+    """Return the name of an agent; `source` itself if it is a name."""
+    name = source if isinstance(source, str) else _get_attribute(source, "name")
+    return clean_text(name) if isinstance(name, str) else "unknown"
+
+
+def get_class_names(source: object) -> tuple[str | None, str | None]:
+    """Return the module and name of an agent's class; None for both if `source` is a name."""
     kind = type(source)
     return (None, None) if isinstance(source, str) else (kind.__module__, kind.__name__)
 
 
-def wrapper_id_of(agent: Any) -> int | str:
-    """The id of an agent's wrapper; an empty text for an agent without a model."""
-    found = _attribute(_attribute(agent, "client"), "wrapper_id")
-    return found if isinstance(found, int) else ""
+def get_wrapper_id(agent: object) -> int | str:
+    """Return the id of an agent's `OpenAIWrapper`; an empty text if it has none."""
+    wrapper_id = _get_attribute(_get_attribute(agent, "client"), "wrapper_id")
+    return wrapper_id if isinstance(wrapper_id, int) else ""
 
 
-def function_name(function: Any) -> str:
-    """The name of a function; what it is if it has none."""
-    name = _attribute(function, "__name__")
-    return clean(name) if isinstance(name, str) else str(plain(function, by_place))
+def get_function_name(function: object) -> str:
+    """Return the name of a function; the location or type of a callable without a name."""
+    name = _get_attribute(function, "__name__")
+    return clean_text(name) if isinstance(name, str) else str(serialize(function, describe_callable))
 
 
-def _attribute(value: Any, name: str) -> Any:
+def _get_attribute(value: object, name: str) -> object:
     try:
         return getattr(value, name, None)
-    except Exception:  # noqa: BLE001 - it may be computed, by code that is not ours
+    # The attribute may be a property, which is other people's code.
+    except Exception:  # noqa: BLE001
         return None
 
 
-def arguments(init_args: Any) -> Any:
-    """What a constructor was given. The secrets in it are known from now on."""
+def serialize_arguments(init_args: object) -> JSON:
+    """Serialise the arguments of a constructor, and remember the secrets in them."""
     learn(init_args)
-    return plain(init_args, by_place, _NO_ARGUMENTS)
+    return serialize(init_args, describe_callable, _OMITTED_ARGUMENTS)
 
 
-def answer(response: Any) -> Any:
-    """A model's answer."""
+def serialize_response(response: object) -> JSON:
+    """Serialise the response of a model; a text is an error message."""
     if response is None or isinstance(response, str):
-        return plain({"response": response})
-    return plain(response, by_attributes, _NO_ANSWER)
+        return serialize({"response": response})
+    return serialize(response, get_public_attributes, _OMITTED_RESPONSE_FIELDS)

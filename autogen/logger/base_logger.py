@@ -1,28 +1,35 @@
-"""What a logger is."""
+"""The interface of a logger."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeVar
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import sqlite3
+    from uuid import UUID
+
+    from ..agentchat import Agent, ConversableAgent
+    from ..oai import ModelClient, OpenAIWrapper
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class BaseLogger(ABC):
-    """Records what agents and models do. Subclass it, and give an instance to `autogen.runtime_logging.start`.
+    """Base class of loggers, which record the actions of agents and models.
 
-    The methods get the live objects, keys included: what is written down is better made by
-    `autogen.logger.logger_utils.to_dict`, which masks them. What a method raises is logged, and never reaches the chat.
+    Pass an instance of a subclass to `autogen.runtime_logging.start`. Its methods receive the live objects, keys included;
+    `autogen.logger.logger_utils.to_dict` converts them to plain data with the keys masked. An error of a method is logged,
+    and never reaches the chat.
     """
 
     @abstractmethod
     def start(self) -> str:
-        """Begin to record.
+        """Start recording.
 
         Returns:
-            The id of the session.
+            The session id.
         """
 
     @abstractmethod
@@ -31,71 +38,78 @@ class BaseLogger(ABC):
         invocation_id: UUID,
         client_id: int,
         wrapper_id: int,
-        source: Any,
+        source: str | Agent | None,
         request: dict[str, Any],
         response: Any,
         is_cached: int,
         cost: float,
         start_time: str,
     ) -> None:
-        """A model was asked.
+        """Record a request to a model.
 
         Args:
-            invocation_id: Of the call to the wrapper. Its attempts at several endpoints share it.
+            invocation_id: The id of the call of the wrapper, shared by its attempts at several endpoints.
             client_id: `id()` of the model client.
             wrapper_id: `id()` of the `OpenAIWrapper`.
-            source: The agent that asked, or a name.
+            source: The requesting agent, or a name; None if it is unknown.
             request: The parameters of the request.
-            response: The answer; text that tells of the error if there is none.
-            is_cached: 1 if the answer came from a cache, else 0.
-            cost: USD.
-            start_time: When it was asked; see `get_current_ts`.
+            response: The response, or an error message.
+            is_cached: 1 for a response from a cache, else 0.
+            cost: The cost in USD.
+            start_time: The time of the request, in the format of `get_current_ts`.
         """
 
     @abstractmethod
-    def log_new_agent(self, agent: Any, init_args: dict[str, Any]) -> None:
-        """An agent was made. For one agent each constructor of its line of classes reports, the base class first."""
+    def log_new_agent(self, agent: ConversableAgent, init_args: dict[str, object]) -> None:
+        """Record a new agent.
 
-    @abstractmethod
-    def log_event(self, source: Any, name: str, **kwargs: Any) -> None:
-        """Something happened.
+        Called once for each constructor in the agent's class hierarchy, the base class first.
 
         Args:
-            source: The agent that it happened to, or a name.
-            name: `received_message` (`message`, `sender`, `valid`), `reply_func_executed` (`reply_func_module`,
-                `reply_func_name`, `final`, `reply`), or an event of your own.
-            **kwargs: What is known of it.
+            agent: The agent.
+            init_args: The arguments of the constructor.
         """
 
     @abstractmethod
-    def log_new_wrapper(self, wrapper: Any, init_args: dict[str, Any]) -> None:
-        """An `OpenAIWrapper` was made."""
+    def log_event(self, source: str | Agent | None, name: str, **kwargs: Any) -> None:
+        """Record an event.
+
+        Args:
+            source: The agent it happened to, or a name.
+            name: `received_message` (with `message`, `sender`, `valid`), `reply_func_executed` (with `reply_func_module`,
+                `reply_func_name`, `final`, `reply`), or an event of your own.
+            **kwargs: The details of the event.
+        """
 
     @abstractmethod
-    def log_new_client(self, client: Any, wrapper: Any, init_args: dict[str, Any]) -> None:
-        """A wrapper got a model client.
+    def log_new_wrapper(self, wrapper: OpenAIWrapper, init_args: dict[str, object]) -> None:
+        """Record a new `OpenAIWrapper`."""
+
+    @abstractmethod
+    def log_new_client(self, client: ModelClient, wrapper: OpenAIWrapper, init_args: dict[str, object]) -> None:
+        """Record a new model client.
 
         Args:
             client: The client.
-            wrapper: The `OpenAIWrapper`.
-            init_args: What the client was made with.
+            wrapper: The `OpenAIWrapper` it belongs to.
+            init_args: The arguments that created the client.
         """
 
     @abstractmethod
-    def log_function_use(self, source: Any, function: F, args: dict[str, Any], returns: Any) -> None:
-        """An agent executed a tool.
+    def log_function_use(self, source: str | Agent | None, function: F, args: dict[str, object], returns: Any) -> None:
+        """Record the execution of a tool.
 
         Args:
-            source: The agent, or a name.
+            source: The executing agent, or a name.
             function: The function.
-            args: What it was called with, by name.
-            returns: What it returned.
+            args: Its arguments, by name.
+            returns: Its result.
         """
 
     @abstractmethod
     def stop(self) -> None:
-        """End recording."""
+        """Stop recording."""
 
     @abstractmethod
-    def get_connection(self) -> Any:
-        """The connection to the database; None if there is none."""
+    def get_connection(self) -> sqlite3.Connection | None:
+        """Return the database connection; None if the logger has none."""

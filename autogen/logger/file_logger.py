@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
 import threading
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ._known_secrets import learn_environment
-from ._plain import as_json, plain, safe_serialize, text_of, told
-from ._records import arguments, class_of, function_name, name_of, never_raises, wrapper_id_of
+from ._records import (
+    catch_errors,
+    get_class_names,
+    get_function_name,
+    get_name,
+    get_wrapper_id,
+    serialize_arguments,
+)
+from ._serialization import describe_error, dump_json, safe_serialize, serialize, to_clean_text
 from .base_logger import BaseLogger, F
 from .logger_utils import get_current_ts
 
@@ -20,16 +29,17 @@ __all__ = ["FileLogger"]
 
 
 class FileLogger(BaseLogger):
-    """Writes records into a file: a line with the session's id, then a JSON object a line. Processes can share a file.
+    """Writes records into a file: a line with the session id, then one JSON object per line.
 
-    No record holds a key, or the code of a function. Of a record that can't be written a line in the file tells.
+    Processes may share a file. No record holds a key, or the code of a function. A record that can't be serialised is
+    replaced by a line with the error.
 
     Args:
-        config: `filename`: the file, by default `runtime.log`, in the directory `autogen_logs` of the working directory
-            unless its path is absolute.
+        config: `filename`: the path of the file, by default `runtime.log`. A relative path starts at the directory
+            `autogen_logs` in the working directory.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config
         self.session_id = str(uuid.uuid4())
         self.log_dir = os.path.join(os.getcwd(), "autogen_logs")
@@ -39,113 +49,113 @@ class FileLogger(BaseLogger):
         self._lock = threading.Lock()
 
     def start(self) -> str:
-        """Open the file. A second start goes on with the first.
+        """Open the file. A second start continues the session.
 
         Returns:
-            The id of the session.
+            The session id.
 
         Raises:
-            OSError: The file can't be written.
+            OSError: If the file can't be written.
         """
         learn_environment()
         with self._lock:
             if self._handler is None:
-                self._handler = self._opened()
+                self._handler = self._open_file()
                 self._write(f"Session ID: {self.session_id}")
         return self.session_id
 
-    @never_raises
+    @catch_errors
     def log_chat_completion(
         self,
         invocation_id: uuid.UUID,
         client_id: int,
         wrapper_id: int,
-        source: Any,
+        source: object,
         request: dict[str, Any],
-        response: Any,
+        response: object,
         is_cached: int,
         cost: float,
         start_time: str,
     ) -> None:
-        """A line for a request to a model; see `BaseLogger.log_chat_completion`."""
-        self._record(
-            invocation_id=text_of(invocation_id),
+        """Write a line for a request to a model; see `BaseLogger.log_chat_completion`."""
+        self._write_record(
+            invocation_id=to_clean_text(invocation_id),
             client_id=client_id,
             wrapper_id=wrapper_id,
-            request=plain(request),
-            response=text_of(response),
+            request=serialize(request),
+            response=to_clean_text(response),
             is_cached=is_cached,
-            cost=plain(cost),
-            start_time=text_of(start_time),
+            cost=serialize(cost),
+            start_time=to_clean_text(start_time),
             end_time=get_current_ts(),
-            source_name=name_of(source),
+            source_name=get_name(source),
         )
 
-    @never_raises
-    def log_new_agent(self, agent: Any, init_args: dict[str, Any] = {}) -> None:
-        """A line for an agent; one for each constructor that reports it."""
-        self._record(
+    @catch_errors
+    def log_new_agent(self, agent: object, init_args: Mapping[str, object] = {}) -> None:
+        """Write a line for a new agent, one for each constructor; see `BaseLogger.log_new_agent`."""
+        self._write_record(
             id=id(agent),
-            agent_name=name_of(agent),
-            wrapper_id=wrapper_id_of(agent),
+            agent_name=get_name(agent),
+            wrapper_id=get_wrapper_id(agent),
             session_id=self.session_id,
             current_time=get_current_ts(),
             agent_type=type(agent).__name__,
-            args=arguments(init_args),
+            args=serialize_arguments(init_args),
         )
 
-    @never_raises
-    def log_event(self, source: Any, name: str, **kwargs: Any) -> None:
-        """A line for an event; see `BaseLogger.log_event`."""
-        module, kind = class_of(source)
-        self._record(
+    @catch_errors
+    def log_event(self, source: object, name: str, **kwargs: Any) -> None:
+        """Write a line for an event; see `BaseLogger.log_event`."""
+        module, class_name = get_class_names(source)
+        self._write_record(
             source_id=id(source),
-            source_name=name_of(source),
-            event_name=text_of(name),
-            **({} if kind is None else {"agent_module": module, "agent_class": kind}),
-            json_state=as_json(kwargs),
+            source_name=get_name(source),
+            event_name=to_clean_text(name),
+            **({} if class_name is None else {"agent_module": module, "agent_class": class_name}),
+            json_state=dump_json(kwargs),
             timestamp=get_current_ts(),
         )
 
-    @never_raises
-    def log_new_wrapper(self, wrapper: Any, init_args: dict[str, Any] = {}) -> None:
-        """A line for an `OpenAIWrapper`."""
-        self._record(
+    @catch_errors
+    def log_new_wrapper(self, wrapper: object, init_args: Mapping[str, object] = {}) -> None:
+        """Write a line for a new `OpenAIWrapper`."""
+        self._write_record(
             wrapper_id=id(wrapper),
             session_id=self.session_id,
-            json_state=json.dumps(arguments(init_args)),
+            json_state=json.dumps(serialize_arguments(init_args)),
             timestamp=get_current_ts(),
         )
 
-    @never_raises
-    def log_new_client(self, client: Any, wrapper: Any, init_args: dict[str, Any]) -> None:
-        """A line for a model client; see `BaseLogger.log_new_client`."""
-        self._record(
+    @catch_errors
+    def log_new_client(self, client: object, wrapper: object, init_args: Mapping[str, object]) -> None:
+        """Write a line for a new model client; see `BaseLogger.log_new_client`."""
+        self._write_record(
             client_id=id(client),
             wrapper_id=id(wrapper),
             session_id=self.session_id,
             **{"class": type(client).__name__},
-            json_state=json.dumps(arguments(init_args)),
+            json_state=json.dumps(serialize_arguments(init_args)),
             timestamp=get_current_ts(),
         )
 
-    @never_raises
-    def log_function_use(self, source: Any, function: F, args: dict[str, Any], returns: Any) -> None:
-        """A line for the execution of a tool; see `BaseLogger.log_function_use`."""
-        module, kind = class_of(source)
-        self._record(
+    @catch_errors
+    def log_function_use(self, source: object, function: F, args: Mapping[str, object], returns: object) -> None:
+        """Write a line for the execution of a tool; see `BaseLogger.log_function_use`."""
+        module, class_name = get_class_names(source)
+        self._write_record(
             source_id=id(source),
-            source_name=name_of(source),
+            source_name=get_name(source),
             agent_module=module,
-            agent_class=kind,
-            function_name=function_name(function),
+            agent_class=class_name,
+            function_name=get_function_name(function),
             timestamp=get_current_ts(),
             input_args=safe_serialize(args),
             returns=safe_serialize(returns),
         )
 
     def get_connection(self) -> None:
-        """None: there is no database."""
+        """Return None: there is no database."""
 
     def stop(self) -> None:
         """Close the file. A later start begins a new session."""
@@ -156,38 +166,50 @@ class FileLogger(BaseLogger):
                 self._handler = None
                 self.session_id = str(uuid.uuid4())
 
-    def _opened(self) -> logging.Handler:
+    def report_error(self, method: str, error: Exception) -> None:
+        """Write a line about a record that can't be written.
+
+        Args:
+            method: The name of the method that failed.
+            error: Its error.
+        """
+        self._write(f"[file logger] {method} failed, the record is lost: {describe_error(error)}")
+
+    def _open_file(self) -> logging.Handler:
         Path(self.log_file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handler = _WholeLines(self.log_file, encoding="utf-8")
+        handler = _WholeLineHandler(self.log_file, encoding="utf-8")
         handler.addFilter(lambda record: getattr(record, "file_logger", None) is self)
         self.logger.setLevel(logging.INFO)
-        self.logger.propagate = False  # prompts are for this file, not for the application's log
+        # Prompts belong into this file, not into the application's log.
+        self.logger.propagate = False
         self.logger.addHandler(handler)
         return handler
 
-    def _record(self, **record: Any) -> None:
+    def _write_record(self, **record: object) -> None:
         self._write(json.dumps({**record, "thread_id": threading.get_ident()}))
 
     def _write(self, line: str) -> None:
-        self.logger.info(line, extra={"file_logger": self})  # without arguments, a % in it stays as it is
-
-    def _failed(self, doing: str, error: Exception) -> None:
-        self._write(f"[file logger] {doing} failed, the record is lost: {told(error)}")
+        # Without arguments, logging doesn't interpret a "%" in the line.
+        self.logger.info(line, extra={"file_logger": self})
 
 
-class _WholeLines(logging.FileHandler):
-    """Writes each record at once, so that the lines of several processes don't mix. A new file is its owner's alone."""
+class _WholeLineHandler(logging.FileHandler):
+    """Writes each record with a single system call, so that lines of several processes don't mix.
 
-    def _open(self) -> Any:
-        def opener(path: str, flags: int) -> int:
+    A new file is readable for its owner only.
+    """
+
+    def _open(self) -> io.TextIOWrapper:
+        def open_private(path: str, flags: int) -> int:
             return os.open(path, flags, 0o600)
 
-        return open(self.baseFilename, "ab", buffering=0, opener=opener)
+        # Unbuffered files are binary; the base class only needs a stream that it can flush and close.
+        return cast("io.TextIOWrapper", open(self.baseFilename, "ab", buffering=0, opener=open_private))
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record).replace("\n", " ") + "\n"
-            stream: Any = self.stream
-            stream.write(line.encode("utf-8", "backslashreplace"))
-        except Exception:  # noqa: BLE001 - as every handler does: it tells on stderr
+            cast("io.FileIO", self.stream).write(line.encode("utf-8", "backslashreplace"))
+        # Like every handler of the standard library, report the error on stderr.
+        except Exception:  # noqa: BLE001
             self.handleError(record)

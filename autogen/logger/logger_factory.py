@@ -1,8 +1,9 @@
-"""Which logger a name stands for."""
+"""Creation of loggers by their type."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Literal
 
 from .base_logger import BaseLogger
 
@@ -10,18 +11,20 @@ __all__ = ["LoggerFactory"]
 
 
 class LoggerFactory:
-    """Makes loggers."""
+    """Creates loggers."""
 
     @staticmethod
-    def get_logger(logger_type: Literal["sqlite", "file"] = "sqlite", config: dict[str, Any] | None = None) -> BaseLogger:
-        """A new logger, not yet started.
+    def get_logger(
+        logger_type: Literal["sqlite", "file"] = "sqlite", config: Mapping[str, object] | None = None
+    ) -> BaseLogger:
+        """Create a logger, which is not started yet.
 
         Args:
             logger_type: `sqlite` or `file`.
             config: `{"dbname": ...}` for SQLite, `{"filename": ...}` for a file.
 
         Raises:
-            ValueError: There is no such type.
+            ValueError: If `logger_type` is unknown.
         """
         if logger_type == "sqlite":
             from .sqlite_logger import SqliteLogger
@@ -31,4 +34,4 @@ class LoggerFactory:
             from .file_logger import FileLogger
 
             return FileLogger(config or {})
-        raise ValueError(f"logger_type is {logger_type!r}; it must be 'sqlite' or 'file'. Others are given as `logger`.")
+        raise ValueError(f"logger_type must be 'sqlite' or 'file', got {logger_type!r}. Pass any other logger as `logger`.")

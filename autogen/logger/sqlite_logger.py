@@ -6,12 +6,21 @@ import json
 import logging
 import sqlite3
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from ._database import IN_MEMORY, Database
 from ._known_secrets import learn_environment
-from ._plain import as_json, safe_serialize, text_of, told
-from ._records import answer, arguments, class_of, function_name, name_of, never_raises, wrapper_id_of
+from ._records import (
+    catch_errors,
+    get_class_names,
+    get_function_name,
+    get_name,
+    get_wrapper_id,
+    serialize_arguments,
+    serialize_response,
+)
+from ._serialization import describe_error, dump_json, safe_serialize, to_clean_text
 from .base_logger import BaseLogger, F
 from .logger_utils import get_current_ts
 
@@ -45,6 +54,7 @@ _SCHEMA = (
         source_id INTEGER, source_name TEXT, function_name TEXT, args TEXT, returns TEXT, timestamp DATETIME
     )""",
 )
+# An agent reports once for each constructor, the subclass last; a wrapper or client may be reported again when it is shared.
 _LAST_WINS = (
     "ON CONFLICT (agent_id, session_id) DO UPDATE SET wrapper_id = excluded.wrapper_id, name = excluded.name, "
     "class = excluded.class, init_args = excluded.init_args, timestamp = excluded.timestamp"
@@ -53,137 +63,138 @@ _FIRST_WINS = "ON CONFLICT DO NOTHING"
 
 
 class SqliteLogger(BaseLogger):
-    """Writes records into an SQLite database. Threads and processes can share one; each record is committed at once.
+    """Writes records into an SQLite database, each of them committed at once.
 
-    No record holds a key, or the code of a function. A record that can't be written is logged as an error, and lost.
+    Threads and processes may share a database. No record holds a key, or the code of a function. A record that can't be
+    written is logged as an error, and lost.
 
     Args:
-        config: `dbname`: the file, by default `logs.db` in the working directory; `:memory:` for none.
+        config: `dbname`: the path of the file, by default `logs.db` in the working directory; `:memory:` for none.
     """
 
     schema_version = 1
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, object]) -> None:
         self.config = config
         self.session_id = ""
         self._database = Database(str(config.get("dbname", "logs.db")), _SCHEMA)
 
     def start(self) -> str:
-        """Open the database, and make the tables that are missing.
+        """Open the database, and create missing tables.
 
         Returns:
-            The id of the session, which is in every row.
+            The session id, which is part of every row.
 
         Raises:
-            sqlite3.Error: The database can't be opened, or is none.
+            sqlite3.Error: If the database can't be opened.
         """
         learn_environment()
         try:
             self._database.open()
             self._database.execute("INSERT OR IGNORE INTO version VALUES (1, ?)", (self.schema_version,))
         except (OSError, sqlite3.Error) as error:
-            kind = type(error) if isinstance(error, sqlite3.Error) else sqlite3.OperationalError
+            error_class = type(error) if isinstance(error, sqlite3.Error) else sqlite3.OperationalError
             path = self._database.path
-            raise kind(
+            raise error_class(
                 f"The log database {path!r} can't be used: {error}. Set config={{'dbname': ...}} to an SQLite file, or to "
-                f"a new one in a directory that can be written to; {IN_MEMORY!r} needs no file."
+                f"a new file in a writable directory; {IN_MEMORY!r} needs no file."
             ) from error
         self.session_id = str(uuid.uuid4())
         return self.session_id
 
-    @never_raises
+    @catch_errors
     def log_chat_completion(
         self,
         invocation_id: uuid.UUID,
         client_id: int,
         wrapper_id: int,
-        source: Any,
+        source: object,
         request: dict[str, Any],
-        response: Any,
+        response: object,
         is_cached: int,
-        cost: float,
+        cost: float | None,
         start_time: str,
     ) -> None:
-        """A row of `chat_completions`; see `BaseLogger.log_chat_completion`."""
+        """Insert a row into `chat_completions`; see `BaseLogger.log_chat_completion`."""
         self._insert(
             "chat_completions",
-            invocation_id=text_of(invocation_id),
+            invocation_id=to_clean_text(invocation_id),
             client_id=client_id,
             wrapper_id=wrapper_id,
             session_id=self.session_id,
-            source_name=name_of(source),
-            request=as_json(request),
-            response=json.dumps(answer(response), indent=4),
+            source_name=get_name(source),
+            request=dump_json(request),
+            response=json.dumps(serialize_response(response), indent=4),
             is_cached=int(is_cached),
             cost=None if cost is None else float(cost),
-            start_time=text_of(start_time),
+            start_time=to_clean_text(start_time),
             end_time=get_current_ts(),
         )
 
-    @never_raises
-    def log_new_agent(self, agent: Any, init_args: dict[str, Any]) -> None:
-        """A row of `agents`. Of one agent's rows the last wins."""
+    @catch_errors
+    def log_new_agent(self, agent: object, init_args: Mapping[str, object]) -> None:
+        """Insert a row into `agents`, replacing an earlier row of the agent."""
         self._insert(
             "agents",
             _LAST_WINS,
             agent_id=id(agent),
-            wrapper_id=wrapper_id_of(agent),
+            wrapper_id=get_wrapper_id(agent),
             session_id=self.session_id,
-            name=name_of(agent),
-            init_args=json.dumps(arguments(init_args)),
+            name=get_name(agent),
+            init_args=json.dumps(serialize_arguments(init_args)),
             timestamp=get_current_ts(),
             **{"class": type(agent).__name__},
         )
 
-    @never_raises
-    def log_event(self, source: Any, name: str, **kwargs: Any) -> None:
-        """A row of `events`; see `BaseLogger.log_event`."""
-        module, kind = class_of(source)
+    @catch_errors
+    def log_event(self, source: object, name: str, **kwargs: Any) -> None:
+        """Insert a row into `events`; see `BaseLogger.log_event`."""
+        module, class_name = get_class_names(source)
         self._insert(
             "events",
-            event_name=text_of(name),
+            event_name=to_clean_text(name),
             source_id=id(source),
-            source_name=name_of(source),
+            source_name=get_name(source),
             agent_module=module,
-            agent_class_name=kind,
-            json_state=as_json(kwargs),
+            agent_class_name=class_name,
+            json_state=dump_json(kwargs),
             timestamp=get_current_ts(),
         )
 
-    @never_raises
-    def log_new_wrapper(self, wrapper: Any, init_args: dict[str, Any]) -> None:
-        """A row of `oai_wrappers`. Of one wrapper's rows the first wins."""
+    @catch_errors
+    def log_new_wrapper(self, wrapper: object, init_args: Mapping[str, object]) -> None:
+        """Insert a row into `oai_wrappers`, unless the wrapper has one."""
         self._insert(
             "oai_wrappers",
             _FIRST_WINS,
             wrapper_id=id(wrapper),
             session_id=self.session_id,
-            init_args=json.dumps(arguments(init_args)),
+            init_args=json.dumps(serialize_arguments(init_args)),
             timestamp=get_current_ts(),
         )
 
-    @never_raises
-    def log_new_client(self, client: Any, wrapper: Any, init_args: dict[str, Any]) -> None:
-        """A row of `oai_clients`; see `BaseLogger.log_new_client`. Of one client's rows the first wins."""
+    @catch_errors
+    def log_new_client(self, client: object, wrapper: object, init_args: Mapping[str, object]) -> None:
+        """Insert a row into `oai_clients`, unless the client has one; see `BaseLogger.log_new_client`."""
         self._insert(
             "oai_clients",
             _FIRST_WINS,
             client_id=id(client),
             wrapper_id=id(wrapper),
             session_id=self.session_id,
-            init_args=json.dumps(arguments(init_args)),
+            init_args=json.dumps(serialize_arguments(init_args)),
             timestamp=get_current_ts(),
             **{"class": type(client).__name__},
         )
 
-    @never_raises
-    def log_function_use(self, source: Any, function: F, args: dict[str, Any], returns: Any) -> None:
-        """A row of `function_calls`; see `BaseLogger.log_function_use`."""
+    @catch_errors
+    def log_function_use(self, source: object, function: F, args: Mapping[str, object], returns: object) -> None:
+        """Insert a row into `function_calls`; see `BaseLogger.log_function_use`."""
         self._insert(
             "function_calls",
             source_id=id(source),
-            source_name=name_of(source),
-            function_name=function_name(function),
+            source_name=get_name(source),
+            function_name=get_function_name(function),
             args=safe_serialize(args),
             returns=safe_serialize(returns),
             timestamp=get_current_ts(),
@@ -194,13 +205,19 @@ class SqliteLogger(BaseLogger):
         self._database.close()
 
     def get_connection(self) -> sqlite3.Connection | None:
-        """The connection, closed after `stop`; None before the first start."""
-        return self._database.connection()
+        """Return the connection, which is closed after `stop`; None before the first start."""
+        return self._database.get_connection()
 
-    def _insert(self, table: str, on_conflict: str = "", **row: Any) -> None:
+    def report_error(self, method: str, error: Exception) -> None:
+        """Log the loss of a record.
+
+        Args:
+            method: The name of the method that failed.
+            error: Its error.
+        """
+        logger.error("[sqlite logger] %s failed, the record is lost: %s", method, describe_error(error))
+
+    def _insert(self, table: str, on_conflict: str = "", **row: object) -> None:
         marks = ", ".join("?" * len(row))
         statement = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) {on_conflict}"
         self._database.execute(statement, tuple(row.values()))
-
-    def _failed(self, doing: str, error: Exception) -> None:
-        logger.error("[sqlite logger] %s failed, the record is lost: %s", doing, told(error))

@@ -1,15 +1,18 @@
-"""Models: one wrapper over every OpenAI-compatible endpoint, with fallback, caching and the count of what it cost."""
+"""Models: a wrapper over OpenAI-compatible endpoints, with fallback, caching and cost accounting."""
 
 from typing import TYPE_CHECKING
 
 from .._lazy_imports import attach as _lazy
 
-if TYPE_CHECKING:  # read by editors and type checkers
+# Editors and type checkers read this block, the interpreter the table below.
+if TYPE_CHECKING:
     from ..cache.cache import Cache as Cache
     from .client import ModelClient as ModelClient
     from .client import OpenAIWrapper as OpenAIWrapper
     from .completion import ChatCompletion as ChatCompletion
     from .completion import Completion as Completion
+    from .errors import InvalidResponse as InvalidResponse
+    from .errors import MissingCredentials as MissingCredentials
     from .openai_utils import config_list_from_dotenv as config_list_from_dotenv
     from .openai_utils import config_list_from_json as config_list_from_json
     from .openai_utils import config_list_from_models as config_list_from_models
@@ -17,13 +20,18 @@ if TYPE_CHECKING:  # read by editors and type checkers
     from .openai_utils import config_list_openai_aoai as config_list_openai_aoai
     from .openai_utils import filter_config as filter_config
     from .openai_utils import get_config_list as get_config_list
+    from .providers import Provider as Provider
+    from .providers import register_provider as register_provider
 
-_HOME = {  # read by the interpreter, when a name is first used
-    "Cache": ".cache.cache",  # one level up
+_HOME = {
+    "Cache": ".cache.cache",
     "ChatCompletion": "completion",
     "Completion": "completion",
+    "InvalidResponse": "errors",
+    "MissingCredentials": "errors",
     "ModelClient": "client",
     "OpenAIWrapper": "client",
+    "Provider": "providers",
     "config_list_from_dotenv": "openai_utils",
     "config_list_from_json": "openai_utils",
     "config_list_from_models": "openai_utils",
@@ -31,7 +39,8 @@ _HOME = {  # read by the interpreter, when a name is first used
     "config_list_openai_aoai": "openai_utils",
     "filter_config": "openai_utils",
     "get_config_list": "openai_utils",
+    "register_provider": "providers",
 }
 
-_ROOMS = ("client", "client_utils", "completion", "openai_utils", "rate_limiters")
-__getattr__, __dir__, __all__ = _lazy(globals(), _HOME, _ROOMS)
+_SUBMODULES = ("client", "client_utils", "completion", "errors", "openai_utils", "providers", "rate_limiters")
+__getattr__, __dir__, __all__ = _lazy(globals(), _HOME, _SUBMODULES)

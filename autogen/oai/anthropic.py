@@ -1,4 +1,4 @@
-"""Anthropic, or Claude at Amazon, under the name that 0.2 had for its client."""
+"""0.2's client class for Anthropic, or Claude through Amazon Bedrock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["AnthropicClient", "_calculate_cost"]
 
 
 class AnthropicClient(ProviderClient):
-    """Asks Anthropic, or Claude at Amazon; `"api_type": "anthropic"` in a config list does the same."""
+    """Sends requests to Anthropic, or to Claude at Amazon; `"api_type": "anthropic"` in a config list does the same."""
 
     api_type = "anthropic"
 

@@ -1,4 +1,4 @@
-"""Amazon Bedrock, under the name that 0.2 had for its client."""
+"""0.2's client class for Amazon Bedrock."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ __all__ = ["BedrockClient"]
 
 
 class BedrockClient(ProviderClient):
-    """Asks Amazon Bedrock; `"api_type": "bedrock"` in a config list does the same."""
+    """Sends requests to Amazon Bedrock; `"api_type": "bedrock"` in a config list does the same."""
 
     api_type = "bedrock"

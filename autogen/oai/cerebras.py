@@ -1,4 +1,4 @@
-"""Cerebras, under the name that 0.2 had for its client."""
+"""0.2's client class for Cerebras."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ __all__ = ["CerebrasClient", "calculate_cerebras_cost"]
 
 
 class CerebrasClient(ProviderClient):
-    """Asks Cerebras; `"api_type": "cerebras"` in a config list does the same."""
+    """Sends requests to Cerebras; `"api_type": "cerebras"` in a config list does the same."""
 
     api_type = "cerebras"

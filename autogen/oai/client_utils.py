@@ -1,4 +1,4 @@
-"""Small helpers for clients of models: checked parameters, tools that are hidden once they ran, the form of a log line."""
+"""Helpers for model clients: validation of parameters, hiding of tools, and a log format."""
 
 from __future__ import annotations
 
@@ -17,52 +17,52 @@ def validate_parameter(
     param_name: str,
     allowed_types: type | tuple[type, ...],
     allow_None: bool,
-    default_value: Any,
+    default_value: object,
     numerical_bound: tuple[float | None, float | None] | None,
     allowed_values: list[Any] | None,
 ) -> Any:
-    """A parameter of a request if it is possible; otherwise its default, with a warning.
+    """Return a parameter of a request if it is valid, else its default, with a warning.
 
     Args:
         params: The parameters.
-        param_name: Which of them.
-        allowed_types: What it may be.
-        allow_None: Whether it may be None too.
-        default_value: Its value where it is missing or not possible.
-        numerical_bound: The lowest and the highest number, both possible; None for no limit.
-        allowed_values: The only possible values. Not looked at if there is a bound.
+        param_name: The name of the parameter.
+        allowed_types: The types that it may have.
+        allow_None: Whether it may be None.
+        default_value: The value if it is missing or invalid.
+        numerical_bound: The lowest and the highest number, both valid; None for no limit.
+        allowed_values: The only valid values; None for no restriction. Ignored if there is a bound.
 
     Raises:
-        TypeError: `allowed_values` is neither a list nor None.
+        TypeError: if `allowed_values` is neither a list nor None.
 
     >>> validate_parameter({"temperature": 0.3}, "temperature", (int, float), False, 1.0, (0, 2), None)
     0.3
     """
     if allowed_values is not None and not isinstance(allowed_values, list):
-        raise TypeError(f"allowed_values must be a list or None, not {type(allowed_values).__name__}.")
-    value = params.get(param_name, default_value)
+        raise TypeError(f"allowed_values must be a list or None, got {type(allowed_values).__name__}.")
+    value: Any = params.get(param_name, default_value)
     if value is None:
-        wrong = None if allow_None else "must not be None"
+        problem = None if allow_None else "must not be None"
     elif not isinstance(value, allowed_types):
         kinds = allowed_types if isinstance(allowed_types, tuple) else (allowed_types,)
-        wrong = f"must be of type {' or '.join(kind.__name__ for kind in kinds)}, not {type(value).__name__}"
+        problem = f"must be of type {' or '.join(kind.__name__ for kind in kinds)}, got {type(value).__name__}"
     elif numerical_bound:
-        wrong = _out_of_bounds(value, *numerical_bound)
+        problem = _describe_bounds(value, *numerical_bound)
     elif allowed_values:
-        wrong = None if value in allowed_values else f"must be one of {allowed_values}"
+        problem = None if value in allowed_values else f"must be one of {allowed_values}"
     else:
-        wrong = None
-    if wrong is None:
+        problem = None
+    if problem is None:
         return value
-    warnings.warn(
-        f"The parameter {param_name!r} {wrong}. Its default is used: {default_value!r}.", UserWarning, stacklevel=2
-    )
+    text = f"The parameter {param_name!r} {problem}. Using its default: {default_value!r}."
+    warnings.warn(text, UserWarning, stacklevel=2)
     return default_value
 
 
-def _out_of_bounds(value: Any, low: float | None, high: float | None) -> str | None:
-    inside = (low is None or value >= low) and (high is None or value <= high)  # NaN is in no bounds
-    if inside:
+def _describe_bounds(value: Any, low: float | None, high: float | None) -> str | None:
+    """Return the limits in words if the value is outside of them, else None."""
+    # Written so that NaN, which compares as False, is outside of all bounds.
+    if (low is None or value >= low) and (high is None or value <= high):
         return None
     limits = [f"at least {low}" if low is not None else "", f"at most {high}" if high is not None else ""]
     return f"must be {' and '.join(filter(None, limits))}"
@@ -71,31 +71,31 @@ def _out_of_bounds(value: Any, low: float | None, high: float | None) -> str | N
 def should_hide_tools(
     messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], hide_tools_param: str
 ) -> bool:
-    """Whether a model should not be shown its tools any more.
+    """Return True if the model should not be offered its tools any more.
 
     Args:
         messages: The chat so far.
         tools: The tools of the request.
-        hide_tools_param: `never`; `if_any_run`: once one of them ran; `if_all_run`: once each of them did.
+        hide_tools_param: `never`; `if_any_run` to hide them after one of them has run; `if_all_run` after each has run.
 
     Raises:
-        TypeError: It is none of the three.
+        TypeError: if `hide_tools_param` has another value.
     """
     if hide_tools_param == "never" or not tools:
         return False
     if hide_tools_param == "if_any_run":
         return any("tool_call_id" in message for message in messages)
     if hide_tools_param == "if_all_run":
-        return {tool["function"]["name"] for tool in tools} <= _names_of_tools_that_ran(messages)
-    raise TypeError(f"hide_tools must be 'never', 'if_any_run' or 'if_all_run', not {hide_tools_param!r}.")
+        return {tool["function"]["name"] for tool in tools} <= _list_executed_tools(messages)
+    raise TypeError(f"hide_tools must be 'never', 'if_any_run' or 'if_all_run', got {hide_tools_param!r}.")
 
 
-def _names_of_tools_that_ran(messages: Sequence[Mapping[str, Any]]) -> set[str]:
-    asked: dict[str, str] = {}
-    ran = set()
+def _list_executed_tools(messages: Sequence[Mapping[str, Any]]) -> set[str]:
+    names: dict[str, str] = {}
+    executed = set()
     for message in messages:
         for call in message.get("tool_calls") or ():
-            asked[call["id"]] = call["function"]["name"]
-        if message.get("tool_call_id") in asked:
-            ran.add(asked[message["tool_call_id"]])
-    return ran
+            names[call["id"]] = call["function"]["name"]
+        if message.get("tool_call_id") in names:
+            executed.add(names[message["tool_call_id"]])
+    return executed

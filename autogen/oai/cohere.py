@@ -1,4 +1,4 @@
-"""Cohere, under the name that 0.2 had for its client."""
+"""0.2's client class for Cohere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ __all__ = ["CohereClient", "calculate_cohere_cost"]
 
 
 class CohereClient(ProviderClient):
-    """Asks Cohere; `"api_type": "cohere"` in a config list does the same."""
+    """Sends requests to Cohere; `"api_type": "cohere"` in a config list does the same."""
 
     api_type = "cohere"

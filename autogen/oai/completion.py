@@ -1,7 +1,6 @@
-"""`Completion` and `ChatCompletion`: the classic API for asking a model, measuring a config, and finding a better one.
+"""`Completion` and `ChatCompletion`: the classic API for requests, for measuring a config, and for finding a better one.
 
-New programs ask by `OpenAIWrapper`. What these two have beyond it: answers as dicts, patience with failing endpoints, a
-history of calls, and `tune`.
+New programs use `OpenAIWrapper`. These classes add responses as dicts, a retry period, a history of calls, and `tune`.
 """
 
 from __future__ import annotations
@@ -10,16 +9,16 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ._legacy import completion_calls, completion_metrics
-from ._legacy.completion_answer import Answer, texts_of, texts_or_calls_of
+from ._legacy.completion_calls import Defaults, make_entry, request_answer
 from ._legacy.completion_history import COUNTS, History
-from ._legacy.completion_list import ask_in_turn
-from ._requests import templates
+from ._legacy.completion_results import aggregate_metrics, get_texts, get_texts_or_calls
 from ._requests.cost import OAI_PRICE1K, compute_cost, get_price
+from ._requests.request import instantiate_template
+from ._requests.serialization import ResponseDict
 
 if TYPE_CHECKING:
     from flaml.tune.analysis import ExperimentAnalysis
@@ -28,13 +27,14 @@ __all__ = ["ERROR", "ChatCompletion", "Completion"]
 
 logger = logging.getLogger(__name__)
 
-ERROR = None  # it was an exception where the SDK did not fit; every SDK that can be installed with this package does
+# 0.2 has an exception here if the SDK doesn't fit. Every SDK that can be installed with this package does.
+ERROR = None
 
 T = TypeVar("T")
 
 
-class _OfTheClass(Generic[T]):
-    """A property of a class. `classmethod` over `property` is one in some versions of Python only."""
+class _ClassProperty(Generic[T]):
+    """A property of a class. Combining `classmethod` and `property` works in some versions of Python only."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self.__func__ = compute
@@ -45,7 +45,7 @@ class _OfTheClass(Generic[T]):
 
 
 class Completion:
-    """Asks a model for a completion.
+    """Requests to a model, in the classic API.
 
     >>> response = Completion.create(  # doctest: +SKIP
     ...     {"city": "Paris"}, model="gpt-4o-mini", prompt="A fact about {city}.", allow_format_str_template=True
@@ -54,14 +54,16 @@ class Completion:
     ('Paris has 37 bridges.', 6.3e-06)
 
     Attributes:
-        chat_models: Models that are asked by messages, also where a prompt is given.
-        price1K: USD for 1,000 tokens, in and out, by model.
-        default_search_space: Where `tune` looks for what its caller leaves open: a dict of `flaml.tune` domains.
-        cache_seed, cache_path: Where answers are kept.
-        retry_wait_time: Seconds between two tries of a request.
-        max_retry_period: Seconds within which there is another one.
-        request_timeout: Seconds for the first try; one that comes after a timeout has twice as many.
-        optimization_budget: What the last `tune` could spend (USD).
+        chat_models: Models that take messages; a prompt for them becomes a message.
+        price1K: USD per 1,000 tokens of input and of output, by model.
+        default_search_space: Search space of `tune` for settings that its caller leaves open: a dict of `flaml.tune`
+            domains.
+        cache_seed: Seed of the cache.
+        cache_path: Directory of the cache.
+        retry_wait_time: Seconds between two retries.
+        max_retry_period: Seconds after which there are no more retries.
+        request_timeout: Timeout of the first request in seconds; it doubles with each timeout.
+        optimization_budget: Budget of the last `tune` in USD.
     """
 
     chat_models: set[str] = {
@@ -83,35 +85,36 @@ class Completion:
     _history: History | None = None
     _logging = False
 
-    @_OfTheClass
+    @_ClassProperty
     def default_search_space(cls) -> dict[str, Any]:
-        """Where `tune` looks for what its caller leaves open; made anew each time, as flaml writes to it."""
-        from ._legacy.tuning_space import default_space
+        """Return the search space of `tune` for settings that its caller leaves open."""
+        from ._legacy.tuning_space import make_default_space
 
         priced = [model for model in cls._default_models if get_price(model)]
-        return default_space(priced or list(cls._default_models))
+        # A new dict each time, because flaml writes to it.
+        return make_default_space(priced or list(cls._default_models))
 
-    @_OfTheClass
+    @_ClassProperty
     def logged_history(cls) -> dict[Any, Any] | None:
-        """The calls since `start_logging`; None before the first."""
+        """Return the calls since `start_logging`; None if it was never called."""
         return None if cls._history is None else cls._history.entries
 
     @classmethod
     def set_cache(cls, seed: int | str = 41, cache_path_root: str = ".cache") -> None:
-        """Keep answers in the directory `<cache_path_root>/<seed>`."""
+        """Store responses in the directory `<cache_path_root>/<seed>`."""
         cls.cache_seed = seed
         cls.cache_path = f"{cache_path_root}/{seed}"
 
     @classmethod
     def clear_cache(cls, seed: int | str | None = None, cache_path_root: str = ".cache") -> None:
-        """Delete the cache of a seed; without one the whole of `cache_path_root`.
+        """Delete the cache of a seed; without a seed, all of `cache_path_root`.
 
         Raises:
-            ValueError: The directory is one in which this process works.
+            ValueError: if the directory contains the current working directory.
         """
         folder = Path(cache_path_root) if seed is None else Path(cache_path_root, str(seed))
         if Path.cwd().resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"{os.fspath(folder)!r} is no cache: this process works in it. Nothing was deleted.")
+            raise ValueError(f"{os.fspath(folder)!r} contains the working directory. Nothing was deleted.")
         if folder.exists():
             shutil.rmtree(folder)
 
@@ -120,87 +123,84 @@ class Completion:
         cls,
         context: dict[str, Any] | None = None,
         use_cache: bool = True,
-        config_list: list[dict[str, Any]] | None = None,
+        config_list: Sequence[Mapping[str, Any]] | None = None,
         filter_func: Callable[..., bool] | None = None,
         raise_on_ratelimit_or_timeout: bool = True,
         allow_format_str_template: bool = False,
         **config: Any,
     ) -> Any:
-        """Ask for a completion. A request that fails is tried again, for `max_retry_period` seconds.
+        """Request a completion. A request that fails is retried for `max_retry_period` seconds.
 
         Args:
-            context: The values for templates in the prompt or the messages.
-            use_cache: Whether an answer that is kept on disk will do.
-            config_list: Settings that override `config`: each entry is tried when the one before fails.
-            filter_func: Called with `context` and `response`: an answer for which it is false is passed over for that of the
-                next entry.
-            raise_on_ratelimit_or_timeout: False returns -1 instead.
-            allow_format_str_template: Whether text is a template for `str.format`; a function of the context always is one.
+            context: Values for templates in the prompt or the messages.
+            use_cache: False to ignore the cache on disk.
+            config_list: Settings that override `config`: the next entry is tried if one fails.
+            filter_func: Called with `context` and `response`. If it returns False, the next entry is tried.
+            raise_on_ratelimit_or_timeout: False to return -1 in these cases.
+            allow_format_str_template: True if text is a template for `str.format`. A function of the context always is a
+                template.
             **config: `model`, `prompt` or `messages`, the settings of an endpoint, parameters of the request; and
                 `max_retry_period`, `retry_wait_time`, `request_timeout`, `cache_seed` (None for no cache).
 
         Returns:
-            The answer: a dict whose keys are attributes too, as in `response["choices"][0]["message"]["content"]`, with its
-            `cost` (USD). With a `config_list` also the `config_id` of the entry that gave it, and `pass_filter`.
+            The response: a dict whose keys are attributes too, as in `response["choices"][0]["message"]["content"]`, with
+            its `cost` (USD). With a `config_list` also the `config_id` of the entry that gave it, and `pass_filter`.
 
         Raises:
-            openai.APIError: The endpoint refuses, or fails for longer than patience lasts. The last entry's, with a list.
-            ValueError: A chat model has neither a prompt nor messages.
+            openai.APIError: if the endpoint refuses, or fails for the whole retry period; with a list, the last entry's.
+            ValueError: if a chat model has neither a prompt nor messages.
         """
         if config_list is not None and not config_list:
             logger.warning("The config_list is empty: the other settings alone are used.")
-
-        def ask(entry: dict[str, Any], raise_on_timeout: bool) -> Answer | int:
-            return cls._ask(context, {"allow_format_str_template": allow_format_str_template, **entry}, raise_on_timeout)
-
+        entries: Sequence[Mapping[str, Any]] = config_list or [{}]
+        config = {"allow_format_str_template": allow_format_str_template, **config}
         if not use_cache:
-            config |= {"cache": None, "cache_seed": None}
-            config_list = [{**entry, "cache": None, "cache_seed": None} for entry in config_list or ()]
-        if not config_list and filter_func is None:
-            return ask(config, raise_on_ratelimit_or_timeout)
-        accepts = filter_func and (lambda answer: bool(filter_func(context=context, response=answer)))
-        return ask_in_turn(ask, config, config_list or [{}], accepts, raise_on_ratelimit_or_timeout)
-
-    @classmethod
-    def _ask(cls, context: Any, config: dict[str, Any], raise_on_timeout: bool, offset: int = 0) -> Answer | int:
-        """Ask by one config.
-
-        Args:
-            context: The values for the templates.
-            config: All settings.
-            raise_on_timeout: Whether a rate limit or a timeout raises; otherwise -1 is returned.
-            offset: How many answers to the same question are held already.
-        """
-        request = completion_calls.request_of(context, config, defaults=cls, chat=cls._is_chat, offset=offset)
-        try:
-            answer = completion_calls.ask(request, use_failures=not raise_on_timeout)
-        except Exception as error:
-            if raise_on_timeout or not completion_calls.is_too_slow(error):
-                raise
-            logger.info("A request is given up: %s", type(error).__name__)
-            completion_calls.remember_timeout(request, error)
-            return -1
-        history = cls._history
-        if history is not None and cls._logging and isinstance(answer, Answer):
-            history.add(request.params, answer)
+            entries = [{**entry, "cache": None, "cache_seed": None} for entry in entries]
+        answer = cls._request(context, config, entries, filter_func, raise_on_timeout=raise_on_ratelimit_or_timeout)
+        if isinstance(answer, ResponseDict) and not config_list and filter_func is None:
+            del answer["config_id"], answer["pass_filter"]
         return answer
 
     @classmethod
-    def _ask_entries(
-        cls, context: Any, config: dict[str, Any], config_list: list[dict[str, Any]], offset: int
-    ) -> Answer | int:
-        """Ask by a list of configs; a rate limit or a timeout of the last one is -1."""
+    def _request(
+        cls,
+        context: dict[str, Any] | None,
+        config: dict[str, Any],
+        config_list: Sequence[Mapping[str, Any]],
+        filter_func: Callable[..., bool] | None = None,
+        *,
+        raise_on_timeout: bool = False,
+        offset: int = 0,
+    ) -> ResponseDict | int:
+        """Return the response of the first entry that gives one; see `request_answer`.
 
-        def ask(entry: dict[str, Any], raise_on_timeout: bool) -> Answer | int:
-            return cls._ask(context, entry, raise_on_timeout, offset)
-
-        return ask_in_turn(ask, config, config_list or [{}], None, False)
+        Args:
+            context: Values for templates.
+            config: Settings for all entries.
+            config_list: The entries.
+            filter_func: Called with `context` and `response`; False passes over the response.
+            raise_on_timeout: True to raise the error if the last entry times out or limits the rate; else -1 is returned.
+            offset: Number of responses to the same question that the caller has already.
+        """
+        defaults = Defaults(cls.cache_path, cls.cache_seed, cls.retry_wait_time, cls.max_retry_period, cls.request_timeout)
+        last, entries = len(config_list) - 1, []
+        for index, entry in enumerate(config_list):
+            # With another entry at hand, an error is not worth a retry. A filter needs the responses of all entries.
+            hurry = {"max_retry_period": 0} if index < last and filter_func is None else {}
+            entries.append(make_entry(context, {**hurry, **config, **entry}, defaults, cls._is_chat))
+        return request_answer(
+            entries,
+            filter_func=filter_func and (lambda response: bool(filter_func(context=context, response=response))),
+            history=cls._history if cls._logging else None,
+            raise_on_timeout=raise_on_timeout,
+            offset=offset,
+        )
 
     @classmethod
     def _is_chat(cls, model: str) -> bool:
-        """Whether a model is asked by messages; a date at the end of its name, and the like, is seen through."""
+        """Return True for a chat model. A date and the like at the end of its name are ignored."""
         version = r"(-(\d+|preview|vision|latest))*"
-        return any(re.fullmatch(re.escape(known) + version, model) for known in cls.chat_models)
+        return any(re.fullmatch(re.escape(name) + version, model) for name in cls.chat_models)
 
     @classmethod
     def instantiate(
@@ -209,14 +209,14 @@ class Completion:
         """Fill in a template.
 
         Args:
-            template: Text, or a callable that gets the context; None stays None.
-            context: The values; without one, the template stays as it is.
-            allow_format_str_template: Whether text is filled in, by `str.format`.
+            template: Text, or a function of the context; None stays None.
+            context: Values for the template. Without any, the template is returned as it is.
+            allow_format_str_template: True if text is a template for `str.format`.
 
         Returns:
-            The text, or what the callable gives.
+            The text, or the result of the function.
         """
-        return templates.instantiate(template, context, allow_format_str_template)
+        return instantiate_template(template, context, allow_format_str_template)
 
     @classmethod
     def tune(
@@ -233,9 +233,9 @@ class Completion:
         search_seed: int = 20,
         **config: Any,
     ) -> tuple[dict[str, Any] | None, ExperimentAnalysis]:
-        """Find settings that do well for what they cost (EcoOptiGen, https://arxiv.org/abs/2303.04673).
+        """Find settings that perform well for their cost (EcoOptiGen, https://arxiv.org/abs/2303.04673).
 
-        Settings that can't keep to the budget are found out with few requests, and those that must be worse with none.
+        Settings that exceed the budget are detected with few requests, and those that must be worse with none.
 
         >>> from flaml import tune  # doctest: +SKIP
         >>> config, analysis = ChatCompletion.tune(  # doctest: +SKIP
@@ -246,36 +246,36 @@ class Completion:
         ... )
 
         Args:
-            data: The instances. Their fields are the values for templates, and go to `eval_func`.
-            metric: Which of the metrics is to become best.
+            data: The instances. Their fields are the values for templates, and arguments of `eval_func`.
+            metric: Name of the metric to optimise.
             mode: `max` or `min`.
-            eval_func: From the texts of the responses to one instance, and its fields, to its metrics.
-            log_file_name: A file for the trials. A tune that is run again with it goes on where it was; budget and
-                `num_samples` are for all of its runs together.
-            inference_budget: USD for one instance that the settings found may cost. None for no limit.
-            optimization_budget: USD that the search may cost: no request is made when they are spent. An answer from the
-                cache counts as when it was made, so that a search takes the same way again.
-            num_samples: How many settings are tried; -1 for as many as the budget allows.
+            eval_func: Function of the texts of the responses to an instance and of its fields; returns its metrics.
+            log_file_name: File for the trials. A tune with the file of an earlier one resumes it; budget and `num_samples`
+                are for all of its runs together.
+            inference_budget: Maximum cost of an instance with the resulting settings, in USD. None for no limit.
+            optimization_budget: Maximum cost of the search in USD: no request is sent once it is spent. A response from
+                the cache counts as when it was made, so that a repeated search takes the same way.
+            num_samples: Number of trials; -1 for as many as the budget allows.
             logging_level: `logging.INFO` or less prints a line for each trial.
-            search_seed: Another one searches another way.
+            search_seed: Seed of the search.
             **config: Constants, or domains of `flaml.tune`, that replace those of `default_search_space`. `prompt`,
-                `messages` and `stop` take lists of alternatives. With a `config_list` a model is asked by the entries that
-                name it, or name none.
+                `messages` and `stop` take lists of alternatives. With a `config_list`, requests for a model use the entries
+                that name it, or name none.
 
         Returns:
             The best settings, for `create` and `test` (None if all fail or cost too much), and flaml's `ExperimentAnalysis`.
 
         Raises:
-            ValueError: A price is not known that the inference budget needs; `num_samples=-1` has no budget to end it; the
-                log is one of another tune.
-            openai.APIError: No trial got an answer.
-            ImportError: The extra `tune` is not installed.
+            ValueError: if the inference budget needs a price that is unknown, `num_samples=-1` has no budget to end it, or
+                the log is another search's.
+            openai.APIError: if no trial got a response.
+            ImportError: if the extra `tune` is not installed.
         """
         from ._legacy.tuning import Goal, Tuning
 
         cls._eval_func, cls.optimization_budget = eval_func, optimization_budget
         goal = Goal(data, metric, mode, eval_func, inference_budget, optimization_budget, num_samples)
-        tuning = Tuning(goal, cls, config, search_seed)
+        tuning = Tuning(goal, cls._request, cls.default_search_space, config, search_seed)
         return tuning.run(log_file_name, verbose=logging_level <= logging.INFO)
 
     @classmethod
@@ -292,26 +292,26 @@ class Completion:
         """Measure a config over data.
 
         Args:
-            data: The instances. Their fields are the values for templates, and go to `eval_func`.
-            eval_func: From the texts of the responses to one instance, and its fields, to its metrics; by default that of
-                the last `tune`.
-            use_cache: Whether answers that are kept on disk will do.
-            agg_method: How the metrics of all instances become one: `avg`, `median`, a function of the values, or a dict of
+            data: The instances. Their fields are the values for templates, and arguments of `eval_func`.
+            eval_func: Function of the texts of the responses to an instance and of its fields; returns its metrics. By
+                default that of the last `tune`.
+            use_cache: False to ignore the cache on disk.
+            agg_method: Aggregation of the metrics of all instances: `avg`, `median`, a function of the values, or a dict of
                 such functions by metric.
-            return_responses_and_per_instance_result: Whether to return also these.
-            logging_level: Not used any more: set that of the logger `autogen.oai.completion`.
-            **config: As for `create`.
+            return_responses_and_per_instance_result: True to return these as well.
+            logging_level: No longer used: set that of the logger `autogen.oai.completion`.
+            **config: Arguments of `create`.
 
         Returns:
-            The metrics, the `cost` of all, and the `inference_cost` of one (USD). If asked for, also the metrics of each
-            instance, and the responses to each. None if there is no `eval_func`.
+            The metrics, the `cost` of all instances, and the `inference_cost` of an instance (USD). If requested, also the
+            metrics of each instance, and the responses to each. None if there is no `eval_func`.
 
         Raises:
-            ValueError: There is no data, or `agg_method` is none.
+            ValueError: if there is no data, or `agg_method` is invalid.
         """
         evaluate = eval_func or cls._eval_func
         if evaluate is None:
-            logger.warning("There is nothing to measure by: test needs an eval_func, or a tune before it.")
+            logger.warning("There is nothing to measure: test needs an eval_func, or an earlier tune.")
             return None
         if not data:
             raise ValueError("There is no data to test on.")
@@ -322,26 +322,26 @@ class Completion:
             results.append(evaluate(responses, **instance))
             all_responses.append(responses)
             cost += answer["cost"]
-        totals = completion_metrics.aggregated(results, agg_method)
+        totals = aggregate_metrics(results, agg_method)
         totals = {"cost": cost, "inference_cost": cost / len(data), **totals}
         return (totals, results, all_responses) if return_responses_and_per_instance_result else totals
 
     @classmethod
     def cost(cls, response: dict[str, Any]) -> float:
-        """USD for an answer: what it says itself, or what its tokens cost (0, with a warning, for an unknown model)."""
-        if (known := response.get("cost")) is not None:
-            return float(known)
+        """Return the cost of a response in USD: its own `cost`, or that of its tokens (0, with a warning, if unknown)."""
+        if (cost := response.get("cost")) is not None:
+            return float(cost)
         return compute_cost({**(response.get("usage") or {}), "model": response.get("model")})
 
     @classmethod
     def extract_text(cls, response: dict[str, Any]) -> list[str]:
-        """For each choice of an answer its text."""
-        return texts_of(response)
+        """Return the text of each choice of a response."""
+        return get_texts(response)
 
     @classmethod
     def extract_text_or_function_call(cls, response: dict[str, Any]) -> list[Any]:
-        """For each choice of an answer its text, or the message if it calls a function or tools."""
-        return texts_or_calls_of(response)
+        """Return the text of each choice of a response, or its message if that calls a function or tools."""
+        return get_texts_or_calls(response)
 
     @classmethod
     def start_logging(
@@ -350,10 +350,10 @@ class Completion:
         """Record every call from now on, for `logged_history` and `print_usage_summary`.
 
         Args:
-            history_dict: Where to; a new dict by default.
-            compact: One entry for each conversation, by its messages as JSON; else one for each call, by its number, with
-                the whole request and response.
-            reset_counter: Whether the numbers of the calls begin at 0.
+            history_dict: Dict in which the calls are recorded; a new one by default.
+            compact: True for one entry per conversation, under its messages as JSON; False for one per call, under its
+                number, with the whole request and response.
+            reset_counter: True to number the calls from 0.
         """
         first = 0 if reset_counter or cls._history is None else cls._history.calls
         cls._history = History(history_dict, compact, first)
@@ -361,23 +361,23 @@ class Completion:
 
     @classmethod
     def stop_logging(cls) -> None:
-        """Record no more calls. What is recorded stays."""
+        """Stop recording calls. Recorded calls are kept."""
         cls._logging = False
 
     @classmethod
     def print_usage_summary(cls) -> None:
-        """Print what the recorded calls cost, and the tokens by model."""
+        """Print the cost of the recorded calls, and the tokens by model."""
         if cls._history is None:
             print("No usage summary available: call start_logging first.")
             return
-        cost, sums = cls._history.usage()
+        cost, sums = cls._history.sum_usage()
         print(f"Total cost: {round(cost, 5)}")
         for model, tokens in sums.items():
             print(f"Token count summary for model {model}: {', '.join(f'{name}: {tokens[name]}' for name in COUNTS)}")
 
 
 class ChatCompletion(Completion):
-    """`Completion` for models that are asked by messages: a prompt becomes the message of a user."""
+    """`Completion` for chat models: a prompt becomes a message of the user."""
 
     _default_models = ("gpt-4o-mini", "gpt-4o")
 

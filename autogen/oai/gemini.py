@@ -1,4 +1,4 @@
-"""Google, by API key or Vertex AI, under the name that 0.2 had for its client."""
+"""0.2's client class for Google, with an API key or through Vertex AI."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ __all__ = ["GeminiClient"]
 
 
 class GeminiClient(ProviderClient):
-    """Asks Google, by API key or Vertex AI; `"api_type": "google"` in a config list does the same."""
+    """Sends requests to Google, also through Vertex AI; `"api_type": "google"` in a config list does the same."""
 
     api_type = "google"

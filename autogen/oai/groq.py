@@ -1,4 +1,4 @@
-"""Groq, under the name that 0.2 had for its client."""
+"""0.2's client class for Groq."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ __all__ = ["GroqClient", "calculate_groq_cost"]
 
 
 class GroqClient(ProviderClient):
-    """Asks Groq; `"api_type": "groq"` in a config list does the same."""
+    """Sends requests to Groq; `"api_type": "groq"` in a config list does the same."""
 
     api_type = "groq"

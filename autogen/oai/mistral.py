@@ -1,4 +1,4 @@
-"""Mistral, under the name that 0.2 had for its client."""
+"""0.2's client class for Mistral."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ __all__ = ["MistralAIClient", "calculate_mistral_cost"]
 
 
 class MistralAIClient(ProviderClient):
-    """Asks Mistral; `"api_type": "mistral"` in a config list does the same."""
+    """Sends requests to Mistral; `"api_type": "mistral"` in a config list does the same."""
 
     api_type = "mistral"

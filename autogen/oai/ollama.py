@@ -1,25 +1,25 @@
-"""Ollama, under the name that 0.2 had for its client."""
+"""0.2's client class for Ollama, and its parser for tool calls in text."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-from typing import Any
 
+from ..types import JSON
 from ._endpoints.provider_client import ProviderClient
 
 __all__ = ["OllamaClient", "response_to_tool_call"]
 
 
 class OllamaClient(ProviderClient):
-    """Asks Ollama; `"api_type": "ollama"` in a config list does the same."""
+    """Sends requests to Ollama; `"api_type": "ollama"` in a config list does the same."""
 
     api_type = "ollama"
 
 
-def response_to_tool_call(response_string: str) -> list[Any] | None:
-    """The calls that a model wrote as text: the JSON list or object in it, or the same as Python writes it. It is never run.
+def response_to_tool_call(response_string: str) -> list[JSON] | None:
+    """Parse tool calls that a model wrote as text: a list or an object in JSON or Python syntax. The text is never executed.
 
     Returns:
         A list of dicts with `name` and `arguments`; None if there is none.
@@ -29,17 +29,18 @@ def response_to_tool_call(response_string: str) -> list[Any] | None:
     """
     for pattern in (r"\[.*\]", r"\{.*\}"):
         for match in re.finditer(pattern, response_string, re.DOTALL):
-            found = _read(match.group())
-            calls = found if isinstance(found, list) else [found]
+            value = _parse(match.group())
+            calls: list[JSON] = value if isinstance(value, list) else [value]
             if calls and all(isinstance(call, dict) and "name" in call for call in calls):
                 return calls
     return None
 
 
-def _read(text: str) -> Any:
-    for read in (json.loads, ast.literal_eval):
+def _parse(text: str) -> JSON:
+    for parse in (json.loads, ast.literal_eval):
         try:
-            return read(text)
+            value: JSON = parse(text)
+            return value
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
     return None

@@ -1,10 +1,9 @@
-"""Config lists: making them, reading them, filtering them; and the key of a request in a cache."""
+"""Config lists, and the cache key of a request."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from ._config.key_files import (
     DEFAULT_AZURE_API_VERSION,
@@ -57,11 +56,11 @@ NON_CACHE_KEY = [
 ]
 
 
-def get_key(config: Mapping[str, Any]) -> str:
-    """The key of a request in a cache: its parameters as JSON, without what doesn't change the answer.
+def get_key(config: Mapping[str, object]) -> str:
+    """Return the cache key of a request: its parameters as JSON, without those that don't change the response.
 
     Raises:
-        TypeError: A parameter can't be written as JSON.
+        TypeError: if a parameter is not JSON.
     """
     if any(key in config for key in NON_CACHE_KEY):
         config = {key: value for key, value in config.items() if key not in NON_CACHE_KEY}

@@ -1,31 +1,31 @@
-"""Spacing requests in time."""
+"""Rate limiters for requests."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 __all__ = ["RateLimiter", "TimeRateLimiter"]
 
 
 class RateLimiter(Protocol):
-    """Somebody who says when the next request may go out."""
+    """An object that delays requests."""
 
-    def sleep(self, *args: Any, **kwargs: Any) -> None:
-        """Wait until it may."""
+    def sleep(self, *args: object, **kwargs: object) -> None:
+        """Wait until the next request may be sent."""
 
 
 class TimeRateLimiter:
-    """At most `rate` requests a second, evenly spaced. The first never waits. Safe between threads.
+    """Limits requests to `rate` per second, evenly spaced. The first request never waits. Thread-safe.
 
     Args:
-        rate: Requests per second; a negative rate is no limit.
-        clock: Where the time comes from, in seconds.
+        rate: Requests per second. A negative rate sets no limit.
+        clock: A function that returns the time in seconds.
 
     Raises:
-        ZeroDivisionError: The rate is 0.
+        ZeroDivisionError: if `rate` is 0.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -35,13 +35,13 @@ class TimeRateLimiter:
         self._lock = threading.Lock()
 
     def reserve(self) -> float:
-        """Take the next free slot; returns the seconds until it begins."""
+        """Reserve the next free slot, and return the seconds until it begins."""
         with self._lock:
             now = self._clock()
             slot = max(now, self._next)
             self._next = slot + self._interval
             return slot - now
 
-    def sleep(self, *args: Any, **kwargs: Any) -> None:
+    def sleep(self, *args: object, **kwargs: object) -> None:
         """Wait for the next free slot."""
         time.sleep(self.reserve())

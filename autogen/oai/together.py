@@ -1,4 +1,4 @@
-"""Together, under the name that 0.2 had for its client."""
+"""0.2's client class for Together."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ __all__ = ["TogetherClient", "calculate_together_cost"]
 
 
 class TogetherClient(ProviderClient):
-    """Asks Together; `"api_type": "together"` in a config list does the same."""
+    """Sends requests to Together; `"api_type": "together"` in a config list does the same."""
 
     api_type = "together"

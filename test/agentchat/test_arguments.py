@@ -41,6 +41,8 @@ def called_with(arguments):
         ('{"a": ",}", }', {"a": ",}"}),
         ("{'a': True, 'b': None, 'c': \"it's\"}", {"a": True, "b": None, "c": "it's"}),
         ('"{\\"a\\": 1}"', {"a": 1}),
+        ("{a: 1}", {"a": 1}),
+        ('{"say": "the "end" of it"}', {"say": 'the "end" of it'}),
     ],
 )
 def test_what_can_mean_one_thing_only_is_understood(text, meant):

@@ -442,7 +442,7 @@ def test_a_file_that_is_none_or_of_another_version_is_refused(call, agent, file)
     ("edit", "told"),
     [
         ("UPDATE steps SET value = substr(value, 1, 20)", "is damaged: the result of .* is no JSON"),
-        ("UPDATE steps SET value = '{}'", "is damaged: the result of .* is no response"),
+        ("UPDATE steps SET value = '{}'", "is damaged: the result of .* is not a response"),
         ("UPDATE meta SET value = 'two' WHERE key = 'version'", "has version two"),
         ("DROP TABLE steps; CREATE TABLE steps (n)", "can't be used as a checkpoint"),
     ],

@@ -84,7 +84,7 @@ def test_what_is_printed_before_code_runs(call, runner, capsys):
 
 def test_an_executor_takes_no_config(call, agent, tmp_path):
     me = agent("me", code_execution_config={"executor": LocalCommandLineCodeExecutor(work_dir=tmp_path)})
-    with pytest.raises(ValueError, match="takes no config"):
+    with pytest.raises(ValueError, match="config must be None"):
         me._generate_code_execution_reply_using_executor([{"role": "user", "content": "x"}], config={})
 
 

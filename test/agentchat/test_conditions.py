@@ -204,7 +204,7 @@ def test_plain_functions_stand_beside_conditions():
         assert "lambda" in condition.reason
     both = (lambda m: "bye" in m["content"]) & MaxMessages(2)
     assert trace(both, [{"content": "bye"}, {"content": "x"}]) == [False, True]
-    with pytest.raises(TypeError, match="not with 'bye'"):
+    with pytest.raises(TypeError, match="got 'bye'"):
         MaxMessages(9) | "bye"
 
 

@@ -16,15 +16,15 @@ NOTICED = 30  # seconds within which a stop must have had its effect; what is st
 
 
 @pytest.fixture
-def hold(colour):
-    """Hold a chat in a thread, in the colour under test; gives the thread and a list for the result."""
+def hold(mode):
+    """Hold a chat in a thread, in the mode under test, sync or async; gives the thread and a list for the result."""
     threads = []
 
     def hold(sender, recipient, **options):
         results = []
 
         def main():
-            if colour == "sync":
+            if mode == "sync":
                 results.append(sender.initiate_chat(recipient, **options))
             else:
                 results.append(asyncio.run(sender.a_initiate_chat(recipient, **options)))

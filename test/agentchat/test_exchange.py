@@ -83,14 +83,14 @@ def test_the_stack_is_flat_with_max_turns_too(call, agent):
     assert max(probe) - min(probe) <= 4  # the first speaker is asked from the loop, the other one from the exchange
 
 
-def test_overrides_are_called_once_a_message_and_the_stack_stays_flat(call, colour, agent):
+def test_overrides_are_called_once_a_message_and_the_stack_stays_flat(call, mode, agent):
     a, b, probe = pair(agent, 3_000, Overriding)
     call(a.initiate_chat, b, message="go")
-    prefix = "" if colour == "sync" else "a_"
+    prefix = "" if mode == "sync" else "a_"
     assert a.calls.count(prefix + "send") == 1_500
     assert b.calls.count(prefix + "receive") == 1_500
     assert b.calls.count(prefix + "generate_reply") == 1_500
-    assert {name.startswith("a_") for name in a.calls + b.calls} == {colour == "async"}
+    assert {name.startswith("a_") for name in a.calls + b.calls} == {mode == "async"}
     assert probe[1] == probe[-1]
 
 

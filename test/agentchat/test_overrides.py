@@ -1,4 +1,4 @@
-"""What a subclass, an instance or a patch overrides is what the framework calls, in the colour of the chat."""
+"""What a subclass, an instance or a patch overrides is what the framework calls, sync or async as the chat is."""
 
 import asyncio
 from functools import partial
@@ -141,7 +141,7 @@ def twin(method):
 
 
 def forms(method):
-    """The forms of a method, each with the colour of the chats that it serves."""
+    """The forms of a method, each with the mode of the chats that it serves."""
     if method == "_raise_exception_on_async_reply_functions":
         return [(method, "sync")]
     if method == "_a_summary_from_nested_chats":
@@ -152,15 +152,15 @@ def forms(method):
     return [(method, "sync"), *both, (twin(method), "async")]
 
 
-def case(method, colour, place):
+def case(method, mode, place):
     scenario = SCENARIO_OF.get(method) or SCENARIO_OF[method.replace("a_", "", 1)]
-    return pytest.param(scenario, method, colour, place, id=f"{method}-{colour}-{place}")
+    return pytest.param(scenario, method, mode, place, id=f"{method}-{mode}-{place}")
 
 
 CASES = [
-    case(form, colour, place)
+    case(form, mode, place)
     for method in SCENARIO_OF
-    for form, colour in forms(method)
+    for form, mode in forms(method)
     for place in ("subclass", "instance", "patch")
     if (form, place) != ("_validate_llm_config", "instance")  # called before there is an instance
 ]
@@ -202,9 +202,9 @@ def told(agent):
     return [[message["content"] for message in history] for history in agent.chat_messages.values()]
 
 
-@pytest.mark.parametrize(("scenario", "method", "colour", "place"), CASES)
+@pytest.mark.parametrize(("scenario", "method", "mode", "place"), CASES)
 def test_an_override_is_called_and_what_it_calls_in_turn_is_done_once(
-    make, peer, call, monkeypatch, scenario, method, colour, place
+    make, peer, call, monkeypatch, scenario, method, mode, place
 ):
     stock, heard = make(), []
     before = scenario(stock, peer(), call)
@@ -260,24 +260,24 @@ NEW_ANSWERS = {
 
 @pytest.mark.parametrize("place", ["subclass", "instance"])
 @pytest.mark.parametrize("method", NEW_ANSWERS)
-def test_what_an_override_answers_counts(make, peer, call, monkeypatch, colour, method, place):
-    form = twin(method) if colour == "async" and twin(method) else method
+def test_what_an_override_answers_counts(make, peer, call, monkeypatch, mode, method, place):
+    form = twin(method) if mode == "async" and twin(method) else method
     me = with_override(make, place, form, partial(always, NEW_ANSWERS[method]), monkeypatch)
     result = SCENARIO_OF[method](me, peer(), call)
     assert "other" in str((result.chat_history, result.summary))
 
 
 @pytest.mark.parametrize(
-    ("method", "colour"),
+    ("method", "mode"),
     [
-        *((method, colour) for method in ANSWERS for colour in ("sync", "async")),
+        *((method, mode) for method in ANSWERS for mode in ("sync", "async")),
         *((twin(method), "async") for method in ANSWERS if twin(method)),
     ],
 )
-def test_a_reply_method_counts_once_it_is_registered(make, peer, call, colour, method):
+def test_a_reply_method_counts_once_it_is_registered(make, peer, call, mode, method):
     kind = type("Sub", (ConversableAgent,), {method: always((True, "other"), getattr(ConversableAgent, method))})
     me = make(kind)
-    by_the_plain_form = (method, colour) == ("generate_oai_reply", "async")  # `a_generate_oai_reply` asks it, as in 0.2
+    by_the_plain_form = (method, mode) == ("generate_oai_reply", "async")  # `a_generate_oai_reply` asks it, as in 0.2
     assert answering(me, peer(), call).summary == ("other" if by_the_plain_form else "hi")
     me.replace_reply_func(getattr(ConversableAgent, method), getattr(kind, method))
     assert answering(me, peer(), call).summary == "other"
@@ -291,8 +291,8 @@ def test_a_patched_answer_does_not_count_twice_in_an_asynchronous_chat(agent, mo
 
 
 @pytest.mark.parametrize("place", ["subclass", "instance"])
-def test_further_turns_of_the_one_who_asks_are_made_by_its_override(make, peer, call, colour, monkeypatch, place):
-    method = "generate_reply" if colour == "sync" else "a_generate_reply"
+def test_further_turns_of_the_one_who_asks_are_made_by_its_override(make, peer, call, mode, monkeypatch, place):
+    method = "generate_reply" if mode == "sync" else "a_generate_reply"
     result = asking(with_override(make, place, method, partial(always, "other"), monkeypatch), peer(), call)
     assert [message["content"] for message in result.chat_history] == ["hi", "R", "other", "R"]
 
@@ -333,9 +333,9 @@ def test_a_legacy_call_is_executed_by_the_override(make, peer, call):
     assert answering(me, peer(), call, message=FUNCTION_CALL).summary == "other"
 
 
-def test_receiving_is_called_with_four_positional_arguments(make, peer, call, colour):
+def test_receiving_is_called_with_four_positional_arguments(make, peer, call, mode):
     heard, me, other = [], make(), peer()
-    method = "receive" if colour == "sync" else "a_receive"
+    method = "receive" if mode == "sync" else "a_receive"
     setattr(me, method, watched(getattr(me, method), heard))
     call(other.send, "hi", me, silent=True)
     call(other.send, "hi", me, True)
@@ -362,9 +362,9 @@ def test_an_override_may_change_what_is_sent_and_received(call, agent):
 
 
 @pytest.mark.parametrize("method", ["send", "receive"])
-def test_a_message_may_be_held_back(call, agent, colour, method):
+def test_a_message_may_be_held_back(call, agent, mode, method):
     me, other = agent("me", default_auto_reply="R"), agent("peer")
-    held_back = method if colour == "sync" else twin(method)
+    held_back = method if mode == "sync" else twin(method)
     setattr(me, held_back, always(None, getattr(me, held_back)))
     result = call(other.initiate_chat, me, message="hi", max_turns=1, summary_method=None)
     assert [message["content"] for message in result.chat_history] == ["hi"]

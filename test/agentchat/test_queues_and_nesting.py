@@ -13,7 +13,7 @@ CALLS = {"content": None, "tool_calls": [tool_call("f", call_id="c1")]}
 STARS = "\n" + "*" * 80
 REFLECTED = {"message": "M", "max_turns": 1, "summary_method": "reflection_with_llm"}
 EXCLUDE = "finished_chat_indexes_to_exclude_from_carryover"
-NESTING = pytest.mark.parametrize(("colour", "use_async"), [("sync", None), ("async", None), ("async", True)])
+NESTING = pytest.mark.parametrize(("mode", "use_async"), [("sync", None), ("async", None), ("async", True)])
 
 
 @pytest.fixture
@@ -300,7 +300,7 @@ def test_where_nested_chats_are_registered(agent):
     me.reset()
     assert calls == [{"count": 1}]
     me.register_nested_chats([], outer, position=0)
-    assert me._reply_func_list[0]["reply_func"].__name__ in ("_summary_from_nested_chats", "last_summary")
+    assert me._reply_func_list[0]["reply_func"].__name__ in ("_summary_from_nested_chats", "run_and_summarize")
     assert me.generate_reply([{"role": "user", "content": "hi"}], agent("somebody else")) == ""
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from autogen.testing import ScriptedModel, tool_call
 
-LOGGER = "autogen.agentchat._core.repetition"
+LOGGER = "autogen.agentchat.conversable_agent"
 
 
 def notices(caplog):
@@ -17,8 +17,8 @@ def test_a_message_that_is_said_three_times_in_a_row_is_noticed_once(call, agent
     assert result.repetitions == {"a": 5, "b": 6}
     said = notices(caplog)
     assert [text.partition(",")[0] for text in said] == [
-        "Agent 'b' says the same: 'no",
-        "Agent 'a' says the same: 'thank you'",
+        "Agent 'b' sends the same message: 'no",
+        "Agent 'a' sends the same message: 'thank you'",
     ]
     assert "max_turns" in said[0]
 
@@ -28,7 +28,7 @@ def test_empty_messages_are_named_as_such(call, agent, caplog):
     b.register_reply([type(a), None], lambda *_, messages, **__: (True, f"number {len(messages)}"))
     result = call(a.initiate_chat, b, message="hello", max_turns=5)
     assert result.repetitions == {"a": 4}
-    assert "says only empty messages" in notices(caplog)[0]
+    assert "sends only empty messages" in notices(caplog)[0]
     assert "default_auto_reply" in notices(caplog)[0]
 
 

@@ -28,12 +28,12 @@ def nothing_is_left():
 
 
 @pytest.fixture
-def read(colour):
-    """Read the events of a chat, in the colour under test, until `until` is true of one; gives them and the iterator."""
+def read(mode):
+    """Read the events of a chat, sync or async, until `until` is true of an event. Returns the events and the iterator."""
 
     def read(agent, *args, until=lambda event: False, **kwargs):
         seen = []
-        if colour == "sync":
+        if mode == "sync":
             with agent.run_iter(*args, **kwargs) as chat:
                 for event in chat:
                     seen.append(event)
@@ -102,9 +102,9 @@ def test_a_task_in_the_place_of_the_recipient_is_told(agent):
         agent("a").run_iter("What is 6 times 7?", message=None)
 
 
-def test_the_chat_waits_until_the_next_event_is_asked_for(call, agent, colour):
+def test_the_chat_waits_until_the_next_event_is_asked_for(call, agent, mode):
     a, b, asked = talkers(agent)
-    if colour == "sync":
+    if mode == "sync":
         with a.run_iter(b, message="go", yield_on=["message_sent"]) as chat:
             assert asked == []
             for count in range(4):
@@ -248,9 +248,9 @@ def test_there_is_no_result_before_the_end(agent):
         unread.result
 
 
-def test_humans_are_answered_by_who_reads(call, agent, colour):
+def test_humans_are_answered_by_who_reads(call, agent, mode):
     user = agent("user", human_input_mode="ALWAYS", human_input_source=lambda prompt: pytest.fail("nobody else is asked"))
-    if colour == "sync":
+    if mode == "sync":
         chat = agent("a").run_iter(user, message="hi", max_turns=2, yield_on=[HumanAsked])
         for number, event in enumerate(chat):
             event.respond(f"answer {number}")

@@ -100,7 +100,7 @@ def test_a_group_of_others_is_refused_and_nothing_changes(call, agent):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"type": "group"}, "no state of an agent"),
+        ({"type": "group"}, "not the state of an agent"),
         ({"version": 2}, "version 2"),
         ({"version": None}, "version None"),
         ({"name": "z"}, "'z'"),
@@ -113,7 +113,7 @@ def test_a_state_that_does_not_fit_is_refused(agent, change, said):
     with pytest.raises(ValueError, match=said):
         a.load_state({**a.save_state(), **change, "human_input": ["changed"]})
     assert a._human_input == ["kept"]
-    with pytest.raises(ValueError, match="no state"):
+    with pytest.raises(ValueError, match="not the state"):
         a.load_state([])
 
 

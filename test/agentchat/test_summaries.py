@@ -39,7 +39,7 @@ def test_a_refused_request_is_made_again_as_a_user(call, agent):
 
 def test_a_role_that_was_asked_for_is_the_only_one_tried(call, agent):
     model = ScriptedModel(" ")
-    with pytest.warns(UserWarning, match="could not sum up"):
+    with pytest.warns(UserWarning, match="could not summarise"):
         result = reflect(call, agent, model.llm_config, summary_args={"summary_role": "system"})
     assert (result.summary, result.summary_error) == ("", "The model's summary is empty.")
 
@@ -63,7 +63,7 @@ def test_the_next_chat_does_not_keep_the_error(call, agent):
     a, b = agent("a"), agent("b", llm_config=ScriptedModel(" ", " ", "fine").llm_config, default_auto_reply="yes")
     b.register_reply([type(a), None], lambda *_, **__: (True, "yes"))
     chat = {"message": "Q", "max_turns": 1, "summary_method": "reflection_with_llm"}
-    with pytest.warns(UserWarning, match="could not sum up"):
+    with pytest.warns(UserWarning, match="could not summarise"):
         assert call(a.initiate_chat, b, **chat).summary_error
     assert call(a.initiate_chat, b, **chat).summary_error is None
 

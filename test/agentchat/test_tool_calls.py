@@ -11,7 +11,7 @@ from autogen import ConversableAgent, register_function
 from autogen.coding import CodeBlock, LocalCommandLineCodeExecutor
 from autogen.testing import ScriptedModel, tool_call
 
-HALVES = "autogen.agentchat._core.unmatched_tools"
+HALVES = "autogen.agentchat.conversable_agent"
 
 
 def asked_by(model, **options):

@@ -143,7 +143,7 @@ def test_carry_over(call, agent):
 
 
 def test_max_turns_must_be_a_whole_number(call, agent):
-    with pytest.raises(ValueError, match=r"max_turns must be a whole number or None, not 1\.5"):
+    with pytest.raises(ValueError, match=r"max_turns must be a whole number or None, got 1\.5"):
         call(agent("a").initiate_chat, agent("b"), message="m", max_turns=1.5)
 
 

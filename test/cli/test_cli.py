@@ -88,7 +88,7 @@ def test_without_docker_a_chat_says_what_to_do(openai_server, config_list, tmp_p
     monkeypatch.setattr("autogen.code_utils.in_docker_container", lambda: False)  # the tests themselves may run in one
     ended = CliRunner().invoke(app, ["chat", "hi", "--config", config_list(openai_server().config)])
     assert isinstance(ended.exception, RuntimeError)
-    assert "no Docker engine answers" in str(ended.exception)
+    assert "no Docker engine responds" in str(ended.exception)
     assert "--no-docker" in str(ended.exception)
 
 

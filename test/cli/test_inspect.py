@@ -299,6 +299,7 @@ def version_of(file, number):
     database.close()
 
 
+@pytest.mark.slow
 def test_files_that_are_no_checkpoint_are_told_in_one_line(small_chat, tmp_path):
     (tmp_path / "notes.txt").write_text("notes " * 1000)
     autogen.runtime_logging.start(config={"dbname": str(tmp_path / "logs.db")})

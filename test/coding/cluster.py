@@ -1,10 +1,11 @@
 """A cluster that isn't one: enough of the Kubernetes API over real HTTP and websockets on loopback.
 
 There is no cluster to test with. The client is the real one; what stands in for the cluster keeps pods in a dictionary, and
-runs what it is told to execute in a pod as a process of this machine, with the real shell.
+runs the commands for a pod as processes of this machine, with the real shell.
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import subprocess
@@ -101,8 +102,8 @@ class Handler(BaseHTTPRequestHandler):
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        if has_input:
-            threading.Thread(target=self.feed, args=(process.stdin,), daemon=True).start()
+        feeder = threading.Thread(target=self.feed, args=(process.stdin,), daemon=True)
+        feeder.start()
         with process.stdout as output:
             while chunk := output.read1(50_000):
                 self.message(bytes([STDOUT]) + chunk)
@@ -111,16 +112,18 @@ class Handler(BaseHTTPRequestHandler):
         status = {"status": "Success"} if code == 0 else {"status": "Failure", **causes}
         self.message(bytes([ERROR]) + yaml.safe_dump(status).encode())
         self.message(b"\x03\xe8", opcode=8)
+        # Closing the socket while messages of the client are unread would reset the connection, and lose the output.
+        feeder.join()
 
     def feed(self, pipe):
-        """Messages to the program's input, until it has ended."""
-        with pipe:
+        """Pass the client's messages to the program, if it takes input, and read them until the client hangs up."""
+        # A program that has ended, or ends while its input is closed, breaks the pipe.
+        with contextlib.suppress(OSError), pipe or contextlib.nullcontext():
             while (message := self.receive()) is not None:
-                try:
-                    pipe.write(message[1:])
-                    pipe.flush()
-                except (BrokenPipeError, ValueError):
-                    return
+                if pipe:
+                    with contextlib.suppress(OSError):
+                        pipe.write(message[1:])
+                        pipe.flush()
 
     def message(self, data, opcode=2):
         size = len(data)

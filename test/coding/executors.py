@@ -122,8 +122,15 @@ def jupyter(work_dir: Path, timeout: int) -> AbstractContextManager[Any]:
 EXECUTORS = [
     Entry("local", local),
     Entry("sandbox", sandbox, skip=no_sandbox),
-    Entry("approved", approved),
+    Entry("approved", approved, marks=(pytest.mark.slow,)),
     Entry("ipython-embedded", embedded, skip=without("jupyter_client"), programs=False, languages=("python",)),
-    Entry("jupyter", jupyter, skip=without("jupyter_server"), programs=False, languages=("python",)),
+    Entry(
+        "jupyter",
+        jupyter,
+        skip=without("jupyter_server"),
+        programs=False,
+        languages=("python",),
+        marks=(pytest.mark.slow,),
+    ),
     Entry("docker", docker, skip=no_docker, marks=(pytest.mark.docker,)),
 ]

@@ -31,7 +31,7 @@ def ran(folder):
 
 @pytest.fixture(params=["plain", "coroutine"])
 def approver(request):
-    """Make an approver of a function, in either colour."""
+    """Make an approver of a function, sync or async."""
 
     def make(function):
         async def awaited(block):

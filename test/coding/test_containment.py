@@ -201,7 +201,9 @@ def test_an_interrupt_of_the_caller_kills_the_program(run, tmp_path, monkeypatch
             assert process.poll() is None
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "_wait_for_exit", interrupted)  # stands in for the signal, which would end the test run itself
+    monkeypatch.setattr(
+        runner, "_wait_for_exit", interrupted
+    )  # stands in for the signal, which would end the test run itself
     with pytest.raises(KeyboardInterrupt):
         run("python", WAITS, timeout=60)
     assert not alive(int((tmp_path / "pid").read_text()))

@@ -10,7 +10,7 @@ from containers import names, sh
 from executors import IMAGE, no_docker
 
 from autogen.coding import DockerCommandLineCodeExecutor
-from autogen.coding._docker.ownership import NAME_LABEL, OWNER_LABEL, is_process_gone, get_process_label
+from autogen.coding._docker.ownership import NAME_LABEL, OWNER_LABEL, get_process_label, is_process_gone
 
 docker = pytest.importorskip("docker")
 pytestmark = [pytest.mark.docker, pytest.mark.skipif("no_docker()", reason=str(no_docker()))]

@@ -151,15 +151,15 @@ def test_it_is_said_why_a_place_is_of_no_use(home):
     (home / ".rd/docker.sock").touch()
     with pytest.raises(RuntimeError) as raised:
         check_can_use_docker_or_throw("image")
-    assert f"{home}/run/docker.sock: nobody listens" in str(raised.value)
-    assert f"{home}/.rd/docker.sock: nobody listens" in str(raised.value)
+    assert f"{home}/run/docker.sock: no engine listens" in str(raised.value)
+    assert f"{home}/.rd/docker.sock: no engine listens" in str(raised.value)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x"])
 def test_an_address_that_leads_nowhere_is_an_error_that_names_it(home, monkeypatch, tmp_path, address):
     monkeypatch.setenv("DOCKER_HOST", address)
     assert not is_docker_running()
-    with pytest.raises(docker.errors.DockerException, match=f"{address}: it does not answer"):
+    with pytest.raises(docker.errors.DockerException, match=f"{address}: it does not respond"):
         make_executor(tmp_path)
 
 

@@ -231,7 +231,7 @@ def test_a_folder_that_is_another_one_for_the_engine_is_refused(made, client, tm
         return container
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("autogen.coding.docker_commandline_code_executor._start", start_elsewhere)
+        patch.setattr("autogen.coding.docker_commandline_code_executor.start_container", start_elsewhere)
         with pytest.raises(ValueError, match=r"does not see the files of .*bind_dir"):
             made(work_dir=tmp_path / "work", container_name=name)
     assert name not in names(client)

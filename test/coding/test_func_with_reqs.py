@@ -151,9 +151,9 @@ class Holder:
     ("func", "error"),
     [
         (len, "The source of len can't be found"),
-        (lambda: 1, "can't stand alone"),
-        (local_function(), "inner can't stand alone: it uses outer"),
-        (Holder().method, "method can't stand alone"),
+        (lambda: 1, "is not self-contained"),
+        (local_function(), "inner is not self-contained: it uses outer"),
+        (Holder().method, "method is not self-contained"),
         (FunctionWithRequirements.from_str("def f(): ...", [], ["no_such_module"]), "Functions failed to load: "),
         (FunctionWithRequirements.from_str("def f(): ...", ["./no-such-package"]), "Pip install failed. "),
     ],

@@ -89,7 +89,7 @@ class TestInside:
         for code in (plant, "cat sub/v/lib/key"):
             result = executor.execute_code_blocks([CodeBlock(language="sh", code=code)])
         assert result.exit_code == 1
-        assert result.output == "The sh block can't be run: the folders of the sandbox lead elsewhere than when it was made"
+        assert result.output == "The sh block can't be run: the folders of the sandbox were replaced since it was created"
 
     def test_more_may_be_opened(self, run, tmp_path):
         for name in ("read", "write"):

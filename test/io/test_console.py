@@ -52,16 +52,19 @@ def conversation():
 
     yield start
     with started[0] as process:
-        assert process.wait(60) == 0
+        try:
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
     os.close(master)
     os.close(slave)
 
 
 def test_a_line_that_answered_the_last_question_does_not_answer_the_next(conversation):
     printed, type_in = conversation("""
-from autogen.io._lines import LINES
+from autogen.io._stdin import STDIN
 print(ask(0.05), flush=True)
-LINES._pending.result()  # the late line is there
+STDIN.pending_line.result()  # the late line is there
 print(ask(30), flush=True)
 print(ask(None), flush=True)
 """)

@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Holds each chat in a thread of its own, in the colour under test."""
+    """Holds each chat in a thread of its own, in the mode under test, sync or async."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""Chats with humans at websocket clients: in both colours, plain clients and those that speak JSON."""
+"""Chats with humans at websocket clients: sync and async, plain clients and those that speak JSON."""
 
 import asyncio
 import json
@@ -198,7 +198,7 @@ def test_a_client_that_leaves_ends_its_chat_with_a_clear_error(serve, call, stag
     left.set()
     error = server.end()
     assert isinstance(error, StreamClosed)
-    assert "The websocket client is gone" in str(error)
+    assert "The websocket client has disconnected" in str(error)
 
 
 @pytest.mark.parametrize("typed", [False, True], ids=["plain", "typed"])
@@ -296,7 +296,7 @@ def test_a_json_client_that_sends_something_else_is_hung_up_on(asking, junk):
         assert client.close_code in (1003, 1007)
     error = server.end()
     assert isinstance(error, StreamClosed)
-    assert "was hung up on" in str(error)
+    assert "was disconnected" in str(error)
 
 
 def test_two_agents_that_ask_at_once_are_answered_one_after_the_other(serve):

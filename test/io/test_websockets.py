@@ -81,7 +81,7 @@ def test_the_uri_names_the_port_that_was_free(host, shown):
 def test_a_port_in_use_is_an_error_at_once():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(OSError, match=f"can't listen on 127.0.0.1:{port}: .* port=0 takes a free one"):
+        with pytest.raises(OSError, match=f"can't listen on 127.0.0.1:{port}: .* port=0 for any free port"):
             with serving(echo, port=port):
                 pass
 
@@ -156,7 +156,7 @@ def test_a_client_that_leaves_at_a_question_ends_its_chat(how, typed, caplog):
                 client.socket.shutdown(socket.SHUT_RDWR)
         error = chat.end()
         assert isinstance(error, StreamClosed)
-        assert str(error).startswith("The websocket client is gone: ")
+        assert str(error).startswith("The websocket client has disconnected: ")
         with connect(uri) as other:
             assert other.recv() == "? "
             other.send("bye")
@@ -239,6 +239,7 @@ def test_a_chat_that_does_not_end_is_left_behind(caplog, join):
     assert chat.end() is None
 
 
+@pytest.mark.slow
 def test_the_server_can_be_stopped_while_somebody_only_knocks():
     with serving(echo) as uri:
         host, port = uri.removeprefix("ws://").split(":")
@@ -303,7 +304,7 @@ def test_a_print_above_the_limit_of_the_client_ends_the_chat_and_says_so():
     with serving(chat) as uri, connect(uri, max_size=100) as client:
         with pytest.raises(ConnectionClosedError, match="1009"):
             client.recv()
-        assert "What was sent is too big for it" in str(chat.end())
+        assert "A message to it is too big" in str(chat.end())
 
 
 # What goes on to the library.

@@ -41,7 +41,7 @@ def test_the_methods_of_loggers_take_what_they_always_took(kind):
 def test_the_factory_knows_two_types():
     assert isinstance(LoggerFactory.get_logger(), SqliteLogger)
     assert isinstance(LoggerFactory.get_logger("file", {"filename": "x"}), FileLogger)
-    with pytest.raises(ValueError, match="'mongo'; it must be 'sqlite' or 'file'"):
+    with pytest.raises(ValueError, match="must be 'sqlite' or 'file', got 'mongo'"):
         runtime_logging.start(logger_type="mongo")
     assert not runtime_logging.logging_enabled()
 

@@ -1,5 +1,6 @@
 """The tables of the SQLite logger, filled by real chats."""
 
+import dataclasses
 import json
 import os
 import sqlite3
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import threading
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -125,12 +126,12 @@ def test_received_messages_and_reply_functions_are_events(call, agent, rows):
     ]
 
 
-def test_only_a_reply_function_that_was_asked_is_an_event(call, colour, agent, rows):
+def test_only_a_reply_function_that_was_asked_is_an_event(call, mode, agent, rows):
     b = agent("b")
     b.register_reply([ConversableAgent, None], a_shrugs, position=0, ignore_async_in_sync_chat=True)
     call(agent("a").initiate_chat, b, message="hello", max_turns=1)
     names = [json.loads(e["json_state"]).get("reply_func_name") for e in rows("events")]
-    assert ("a_shrugs" in names) is (colour == "async")
+    assert ("a_shrugs" in names) is (mode == "async")
 
 
 def shrugs(recipient, messages, sender, config):
@@ -192,15 +193,28 @@ def test_answers_are_stored_as_programs_read_them(rows):
     assert is_time(whole["end_time"])
 
 
-def test_what_json_has_no_form_for_is_named(rows):
-    runtime_logging.log_event("me", "odd", a=object(), b=b"x", c={1, 2}, d=float("nan"))
+@dataclasses.dataclass
+class Settings:
+    api_key: str
+    days: list
+
+
+def test_values_without_a_json_form_are_named_and_secrets_masked(rows):
+    day, numbers = date(2026, 1, 2), (number for number in (1, 2))
+    runtime_logging.log_event(
+        "me", "odd", a=object(), b=b"\xff", c={1, 2}, d=float("nan"), e=day, f=numbers, g=Settings("mine", [day])
+    )
     (row,) = rows("events")
     assert json.loads(row["json_state"]) == {
         "a": "<<non-serializable: object>>",
         "b": "<<non-serializable: bytes>>",
         "c": [1, 2],
         "d": "nan",
+        "e": "2026-01-02",
+        "f": "<<non-serializable: generator>>",
+        "g": {"api_key": "***", "days": ["2026-01-02"]},
     }
+    assert list(numbers) == [1, 2]
     assert (row["source_name"], row["agent_module"], row["agent_class_name"]) == ("me", None, None)
 
 

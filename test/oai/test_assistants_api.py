@@ -145,5 +145,5 @@ def test_files_that_the_server_refuses_are_told(api, client):
 
 def test_a_store_that_cannot_be_made_is_told_with_the_reason(api, client):
     api.answers["/vector_stores"] = [(404, {"error": {"message": "no such thing"}})]
-    with pytest.raises(AttributeError, match=r"'s' can't be made: NotFoundError: .*no such thing"):
+    with pytest.raises(AttributeError, match=r"'s' can't be created: NotFoundError: .*no such thing"):
         create_gpt_vector_store(client, "s", ["f1"])

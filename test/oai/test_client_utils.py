@@ -33,8 +33,8 @@ def test_a_possible_value_is_taken_in_silence(given, types, none, bound, values)
     ("value", "types", "bound", "values", "said"),
     [
         (None, NUMBER, None, None, "must not be None"),
-        ("1", NUMBER, None, None, "must be of type int or float, not str"),
-        ("1", int, None, None, "must be of type int, not str"),
+        ("1", NUMBER, None, None, "must be of type int or float, got str"),
+        ("1", int, None, None, "must be of type int, got str"),
         (2, NUMBER, (0, 1), None, "must be at least 0 and at most 1"),
         (-1, NUMBER, (0, None), None, "must be at least 0"),
         (math.nan, NUMBER, (0, None), None, "must be at least 0"),
@@ -42,7 +42,7 @@ def test_a_possible_value_is_taken_in_silence(given, types, none, bound, values)
     ],
 )
 def test_an_impossible_value_gives_the_default_and_a_warning(value, types, bound, values, said):
-    with pytest.warns(UserWarning, match=f"'p' {said}.*default is used: 7"):
+    with pytest.warns(UserWarning, match=f"'p' {said}.*default: 7"):
         assert validate_parameter({"p": value}, "p", types, False, 7, bound, values) == 7
 
 
@@ -60,7 +60,7 @@ def test_the_warning_points_at_the_caller():
 
 
 def test_allowed_values_that_are_no_list_are_a_type_error():
-    with pytest.raises(TypeError, match="allowed_values must be a list or None, not tuple"):
+    with pytest.raises(TypeError, match="allowed_values must be a list or None, got tuple"):
         validate_parameter({}, "p", str, False, "a", None, ("a", "b"))
 
 
@@ -101,7 +101,7 @@ def test_no_tools_need_no_hiding():
 
 
 def test_another_word_for_when_is_a_type_error():
-    with pytest.raises(TypeError, match="'if_any_run' or 'if_all_run', not 'always'"):
+    with pytest.raises(TypeError, match="'if_any_run' or 'if_all_run', got 'always'"):
         should_hide_tools(ADD_RAN, TOOLS, "always")
 
 

@@ -13,8 +13,9 @@ import pytest
 from vendors import RULES, TOOLS, WILD, Vendor
 
 from autogen import OpenAIWrapper
-from autogen.oai._endpoints import connections, parameters
-from autogen.oai._endpoints.provider_table import find_provider
+from autogen.oai import _once
+from autogen.oai._endpoints import connections
+from autogen.oai._endpoints.provider_registry import find_provider
 from autogen.testing import Reply, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
@@ -25,17 +26,17 @@ AWS = {"aws_access_key": "AKIAEXAMPLE", "aws_secret_key": SECRET, "aws_region": 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
     """No credentials of this machine, and each test hears each warning."""
-    monkeypatch.setattr(parameters, "_told", set())
+    monkeypatch.setattr(_once, "_emitted", set())
     for name in [name for name in os.environ if re.match("AWS_|GOOGLE_|GEMINI_|ANTHROPIC_|AZURE_", name)]:
         monkeypatch.delenv(name)
     connections._get_azure_token_provider.cache_clear()
 
 
 @pytest.fixture
-def create(colour):
+def create(mode):
     def create(config, cache_seed=None, **params):
         wrapper = OpenAIWrapper(config_list=[config], cache_seed=cache_seed)
-        return wrapper.create(**params) if colour == "sync" else asyncio.run(wrapper.a_create(**params))
+        return wrapper.create(**params) if mode == "sync" else asyncio.run(wrapper.a_create(**params))
 
     return create
 

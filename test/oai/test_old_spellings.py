@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autogen import OpenAIWrapper
-from autogen.oai._config.legacy_keys import log_once, translate_legacy_keys
+from autogen.oai._config.legacy_keys import translate_legacy_keys
+from autogen.oai._once import log_once
 
 
 def today(config):

@@ -10,8 +10,8 @@ import pytest
 from vendors import RULES, TOOLS, WILD, Vendor
 
 from autogen import ConversableAgent, OpenAIWrapper
-from autogen.oai._endpoints import parameters
-from autogen.oai._endpoints.provider_table import PROVIDERS
+from autogen.oai import _once
+from autogen.oai._endpoints.provider_registry import PROVIDERS
 from autogen.testing import Reply, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
@@ -28,23 +28,23 @@ SETTINGS = {
 
 
 @pytest.fixture(autouse=True)
-def untold(monkeypatch):
-    """Each test hears each warning."""
-    monkeypatch.setattr(parameters, "_told", set())
+def fresh_warnings(monkeypatch):
+    """Emit each warning in each test, instead of once per process."""
+    monkeypatch.setattr(_once, "_emitted", set())
     for name in ("AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "GOOGLE_CLOUD_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     for row in PROVIDERS.values():
-        for name in row.where.key_from:
+        for name in row.connection.key_variables:
             monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
-def create(colour):
-    """Ask the one endpoint of a config in the colour under test."""
+def create(mode):
+    """Ask the one endpoint of a config in the mode under test, sync or async."""
 
     def create(config, **params):
         wrapper = OpenAIWrapper(config_list=[config], cache_seed=None)
-        return wrapper.create(**params) if colour == "sync" else asyncio.run(wrapper.a_create(**params))
+        return wrapper.create(**params) if mode == "sync" else asyncio.run(wrapper.a_create(**params))
 
     return create
 
@@ -107,19 +107,19 @@ def test_agents_talk_through_a_vendor(call, openai_server, agent):
     assert isinstance(claude, ConversableAgent)
 
 
-@pytest.mark.parametrize("api_type", [name for name, row in PROVIDERS.items() if row.where.base_url])
+@pytest.mark.parametrize("api_type", [name for name, row in PROVIDERS.items() if row.connection.base_url])
 def test_a_key_comes_from_the_environment_and_never_from_openai(monkeypatch, api_type):
     monkeypatch.setenv("OPENAI_API_KEY", "for OpenAI alone")
     row = PROVIDERS[api_type]
-    if row.where.needs_key:
+    if row.connection.requires_key:
         if api_type != "google":  # without a key Google is Vertex AI
-            with pytest.raises(openai.OpenAIError, match=row.where.key_from[0]) as caught:
+            with pytest.raises(openai.OpenAIError, match=row.connection.key_variables[0]) as caught:
                 OpenAIWrapper(config_list=[{"model": "m", "api_type": api_type}])
             assert isinstance(caught.value, (ValueError, AssertionError))
-        monkeypatch.setenv(row.where.key_from[0], "from the environment")
+        monkeypatch.setenv(row.connection.key_variables[0], "from the environment")
     client = OpenAIWrapper(config_list=[{"model": "m", "api_type": api_type}])._clients[0]._oai_client
-    assert client.api_key == ("from the environment" if row.where.needs_key else "not-needed")
-    assert str(client.base_url).rstrip("/") == row.where.base_url.rstrip("/")
+    assert client.api_key == ("from the environment" if row.connection.requires_key else "not-needed")
+    assert str(client.base_url).rstrip("/") == row.connection.base_url.rstrip("/")
 
 
 def test_what_is_out_of_bounds_is_told_and_replaced(create, openai_server):
@@ -127,8 +127,8 @@ def test_what_is_out_of_bounds_is_told_and_replaced(create, openai_server):
     with pytest.warns(UserWarning, match="Anthropic") as told:
         create(config_for("anthropic", openai_server(vendor)), messages=HI, temperature=1.5, max_tokens=0, top_k=3)
     texts = [str(one.message) for one in told]
-    assert "Anthropic: temperature must be 0 to 1, not 1.5: 1.0 is sent." in texts
-    assert "Anthropic: max_tokens must be at least 1, not 0: 4096 is sent." in texts
+    assert "Anthropic: temperature must be 0 to 1, got 1.5: sending 1.0." in texts
+    assert "Anthropic: max_tokens must be at least 1, got 0: sending 4096." in texts
     assert "Anthropic does not take top_k: not sent." in texts
     assert (vendor.requests[0]["temperature"], vendor.requests[0]["max_tokens"]) == (1.0, 4096)
 

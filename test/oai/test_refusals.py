@@ -8,7 +8,7 @@ import vendors
 from vendors import RULES, TOOLS, WILD, Vendor, without
 
 from autogen import OpenAIWrapper
-from autogen.oai._endpoints import parameters
+from autogen.oai import _once
 from autogen.testing import tool_call
 
 HI = [{"role": "user", "content": "hi"}]
@@ -22,16 +22,16 @@ MANY = [{"role": "system", "content": "s"}, {"role": "assistant", "content": "a"
 
 
 @pytest.fixture(autouse=True)
-def untold(monkeypatch):
-    """Each test hears each warning."""
-    monkeypatch.setattr(parameters, "_told", set())
+def fresh_warnings(monkeypatch):
+    """Emit each warning in each test, instead of once per process."""
+    monkeypatch.setattr(_once, "_emitted", set())
 
 
 @pytest.fixture
-def create(colour):
+def create(mode):
     def create(config, **params):
         wrapper = OpenAIWrapper(config_list=[config], cache_seed=None)
-        return wrapper.create(**params) if colour == "sync" else asyncio.run(wrapper.a_create(**params))
+        return wrapper.create(**params) if mode == "sync" else asyncio.run(wrapper.a_create(**params))
 
     return create
 

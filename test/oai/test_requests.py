@@ -24,14 +24,14 @@ MESSAGES = [
 
 
 @pytest.fixture
-def create(colour, openai_server):
+def create(mode, openai_server):
     """Send a request; returns the body that arrived, and what came back."""
 
     def create(stream=False, reply="fine", **params):
         server = openai_server(reply)
         wrapper = OpenAIWrapper(config_list=[server.config], cache_seed=None, stream=stream)
         params = {"messages": MESSAGES, "tools": [TOOL], "temperature": 0, **params}
-        response = wrapper.create(**params) if colour == "sync" else asyncio.run(wrapper.a_create(**params))
+        response = wrapper.create(**params) if mode == "sync" else asyncio.run(wrapper.a_create(**params))
         return server.requests[0], response
 
     return create

@@ -9,7 +9,17 @@ import pytest
 
 from autogen import OpenAIWrapper
 from autogen.oai._requests import retry
-from autogen.oai._requests.retry import FAULTS, Blame, RetryPolicy, fault_of, retry_after
+from autogen.oai._requests.retry import (
+    FAULTS,
+    Blame,
+    NextAction,
+    RetryDecision,
+    RetryPolicy,
+    RetryState,
+    classify_error,
+    decide_retry,
+    parse_retry_after,
+)
 from autogen.testing import Fault, Reply, ScriptedModel
 
 HI = [{"role": "user", "content": "hi"}]
@@ -18,12 +28,12 @@ HTML = Fault(status=200, body=b"<html>", headers={"Content-Type": "text/html"})
 
 
 @pytest.fixture
-def create(colour):
-    """Ask a wrapper in the colour under test."""
+def create(mode):
+    """Ask a wrapper in the mode under test, sync or async."""
 
     def create(wrapper, **config):
         config = {"messages": HI, **config}
-        return wrapper.create(**config) if colour == "sync" else asyncio.run(wrapper.a_create(**config))
+        return wrapper.create(**config) if mode == "sync" else asyncio.run(wrapper.a_create(**config))
 
     return create
 
@@ -46,7 +56,7 @@ def test_what_passes_is_asked_again_of_the_same_endpoint(create, openai_server, 
     assert text(create(wrapper_for(first, second))) == "at last"
     assert len(first.requests) == 3
     assert second.requests == []
-    assert caplog.text.count("It is asked again in") == 2
+    assert caplog.text.count("; retrying in 0.0 s (") == 2
 
 
 @pytest.mark.parametrize(
@@ -196,27 +206,85 @@ def test_clients_of_ones_own_have_a_health_of_their_own(create):
 
 def test_every_status_has_its_row():
     def fault(status, code=None):
-        return fault_of(Fault(status=status, code=code).error()).name
+        return classify_error(Fault(status=status, code=code).error()).name
 
     assert {status: fault(status) for status in (400, 401, 408, 409, 418, 422, 429, 500, 503, 529)} == {
-        400: "refused request",
-        401: "no access",
+        400: "request refused",
+        401: "access denied",
         408: "server busy",
         409: "server busy",
-        418: "refused request",
-        422: "refused request",
-        429: "too many requests",
+        418: "request refused",
+        422: "request refused",
+        429: "rate limit",
         500: "server error",
         503: "server error",
         529: "server error",
     }
-    assert fault(429, "insufficient_quota") == "quota used up"
-    assert fault_of(ValueError("mine")) is None
+    assert fault(429, "insufficient_quota") == "quota exceeded"
+    assert classify_error(ValueError("mine")) is None
 
 
-def test_what_is_asked_again_could_also_go_on():
-    assert all(fault.next for fault in FAULTS if fault.again)
-    assert not any(fault.again for fault in FAULTS if fault.blame is Blame.REQUEST)
+def test_every_fault_that_is_retried_can_fall_back():
+    assert all(fault.fallback for fault in FAULTS if fault.retry)
+    assert not any(fault.retry for fault in FAULTS if fault.blame is Blame.REQUEST)
+
+
+# The decision after a failure, by the name of the fault. "last" is the last endpoint, "others" one before it.
+POLICY = RetryPolicy(retries=2, max_delay=8, deadline=60)
+RETRY, FALLBACK, RAISE = NextAction
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "last"),
+    [
+        ("content filter", RAISE, RAISE),
+        ("timeout", FALLBACK, RETRY),  # the endpoint is to blame: with another at hand, it isn't retried
+        ("no connection", RETRY, RETRY),
+        ("quota exceeded", FALLBACK, RAISE),
+        ("rate limit", RETRY, RETRY),
+        ("access denied", FALLBACK, RAISE),
+        ("server error", RETRY, RETRY),
+        ("server busy", RETRY, RETRY),
+        ("request refused", FALLBACK, RAISE),
+        ("invalid response", RETRY, RETRY),
+    ],
+)
+def test_the_first_failure_is_decided_by_the_fault(name, others, last):
+    (fault,) = (fault for fault in FAULTS if fault.name == name)
+    assert len(FAULTS) == 10
+    decisions = [decide_retry(fault, POLICY, RetryState(0, 1.0, is_last), 0.5) for is_last in (False, True)]
+    assert [decision.action for decision in decisions] == [others, last]
+    assert [decision.delay for decision in decisions] == [0.5 * (action is RETRY) for action in (others, last)]
+
+
+@pytest.mark.parametrize(
+    ("retries", "elapsed", "delay", "others", "last"),
+    [
+        (0, 1, 0.5, RETRY, RETRY),
+        (1, 1, 0.5, RETRY, RETRY),
+        (2, 1, 0.5, FALLBACK, RAISE),  # retries are used up
+        (0, 1, 8, RETRY, RETRY),
+        (0, 1, 9, FALLBACK, RETRY),  # longer than max_delay: only the last endpoint is waited for
+        (0, 59, 0.5, RETRY, RETRY),
+        (0, 59, 1, FALLBACK, RAISE),  # the deadline passes meanwhile
+        (0, 61, 0.5, FALLBACK, RAISE),
+    ],
+)
+def test_later_failures_are_decided_by_the_policy(retries, elapsed, delay, others, last):
+    (fault,) = (fault for fault in FAULTS if fault.name == "server error")
+    decisions = [decide_retry(fault, POLICY, RetryState(retries, elapsed, is_last), delay) for is_last in (False, True)]
+    assert [decision.action for decision in decisions] == [others, last]
+
+
+def test_without_a_deadline_to_reach_nothing_is_retried():
+    (fault,) = (fault for fault in FAULTS if fault.name == "server error")
+    policy = RetryPolicy(retries=float("inf"), deadline=0)
+    assert decide_retry(fault, policy, RetryState(0, 0.0, True), 0.0).action is RAISE
+
+
+def test_decisions_have_texts_for_people():
+    decisions = [RetryDecision(RETRY, 0.5), RetryDecision(FALLBACK), RetryDecision(RAISE)]
+    assert [str(decision) for decision in decisions] == ["retrying in 0.5 s", "trying the next endpoint", "raising the error"]
 
 
 @pytest.mark.parametrize(
@@ -232,21 +300,21 @@ def test_what_is_asked_again_could_also_go_on():
     ],
 )
 def test_what_an_endpoint_asks_for_is_understood(headers, seconds):
-    assert retry_after(Fault(status=429, headers=headers).error()) == seconds
+    assert parse_retry_after(Fault(status=429, headers=headers).error()) == seconds
 
 
 def test_a_date_is_understood():
     import datetime
 
     when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=100)
-    asked_for = retry_after(Fault(status=429, headers={"retry-after": format_datetime(when)}).error())
+    asked_for = parse_retry_after(Fault(status=429, headers={"retry-after": format_datetime(when)}).error())
     assert 90 < asked_for <= 100
 
 
 def test_pauses_grow_up_to_a_limit_and_differ_by_chance():
     policy = RetryPolicy()
-    for times, longest in enumerate([0.5, 1.0, 2.0, 4.0, 8.0, 8.0]):
-        pauses = {policy.pause(times, None) for _ in range(50)}
+    for retries, longest in [*enumerate([0.5, 1.0, 2.0, 4.0, 8.0, 8.0]), (10_000, 8.0)]:
+        pauses = {policy.compute_delay(retries, None) for _ in range(50)}
         assert all(longest * 0.75 <= pause <= longest for pause in pauses)
         assert len(pauses) > 10
 

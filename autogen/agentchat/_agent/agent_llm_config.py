@@ -11,7 +11,7 @@ from ...llm_config import get_active_config
 NO_MODEL: tuple[dict[str, Any], ...] = ({}, {"config_list": []}, {"config_list": [{"model": ""}]})
 
 
-def checked(llm_config: Any, default: Any) -> dict[str, Any] | Literal[False]:
+def validate_llm_config(llm_config: Any, default: Any) -> dict[str, Any] | Literal[False]:
     """A copy of an `llm_config` whose keys don't show themselves, or False for an agent without a model.
 
     Raises:

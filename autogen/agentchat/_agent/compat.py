@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ... import runtime_logging
 from ..._steps import is_coroutine_function, run_sync
@@ -10,32 +10,30 @@ from .._chats import carryover, nested, summary
 from .._core import messages as messages_module
 from .._core import runtime_log
 from .._core.display import show_received
+from .._core.protocols import AgentCore
 from .._replies import registry
-from .._replies.model_reply import completion
+from .._replies.model_reply import run_request
 from ..agent import Agent, Message
 from .histories import HistoriesMixin
 from .tool_registration import ToolRegistrationMixin
-
-if TYPE_CHECKING:
-    from ..conversable_agent import ConversableAgent
 
 
 class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
     """The half-public side of `ConversableAgent`."""
 
     _assert_valid_name = staticmethod(messages_module.assert_valid_name)
-    _normalize_name = staticmethod(messages_module.normalized_name)
-    _get_chats_to_run = staticmethod(nested.chats_to_run)
-    _summary_from_nested_chats = staticmethod(nested.last_summary)
-    _a_summary_from_nested_chats = staticmethod(nested.a_last_summary)
+    _normalize_name = staticmethod(messages_module.normalize_name)
+    _get_chats_to_run = staticmethod(nested.select_chats)
+    _summary_from_nested_chats = staticmethod(nested.run_and_summarize)
+    _a_summary_from_nested_chats = staticmethod(nested.a_run_and_summarize)
 
     @staticmethod
-    def _last_msg_as_summary(sender: ConversableAgent, recipient: ConversableAgent, summary_args: Any) -> str:
-        return summary.last_message(sender, recipient)
+    def _last_msg_as_summary(sender: AgentCore, recipient: AgentCore, summary_args: Any) -> str:
+        return summary.get_last_text(sender, recipient)
 
     @staticmethod
-    def _reflection_with_llm_as_summary(sender: ConversableAgent, recipient: ConversableAgent, summary_args: Any) -> Any:
-        return run_sync(summary.reflection(sender, recipient, summary_args or {}))
+    def _reflection_with_llm_as_summary(sender: AgentCore, recipient: AgentCore, summary_args: Any) -> Any:
+        return run_sync(summary.reflect_on_chat(sender, recipient, summary_args or {}))
 
     @staticmethod
     def _is_silent(agent: Agent, silent: bool | None = False) -> bool:
@@ -44,14 +42,14 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
         return bool(silent if own is None else own)
 
     def _match_trigger(self, trigger: Any, sender: Agent | None) -> bool:
-        return registry.matches(trigger, sender)
+        return registry.is_triggered_by(trigger, sender)
 
     def _process_received_message(self, message: Message | str, sender: Agent, silent: bool | None) -> None:
         """Remember what came in, and print it."""
         message = self._message_to_dict(message)
         valid = self._append_oai_message(message, "user", sender, is_sending=False)
         if runtime_logging.is_logging:
-            runtime_log.received(self, message, sender, valid)
+            runtime_log.log_received(self, message, sender, valid)
         if not valid:
             raise ValueError(
                 f"{self.name!r} cannot receive {message!r} from {sender.name!r}: it has neither content nor calls."
@@ -60,22 +58,22 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
             self._print_received_message(message, sender)
 
     def _print_received_message(self, message: Message | str, sender: Agent) -> None:
-        show_received(self, self._message_to_dict(message), sender)
+        show_received(self, self._message_to_dict(message), sender, self._print_received_message)
 
     def _str_for_tool_response(self, tool_response: Message) -> str:
         return str(tool_response.get("content", ""))
 
     def _handle_carryover(self, message: Any, kwargs: dict[str, Any]) -> Any:
-        return carryover.with_carryover(self, message, kwargs)
+        return carryover.add_carryover(message, kwargs, self._process_carryover, self._process_multimodal_carryover)
 
     def _process_carryover(self, content: str, kwargs: dict[str, Any]) -> str:
-        return carryover.appended(content, kwargs)
+        return carryover.append_carryover(content, kwargs)
 
     def _process_multimodal_carryover(self, content: list[dict[str, Any]], kwargs: dict[str, Any]) -> list[dict[str, Any]]:
         return [{"type": "text", "text": self._process_carryover("", kwargs)}, *content]
 
     def _summarize_chat(
-        self, summary_method: Any, summary_args: Any, recipient: ConversableAgent | None = None, cache: Any = None
+        self, summary_method: Any, summary_args: Any, recipient: AgentCore | None = None, cache: Any = None
     ) -> Any:
         return run_sync(summary.summarize(self, summary_method, summary_args, recipient, cache))  # type: ignore[arg-type]
 
@@ -87,11 +85,11 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
         cache: Any = None,
         role: str | None = None,
     ) -> Any:
-        return run_sync(summary.reflect(self, prompt, messages, llm_agent, cache, role))
+        return run_sync(summary.request_reflection(self, prompt, messages, llm_agent, cache, role))
 
     def _generate_oai_reply_from_client(self, llm_client: Any, messages: list[Message], cache: Any) -> Any:
         """One request to a model. Tracing packages wrap it."""
-        return run_sync(completion(self, llm_client, messages, cache))
+        return run_sync(run_request(self, llm_client, messages, cache))
 
     def _raise_exception_on_async_reply_functions(self) -> None:
         """Refuse a synchronous chat that would leave reply functions unasked.

@@ -1,17 +1,18 @@
-"""Hooks: functions that see, and may change, what an agent sends and what it answers to."""
+"""Hooks: functions that observe, and may change, the messages that an agent sends and replies to."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TypeVar
 
-from ..._steps import Call, Steps, is_coroutine_function
-from ..agent import Message
+from ..._steps import Call, Steps, is_coroutine_function, run_async, run_sync
+from .._core.protocols import AgentCore, Hook
+from ..agent import Agent, Message
+from .state import AgentState
 
-if TYPE_CHECKING:
-    from .state import AgentState
+T = TypeVar("T")
 
 HOOKABLE = (
     "update_agent_state",
@@ -21,82 +22,113 @@ HOOKABLE = (
 )
 
 
-def empty_lists() -> dict[str, list[Callable[..., Any]]]:
-    """The hook lists of a new agent: one of plain hooks and one of coroutine hooks for each point."""
+class HooksMixin(AgentState):
+    """Hooks of an agent."""
+
+    def register_hook(self, hookable_method: str, hook: Callable[..., object]) -> None:
+        """Register a function that observes or changes messages.
+
+        Args:
+            hookable_method: `update_agent_state` (agent and messages in, before each reply), `process_last_received_message`
+                (content in, content out), `process_all_messages_before_reply` (list in, list out),
+                `process_message_before_send` (keywords sender, message, recipient, silent; message out), or one of these
+                with `a_` in front, for a coroutine function.
+            hook: Function.
+
+        Raises:
+            AssertionError: if there is no such hook point, or the hook is already registered there.
+        """
+        hooks = self.hook_lists
+        assert hookable_method in hooks, f"{hookable_method!r} is not a hookable method; there are: {', '.join(hooks)}."
+        is_registered = hook in hooks[hookable_method]
+        assert not is_registered, f"{hook!r} is already registered as a hook of {hookable_method!r}."
+        is_async = hookable_method.startswith("a_")
+        if is_coroutine_function(hook) != is_async:
+            needed = "a coroutine function" if is_async else "a plain function"
+            text = f"A hook of {hookable_method!r} must be {needed}; {hook!r} will be skipped."
+            warnings.warn(text, UserWarning, stacklevel=2)
+        hooks[hookable_method].append(hook)
+
+    def process_all_messages_before_reply(self, messages: list[Message]) -> list[Message]:
+        """Apply the hooks for whole conversations."""
+        return run_sync(transform_messages(self, messages))
+
+    async def a_process_all_messages_before_reply(self, messages: list[Message]) -> list[Message]:
+        """Async version of `process_all_messages_before_reply`."""
+        return await run_async(transform_messages(self, messages))
+
+    def process_last_received_message(self, messages: list[Message]) -> list[Message]:
+        """Apply the hooks for the last message of a conversation."""
+        return run_sync(transform_last_message(self, messages))
+
+    async def a_process_last_received_message(self, messages: list[Message]) -> list[Message]:
+        """Async version of `process_last_received_message`."""
+        return await run_async(transform_last_message(self, messages))
+
+
+def make_hook_lists() -> dict[str, list[Hook]]:
+    """Make the hook lists of a new agent: one for sync and one for async hooks at each point."""
     return {prefix + point: [] for point in HOOKABLE for prefix in ("", "a_")}
 
 
-def register(lists: dict[str, list[Callable[..., Any]]], point: str, hook: Callable[..., Any]) -> None:
-    """Add a hook.
-
-    Raises:
-        AssertionError: There is no such point, or the hook is registered there already.
-    """
-    assert point in lists, f"{point!r} is not a hookable method; there are: {', '.join(lists)}."
-    assert hook not in lists[point], f"{hook!r} is already registered as a hook of {point!r}."
-    if is_coroutine_function(hook) != point.startswith("a_"):
-        needed = "a coroutine function" if point.startswith("a_") else "a plain function"
-        warnings.warn(f"A hook of {point!r} must be {needed}; {hook!r} will be skipped.", UserWarning, stacklevel=3)
-    lists[point].append(hook)
-
-
-def before_send(agent: AgentState, message: Any, recipient: Any, silent: bool) -> Steps[Any]:
-    """The message as the hooks let it go out."""
+def transform_before_send(agent: AgentCore, message: Message | str, recipient: Agent, silent: bool) -> Steps[Message | str]:
+    """Apply the hooks for outgoing messages."""
     point = "process_message_before_send"
-    for plain, awaited in _hooks_of(agent, point):
-        details = {"sender": agent, "message": message, "recipient": recipient, "silent": silent}
-        message = yield Call(plain or _same_message, awaited or _same_message, (), details)
+    for sync_hook, async_hook in _pair_hooks(agent, point):
+        arguments = {"sender": agent, "message": message, "recipient": recipient, "silent": silent}
+        message = yield Call(sync_hook or _return_message, async_hook or _return_message, (), arguments)
     return message
 
 
-def update_state(agent: AgentState, messages: list[Message]) -> Steps[None]:
-    """Let the hooks bring the agent up to date before it answers."""
-    for plain, awaited in _hooks_of(agent, "update_agent_state"):
-        yield Call(plain or _nothing, awaited or _nothing, (agent, messages), {})
+def update_state(agent: AgentCore, messages: list[Message]) -> Steps[None]:
+    """Let the hooks update the agent before it replies."""
+    for sync_hook, async_hook in _pair_hooks(agent, "update_agent_state"):
+        yield Call(sync_hook or _ignore, async_hook or _ignore, (agent, messages), {})
 
 
-def last_received(agent: AgentState, messages: list[Message]) -> Steps[list[Message]]:
-    """The conversation with its last message as the hooks want it. The stored message is changed, the list is not."""
+def transform_last_message(agent: AgentCore, messages: list[Message]) -> Steps[list[Message]]:
+    """Apply the hooks for the last message. The list gets a changed copy of the message."""
     if not messages:
         return messages
     last = messages[-1]
     content = last.get("content")
     if "function_call" in last or "context" in last or not isinstance(content, (str, list)) or content == "exit":
         return messages
-    processed = yield from _passed_through(agent, "process_last_received_message", content)
+    processed = yield from _apply_hooks(agent, "process_last_received_message", content)
     if processed != content:
-        messages[-1] = {**last, "content": processed}  # not in the message itself: others may hold it too
+        # a new dict, because other histories may hold this one too
+        messages[-1] = {**last, "content": processed}
     return messages
 
 
-def all_messages(agent: AgentState, messages: list[Message]) -> Steps[list[Message]]:
-    """The conversation as the hooks want it."""
+def transform_messages(agent: AgentCore, messages: list[Message]) -> Steps[list[Message]]:
+    """Apply the hooks for whole conversations."""
     if not messages:
         return messages
-    return (yield from _passed_through(agent, "process_all_messages_before_reply", messages))  # type: ignore[no-any-return]
+    return (yield from _apply_hooks(agent, "process_all_messages_before_reply", messages))
 
 
-def _passed_through(agent: AgentState, point: str, value: Any) -> Steps[Any]:
-    """What the hooks of a point make of a value, each working on the result of the one before."""
-    for plain, awaited in _hooks_of(agent, point):
-        value = yield Call(plain or _same, awaited or _same, (value,), {})
+def _apply_hooks(agent: AgentCore, point: str, value: T) -> Steps[T]:
+    """Pass a value through the hooks of a point, each working on the result of the previous hook."""
+    for sync_hook, async_hook in _pair_hooks(agent, point):
+        value = yield Call(sync_hook or _return_same, async_hook or _return_same, (value,), {})
     return value
 
 
-def _hooks_of(agent: AgentState, point: str) -> list[tuple[Callable[..., Any] | None, Callable[..., Any] | None]]:
-    """For each colour its hooks, side by side. Where no coroutine hook is registered, the plain ones serve both."""
-    plain = [hook for hook in agent.hook_lists[point] if not is_coroutine_function(hook)]
-    awaited = [hook for hook in agent.hook_lists["a_" + point] if is_coroutine_function(hook)]
-    return list(zip_longest(plain, awaited or plain))
+def _pair_hooks(agent: AgentCore, point: str) -> list[tuple[Hook | None, Hook | None]]:
+    """Pair sync and async hooks; async chats fall back to sync hooks."""
+    sync_hooks = [hook for hook in agent.hook_lists[point] if not is_coroutine_function(hook)]
+    async_hooks = [hook for hook in agent.hook_lists["a_" + point] if is_coroutine_function(hook)]
+    return list(zip_longest(sync_hooks, async_hooks or sync_hooks))
 
 
-def _same(value: Any) -> Any:
+def _return_same(value: T) -> T:
     return value
 
 
-def _nothing(*_: Any) -> None:
+def _ignore(*_: object) -> None:
     return None
 
 
-def _same_message(*, message: Any, **_: Any) -> Any:
+def _return_message(*, message: T, **_: object) -> T:
     return message

@@ -1,155 +1,125 @@
-"""What agents remember, as a plain document: to be kept anywhere, and brought back into new agents of the same names.
+"""The state of an agent as a plain document, to be stored anywhere and loaded into new agents of the same names.
 
-Models, tools, code and keys are no part of it: they belong to the program.
+Models, tools, code and keys are not part of it: they belong to the program.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._core.result import StopReason
-from .._core.selection_strategy import method_of
 from ..agent import Agent, Message
-
-if TYPE_CHECKING:
-    from ..groupchat import GroupChatManager
-    from .histories import HistoriesMixin
+from .histories import HistoriesMixin
 
 VERSION = 1
 
 State = dict[str, Any]
 
+PEER_MAPPINGS = ("histories", "auto_replies", "limits", "replies_at_receive", "stop_reasons")
+
 
 class StateError(ValueError):
-    """A document is no state of this agent, or of a version that is not known."""
+    """The document is not a state of this agent, or of an unknown version."""
 
 
-def of_agent(agent: HistoriesMixin) -> State:
-    """The state of an agent.
+class SnapshotMixin(HistoriesMixin):
+    """Saving and loading of an agent's state."""
 
-    Raises:
-        TypeError: A message holds something that JSON can't.
-        StateError: Two peers have the same name.
-    """
-    histories = {_peer(peer): messages for peer, messages in agent._oai_messages.items()}
-    if len(histories) < len(agent._oai_messages):
-        raise StateError(f"{agent.name!r} has talked to several agents of one name: their histories can't be told apart.")
-    return {
-        "type": "agent",
-        "version": VERSION,
-        "name": agent.name,
-        "system_message": agent._oai_system_message[0]["content"],
-        "description": agent._description,
-        "histories": {peer: _as_json(agent, messages) for peer, messages in histories.items()},
-        "auto_replies": {_peer(peer): count for peer, count in agent._consecutive_auto_reply_counter.items()},
-        "limit": agent._max_consecutive_auto_reply,
-        "limits": {_peer(peer): limit for peer, limit in agent._max_consecutive_auto_reply_dict.items()},
-        "replies_at_receive": {_peer(peer): bool(answers) for peer, answers in agent.reply_at_receive.items()},
-        "stop_reasons": {_peer(peer): reason.value for peer, reason in agent._stop_reasons.items()},
-        "human_input": list(agent._human_input),
-    }
+    def save_state(self) -> State:
+        """Return the conversations of the agent as a JSON-serialisable document; that of a manager covers its group.
 
+        Models, tools and keys are not part of it.
 
-def into_agent(agent: HistoriesMixin, state: Mapping[str, Any], peers: Iterable[Agent]) -> None:
-    """Bring a state back. Nothing is changed if it can't be.
+        Raises:
+            TypeError: if a message holds a value that JSON can't represent.
+            ValueError: if the agent has conversations with two peers of the same name.
 
-    Raises:
-        StateError: It is no state of an agent of this name, or a peer is missing.
-    """
-    _check(state, "agent", agent.name)
-    known: dict[str, Any] = {"": None, **{peer.name: peer for peer in peers}}
-    mappings = {key: state[key] for key in ("histories", "auto_replies", "limits", "replies_at_receive", "stop_reasons")}
-    if missing := sorted({name for mapping in mappings.values() for name in mapping} - known.keys()):
-        raise StateError(f"{agent.name!r} has talked to {', '.join(missing)}: give these agents, too.")
-    found = {key: {known[name]: value for name, value in mapping.items()} for key, mapping in mappings.items()}
-    agent._oai_messages.clear()
-    for peer, messages in found["histories"].items():
-        agent._oai_messages[peer] = [dict(message) for message in messages]
-    agent._oai_system_message[0]["content"] = state["system_message"]
-    agent._description = state["description"]
-    agent._max_consecutive_auto_reply = state["limit"]
-    for mine, key in (
-        (agent._consecutive_auto_reply_counter, "auto_replies"),
-        (agent._max_consecutive_auto_reply_dict, "limits"),
-        (agent.reply_at_receive, "replies_at_receive"),
-    ):
-        mine.clear()
-        mine.update(found[key])
-    agent._stop_reasons = {peer: StopReason(reason) for peer, reason in found["stop_reasons"].items()}
-    agent._human_input = list(state["human_input"])
+        >>> Path("state.json").write_text(json.dumps(agent.save_state()))  # doctest: +SKIP
+        """
+        histories = {_get_key(peer): messages for peer, messages in self._oai_messages.items()}
+        if len(histories) < len(self._oai_messages):
+            raise StateError(f"{self.name!r} has conversations with several agents of one name, so it can't be saved.")
+        stop_reasons = self._internals.stop_reasons
+        return {
+            "type": "agent",
+            "version": VERSION,
+            "name": self.name,
+            "system_message": self.system_message,
+            "description": self._description,
+            "histories": {peer: encode_messages(self.name, messages) for peer, messages in histories.items()},
+            "auto_replies": {_get_key(peer): count for peer, count in self._consecutive_auto_reply_counter.items()},
+            "limit": self._max_consecutive_auto_reply,
+            "limits": {_get_key(peer): limit for peer, limit in self._max_consecutive_auto_reply_dict.items()},
+            "replies_at_receive": {_get_key(peer): bool(replies) for peer, replies in self.reply_at_receive.items()},
+            "stop_reasons": {_get_key(peer): reason.value for peer, reason in stop_reasons.items()},
+            "human_input": list(self._human_input),
+        }
 
+    def load_state(self, state: Mapping[str, Any], peers: Iterable[Agent] = ()) -> None:
+        """Restore a state. If it can't be used, nothing is changed.
 
-def of_group(manager: GroupChatManager) -> State:
-    """The state of a group chat: its record, its manager and its members, groups among them with all theirs."""
-    group = manager.groupchat
-    return {
-        "type": "group",
-        "version": VERSION,
-        "name": manager.name,
-        "messages": _as_json(manager, group.messages),
-        "last_speaker": manager._last_speaker.name if manager._last_speaker else None,
-        "manager": of_agent(manager),
-        "members": {agent.name: agent.save_state() for agent in group.agents if hasattr(agent, "save_state")},
-        "selection": method_of(group).save_state(),
-    }
+        Args:
+            state: Document made by `save_state`.
+            peers: Agents that this agent has conversations with; a manager knows its members.
+
+        Raises:
+            ValueError: if it is the state of another agent or of an unknown version, or a peer is missing.
+        """
+        check_document(state, "agent", self.name)
+        registered: dict[str, Any] = {"": None, **{peer.name: peer for peer in peers}}
+        names = {name for key in PEER_MAPPINGS for name in state[key]}
+        if missing := sorted(names - registered.keys()):
+            raise StateError(f"{self.name!r} has conversations with {', '.join(missing)}: pass these agents as peers.")
+        by_peer = {key: {registered[name]: value for name, value in state[key].items()} for key in PEER_MAPPINGS}
+        self._oai_messages.clear()
+        for peer, messages in by_peer["histories"].items():
+            self._oai_messages[peer] = [dict(message) for message in messages]
+        self.update_system_message(state["system_message"])
+        self._description = state["description"]
+        self._max_consecutive_auto_reply = state["limit"]
+        # in place, because these mappings have defaults for new peers
+        for mapping, key in (
+            (self._consecutive_auto_reply_counter, "auto_replies"),
+            (self._max_consecutive_auto_reply_dict, "limits"),
+            (self.reply_at_receive, "replies_at_receive"),
+        ):
+            mapping.clear()
+            mapping.update(by_peer[key])
+        self._internals.stop_reasons = {peer: StopReason(reason) for peer, reason in by_peer["stop_reasons"].items()}
+        self._human_input = list(state["human_input"])
 
 
-def into_group(manager: GroupChatManager, state: Mapping[str, Any], peers: Iterable[Agent]) -> None:
-    """Bring the state of a group chat back. Nothing is changed if it can't be.
+def check_document(state: Mapping[str, Any], kind: str, name: str) -> None:
+    """Check that a document is a state of this kind, and of the agent with this name.
 
     Raises:
-        StateError: It is no state of a group of this name and of these members, or a peer is missing.
+        StateError: if it is not, or its version is unknown.
     """
-    _check(state, "group", manager.name)
-    group = manager.groupchat
-    savable = [agent for agent in group.agents if hasattr(agent, "load_state")]
-    names = [agent.name for agent in savable]
-    if sorted(names) != sorted(state["members"]) or len(set(names)) < len(names):
-        raise StateError(f"The state is of the members {', '.join(state['members'])}; the group has {', '.join(names)}.")
-    everybody = [*peers, manager, *group.nested_agents()]
-    before = of_group(manager)
-    try:
-        into_agent(manager, state["manager"], everybody)
-        for agent in savable:
-            agent.load_state(state["members"][agent.name], everybody)
-    except StateError:
-        into_agent(manager, before["manager"], everybody)
-        for agent in savable:
-            agent.load_state(before["members"][agent.name], everybody)
-        raise
-    group.messages[:] = [dict(message) for message in state["messages"]]
-    group.send_introductions = group.send_introductions and not group.messages  # they were made
-    if state.get("selection"):
-        method_of(group).load_state(state["selection"], group)
-    last = state["last_speaker"]
-    manager._last_speaker = next((agent for agent in everybody if agent.name == last), None)
-
-
-def _check(state: Mapping[str, Any], kind: str, name: str) -> None:
     found = state.get("type") if isinstance(state, Mapping) else None
     if found != kind:
-        raise StateError(f"This is no state of {'an agent' if kind == 'agent' else 'a group chat'}: its type is {found!r}.")
+        owner = "an agent" if kind == "agent" else "a group chat"
+        raise StateError(f"The document is not the state of {owner}: its type is {found!r}.")
     if state.get("version") != VERSION:
-        raise StateError(f"The state has version {state.get('version')!r}; this program knows version {VERSION}.")
+        raise StateError(f"The state has version {state.get('version')!r}; this program supports version {VERSION}.")
     if state.get("name") != name:
-        raise StateError(f"The state is that of {state.get('name')!r}, and not of {name!r}.")
+        raise StateError(f"The state belongs to {state.get('name')!r}, not to {name!r}.")
 
 
-def _peer(peer: Agent | None) -> str:
-    return "" if peer is None else peer.name
-
-
-def _as_json(agent: HistoriesMixin, messages: list[Message]) -> list[Message]:
-    """The messages as JSON has them.
+def encode_messages(owner: str, messages: list[Message]) -> list[Message]:
+    """Return messages as JSON represents them.
 
     Raises:
-        TypeError: One holds something that JSON can't.
+        TypeError: if one holds a value that JSON can't represent.
     """
-    for place, message in enumerate(messages):
+    for position, message in enumerate(messages):
         try:
             json.dumps(message)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"Message {place} of {agent.name!r} can't be saved: {error}") from None
+            raise TypeError(f"Message {position} of {owner!r} can't be saved: {error}") from None
     return json.loads(json.dumps(messages))  # type: ignore[no-any-return]
+
+
+def _get_key(peer: Agent | None) -> str:
+    return "" if peer is None else peer.name

@@ -18,7 +18,7 @@ from .._replies.tool_execution import Outcome, execute_call
 from ..agent import Message
 from .state import AgentState
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -104,8 +104,8 @@ class ToolRegistrationMixin(AgentState):
             config[key] = known
         else:
             config.pop(key, None)
-        if hasattr(self.client, "rebuilt"):  # programs do put clients of their own here
-            self.client = self.client.rebuilt(**config)
+        if hasattr(self.client, "rebuild"):  # programs do put clients of their own here
+            self.client = self.client.rebuild(**config)
 
     def register_for_llm(
         self, *, name: str | None = None, description: str | None = None, api_style: str = "tool"
@@ -132,11 +132,11 @@ class ToolRegistrationMixin(AgentState):
             about = description or getattr(function, "_description", None)
             if about is None:
                 raise ValueError(
-                    f"Function {name or _known_as(function)!r} needs a description: the model chooses its tools by it."
+                    f"Function {name or get_tool_name(function)!r} needs a description: the model chooses its tools by it."
                 )
             from ...function_utils import get_function_schema
 
-            schema = get_function_schema(function, name=name or _known_as(function), description=about)
+            schema = get_function_schema(function, name=name or get_tool_name(function), description=about)
             if api_style == "tool":
                 self.update_tool_signature(schema, is_remove=False)
             elif api_style == "function":
@@ -165,26 +165,26 @@ class ToolRegistrationMixin(AgentState):
             _remember(function, "_name", name)
             wrapped = self._wrap_function(function)
             if timeout is not None:
-                wrapped._timeout = timeout  # type: ignore[attr-defined]
-            self.register_function({name or _known_as(function): wrapped})
+                vars(wrapped)["_timeout"] = timeout
+            self.register_function({name or get_tool_name(function): wrapped})
             return function
 
         return decorate
 
-    def _add_own_function(self, function: Callable[..., Any]) -> None:
-        """One that the agent's model calls, and the agent executes."""
-        self.register_for_llm(description=described(function))(function)
+    def _register_own_function(self, function: Callable[..., Any]) -> None:
+        """Register a function that the agent's model calls and the agent executes."""
+        self.register_for_llm(description=describe_function(function))(function)
         self.register_for_execution()(function)
 
     def _wrap_function(self, func: F) -> F:
         """The function as it is executed: arguments become pydantic models where annotated so, the result text."""
-        from ...function_utils import INJECTED, injected_parameters, load_basemodels_if_needed, serialize_to_str
+        from ...function_utils import INJECTED, get_injected_parameters, load_basemodels_if_needed, serialize_to_str
 
         loaded = load_basemodels_if_needed(func)
 
         def told(arguments: dict[str, Any], result: Any) -> Any:
             if runtime_logging.is_logging:
-                runtime_log.used(self, func, {key: arguments[key] for key in arguments if key not in INJECTED}, result)
+                runtime_log.log_function_use(self, func, {key: arguments[key] for key in arguments if key not in INJECTED}, result)
             return result if turn_context.is_directive(result) else serialize_to_str(result)
 
         if is_coroutine_function(func):
@@ -201,8 +201,7 @@ class ToolRegistrationMixin(AgentState):
                 return told(kwargs, loaded(*args, **kwargs))
 
             run = plain_run
-        run._origin = func
-        run._injected = injected_parameters(func)
+        vars(run).update(_origin=func, _injected=get_injected_parameters(func))
         return run  # type: ignore[no-any-return]
 
 
@@ -229,7 +228,7 @@ def register_function(
     (executor or caller).register_for_execution(name=name, timeout=timeout)(f)
 
 
-def described(function: Callable[..., Any]) -> str:
+def describe_function(function: Callable[..., Any]) -> str:
     """What a function is for: what a decorator said, the first line of its docstring, or else its name."""
     return (
         getattr(function, "_description", None)
@@ -251,5 +250,6 @@ def _remember(function: Callable[..., Any], attribute: str, value: str | None) -
             setattr(function, attribute, value)
 
 
-def _known_as(function: Callable[..., Any]) -> str:
+def get_tool_name(function: Callable[..., Any]) -> str:
+    """Return the name under which a decorator registered a function, or else its own."""
     return getattr(function, "_name", None) or get_callable_name(function)

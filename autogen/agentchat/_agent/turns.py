@@ -10,11 +10,12 @@ from ... import events
 from ..._steps import Call, Steps, invoke
 from .._chats.message_loop import Delivery, Receive, Send
 from .._core import repetition
+from .._core.internals import get_conversation, internals
 from .._replies.registry import builtin_generate_reply, run_reply_functions
 from ..agent import Agent, Message
 from . import hooks
 from .compat import ClassicMethods
-from .hook_points import HooksMixin
+from .hooks import HooksMixin
 
 
 class MessagingMixin(HooksMixin, ClassicMethods):
@@ -23,7 +24,7 @@ class MessagingMixin(HooksMixin, ClassicMethods):
     def _send_step(self, move: Send) -> Steps[Receive]:
         message, recipient = move.message, move.peer
         if any(self.hook_lists.values()):
-            message = yield from hooks.before_send(self, message, recipient, self._is_silent(self, move.silent))
+            message = yield from hooks.transform_before_send(self, message, recipient, self._is_silent(self, move.silent))
         return self._record_sent(recipient, message, move.request_reply, move.silent)
 
     def _record_sent(self, recipient: Agent, message: Any, request_reply: bool | None, silent: bool | None) -> Receive:
@@ -31,7 +32,7 @@ class MessagingMixin(HooksMixin, ClassicMethods):
             raise ValueError(
                 f"{self.name!r} cannot send {message!r} to {recipient.name!r}: it has neither content nor calls."
             )
-        repetition.note(self, recipient, message)
+        repetition.count_message(internals(self).repeat_counters, self, recipient, message)
         if events.has_listeners and not _is_relayed(self, message):
             events.emit(events.MessageSent(sender=self.name, recipient=recipient.name, message=message))
         return Receive(recipient, self, message, request_reply, silent)
@@ -42,7 +43,7 @@ class MessagingMixin(HooksMixin, ClassicMethods):
         self._process_received_message(move.message, sender, move.silent)
         if request_reply is False or (request_reply is None and not self.reply_at_receive[sender]):
             return None
-        history = self._history(sender)
+        history = self._oai_messages.setdefault(sender, [])
         if is_own and not any(self.hook_lists.values()):
             reply = yield from run_reply_functions(self, history, sender, ())
         elif own := builtin_generate_reply(self, history, sender):
@@ -60,7 +61,7 @@ class MessagingMixin(HooksMixin, ClassicMethods):
     ) -> Steps[Any]:
         if messages is None and sender is None:
             raise AssertionError(f"{self.name!r} can answer only if it is given messages or a sender.")
-        messages = self._conversation(messages, sender)
+        messages = get_conversation(self, messages, sender)
         if self.hook_lists.get("update_agent_state") or self.hook_lists.get("a_update_agent_state"):
             yield from hooks.update_state(self, messages)
         messages = yield from invoke(self.process_last_received_message, self.a_process_last_received_message, messages)
@@ -68,10 +69,6 @@ class MessagingMixin(HooksMixin, ClassicMethods):
             self.process_all_messages_before_reply, self.a_process_all_messages_before_reply, messages
         )
         return (yield from run_reply_functions(self, messages, sender, exclude))
-
-    def _conversation(self, messages: list[Message] | None, sender: Agent | None) -> list[Message]:
-        """The messages that are answered: those given, or the history with the sender."""
-        return self._history(sender) if messages is None else messages
 
 
 def _is_relayed(agent: Agent, message: Message | str) -> bool:

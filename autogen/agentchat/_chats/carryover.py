@@ -1,69 +1,78 @@
-"""What a chat takes over from earlier ones, and how its first message is made."""
+"""The first message of a chat, and the carryover from earlier chats that is appended to it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..._steps import Steps, get_callable_name, invoke
 from ...exception_utils import InvalidCarryOverType
 from ...operations import Operation, perform
+from .._core.protocols import AgentCore
 from ..agent import Agent, Message
 
-if TYPE_CHECKING:
-    from .._agent.compat import ClassicMethods
-    from ..conversable_agent import ConversableAgent
 
-
-def opening(agent: ConversableAgent, recipient: Agent, message: Any, context: dict[str, Any]) -> Steps[Any]:
-    """The first message of a chat: what a callable makes of the context, or a text with the carry-over below it."""
+def make_first_message(agent: AgentCore, recipient: Agent, message: object, context: dict[str, Any]) -> Steps[Any]:
+    """Make the first message of a chat: call a callable message, or append the carryover to a given one."""
     if callable(message):
         make = partial(invoke, message, None, agent, recipient, context)
         return (yield from perform(Operation(kind="opening", key=partial(get_callable_name, message), run=make)))
     return (yield from invoke(agent.generate_init_message, agent.a_generate_init_message, message, **context))
 
 
-def initial_message(agent: ConversableAgent, message: Any, context: dict[str, Any]) -> Steps[Any]:
-    """`message`, or what a human types if it is None, with the carry-over of `context` appended."""
+def ask_first_message(agent: AgentCore, message: Any) -> Steps[Any]:
+    """Return `message`; if it is None, ask the human for one."""
     if message is None:
-        message = yield from invoke(agent.get_human_input, agent.a_get_human_input, ">")
-    return agent._handle_carryover(message, context)
+        return (yield from invoke(agent.get_human_input, agent.a_get_human_input, ">"))
+    return message
 
 
-def with_carryover(agent: ClassicMethods, message: Any, context: dict[str, Any]) -> str | Message:
-    """Append the carry-over to a message; a dict is copied.
+def add_carryover(
+    message: Any,
+    context: dict[str, Any],
+    append_to_text: Callable[[str, dict[str, Any]], str],
+    append_to_parts: Callable[[list[dict[str, Any]], dict[str, Any]], list[dict[str, Any]]],
+) -> str | Message:
+    """Append the carryover to a message; a dict is copied.
+
+    Args:
+        message: Text, or a dict in the OpenAI form.
+        context: Context of the chat, with the `carryover` if there is any.
+        append_to_text: Appends the carryover to text content.
+        append_to_parts: Appends it to content that is a list of parts.
 
     Raises:
-        InvalidCarryOverType: The carry-over is neither text nor a list, or the message neither text nor a dict.
+        InvalidCarryOverType: The carryover is neither text nor a list, or the message neither text nor a dict.
     """
     if not context.get("carryover"):
         return message  # type: ignore[no-any-return]
     if isinstance(message, str):
-        return agent._process_carryover(message, context)
+        return append_to_text(message, context)
     if not isinstance(message, dict):
         raise InvalidCarryOverType(f"A carryover can be added to text or a dict, not to a {type(message).__name__}.")
     content = message.get("content")
     if isinstance(content, str):
-        return {**message, "content": agent._process_carryover(content, context)}
+        return {**message, "content": append_to_text(content, context)}
     if isinstance(content, list):
-        return {**message, "content": agent._process_multimodal_carryover(content, context)}
+        return {**message, "content": append_to_parts(content, context)}
     return dict(message)
 
 
-def appended(content: str, context: dict[str, Any]) -> str:
-    """Text with the carry-over of `context` below it."""
+def append_carryover(content: str, context: dict[str, Any]) -> str:
+    """Return text with the carryover of `context` below it."""
     carryover = context.get("carryover")
     if not carryover:
         return content
     if isinstance(carryover, list):
-        carryover = "\n".join(carried_text(item) for item in carryover)
+        carryover = "\n".join(format_item(item) for item in carryover)
     elif not isinstance(carryover, str):
-        raise InvalidCarryOverType(f"A carryover is text or a list, not a {type(carryover).__name__}: {carryover!r}")
+        raise InvalidCarryOverType(f"A carryover must be text or a list, got a {type(carryover).__name__}: {carryover!r}")
     return f"{content}\nContext: \n{carryover}"
 
 
-def carried_text(item: Any) -> str:
-    """One item of a carry-over as text."""
+def format_item(item: object) -> str:
+    """Return an item of a carryover as text."""
     if isinstance(item, str):
         return item
     return str(item["content"]) if isinstance(item, dict) and "content" in item else str(item)

@@ -25,7 +25,7 @@ from ...control import ChatControl
 from ...events import Event
 from .._core.result import ChatResult
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
 Hold = TypeVar("Hold", bound=Callable[[ChatControl], Any])
 
@@ -46,7 +46,7 @@ class _EventBuffer:
             if not self._is_open:
                 return
             self._events.append(event)
-            self._control._hold(self)
+            self._control.pause_for(self)
         self.ring()
 
     def take(self) -> Event | None:
@@ -54,7 +54,7 @@ class _EventBuffer:
         with self._lock:
             if self._events:
                 return self._events.popleft()
-            self._control._let_go(self)
+            self._control.resume_for(self)
             return None
 
     def close(self) -> None:
@@ -62,15 +62,14 @@ class _EventBuffer:
         with self._lock:
             self._is_open = False
             self._events.clear()
-            self._control._let_go(self)
+            self._control.resume_for(self)
 
 
 class _Iteration(ABC, Generic[Hold]):
     """What both colours share."""
 
     def __init__(self, hold: Hold, control: ChatControl | None, yield_on: events.Kinds | None) -> None:
-        """
-        Args:
+        """Args:
             hold: Holds the chat, under the control that it is given.
             control: What stops it; None for one of its own.
             yield_on: The kinds of events that are given to the reader; None for all.

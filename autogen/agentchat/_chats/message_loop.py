@@ -1,11 +1,11 @@
-"""How messages go back and forth: a loop, not a recursion.
+"""The message loop: messages go back and forth in a loop, not by recursion.
 
-Half a turn is a *move*: one agent says something, or hears something. Playing a move gives the next one. `exchange` plays
-moves until there is none left, so a chat of any length runs at one stack depth.
+A *delivery* is a pending send or receive. Running it returns the next one. `run_loop` runs deliveries until there is none
+left, so the stack has the same depth in a chat of any length.
 
-`send` and `receive` may be overridden, and an override mostly calls `super()`. The exchange calls the override; the base
-method notices that this very call came from an exchange, does its half, and hands the following move back to it. Code
-after `super().receive(...)` therefore runs when this agent's half is done, not when the whole chat is over.
+Programs override `send` and `receive`, and an override mostly calls `super()`. The loop calls the override; the base
+method notices that it was called from there, runs its delivery, and hands the following one back to the loop. Code after
+`super().receive(...)` therefore runs when this delivery is done, not when the whole chat is over.
 """
 
 from __future__ import annotations
@@ -23,25 +23,36 @@ from .._core.overrides import RECEIVING, SENDING, TALKING, MethodSet
 
 @dataclass(slots=True)
 class Delivery(ABC):
-    """One agent's half of a turn. Playing it gives the other agent's half, or None."""
+    """A pending send or receive. Running it returns the next one, or None at the end of the chat.
+
+    Attributes:
+        agent: Agent that sends or receives.
+        peer: The other agent.
+        message: The message.
+        request_reply: True to request a reply, False not to, None to leave it to the receiver.
+        silent: True to print nothing.
+        follow_up: Next delivery, left by the base method for the loop that called an override of it.
+        in_override: True while the loop waits for an override.
+        methods: The methods that run it.
+    """
 
     agent: Any
     peer: Any
     message: Any
     request_reply: bool | None = None
     silent: bool | None = False
-    next: Delivery | None = None  # what the base class found to follow, when an exchange called an override of it
-    open: bool = False  # such a call is under way
+    follow_up: Delivery | None = None
+    in_override: bool = False
 
-    methods: ClassVar[MethodSet]  # those that play it
-
-    @abstractmethod
-    def own(self) -> Steps[Delivery | None]:
-        """Play the base class's half."""
+    methods: ClassVar[MethodSet]
 
     @abstractmethod
-    def public(self) -> Steps[None]:
-        """Play it through the agent's public method, whoever wrote that."""
+    def run_builtin(self) -> Steps[Delivery | None]:
+        """Run it as the base class does."""
+
+    @abstractmethod
+    def run_overridden(self) -> Steps[None]:
+        """Run it through the agent's public method, whose own variant may be an override."""
 
 
 class Send(Delivery):
@@ -50,78 +61,82 @@ class Send(Delivery):
     __slots__ = ()
     methods = SENDING
 
-    def own(self) -> Steps[Delivery | None]:
+    def run_builtin(self) -> Steps[Delivery | None]:
         return self.agent._send_step(self)  # type: ignore[no-any-return]
 
-    def public(self) -> Steps[None]:
-        asked = {} if self.request_reply is None else {"request_reply": self.request_reply}
-        twin = getattr(self.agent, "a_send", None)
-        yield from invoke(self.agent.send, twin, self.message, self.peer, **asked, silent=self.silent)
+    def run_overridden(self) -> Steps[None]:
+        # passed only if it is set: overrides written for early versions lack the parameter
+        options = {} if self.request_reply is None else {"request_reply": self.request_reply}
+        a_send = getattr(self.agent, "a_send", None)
+        yield from invoke(self.agent.send, a_send, self.message, self.peer, **options, silent=self.silent)
 
 
 class Receive(Delivery):
-    """`agent` receives `message` from `peer`, and answers if an answer is wanted."""
+    """`agent` receives `message` from `peer`, and replies if a reply is requested."""
 
     __slots__ = ()
     methods = RECEIVING
 
-    def own(self) -> Steps[Delivery | None]:
+    def run_builtin(self) -> Steps[Delivery | None]:
         return self.agent._receive_step(self)  # type: ignore[no-any-return]
 
-    def public(self) -> Steps[None]:
-        twin = getattr(self.agent, "a_receive", None)
+    def run_overridden(self) -> Steps[None]:
+        a_receive = getattr(self.agent, "a_receive", None)
         options = (self.request_reply, self.silent) if _accepts_silent(self.agent) else (self.request_reply,)
-        yield from invoke(self.agent.receive, twin, self.message, self.peer, *options)
+        yield from invoke(self.agent.receive, a_receive, self.message, self.peer, *options)
 
 
-_in_play: ContextVar[Delivery | None] = ContextVar("move in play", default=None)
+_current_delivery: ContextVar[Delivery | None] = ContextVar("current delivery", default=None)
 
 
-def deliver(move: Delivery) -> Steps[None]:
-    """What the base class's `send` and `receive` do: this agent's half, then all that follows from it."""
-    caller = _in_play.get()
-    _in_play.set(None)
+def deliver(delivery: Delivery) -> Steps[None]:
+    """Run a delivery and all that follow it: the body of the base class's `send` and `receive`."""
+    caller = _current_delivery.get()
+    _current_delivery.set(None)
     try:
-        if caller and caller.open and _is_same_delivery(caller, move):  # an exchange called an override; this is its super()
-            earlier, caller.next = caller.next, None
-            yield from run_loop(earlier)  # a second super() in one override: finish what the first began
-            caller.next = yield from move.own()  # and leave the rest to that exchange
+        if caller and caller.in_override and _is_same_delivery(caller, delivery):
+            # this is the `super()` call of an override, which the loop called: the loop continues with the follow-up
+            earlier, caller.follow_up = caller.follow_up, None
+            # left by an earlier `super()` call of the same override
+            yield from run_loop(earlier)
+            caller.follow_up = yield from delivery.run_builtin()
         else:
-            yield from run_loop((yield from move.own()))
+            yield from run_loop((yield from delivery.run_builtin()))
     finally:
-        _in_play.set(caller)
+        _current_delivery.set(caller)
 
 
-def run_loop(move: Delivery | None) -> Steps[None]:
-    """Play a move and all that follow it, each through its agent's public method. The stack stays flat."""
+def run_loop(delivery: Delivery | None) -> Steps[None]:
+    """Run a delivery and all that follow it, each through its agent's public method, at a constant stack depth."""
     controlled = is_controlled()
-    while move is not None:
+    while delivery is not None:
         if controlled:
             yield from yield_point()
-        agent = move.agent
-        if type(move) is Receive and not controlled and TALKING.is_untouched(agent):  # as most are: what follows costs more
-            move = yield from agent._receive_step(move, True)
+        agent = delivery.agent
+        # the usual case, in one step: nothing that receiving or replying involves is overridden
+        if type(delivery) is Receive and not controlled and TALKING.is_untouched(agent):
+            delivery = yield from agent._receive_step(delivery, True)
             continue
-        if move.methods.is_untouched(agent):  # the front door can be passed by
-            move = yield from move.own()
+        if delivery.methods.is_untouched(agent):
+            delivery = yield from delivery.run_builtin()
             continue
-        outer, move.open = _in_play.get(), True
-        _in_play.set(move)
+        outer, delivery.in_override = _current_delivery.get(), True
+        _current_delivery.set(delivery)
         try:
-            yield from move.public()
+            yield from delivery.run_overridden()
         finally:
-            move.open = False
-            _in_play.set(outer)
-        move = move.next
+            delivery.in_override = False
+            _current_delivery.set(outer)
+        delivery = delivery.follow_up
 
 
 def _accepts_silent(agent: Any) -> bool:
-    """Whether an agent may be told not to print: the protocol of agents does not ask for that."""
+    """Return True if `receive` of an agent has the parameter `silent`, which the `Agent` protocol does not ask for."""
     if hasattr(agent, "_receive_step"):
         return True
-    given = signature(agent.receive).parameters.values()
-    return len(given) > 3 or any(one.kind is one.VAR_POSITIONAL for one in given)
+    parameters = signature(agent.receive).parameters.values()
+    return len(parameters) > 3 or any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
 
 
-def _is_same_delivery(a: Delivery, b: Delivery) -> bool:
-    return type(a) is type(b) and a.agent is b.agent and a.peer is b.peer
+def _is_same_delivery(first: Delivery, second: Delivery) -> bool:
+    return type(first) is type(second) and first.agent is second.agent and first.peer is second.peer

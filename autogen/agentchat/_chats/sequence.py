@@ -1,44 +1,43 @@
-"""Queues of chats: each chat may take over the summaries of earlier ones."""
+"""Sequences of chats, in which the summaries of earlier chats carry over to later ones."""
 
 from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
+from ...types import ChatQueue, ChatSpec
+from .._core.chat_info import consolidate_chat_info
 from .._core.display import show_chat_banner
 from .._core.result import ChatResult
-from ..utils import consolidate_chat_info
 
-ChatSpec: TypeAlias = dict[str, Any]
+Entry: TypeAlias = dict[str, Any]
 Prerequisite: TypeAlias = tuple[int, int]
 
-EXCLUDED = "finished_chat_indexes_to_exclude_from_carryover"
 
-
-def initiate_chats(chat_queue: list[ChatSpec]) -> list[ChatResult]:
-    """Hold chats one after another; each takes over the summaries of those before it.
+def initiate_chats(chat_queue: ChatQueue) -> list[ChatResult]:
+    """Run chats one after another; the summaries of earlier chats carry over to later ones.
 
     Args:
-        chat_queue: For each chat the arguments of `initiate_chat`, and `sender`. `carryover` adds to what is taken over,
-            `finished_chat_indexes_to_exclude_from_carryover` leaves chats out of it. The entries are not changed.
+        chat_queue: The arguments of `initiate_chat` for each chat, and its `sender`. `carryover` adds to the summaries,
+            `finished_chat_indexes_to_exclude_from_carryover` leaves some of them out. The entries are not changed.
 
     Raises:
         AssertionError: An entry lacks its sender or recipient, or its summary method is not available.
-        TypeError: A carry-over is neither text nor a list.
+        TypeError: A carryover is neither text nor a list.
     """
-    _check(chat_queue)
+    _validate(chat_queue)
     results: list[ChatResult] = []
-    for entry in chat_queue:
-        ready = _with_carryover(entry, dict(enumerate(results)))
-        results.append(ready["sender"].initiate_chat(**ready))
+    for chat in chat_queue:
+        arguments = _with_carryover(chat, dict(enumerate(results)))
+        results.append(arguments["sender"].initiate_chat(**arguments))
     return results
 
 
-async def a_initiate_chats(chat_queue: list[ChatSpec]) -> dict[int, ChatResult]:
-    """Hold chats concurrently, each as soon as its prerequisites are done, whose summaries it takes over.
+async def a_initiate_chats(chat_queue: ChatQueue) -> dict[int, ChatResult]:
+    """Run chats concurrently, each as soon as its prerequisites are finished, whose summaries carry over to it.
 
     Args:
         chat_queue: As for `initiate_chats`, and for each chat a `chat_id` and its `prerequisites`, a list of ids.
@@ -49,37 +48,39 @@ async def a_initiate_chats(chat_queue: list[ChatSpec]) -> dict[int, ChatResult]:
     Raises:
         ValueError: A chat has no id, two have the same one, a prerequisite is unknown, or they form a cycle.
     """
-    _check(chat_queue)
-    entries = _by_id(chat_queue)
-    order = _order({chat_id: entry.get("prerequisites") or [] for chat_id, entry in entries.items()})
-    tasks: dict[Any, asyncio.Task[ChatResult]] = {}
+    _validate(chat_queue)
+    chats = _index_by_id(chat_queue)
+    order = _sort({chat_id: chat.get("prerequisites") or [] for chat_id, chat in chats.items()})
+    tasks: dict[Hashable, asyncio.Task[ChatResult]] = {}
 
-    async def hold(chat_id: Any) -> ChatResult:
-        entry = entries[chat_id]
-        ready = _with_carryover(entry, {before: await tasks[before] for before in entry.get("prerequisites") or []})
-        result: ChatResult = await ready["sender"].a_initiate_chat(**ready)
+    async def run(chat_id: Any) -> ChatResult:
+        chat = chats[chat_id]
+        finished = {prerequisite: await tasks[prerequisite] for prerequisite in chat.get("prerequisites") or []}
+        arguments = _with_carryover(chat, finished)
+        result: ChatResult = await arguments["sender"].a_initiate_chat(**arguments)
         result.chat_id = chat_id
         return result
 
     for chat_id in order:
-        tasks[chat_id] = asyncio.ensure_future(hold(chat_id))
+        tasks[chat_id] = asyncio.ensure_future(run(chat_id))
     try:
         await asyncio.gather(*tasks.values())
     finally:
+        # after a failure the other chats are cancelled, and waited for
         for task in tasks.values():
             task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
-    return {chat_id: task.result() for chat_id, task in tasks.items()}
+    return {chat_id: task.result() for chat_id, task in tasks.items()}  # type: ignore[misc]
 
 
-def with_sender(chat_queue: Iterable[ChatSpec], sender: Any) -> list[ChatSpec]:
-    """The entries, each with a sender: its own, or this one."""
-    return [{**entry, "sender": entry.get("sender") or sender} for entry in chat_queue]
+def add_sender(chat_queue: ChatQueue, sender: object) -> list[Entry]:
+    """Return copies of the chats; those without a sender get this one."""
+    return [{**chat, "sender": chat.get("sender") or sender} for chat in chat_queue]
 
 
-def _check(chat_queue: list[ChatSpec]) -> None:
+def _validate(chat_queue: ChatQueue) -> None:
     consolidate_chat_info(chat_queue)
-    if len({id(entry["recipient"]) for entry in chat_queue}) < len(chat_queue):
+    if len({id(chat["recipient"]) for chat in chat_queue}) < len(chat_queue):
         warnings.warn(
             "Some chats of the queue have the same recipient: each clears the history of the one before, "
             "unless clear_history=False.",
@@ -88,38 +89,40 @@ def _check(chat_queue: list[ChatSpec]) -> None:
         )
 
 
-def _with_carryover(entry: ChatSpec, finished: Mapping[Any, ChatResult]) -> ChatSpec:
-    """The arguments for one chat, with what it takes over. Announces the chat."""
-    own = entry.get("carryover")
-    if own is None or isinstance(own, str):
-        own = [own] if own else []
-    if not isinstance(own, list):
-        raise TypeError(f"The carryover of a chat must be a string or a list, not a {type(own).__name__}.")
-    excluded = entry.get(EXCLUDED) or ()
-    ready = {**entry, "carryover": own + [chat.summary for key, chat in finished.items() if key not in excluded]}
-    if entry.get("silent"):
-        return ready
-    show_chat_banner(ready)
-    if "message" not in entry:
+def _with_carryover(chat: ChatSpec | Mapping[str, Any], finished: Mapping[Any, ChatResult]) -> Entry:
+    """Return the arguments of a chat, with its carryover, and announce the chat."""
+    carryover = chat.get("carryover")
+    if carryover is None or isinstance(carryover, str):
+        carryover = [carryover] if carryover else []
+    if not isinstance(carryover, list):
+        raise TypeError(f"The carryover of a chat must be a string or a list, got a {type(carryover).__name__}.")
+    excluded = chat.get("finished_chat_indexes_to_exclude_from_carryover") or ()
+    summaries = [result.summary for key, result in finished.items() if key not in excluded]
+    arguments = {**chat, "carryover": carryover + summaries}
+    if chat.get("silent"):
+        return arguments
+    show_chat_banner(arguments)
+    if "message" not in chat:
         warnings.warn("A chat of the queue has no message: its sender will be asked for one.", UserWarning, stacklevel=3)
-    return ready
+    return arguments
 
 
-def _by_id(chat_queue: list[ChatSpec]) -> dict[Any, ChatSpec]:
-    entries: dict[Any, ChatSpec] = {}
-    for position, entry in enumerate(chat_queue):
-        chat_id = entry.get("chat_id")
+def _index_by_id(chat_queue: ChatQueue) -> dict[Hashable, ChatSpec | Mapping[str, Any]]:
+    chats: dict[Hashable, ChatSpec | Mapping[str, Any]] = {}
+    for index, chat in enumerate(chat_queue):
+        chat_id = chat.get("chat_id")
         if chat_id is None:
-            raise ValueError(f"Chat number {position} of the queue has no chat_id.")
-        if chat_id in entries:
+            raise ValueError(f"Chat number {index} of the queue has no chat_id.")
+        if chat_id in chats:
             raise ValueError(f"Two chats of the queue have the chat_id {chat_id!r}.")
-        entries[chat_id] = entry
-    return entries
+        chats[chat_id] = chat
+    return chats
 
 
-def _order(prerequisites: Mapping[Any, list[Hashable]]) -> list[Any]:
-    for chat_id, before in prerequisites.items():
-        if unknown := [other for other in before if other not in prerequisites]:
+def _sort(prerequisites: Mapping[Hashable, Sequence[Hashable]]) -> list[Hashable]:
+    """Sort chat ids so that each follows its prerequisites."""
+    for chat_id, required in prerequisites.items():
+        if unknown := [other for other in required if other not in prerequisites]:
             raise ValueError(f"Chat {chat_id!r} waits for chats that are not in the queue: {unknown}.")
     try:
         return list(TopologicalSorter(prerequisites).static_order())

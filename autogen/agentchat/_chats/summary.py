@@ -1,46 +1,45 @@
-"""What is left of a chat when it is over."""
+"""Summaries of finished chats."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..._steps import Steps, invoke, sync_and_async
-from .._core.overrides import as_async_method
-from .._replies.model_reply import requested
+from .._core.internals import internals
+from .._core.overrides import invoke_overridable
+from .._core.protocols import AgentCore
+from .._replies.model_reply import request_completion
 from ..agent import Agent, Message
-
-if TYPE_CHECKING:
-    from .._agent.compat import ClassicMethods
-    from ..conversable_agent import ConversableAgent
 
 METHODS = ("last_msg", "reflection_with_llm")
 
 
 def summarize(
-    sender: ConversableAgent, method: Any, args: dict[str, Any] | None, recipient: ConversableAgent, cache: Any
+    sender: AgentCore, method: object, args: Mapping[str, object] | None, recipient: AgentCore, cache: object
 ) -> Steps[Any]:
-    """The summary of a finished chat, by the method asked for.
+    """Return the summary of a finished chat by a summary method.
 
     Raises:
         ValueError: There is no such method.
     """
     if method is None:
         return ""
-    args = {"cache": cache, **(args or {})}
+    arguments = {"cache": cache, **(args or {})}
     if method == "reflection_with_llm":
-        twin = as_async_method(sender, "_reflection_with_llm_as_summary", reflection)
-        return (yield from invoke(sender._reflection_with_llm_as_summary, twin, sender, recipient, args))
+        name = "_reflection_with_llm_as_summary"
+        return (yield from invoke_overridable(sender, name, reflect_on_chat, sender, recipient, arguments))
     if method == "last_msg":
-        return sender._last_msg_as_summary(sender, recipient, args)
+        return sender._last_msg_as_summary(sender, recipient, arguments)
     if callable(method):
-        return (yield from invoke(*sync_and_async(method, blocks=True), sender, recipient, args))
-    raise ValueError(f"summary_method is {method!r}; it must be None, a callable or one of {METHODS}.")
+        return (yield from invoke(*sync_and_async(method, blocks=True), sender, recipient, arguments))
+    raise ValueError(f"summary_method must be None, a callable or one of {METHODS}, got {method!r}.")
 
 
-def last_message(sender: ConversableAgent, recipient: ConversableAgent) -> str:
-    """The text of the last message, without the word that ended the chat."""
+def get_last_text(sender: AgentCore, recipient: AgentCore) -> str:
+    """Return the text of the last message, without the termination word."""
     message = recipient.last_message(sender)
     if message is None:
         warnings.warn("Cannot summarise a chat without messages: the summary is empty.", UserWarning, stacklevel=2)
@@ -53,8 +52,8 @@ def last_message(sender: ConversableAgent, recipient: ConversableAgent) -> str:
     return ""
 
 
-def reflection(sender: ConversableAgent, recipient: ConversableAgent, args: dict[str, Any]) -> Steps[Any]:
-    """Let a model sum up the conversation.
+def reflect_on_chat(sender: AgentCore, recipient: AgentCore, args: dict[str, Any]) -> Steps[Any]:
+    """Let a model summarise the conversation.
 
     Raises:
         ValueError: The prompt or role is not text, or neither agent has a model.
@@ -62,35 +61,49 @@ def reflection(sender: ConversableAgent, recipient: ConversableAgent, args: dict
     prompt = args.get("summary_prompt") or sender.DEFAULT_SUMMARY_PROMPT
     role = args.get("summary_role")
     if not isinstance(prompt, str):
-        raise ValueError(f"summary_prompt must be a string, not a {type(prompt).__name__}.")
+        raise ValueError(f"summary_prompt must be a string, got a {type(prompt).__name__}.")
     if role is not None and not isinstance(role, str):
-        raise ValueError(f"summary_role must be a string, not a {type(role).__name__}.")
+        raise ValueError(f"summary_role must be a string, got a {type(role).__name__}.")
     history = recipient.chat_messages_for_summary(sender)
     agent = sender if recipient is None or recipient.client is None else recipient
-    twin = as_async_method(sender, "_reflection_with_llm", partial(reflect, sender))
-    refused: Exception | None = None
-    for one in [role] if role else [None, "user"]:  # not every endpoint takes, or heeds, a system message at the end
+    refusal: Exception | None = None
+    # not every endpoint accepts, or heeds, a system message at the end
+    for prompt_role in [role] if role else [None, "user"]:
         try:
-            summary = yield from invoke(sender._reflection_with_llm, twin, prompt, history, agent, args.get("cache"), one)
+            reflect = partial(request_reflection, sender)
+            cache = args.get("cache")
+            summary = yield from invoke_overridable(
+                sender, "_reflection_with_llm", reflect, prompt, history, agent, cache, prompt_role
+            )
         except Exception as error:
-            if type(error).__name__ != "BadRequestError":  # by name: a chat without a model must not load the SDK
+            # by name, because a chat without a model must not load the SDK
+            if type(error).__name__ != "BadRequestError":
                 raise
-            refused = error
+            refusal = error
         else:
             if not isinstance(summary, str) or summary.strip():
                 return summary
-    why = str(refused) if refused else "The model's summary is empty."
-    sender._summary_errors[recipient] = why
-    warnings.warn(f"The model could not sum up the chat: {why}", UserWarning, stacklevel=2)
+    reason = str(refusal) if refusal else "The model's summary is empty."
+    internals(sender).summary_errors[recipient] = reason
+    warnings.warn(f"The model could not summarise the chat: {reason}", UserWarning, stacklevel=2)
     return ""
 
 
-def reflect(
-    owner: ClassicMethods, prompt: str, messages: list[Message], agent: Agent | None, cache: Any, role: str | None
+def request_reflection(
+    owner: AgentCore, prompt: str, messages: list[Message], agent: Agent | None, cache: object, role: str | None
 ) -> Steps[Any]:
-    """Ask a model about a conversation: the messages, then the prompt."""
+    """Send a conversation to a model, followed by a prompt.
+
+    Args:
+        owner: Agent whose model is used if `agent` has none.
+        prompt: The prompt.
+        messages: The conversation.
+        agent: Agent whose model is used.
+        cache: Cache of responses.
+        role: Role of the prompt; None for `system`.
+    """
     client = getattr(agent, "client", None) or owner.client
     if client is None:
-        raise ValueError(f"A reflection needs a model, and agent {owner.name!r} has none: give it an llm_config.")
-    asked = [*messages, {"role": role or "system", "content": prompt}]
-    return (yield from requested(owner, client, asked, cache))
+        raise ValueError(f"A reflection needs a model, but agent {owner.name!r} has none: give it an llm_config.")
+    conversation = [*messages, {"role": role or "system", "content": prompt}]
+    return (yield from request_completion(owner, client, conversation, cache))

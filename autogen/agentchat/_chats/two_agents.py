@@ -3,194 +3,173 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ... import events
-from ..._journal import chat_id_for, fingerprint, get_journal, open_journal, scope_for
+from ..._journal import JournalStore, chat_id_for, fingerprint, get_journal, open_journal, scope_for
 from ..._steps import Steps, get_callable_name, invoke
 from ...control import ChatControl, ChatStopped, controlled_by
 from ...exception_utils import BudgetExceeded
-from ...oai._requests.budget import chat_budget
+from ...oai._requests.budget import enter_chat_budget
+from ...types import ChatMessage
 from .._core import unmatched_tools
-from .._core.overrides import as_async_method
-from .._core.repetition import longest_runs
+from .._core.chat_info import consolidate_chat_info, gather_usage_summary
+from .._core.internals import get_history, get_human_inputs, internals, is_conversable
+from .._core.overrides import invoke_overridable
+from .._core.protocols import AgentCore
+from .._core.repetition import find_repetitions
 from .._core.result import ChatResult, StopReason
-from .._core.termination import BoundCondition
+from .._core.termination import BoundCondition, get_termination_test
 from .._replies.registry import builtin_generate_reply
 from ..agent import Agent
-from ..utils import consolidate_chat_info, gather_usage_summary
-from .carryover import opening
+from .carryover import make_first_message
 from .message_loop import Send, run_loop
 from .summary import summarize
 
-if TYPE_CHECKING:
-    from ..conversable_agent import ConversableAgent
-
 
 class ChatOptions(NamedTuple):
-    """How a chat is held; see `ConversableAgent.initiate_chat`."""
+    """The options of a chat; see `ConversableAgent.initiate_chat`."""
 
     clear_history: bool
     silent: bool | None
     cache: Any
     max_turns: int | None
     summary_method: Any
-    summary_args: dict[str, Any] | None
+    summary_args: Mapping[str, object] | None
     limits: dict[str, float | None]
     control: ChatControl | None = None
-    checkpoint: str | Path | None = None
+    checkpoint: str | Path | JournalStore | None = None
     on_unfinished: str = "report"
 
 
+class ChatRequest(NamedTuple):
+    """A chat to run.
+
+    Attributes:
+        sender: Agent that starts the chat.
+        recipient: The other agent.
+        message: First message, a callable that makes it, or None.
+        options: The options.
+        context: Keyword arguments of `initiate_chat` for callable messages, with the `carryover`.
+    """
+
+    sender: AgentCore
+    recipient: AgentCore
+    message: Any
+    options: ChatOptions
+    context: dict[str, Any]
+
+
 def run_chat(
-    sender: ConversableAgent,
-    recipient: ConversableAgent,
-    message: Any,
-    options: ChatOptions,
-    context: dict[str, Any],
+    sender: AgentCore, recipient: AgentCore, message: object, options: ChatOptions, context: dict[str, Any]
 ) -> Steps[ChatResult]:
-    """Hold a chat, sum it up, and report."""
+    """Run a chat from the first message to the summary."""
+    request = ChatRequest(sender, recipient, message, options, context)
     if options.checkpoint is None and get_journal() is None:
-        return (yield from _run_with_events(sender, recipient, message, options, context))
-    first = get_callable_name(message) if callable(message) else fingerprint(message)
-    about = {"initiator": sender.name, "recipient": recipient.name, "message": first}
+        return (yield from _run_with_events(request))
+    first_message = get_callable_name(message) if callable(message) else fingerprint(message)
+    description = {"initiator": sender.name, "recipient": recipient.name, "message": first_message}
     with (
-        open_journal(options.checkpoint, about, options.on_unfinished),
+        open_journal(options.checkpoint, description, options.on_unfinished),
         scope_for("chat", f"{sender.name}->{recipient.name}"),
     ):
-        return (yield from _run_with_events(sender, recipient, message, options, context))
+        return (yield from _run_with_events(request))
 
 
-def _run_with_events(
-    sender: ConversableAgent,
-    recipient: ConversableAgent,
-    message: Any,
-    options: ChatOptions,
-    context: dict[str, Any],
-) -> Steps[ChatResult]:
-    """`_run`, told to whoever listens."""
+def _run_with_events(request: ChatRequest) -> Steps[ChatResult]:
+    """Run the chat and emit `ChatStarted` and `ChatEnded`."""
     if not events.has_listeners:
-        return (yield from _run(sender, recipient, message, options, context))
-    names: dict[str, Any] = {"initiator": sender.name, "recipient": recipient.name}
-    began = time.monotonic()
-    with events.enter_chat(chat_id_for(is_outermost=options.checkpoint is not None)) as (_, parent):
-        events.emit(events.ChatStarted(**names, parent=parent))
+        return (yield from _run(request))
+    initiator, recipient = request.sender.name, request.recipient.name
+    started_at = time.monotonic()
+    with events.enter_chat(chat_id_for(is_outermost=request.options.checkpoint is not None)) as (_, parent):
+        events.emit(events.ChatStarted(initiator=initiator, recipient=recipient, parent=parent))
         try:
-            result = yield from _run(sender, recipient, message, options, context)
+            result = yield from _run(request)
         except BaseException as error:
+            seconds = time.monotonic() - started_at
             text = f"{type(error).__name__}: {error}"
-            events.emit(events.ChatEnded(**names, seconds=time.monotonic() - began, error=text))
+            events.emit(events.ChatEnded(initiator=initiator, recipient=recipient, seconds=seconds, error=text))
             raise
         events.emit(
             events.ChatEnded(
-                **names,
+                initiator=initiator,
+                recipient=recipient,
                 stop_reason=result.stop_reason and result.stop_reason.value,
                 summary=result.summary,
                 messages=len(result.chat_history),
                 cost=result.cost["usage_excluding_cached_inference"]["total_cost"],
-                seconds=time.monotonic() - began,
+                seconds=time.monotonic() - started_at,
             )
         )
     return result
 
 
-def _run(
-    sender: ConversableAgent,
-    recipient: ConversableAgent,
-    message: Any,
-    options: ChatOptions,
-    context: dict[str, Any],
-) -> Steps[ChatResult]:
+def _run(request: ChatRequest) -> Steps[ChatResult]:
+    """Run the chat with its cache, budget and control."""
+    sender, recipient, _, options, _ = request
     consolidate_chat_info({"sender": sender, "recipient": recipient, "summary_method": options.summary_method})
-    turns = _validate_max_turns(options.max_turns)
-    unmatched_tools.warn(sender, recipient)
-    with using_cache(options.cache, sender, recipient), chat_budget(options.limits):
-        _reset_pair(sender, recipient, options.clear_history, turns)
+    max_turns = _validate_max_turns(options.max_turns)
+    unmatched_tools.warn_of_unmatched(sender, recipient)
+    with use_cache(options.cache, sender, recipient), enter_chat_budget(options.limits):
+        _reset_pair(sender, recipient, options.clear_history, max_turns)
         try:
             with controlled_by(options.control):
-                summary, reason = yield from _run_turns(sender, recipient, message, options, turns, context)
+                summary, reason = yield from _run_turns(request, max_turns)
         except ChatStopped:
-            if options.control is None:  # the chat around this one is stopped
+            # without a control of its own, it is the chat around this one that is stopped
+            if options.control is None:
                 raise
-            return _result(sender, recipient, None, StopReason.STOPPED, context)
+            return _build_result(request, None, StopReason.STOPPED)
         except BudgetExceeded as error:
-            error.result = _result(sender, recipient, None, StopReason.BUDGET, context)  # of the outermost chat that ends
+            # an outer chat replaces this by its own result
+            error.result = _build_result(request, None, StopReason.BUDGET)
             raise
-    return _result(sender, recipient, summary, reason, context)
+    return _build_result(request, summary, reason)
 
 
-def _run_turns(
-    sender: ConversableAgent,
-    recipient: ConversableAgent,
-    message: Any,
-    options: ChatOptions,
-    turns: int | None,
-    context: dict[str, Any],
-) -> Steps[tuple[Any, StopReason]]:
-    """The messages, and the summary."""
-    if turns is None:
-        first = yield from opening(sender, recipient, message, context)
+def _run_turns(request: ChatRequest, max_turns: int | None) -> Steps[tuple[Any, StopReason]]:
+    """Run the message loop, and return the summary and the reason of the end."""
+    sender, recipient, message, options, context = request
+    if max_turns is None:
+        first = yield from make_first_message(sender, recipient, message, context)
         yield from run_loop(Send(sender, recipient, first, silent=options.silent))
         reason = StopReason.NO_REPLY
     else:
-        reason = yield from _take_turns(sender, recipient, message, context, turns, options.silent)
+        reason = yield from _take_turns(request, max_turns)
     method, args = options.summary_method, options.summary_args
-    twin = as_async_method(sender, "_summarize_chat", partial(summarize, sender))
-    summary = yield from invoke(sender._summarize_chat, twin, method, args, recipient, options.cache)
+    steps = partial(summarize, sender)
+    summary = yield from invoke_overridable(sender, "_summarize_chat", steps, method, args, recipient, options.cache)
     return summary, reason
 
 
-def _reset_pair(sender: ConversableAgent, recipient: ConversableAgent, clear_history: bool, turns: int | None) -> None:
-    sender._prepare_chat(recipient, clear_history, reply_at_receive=turns is None)
-    for agent, peer in ((sender, recipient), (recipient, sender)):
-        agent._stop_reasons.pop(peer, None)
-        agent._repeat_counters.pop(peer, None)
-        agent._summary_errors.pop(peer, None)
+def _take_turns(request: ChatRequest, max_turns: int) -> Steps[StopReason]:
+    """Run a number of turns: in each the sender sends a message and the recipient replies."""
+    sender, recipient, message, options, context = request
+    for turn in range(max_turns):
+        history = get_history(sender, recipient)
+        if turn == 0:
+            outgoing = yield from make_first_message(sender, recipient, message, context)
+        else:
+            outgoing = yield from builtin_generate_reply(sender, history, recipient) or invoke(
+                sender.generate_reply, sender.a_generate_reply, messages=history, sender=recipient
+            )
+        if outgoing is None:
+            return StopReason.NO_REPLY
+        length = len(get_history(sender, recipient))
+        yield from run_loop(Send(sender, recipient, outgoing, True, options.silent))
+        # without a reply, the sender would reply to its own message in the next turn
+        if len(get_history(sender, recipient)) == length + 1:
+            return StopReason.NO_REPLY
+    return StopReason.MAX_TURNS
 
 
-def _result(
-    sender: ConversableAgent, recipient: ConversableAgent, summary: Any, reason: StopReason, context: dict[str, Any]
-) -> ChatResult:
-    """What came of a chat so far, as copies: the next chat does not change it."""
-    reason = sender._stop_reasons.get(recipient) or recipient._stop_reasons.get(sender) or reason
-    return ChatResult(
-        chat_history=list(recipient._record_for(sender) or sender._history(recipient)),
-        summary=summary,
-        cost=gather_usage_summary(_all_participants(sender, recipient)),
-        human_input=list(sender._human_input),
-        summary_error=sender._summary_errors.get(recipient),
-        carryover=context.get("carryover"),
-        repetitions=longest_runs(((sender, recipient), (recipient, sender))),
-        stop_reason=reason,
-        stop_detail=_stop_detail(sender, recipient) if reason is StopReason.TERMINATION_MESSAGE else None,
-    )
-
-
-def _stop_detail(sender: ConversableAgent, recipient: ConversableAgent) -> str | None:
-    """What the condition that ended the chat says: an agent's of the two, or that of a member of a group."""
-    pairs = [(sender, recipient), (recipient, sender), *((member, recipient) for member in recipient._participants())]
-    tests = ((getattr(agent, "_is_termination_msg", None), peer) for agent, peer in pairs)
-    return next(filter(None, (test.why(peer) for test, peer in tests if isinstance(test, BoundCondition))), None)
-
-
-def _all_participants(*agents: Any) -> list[Any]:
-    """The agents and whoever takes part through them, however deep; each once."""
-    found: dict[int, Any] = {}
-    waiting = list(agents)
-    while waiting:
-        agent = waiting.pop()
-        if id(agent) not in found:
-            found[id(agent)] = agent
-            waiting.extend(agent._participants() if hasattr(agent, "_participants") else ())
-    return list(found.values())
-
-
-def _validate_max_turns(max_turns: Any) -> int | None:
-    """`max_turns` as a number; None means: until somebody stops.
+def _validate_max_turns(max_turns: object) -> int | None:
+    """Return `max_turns` as an int; None for no limit.
 
     Raises:
         ValueError: It is not a whole number.
@@ -199,44 +178,68 @@ def _validate_max_turns(max_turns: Any) -> int | None:
         return max_turns
     if isinstance(max_turns, float) and max_turns.is_integer():
         return int(max_turns)
-    raise ValueError(f"max_turns must be a whole number or None, not {max_turns!r}.")
+    raise ValueError(f"max_turns must be a whole number or None, got {max_turns!r}.")
 
 
-def _take_turns(
-    sender: ConversableAgent,
-    recipient: ConversableAgent,
-    message: Any,
-    context: dict[str, Any],
-    turns: int,
-    silent: bool | None,
-) -> Steps[StopReason]:
-    """A turn is one message and one answer."""
-    for turn in range(turns):
-        history = sender._history(recipient)
-        if turn == 0:
-            said = yield from opening(sender, recipient, message, context)
-        else:
-            said = yield from builtin_generate_reply(sender, history, recipient) or invoke(
-                sender.generate_reply, sender.a_generate_reply, messages=history, sender=recipient
-            )
-        if said is None:
-            return StopReason.NO_REPLY
-        before = len(sender._history(recipient))
-        yield from run_loop(Send(sender, recipient, said, True, silent))
-        if len(sender._history(recipient)) == before + 1:  # no answer: the next turn would talk to itself
-            return StopReason.NO_REPLY
-    return StopReason.MAX_TURNS
+def _reset_pair(sender: AgentCore, recipient: AgentCore, clear_history: bool, max_turns: int | None) -> None:
+    # with a limited number of turns, the sender's messages come from `_take_turns` and not from its `receive`
+    sender._prepare_chat(recipient, clear_history, reply_at_receive=max_turns is None)
+    for agent, peer in ((sender, recipient), (recipient, sender)):
+        internals(agent).start_chat(peer)
+
+
+def _build_result(request: ChatRequest, summary: object, reason: StopReason) -> ChatResult:
+    """Build the `ChatResult` from copies, so that later chats can't change it."""
+    sender, recipient, _, _, context = request
+    state, peer_state = internals(sender), internals(recipient)
+    reason = state.stop_reasons.get(recipient) or peer_state.stop_reasons.get(sender) or reason
+    counters = [
+        (sender.name, state.repeat_counters.get(recipient)),
+        (recipient.name, peer_state.repeat_counters.get(sender)),
+    ]
+    return ChatResult(
+        chat_history=cast(list[ChatMessage], list(recipient._record_for(sender) or get_history(sender, recipient))),
+        summary=summary,
+        cost=gather_usage_summary(_collect_participants(sender, recipient)),
+        human_input=list(get_human_inputs(sender)),
+        summary_error=state.summary_errors.get(recipient),
+        carryover=context.get("carryover"),
+        repetitions=find_repetitions(counters),
+        stop_reason=reason,
+        stop_detail=_get_stop_detail(sender, recipient) if reason is StopReason.TERMINATION_MESSAGE else None,
+    )
+
+
+def _get_stop_detail(sender: AgentCore, recipient: AgentCore) -> str | None:
+    """Return the reason of the condition that ended the chat: one of the two agents, or a member of the group."""
+    members = filter(is_conversable, _collect_participants(recipient))
+    pairs = [(sender, recipient), (recipient, sender), *((member, recipient) for member in members)]
+    conditions = ((get_termination_test(agent), peer) for agent, peer in pairs)
+    reasons = (condition.get_reason(peer) for condition, peer in conditions if isinstance(condition, BoundCondition))
+    return next(filter(None, reasons), None)
+
+
+def _collect_participants(*agents: Agent) -> list[Any]:
+    """Return the agents and those that take part through them, at any depth, each once."""
+    participants: dict[int, Any] = {}
+    pending: list[Any] = list(agents)
+    while pending:
+        agent = pending.pop()
+        if id(agent) not in participants:
+            participants[id(agent)] = agent
+            pending.extend(agent._participants() if is_conversable(agent) else ())
+    return list(participants.values())
 
 
 @contextmanager
-def using_cache(cache: Any, *agents: Agent) -> Iterator[None]:
-    """Let the agents' models use this cache during the chat, whatever becomes of it."""
-    known = [agent for agent in agents if hasattr(agent, "client_cache")]
-    previous = [agent.client_cache for agent in known]
-    for agent in known:
+def use_cache(cache: Any, *agents: Agent) -> Iterator[None]:
+    """Let the models of the agents use a cache in a `with` block."""
+    with_model = [agent for agent in agents if hasattr(agent, "client_cache")]
+    previous = [agent.client_cache for agent in with_model]
+    for agent in with_model:
         agent.client_cache = cache
     try:
         yield
     finally:
-        for agent, before in zip(known, previous, strict=True):
-            agent.client_cache = before
+        for agent, previous_cache in zip(with_model, previous, strict=True):
+            agent.client_cache = previous_cache

@@ -1,15 +1,15 @@
-"""How a message is shown on the console."""
+"""Messages on the console."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..._steps import get_callable_name
 from ...code_utils import content_str
 from ...formatting_utils import colored
 from ...io.base import IOStream
-from ...oai._requests.templates import instantiate
+from ...oai._requests.request import instantiate_template
 from ..agent import Agent, Message
 from .protocols import AgentCore
 
@@ -33,37 +33,37 @@ def show_received(
     if message.get("tool_responses") and role == "tool":
         return
     if role in ("function", "tool"):
-        asker = message.get("name" if role == "function" else "tool_call_id") or "no id"
-        _framed(f"Response from calling {role} ({asker})", content_str(message.get("content")))
+        call_id = message.get("name" if role == "function" else "tool_call_id") or "no id"
+        _print_framed(f"Response from calling {role} ({call_id})", content_str(message.get("content")))
     else:
-        _show_content(receiver, message)
+        _print_content(receiver, message)
         if call := message.get("function_call"):
-            _framed(f"Suggested function call: {call.get('name') or 'no name'}", _arguments(call))
+            _print_framed(f"Suggested function call: {call.get('name') or 'no name'}", _format_arguments(call))
         for call in message.get("tool_calls") or ():
             function = call.get("function") or {}
             title = f"Suggested tool call ({call.get('id') or 'no id'}): {function.get('name') or 'no name'}"
-            _framed(title, _arguments(function))
+            _print_framed(title, _format_arguments(function))
     show("\n", "-" * 80, flush=True, sep="")
 
 
-def show_chat_banner(entry: dict[str, Any]) -> None:
-    """Print that the next chat of a queue begins, and with what, if the entry says `verbose`."""
+def show_chat_banner(entry: Mapping[str, Any]) -> None:
+    """Print that the next chat of a queue starts, with its message and carryover if the spec says `verbose`."""
     show = IOStream.get_default().print
     show(colored("\n" + "*" * 80, "blue"), flush=True)
     show(colored("Starting a new chat....", "blue"), flush=True)
     if entry.get("verbose"):
-        show(colored("Message:\n" + _message_text(entry.get("message")), "blue"), flush=True)
-        carried = "\n".join(str(item) for item in entry["carryover"])
-        show(colored("Carryover:\n" + carried, "blue"), flush=True)
+        show(colored("Message:\n" + _format_message(entry.get("message")), "blue"), flush=True)
+        carryover = "\n".join(str(item) for item in entry["carryover"])
+        show(colored("Carryover:\n" + carryover, "blue"), flush=True)
     show(colored("\n" + "*" * 80, "blue"), flush=True)
 
 
-def notice(text: str, color: str) -> None:
-    """Print one line about what the framework does, set off from the messages around it."""
+def print_notice(text: str, color: str) -> None:
+    """Print one line about the framework's own work, set off from the messages around it."""
     IOStream.get_default().print(colored(f"\n>>>>>>>> {text}", color), flush=True)
 
 
-def _framed(title: str, body: str) -> None:
+def _print_framed(title: str, body: str) -> None:
     show = IOStream.get_default().print
     head = f"***** {title} *****"
     show(colored(head, "green"), flush=True)
@@ -71,22 +71,23 @@ def _framed(title: str, body: str) -> None:
     show(colored("*" * len(head), "green"), flush=True)
 
 
-def _arguments(call: Message) -> str:
+def _format_arguments(call: Message) -> str:
     arguments = call.get("arguments")
     return f"Arguments: \n{'(no arguments)' if arguments is None else arguments}"
 
 
-def _show_content(receiver: AgentCore, message: Message) -> None:
+def _print_content(receiver: AgentCore, message: Message) -> None:
     content = message.get("content")
     if content is None:
         return
+    # the content is a template if there are values to fill in
     if "context" in message:
-        allowed = isinstance(receiver.llm_config, dict) and receiver.llm_config.get("allow_format_str_template", False)
-        content = instantiate(content, message["context"], allowed)
+        is_allowed = isinstance(receiver.llm_config, dict) and receiver.llm_config.get("allow_format_str_template", False)
+        content = instantiate_template(content, message["context"], is_allowed)
     IOStream.get_default().print(content_str(content), flush=True)
 
 
-def _message_text(message: Any) -> str:
+def _format_message(message: object) -> str:
     if callable(message):
         return f"Callable: {get_callable_name(message)}"
     return f"Dict: {message!r}" if isinstance(message, dict) else str(message)

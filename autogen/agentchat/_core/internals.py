@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from ..agent import Agent, Message
 from .protocols import AgentCore, Group
 from .repetition import RepeatCounter
 from .result import StopReason
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeGuard
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What a valid message is, how it is kept, and how a history is laid out for a model."""
+"""Messages: their validation, their stored form, and histories in the form that models take."""
 
 from __future__ import annotations
 
@@ -8,49 +8,51 @@ from typing import Any
 
 from ..agent import Message
 
-KEPT = ("content", "function_call", "tool_calls", "tool_responses", "tool_call_id", "name", "context", "receivers")
-"""The keys that a history keeps, in this order. Everything else on the wire is for the one delivery only."""
+STORED_KEYS = ("content", "function_call", "tool_calls", "tool_responses", "tool_call_id", "name", "context", "receivers")
+"""Keys that a history stores, in this order. Other keys of a message apply to its delivery only."""
 
-NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def as_dict(message: Any) -> Message:
-    """A wire message as a dict: text becomes its content, a dict stays as it is.
+    """Return a message as a dict: text becomes its content, a dict stays as it is.
 
     Raises:
-        TypeError, ValueError: `message` is neither text nor anything that `dict` accepts.
+        TypeError, ValueError: if `message` is neither text nor accepted by `dict`.
     """
     if isinstance(message, str):
         return {"content": message}
     return message if isinstance(message, dict) else dict(message)
 
 
-def stored_form(message: Message, role: str, speaker: str) -> Message | None:
-    """The message as a history keeps it, or None if it has neither content nor calls.
+def to_stored_form(message: Message, role: str, speaker: str) -> Message | None:
+    """Return a message as a history stores it, or None if it has neither content nor calls.
 
     Args:
-        message: The wire message. It is not changed.
-        role: `assistant` on the side that sends, `user` on the side that receives.
-        speaker: The name of the agent that sends.
+        message: Message as sent. It is not changed.
+        role: `assistant` in the history of the sender, `user` in that of the receiver.
+        speaker: Name of the sender.
     """
-    if len(message) == 1 and isinstance(text := message.get("content"), str):  # what most messages are
+    # the usual message, without the detours below
+    if len(message) == 1 and isinstance(text := message.get("content"), str):
         return {"content": text, "role": role, "name": speaker}
-    kept = {key: message[key] for key in KEPT if message.get(key) is not None}
-    if "content" not in kept:
-        if "function_call" not in kept and "tool_calls" not in kept:
+    stored = {key: message[key] for key in STORED_KEYS if message.get(key) is not None}
+    if "content" not in stored:
+        if "function_call" not in stored and "tool_calls" not in stored:
             return None
-        kept = {"content": None, **kept}
-    if kept.get("function_call") or kept.get("tool_calls"):
-        kept["role"] = "assistant"  # only a model calls, and an endpoint takes calls from nobody else
-        return kept
-    wire_role = message.get("role")
-    kept["role"] = wire_role if wire_role in ("function", "tool") else message.get("override_role", role)
-    kept.setdefault("name", speaker)
-    return kept
+        stored = {"content": None, **stored}
+    if stored.get("function_call") or stored.get("tool_calls"):
+        # only a model calls, and endpoints accept calls from no other role
+        stored["role"] = "assistant"
+        return stored
+    role_as_sent = message.get("role")
+    stored["role"] = role_as_sent if role_as_sent in ("function", "tool") else message.get("override_role", role)
+    stored.setdefault("name", speaker)
+    return stored
 
 
-def unrolled(messages: Iterable[Message]) -> list[Message]:
-    """A history as an endpoint wants it: each tool response a message of its own."""
+def unroll_tool_responses(messages: Iterable[Message]) -> list[Message]:
+    """Return a history with a message for each tool response, as endpoints take it."""
     flat: list[Message] = []
     for message in messages:
         if "tool_responses" not in message or not message["tool_responses"]:
@@ -63,18 +65,18 @@ def unrolled(messages: Iterable[Message]) -> list[Message]:
 
 
 def assert_valid_name(name: str) -> str:
-    """Return a function's or tool's name if an endpoint accepts it.
+    """Return the name of a function or tool if endpoints accept it.
 
     Raises:
-        ValueError: The name has other characters than ASCII letters, digits, `_`, `-`, or is too long or empty.
+        ValueError: if the name has other characters than ASCII letters, digits, `_`, `-`, or is too long or empty.
     """
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
         raise ValueError(
             f"Invalid name: {name!r}. A function name has 1 to 64 characters: ASCII letters, digits, '_' and '-'."
         )
     return name
 
 
-def normalized_name(name: str) -> str:
-    """A name that a model made up, as an endpoint accepts it."""
+def normalize_name(name: str) -> str:
+    """Return a function name made up by a model in a form that endpoints accept."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64]

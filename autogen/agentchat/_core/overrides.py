@@ -1,4 +1,4 @@
-"""Which methods of an agent are not those of `ConversableAgent`, and how overrides of one colour serve both."""
+"""Detection of overridden methods, and overrides of a sync method that serve async callers too."""
 
 from __future__ import annotations
 
@@ -6,29 +6,34 @@ from collections.abc import Awaitable, Callable
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from ..._steps import Steps, run_async, wrap_in_thread
+from ..._steps import Steps, invoke, run_async, wrap_in_thread
+from .protocols import AgentCore
 
 T = TypeVar("T")
 
 ORIGINAL_METHODS: dict[str, Any] = {}
-"""The methods of `ConversableAgent` by name, as it defined them. Kept apart from the class, where a tracing package's
-wrapper would pass for the original."""
+"""Methods of `ConversableAgent` by name, as it defined them. Kept apart from the class, because a tracing package may wrap
+methods of the class."""
 
 
 class MethodSet:
-    """Methods that are asked about together, on each message: it is one look at the class and one at the instance."""
+    """Methods that are checked for overrides together, on each message: one lookup at the class, one at the instance.
+
+    Attributes:
+        names: Names of the methods.
+    """
 
     def __init__(self, *names: str) -> None:
         self.names = names
         self._get = attrgetter(*names)
-        self._own: Any = None
+        self._originals: object = None
 
-    def is_untouched(self, agent: Any) -> bool:
-        """Whether nobody overrides, patches or wraps any of them. They aren't, for an agent of another kind."""
-        if self._own is None:
-            self._own = tuple(ORIGINAL_METHODS[name] for name in self.names)
+    def is_untouched(self, agent: object) -> bool:
+        """Return True if no method is overridden, patched or wrapped. False for an agent of another kind."""
+        if self._originals is None:
+            self._originals = tuple(ORIGINAL_METHODS[name] for name in self.names)
         try:
-            return bool(self._get(type(agent)) == self._own) and vars(agent).keys().isdisjoint(self.names)
+            return bool(self._get(type(agent)) == self._originals) and vars(agent).keys().isdisjoint(self.names)
         except AttributeError:
             return False
 
@@ -46,23 +51,36 @@ ANSWERING = MethodSet(
 TALKING = MethodSet(*SENDING.names, *RECEIVING.names, *ANSWERING.names)
 
 
-def is_overridden(agent: Any, method: str) -> bool:
-    """Whether a subclass, the instance or a patch of the class has put something else in the place of a method."""
+def is_overridden(agent: object, method: str) -> bool:
+    """Return True if a subclass, the instance or a patch of the class overrides a method of `ConversableAgent`."""
     return method in vars(agent) or getattr(type(agent), method, None) is not ORIGINAL_METHODS[method]
 
 
-def as_async_method(agent: Any, method: str, steps: Callable[..., Steps[T]]) -> Callable[..., Awaitable[T]]:
-    """The form for asynchronous callers of a method that is public in its plain form alone.
+def as_async_method(agent: object, method: str, steps: Callable[..., Steps[T]]) -> Callable[..., Awaitable[T]]:
+    """Return the async version of a method that is public in its sync form alone.
 
     Args:
-        agent: The agent.
-        method: The method's name; an override of it runs in a thread.
-        steps: What the method does where it isn't overridden.
+        agent: Agent.
+        method: Name of the method; an override of it runs in a thread.
+        steps: Built-in implementation, for a method that is not overridden.
     """
     if is_overridden(agent, method):
         return wrap_in_thread(getattr(agent, method))
 
-    async def run(*args: Any, **kwargs: Any) -> T:
+    async def run(*args: object, **kwargs: object) -> T:
         return await run_async(steps(*args, **kwargs))
 
     return run
+
+
+def invoke_overridable(agent: AgentCore, method: str, steps: Callable[..., Steps[T]], *args: object) -> Steps[T]:
+    """Call a method that programs override and that is public in its sync form alone.
+
+    Args:
+        agent: Agent.
+        method: Name of the method.
+        steps: Built-in implementation, for async callers if the method is not overridden.
+        *args: Arguments of the method.
+    """
+    result: T = yield from invoke(getattr(agent, method), as_async_method(agent, method, steps), *args)
+    return result

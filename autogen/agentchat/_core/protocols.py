@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from ..._steps import Steps
 from ..agent import Agent, LLMAgent, Message
@@ -14,6 +14,10 @@ Hook = Callable[..., Any]
 
 Tool = Callable[..., Any]
 """A function that an agent executes: any parameters, sync or async."""
+
+Trigger: TypeAlias = "type | str | Agent | Callable[[Any], bool] | Sequence[Trigger] | None"
+"""The senders that a reply function answers: a class, a name, an agent, a function of the sender, None for no sender, or a
+list of these."""
 
 
 class ReplyFunction(Protocol):
@@ -57,6 +61,7 @@ class AgentCore(LLMAgent, Protocol):
     llm_config: dict[str, Any] | Literal[False]
     reply_at_receive: MutableMapping[Any, bool]
     silent: bool | None
+    _is_termination_msg: Callable[[Message], Any]
 
     @property
     def chat_messages(self) -> MutableMapping[Any, list[Message]]:
@@ -116,10 +121,11 @@ class AgentCore(LLMAgent, Protocol):
     def chat_messages_for_summary(self, agent: Agent) -> list[Message]:
         """Return the messages that a summary of the chat with `agent` covers."""
 
+    def _a_summary_from_nested_chats(self, *args: Any) -> Awaitable[tuple[bool, Any]]: ...
     def _append_oai_message(self, message: Message | str, role: str, conversation_id: Agent, is_sending: bool) -> bool: ...
     def _format_json_str(self, text: str, /) -> str: ...
     def _get_chats_to_run(self, *args: Any) -> list[Any]: ...
-    def _handle_carryover(self, message: Any, kwargs: dict[str, Any]) -> Any: ...
+    def _last_msg_as_summary(self, sender: Any, recipient: Any, summary_args: Any) -> str: ...
     def _participants(self) -> Sequence[Any]: ...
     def _prepare_chat(
         self, recipient: Any, clear_history: bool, prepare_recipient: bool = True, reply_at_receive: bool = True
@@ -130,6 +136,7 @@ class AgentCore(LLMAgent, Protocol):
     def _reply_step(self, messages: list[Message] | None, sender: Agent | None, exclude: Any = ()) -> Steps[Any]: ...
     def _send_step(self, move: Any) -> Steps[Any]: ...
     def _str_for_tool_response(self, tool_response: Message) -> str: ...
+    def _summary_from_nested_chats(self, *args: Any) -> tuple[bool, Any]: ...
 
 
 class Group(Protocol):

@@ -1,4 +1,4 @@
-"""What agents report when `autogen.runtime_logging` is on. Callers look at `runtime_logging.is_logging` first."""
+"""Records of agents for the runtime log. Callers check `runtime_logging.is_logging` first."""
 
 from __future__ import annotations
 
@@ -9,27 +9,31 @@ from ... import runtime_logging
 from ..agent import Agent, Message
 
 
-def given(constructor: dict[str, Any]) -> dict[str, Any] | None:
-    """What a constructor was given: its `locals()` before it does anything. None while nothing is recorded."""
+def capture_arguments(namespace: dict[str, Any]) -> dict[str, Any] | None:
+    """Return constructor arguments for the runtime log; None if logging is off.
+
+    Args:
+        namespace: `locals()` of the constructor, before it does anything.
+    """
     if not runtime_logging.is_logging:
         return None
-    return {name: value for name, value in constructor.items() if name not in ("self", "__class__")}
+    return {name: value for name, value in namespace.items() if name not in ("self", "__class__")}
 
 
-def new_agent(agent: Agent, init_args: dict[str, Any] | None) -> None:
-    """An agent was made, from what `given` kept."""
+def log_new_agent(agent: Agent, init_args: dict[str, Any] | None) -> None:
+    """Log a new agent with its constructor arguments, as `capture_arguments` returned them."""
     if init_args is not None:
         runtime_logging.log_new_agent(agent, init_args)
 
 
-def received(agent: Agent, message: Message, sender: Any, valid: bool) -> None:
-    """A message came in."""
+def log_received(agent: Agent, message: Message, sender: object, valid: bool) -> None:
+    """Log a received message."""
     name = getattr(sender, "name", None)
     runtime_logging.log_event(agent, "received_message", message=message, sender=name, valid=valid)
 
 
-def replied(agent: Agent, function: Callable[..., Any], final: Any, reply: Any) -> None:
-    """A reply function was asked, and this is what it said."""
+def log_reply(agent: Agent, function: Callable[..., object], final: object, reply: object) -> None:
+    """Log the call of a reply function, and its reply."""
     runtime_logging.log_event(
         agent,
         "reply_func_executed",
@@ -40,6 +44,6 @@ def replied(agent: Agent, function: Callable[..., Any], final: Any, reply: Any) 
     )
 
 
-def used(agent: Agent, function: Callable[..., Any], arguments: dict[str, Any], result: Any) -> None:
-    """A tool was executed."""
+def log_function_use(agent: Agent, function: Callable[..., object], arguments: dict[str, Any], result: object) -> None:
+    """Log the execution of a tool."""
     runtime_logging.log_function_use(agent, function, arguments, result)

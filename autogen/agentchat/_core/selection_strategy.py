@@ -1,4 +1,4 @@
-"""What a group chat asks its `speaker_selection_method` besides who is next, where that is more than a function."""
+"""Base class of selection strategies that also control turns and state of a group chat."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .result import StopReason
 
 
 class SelectionMethod:
-    """A selection function with a say in more than who is next. By itself it changes nothing.
+    """Base class for selection functions that also control turns and state; the defaults do nothing.
 
     Attributes:
-        why: Why it chose as it did.
-        stop_reason: Why the chat ends, if it ended it on purpose.
-        selection_message: What a model that chooses is told, in place of the group's template: an object with `format`.
-        routes_results: Whether it says itself who gets the results of calls.
+        why: Reason of the last choice.
+        stop_reason: Why the chat ends, if the strategy ended it on purpose.
+        selection_message: Message for a model that selects, in place of the group's template: an object with `format`.
+        routes_results: True if the strategy itself decides who gets the results of calls.
     """
 
     why = "chosen by the selection function"
@@ -26,30 +26,34 @@ class SelectionMethod:
     selection_message: Any = None
     routes_results = False
 
-    def redirected(self, chosen: Agent, group: Group) -> Agent | None:
-        """Who is next after a method has chosen this one; None ends the chat."""
+    def override_choice(self, chosen: Agent, group: Group) -> Agent | None:
+        """Return the next speaker after a method has chosen `chosen`; None ends the chat."""
         return chosen
 
     def save_state(self) -> dict[str, Any] | None:
-        """What it remembers, as JSON has it; None for nothing."""
+        """Return the state of the strategy as a JSON-serialisable dict; None if it has none."""
         return None
 
     def load_state(self, state: Mapping[str, Any], group: Group) -> None:
-        """Remember that again."""
+        """Restore a state that `save_state` returned."""
 
-    def for_members(self, mine: Callable[[Any], Any]) -> Any:
-        """The same for a group of other members: `mine` gives for each agent the one that takes its place."""
+    def rebind(self, agent_map: Callable[[Agent], Agent]) -> SelectionMethod:
+        """Copy this strategy for a cloned group.
+
+        Args:
+            agent_map: Maps an agent to its clone.
+        """
         return self
 
-    def take_turn(self, speaker: Any, manager: Any, group: Group) -> Steps[Any]:
-        """Let a member answer."""
+    def take_turn(self, speaker: Agent, manager: Agent, group: Group) -> Steps[Any]:
+        """Let a member reply."""
         return (yield from invoke(speaker.generate_reply, speaker.a_generate_reply, sender=manager))
 
 
-def method_of(group: Group) -> SelectionMethod:
-    """The group's selection method, or one that changes nothing where it has a plain function or a name."""
-    method: Any = group.speaker_selection_method
-    return method if isinstance(method, SelectionMethod) else _PLAIN
+def get_selection_method(group: Group) -> SelectionMethod:
+    """Return the group's selection strategy; the default strategy if it has a plain function or the name of a method."""
+    method = group.speaker_selection_method
+    return method if isinstance(method, SelectionMethod) else _DEFAULT
 
 
-_PLAIN = SelectionMethod()
+_DEFAULT = SelectionMethod()

@@ -1,30 +1,36 @@
-"""Conditions at work: what ends a chat, put together from parts, and what is remembered of each chat meanwhile.
+"""Termination conditions: combinators, and the state kept for each chat.
 
-A `Condition` is a definition: chats don't change it, so that any number of agents and chats may share it. Each agent keeps
-a `Watching` of its own, and in it one `Watch` for each peer, which holds the state of that one chat.
+A `Condition` is a definition: chats don't change it, so any number of agents and chats may share it. Each agent holds a
+`BoundCondition`, and in it one `ConditionState` for each peer.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from ..._steps import get_callable_name
 from ...code_utils import content_str
-from ...oai._requests.budget import chat_ledger, spent
+from ...oai._requests.budget import compute_spending, get_chat_ledger
 from ..agent import Agent, Message
+from .internals import get_history
+from .protocols import AgentCore
+
+# raised by functions written for text if there is no text
+_UNSUITED = (TypeError, AttributeError, LookupError, ValueError)
 
 
 class Observation(NamedTuple):
-    """What a condition sees when an agent decides whether the chat ends.
+    """The chat as a condition sees it when an agent decides whether the chat ends.
 
     Attributes:
-        message: The message that the agent would answer.
-        speaker: Who said it, if that is known.
-        messages: How many messages were said since the chat began, by all; this one included.
-        cost: What the chat has spent on models since it began, in USD; answers from a cache cost nothing.
-        tokens: The same in tokens, in and out.
+        message: Message that the agent would answer.
+        speaker: Name of its author, if known.
+        messages: Number of messages of all agents since the chat started, including this one.
+        cost: Cost of the chat's model requests so far, in USD; responses from a cache are free.
+        tokens: Number of tokens of these requests, in and out.
     """
 
     message: Message
@@ -37,15 +43,15 @@ class Observation(NamedTuple):
 class Condition(ABC):
     """A condition that ends a chat. Give it to an agent as `is_termination_msg`.
 
-    Conditions are combined with `&`, `|` and `~`, also with plain functions of a message. One that has come true stays
-    true, so `a & b` waits for both, in any order. After the whole has ended a chat, or a human has gone on in spite of it,
-    it begins anew; it also does when a chat begins.
+    Conditions are combined with `&`, `|` and `~`, also with plain functions of a message. A condition that has become true
+    stays true, so `a & b` waits for both, in any order. All counts restart when a chat starts, and after the whole condition
+    has ended a chat or a human has continued in spite of it.
 
     In a chat, agents and chats that share one object don't see each other's counts: each agent counts for itself, and
     for each peer. `ChatResult.stop_detail` tells why a chat ended. Called directly with a message, a condition keeps
-    counts of its own, and `reason` tells why it came true of the last one. A copy begins with no counts.
+    separate counts, and `reason` tells why it was true of the last message. A copy has no counts.
 
-    For a condition of your own override `check`, and `start` if it has to remember anything.
+    For a condition of your own override `check`, and `start` if it needs state.
 
     >>> stop = MaxMessages(20) | TextMention("DONE") & ~TextMention("not yet")  # doctest: +SKIP
     >>> user = UserProxyAgent("user", is_termination_msg=stop)  # doctest: +SKIP
@@ -56,33 +62,33 @@ class Condition(ABC):
     _direct: BoundCondition | None = None
 
     def start(self) -> Any:
-        """What `check` is given for each chat to remember things in; None if it needs nothing."""
+        """Create the state for one chat, which `check` gets; None if it needs none."""
         return None
 
     @abstractmethod
     def check(self, state: Any, seen: Observation) -> str | None:
-        """Whether the condition has come true.
+        """Check whether the condition has become true.
 
         Args:
-            state: What `start` returned for this chat.
+            state: Value that `start` returned for this chat.
             seen: The message, and the chat so far.
 
         Returns:
-            Why it is true, as text; None if it is not.
+            The reason as text if it is true, else None.
         """
 
     def __call__(self, message: Message) -> bool:
-        """Whether the chat ends with this message, by counts of this object's own."""
+        """Return True if the chat ends with this message, by counts for direct calls."""
         self._direct = self._direct or BoundCondition(self)
         return self._direct(message)
 
     @property
     def reason(self) -> str | None:
-        """Why the condition was true of the last message it was called with; None if it was not."""
-        return self._direct.why() if self._direct else None
+        """Reason why the condition was true of the last message it was called with; None if it was not."""
+        return self._direct.get_reason() if self._direct else None
 
     def reset(self) -> None:
-        """Begin the counts of direct calls anew."""
+        """Reset the counts for direct calls."""
         self._direct = None
 
     def __and__(self, other: Condition | Callable[[Message], Any]) -> Condition:
@@ -103,86 +109,87 @@ class Condition(ABC):
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "_direct"}
 
-    def _leaves(self) -> Sequence[Condition]:
-        """The conditions that look at messages themselves."""
-        return (self,)
 
-    def _verdict(self, true: Mapping[Condition, str]) -> str | None:
-        """Why the whole is true, given the leaves that are; None if it is not."""
-        return true.get(self)
+class Combination(Condition):
+    """A condition made of others.
 
-
-class _Combined(Condition):
-    """A condition that is made of others."""
+    Attributes:
+        parts: Combined conditions.
+    """
 
     _sign: str
 
     def __init__(self, parts: Sequence[Condition]) -> None:
-        self._parts = tuple(parts)
+        self.parts = tuple(parts)
 
     def __repr__(self) -> str:
-        return "(" + f" {self._sign} ".join(map(repr, self._parts)) + ")"
+        return "(" + f" {self._sign} ".join(map(repr, self.parts)) + ")"
 
-    def check(self, state: Any, seen: Observation) -> str | None:
-        """Not asked: the parts look at the messages."""
+    def check(self, state: object, seen: Observation) -> str | None:
+        """Raise `NotImplementedError`: the parts look at the messages."""
         raise NotImplementedError
 
-    def _leaves(self) -> Sequence[Condition]:
-        return tuple(leaf for part in self._parts for leaf in part._leaves())
 
-
-class All(_Combined):
+class All(Combination):
     """True when all parts are: `a & b`."""
 
     _sign = "&"
 
-    def _verdict(self, true: Mapping[Condition, str]) -> str | None:
-        reasons = [part._verdict(true) for part in self._parts]
-        return None if None in reasons else " and ".join(dict.fromkeys(filter(None, reasons)))
 
-
-class AnyOf(_Combined):
+class AnyOf(Combination):
     """True when a part is: `a | b`."""
 
     _sign = "|"
 
-    def _verdict(self, true: Mapping[Condition, str]) -> str | None:
-        reasons = (part._verdict(true) for part in self._parts)
-        return "; ".join(dict.fromkeys(reason for reason in reasons if reason is not None)) or None
 
-
-class Not(_Combined):
+class Not(Combination):
     """True as long as the part is not: `~a`."""
 
     def __init__(self, part: Condition) -> None:
         super().__init__((part,))
 
     def __repr__(self) -> str:
-        return f"~{self._parts[0]!r}"
-
-    def _verdict(self, true: Mapping[Condition, str]) -> str | None:
-        part = self._parts[0]
-        return f"not {part!r}" if part._verdict(true) is None else None
+        return f"~{self.parts[0]!r}"
 
 
 class Predicate(Condition):
-    """A plain function of a message, where it stands beside conditions."""
+    """A plain function of a message, combined with conditions."""
 
-    def __init__(self, function: Callable[[Message], Any]) -> None:
+    def __init__(self, function: Callable[[Message], object]) -> None:
         self._function = function
 
     def __repr__(self) -> str:
         return get_callable_name(self._function)
 
-    def check(self, state: Any, seen: Observation) -> str | None:
-        """True if the function says so of this message."""
+    def check(self, state: object, seen: Observation) -> str | None:
+        """Check the message with the function."""
         return f"{self!r} was true" if call_predicate(self._function, seen.message) else None
 
 
-def _as_condition(other: Any) -> Condition:
-    """
+def find_leaves(condition: Condition) -> list[Condition]:
+    """Return the conditions within `condition` that look at messages themselves."""
+    if isinstance(condition, Combination):
+        return [leaf for part in condition.parts for leaf in find_leaves(part)]
+    return [condition]
+
+
+def evaluate(condition: Condition, reasons: Mapping[Condition, str]) -> str | None:
+    """Return the reason why `condition` is true, given the reasons of its true leaves; None if it is not."""
+    if not isinstance(condition, Combination):
+        return reasons.get(condition)
+    found = [evaluate(part, reasons) for part in condition.parts]
+    if isinstance(condition, Not):
+        return f"not {condition.parts[0]!r}" if found[0] is None else None
+    if isinstance(condition, All):
+        return None if None in found else " and ".join(dict.fromkeys(filter(None, found)))
+    return "; ".join(dict.fromkeys(reason for reason in found if reason is not None)) or None
+
+
+def _as_condition(other: object) -> Condition:
+    """Return a condition, or a function as one.
+
     Raises:
-        TypeError: It is neither a condition nor a function.
+        TypeError: if `other` is neither a condition nor a function.
     """
     if isinstance(other, Condition):
         return other
@@ -190,132 +197,159 @@ def _as_condition(other: Any) -> Condition:
         return other.condition
     if callable(other):
         return Predicate(other)
-    raise TypeError(f"A condition is combined with a condition or a function of a message, not with {other!r}.")
+    raise TypeError(f"A condition must be combined with a condition or a function of a message, got {other!r}.")
 
 
 class ConditionState:
-    """The state of a condition in one chat."""
+    """State of a condition in one chat.
+
+    Attributes:
+        reason: Why the condition was true of the last message; None if it was not.
+    """
 
     def __init__(self, condition: Condition) -> None:
         self._condition = condition
-        self._ledger = chat_ledger()
-        self._length = 0  # of the history, when it was looked at last
+        self._ledger = get_chat_ledger()
+        # length of the history, and its last message, at the last observation
+        self._length = 0
         self._message: Message | None = None
         self._messages = 0
         self.reason: str | None = None
-        self._begin()
+        self._restart()
 
-    def _begin(self) -> None:
+    def _restart(self) -> None:
         self._messages = 0
-        self._spent = spent(self._ledger)
-        self._states = {leaf: leaf.start() for leaf in dict.fromkeys(self._condition._leaves())}
-        self._true: dict[Condition, str] = {}
+        self._spent = compute_spending(self._ledger)
+        self._states = {leaf: leaf.start() for leaf in dict.fromkeys(find_leaves(self._condition))}
+        self._reasons: dict[Condition, str] = {}
 
     def skip(self, length: int) -> None:
-        """Leave out what was said before this chat, if its history is kept."""
+        """Ignore the messages that a history already has when the chat starts."""
         self._length = length
 
-    def look(self, message: Message, peer: Agent | None, history: Sequence[Message] | None) -> bool:
-        """Take in what was said since the last look; returns whether the chat ends."""
+    def observe(self, message: Message, peer: Agent | None, history: Sequence[Message] | None) -> bool:
+        """Count the messages since the last observation; return True if the chat ends."""
         if history is None:
             self._messages += 1
-        else:  # one that did not grow has been cleared meanwhile, unless it is the same message that is asked about again
-            grown = len(history) - self._length
-            self._messages += grown if grown > 0 else message is not self._message
+        else:
+            # a history that did not grow was cleared, unless this is the same message again
+            growth = len(history) - self._length
+            self._messages += growth if growth > 0 else message is not self._message
             self._length, self._message = len(history), message
-        cost, tokens = spent(self._ledger)
-        seen = Observation(message, _speaker(message, peer), self._messages, cost - self._spent[0], tokens - self._spent[1])
+        cost, tokens = compute_spending(self._ledger)
+        speaker = _get_speaker(message, peer)
+        seen = Observation(message, speaker, self._messages, cost - self._spent[0], tokens - self._spent[1])
         for leaf, state in self._states.items():
-            if leaf not in self._true and (why := leaf.check(state, seen)) is not None:
-                self._true[leaf] = why or repr(leaf)
-        self.reason = self._condition._verdict(self._true)
+            if leaf not in self._reasons and (reason := leaf.check(state, seen)) is not None:
+                self._reasons[leaf] = reason or repr(leaf)
+        self.reason = evaluate(self._condition, self._reasons)
         if self.reason is None:
             return False
-        self._begin()
+        self._restart()
         return True
 
 
 class BoundCondition:
-    """A condition at work for one agent, and what it remembers of each of its chats."""
+    """A condition of one agent, with its state in each of the agent's chats."""
 
     def __init__(self, condition: Condition) -> None:
         self.condition = condition
-        self._watches: dict[Any, ConditionState] = {}
+        self._states: dict[Agent | None, ConditionState] = {}
 
     def __repr__(self) -> str:
         return repr(self.condition)
 
-    def __reduce__(self) -> Any:
-        return BoundCondition, (self.condition,)  # chats are not copied with an agent
+    def __reduce__(self) -> tuple[Any, ...]:
+        # chats are not copied with an agent
+        return BoundCondition, (self.condition,)
 
     def __call__(self, message: Message) -> bool:
-        """Whether the chat ends with this message, of whomever it is: the manager of a group asks so."""
+        """Return True if the chat ends with this message, whoever sent it: managers of groups call it so."""
         return self.observe(message)
 
     def observe(self, message: Message, peer: Agent | None = None, history: Sequence[Message] | None = None) -> bool:
-        """Whether the chat with a peer ends with this message.
+        """Return True if the chat with a peer ends with this message.
 
         Args:
-            message: The message that would be answered.
-            peer: The other agent; None counts each message that is looked at, whoever said it.
-            history: The conversation with the peer, by which messages are counted that nobody asked about.
+            message: Message that would be answered.
+            peer: Other agent; None counts each observed message, whoever sent it.
+            history: Conversation with the peer; messages in it that were not observed are counted too.
         """
-        if peer not in self._watches:
-            self._watches[peer] = ConditionState(self.condition)
-        return self._watches[peer].look(message, peer, history)
+        if peer not in self._states:
+            self._states[peer] = ConditionState(self.condition)
+        return self._states[peer].observe(message, peer, history)
 
     def reset(self, peer: Agent | None = None, history: Sequence[Message] = ()) -> None:
-        """A chat with the peer begins; its history may hold earlier ones."""
-        for one in (peer, None):
-            self._watches[one] = ConditionState(self.condition)
+        """Reset the state for a chat with `peer` that starts now; its history may hold earlier chats."""
+        for key in (peer, None):
+            self._states[key] = ConditionState(self.condition)
         if peer is not None:
-            self._watches[peer].skip(len(history))
+            self._states[peer].skip(len(history))
 
-    def why(self, peer: Agent | None = None) -> str | None:
-        """Why the chat with a peer ended; None if it was not the condition that ended it."""
-        reasons = (self._watches[one].reason for one in (peer, None) if one in self._watches)
+    def get_reason(self, peer: Agent | None = None) -> str | None:
+        """Return the reason why the chat with a peer ended; None if the condition did not end it."""
+        reasons = (self._states[key].reason for key in (peer, None) if key in self._states)
         return next(filter(None, reasons), None)
 
 
 def bind_condition(predicate: Any) -> Any:
-    """An agent's `is_termination_msg`: a condition gets counts of the agent's own; a plain function stays as it is."""
+    """Return the `is_termination_msg` of a new agent: a condition is bound to it, a function stays as it is."""
     return BoundCondition(_as_condition(predicate)) if isinstance(predicate, (Condition, BoundCondition)) else predicate
 
 
-def call_predicate(predicate: Callable[[Message], Any], message: Message) -> bool:
-    """Ask a plain function of a message.
+def get_termination_test(agent: AgentCore) -> Callable[[Message], Any]:
+    """Return the agent's `is_termination_msg`, bound to the agent if it is a condition."""
+    test = agent._is_termination_msg
+    if isinstance(test, Condition):
+        # assigned by a program after construction
+        test = agent._is_termination_msg = bind_condition(test)
+    return test
 
-    One that is written for text (`"TERMINATE" in m["content"]`) fails on a message without text, such as a tool call, and
-    looks past the text of one in parts: it is then asked again with what text there is. Where that is none, and it fails
-    again (`m["content"].split()[-1]`), it has not found what it looks for.
+
+def is_termination(agent: AgentCore, message: Message, sender: Agent | None = None) -> bool:
+    """Return True if the chat ends with this message, by the agent's `is_termination_msg`."""
+    test = agent._is_termination_msg
+    # a plain function is the usual case, and cheaper
+    if type(test) is FunctionType:
+        return call_predicate(test, message)
+    test = get_termination_test(agent)
+    if isinstance(test, BoundCondition):
+        return test.observe(message, sender, None if sender is None else get_history(agent, sender))
+    return call_predicate(test, message)
+
+
+def call_predicate(predicate: Callable[[Message], object], message: Message) -> bool:
+    """Call a plain function of a message, written for messages with text.
+
+    Such a function (`"TERMINATE" in m["content"]`) fails on a message without text, such as a tool call, and doesn't find
+    the text in a list of parts. It is then called again with the text of the message. If there is no text, and it fails
+    again (`m["content"].split()[-1]`), the result is False.
     """
     content = message.get("content")
     if isinstance(content, str):
         return bool(predicate(message))
     try:
-        found = bool(predicate(message))
-        if found or not isinstance(content, list):
-            return found
-    except _NOT_FOR_THIS:
-        pass  # it is asked again
-    text = text_of(content)
+        result = bool(predicate(message))
+        if result or not isinstance(content, list):
+            return result
+    except _UNSUITED:
+        # called again below, with text
+        pass
+    text = get_text(content)
     try:
         return bool(predicate({**message, "content": text}))
-    except _NOT_FOR_THIS:
+    except _UNSUITED:
         if text:
             raise
         return False
 
 
-_NOT_FOR_THIS = (TypeError, AttributeError, LookupError, ValueError)  # what functions of a text raise if there is none
-
-
-def text_of(content: Any) -> str:
-    """The text of a content; a callable, which makes its text later, has none yet."""
+def get_text(content: Any) -> str:
+    """Return the text of a content; a callable, which makes its text later, has none yet."""
     return "" if callable(content) else content_str(content)
 
 
-def _speaker(message: Message, peer: Agent | None) -> str | None:
-    """Who said a message. In the result of a function the name is the function's."""
+def _get_speaker(message: Message, peer: Agent | None) -> str | None:
+    """Return the name of a message's author. In the result of a function the name is the function's."""
     name = None if message.get("role") == "function" else message.get("name")
     return name or getattr(peer, "name", None)

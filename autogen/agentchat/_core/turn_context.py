@@ -1,6 +1,6 @@
-"""The turn that a member of a group chat with hand-offs is taking: what its rooms have to know of that.
+"""The turn that a member of a group chat with hand-offs is taking, for the packages that need to know of it.
 
-The rooms for models, tools and state ask here, so that none of them depends on the package `group`, which implements it.
+Models, tools and agents ask here, so that they don't depend on the package `group`, which implements turns.
 """
 
 from __future__ import annotations
@@ -15,57 +15,65 @@ from contextvars import ContextVar
 from typing import Any
 
 from ..._steps import Steps
-from ..agent import Message
+from ..agent import Agent, Message
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
 Outcome = tuple[bool, Message]
+"""Success of a tool call, and its result as a message."""
+
+Schemas = Sequence[dict[str, Any]]
+"""Schemas of tools."""
 
 
 class ToolDirective(ABC):
-    """What a tool may return that tells more than text: who speaks next, and what is known now."""
+    """A tool result that is more than text: a hand-off, or new context variables."""
 
     @abstractmethod
-    def told(self) -> str:
-        """What the model is told, as the result of its call."""
+    def result_text(self) -> str:
+        """Return the tool result for the model."""
 
 
 class SideEffects(ABC):
-    """What a call does to the turn in which it is made, besides giving a result."""
+    """Side effects of a tool call, recorded for replay."""
 
     @abstractmethod
-    def snapshot(self) -> Any:
-        """What it was, as JSON has it."""
+    def snapshot(self) -> dict[str, Any]:
+        """Return the side effects as a JSON-serialisable dict."""
 
     @abstractmethod
-    def replay(self, taken: Any) -> None:
-        """Do the same again."""
+    def replay(self, recorded: dict[str, Any]) -> None:
+        """Repeat side effects that `snapshot` returned."""
 
 
 class VariableEffects(SideEffects):
-    """What one call does to the variables that its tool knows."""
+    """Changes of context variables by a tool call.
+
+    Args:
+        variables: Context variables, before the call.
+    """
 
     def __init__(self, variables: MutableMapping[str, Any]) -> None:
         self._variables = variables
         self._before = {key: copy.deepcopy(value) if _is_json(value) else value for key, value in variables.items()}
 
     def snapshot(self) -> dict[str, Any]:
-        """What changed since the call was made."""
-        known = self._variables
-        changed = {key: known[key] for key in known if key not in self._before or self._before[key] != known[key]}
+        """Return the changes since the call started; variables that JSON can't represent are omitted."""
+        after, before = self._variables, self._before
+        changed = {key: after[key] for key in after if key not in before or before[key] != after[key]}
         for key in [key for key in changed if not _is_json(changed[key])]:
-            logger.warning("JSON can't hold the context variable %r: a resumed chat lacks it.", key)
+            logger.warning("JSON can't represent the context variable %r: a resumed chat won't have it.", key)
             del changed[key]
-        return {"changed": changed, "removed": [key for key in self._before if key not in known]}
+        return {"changed": changed, "removed": [key for key in before if key not in after]}
 
-    def replay(self, taken: dict[str, Any]) -> None:
-        """Do the same again."""
-        self._variables.update(taken["changed"])
-        for key in taken["removed"]:
+    def replay(self, recorded: dict[str, Any]) -> None:
+        """Repeat recorded changes."""
+        self._variables.update(recorded["changed"])
+        for key in recorded["removed"]:
             self._variables.pop(key, None)
 
 
-def _is_json(value: Any) -> bool:
+def _is_json(value: object) -> bool:
     try:
         json.dumps(value)
     except (TypeError, ValueError):
@@ -74,117 +82,124 @@ def _is_json(value: Any) -> bool:
 
 
 class GroupTurn(ABC):
-    """One member's turn.
+    """Turn of one member.
 
     Attributes:
-        agent: Whose turn it is.
-        manager: Who asks it.
+        agent: Member whose turn it is.
+        manager: Manager that requests the reply.
     """
 
-    agent: Any
-    manager: Any
+    agent: Agent
+    manager: Agent
 
     @abstractmethod
-    def tools(self) -> list[dict[str, Any]]:
-        """The schemas of the tools that its model has in this turn, besides its own."""
+    def get_tools(self) -> list[dict[str, Any]]:
+        """Return the schemas of the tools that the member's model has in this turn, besides its own."""
 
     @abstractmethod
     def visible_messages(self, messages: list[Message]) -> list[Message]:
-        """The conversation as its model sees it."""
+        """Return the conversation as the member's model sees it."""
 
     @abstractmethod
-    def transfers(self, calls: Sequence[Message]) -> set[int]:
-        """The places of the calls that nobody executes, as they are hand-offs."""
+    def find_transfers(self, calls: Sequence[Message]) -> set[int]:
+        """Return the positions of the calls that are hand-offs: nobody executes them."""
 
     @abstractmethod
-    def note(self, call: Message, directive: Any) -> str:
-        """Take note of what a tool returned, at once. Returns what its model is told."""
+    def apply(self, call: Message, directive: object) -> str:
+        """Apply the directive that a tool returned. Returns the tool result for the model."""
 
     @abstractmethod
-    def effects(self, call: Message) -> SideEffects:
-        """The effects that a call will have had."""
+    def make_side_effects(self, call: Message) -> SideEffects:
+        """Start to record the side effects of a call."""
 
     @abstractmethod
     def resolve_handoffs(self, calls: Sequence[Message], outcomes: list[Outcome]) -> Steps[list[Outcome]]:
-        """The results of all calls of a message, when it is decided who goes on."""
+        """Select the next speaker by all calls of a message, and return their results."""
 
 
-_in_play: ContextVar[GroupTurn | None] = ContextVar("turn in play", default=None)
-_known: ContextVar[Any] = ContextVar("what the members know in common", default=None)
-_lent: ContextVar[Sequence[dict[str, Any]]] = ContextVar("lent tools", default=())
+_current_turn: ContextVar[GroupTurn | None] = ContextVar("current turn", default=None)
+_shared_variables: ContextVar[Any] = ContextVar("shared context variables", default=None)
+_extra_tools: ContextVar[Schemas] = ContextVar("extra tools", default=())
 
 
 @contextmanager
-def in_play(turn: GroupTurn | None, variables: Any) -> Iterator[None]:
-    """The turn is taken within, or it is decided whose it is.
+def enter_turn(turn: GroupTurn | None, variables: MutableMapping[str, Any]) -> Iterator[None]:
+    """Set the turn in progress, for the `with` block.
 
     Args:
-        turn: The turn; None while it is decided.
-        variables: What the members know in common.
+        turn: Turn; None while the next speaker is selected.
+        variables: Context variables that the members share.
     """
-    outer = _in_play.get(), _known.get()
-    _in_play.set(turn)
-    _known.set(variables)
+    outer = _current_turn.get(), _shared_variables.get()
+    _current_turn.set(turn)
+    _shared_variables.set(variables)
     try:
         yield
     finally:
-        _in_play.set(outer[0])
-        _known.set(outer[1])
+        _current_turn.set(outer[0])
+        _shared_variables.set(outer[1])
 
 
 @contextmanager
-def extra_tools_scope(tools: Sequence[dict[str, Any]]) -> Iterator[None]:
-    """The model that is asked within has these tools too."""
-    outer = _lent.get()
-    _lent.set(tools)
+def extra_tools_scope(tools: Schemas) -> Iterator[None]:
+    """Offer tools to the model that is requested in the `with` block."""
+    outer = _extra_tools.get()
+    _extra_tools.set(tools)
     try:
         yield
     finally:
-        _lent.set(outer)
+        _extra_tools.set(outer)
 
 
-def extra_tools() -> Sequence[dict[str, Any]]:
-    """The tools that a model has besides those of its agent."""
-    return _lent.get()
+def get_extra_tools() -> Schemas:
+    """Return the schemas of the tools that a model has besides those of its agent."""
+    return _extra_tools.get()
 
 
-def current_turn(agent: Any, sender: Any) -> GroupTurn | None:
-    """The turn that an agent takes when it answers this sender; None in any other chat, also one held within a turn."""
-    turn = _in_play.get()
+def get_current_turn(agent: object, sender: object) -> GroupTurn | None:
+    """Return the group turn in which `agent` is answering `sender`, else None (also in chats nested in a turn)."""
+    turn = _current_turn.get()
     return turn if turn is not None and turn.agent is agent and turn.manager is sender else None
 
 
-def variables() -> Any:
-    """What the members know in common, where a turn is taken or decided; None elsewhere."""
-    return _known.get()
+def get_variables() -> Any:
+    """Return the context variables that the members of the group chat in progress share; None outside of one."""
+    return _shared_variables.get()
 
 
-def effects(call: Message) -> SideEffects | None:
-    """The effects that a call will have had on the turn that is taken; None if none is."""
-    turn = _in_play.get()
-    return None if turn is None else turn.effects(call)
+def make_side_effects(call: Message) -> SideEffects | None:
+    """Start to record the side effects of a call on the turn in progress; None if there is no turn."""
+    turn = _current_turn.get()
+    return None if turn is None else turn.make_side_effects(call)
 
 
-def is_directive(result: Any) -> bool:
-    """Whether a tool returned more than text: a directive, or an agent, which means that this one is next."""
+def is_directive(result: object) -> bool:
+    """Return True if a tool returned a directive, or an agent, which selects this agent as the next speaker."""
     return isinstance(result, ToolDirective) or hasattr(type(result), "a_generate_reply")
 
 
 def apply_directive(agent: Any, call: Message, result: Any) -> str:
-    """The result of a tool as text for the model; what else it tells is taken note of."""
+    """Return the result of a tool as text for the model, and apply it if it is a directive.
+
+    Args:
+        agent: Agent that executed the call.
+        call: Call.
+        result: Return value of the tool.
+    """
     if not is_directive(result):
         return str(result)
-    turn = _in_play.get()
+    turn = _current_turn.get()
     if turn is not None:
-        return turn.note(call, result)
-    text = result.told() if isinstance(result, ToolDirective) else f"{result.name} should go on."
+        return turn.apply(call, result)
+    text = result.result_text() if isinstance(result, ToolDirective) else f"{result.name} should go on."
+    # a directive without a target only sets variables, which works outside of a group chat too
     if not isinstance(result, ToolDirective) or getattr(result, "target", result) is not None:
         logger.warning(
-            "The tool %r of agent %r says who speaks next. That has no effect outside of a group chat with hand-offs.",
+            "The tool %r of agent %r selects the next speaker. That has no effect outside of a group chat with hand-offs.",
             call.get("name"),
             agent.name,
         )
-    known = getattr(result, "context_variables", None)
-    if known is not None:
-        agent.context_variables.update(known)
+    variables = getattr(result, "context_variables", None)
+    if variables is not None:
+        agent.context_variables.update(variables)
     return text

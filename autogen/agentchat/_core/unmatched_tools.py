@@ -1,7 +1,7 @@
-"""Noticing tools of which one half is missing: a model knows them and nobody executes them, or the other way round.
+"""Warnings about tools that are offered to a model but not executable, or executable but not offered.
 
-Registering takes two steps, mostly at two agents, so only a chat that begins is late enough to say that a step was
-forgotten. Which agent has the other half can't be seen from the two that talk: it may sit in a nested chat.
+Registering a tool takes two steps, usually at two agents, so only the start of a chat is late enough to notice a missing
+step. The counterpart may belong to any agent, such as one of a nested chat, so all agents are looked at.
 """
 
 from __future__ import annotations
@@ -16,44 +16,45 @@ from .protocols import AgentCore
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
 _agents: WeakSet[AgentCore] = WeakSet()
-_lock = threading.Lock()  # adding to a set while another thread walks it is an error
+# adding to a set while another thread iterates over it is an error
+_lock = threading.Lock()
 
 
-def remember(agent: AgentCore) -> None:
-    """Take an agent into account from now on."""
+def register_agent(agent: AgentCore) -> None:
+    """Take the tools of a new agent into account."""
     with _lock:
         _agents.add(agent)
 
 
-def executors_of(name: str) -> list[str]:
-    """The names of the agents that execute a function."""
+def find_executors(name: str) -> list[str]:
+    """Return the names of the agents that execute a function."""
     with _lock:
         return sorted(agent.name for agent in _agents if name in agent.function_map)
 
 
-def warn(*agents: object) -> None:
-    """Log, once for each agent and tool, which tools of these agents can't work."""
+def warn_of_unmatched(*agents: object) -> None:
+    """Log the tools of these agents that can't work, once for each agent and tool."""
     for agent in agents:
         if not is_conversable(agent):
             continue
-        suggested, executed = _suggested(agent), agent.function_map.keys()
-        for name in (suggested ^ executed) - internals(agent).checked_tools:
-            internals(agent).checked_tools.add(name)
-            if name in suggested and not executors_of(name):
+        offered, executed, checked = _get_offered(agent), agent.function_map.keys(), internals(agent).checked_tools
+        for name in (offered ^ executed) - checked:
+            checked.add(name)
+            if name in offered and not find_executors(name):
                 text = "The model of agent %r knows the tool %r, but no agent executes it: use register_for_execution."
                 logger.warning(text, agent.name, name)
-            elif name in executed and not _is_suggested(name):
+            elif name in executed and not _is_offered(name):
                 text = "Agent %r executes the function %r, but no agent's model knows of it: use register_for_llm."
                 logger.warning(text, agent.name, name)
 
 
-def _is_suggested(name: str) -> bool:
+def _is_offered(name: str) -> bool:
     with _lock:
-        return any(name in _suggested(agent) for agent in _agents)
+        return any(name in _get_offered(agent) for agent in _agents)
 
 
-def _suggested(agent: AgentCore) -> set[str]:
-    """The names of the tools and functions that an agent's model knows."""
+def _get_offered(agent: AgentCore) -> set[str]:
+    """Return the names of the tools and functions that are offered to an agent's model."""
     config = agent.llm_config
     if not isinstance(config, dict):
         return set()

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .._core.termination import text_of
+from .._core.termination import get_text
 from ..agent import Message
 
 TEXT, CALL, RESULT, NOTE = "text", "call", "result", "note"
@@ -151,7 +151,7 @@ def _arguments(arguments: Any) -> str:
 def _content(message: Message) -> str:
     content = message.get("content")
     try:
-        return text_of(content)
+        return get_text(content)
     except (TypeError, ValueError, AssertionError, KeyError):  # parts that we don't know
         parts = content if isinstance(content, list) else [content]
         return " ".join(

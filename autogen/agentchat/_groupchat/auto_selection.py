@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..._steps import Steps
-from ...oai._requests.retry import Blame, fault_of
+from ...oai._requests.retry import Blame, classify_error
 from ...oai.client import OpenAIWrapper
-from .._core.messages import stored_form
-from .._replies.model_reply import completion
+from .._core.internals import group_internals
+from .._core.messages import to_stored_form
+from .._core.protocols import Group
+from .._core.result import ChatResult
+from .._replies.model_reply import run_request
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from .mentions import resolve_mention
 from .selection_dialogue import CHECKER, SELECTED, SELECTOR, Attempts, ask_in_dialogue, opened, tell
 from .validation import warn_of_descriptions
-
-if TYPE_CHECKING:
-    from .._core.result import ChatResult
-    from ..groupchat import GroupChat
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
@@ -32,11 +31,11 @@ OBEY_SCHEMAS = ("gpt-4o", "gpt-4.1", "gpt-5", "o1", "o3", "o4")
 
 
 def auto_select(
-    group: GroupChat, last: Agent, selector: ConversableAgent, messages: list[Message], agents: list[Agent] | None
+    group: Group, last: Agent, selector: ConversableAgent, messages: list[Message], agents: list[Agent] | None
 ) -> Steps[Agent]:
     """The speaker that the model chooses, or the next one in order."""
     agents = list(agents or group.agents)
-    group._why_auto = ""
+    group_internals(group).auto_reason = ""
     client = group._selection_client(selector)
     if client is None:
         return _in_order(group, last, agents, "there is no model that could choose", logging.INFO)
@@ -52,28 +51,28 @@ def auto_select(
             result = yield from ask_in_dialogue(group, selector, messages, agents, attempts)
             return group._process_speaker_selection_result(result, last, agents)
     except Exception as error:
-        if fault_of(error) is None and not isinstance(error, TimeoutError):
+        if classify_error(error) is None and not isinstance(error, TimeoutError):
             raise
         return _in_order(group, last, agents, f"the model could not be asked ({error})")
     return _in_order(group, last, agents, "the model could not name one agent")
 
 
 def _is_refused(error: Exception) -> bool:
-    fault = fault_of(error)
+    fault = classify_error(error)
     return fault is not None and fault.blame is Blame.REQUEST
 
 
-def _in_order(group: GroupChat, last: Agent, agents: list[Agent], why: str, level: int = logging.WARNING) -> Agent:
+def _in_order(group: Group, last: Agent, agents: list[Agent], why: str, level: int = logging.WARNING) -> Agent:
     chosen = group.next_agent(last, agents)
-    group._why_auto = f"next in order, as {why}"
-    logger.log(level, "%s speaks next: %s.", chosen.name, group._why_auto)
+    group_internals(group).auto_reason = f"next in order, as {why}"
+    logger.log(level, "%s speaks next: %s.", chosen.name, group_internals(group).auto_reason)
     return chosen
 
 
 # From a list
 
 
-def _obeys_schemas(group: GroupChat, client: Any) -> bool:
+def _obeys_schemas(group: Group, client: Any) -> bool:
     if group.select_speaker_auto_structured is not None:
         return group.select_speaker_auto_structured
     configs = getattr(client, "_config_list", None) or [{}]
@@ -86,7 +85,7 @@ def _obeys_schemas(group: GroupChat, client: Any) -> bool:
 
 
 def _from_the_list(
-    group: GroupChat, client: Any, messages: list[Message], agents: list[Agent], attempts: Attempts
+    group: Group, client: Any, messages: list[Message], agents: list[Agent], attempts: Attempts
 ) -> Steps[Agent | None]:
     """Ask for a JSON object with one of the names; None if the request is refused, or the answer is something else."""
     schema = {
@@ -97,10 +96,10 @@ def _from_the_list(
     }
     wanted = {"type": "json_schema", "json_schema": {"name": "next_speaker", "strict": True, "schema": schema}}
     said, question = opened(group, agents, messages)
-    asked = [{"role": "system", "content": group.select_speaker_msg(agents)}, *said, stored_form(question, "user", CHECKER)]
+    asked = [{"role": "system", "content": group.select_speaker_msg(agents)}, *said, to_stored_form(question, "user", CHECKER)]
     attempts.used += 1
     try:
-        answer = yield from completion(_mouthpiece(), client, asked, None, response_format=wanted)  # type: ignore[arg-type]
+        answer = yield from run_request(_mouthpiece(), client, asked, None, response_format=wanted)  # type: ignore[arg-type]
     except Exception as error:
         if not _is_refused(error):
             raise
@@ -117,7 +116,7 @@ def _from_the_list(
         tell(group, f"{tried} failed: {text!r} is no name on it.", "red")
         return None
     tell(group, f"{tried} succeeded: {chosen.name}", "green")
-    group._why_auto = "chosen by the model from the list"
+    group_internals(group).auto_reason = "chosen by the model from the list"
     return chosen
 
 
@@ -126,9 +125,9 @@ def _mouthpiece() -> ConversableAgent:
     return ConversableAgent(SELECTOR, llm_config=False, human_input_mode="NEVER")
 
 
-def _transformed(group: GroupChat, messages: list[Message]) -> list[Message]:
+def _transformed(group: Group, messages: list[Message]) -> list[Message]:
     """The conversation as the group's transforms leave it. Follow-ups are not transformed: they would push it out."""
-    transforms = group._speaker_selection_transforms
+    transforms = group_internals(group).transforms
     if transforms is None:
         return messages
     bearer = _mouthpiece()
@@ -136,14 +135,14 @@ def _transformed(group: GroupChat, messages: list[Message]) -> list[Message]:
     return bearer.process_all_messages_before_reply(messages)
 
 
-def outcome(group: GroupChat, result: ChatResult, last: Agent, agents: list[Agent]) -> Agent:
+def outcome(group: Group, result: ChatResult, last: Agent, agents: list[Agent]) -> Agent:
     """The speaker that the two agents of the chat found, or the next one in order."""
     content = str(result.chat_history[-1].get("content") or "") if result.chat_history else ""
     if content.startswith(SELECTED):
         name = content.removeprefix(SELECTED)
         chosen = next((agent for agent in agents if agent.name == name), None) or group.agent_by_name(name)
         if chosen is not None:
-            group._why_auto = "chosen by the model"
+            group_internals(group).auto_reason = "chosen by the model"
             return chosen
     return _in_order(group, last, agents, "the model could not name one agent")
 
@@ -151,7 +150,7 @@ def outcome(group: GroupChat, result: ChatResult, last: Agent, agents: list[Agen
 # The model
 
 
-def selection_client(group: GroupChat, selector: Any) -> Any:
+def selection_client(group: Group, selector: Any) -> Any:
     """The client of the model that chooses: that of the group's own config, or the manager's; None if there is none.
 
     Raises:

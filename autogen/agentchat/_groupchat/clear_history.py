@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ...io.base import IOStream
+from .._core.protocols import Group
 from ..agent import Agent, Message
-
-if TYPE_CHECKING:
-    from ..groupchat import GroupChat
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
@@ -31,7 +29,7 @@ class Command(NamedTuple):
     rest: str
 
 
-def clear_as_told(manager: Any, group: GroupChat, reply: Message) -> Message:
+def clear_as_told(manager: Any, group: Group, reply: Message) -> Message:
     """Obey the command in what a human typed, if there is one; returns the reply without it.
 
     Neither tools nor models are obeyed: whoever writes a web page could wipe the memory of a team.
@@ -44,7 +42,7 @@ def clear_as_told(manager: Any, group: GroupChat, reply: Message) -> Message:
     return {**reply, "content": manager.clear_agents_history(reply, group)}
 
 
-def clear(reply: Message, group: GroupChat) -> str:
+def clear(reply: Message, group: Group) -> str:
     """Clear the histories as the reply says; returns its text without the command."""
     command = _parsed(str(reply.get("content") or ""), group)
     if command is None:
@@ -64,7 +62,7 @@ def clear(reply: Message, group: GroupChat) -> str:
     return command.rest
 
 
-def _parsed(content: str, group: GroupChat) -> Command | None:
+def _parsed(content: str, group: Group) -> Command | None:
     """The last command of a text; None if there is none."""
     words = content.split()
     starts = [

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .._core.protocols import Group
 from ..agent import Agent, Message
-
-if TYPE_CHECKING:
-    from ..groupchat import GroupChat
 
 
 def pending_names(messages: list[Message]) -> list[str] | None:
@@ -27,7 +25,7 @@ def can_execute(agent: Any, names: list[str]) -> bool:
     return bool(able and able(names))
 
 
-def caller_of(group: GroupChat) -> Agent | None:
+def caller_of(group: Group) -> Agent | None:
     """Who called what the last message answers; None if it answers no call."""
     messages = group.messages
     if not messages or messages[-1].get("role") not in ("tool", "function"):

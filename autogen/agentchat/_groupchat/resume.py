@@ -6,24 +6,24 @@ import copy
 import json
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..._steps import run_sync
 from ...code_utils import content_str
 from ...formatting_utils import colored
 from ...io.base import IOStream
+from .._core.internals import internals
+from .._core.protocols import Group, GroupManager
+from .._core.termination import get_termination_test
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from .run import broadcast
-
-if TYPE_CHECKING:
-    from ..groupchat import GroupChat, GroupChatManager
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
 
 def resume(
-    manager: GroupChatManager,
+    manager: GroupManager,
     messages: list[Message] | str,
     remove: str | Callable[[str], str] | None,
     silent: bool,
@@ -50,11 +50,11 @@ def resume(
         text = f"Prepared group chat with {len(prepared)} messages, the last speaker is"
         IOStream.get_default().print(text, colored(name, "yellow"), flush=True)
     group.send_introductions = False  # they were made
-    manager._is_resumed = True
+    internals(manager).is_resumed = True
     return last_agent, last_message
 
 
-def _checked(manager: GroupChatManager, messages: Any) -> list[Message]:
+def _checked(manager: GroupManager, messages: Any) -> list[Message]:
     if isinstance(messages, str):
         messages = manager.messages_from_string(messages)
         if messages == {}:
@@ -71,10 +71,9 @@ def _checked(manager: GroupChatManager, messages: Any) -> list[Message]:
     return copy.deepcopy(messages)
 
 
-def check_authors(manager: GroupChatManager, messages: list[Message]) -> None:
-    """
-    Raises:
-        Exception: There is no message, or one of a stranger.
+def check_authors(manager: GroupManager, messages: list[Message]) -> None:
+    """Raises:
+    Exception: There is no message, or one of a stranger.
     """
     if not messages:
         raise Exception("Cannot resume without messages: start a new chat instead.")
@@ -86,7 +85,7 @@ def check_authors(manager: GroupChatManager, messages: list[Message]) -> None:
             raise Exception(f"A message to resume with is by {name!r}, who is not in the group.")
 
 
-def _author(manager: GroupChatManager, group: GroupChat, message: Message) -> Agent | None:
+def _author(manager: GroupManager, group: Group, message: Message) -> Agent | None:
     if "name" not in message:
         message["name"] = manager.name
     name = message["name"]
@@ -95,7 +94,7 @@ def _author(manager: GroupChatManager, group: GroupChat, message: Message) -> Ag
     return group.agent_by_name(name) or (manager if name in (manager.name, group.admin_name) else None)
 
 
-def _forget(manager: GroupChatManager, group: GroupChat) -> None:
+def _forget(manager: GroupManager, group: Group) -> None:
     for agent in group.agents:
         if hasattr(agent, "clear_history"):
             agent.clear_history()
@@ -103,7 +102,7 @@ def _forget(manager: GroupChatManager, group: GroupChat) -> None:
     group.reset()
 
 
-def _restore(manager: GroupChatManager, group: GroupChat, message: Message, author: Agent | None) -> None:
+def _restore(manager: GroupManager, group: Group, message: Message, author: Agent | None) -> None:
     if author in group.agents and isinstance(author, ConversableAgent):
         author._append_oai_message(message, "assistant", manager, is_sending=True)
         manager._append_oai_message(message, "user", author, is_sending=False)
@@ -115,7 +114,7 @@ def _restore(manager: GroupChatManager, group: GroupChat, message: Message, auth
         group.append(message, author)
 
 
-def shorten_last(manager: GroupChatManager, remove: str | Callable[[str], str] | None, messages: list[Message]) -> None:
+def shorten_last(manager: GroupManager, remove: str | Callable[[str], str] | None, messages: list[Message]) -> None:
     """Take what would end the chat out of the last message, and warn if it would still end."""
     last = messages[-1]
     content = last.get("content")
@@ -124,7 +123,7 @@ def shorten_last(manager: GroupChatManager, remove: str | Callable[[str], str] |
     if remove:
         without: Any = (lambda text: text.replace(remove, "")) if isinstance(remove, str) else remove
         last["content"] = content = _each_text(content, without)
-    if manager._is_termination_msg({**last, "content": content_str(content)}):
+    if get_termination_test(manager)({**last, "content": content_str(content)}):
         logger.warning("WARNING: the last message would end the chat: %r. Remove the text that does.", content)
 
 

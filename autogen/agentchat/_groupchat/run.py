@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ... import events, runtime_logging
 from ..._steps import Steps, invoke
@@ -17,18 +17,18 @@ from ...formatting_utils import colored
 from ...io.base import IOStream
 from ...operations import Operation, perform
 from .._chats.message_loop import Delivery, Receive, Send, run_loop
-from .._chats.two_agents import using_cache
-from .._core.messages import stored_form
+from .._chats.two_agents import use_cache
+from .._core.internals import get_histories, get_history, get_managed_group, internals
+from .._core.messages import to_stored_form
 from .._core.overrides import ORIGINAL_METHODS
+from .._core.protocols import AgentCore, Group
 from .._core.result import StopReason
-from .._core.selection_strategy import method_of
+from .._core.selection_strategy import get_selection_method
+from .._core.termination import get_termination_test
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from .clear_history import clear_as_told
 from .pending_calls import pending_names
-
-if TYPE_CHECKING:
-    from ..groupchat import GroupChat
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
@@ -37,7 +37,7 @@ _OWN = frozenset(("receive", "a_receive", "_process_received_message", "_append_
 
 
 def run_group_chat(
-    manager: ConversableAgent, group: GroupChat, messages: list[Message], sender: Agent
+    manager: AgentCore, group: Group, messages: list[Message], sender: Agent
 ) -> Steps[tuple[bool, str | None]]:
     """Hold the talk that begins with the last message, until somebody ends it or the rounds are used up.
 
@@ -47,17 +47,20 @@ def run_group_chat(
     """
     silent = getattr(manager, "_silent", False)
     for agent in group.agents:
-        getattr(agent, "_stop_reasons", {}).pop(manager, None)  # those of an earlier run
-    opening = _own_copy(manager._history(sender), messages[-1])
-    is_member = manager in getattr(getattr(sender, "_groupchat", None), "agents", ())
+        if isinstance(agent, ConversableAgent):
+            # forget why it stopped in an earlier run
+            internals(agent).stop_reasons.pop(manager, None)
+    opening = _own_copy(get_history(manager, sender), messages[-1])
+    outer_group = get_managed_group(sender)
+    is_member = outer_group is not None and manager in outer_group.agents
     members = [agent for agent in group.agents if hasattr(agent, "client_cache")]
     cache = getattr(manager, "client_cache", None)
-    with using_cache(cache, *(members if cache is not None else ())):
+    with use_cache(cache, *(members if cache is not None else ())):
         if is_member:
             yield from _sync_from_outer_group(manager, group, messages[:-1])
         if group.send_introductions and group.max_round:
             yield from _introduce(manager, group)
-        manager._stop_reasons[sender] = yield from _run_rounds(manager, group, opening, sender, silent)
+        internals(manager).stop_reasons[sender] = yield from _run_rounds(manager, group, opening, sender, silent)
     return True, _last_text(group, opening) if is_member else None
 
 
@@ -69,7 +72,7 @@ def _own_copy(history: list[Message], message: Message) -> Message:
     return copied
 
 
-def _sync_from_outer_group(manager: ConversableAgent, group: GroupChat, messages: list[Message]) -> Steps[None]:
+def _sync_from_outer_group(manager: AgentCore, group: Group, messages: list[Message]) -> Steps[None]:
     """Let the members know what was said in the outer group since this one spoke there."""
     start = max((place + 1 for place, message in enumerate(messages) if message.get("name") == manager.name), default=0)
     for message in messages[start:]:
@@ -78,7 +81,7 @@ def _sync_from_outer_group(manager: ConversableAgent, group: GroupChat, messages
             yield from broadcast(manager, group, message, None)
 
 
-def _last_text(group: GroupChat, opening: Message) -> str | None:
+def _last_text(group: Group, opening: Message) -> str | None:
     """What was said last after the opening, without the word that ended the talk; None if nothing was."""
     for message in reversed(group.messages):
         if message is opening:
@@ -88,41 +91,39 @@ def _last_text(group: GroupChat, opening: Message) -> str | None:
     return None
 
 
-def _introduce(manager: ConversableAgent, group: GroupChat) -> Steps[None]:
+def _introduce(manager: AgentCore, group: Group) -> Steps[None]:
     text = group.introductions_msg()
     for agent in group.agents:
         yield from run_loop(Send(manager, agent, text, False, True))
 
 
-def _run_rounds(
-    manager: ConversableAgent, group: GroupChat, message: Message, speaker: Agent, silent: bool
-) -> Steps[StopReason]:
+def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Agent, silent: bool) -> Steps[StopReason]:
     for round_number in range(1, group.max_round + 1):
-        manager._last_speaker = speaker
+        internals(manager).last_speaker = speaker
         spoken = message.get("content")
         group.append(message, speaker)
         heard = {**message, "content": spoken} if isinstance(spoken, list) else message  # the record has text only
         yield from broadcast(manager, group, heard, speaker)
-        if manager._is_termination_msg(message):
+        if get_termination_test(manager)(message):
             return StopReason.TERMINATION_MESSAGE
         if round_number == group.max_round:
             break
         try:
             speaker, reply = yield from _next_turn(manager, group, speaker, silent)
         except NoEligibleSpeaker as error:
-            meant = method_of(group).stop_reason
+            meant = get_selection_method(group).stop_reason
             logger.log(logging.INFO if meant else logging.WARNING, "The group chat ends: %s", error)
             return meant or StopReason.NO_ELIGIBLE_SPEAKER
         if reply is None:
-            reasons: dict[Any, StopReason] = getattr(speaker, "_stop_reasons", {})
-            return reasons.get(manager) or StopReason.NO_REPLY
+            reason = internals(speaker).stop_reasons.get(manager) if isinstance(speaker, ConversableAgent) else None
+            return reason or StopReason.NO_REPLY
         if group.enable_clear_history and isinstance(reply, dict):
             reply = clear_as_told(manager, group, reply)
         message = yield from _collect_reply(manager, group, reply, speaker, silent)
     return StopReason.MAX_ROUND
 
 
-def _next_speaker(manager: ConversableAgent, group: GroupChat, last: Agent) -> Steps[Agent]:
+def _next_speaker(manager: AgentCore, group: Group, last: Agent) -> Steps[Agent]:
     """The next speaker; a chat that is taken up again has the one that was drawn or picked."""
     take = partial(group._next_speaker, last, manager)
     if not isinstance(group.speaker_selection_method, str):
@@ -142,18 +143,18 @@ def _next_speaker(manager: ConversableAgent, group: GroupChat, last: Agent) -> S
     return (yield from perform(selection))
 
 
-def _deliver_pending_calls(manager: ConversableAgent, group: GroupChat, speaker: Agent) -> None:
+def _deliver_pending_calls(manager: AgentCore, group: Group, speaker: Agent) -> None:
     """Who is to carry out calls has heard them, whoever they were for otherwise."""
     message = group.messages[-1]
     if pending_names(group.messages) is None or not isinstance(speaker, ConversableAgent):
         return
-    last = speaker._history(manager)[-1:]
+    last = get_history(speaker, manager)[-1:]
     if not last or any(last[0].get(key) != message.get(key) for key in ("tool_calls", "function_call")):
-        speaker._history(manager).append(stored_form(message, "user", manager.name) or {})
-        manager._history(speaker).append(stored_form(message, "assistant", manager.name) or {})
+        get_history(speaker, manager).append(to_stored_form(message, "user", manager.name) or {})
+        get_history(manager, speaker).append(to_stored_form(message, "assistant", manager.name) or {})
 
 
-def _next_turn(manager: ConversableAgent, group: GroupChat, last: Agent, silent: bool) -> Steps[tuple[Agent, Any]]:
+def _next_turn(manager: AgentCore, group: Group, last: Agent, silent: bool) -> Steps[tuple[Agent, Any]]:
     """Choose the next speaker, who answers. On Ctrl-C the administrator takes over, if there is one."""
     try:
         speaker = yield from _next_speaker(manager, group, last)
@@ -162,7 +163,7 @@ def _next_turn(manager: ConversableAgent, group: GroupChat, last: Agent, silent:
             events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=group.last_selection))
         if not silent:
             IOStream.get_default().print(colored(f"\nNext speaker: {speaker.name}\n", "green"), flush=True)
-        reply = yield from method_of(group).take_turn(speaker, manager, group)
+        reply = yield from get_selection_method(group).take_turn(speaker, manager, group)
     except KeyboardInterrupt:
         admin = group.agent_by_name(group.admin_name)
         if admin is None:
@@ -172,15 +173,15 @@ def _next_turn(manager: ConversableAgent, group: GroupChat, last: Agent, silent:
     return speaker, reply
 
 
-def _collect_reply(manager: ConversableAgent, group: GroupChat, reply: Any, speaker: Agent, silent: bool) -> Steps[Message]:
+def _collect_reply(manager: AgentCore, group: Group, reply: Any, speaker: Agent, silent: bool) -> Steps[Message]:
     """Let the speaker send its reply to the manager; returns it as the manager has it.
 
     If that fails, nobody has it: what is not on the record was not said.
     """
-    histories = [manager._history(speaker)]
+    histories = [get_history(manager, speaker)]
     move: Delivery = Receive(manager, speaker, reply, False, silent)
     if isinstance(speaker, ConversableAgent):
-        histories.append(speaker._history(manager))
+        histories.append(get_history(speaker, manager))
         move = Send(speaker, manager, reply, False, silent)
     lengths = [len(history) for history in histories]
     try:
@@ -202,7 +203,7 @@ def _names(receivers: Any) -> list[str]:
     return [str(getattr(one, "name", one)) for one in several]
 
 
-def broadcast(manager: ConversableAgent, group: GroupChat, message: Message, speaker: Agent | None) -> Steps[None]:
+def broadcast(manager: AgentCore, group: Group, message: Message, speaker: Agent | None) -> Steps[None]:
     """Let all members but the speaker hear a message, or those that it is for.
 
     If one fails to receive it the others hear it all the same, before the failure is reported.
@@ -211,12 +212,12 @@ def broadcast(manager: ConversableAgent, group: GroupChat, message: Message, spe
     receivers = None if message.get("receivers") is None else _names(message["receivers"])
     if receivers is not None or group.visible_to is not None:
         listeners = [agent for agent in listeners if _may_hear(group, agent, message, receivers)]
-    sent = stored_form(message, "assistant", manager.name)  # the two forms in which it is kept, by the manager
-    heard = stored_form(message, "user", manager.name)  # and by the members: one object for all of them
+    sent = to_stored_form(message, "assistant", manager.name)  # the two forms in which it is kept, by the manager
+    heard = to_stored_form(message, "user", manager.name)  # and by the members: one object for all of them
     quick: dict[type, bool] = {}
     if not _uses_builtin_send(manager):
         quick = dict.fromkeys(map(type, listeners), False)
-    theirs, place = manager._oai_messages, 0
+    theirs, place = get_histories(manager), 0
     try:
         for place, agent in enumerate(listeners):  # noqa: B007 - `place` is for the failure
             kind = type(agent)
@@ -224,19 +225,19 @@ def broadcast(manager: ConversableAgent, group: GroupChat, message: Message, spe
                 quick[kind] = _uses_builtin_receive(kind)
             if quick[kind] and vars(agent).keys().isdisjoint(_OWN):
                 theirs.setdefault(agent, []).append(sent)  # type: ignore[arg-type]
-                agent._oai_messages.setdefault(manager, []).append(heard)  # type: ignore[attr-defined]
+                get_history(agent, manager).append(heard)  # type: ignore[arg-type]
             else:
                 yield from _send_to_member(manager, agent, message, heard)
     except BaseException:
         for agent in listeners[place + 1 :]:
             if isinstance(agent, ConversableAgent):
-                agent._history(manager).append(heard)  # type: ignore[arg-type]
+                get_history(agent, manager).append(heard)  # type: ignore[arg-type]
         raise
 
 
-def _send_to_member(manager: ConversableAgent, agent: Agent, message: Message, heard: Any) -> Steps[None]:
+def _send_to_member(manager: AgentCore, agent: Agent, message: Message, heard: Any) -> Steps[None]:
     """Send a message to one member. It remembers it also if something fails on the way."""
-    history = agent._history(manager) if isinstance(agent, ConversableAgent) else None
+    history = get_history(agent, manager) if isinstance(agent, ConversableAgent) else None
     length = len(history or ())
     try:
         yield from run_loop(Send(manager, agent, message, False, True))
@@ -246,13 +247,13 @@ def _send_to_member(manager: ConversableAgent, agent: Agent, message: Message, h
         raise
 
 
-def _may_hear(group: GroupChat, agent: Agent, message: Message, receivers: list[str] | None) -> bool:
+def _may_hear(group: Group, agent: Agent, message: Message, receivers: list[str] | None) -> bool:
     if receivers is not None and agent.name not in receivers:
         return False
     return group.visible_to is None or bool(group.visible_to(message, agent))
 
 
-def _uses_builtin_send(manager: ConversableAgent) -> bool:
+def _uses_builtin_send(manager: AgentCore) -> bool:
     """Whether nothing happens when the manager sends but that two histories grow."""
     own, kind = vars(manager), type(manager)
     hooks = manager.hook_lists

@@ -10,19 +10,18 @@ import logging
 import random
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..._steps import Steps, invoke, sync_and_async
 from ...exception_utils import NoEligibleSpeaker, UndefinedNextAgent
 from ...io.base import IOStream
 from ...operations import Operation, perform
-from .._core.selection_strategy import method_of
+from .._core.internals import group_internals
+from .._core.protocols import Group
+from .._core.selection_strategy import get_selection_method
 from ..agent import Agent, Message
+from ..conversable_agent import ConversableAgent
 from .pending_calls import caller_of, can_execute, pending_names
-
-if TYPE_CHECKING:
-    from ..conversable_agent import ConversableAgent
-    from ..groupchat import GroupChat
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
@@ -46,7 +45,7 @@ class Prepared(NamedTuple):
     why: str
 
 
-def choose(group: GroupChat, last: Agent, selector: ConversableAgent) -> Steps[Agent]:
+def choose(group: Group, last: Agent, selector: ConversableAgent) -> Steps[Agent]:
     """The next speaker.
 
     Raises:
@@ -64,16 +63,16 @@ def choose(group: GroupChat, last: Agent, selector: ConversableAgent) -> Steps[A
     return chosen
 
 
-def _redirected(group: GroupChat, chosen: Agent, why: str) -> tuple[Agent, str]:
+def _redirected(group: Group, chosen: Agent, why: str) -> tuple[Agent, str]:
     """What a selection function that left the choice to a method makes of it."""
-    method = method_of(group)
-    other = method.redirected(chosen, group)
+    method = get_selection_method(group)
+    other = method.override_choice(chosen, group)
     if other is None:
         raise NoEligibleSpeaker(f"After {chosen.name} was chosen, the selection function ended the chat.")
     return (chosen, why) if other is chosen else (_checked_member(group, other), method.why)
 
 
-def by_method(group: GroupChat, last: Agent, selector: Any, settled: Prepared) -> Steps[tuple[Agent, str]]:
+def by_method(group: Group, last: Agent, selector: Any, settled: Prepared) -> Steps[tuple[Agent, str]]:
     """Let the method choose one of the candidates; also why."""
     candidates, method = settled.candidates, settled.method
     if method == "round_robin":
@@ -89,10 +88,10 @@ def by_method(group: GroupChat, last: Agent, selector: Any, settled: Prepared) -
         return (yield from perform(pick))
     shown = without_pending_calls(group.messages)
     chosen = yield from invoke(group._auto_select_speaker, group.a_auto_select_speaker, last, selector, shown, candidates)
-    return chosen, group._why_auto or "chosen by the model"
+    return chosen, group_internals(group).auto_reason or "chosen by the model"
 
 
-def _picked(group: GroupChat, last: Agent, candidates: list[Agent], method: str) -> Steps[tuple[Agent, str]]:
+def _picked(group: Group, last: Agent, candidates: list[Agent], method: str) -> Steps[tuple[Agent, str]]:
     """By chance or by a human: what does not come to the same a second time."""
     if method == "random":
         return group.random_select_speaker(candidates), "chosen by chance"
@@ -102,13 +101,13 @@ def _picked(group: GroupChat, last: Agent, candidates: list[Agent], method: str)
     return group.next_agent(last, candidates), "next in order, as no human picked one"
 
 
-def settle(group: GroupChat, last: Agent) -> Steps[Prepared]:
+def settle(group: Group, last: Agent) -> Steps[Prepared]:
     """Go the common steps."""
     method: Any = group.speaker_selection_method
     if callable(method):
         answer = yield from invoke(*sync_and_async(method), last, group)
         if isinstance(answer, Agent):
-            return Prepared(_checked_member(group, answer), "", [answer], method_of(group).why)
+            return Prepared(_checked_member(group, answer), "", [answer], get_selection_method(group).why)
         if answer is None:
             raise NoEligibleSpeaker("The selection function chose nobody.")
         if not isinstance(answer, str):
@@ -120,7 +119,7 @@ def settle(group: GroupChat, last: Agent) -> Steps[Prepared]:
     return _narrow(group, last, method)
 
 
-def _checked_member(group: GroupChat, agent: Agent) -> Agent:
+def _checked_member(group: Group, agent: Agent) -> Agent:
     if agent not in group.agents:
         raise ValueError(f"speaker_selection_method chose {agent.name!r}, who is not in the group.")
     return agent
@@ -133,12 +132,12 @@ def _checked_method(method: Any) -> str:
     return method.lower()
 
 
-def _may_repeat(group: GroupChat, last: Agent) -> bool | None:
+def _may_repeat(group: Group, last: Agent) -> bool | None:
     repeat = group.allow_repeat_speaker
     return last in repeat if isinstance(repeat, list) else repeat
 
 
-def _check_size(group: GroupChat, method: str, last: Agent) -> None:
+def _check_size(group: Group, method: str, last: Agent) -> None:
     if len(group.agents) < 2:
         raise ValueError(
             f"The group chat is underpopulated: it has {len(group.agents)} agents. Add agents, or use a direct chat."
@@ -150,7 +149,7 @@ def _check_size(group: GroupChat, method: str, last: Agent) -> None:
         )
 
 
-def _narrow(group: GroupChat, last: Agent, method: str) -> Prepared:
+def _narrow(group: Group, last: Agent, method: str) -> Prepared:
     candidates = list(group.agents)
     names = pending_names(group.messages) if group.func_call_filter else None
     if names is not None:
@@ -171,7 +170,7 @@ def _narrow(group: GroupChat, last: Agent, method: str) -> Prepared:
     return Prepared(None, method, allowed, method)
 
 
-def _able(group: GroupChat, names: list[str]) -> list[Agent]:
+def _able(group: Group, names: list[str]) -> list[Agent]:
     """Who can carry out the pending calls: all of them, or some; everybody if nobody can, and the model will be told."""
     for wanted in (all, any):
         if able := [agent for agent in group.agents if wanted(can_execute(agent, [name]) for name in names)]:
@@ -180,10 +179,10 @@ def _able(group: GroupChat, names: list[str]) -> list[Agent]:
     return [agent for agent in group.agents if getattr(agent, "function_map", None)] or list(group.agents)
 
 
-def _waiting_caller(group: GroupChat, last: Agent, method: str) -> Agent | None:
+def _waiting_caller(group: Group, last: Agent, method: str) -> Agent | None:
     """Who called what the last message answers, if such results return to their caller, and transitions allow it."""
     wanted = group.return_results_to_caller
-    if wanted is None and method_of(group).routes_results:
+    if wanted is None and get_selection_method(group).routes_results:
         return None
     caller = caller_of(group) if (method == "auto" if wanted is None else wanted) else None
     if caller is None or group.allowed_or_disallowed_speaker_transitions is None:
@@ -191,7 +190,7 @@ def _waiting_caller(group: GroupChat, last: Agent, method: str) -> Agent | None:
     return caller if _after(group, last, [caller]) else None
 
 
-def _after(group: GroupChat, last: Agent, candidates: Sequence[Agent]) -> list[Agent]:
+def _after(group: Group, last: Agent, candidates: Sequence[Agent]) -> list[Agent]:
     """Who of the candidates may speak after `last`, in the order of the members."""
     graph = group.allowed_speaker_transitions_dict
     if last not in group.agents:

@@ -7,20 +7,18 @@ exactly one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..._steps import Steps, invoke
 from ...formatting_utils import colored
 from ...io.base import IOStream
 from ...operations import replay_safe
+from .._core.protocols import Group
+from .._core.result import ChatResult
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from . import prompts
 from .mentions import resolve_mention
-
-if TYPE_CHECKING:
-    from .._core.result import ChatResult
-    from ..groupchat import GroupChat
 
 CHECKER, SELECTOR = "checking_agent", "speaker_selection_agent"
 SELECTED, FAILED = "[AGENT SELECTED]", "[AGENT SELECTION FAILED]"
@@ -40,7 +38,7 @@ class Attempts:
 
 
 def ask_in_dialogue(
-    group: GroupChat, selector: Any, messages: list[Message], agents: list[Agent], attempts: Attempts
+    group: Group, selector: Any, messages: list[Message], agents: list[Agent], attempts: Attempts
 ) -> Steps[ChatResult]:
     """The chat of the two agents. Its last message tells what they found."""
 
@@ -60,10 +58,11 @@ def ask_in_dialogue(
         "silent": not group.select_speaker_auto_verbose,
         "summary_method": None,
     }
-    return (yield from invoke(checker.initiate_chat, checker.a_initiate_chat, asked, **options))
+    result: ChatResult = yield from invoke(checker.initiate_chat, checker.a_initiate_chat, asked, **options)
+    return result
 
 
-def opened(group: GroupChat, agents: list[Agent], messages: list[Message]) -> tuple[list[Message], Message]:
+def opened(group: Group, agents: list[Agent], messages: list[Message]) -> tuple[list[Message], Message]:
     """What was said, and the question after it. Where a group has no such question, the last message is what is answered."""
     text = group.select_speaker_prompt(agents)
     if text is None and messages:
@@ -73,13 +72,13 @@ def opened(group: GroupChat, agents: list[Agent], messages: list[Message]) -> tu
     return list(messages), _said_by_checker(group, text)
 
 
-def _said_by_checker(group: GroupChat, text: str) -> Message:
+def _said_by_checker(group: Group, text: str) -> Message:
     role = group.role_for_select_speaker_messages
     return {"content": text, "name": CHECKER, "override_role": role, "role": role}
 
 
 def internal_agents(
-    group: GroupChat,
+    group: Group,
     agents: list[Agent],
     messages: list[Message],
     validate: Callable[..., Any],
@@ -100,7 +99,7 @@ def internal_agents(
 
 
 def check_answer(
-    group: GroupChat, messages: list[Message], attempts_left: int, attempt: int, agents: Sequence[Agent]
+    group: Group, messages: list[Message], attempts_left: int, attempt: int, agents: Sequence[Agent]
 ) -> tuple[bool, Message | None]:
     """Look for a name in the last message; ask again if there is none or several."""
     content = messages[-1].get("content")
@@ -119,7 +118,7 @@ def check_answer(
     return True, None
 
 
-def tell(group: GroupChat, text: str, color: str) -> None:
+def tell(group: Group, text: str, color: str) -> None:
     """Show a step of the choice, if the group is to show them."""
     if group.select_speaker_auto_verbose:
         IOStream.get_default().print(colored(f">>>>>>>> {text}", color), flush=True)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...graph_utils import check_graph_validity, invert_disallowed_to_allowed
+from .._core.internals import group_internals
+from .._core.protocols import Group
 from ..agent import Agent
-
-if TYPE_CHECKING:
-    from ..groupchat import GroupChat
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
 TRANSITION_TYPES = ["allowed", "disallowed", None]
 
 
-def check(group: GroupChat) -> None:
+def check(group: Group) -> None:
     """Put the fields into their final form, in the order in which mistakes are reported.
 
     Raises:
@@ -40,18 +39,18 @@ def check(group: GroupChat) -> None:
         raise ValueError(f"max_retries_for_selecting_speaker must be an int, not {retries!r}.")
     if retries < 0:
         raise ValueError(f"max_retries_for_selecting_speaker must be greater than or equal to 0, not {retries}.")
-    group._speaker_selection_transforms = _transforms(group.select_speaker_transform_messages)
+    group_internals(group).transforms = _transforms(group.select_speaker_transform_messages)
     if not isinstance(group.select_speaker_auto_verbose, bool):
         raise ValueError(f"select_speaker_auto_verbose must be a bool, not {group.select_speaker_auto_verbose!r}.")
 
 
-def _check_transitions(group: GroupChat) -> None:
+def _check_transitions(group: Group) -> None:
     repeat, given = group.allow_repeat_speaker, group.allowed_or_disallowed_speaker_transitions
     if repeat is not None and not isinstance(repeat, (bool, list)):
         raise ValueError(f"allow_repeat_speaker must be a bool or a list of Agents, not {repeat!r}.")
     kind = group.speaker_transitions_type
     if isinstance(kind, str):
-        kind = group.speaker_transitions_type = kind.lower()  # type: ignore[assignment]
+        kind = group.speaker_transitions_type = kind.lower()
     if kind not in TRANSITION_TYPES:
         raise ValueError(f"speaker_transitions_type is {kind!r}; it must be one of {TRANSITION_TYPES}.")
     if repeat is None and given is None:
@@ -65,7 +64,7 @@ def _check_transitions(group: GroupChat) -> None:
         raise ValueError("With allowed_or_disallowed_speaker_transitions, speaker_transitions_type must be given.")
 
 
-def transitions(group: GroupChat) -> dict[Agent, list[Agent]]:
+def transitions(group: Group) -> dict[Agent, list[Agent]]:
     """Who may speak after whom.
 
     Raises:
@@ -90,14 +89,14 @@ def transitions(group: GroupChat) -> dict[Agent, list[Agent]]:
     return invert_disallowed_to_allowed(given, members)
 
 
-def _check_members(group: GroupChat, field: str, agents: Any) -> None:
+def _check_members(group: Group, field: str, agents: Any) -> None:
     members = {id(agent) for agent in group.agents}
     for agent in agents:
         if id(agent) not in members:
             raise ValueError(f"{field} mentions {getattr(agent, 'name', agent)!r}, who is not one of the agents.")
 
 
-def _check_text(group: GroupChat, field: str) -> None:
+def _check_text(group: Group, field: str) -> None:
     if not getattr(group, field):
         raise ValueError(f"{field} cannot be empty or None.")
 
@@ -118,19 +117,19 @@ def about(agent: Agent) -> str:
     return str(agent.description or "").strip()
 
 
-def warn_of_silent_agents(group: GroupChat, agents: Iterable[Agent]) -> None:
+def warn_of_silent_agents(group: Group, agents: Iterable[Agent]) -> None:
     """Warn of agents without a description, once in the life of the group."""
     for agent in agents:
-        if not about(agent) and agent.name not in group._warned_of:
-            group._warned_of.add(agent.name)
+        if not about(agent) and agent.name not in group_internals(group).reported_agents:
+            group_internals(group).reported_agents.add(agent.name)
             logger.warning("The agent %r has no description: others don't know what it is good for.", agent.name)
 
 
-def warn_of_descriptions(group: GroupChat) -> None:
+def warn_of_descriptions(group: Group) -> None:
     """Warn, once in the life of the group, of descriptions by which a model can't tell its members apart."""
-    if group._descriptions_checked:
+    if group_internals(group).has_checked_descriptions:
         return
-    group._descriptions_checked = True
+    group_internals(group).has_checked_descriptions = True
     warn_of_silent_agents(group, group.agents)
     same = defaultdict(list)
     for agent in group.agents:

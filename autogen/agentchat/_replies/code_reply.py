@@ -1,36 +1,36 @@
-"""Finding code in a chat and running it."""
+"""Execution of the code blocks in a conversation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from ... import events
 from ..._steps import Steps, to_thread
 from ...code_utils import UNKNOWN, extract_code, infer_lang
 from ...coding._execute import execute_blocks
 from ...operations import KINDS, UNKNOWN_OUTCOME, Journal, Operation, fingerprint, perform, resolve_unfinished
-from .._core.display import notice
+from .._core.display import print_notice
+from .._core.internals import get_code_config
+from .._core.protocols import AgentCore
 from ..agent import Message
 from .human_input import ask_human
-
-if TYPE_CHECKING:
-    from ..conversable_agent import ConversableAgent
 
 SHELLS = ("bash", "shell", "sh")
 PYTHONS = ("python", "Python", "py")
 
 
-def recent(messages: list[Message], last_n_messages: Any) -> list[Message]:
-    """The messages that may hold code to run, newest first.
+def select_recent(messages: list[Message], last_n_messages: object) -> list[Message]:
+    """Return the messages that are searched for code, newest first.
 
     Args:
-        last_n_messages: How many, or `auto`: those since the agent itself spoke last.
+        messages: The conversation.
+        last_n_messages: Number of messages, or `auto` for those since the agent's own last message.
 
     Raises:
-        ValueError: It is neither `auto` nor a whole number of at least 0.
+        ValueError: `last_n_messages` is neither `auto` nor a whole number of at least 0.
     """
     if last_n_messages == "auto":
         count = len(list(takewhile(lambda message: message.get("role") == "user", reversed(messages))))
@@ -41,39 +41,44 @@ def recent(messages: list[Message], last_n_messages: Any) -> list[Message]:
     return messages[: -count - 1 : -1]
 
 
-def executor_reply(agent: ConversableAgent, messages: list[Message], config: None) -> Steps[tuple[bool, str | None]]:
-    """Run the code blocks of the newest message that has some, with the agent's executor.
+def run_code_by_executor(agent: AgentCore, messages: list[Message], config: None) -> Steps[tuple[bool, str | None]]:
+    """Run the code blocks of the newest message that has any, with the agent's executor.
 
     Raises:
-        ValueError: A config is given.
+        ValueError: `config` is not None.
     """
     if config is not None:
-        raise ValueError("This reply function takes no config: code_execution_config has it.")
-    if agent._code_execution_config is False:
+        raise ValueError("config must be None: the executor is configured in code_execution_config.")
+    code_config = get_code_config(agent)
+    if code_config is False:
         return False, None
     executor = agent.code_executor
     assert executor is not None, "An agent with this reply function has an executor."
-    for message in recent(messages, agent._code_execution_config.get("last_n_messages", "auto")):
+    for message in select_recent(messages, code_config.get("last_n_messages", "auto")):
         blocks = executor.code_extractor.extract_code_blocks(message["content"]) if message.get("content") else []
         if not blocks:
             continue
         languages = ", ".join(block.language for block in blocks)
         if len(blocks) == 1:
-            notice(f"EXECUTING CODE BLOCK (inferred language is {languages})...", "red")
+            print_notice(f"EXECUTING CODE BLOCK (inferred language is {languages})...", "red")
         else:
-            notice(f"EXECUTING {len(blocks)} CODE BLOCKS (inferred languages are [{languages}])...", "red")
+            print_notice(f"EXECUTING {len(blocks)} CODE BLOCKS (inferred languages are [{languages}])...", "red")
         pairs = [[block.language, block.code] for block in blocks]
-        exit_code, output = yield from perform(_code_run(agent, blocks, pairs, partial(_run_by_executor, executor, blocks)))
-        return True, report(exit_code, output)
+        exit_code, output = yield from perform(
+            _make_operation(agent, blocks, pairs, partial(_run_by_executor, executor, blocks))
+        )
+        return True, format_report(exit_code, output)
     return False, None
 
 
-def legacy_reply(agent: ConversableAgent, messages: list[Message], config: Any) -> Steps[tuple[bool, str | None]]:
-    """Run the code blocks of the newest message that has some, through `agent.execute_code_blocks`."""
-    config = agent._code_execution_config if config is None else config
+def run_code_by_agent(
+    agent: AgentCore, messages: list[Message], config: dict[str, Any] | Literal[False] | None
+) -> Steps[tuple[bool, str | None]]:
+    """Run the code blocks of the newest message that has any, through `agent.execute_code_blocks`."""
+    config = get_code_config(agent) if config is None else config
     if config is False:
         return False, None
-    for message in recent(messages, config.get("last_n_messages", "auto")):
+    for message in select_recent(messages, config.get("last_n_messages", "auto")):
         if not message["content"]:
             continue
         blocks = extract_code(message["content"])
@@ -81,8 +86,8 @@ def legacy_reply(agent: ConversableAgent, messages: list[Message], config: Any) 
             continue
         pairs = [list(block) for block in blocks]
         run = partial(to_thread, agent.execute_code_blocks, blocks)
-        exit_code, logs = yield from perform(_code_run(agent, blocks, pairs, run))
-        return True, report(exit_code, logs)
+        exit_code, logs = yield from perform(_make_operation(agent, blocks, pairs, run))
+        return True, format_report(exit_code, logs)
     return False, None
 
 
@@ -91,10 +96,17 @@ def _run_by_executor(executor: Any, blocks: list[Any]) -> Steps[tuple[int, str]]
     return result.exit_code, result.output
 
 
-def _code_run(
-    agent: ConversableAgent, blocks: list[Any], pairs: list[list[str]], run: Callable[[], Steps[tuple[int, str]]]
+def _make_operation(
+    agent: AgentCore, blocks: list[Any], pairs: list[list[str]], run: Callable[[], Steps[tuple[int, str]]]
 ) -> Operation[tuple[int, str]]:
-    """Describe a run of code blocks; `pairs` is `[language, code]` for each."""
+    """Describe a run of code blocks.
+
+    Args:
+        agent: Agent that runs them.
+        blocks: The blocks.
+        pairs: `[language, code]` of each block, for the event.
+        run: Runs them; returns exit code and output.
+    """
 
     def decide_unfinished(journal: Journal) -> Steps[tuple[int, str] | None]:
         text = yield from resolve_unfinished(journal, KINDS["code"].description, partial(ask_human, agent))
@@ -114,28 +126,29 @@ def _code_run(
     )
 
 
-def run_blocks(agent: ConversableAgent, blocks: list[tuple[str, str]]) -> tuple[int, str]:
-    """Run `(language, code)` pairs until one fails; the exit code is that of the last one run."""
+def run_blocks(agent: AgentCore, blocks: list[tuple[str, str]]) -> tuple[int, str]:
+    """Run `(language, code)` pairs until one fails; return the exit code of the last run, and all output."""
     exit_code, logs = 0, ""
     for index, (language, code) in enumerate(blocks):
         language = language or infer_lang(code)
-        notice(f"EXECUTING CODE BLOCK {index} (inferred language is {language})...", "red")
+        print_notice(f"EXECUTING CODE BLOCK {index} (inferred language is {language})...", "red")
         exit_code, log, image = _run_block(agent, language, code)
-        if image is not None:  # the image holds what the block installed: the next block starts from it
-            agent._code_execution_config["use_docker"] = image
+        if image is not None:
+            # the image contains everything that the block installed, so the next block starts from it
+            _require_code_config(agent)["use_docker"] = image
         logs += "\n" + log
         if exit_code != 0:
             break
     return exit_code, logs
 
 
-def report(exit_code: int, output: str) -> str:
-    """What the model is told about a run."""
+def format_report(exit_code: int, output: str) -> str:
+    """Return the text about a run for the model."""
     return f"exitcode: {exit_code} (execution {'succeeded' if exit_code == 0 else 'failed'})\nCode output: {output}"
 
 
-def _run_block(agent: ConversableAgent, language: str, code: str) -> tuple[int, str, str | None]:
-    settings = {key: value for key, value in agent._code_execution_config.items() if key != "last_n_messages"}
+def _run_block(agent: AgentCore, language: str, code: str) -> tuple[int, str, str | None]:
+    settings = {key: value for key, value in _require_code_config(agent).items() if key != "last_n_messages"}
     if language in SHELLS:
         return agent.run_code(code, lang=language, **settings)
     if language in PYTHONS:
@@ -143,3 +156,15 @@ def _run_block(agent: ConversableAgent, language: str, code: str) -> tuple[int, 
         filename = first.removeprefix("# filename: ").strip() if first.startswith("# filename: ") else None
         return agent.run_code(code, lang="python", filename=filename, **settings)
     return 1, f"unknown language {language}", None
+
+
+def _require_code_config(agent: AgentCore) -> dict[str, Any]:
+    """Return the agent's `code_execution_config`.
+
+    Raises:
+        ValueError: It is False.
+    """
+    config = get_code_config(agent)
+    if config is False:
+        raise ValueError(f"Agent {agent.name!r} runs no code: its code_execution_config is False.")
+    return config

@@ -1,7 +1,7 @@
-"""Histories that every endpoint accepts: each call is followed by its results, no result lacks its call, no content is null.
+"""Repair of histories before a request: every call is followed by its results, no result lacks its call, no content is null.
 
-A history gets out of order by what users do with it (cutting, resuming, several speakers). Endpoints answer that with an
-error that ends the chat, so it is put right just before a request. The stored history stays as it is.
+Users cut, resume and mix histories. Endpoints refuse the result with an error that ends the chat, so the history is
+repaired just before a request. The stored history stays as it is.
 """
 
 from __future__ import annotations
@@ -14,57 +14,58 @@ NO_RESULT = "There is no result of this call."
 
 
 def repair_history(messages: list[Message]) -> tuple[list[Message], list[str]]:
-    """The messages in order, and what was put right, for the log. Nothing is copied that is in order."""
-    if _is_plain(messages):
+    """Return the repaired messages, and notes about the repairs for the log. Valid messages are not copied."""
+    if _is_valid(messages):
         return messages, []
-    results = _results(messages)
-    placed: set[int] = set()
+    results = _index_results(messages)
+    moved: set[int] = set()
     ordered: list[Message] = []
     notes: list[str] = []
-    for position, message in enumerate(messages):
+    for index, message in enumerate(messages):
         if message.get("role") == "tool":
-            if message.get("tool_call_id") is None:  # a server that numbers no calls
+            # some servers give calls no ids: such a result can't be matched, and stays where it is
+            if message.get("tool_call_id") is None:
                 ordered.append(message)
             continue
-        ordered.append({**message, "content": ""} if _is_null(message) else message)
-        if _is_null(message):
-            notes.append(f"message {position} had no content")
+        ordered.append({**message, "content": ""} if _is_empty(message) else message)
+        if _is_empty(message):
+            notes.append(f"message {index} had no content")
         for call in message.get("tool_calls") or ():
             if call.get("id") is None:
                 continue
-            found = next((place for place in results[call["id"]] if place > position and place not in placed), None)
-            if found is None:
+            result = next((other for other in results[call["id"]] if other > index and other not in moved), None)
+            if result is None:
                 ordered.append({"role": "tool", "tool_call_id": call["id"], "content": NO_RESULT})
                 notes.append(f"the call {call['id']} had no result")
             else:
-                ordered.append(messages[found])
-                placed.add(found)
-    for call_id, places in results.items():
+                ordered.append(messages[result])
+                moved.add(result)
+    for call_id, indexes in results.items():
         notes += [
-            f"the result {place} of {call_id} had no call, and was left out" for place in places if place not in placed
+            f"the result {index} of {call_id} had no call, and was left out" for index in indexes if index not in moved
         ]
     return ordered, notes
 
 
-def _is_plain(messages: list[Message]) -> bool:
-    """Whether there is nothing that could be out of order. A loop of its own: it is most of what a long history costs."""
+def _is_valid(messages: list[Message]) -> bool:
+    """Return True if nothing can be out of order. One plain loop, because a long history spends most of its time here."""
     for message in messages:
         if message.get("tool_calls") or message.get("role") == "tool":
             return False
-        if message.get("content") is None and _is_null(message):
+        if message.get("content") is None and _is_empty(message):
             return False
     return True
 
 
-def _results(messages: list[Message]) -> defaultdict[str, list[int]]:
-    """Where the results of each call are."""
-    places: defaultdict[str, list[int]] = defaultdict(list)
-    for position, message in enumerate(messages):
+def _index_results(messages: list[Message]) -> defaultdict[str, list[int]]:
+    """Return the indexes of the results of each call, by call id."""
+    indexes: defaultdict[str, list[int]] = defaultdict(list)
+    for index, message in enumerate(messages):
         if message.get("role") == "tool" and message.get("tool_call_id") is not None:
-            places[message["tool_call_id"]].append(position)
-    return places
+            indexes[message["tool_call_id"]].append(index)
+    return indexes
 
 
-def _is_null(message: Message) -> bool:
+def _is_empty(message: Message) -> bool:
     calls = message.get("tool_calls") or message.get("function_call")
     return message.get("content") is None and not calls

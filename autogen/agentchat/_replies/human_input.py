@@ -1,15 +1,13 @@
-"""When the chat ends, and when a human is asked.
+"""Termination and human input: the built-in reply function that is called first.
 
-Every such decision stands in RULES; there is no `if human_input_mode` anywhere else. This module doesn't know how the
-human is reached: it names a prompt, and gets a text.
+All decisions are rows of the table RULES; there is no `if human_input_mode` anywhere else.
 """
 
 from __future__ import annotations
 
 from enum import Enum
 from functools import partial
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ... import events
 from ..._steps import Steps, invoke, sync_and_async
@@ -17,32 +15,38 @@ from ..._threads import CallTimeout
 from ...control import interruptible
 from ...io.base import IOStream, TimedInputStream
 from ...operations import Operation, fingerprint, perform
-from .._core.display import notice
+from .._core.display import print_notice
+from .._core.internals import get_human_inputs, get_reply_counts, get_reply_limits, internals
+from .._core.protocols import AgentCore
 from .._core.result import StopReason
-from .._core.termination import BoundCondition, Condition, bind_condition, call_predicate, text_of
+from .._core.termination import get_text, is_termination
 from ..agent import Agent, Message
-
-if TYPE_CHECKING:
-    from .._agent.state import AgentState
-    from ..conversable_agent import ConversableAgent
 
 MODES = ("ALWAYS", "TERMINATE", "NEVER")
 
 
 class Outcome(Enum):
-    """What follows when the human was not asked, or pressed Enter."""
+    """Consequence of a rule if the human was not asked, or pressed Enter."""
 
     STOP = "end the chat"
     AUTO = "let the other reply functions answer"
 
 
 class Rule(NamedTuple):
-    """One row of the table. None in a condition means: either."""
+    """A row of the table. None in a condition matches any value.
+
+    Attributes:
+        mode: `human_input_mode` of the agent.
+        at_limit: True if the agent has used up its automatic replies.
+        terminated: True if the message is a termination message.
+        prompt: Question to the human; None if nobody is asked.
+        on_enter: Consequence if the human was not asked, or pressed Enter.
+    """
 
     mode: str
     at_limit: bool | None
     terminated: bool | None
-    prompt: str | None  # None: nobody is asked
+    prompt: str | None
     on_enter: Outcome
 
 
@@ -51,7 +55,7 @@ STOPPING = "{peer} would end the chat here. Your message, to go on? (Enter or 'e
 LIMIT = "{agent} has used up its auto-replies to {peer}. Your message? (Enter: skip, one more auto-reply; 'exit': stop) "
 
 RULES = (
-    #    mode         at limit  terminated  prompt    on Enter, or unasked
+    #    mode         at limit  terminated  prompt    on Enter, or not asked
     Rule("ALWAYS",    None,     True,       FEEDBACK, Outcome.STOP),
     Rule("ALWAYS",    None,     False,      FEEDBACK, Outcome.AUTO),
     Rule("TERMINATE", None,     True,       STOPPING, Outcome.STOP),
@@ -63,27 +67,35 @@ RULES = (
 )  # fmt: skip
 
 
-def _rules(mode: str, at_limit: bool, terminated: bool | None = None) -> tuple[Rule, ...]:
-    known = (rule for rule in RULES if rule.mode == mode and rule.at_limit in (None, at_limit))
-    return tuple(rule for rule in known if None in (terminated, rule.terminated) or rule.terminated is terminated)
+def _select_rules(mode: str, at_limit: bool, terminated: bool | None = None) -> tuple[Rule, ...]:
+    """Return the matching rules; `terminated` None matches any value."""
+    candidates = (rule for rule in RULES if rule.mode == mode and rule.at_limit in (None, at_limit))
+    return tuple(rule for rule in candidates if None in (terminated, rule.terminated) or rule.terminated is terminated)
 
 
 class RuleSet(NamedTuple):
-    """What the table says before `is_termination_msg` is asked. That is the user's code, asked only where it decides."""
+    """The rules that apply before `is_termination_msg` is called. It is user code, so it is called only if needed.
 
-    is_open: bool  # it decides about the prompt
+    Attributes:
+        needs_termination: True if the prompt depends on the result of `is_termination_msg`.
+        prompt: The prompt, if it does not.
+        rules: The rules for either result.
+        by_termination: The rules for each result.
+    """
+
+    needs_termination: bool
     prompt: str | None
     rules: tuple[Rule, ...]
-    narrowed: dict[bool, tuple[Rule, ...]]
+    by_termination: dict[bool, tuple[Rule, ...]]
 
 
-def _rule_set(mode: str, at_limit: bool) -> RuleSet:
-    rules = _rules(mode, at_limit)
-    narrowed = {terminated: _rules(mode, at_limit, terminated) for terminated in (True, False)}
-    return RuleSet(len({rule.prompt for rule in rules}) > 1, rules[0].prompt, rules, narrowed)
+def _make_rule_set(mode: str, at_limit: bool) -> RuleSet:
+    rules = _select_rules(mode, at_limit)
+    by_termination = {terminated: _select_rules(mode, at_limit, terminated) for terminated in (True, False)}
+    return RuleSet(len({rule.prompt for rule in rules}) > 1, rules[0].prompt, rules, by_termination)
 
 
-_RULE_SETS = {(mode, at_limit): _rule_set(mode, at_limit) for mode in MODES for at_limit in (True, False)}
+_RULE_SETS = {(mode, at_limit): _make_rule_set(mode, at_limit) for mode in MODES for at_limit in (True, False)}
 
 
 def check_mode(mode: str) -> str:
@@ -93,77 +105,83 @@ def check_mode(mode: str) -> str:
         ValueError: It is not.
     """
     if mode not in MODES:
-        raise ValueError(f"human_input_mode is {mode!r}; it must be one of {', '.join(map(repr, MODES))}.")
+        raise ValueError(f"human_input_mode must be one of {', '.join(map(repr, MODES))}, got {mode!r}.")
     return mode
 
 
-Decision = tuple[bool, "Message | None"]
+Decision: TypeAlias = tuple[bool, "Message | None"]
 
 
-def termination_and_human(agent: ConversableAgent, messages: list[Message], sender: Agent | None) -> Steps[Decision]:
-    """Walk the table for the last message: end the chat, send what the human typed, or let others answer."""
-    decision = termination_step(agent, messages, sender)
+def check_termination_and_human(agent: AgentCore, messages: list[Message], sender: Agent | None) -> Steps[Decision]:
+    """End the chat, send the human's input, or let other reply functions answer, as the table says."""
+    decision = decide_reply(agent, messages, sender)
     return decision if isinstance(decision, tuple) else (yield from decision)
 
 
-def termination_step(
-    agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any = None
+def decide_reply(
+    agent: AgentCore, messages: list[Message], sender: Agent | None, config: object = None
 ) -> Decision | Steps[Decision]:
-    """`termination_and_human`, as `_reply_chain.STEPS` has it: at once where no human is asked."""
+    """Apply the table to the last message; return a decision, or a step if the human has to be asked."""
     if not messages:
         return False, None
     message = messages[-1]
-    limit = agent._limit_for(sender)
-    mode, at_limit = agent.human_input_mode, agent._consecutive_auto_reply_counter[sender] >= limit
-    stand = _RULE_SETS.get((mode, at_limit)) or _RULE_SETS[check_mode(mode), at_limit]
-    rules, prompt = stand.rules, stand.prompt
-    if stand.is_open:
-        rules = stand.narrowed[is_termination(agent, message, sender)]
+    limit = get_reply_limits(agent)[sender]
+    mode, at_limit = agent.human_input_mode, get_reply_counts(agent)[sender] >= limit
+    # programs assign human_input_mode, too: an unknown value is reported here
+    rule_set = _RULE_SETS.get((mode, at_limit)) or _RULE_SETS[check_mode(mode), at_limit]
+    rules, prompt = rule_set.rules, rule_set.prompt
+    if rule_set.needs_termination:
+        rules = rule_set.by_termination[is_termination(agent, message, sender)]
         prompt = rules[0].prompt
     if prompt:
-        return _asked_first(agent, message, sender, stand, rules, prompt, limit)
-    return _decide_without_input(agent, message, sender, stand, rules)
+        return _ask_and_decide(agent, message, sender, rule_set, rules, prompt, limit)
+    return _decide_without_input(agent, message, sender, rule_set, rules)
 
 
-def _asked_first(
-    agent: ConversableAgent,
+def _ask_and_decide(
+    agent: AgentCore,
     message: Message,
     sender: Agent | None,
-    stand: RuleSet,
+    rule_set: RuleSet,
     rules: tuple[Rule, ...],
     prompt: str,
     limit: int,
 ) -> Steps[Decision]:
     question = prompt.format(agent=agent.name, peer=sender.name if sender else "the sender")
-    typed = yield from invoke(agent.get_human_input, agent.a_get_human_input, question)
-    if typed:
-        return _stop(agent, sender, StopReason.HUMAN_EXIT) if typed == "exit" else _typed(agent, message, sender, typed)
-    notice("NO HUMAN INPUT RECEIVED.", "red")
-    return _decide_without_input(agent, message, sender, stand, rules, is_answer=limit == 0)
+    text = yield from invoke(agent.get_human_input, agent.a_get_human_input, question)
+    if text == "exit":
+        return _stop(agent, sender, StopReason.HUMAN_EXIT)
+    if text:
+        return _make_human_reply(agent, message, sender, text)
+    print_notice("NO HUMAN INPUT RECEIVED.", "red")
+    # where no automatic reply is allowed at all, Enter is the human's reply
+    return _decide_without_input(agent, message, sender, rule_set, rules, is_reply=limit == 0)
 
 
 def _decide_without_input(
-    agent: ConversableAgent,
+    agent: AgentCore,
     message: Message,
     sender: Agent | None,
-    stand: RuleSet,
+    rule_set: RuleSet,
     rules: tuple[Rule, ...],
-    is_answer: bool = False,
+    is_reply: bool = False,
 ) -> Decision:
-    """What follows if the human was not asked, or pressed Enter: `is_answer` where no automatic reply is allowed at all."""
-    rule = (stand.narrowed[is_termination(agent, message, sender)] if len(rules) > 1 else rules)[0]
+    """Decide if the human was not asked, or pressed Enter; `is_reply` makes Enter an empty reply."""
+    if len(rules) > 1:
+        rules = rule_set.by_termination[is_termination(agent, message, sender)]
+    rule = rules[0]
     if rule.on_enter is Outcome.STOP:
-        return _stop(agent, sender, _why(rule))
-    if is_answer:
-        return _typed(agent, message, sender, "")
+        return _stop(agent, sender, _get_stop_reason(rule))
+    if is_reply:
+        return _make_human_reply(agent, message, sender, "")
     if agent.human_input_mode != "NEVER":
-        notice("USING AUTO REPLY...", "red")
-    agent._consecutive_auto_reply_counter[sender] += 1
+        print_notice("USING AUTO REPLY...", "red")
+    get_reply_counts(agent)[sender] += 1
     return False, None
 
 
-def ask_human(agent: AgentState, prompt: str) -> Steps[str]:
-    """Ask the human at the agent's source of human input, or else on the stream in use; remember the answer."""
+def ask_human(agent: AgentCore, prompt: str) -> Steps[str]:
+    """Ask the human through `human_input_source`, or else the default `IOStream`; record the answer."""
     question: events.HumanAsked | None = None
 
     def announce() -> events.Event:
@@ -185,70 +203,58 @@ def ask_human(agent: AgentState, prompt: str) -> Steps[str]:
         is_silent_in_replay=True,
     )
     typed = yield from perform(operation)
-    agent._human_input.append(typed)
+    get_human_inputs(agent).append(typed)
     return typed
 
 
-def _request_input(agent: AgentState, prompt: str) -> Steps[str]:
-    seconds = agent.human_input_timeout
+def _request_input(agent: AgentCore, prompt: str) -> Steps[str]:
+    timeout = agent.human_input_timeout
     source = agent.human_input_source
     if source is None:
         stream = IOStream.get_default()
-        if seconds is not None and isinstance(stream, TimedInputStream):
-            source, seconds = partial(stream.input_within, seconds), None
+        if timeout is not None and isinstance(stream, TimedInputStream):
+            source, timeout = partial(stream.input_within, timeout), None
         else:
             source = stream.input
     try:
-        plain, twin = sync_and_async(source, seconds=seconds, blocks=True)
-        typed: str = yield from invoke(interruptible(plain), twin, prompt)
+        ask, a_ask = sync_and_async(source, seconds=timeout, blocks=True)
+        text: str = yield from invoke(interruptible(ask), a_ask, prompt)
     except CallTimeout:
-        typed = agent.human_input_default
-        notice(f"NO HUMAN INPUT WITHIN {agent.human_input_timeout:g} SECONDS: {typed!r} IS TAKEN.", "red")
-    return typed
+        text = agent.human_input_default
+        print_notice(f"NO HUMAN INPUT WITHIN {agent.human_input_timeout:g} SECONDS: {text!r} IS USED.", "red")
+    return text
 
 
-def is_termination(agent: ConversableAgent, message: Message, sender: Agent | None = None) -> bool:
-    """Ask the agent's `is_termination_msg`: a function of the message, or a condition, which knows the chat."""
-    test = agent._is_termination_msg
-    if type(test) is FunctionType:  # as most are: what follows costs more
-        return call_predicate(test, message)
-    if isinstance(test, Condition):  # it was assigned after construction
-        test = agent._is_termination_msg = bind_condition(test)
-    if isinstance(test, BoundCondition):
-        return test.observe(message, sender, None if sender is None else agent._history(sender))
-    return call_predicate(test, message)
-
-
-def default_termination(message: Message) -> bool:
-    """What ends a chat where nothing else is said: a message that is exactly `TERMINATE`."""
+def is_default_termination(message: Message) -> bool:
+    """Return True for the default termination message: the exact text `TERMINATE`."""
     content = message.get("content")
-    return (content if isinstance(content, str) else text_of(content)) == "TERMINATE"
+    return (content if isinstance(content, str) else get_text(content)) == "TERMINATE"
 
 
-def interrupted(message: Message) -> list[Message]:
-    """Answers to the calls of `message` that nobody will run, because a human spoke instead."""
+def answer_pending_calls(message: Message) -> list[Message]:
+    """Make results for the calls of `message`, which are not executed because a human replied instead."""
     text = "USER INTERRUPTED"
-    answers: list[Message] = []
+    results: list[Message] = []
     if call := message.get("function_call"):
-        answers.append({"role": "function", "name": call.get("name", ""), "content": text})
+        results.append({"role": "function", "name": call.get("name", ""), "content": text})
     for call in message.get("tool_calls") or ():
-        answers.append({"role": "tool", "tool_call_id": call.get("id", ""), "content": text})
-    return answers
+        results.append({"role": "tool", "tool_call_id": call.get("id", ""), "content": text})
+    return results
 
 
-def _why(rule: Rule) -> StopReason:
+def _get_stop_reason(rule: Rule) -> StopReason:
     return StopReason.TERMINATION_MESSAGE if rule.terminated else StopReason.MAX_CONSECUTIVE_AUTO_REPLY
 
 
-def _stop(agent: ConversableAgent, sender: Agent | None, why: StopReason) -> tuple[bool, None]:
-    agent._consecutive_auto_reply_counter[sender] = 0
-    agent._stop_reasons[sender] = why
+def _stop(agent: AgentCore, sender: Agent | None, reason: StopReason) -> Decision:
+    get_reply_counts(agent)[sender] = 0
+    internals(agent).stop_reasons[sender] = reason
     return True, None
 
 
-def _typed(agent: ConversableAgent, message: Message, sender: Agent | None, text: str) -> tuple[bool, Message]:
-    agent._consecutive_auto_reply_counter[sender] = 0
-    reply: dict[str, Any] = {"role": "user", "content": text}
-    if pending := interrupted(message):
-        reply["tool_responses"] = pending
+def _make_human_reply(agent: AgentCore, message: Message, sender: Agent | None, text: str) -> Decision:
+    get_reply_counts(agent)[sender] = 0
+    reply: Message = {"role": "user", "content": text}
+    if results := answer_pending_calls(message):
+        reply["tool_responses"] = results
     return True, reply

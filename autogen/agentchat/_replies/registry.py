@@ -1,145 +1,167 @@
-"""Who answers, in which order.
+"""The registered reply functions of an agent: which are called, in which order, and how.
 
-An agent's reply functions stand in a plain list of dicts, because programs insert, delete and swap entries. Each is
-called in turn until one gives a final answer. Built-in functions come in pairs, a plain one and its awaitable twin: of a
-pair only one is asked, the one of the caller's colour, at the place of the plain one.
+They stand in a plain list of dicts, because programs insert, delete and swap entries. Each is called in turn until one
+gives a final reply. A built-in function has a sync and an async variant, both in the list: only the one for the caller's
+mode is called, at the position of the sync one.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from operator import itemgetter
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ... import events, runtime_logging
 from ..._steps import Call, Steps, get_callable_name, is_coroutine_function
 from ...exception_utils import SenderRequired
 from ...operations import Operation, is_replay_safe, perform
 from .._core import runtime_log
+from .._core.internals import get_default_reply, get_reply_rows, internals
 from .._core.overrides import ANSWERING
+from .._core.protocols import AgentCore, ReplyFunction
 from ..agent import Agent, Message
 
-if TYPE_CHECKING:
-    from .._agent.state import AgentState
-    from .._agent.turns import MessagingMixin
+ReplyTuple: TypeAlias = tuple[bool, object]
+"""Return value of a reply function: True if the reply is final, and the reply."""
 
-ReplyFunction = Callable[..., Any]
-FUNCTION_OF = itemgetter("reply_func")
+get_function = itemgetter("reply_func")
 
 NO_REPLY: tuple[bool, None] = (False, None)
-"""The answer of who has nothing to say."""
+"""Returned by a reply function that declines."""
 
 SKIPPED: tuple[bool, None] = tuple([False, None])  # type: ignore[assignment]  # noqa: C409 - not the constant above
-"""This very object is the answer of a form that does not exist: nobody was asked."""
+"""Sentinel, compared by identity: the function has no variant for the caller's mode, and was not called."""
 
 
 class AsyncVariants:
-    """The built-in reply functions that have two forms, a plain one and an awaitable one."""
+    """The built-in reply functions that have a sync and an async variant."""
 
     def __init__(self) -> None:
-        self._awaitable: dict[Any, Any] = {}
-        self._plain: dict[Any, Any] = {}
+        self._async_variants: dict[ReplyFunction, ReplyFunction] = {}
+        self._sync_variants: dict[ReplyFunction, ReplyFunction] = {}
 
-    def add(self, plain: ReplyFunction, awaitable: ReplyFunction) -> None:
-        """Make a pair known."""
-        self._awaitable[plain] = awaitable
-        self._plain[awaitable] = plain
+    def add(self, sync_function: ReplyFunction, async_function: ReplyFunction) -> None:
+        """Register a pair."""
+        self._async_variants[sync_function] = async_function
+        self._sync_variants[async_function] = sync_function
 
-    def awaitable(self, function: ReplyFunction) -> ReplyFunction:
-        """The awaitable form of a built-in; the function itself if it is none."""
-        return self._awaitable.get(function, function) if type(function) is FunctionType else function
+    def get_async(self, function: ReplyFunction) -> ReplyFunction:
+        """Return the async variant of a built-in function, or the function itself."""
+        return self._async_variants.get(function, function) if type(function) is FunctionType else function
 
-    def knows(self, function: ReplyFunction) -> bool:
-        """Whether a function is one of them."""
-        return type(function) is FunctionType and (function in self._awaitable or function in self._plain)
+    def get_sync(self, function: ReplyFunction) -> ReplyFunction | None:
+        """Return the sync variant of a built-in async function, else None."""
+        return self._sync_variants.get(function) if type(function) is FunctionType else None
 
-    def plain_of(self, function: ReplyFunction) -> ReplyFunction | None:
-        """The plain form of an awaitable built-in; None if it is none."""
-        return self._plain.get(function) if type(function) is FunctionType else None
+    def contains(self, function: ReplyFunction) -> bool:
+        """Return True if the function is one of a pair."""
+        return type(function) is FunctionType and (function in self._async_variants or function in self._sync_variants)
 
 
 ASYNC_VARIANTS = AsyncVariants()
-"""Filled by the class that defines them."""
+"""Filled by the classes that define built-in reply functions."""
 
-Step = Callable[[Any, list[Message], Any, Any], "Steps[Any] | tuple[bool, Any] | None"]
-"""A built-in reply function of `(agent, messages, sender, config)`: to ask it takes no driver of its own. One that need not
-call out gives its answer at once, and None is that of who has nothing to say."""
+ReplyStep: TypeAlias = Callable[[Any, list[Message], Any, Any], "Steps[Any] | ReplyTuple | None"]
+"""A built-in reply function of `(agent, messages, sender, config)` that runs in the current driver.
 
-
-class BuiltIn(NamedTuple):
-    """What is known of a built-in reply function."""
-
-    step: Step
-    about: str | None = None  # it has nothing to say but to messages that have this key
+It returns a step if it must wait, a reply tuple if not, None to decline.
+"""
 
 
-BUILTIN_STEPS: dict[Any, BuiltIn] = {}
-"""Filled by the class that defines them."""
+class BuiltinStep(NamedTuple):
+    """A built-in reply function as a step.
 
-EVERYBODY: list[Any] = [Agent, None]
-"""The trigger of the built-in reply functions."""
+    Attributes:
+        step: The step.
+        key: Key that a message must have; without it the function declines. None if it must be called to know.
+    """
+
+    step: ReplyStep
+    key: str | None = None
 
 
-PlannedReply = tuple[str | None, int, ReplyFunction, ReplyFunction, ReplyFunction, "Step | None"]
-"""One that is asked: the key that it is about, its place in the list, itself, its two forms, itself as a step."""
+BUILTIN_STEPS: dict[Any, BuiltinStep] = {}
+"""Steps by reply function. Filled by the classes that define built-in reply functions."""
+
+ANY_SENDER: list[Any] = [Agent, None]
+"""Trigger of the built-in reply functions."""
+
+
+class PlannedReply(NamedTuple):
+    """A reply function to call.
+
+    Attributes:
+        key: Key that the last message must have; see `BuiltinStep`.
+        position: Index in the list of reply functions.
+        function: The registered function.
+        sync_function: Variant for a sync caller.
+        async_function: Variant for an async caller.
+        step: The function as a step, if it is a built-in one.
+    """
+
+    key: str | None
+    position: int
+    function: ReplyFunction
+    sync_function: ReplyFunction
+    async_function: ReplyFunction
+    step: ReplyStep | None
 
 
 class ReplyPlan:
-    """Which of an agent's reply functions are asked: of a pair one, of what is excluded none."""
+    """The reply functions to call: one of each pair, none that is excluded."""
 
-    __slots__ = ("asked", "functions")
+    __slots__ = ("functions", "replies")
 
     def __init__(self, functions: list[ReplyFunction], exclude: Container[ReplyFunction]) -> None:
         self.functions = functions
-        meant = [function for function in functions if function not in exclude]
-        self.asked = [
-            _asked(place, function)
-            for place, function in enumerate(functions)
-            if function not in exclude and ASYNC_VARIANTS.plain_of(function) not in meant
+        included = [function for function in functions if function not in exclude]
+        self.replies = [
+            _plan_reply(index, function)
+            for index, function in enumerate(functions)
+            if function not in exclude and ASYNC_VARIANTS.get_sync(function) not in included
         ]
 
 
-def _asked(place: int, function: ReplyFunction) -> PlannedReply:
+def _plan_reply(index: int, function: ReplyFunction) -> PlannedReply:
     if is_coroutine_function(function):
-        return None, place, function, decline, function, None
-    known = BUILTIN_STEPS.get(function) if type(function) is FunctionType else None
-    step, about = known or (None, None)
-    return about, place, function, function, ASYNC_VARIANTS.awaitable(function), step
+        return PlannedReply(None, index, function, decline, function, None)
+    builtin = BUILTIN_STEPS.get(function) if type(function) is FunctionType else None
+    step, key = builtin or (None, None)
+    return PlannedReply(key, index, function, function, ASYNC_VARIANTS.get_async(function), step)
 
 
-def _plan(agent: AgentState, rows: list[dict[str, Any]], exclude: Container[ReplyFunction]) -> list[PlannedReply]:
-    """Whom to ask. The answer is kept while the list of reply functions has the same functions."""
-    functions = list(map(FUNCTION_OF, rows))
-    known: ReplyPlan | None = agent._reply_plan
-    if known is not None and functions == known.functions and not exclude:
-        return known.asked
-    order = ReplyPlan(functions, exclude)
+def _get_plan(agent: AgentCore, rows: Sequence[dict[str, Any]], exclude: Container[ReplyFunction]) -> list[PlannedReply]:
+    """Return the plan of an agent. It is cached as long as the list has the same functions."""
+    functions = list(map(get_function, rows))
+    cached: ReplyPlan | None = internals(agent).reply_plan
+    if cached is not None and functions == cached.functions and not exclude:
+        return cached.replies
+    plan = ReplyPlan(functions, exclude)
     if not exclude:
-        agent._reply_plan = order
-    return order.asked
+        internals(agent).reply_plan = plan
+    return plan.replies
 
 
 def make_row(
-    trigger: Any,
+    trigger: object,
     reply_func: ReplyFunction,
-    config: Any = None,
+    config: object = None,
     reset_config: Callable[[Any], Any] | None = None,
     ignore_async_in_sync_chat: bool = False,
 ) -> dict[str, Any]:
-    """One row of `_reply_func_list`.
+    """Make an entry of `_reply_func_list`.
 
     Raises:
-        ValueError: The trigger is of no known kind.
+        ValueError: The trigger is of an unsupported type.
     """
-    if (
-        trigger is not None
-        and not isinstance(trigger, (type, str, list))
-        and not (callable(trigger) or isinstance(trigger, Agent))
-    ):
-        raise ValueError(f"A trigger must be a class, a name, an agent, a callable, None or a list of these: {trigger!r}")
+    is_supported = trigger is None or isinstance(trigger, (type, str, list, Agent)) or callable(trigger)
+    if not is_supported:
+        raise ValueError(
+            f"A trigger must be a class, a name, an agent, a callable, None or a list of these, got {trigger!r}."
+        )
     return {
         "trigger": trigger,
         "reply_func": reply_func,
@@ -151,26 +173,28 @@ def make_row(
 
 
 def copy_config(config: Any) -> Any:
-    """The config that a reply function is given: a copy, but of what is alive, such as a group chat, the thing itself."""
+    """Return a copy of a reply function's config; a live object, such as a group chat, is returned as it is."""
     return config if getattr(config, "is_live", False) else copy.copy(config)
 
 
-def matches(trigger: Any, sender: Agent | None) -> bool:
-    """Whether a reply function with this trigger answers this sender.
+def is_triggered_by(trigger: object, sender: Agent | None) -> bool:
+    """Return True if a reply function with this trigger answers this sender.
 
     Raises:
         SenderRequired: The trigger is a name and there is no sender.
-        AssertionError: A callable trigger returned something else than a bool.
-        ValueError: The trigger is of no known kind.
+        AssertionError: A callable trigger did not return a bool.
+        ValueError: The trigger is of an unsupported type.
     """
     if isinstance(trigger, list):
-        for one in trigger:  # noqa: SIM110 - `any` is slower, and this is asked several times a message
-            if matches(one, sender):
+        # a loop, as `any` is slower, and this runs several times a message
+        for item in trigger:  # noqa: SIM110
+            if is_triggered_by(item, sender):
                 return True
         return False
     if trigger is None:
         return sender is None
-    if isinstance(trigger, type):  # the nominal test first: a structural one costs several microseconds
+    if isinstance(trigger, type):
+        # the nominal test first: the structural one of a protocol costs several microseconds
         return trigger in type(sender).__mro__ or isinstance(sender, trigger)
     if isinstance(trigger, str):
         if sender is None:
@@ -181,41 +205,41 @@ def matches(trigger: Any, sender: Agent | None) -> bool:
     if callable(trigger):
         answer = trigger(sender)
         if not isinstance(answer, bool):
-            raise AssertionError(f"Trigger {trigger!r} must return a bool, not {answer!r}.")
+            raise AssertionError(f"Trigger {trigger!r} must return a bool, got {answer!r}.")
         return answer
     raise ValueError(f"Unsupported trigger: {trigger!r}")
 
 
-def builtin_generate_reply(agent: MessagingMixin, history: list[Message], peer: Any) -> Steps[Any] | None:
-    """`generate_reply` as a step, which takes no driver of its own; None if it, or what it calls, is overridden."""
+def builtin_generate_reply(agent: AgentCore, history: list[Message], peer: Agent | None) -> Steps[Any] | None:
+    """Return `generate_reply` as a step of the current driver; None if it, or a method that it calls, is overridden."""
     if not ANSWERING.is_untouched(agent):
         return None
-    return (
-        agent._reply_step(history, peer) if any(agent.hook_lists.values()) else run_reply_functions(agent, history, peer, ())
-    )
+    if any(agent.hook_lists.values()):
+        return agent._reply_step(history, peer)
+    return run_reply_functions(agent, history, peer, ())
 
 
 def run_reply_functions(
-    agent: AgentState, messages: list[Message], sender: Agent | None, exclude: Container[ReplyFunction]
+    agent: AgentCore, messages: list[Message], sender: Agent | None, exclude: Container[ReplyFunction]
 ) -> Steps[Any]:
     """Call the reply functions in turn until one gives a final reply; return it, or the agent's default reply."""
-    rows = list(agent._reply_func_list)
-    answers_agents = sender is None or Agent in type(sender).__mro__ or matches(Agent, sender)
+    rows = list(get_reply_rows(agent))
+    answers_agents = sender is None or Agent in type(sender).__mro__ or is_triggered_by(Agent, sender)
     is_observed = runtime_logging.is_logging or (
         events.has_listeners and events.is_wanted(events.ReplyStarted, events.ReplyEnded)
     )
     last_message: Container[str] = messages[-1] if messages else ()
-    for planned in _plan(agent, rows, exclude):
+    for planned in _get_plan(agent, rows, exclude):
         key, index, _, _, _, step = planned
-        # a function that would decline need not be called, unless somebody is to see that
+        # a function that would decline is called only if somebody observes that
         if key is not None and not is_observed and key not in last_message:
             continue
         row = rows[index]
         trigger, config = row["trigger"], row["config"]
-        if not (answers_agents if trigger == EVERYBODY else matches(trigger, sender)):
+        if not (answers_agents if trigger == ANY_SENDER else is_triggered_by(trigger, sender)):
             continue
         if is_observed:
-            answer = yield from perform(_operation(agent, planned, messages, sender, config))
+            answer = yield from perform(_make_operation(agent, planned, messages, sender, config))
         elif step is None:
             answer = yield from _call(agent, planned, messages, sender, config)
         else:
@@ -227,36 +251,36 @@ def run_reply_functions(
         final, reply = answer
         if final:
             return reply
-    return agent._default_auto_reply
+    return get_default_reply(agent)
 
 
-def _call(agent: AgentState, planned: PlannedReply, messages: list[Message], sender: Any, config: Any) -> Steps[Any]:
+def _call(
+    agent: AgentCore, planned: PlannedReply, messages: list[Message], sender: Agent | None, config: object
+) -> Steps[Any]:
     """Call a reply function: as a step if it is a built-in one, else the variant for the caller's mode."""
-    _, _, _, sync_function, async_function, step = planned
-    if step is None:
+    if planned.step is None:
         keywords = {"messages": messages, "sender": sender, "config": config}
-        return (yield Call(sync_function, async_function, (agent,), keywords))
-    answer = step(agent, messages, sender, config)
+        return (yield Call(planned.sync_function, planned.async_function, (agent,), keywords))
+    answer = planned.step(agent, messages, sender, config)
     if answer is None:
         return NO_REPLY
     return answer if isinstance(answer, tuple) else (yield from answer)
 
 
-def _operation(
-    agent: AgentState, planned: PlannedReply, messages: list[Message], sender: Any, config: Any
+def _make_operation(
+    agent: AgentCore, planned: PlannedReply, messages: list[Message], sender: Agent | None, config: object
 ) -> Operation[Any]:
-    """Describe the call of a reply function. A function of the program has its result in the journal."""
-    _, _, function, _, _, step = planned
-    name = get_callable_name(function)
-    is_built_in = step is not None or ASYNC_VARIANTS.knows(function) or is_replay_safe(function)
+    """Describe the call of a reply function. Only the result of a program's own function is kept in the journal."""
+    function, name = planned.function, get_callable_name(planned.function)
+    is_builtin = planned.step is not None or ASYNC_VARIANTS.contains(function) or is_replay_safe(function)
 
-    def log(answer: tuple[Any, Any]) -> None:
-        # a variant that does not exist was not called
+    def log(answer: ReplyTuple) -> None:
+        # a missing variant was not called
         if answer is not SKIPPED:
-            runtime_log.replied(agent, function, *answer)
+            runtime_log.log_reply(agent, function, *answer)
 
     return Operation(
-        kind="builtin_reply" if is_built_in else "reply",
+        kind="builtin_reply" if is_builtin else "reply",
         key=lambda: f"{agent.name}:{name}",
         run=partial(_call, agent, planned, messages, sender, config),
         started=lambda: events.ReplyStarted(agent=agent.name, function=name),
@@ -267,10 +291,10 @@ def _operation(
         encode=list,
         decode=tuple,
         holds_chats=True,
-        is_journaled=not is_built_in,
+        is_journaled=not is_builtin,
     )
 
 
-def decline(*_: Any, **__: Any) -> tuple[bool, None]:
-    """The other form of a function that exists in one colour only: it has nothing to say."""
+def decline(*_args: object, **_kwargs: object) -> tuple[bool, None]:
+    """Stand in for a missing sync variant: decline."""
     return SKIPPED

@@ -1,4 +1,4 @@
-"""The arguments of a call, as a model wrote them: mended where only one thing can be meant."""
+"""Parsing of the arguments of a tool call, as a model wrote them: repaired where only one meaning is possible."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from collections.abc import Callable
 from typing import Any
 
 
-def parse_arguments(text: Any, repair: Callable[[str], str]) -> dict[str, Any]:
-    """The arguments of a call by name.
+def parse_arguments(text: object, repair: Callable[[str], str]) -> dict[str, Any]:
+    """Return the arguments of a call by name.
 
-    Besides JSON these are understood: no text at all, what `repair` mends, a Markdown fence around it, commas before a
-    closing bracket, the `repr` of a Python dict, and JSON within a JSON string.
+    Besides JSON these are accepted: no text at all, text that `repair` mends, a Markdown fence around it, the `repr` of a
+    Python dict, JSON within a JSON string, and JSON with small faults of syntax (a trailing comma, a missing quote). Text
+    that is cut off is refused, because the end of a value may be missing.
 
     Raises:
-        ValueError: They are something else. The text says what is wrong, and where.
+        ValueError: The text is something else. The message says what is wrong, and where.
     """
     if text is None or isinstance(text, dict):
         return text or {}
     text = repair(str(text))
     if not text.strip():
         return {}
-    value = _value(text)
+    value = _read(text)
     if isinstance(value, str):
-        with contextlib.suppress(ValueError):  # then it is a text that is no JSON, which is an error too
-            value = _value(repair(value))
+        # text that is not JSON either stays a str, which is refused below
+        with contextlib.suppress(ValueError):
+            value = _read(repair(value))
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -36,64 +38,70 @@ def parse_arguments(text: Any, repair: Callable[[str], str]) -> dict[str, Any]:
 
 
 def repair_json(text: str) -> str:
-    """JSON text with its raw line breaks and tabs mended: dropped between tokens, escaped inside strings."""
-    mended = []
-    inside = escaped = False
+    """Repair raw line breaks and tabs in JSON text: drop them between tokens, escape them inside strings."""
+    repaired = []
+    in_string = is_escaped = False
     for char in text:
-        if char == '"' and not escaped:
-            inside = not inside
-        escaped = inside and char == "\\" and not escaped
+        if char == '"' and not is_escaped:
+            in_string = not in_string
+        is_escaped = in_string and char == "\\" and not is_escaped
         if char == "\n":
-            char = "\\n" if inside else ""
-        elif char == "\t" and inside:
+            char = "\\n" if in_string else ""
+        elif char == "\t" and in_string:
             char = "\\t"
-        mended.append(char)
-    return "".join(mended)
+        repaired.append(char)
+    return "".join(repaired)
 
 
-def _value(text: str) -> Any:
-    """The value of a text by the first reading that works; the error is that of the first reading."""
-    first: ValueError | None = None
-    for read in _READINGS:
+def _read(text: str) -> Any:
+    """Return the value of a text by the first reader that accepts it; the error is that of the first reader."""
+    first_error: ValueError | None = None
+    for read in _READERS:
         try:
             return read(text)
         except ValueError as error:
-            first = first or error
-        except (SyntaxError, TypeError, MemoryError, RecursionError) as error:  # a literal that is none, or too deep
-            first = first or ValueError(str(error) or type(error).__name__)
-    assert first is not None
-    raise first
+            first_error = first_error or error
+        # raised for literals that are none, and for deep nesting
+        except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
+            first_error = first_error or ValueError(str(error) or type(error).__name__)
+    assert first_error is not None
+    raise first_error
 
 
-def _fenced(text: str) -> Any:
+def _read_fenced(text: str) -> Any:
     text = text.strip()
     if not (text.startswith("```") and text.endswith("```")):
-        raise ValueError("There is no fence.")
+        raise ValueError("The text has no fence.")
     return json.loads(text.strip("`").removeprefix("json"))
 
 
-def _without_last_commas(text: str) -> Any:
-    kept: list[str] = []
-    inside = escaped = False
-    comma: int | None = None  # where a comma stands that nothing but blanks have followed yet
-    for char in text:
-        if not inside and char in "}]" and comma is not None:
-            kept[comma] = ""
-        if char == '"' and not escaped:
-            inside = not inside
-        escaped = inside and char == "\\" and not escaped
-        if not char.isspace():
-            comma = len(kept) if char == "," and not inside else None
-        kept.append(char)
-    return json.loads("".join(kept))
-
-
-def _python(text: str) -> Any:
+def _read_python(text: str) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a text that is not ours
+        # syntax warnings about the model's text
+        warnings.simplefilter("ignore")
         value = ast.literal_eval(text.strip())
-    json.dumps(value)  # sets and bytes are no arguments
+    # refuses sets and bytes
+    json.dumps(value)
     return value
 
 
-_READINGS: tuple[Callable[[str], Any], ...] = (json.loads, _fenced, _without_last_commas, _python)
+def _read_damaged(text: str) -> Any:
+    """Return the value of JSON with small faults of syntax.
+
+    Raises:
+        ValueError: It is not an object, is cut off, or has more than one meaning.
+    """
+    text = text.strip()
+    if not (text.startswith("{") and text.endswith("}")):
+        raise ValueError("The text is not an object.")
+    # a Python literal that JSON can't hold has been refused already
+    with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+        ast.literal_eval(text)
+        raise TypeError("The text is a Python value that JSON can't hold.")
+    # imported where it is used: most arguments need no repair
+    from json_repair import repair_json as repair_syntax
+
+    return repair_syntax(text, return_objects=True, strict=True)
+
+
+_READERS: tuple[Callable[[str], Any], ...] = (json.loads, _read_fenced, _read_python, _read_damaged)

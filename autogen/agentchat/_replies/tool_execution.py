@@ -1,7 +1,7 @@
-"""Tools and functions: what an agent can call, and how a call that a model suggests is carried out.
+"""Execution of the tool and function calls that a model suggests.
 
-What a model suggests is untrusted: an unknown name, broken JSON or a failing function lead to a message that the model
-can act on, never to an exception.
+The calls are untrusted: an unknown name, broken JSON or a failing function lead to a message that the model can act on,
+never to an exception.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from ... import events
 from ..._steps import Call, Steps, gather, is_coroutine_function, sync_and_async
@@ -26,91 +26,101 @@ from ...operations import (
     resolve_unfinished,
 )
 from .._core import turn_context
-from .._core.display import notice
-from .._core.unmatched_tools import executors_of
+from .._core.display import print_notice
+from .._core.internals import get_managed_group, is_conversable
+from .._core.protocols import AgentCore, Tool
+from .._core.unmatched_tools import find_executors
 from ..agent import Agent, Message
 from .human_input import ask_human
 from .tool_arguments import parse_arguments
 
-if TYPE_CHECKING:
-    from .._agent.state import AgentState
-    from .._agent.tool_registration import ToolRegistrationMixin
-    from ..conversable_agent import ConversableAgent
+logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
-logger = logging.getLogger(__name__)
-
-Outcome = tuple[bool, dict[str, Any]]
+Outcome: TypeAlias = tuple[bool, Message]
+"""Result of a call: True if it succeeded, and the message with its `content`."""
 
 
-def function_reply(
-    agent: ConversableAgent, messages: list[Message], sender: Agent | None
+def execute_function_call(
+    agent: AgentCore, messages: list[Message], sender: Agent | None
 ) -> Steps[tuple[bool, Message | None]]:
-    """Carry out the function call of the last message, if it has one."""
+    """Execute the function call of the last message, if it has one."""
     call = messages[-1].get("function_call") if messages else None
     if not call:
         return False, None
-    executor = _executor(agent, call, sender)
-    function = _function(executor, call.get("name"))
-    waits = is_coroutine_function(function) or hasattr(function, "_timeout") or executor.concurrent_tool_calls
-    twin: Callable[..., Any] = executor.a_execute_function if waits else executor.execute_function
-    outcome = yield Call(executor.execute_function, twin, (call,), {})
-    if turn := turn_context.current_turn(agent, sender):
+    executor = _find_executor(agent, call, sender)
+    function = _find_function(executor, call.get("name"))
+    must_wait = is_coroutine_function(function) or hasattr(function, "_timeout") or executor.concurrent_tool_calls
+    async_method: Callable[..., object] = executor.a_execute_function if must_wait else executor.execute_function
+    outcome = yield Call(executor.execute_function, async_method, (call,), {})
+    if turn := turn_context.get_current_turn(agent, sender):
         [outcome] = yield from turn.resolve_handoffs([call], [outcome])
     _, result = outcome
-    return True, _with_known(result, sender, call)
+    return True, _add_available_names(result, sender, call)
 
 
-def tool_reply(agent: ConversableAgent, messages: list[Message], sender: Agent | None) -> Steps[tuple[bool, Message | None]]:
-    """Carry out all tool calls of the last message; their results keep the order of the calls."""
+def execute_tool_calls(
+    agent: AgentCore, messages: list[Message], sender: Agent | None
+) -> Steps[tuple[bool, Message | None]]:
+    """Execute all tool calls of the last message; the results keep the order of the calls."""
     calls = [call for call in (messages[-1].get("tool_calls") if messages else None) or () if call]
     if not calls:
         return False, None
-    asked = [call.get("function") or {} for call in calls]
+    functions = [call.get("function") or {} for call in calls]
 
-    def plain(call: Message) -> Outcome:
-        return _executor(agent, call, sender).execute_function(call)
+    def execute(call: Message) -> Outcome:
+        return _find_executor(agent, call, sender).execute_function(call)
 
-    async def twin(call: Message) -> Outcome:
-        return await _executor(agent, call, sender).a_execute_function(call)
+    async def a_execute(call: Message) -> Outcome:
+        return await _find_executor(agent, call, sender).a_execute_function(call)
 
-    turn = turn_context.current_turn(agent, sender)
-    passed = turn.transfers(asked) if turn else ()
-    executed = [call for place, call in enumerate(asked) if place not in passed]
-    outcomes = yield from gather(plain, twin, executed, in_threads=agent.concurrent_tool_calls)
+    turn = turn_context.get_current_turn(agent, sender)
+    # a transfer to another agent is not a function: the turn resolves it
+    transfers = turn.find_transfers(functions) if turn else ()
+    executable = [function for index, function in enumerate(functions) if index not in transfers]
+    outcomes = yield from gather(execute, a_execute, executable, in_threads=agent.concurrent_tool_calls)
     if turn:
         results = iter(outcomes)
-        outcomes = [(True, {}) if place in passed else next(results) for place in range(len(asked))]
-        outcomes = yield from turn.resolve_handoffs(asked, outcomes)
+        outcomes = [(True, {}) if index in transfers else next(results) for index in range(len(functions))]
+        outcomes = yield from turn.resolve_handoffs(functions, outcomes)
     responses = []
-    for place, (call, (_, result)) in enumerate(zip(calls, outcomes, strict=True)):
-        if place not in passed:
-            result = _with_known(result, sender, call.get("function") or {})
+    for index, (call, (_, result)) in enumerate(zip(calls, outcomes, strict=True)):
+        if index not in transfers:
+            result = _add_available_names(result, sender, functions[index])
         response = {"role": "tool", "content": result.get("content", "")}
         responses.append({"tool_call_id": call["id"], **response} if call.get("id") is not None else response)
     text = "\n\n".join(agent._str_for_tool_response(response) for response in responses)
     return True, {"role": "tool", "tool_responses": responses, "content": text}
 
 
-def function_step(agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any) -> Steps[Any] | None:
-    """`function_reply`, as `_reply_chain.STEPS` has it."""
-    return function_reply(agent, messages, sender) if messages and messages[-1].get("function_call") else None
+def make_function_step(agent: AgentCore, messages: list[Message], sender: Agent | None, config: object) -> Steps[Any] | None:
+    """Return `execute_function_call` as a built-in step; None to decline."""
+    return execute_function_call(agent, messages, sender) if messages and messages[-1].get("function_call") else None
 
 
-def tool_step(agent: ConversableAgent, messages: list[Message], sender: Agent | None, config: Any) -> Steps[Any] | None:
-    """`tool_reply`, as `_reply_chain.STEPS` has it."""
-    return tool_reply(agent, messages, sender) if messages and messages[-1].get("tool_calls") else None
+def make_tool_step(agent: AgentCore, messages: list[Message], sender: Agent | None, config: object) -> Steps[Any] | None:
+    """Return `execute_tool_calls` as a built-in step; None to decline."""
+    return execute_tool_calls(agent, messages, sender) if messages and messages[-1].get("tool_calls") else None
 
 
-def execute_call(agent: ToolRegistrationMixin, call: Message, label: str, verbose: bool = False) -> Steps[Outcome]:
-    """Execute a tool call as an operation; see `_execute`."""
+def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = False) -> Steps[Outcome]:
+    """Execute one call as an operation.
+
+    Args:
+        agent: Agent that executes it.
+        call: `{"name": ..., "arguments": <JSON text>}`.
+        label: Word for the call in the printed line, such as "FUNCTION".
+        verbose: Print the arguments and the result, too.
+    """
     name = str(call.get("name") or "")
-    side_effects = None if get_journal() is None else turn_context.effects(call) or agent._new_side_effects()
+    side_effects: turn_context.SideEffects | None = None
+    if get_journal() is not None:
+        side_effects = turn_context.make_side_effects(call) or turn_context.VariableEffects(agent.context_variables)
 
     def decide_unfinished(journal: Journal) -> Steps[Outcome | None]:
         text = yield from resolve_unfinished(journal, f"The call of {name} was made.", partial(ask_human, agent))
-        return None if text is None else (text != UNKNOWN_OUTCOME, _result(name, text))
+        return None if text is None else (text != UNKNOWN_OUTCOME, _make_result(name, text))
 
-    def encode(outcome: Outcome) -> list[Any]:
+    def encode(outcome: Outcome) -> list[object]:
         return list(outcome) if side_effects is None else [*outcome, side_effects.snapshot()]
 
     def decode(stored: list[Any]) -> Outcome:
@@ -134,89 +144,90 @@ def execute_call(agent: ToolRegistrationMixin, call: Message, label: str, verbos
     return (yield from perform(operation))
 
 
-def _execute(agent: ToolRegistrationMixin, call: Message, label: str, verbose: bool) -> Steps[Outcome]:
-    """Carry out one call. The bool tells success; the content of the result is never missing.
-
-    Args:
-        call: `{"name": ..., "arguments": <JSON text>}`.
-        label: What the printed line calls it.
-        verbose: Also print the arguments and the result.
-    """
+def _execute(agent: AgentCore, call: Message, label: str, verbose: bool) -> Steps[Outcome]:
+    """Parse the arguments of a call, and call its function. Any failure becomes a message for the model."""
     name = call.get("name") or ""
-    function = _function(agent, name)
+    function = _find_function(agent, name)
     if function is None:
-        logger.warning("Agent %r can't execute %r; these can: %s", agent.name, name, executors_of(name) or "none")
-        return _failed(name, f"Error: Function {name} not found." + _did_you_mean(name, agent._function_map))
+        logger.warning("Agent %r can't execute %r; these can: %s", agent.name, name, find_executors(name) or "none")
+        return _make_failure(name, f"Error: Function {name} not found." + _suggest_name(name, agent.function_map))
     try:
         arguments = parse_arguments(call.get("arguments"), agent._format_json_str)
     except ValueError as error:
-        return _failed(name, f"Error: {error}\n The arguments must be a JSON object.")
+        return _make_failure(name, f"Error: {error}\n The arguments must be a JSON object.")
     yield from yield_point()
-    notice(f"EXECUTING {label} {name}...", "magenta")
+    print_notice(f"EXECUTING {label} {name}...", "magenta")
     try:
-        limit = getattr(function, "_timeout", None)
-        plain, twin = sync_and_async(function, seconds=limit, blocks=agent.concurrent_tool_calls)
-        given = {**arguments, **_injected(agent, function)}
-        content = turn_context.apply_directive(agent, call, (yield Call(interruptible(plain), twin, (), given)))
+        timeout = getattr(function, "_timeout", None)
+        sync_function, async_function = sync_and_async(function, seconds=timeout, blocks=agent.concurrent_tool_calls)
+        keywords = {**arguments, **_get_injected_arguments(agent, function)}
+        result = yield Call(interruptible(sync_function), async_function, (), keywords)
+        content = turn_context.apply_directive(agent, call, result)
     except Exception as error:
         logger.warning("The function %r of agent %r failed.", name, agent.name, exc_info=True)
-        return _failed(name, f"Error: {error}" if str(error) else f"Error: {type(error).__name__}")
+        return _make_failure(name, f"Error: {error}" if str(error) else f"Error: {type(error).__name__}")
     if verbose:
-        show = IOStream.get_default().print
-        show(f"\nInput arguments: {arguments}\nOutput:\n{content}", flush=True)
-    return True, _result(name, content)
+        IOStream.get_default().print(f"\nInput arguments: {arguments}\nOutput:\n{content}", flush=True)
+    return True, _make_result(name, content)
 
 
-def _injected(agent: ToolRegistrationMixin, function: Callable[..., Any]) -> dict[str, Any]:
-    """The arguments that a function gets from its agent, and not from the model."""
+def _get_injected_arguments(agent: AgentCore, function: Tool) -> dict[str, object]:
+    """Return the arguments that a function gets from its agent, and not from the model."""
     names = getattr(function, "_injected", None)
-    if names is None:  # it is in the `function_map` as it is
-        from ...function_utils import injected_parameters
+    # a function that was put into the `function_map` directly is not prepared
+    if names is None:
+        from ...function_utils import get_injected_parameters
 
-        names = injected_parameters(function)
+        names = get_injected_parameters(function)
     return {name: getattr(agent, name) for name in names}
 
 
-def _executor(agent: ConversableAgent, call: Message, sender: Agent | None) -> ConversableAgent:
-    """Who carries out a call: the agent that is asked, or the one that asks if only that one can."""
-    names = _name_candidates(call.get("name"))
-    can = getattr(sender, "can_execute_function", None)
+def _find_executor(agent: AgentCore, call: Message, sender: Agent | None) -> AgentCore:
+    """Return the agent that executes a call: `agent`, a member of the sender's group, or the sender."""
+    names = _get_name_candidates(call.get("name"))
     if any(agent.can_execute_function(name) for name in names):
         return agent
-    member = getattr(sender, "_executor_of", None)
-    if member and (found := next(filter(None, map(member, names)), None)):
-        return found  # type: ignore[no-any-return]
-    if can is None:
-        return agent
-    return sender if any(can(name) for name in names) else agent  # type: ignore[return-value]
+    group = get_managed_group(sender)
+    members = [member for member in group.agents if is_conversable(member)] if group else []
+    for name in names:
+        for member in members:
+            if member.can_execute_function(name):
+                return member
+    if is_conversable(sender) and any(sender.can_execute_function(name) for name in names):
+        return sender
+    return agent
 
 
-def _with_known(result: Message, sender: Agent | None, call: Message) -> Message:
-    """The result of a call; in a group, if no member can execute it, with the names of what they can."""
-    functions = getattr(sender, "_functions_of_members", None)
-    known: list[str] = functions() if functions else []
-    if functions is None or any(name in known for name in _name_candidates(call.get("name"))):
+def _add_available_names(result: Message, sender: Agent | None, call: Message) -> Message:
+    """Append the names of the functions of the sender's group to a result, if no member can execute the call."""
+    group = get_managed_group(sender)
+    if group is None:
         return result
-    return {**result, "content": f"{result.get('content', '')} These can be called here: {', '.join(known) or 'none'}."}
+    available = sorted({name for member in group.agents for name in getattr(member, "function_map", None) or ()})
+    if any(name in available for name in _get_name_candidates(call.get("name"))):
+        return result
+    text = f"{result.get('content', '')} These can be called here: {', '.join(available) or 'none'}."
+    return {**result, "content": text}
 
 
-def _function(agent: AgentState, name: str | None) -> Callable[..., Any] | None:
-    return next((agent._function_map[one] for one in _name_candidates(name) if one in agent._function_map), None)
+def _find_function(agent: AgentCore, name: str | None) -> Tool | None:
+    names = _get_name_candidates(name)
+    return next((agent.function_map[candidate] for candidate in names if candidate in agent.function_map), None)
 
 
-def _name_candidates(name: str | None) -> tuple[str, ...]:
-    """What a name may stand for: models put the namespace in front that some endpoints show them."""
+def _get_name_candidates(name: str | None) -> tuple[str, ...]:
+    """Return the names that a call may mean: some models prepend the namespace that their endpoint shows them."""
     return tuple(dict.fromkeys((name or "", (name or "").removeprefix("functions.").removeprefix("functions_"))))
 
 
-def _failed(name: str, text: str) -> Outcome:
-    return False, _result(name, text)
+def _make_failure(name: str, text: str) -> Outcome:
+    return False, _make_result(name, text)
 
 
-def _result(name: str, text: str) -> Message:
+def _make_result(name: str, text: str) -> Message:
     return {"name": name, "role": "function", "content": text}
 
 
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]}?" if near else ""
+def _suggest_name(name: str, available: Iterable[str]) -> str:
+    matches = get_close_matches(name, available, n=1)
+    return f" Did you mean {matches[0]}?" if matches else ""

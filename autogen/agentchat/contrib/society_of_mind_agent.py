@@ -9,10 +9,11 @@ from typing import Any, Literal
 from ..._steps import Steps, invoke, run_async, run_sync, sync_and_async
 from ...code_utils import content_str
 from .._core import runtime_log
-from .._core.overrides import ORIGINAL_METHODS, as_async_method
+from .._core.internals import get_conversation
+from .._core.overrides import ORIGINAL_METHODS, invoke_overridable
 from .._groupchat.run import broadcast
 from .._replies import registry
-from .._replies.model_reply import requested
+from .._replies.model_reply import request_completion
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent, HumanInputMode, Reply
 from ..groupchat import GroupChat
@@ -61,8 +62,7 @@ class SocietyOfMindAgent(ConversableAgent):
         default_auto_reply: str | Message | None = "",
         **kwargs: Any,
     ) -> None:
-        """
-        Args:
+        """Args:
             name: The name that others see.
             chat_manager: The manager of the group that it thinks with; None for none yet.
             response_preparer: What makes an answer of the discussion: a prompt for the agent's model, or a function
@@ -80,7 +80,7 @@ class SocietyOfMindAgent(ConversableAgent):
         Raises:
             ValueError: `chat_manager` manages no group chat, or `response_preparer` is neither text nor callable.
         """
-        given = runtime_log.given(locals())
+        given = runtime_log.capture_arguments(locals())
         if kwargs.get("description") is None and "system_message" not in kwargs:
             kwargs["description"] = self.DEFAULT_DESCRIPTION
         super().__init__(
@@ -107,7 +107,7 @@ class SocietyOfMindAgent(ConversableAgent):
         # The group answers where otherwise the model would.
         self.replace_reply_func(ConversableAgent.generate_oai_reply, SocietyOfMindAgent.generate_inner_monologue_reply)
         self.replace_reply_func(ConversableAgent.a_generate_oai_reply, SocietyOfMindAgent.a_generate_inner_monologue_reply)
-        runtime_log.new_agent(self, given)
+        runtime_log.log_new_agent(self, given)
 
     @property
     def chat_manager(self) -> ConversableAgent | None:
@@ -154,7 +154,7 @@ class SocietyOfMindAgent(ConversableAgent):
         return await run_async(self._monologue(messages, sender))
 
     def _monologue(self, messages: list[Message] | None, sender: Agent | None) -> Steps[Reply]:
-        manager, messages = self._chat_manager, self._conversation(messages, sender)
+        manager, messages = self._chat_manager, get_conversation(self, messages, sender)
         group = None if manager is None else _group_of(manager)
         if manager is None or group is None or manager is sender or not messages:
             return False, None
@@ -208,8 +208,8 @@ class SocietyOfMindAgent(ConversableAgent):
         preparer = self.response_preparer
         if callable(preparer):
             return (yield from invoke(*sync_and_async(preparer, blocks=True), self, messages))
-        twin = as_async_method(self, "_llm_response_preparer", partial(_by_model, self))
-        return (yield from invoke(self._llm_response_preparer, twin, preparer, messages))
+        steps = partial(_by_model, self)
+        return (yield from invoke_overridable(self, "_llm_response_preparer", steps, preparer, messages))
 
     def _llm_response_preparer(self, prompt: str, messages: list[Message]) -> str | Message:
         """The answer that the agent's model makes of a discussion."""
@@ -232,7 +232,7 @@ def _by_model(agent: SocietyOfMindAgent, prompt: str, messages: list[Message]) -
     asked: list[Message] = [{"role": "system", "content": TRANSCRIPT}]
     asked += [{**_retold(message), "role": "user"} for message in messages]
     asked.append({"role": "user", "content": prompt})
-    answer = yield from requested(agent, agent.client, asked, agent.client_cache)
+    answer = yield from request_completion(agent, agent.client, asked, agent.client_cache)
     return "" if answer is None else answer
 
 

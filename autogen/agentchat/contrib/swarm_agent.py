@@ -12,12 +12,12 @@ from enum import Enum
 from typing import Any
 
 from .._agent.tool_registration import as_list
-from .._core.messages import normalized_name
+from .._core.messages import normalize_name
+from .._handoffs import conditions, targets
+from .._handoffs.context_variables import UpdateSystemMessage
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
-from ..group import conditions, targets
 from ..group.chat import GroupResult, a_initiate_group_chat, initiate_group_chat
-from ..group.context_variables import UpdateSystemMessage
 from ..group.patterns import DefaultPattern
 from ..group.reply_result import ReplyResult
 
@@ -269,7 +269,7 @@ def _available(value: Any) -> Any:
 
 def _tool_name(agent: ConversableAgent, rule: conditions.OnCondition) -> str:
     """`transfer_<from>_to_<to>`, with a number where there is such a tool already."""
-    stem = f"transfer_{normalized_name(agent.name)}_to_{normalized_name(rule.target.label)}"
+    stem = f"transfer_{normalize_name(agent.name)}_to_{normalize_name(rule.target.label)}"
     known, name, number = agent.handoffs.tools(), stem[:64], 1
     while name in known:
         number += 1

@@ -8,8 +8,8 @@ from typing import Any
 
 from .._core.protocols import Group
 from .._core.turn_context import VariableEffects
-from .context_variables import ContextStr, ContextVariables
-from .targets import (
+from .._handoffs.context_variables import ContextStr, ContextVariables
+from .._handoffs.targets import (
     AgentNameTarget,
     AgentTarget,
     AskUserTarget,

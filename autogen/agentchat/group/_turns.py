@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ..._steps import Steps
+from .._core.protocols import Group
 from .._core.turn_context import GroupTurn, Outcome, ToolDirective
+from .._handoffs.conditions import OnCondition, is_available
+from .._handoffs.context_variables import ContextVariables
+from .._handoffs.handoffs import handoffs_of
+from .._handoffs.targets import NestedChatTarget, TransitionTarget, as_target
 from ..agent import Message
 from ._effects import ToolEffects
-from .conditions import OnCondition, is_available
-from .handoffs import handoffs_of
-from .targets import NestedChatTarget, TransitionTarget, as_target
-
-if TYPE_CHECKING:
-    from ..groupchat import GroupChat
-    from .selector import HandoffSelector
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
@@ -24,18 +22,36 @@ _NO_PARAMETERS = {"type": "object", "properties": {}, "required": []}
 
 
 class MemberTurn(GroupTurn):
-    """The turn of a member."""
+    """Turn of a member.
 
-    def __init__(self, selector: HandoffSelector, group: GroupChat, agent: Any, manager: Any) -> None:
+    Args:
+        group: Group chat.
+        agent: Member.
+        manager: Manager of the group.
+        variables: Context variables that the members share.
+        hidden_tools: Names of the tools whose calls other models don't see.
+        lead_to: Called with the target of the hand-off that wins.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        agent: Any,
+        manager: Any,
+        variables: ContextVariables,
+        hidden_tools: Callable[[], set[str]],
+        lead_to: Callable[[TransitionTarget], None],
+    ) -> None:
         self.agent = agent
         self.manager = manager
-        self.variables = selector.context_variables
-        self._selector = selector
+        self.variables = variables
+        self._hidden_tools = hidden_tools
+        self._lead_to = lead_to
         self._group = group
         self._rules = rules_of(agent)
         self._noted: list[tuple[Message, TransitionTarget]] = []
 
-    def tools(self) -> list[dict[str, Any]]:
+    def get_tools(self) -> list[dict[str, Any]]:
         """For each hand-off that is offered now a tool without parameters, described by its condition."""
         messages = self._group.messages
         offered = {name: rule for name, rule in self._rules.items() if self._is_offered(rule)}
@@ -47,14 +63,14 @@ class MemberTurn(GroupTurn):
 
     def visible_messages(self, messages: list[Message]) -> list[Message]:
         """The conversation without the transfers of others."""
-        hidden = self._selector._hidden(self._group)
+        hidden = self._hidden_tools()
         return without_transfers(messages, hidden, self.agent.name) if hidden else messages
 
-    def transfers(self, calls: Sequence[Message]) -> set[int]:
+    def find_transfers(self, calls: Sequence[Message]) -> set[int]:
         """The places of the calls that are hand-offs."""
         return {place for place, call in enumerate(calls) if _name(call) in self._rules}
 
-    def note(self, call: Message, directive: Any) -> str:
+    def apply(self, call: Message, directive: Any) -> str:
         """Set the variables that a tool returned, and remember where it leads."""
         if not isinstance(directive, ToolDirective):
             directive = as_target(directive)  # an agent
@@ -64,10 +80,10 @@ class MemberTurn(GroupTurn):
         target = directive if isinstance(directive, TransitionTarget) else getattr(directive, "target", None)
         if target is not None:
             self._noted.append((call, target))
-        text: str = directive.told()
+        text: str = directive.result_text()
         return text
 
-    def effects(self, call: Message) -> ToolEffects:
+    def make_side_effects(self, call: Message) -> ToolEffects:
         """The effects that a call will have had."""
 
         def target() -> TransitionTarget | None:
@@ -99,8 +115,8 @@ class MemberTurn(GroupTurn):
                 settled.append(_result(outcome, call, str(text), success=True))
             else:
                 winner = target
-                self._selector._lead_to(target)
-                settled.append(_result(outcome, call, text or target.told(), success=True))
+                self._lead_to(target)
+                settled.append(_result(outcome, call, text or target.result_text(), success=True))
         self._noted.clear()
         return settled
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from ..._steps import Steps, invoke, run_async, run_sync
 from .._core.result import ChatResult
+from .._handoffs.context_variables import ContextVariables
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from ..groupchat import GroupChat, GroupChatManager
-from .context_variables import ContextVariables
 from .patterns import Pattern
 from .selector import HandoffSelector
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .._handoffs.context_variables import ContextStr, ContextVariables
+from .._handoffs.targets import AskUserTarget, GroupManagerTarget, RandomAgentTarget
 from ..agent import Agent
 from ..conversable_agent import ConversableAgent
 from ..groupchat import GroupChat, GroupChatManager
-from .context_variables import ContextStr, ContextVariables
 from .selector import HandoffSelector
-from .targets import AskUserTarget, GroupManagerTarget, RandomAgentTarget
 
 __all__ = ["AutoPattern", "DefaultPattern", "ManualPattern", "Pattern", "RandomPattern", "RoundRobinPattern"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...function_utils import serialize_to_str
 from .._core.turn_context import ToolDirective
-from .targets import TransitionTarget, as_target
+from .._handoffs.targets import TransitionTarget, as_target
 
 __all__ = ["ReplyResult"]
 
@@ -37,7 +37,7 @@ class ReplyResult(ToolDirective):
     def __repr__(self) -> str:
         return f"ReplyResult({self.message!r}, target={self.target!r})"
 
-    def told(self) -> str:
+    def result_text(self) -> str:
         """What the model is told."""
         text = serialize_to_str(self.message)
-        return self.target.told() if self.target is not None and not text else text
+        return self.target.result_text() if self.target is not None and not text else text

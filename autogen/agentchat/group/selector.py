@@ -6,23 +6,22 @@ import copy
 import json
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from ..._steps import Steps
 from .._core import turn_context
+from .._core.protocols import Group
 from .._core.result import StopReason
 from .._core.selection_strategy import SelectionMethod
 from .._groupchat.pending_calls import caller_of
+from .._handoffs.conditions import OnContextCondition, is_available
+from .._handoffs.context_variables import ContextStr, ContextVariables
+from .._handoffs.handoffs import handoffs_of
+from .._handoffs.targets import HandoffContext, NestedChatTarget, Resolution, TerminateTarget, TransitionTarget, as_target
 from ..agent import Agent, Message
 from ._effects import read, written
 from ._turns import MemberTurn, rules_of
-from .conditions import OnContextCondition, is_available
-from .context_variables import ContextStr, ContextVariables
-from .handoffs import handoffs_of
-from .targets import HandoffContext, NestedChatTarget, Resolution, TerminateTarget, TransitionTarget, as_target
-
-if TYPE_CHECKING:
-    from ..groupchat import GroupChat
 
 __all__ = ["HandoffSelector"]
 
@@ -99,13 +98,13 @@ class HandoffSelector(SelectionMethod):
         self._has_nested = False
         self.selection_message = None
 
-    def __call__(self, last_speaker: Agent, groupchat: GroupChat) -> Agent | str | None:
+    def __call__(self, last_speaker: Agent, groupchat: Group) -> Agent | str | None:
         """Who is next: a member, the method that chooses one, or None for the end.
 
         Raises:
             ValueError: A hand-off leads to somebody who is not in the group, or to a user where there is none.
         """
-        with turn_context.in_play(None, self.context_variables):
+        with turn_context.enter_turn(None, self.context_variables):
             if not self._started or len(groupchat.messages) <= 1:
                 self.reset()
                 self._check(groupchat)
@@ -115,9 +114,9 @@ class HandoffSelector(SelectionMethod):
                 found, self.why = self._decided(last_speaker, groupchat)
             return self._taken(self._led_on(found, groupchat))
 
-    def redirected(self, chosen: Agent, group: GroupChat) -> Agent | None:
+    def override_choice(self, chosen: Agent, group: Group) -> Agent | None:
         """Who is next after a method has chosen: a context condition of that agent may lead on. None: the chat ends."""
-        with turn_context.in_play(None, self.context_variables):
+        with turn_context.enter_turn(None, self.context_variables):
             self.selection_message = None
             found = self._led_on(Resolution(chosen), group)
             if found.speaker is None and found.method is not None:  # it was chosen so just now
@@ -134,7 +133,7 @@ class HandoffSelector(SelectionMethod):
         known = json.loads(self.context_variables.to_json())
         return {"context_variables": known, "started": self._started, "target": written(self._target)}
 
-    def load_state(self, state: Mapping[str, Any], group: GroupChat) -> None:
+    def load_state(self, state: Mapping[str, Any], group: Group) -> None:
         """Bring them back."""
         self.reset()
         self.context_variables.clear()
@@ -142,19 +141,19 @@ class HandoffSelector(SelectionMethod):
         self._started = bool(state["started"])
         self._target = read(state["target"], group) if state["target"] else None
 
-    def for_members(self, mine: Callable[[Any], Any]) -> HandoffSelector:
+    def rebind(self, mine: Callable[[Any], Any]) -> HandoffSelector:
         """A selector for a group of other members, with variables of its own, of the same values."""
         after_user = self.user_after_work
         return HandoffSelector(
             mine(self.initial_agent),
-            self.after_work.for_members(mine),
+            self.after_work.rebind(mine),
             None if self.user_agent is None else mine(self.user_agent),
             context_variables=copy.deepcopy(self.context_variables.to_dict()),
-            user_after_work=after_user and after_user.for_members(mine),
+            user_after_work=after_user and after_user.rebind(mine),
             exclude_transit_message=self.exclude_transit_message,
         )
 
-    def take_turn(self, speaker: Any, manager: Any, group: GroupChat) -> Steps[Any]:
+    def take_turn(self, speaker: Any, manager: Any, group: Group) -> Steps[Any]:
         """Let a member answer: with the tools for its hand-offs, and the context variables in sight.
 
         Args:
@@ -163,7 +162,9 @@ class HandoffSelector(SelectionMethod):
             group: The group.
         """
         nested, self._nested = self._nested, None
-        with turn_context.in_play(MemberTurn(self, group, speaker, manager), self.context_variables):
+        variables = self.context_variables
+        turn = MemberTurn(group, speaker, manager, variables, partial(self._hidden, group), self._lead_to)
+        with turn_context.enter_turn(turn, variables):
             if nested is not None:
                 return (yield from nested.held(speaker, manager))
             return (yield from super().take_turn(speaker, manager, group))
@@ -172,7 +173,7 @@ class HandoffSelector(SelectionMethod):
         """A model or a tool says who is next."""
         self._target = target
 
-    def _hidden(self, group: GroupChat) -> set[str]:
+    def _hidden(self, group: Group) -> set[str]:
         """The tools whose calls are not for the eyes of other models."""
         if not self.exclude_transit_message:
             return set()
@@ -181,7 +182,7 @@ class HandoffSelector(SelectionMethod):
             self._transfers.update(name for name, rule in rules if not isinstance(rule.target, NestedChatTarget))
         return self._transfers
 
-    def _decided(self, last: Any, group: GroupChat) -> tuple[Resolution, str]:
+    def _decided(self, last: Any, group: Group) -> tuple[Resolution, str]:
         """What the rules say, and which of them does."""
         message: Message = group.messages[-1]
         is_member = any(agent is last for agent in group.agents)
@@ -215,7 +216,7 @@ class HandoffSelector(SelectionMethod):
                 return target.resolve(situation)
         return None
 
-    def _led_on(self, found: Resolution, group: GroupChat) -> Resolution:
+    def _led_on(self, found: Resolution, group: Group) -> Resolution:
         """Where the context conditions of whoever is next lead in the end. They may lead to each other, not in circles."""
         seen: list[Any] = []
         message = group.messages[-1] if group.messages else {}
@@ -240,16 +241,15 @@ class HandoffSelector(SelectionMethod):
         logger.debug("Hand-off to %s: %s", found.speaker.name if found.speaker else found.method or "the end", self.why)
         return found.speaker if found.speaker is not None else found.method
 
-    def _before(self, group: GroupChat) -> Agent:
+    def _before(self, group: Group) -> Agent:
         """The agent that spoke last, but for the user."""
         agents = {agent.name: agent for agent in group.agents if agent is not self.user_agent}
         spoken = (message.get("name") for message in reversed(group.messages))
         return next((agents[name] for name in spoken if name in agents), self.initial_agent)
 
-    def _check(self, group: GroupChat) -> None:
-        """
-        Raises:
-            ValueError: A hand-off leads to somebody who is not in the group.
+    def _check(self, group: Group) -> None:
+        """Raises:
+        ValueError: A hand-off leads to somebody who is not in the group.
         """
         places: list[tuple[str, TransitionTarget]] = [("The group", self.after_work)]
         for agent in group.agents:

@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -104,6 +105,7 @@ def start_container(
         )
         container.start()
     except BaseException as error:
+        # An interrupt must not leave a container behind either.
         if container is not None:
             end_container(client, container.id, keep=False)
         if isinstance(error, docker.errors.APIError) and any(words in str(error) for words in _MISSING_FOLDER_ERRORS):
@@ -244,7 +246,7 @@ def _explain_missing_folder(folder: Path) -> str:
     )
 
 
-def get_first_available(client: DockerClient, names: list[str]) -> str:
+def get_first_available(client: DockerClient, names: Sequence[str]) -> str:
     """Return the first image that is present or can be pulled.
 
     Raises:

@@ -88,10 +88,10 @@ def connect() -> DockerClient:
 def explain_missing_engine() -> str:
     """Return the error message for a missing engine: the addresses tried, and the alternatives."""
     tried = "\n".join(
-        f"  {address}: {_probe_address(address) or 'it does not answer as Docker does'}" for address in list_addresses()
+        f"  {address}: {_probe_address(address) or 'it does not respond like Docker'}" for address in list_addresses()
     )
     return (
-        f"Code is to run in Docker (the default for agents), but no Docker engine responds. Addresses tried:\n{tried}\n"
+        f"Code should run in Docker (the default for agents), but no Docker engine responds. Addresses tried:\n{tried}\n"
         f"{_suggest_default_address()}Ways out:\n"
         "- Start an engine: Docker; or `colima start`; or Podman's (`systemctl --user start podman.socket`, "
         "`podman machine start`). If it listens elsewhere, set its address: DOCKER_HOST=unix:///path/to.sock\n"
@@ -118,6 +118,7 @@ def _list_default_addresses() -> list[str]:
 
 def _probe_address(address: str) -> str | None:
     """Return the reason why a socket is unusable; None if it has a listener, or if the address is not a local socket."""
+    # Other addresses can only be tested by a request.
     if not address.startswith(_UNIX_SCHEME) or sys.platform == "win32":
         return None
     path = address.removeprefix(_UNIX_SCHEME)
@@ -130,7 +131,7 @@ def _probe_address(address: str) -> str | None:
     except FileNotFoundError:
         return "no such file"
     except OSError as error:
-        return f"nobody listens ({error.strerror or error})"
+        return f"no engine listens ({error.strerror or error})"
     return None
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .._constants import TIMEOUT_MSG
 from .._processes.limits import Limits
-from .containers import HOME, WORKSPACE, Isolation, get_first_available, start_container
+from .containers import DEFAULT_LIMITS, HOME, WORKSPACE, Isolation, get_first_available, start_container
 from .engine import connect
 from .execution import run_in_container
 from .ownership import OWNER_LABEL, end_container, get_process_label, remove_leftovers
@@ -21,7 +22,7 @@ DEFAULT_IMAGES = ("python:3-slim", "python:3")
 
 
 def run_in_docker(
-    program: str, file: Path, folder: Path, image: bool | str | list[str], limits: Limits
+    program: str, file: Path, folder: Path, image: Literal[True] | str | Sequence[str], limits: Limits
 ) -> tuple[int, str, str | None]:
     """Run a file in a container with its folder mounted at `/workspace`.
 
@@ -42,10 +43,9 @@ def run_in_docker(
     client = connect()
     try:
         remove_leftovers(client)
-        names = [image] if isinstance(image, str) else image if isinstance(image, list) else [*DEFAULT_IMAGES]
+        names = DEFAULT_IMAGES if image is True else [image] if isinstance(image, str) else image
         result_image = get_first_available(client, names)
-        isolation = Isolation()
-        isolation = replace(isolation, limits=replace(limits, memory=limits.memory or isolation.limits.memory))
+        isolation = Isolation(replace(limits, memory=limits.memory or DEFAULT_LIMITS.memory))
         name = f"autogen-run-{uuid.uuid4()}"
         labels = {OWNER_LABEL: get_process_label()}
         container = start_container(client, result_image, name, folder.resolve(), isolation, labels=labels)

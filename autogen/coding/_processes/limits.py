@@ -44,6 +44,7 @@ def make_limit_setter(limits: Limits) -> Callable[[], None] | None:
     if sys.platform == "win32":
         return None
     values = {
+        # A core dump would be written to the work directory.
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: limits.file_size,
         resource.RLIMIT_AS: limits.memory,

@@ -1,10 +1,11 @@
-"""Running code in Jupyter kernels, which keep their variables from block to block."""
+"""Code executors for Jupyter kernels, which keep their variables from block to block."""
 
 from typing import TYPE_CHECKING
 
 from ..._lazy_imports import attach as _lazy
 
-if TYPE_CHECKING:  # read by editors and type checkers
+# For editors and type checkers.
+if TYPE_CHECKING:
     from .base import JupyterConnectable as JupyterConnectable
     from .base import JupyterConnectionInfo as JupyterConnectionInfo
     from .docker_jupyter_server import DockerJupyterServer as DockerJupyterServer
@@ -13,7 +14,8 @@ if TYPE_CHECKING:  # read by editors and type checkers
     from .jupyter_code_executor import JupyterCodeExecutor as JupyterCodeExecutor
     from .local_jupyter_server import LocalJupyterServer as LocalJupyterServer
 
-_HOME = {  # read by the interpreter, when a name is first used
+# For the interpreter, which imports a module when one of its names is first used.
+_HOME = {
     "JupyterConnectable": "base",
     "JupyterConnectionInfo": "base",
     "JupyterClient": "jupyter_client",

@@ -31,7 +31,7 @@ _PIP = re.compile(r"^%pip install(?!.*-qqq)", re.MULTILINE)
 
 
 def run_blocks(
-    kernel: Kernel, blocks: Sequence[CodeBlock], *, seconds: float, output_dir: Path, ignore: Sequence[Path] = ()
+    kernel: Kernel, blocks: Sequence[CodeBlock], *, seconds: float, output_dir: Path, exclude: Sequence[Path] = ()
 ) -> IPythonCodeResult:
     """Run blocks in order, until one fails.
 
@@ -40,7 +40,7 @@ def run_blocks(
         blocks: The blocks. Their language is ignored, since the kernel has only one.
         seconds: The time limit of each block.
         output_dir: The folder for images and other outputs that aren't text.
-        ignore: Files in `output_dir` that are not reported, since they change for other reasons.
+        exclude: Files in `output_dir` that are not reported, since they change for other reasons.
 
     Returns:
         The exit code, the output, and the files: saved outputs, and new or changed files in `output_dir`.
@@ -62,7 +62,7 @@ def run_blocks(
         if exit_code != 0:
             texts += _suggest_language(block)
             break
-    changes = find_changes(before, snapshot(output_dir), but=[*files, *ignore])
+    changes = find_changes(before, snapshot(output_dir), exclude=[*files, *exclude])
     output = truncate("\n".join(texts))
     return IPythonCodeResult(exit_code=exit_code, output=output, output_files=[*map(str, files), *changes])
 
@@ -71,7 +71,7 @@ def validate_output_dir(folder: Path | str) -> Path:
     """Return the folder as a path.
 
     Raises:
-        ValueError: The folder does not exist.
+        ValueError: If the folder does not exist.
     """
     if not Path(folder).is_dir():
         raise ValueError(f"Output directory {folder} does not exist.")

@@ -27,7 +27,7 @@ from ._watchdog import TERMINATE_GRACE, SupervisedProcess, call_when_dropped
 
 if TYPE_CHECKING:
     import zmq
-    from jupyter_client.blocking import BlockingKernelClient
+    from jupyter_client.blocking.client import BlockingKernelClient
 
 _FEATURE = "A Jupyter executor"
 _zmq = require("zmq", extra="jupyter-executor", feature=_FEATURE)
@@ -40,7 +40,8 @@ class EmbeddedKernel:
     """A kernel in a process of its own. It ends when it is stopped, when this object is dropped, or with this process."""
 
     def __init__(self, name: str, *, cwd: Path, environment: Mapping[str, str], limits: Limits) -> None:
-        """
+        """Start the kernel, without waiting until it is ready.
+
         Args:
             name: The name of an installed kernel.
             cwd: The working directory.
@@ -48,8 +49,8 @@ class EmbeddedKernel:
             limits: The resources that the kernel may use.
 
         Raises:
-            ValueError: The kernel is not installed.
-            OSError: The kernel can't be started.
+            ValueError: If the kernel is not installed.
+            OSError: If the kernel can't be started.
         """
         self._manager = _jupyter_client.KernelManager(kernel_name=name)
         try:
@@ -103,7 +104,7 @@ class EmbeddedKernel:
         """Wait until the kernel is ready. Return True if it had ended since the last cell, and was restarted.
 
         Raises:
-            RuntimeError: The kernel can't be started.
+            RuntimeError: If the kernel can't be started.
         """
         has_ended = self._is_ready and self._process.find_failure() is not None
         # A kernel that was stopped on purpose starts again without a notice.
@@ -149,7 +150,7 @@ class EmbeddedKernel:
         folder = Path(tempfile.mkdtemp(prefix="autogen-kernel-"))
         # New sockets for each process, so that no request to the previous kernel reaches the new one.
         self._client = _open_client(folder)
-        self._close = call_when_dropped(self, _clean_up, self._client.context, folder)
+        self._close = call_when_dropped(self, _clean_up, self._client, folder)
         self._manager.connection_file = self._client.connection_file
         environment = build_kernel_environment()
         spec_environment = {name: Template(value).safe_substitute(environment) for name, value in self._spec.env.items()}
@@ -204,8 +205,9 @@ def _open_client(folder: Path) -> BlockingKernelClient:
     return client
 
 
-def _clean_up(context: zmq.Context[zmq.Socket[bytes]], folder: Path) -> None:
-    context.destroy(linger=0)
+def _clean_up(client: BlockingKernelClient, folder: Path) -> None:
+    # The client holds the sockets. If they were garbage already, the context would not find them, and wait for ever.
+    client.context.destroy(linger=0)
     # The kernel that is being killed may write into the folder while it is removed.
     for _ in range(10):
         shutil.rmtree(folder, ignore_errors=True)

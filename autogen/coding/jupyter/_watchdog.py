@@ -36,7 +36,8 @@ class SupervisedProcess:
     """A program that runs until it is stopped, this object is dropped, or this process ends."""
 
     def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], limits: Limits, folder: Path) -> None:
-        """
+        """Start the program.
+
         Args:
             command: The program and its arguments.
             cwd: Its working directory.
@@ -45,7 +46,7 @@ class SupervisedProcess:
             folder: Its private folder. The watchdog removes it if this process can't.
 
         Raises:
-            OSError: `cwd` does not exist, or no process can be started.
+            OSError: If `cwd` does not exist, or no process can be started.
         """
         mark, env = mark_environment(env)
         self._limits = limits

@@ -1,4 +1,4 @@
-"""Where a Jupyter server is, and what can tell."""
+"""The address of a Jupyter server, and the protocol of objects that know one."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Optional, Protocol, runtime_checkable
 
+from ..._lazy_imports import deprecate
+
 __all__ = ["JupyterConnectable", "JupyterConnectionInfo"]
 
 
 @dataclass
 class JupyterConnectionInfo:
-    """Where a Jupyter server is, and how to get in.
+    """The address and token of a Jupyter server.
 
     Attributes:
-        host: Its name or address, without a scheme.
-        use_https: Whether it speaks HTTPS, and WSS for what it sends by itself.
-        port: None: that of the scheme.
-        token: None: it asks for none. It is not in the `repr`.
+        host: The name or address of the server, without a scheme.
+        use_https: True for HTTPS and WSS, False for HTTP and WS.
+        port: The port; None for the default port of the scheme.
+        token: The token; None if the server needs none. The `repr` does not show it.
     """
 
     host: str
@@ -28,21 +30,24 @@ class JupyterConnectionInfo:
 
 @runtime_checkable
 class JupyterConnectable(Protocol):
-    """A thing that knows where a Jupyter server is."""
+    """An object that knows the address of a Jupyter server."""
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """Where it is."""
+        """The address and token of the server."""
         ...
 
 
 class GenerateToken:
-    """Stands for a token that each server makes up for itself."""
+    """Stands for a random token, generated for each server."""
 
 
 GENERATED = GenerateToken()
 
 
-def token_of(wish: str | GenerateToken | None) -> str:
-    """The token that a wish means; `""` for none."""
-    return secrets.token_hex(32) if isinstance(wish, GenerateToken) else wish or ""
+def resolve_token(token: str | GenerateToken | None) -> str:
+    """Return a token as text: a random one for `GenerateToken`, and `""` for None."""
+    return secrets.token_hex(32) if isinstance(token, GenerateToken) else token or ""
+
+
+__getattr__ = deprecate(globals(), {"token_of": "resolve_token"})

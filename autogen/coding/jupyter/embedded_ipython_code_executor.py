@@ -1,34 +1,35 @@
-"""Running code in an IPython kernel that this process starts."""
+"""A code executor for an IPython kernel in a child process."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Optional
+from typing import Optional
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from .._processes.limits import Limits
 from ..base import CodeBlock, CodeExtractor, IPythonCodeResult
 from ..markdown_code_extractor import MarkdownCodeExtractor
-from ._blocks import validate_output_dir, run_blocks
+from ._blocks import run_blocks, validate_output_dir
 from ._embedded_kernel import EmbeddedKernel
 
 __all__ = ["EmbeddedIPythonCodeExecutor"]
 
 
 class EmbeddedIPythonCodeExecutor(BaseModel):
-    """Runs code blocks as cells of an IPython kernel: what one block defines the next one sees. Without isolation.
+    """Runs code blocks as cells of an IPython kernel. Later blocks see the variables of earlier ones. Without isolation.
 
-    The kernel has the rights of the user who runs it; see `LocalCommandLineCodeExecutor` for what that means. No secret of
-    this process's environment is handed to it. It starts when this object is made, and ends with it, with this process
-    (also if that is killed), or by `stop()`.
+    The kernel has the rights of the current user; `LocalCommandLineCodeExecutor` describes the consequences. It sees no
+    secrets of this process's environment. It starts with this object, and ends with it, with this process (even if that is
+    killed), or by `stop()`.
 
-    A block whose time is up is interrupted, and the variables are kept. If that does not help, or if the kernel dies, it is
-    restarted, and the result says so. Languages are not looked at: `!command` and `%%bash` run shell commands.
+    A block that exceeds the time limit is interrupted, and the variables are kept. If that fails, or if the kernel dies, the
+    kernel is restarted, and the result says so. The language of a block is ignored: use `!command` and `%%bash` for shell
+    commands.
 
-    It may be used from several threads, one block at a time.
+    Several threads may share it. They run one block at a time.
 
     >>> executor = EmbeddedIPythonCodeExecutor(output_dir="coding")  # doctest: +SKIP
     >>> executor.execute_code_blocks([CodeBlock(language="python", code="x = 6")])  # doctest: +SKIP
@@ -36,20 +37,18 @@ class EmbeddedIPythonCodeExecutor(BaseModel):
     IPythonCodeResult(exit_code=0, output='42', output_files=[])
 
     Raises:
-        ValueError: A field is wrong, or there is no such kernel.
+        ValueError: If a field is invalid, or the kernel is not installed.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     timeout: int = Field(default=60, ge=1, description="Seconds for each block.")
-    kernel_name: str = Field(default="python3", description="The kernel, which must be installed.")
-    output_dir: str = Field(default=".", description="Where images and the like are saved. It must exist.")
-    work_dir: Optional[str] = Field(default=None, description="Where the kernel runs. None: the current directory.")
-    environment: dict[str, str] = Field(
-        default_factory=dict, repr=False, description="Variables for the kernel, besides the harmless ones of this process."
-    )
+    kernel_name: str = Field(default="python3", description="The name of an installed kernel.")
+    output_dir: str = Field(default=".", description="An existing folder, for images and other outputs that aren't text.")
+    work_dir: Optional[str] = Field(default=None, description="The working directory; None for the current one.")
+    environment: dict[str, str] = Field(default_factory=dict, repr=False, description="Additional variables for the kernel.")
     limits: Optional[Limits] = Field(
-        default=None, description="What the kernel may use; time and output in it do not count."
+        default=None, description="Resource limits of the kernel. Their `seconds` and `output` are ignored."
     )
 
     _timeout: int = PrivateAttr()
@@ -59,10 +58,10 @@ class EmbeddedIPythonCodeExecutor(BaseModel):
 
     @field_validator("output_dir", "work_dir")
     @classmethod
-    def _exists(cls, folder: str | None) -> str | None:
+    def _validate_folder(cls, folder: str | None) -> str | None:
         return None if folder is None else str(validate_output_dir(folder))
 
-    def model_post_init(self, context: Any, /) -> None:
+    def model_post_init(self, context: object, /) -> None:
         """Start the kernel."""
         self._timeout, self._kernel_name, self._output_dir = self.timeout, self.kernel_name, Path(self.output_dir)
         self._kernel = EmbeddedKernel(
@@ -74,27 +73,29 @@ class EmbeddedIPythonCodeExecutor(BaseModel):
 
     @property
     def code_extractor(self) -> CodeExtractor:
-        """Finds fenced code blocks."""
+        """The extractor, which finds fenced code blocks."""
         return MarkdownCodeExtractor()
 
     def execute_code_blocks(self, code_blocks: list[CodeBlock]) -> IPythonCodeResult:
         """Run the blocks in order, until one fails.
 
+        Errors in the code are results, not exceptions.
+
         Returns:
-            The exit code of the last block run (124: its time was up), what was printed and shown, and the files: images and
-            the like that were shown, and what else is new or changed in `output_dir`. No error in the code is raised.
+            The exit code of the last block (124 after a timeout), the printed and displayed text, and the files: saved
+            outputs, and new or changed files in `output_dir`.
         """
         with self._kernel.lock:
             return run_blocks(self._kernel, code_blocks, seconds=self._timeout, output_dir=self._output_dir)
 
     def restart(self) -> None:
-        """Begin with a new kernel."""
+        """Replace the kernel by a new one."""
         self._kernel.stop()
         with self._kernel.lock:
             self._kernel.restart()
 
     def stop(self) -> None:
-        """End the kernel. A block that is run later starts a new one."""
+        """End the kernel. The next block starts a new one."""
         self._kernel.stop()
 
     def __enter__(self) -> EmbeddedIPythonCodeExecutor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,12 +18,17 @@ from ._kernel import START_TIMEOUT, Oversized, run_cell, wait_until_ready
 from .base import JupyterConnectionInfo
 
 if TYPE_CHECKING:
+    from jupyter_client.session import Session
     from requests import PreparedRequest
     from websocket import WebSocket
 
 __all__ = ["DataItem", "ExecutionResult", "JupyterClient", "JupyterKernelClient"]
 
 _FEATURE = "A client of a Jupyter server"
+# First, since `jupyter_client` does not say what to install if it is missing.
+require("zmq", extra="jupyter-executor", feature=_FEATURE)
+_jsonutil = require("jupyter_client.jsonutil", extra="jupyter-executor", feature=_FEATURE)
+_session = require("jupyter_client.session", extra="jupyter-executor", feature=_FEATURE)
 _requests = require("requests", extra="jupyter-executor", feature=_FEATURE)
 _adapters = require("requests.adapters", extra="jupyter-executor", feature=_FEATURE)
 _urllib3 = require("urllib3.util", extra="jupyter-executor", feature=_FEATURE)
@@ -32,7 +36,6 @@ _websocket = require("websocket", extra="jupyter-executor", feature=_FEATURE)
 
 CONNECT_TIMEOUT = 5  # seconds
 READ_TIMEOUT = 60  # seconds
-PROTOCOL = "5.0"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 # Exists on Linux only.
@@ -63,7 +66,8 @@ class JupyterClient:
     """
 
     def __init__(self, connection_info: JupyterConnectionInfo) -> None:
-        """
+        """Initialise the client.
+
         Args:
             connection_info: The address and token of the server. No request is sent before a method is called.
         """
@@ -105,7 +109,7 @@ class JupyterClient:
         """Connect to a kernel.
 
         Raises:
-            ConnectionError: The server rejects the connection.
+            ConnectionError: If the server rejects the connection.
         """
 
         def connect() -> WebSocket:
@@ -163,19 +167,20 @@ class JupyterKernelClient:
     """
 
     def __init__(self, connect: Callable[[], WebSocket], client: JupyterClient, kernel_id: str) -> None:
-        """
+        """Connect to the kernel.
+
         Args:
             connect: Opens the websocket to the kernel.
             client: The client of the kernel's server.
             kernel_id: The id of the kernel.
 
         Raises:
-            ConnectionError: The server rejects the connection.
+            ConnectionError: If the server rejects the connection.
         """
         self._connect = connect
         self._client = client
         self._kernel_id = kernel_id
-        self._session_id = uuid.uuid4().hex
+        self._session: Session = _session.Session(username="autogen")
         self._websocket = connect()
         self._failure: str | None = None
         self._is_ready = False
@@ -200,8 +205,8 @@ class JupyterKernelClient:
                 restarted.
 
         Raises:
-            RuntimeError: The kernel does not become ready.
-            OSError: The server can't be reached.
+            RuntimeError: If the kernel does not become ready.
+            OSError: If the server can't be reached.
         """
         with self.lock:
             cell = run_cell(self, code, float("inf") if timeout_seconds is None else timeout_seconds)
@@ -226,24 +231,16 @@ class JupyterKernelClient:
         """Send a request of the Jupyter protocol. Return its id.
 
         Raises:
-            ConnectionError: The connection was lost.
+            ConnectionError: If the connection was lost.
         """
-        header = {
-            "msg_id": uuid.uuid4().hex,
-            "msg_type": kind,
-            "username": "autogen",
-            "session": self._session_id,
-            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "version": PROTOCOL,
-        }
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+        message = {**self._session.msg(kind, dict(content)), "channel": "shell"}
         try:
             self._websocket.settimeout(READ_TIMEOUT)
-            self._websocket.send(json.dumps(message))
+            self._websocket.send(json.dumps(message, default=_jsonutil.json_default))
         except (_websocket.WebSocketException, OSError) as error:
             self._failure = _CONNECTION_LOST
             raise ConnectionError(f"The connection to the kernel was lost: {error}") from None
-        return header["msg_id"]
+        return str(message["msg_id"])
 
     def receive(self, seconds: float) -> Message | Oversized | None:
         """Return the next message, an empty one if it is malformed, or None if none arrives in time."""
@@ -288,8 +285,8 @@ class JupyterKernelClient:
             False. The server itself reports a kernel that ended since the last cell.
 
         Raises:
-            RuntimeError: The kernel does not become ready.
-            OSError: The server can't be reached.
+            RuntimeError: If the kernel does not become ready.
+            OSError: If the server can't be reached.
         """
         if self._failure is not None:
             self._reconnect()
@@ -302,7 +299,7 @@ class JupyterKernelClient:
         """Restart the kernel.
 
         Raises:
-            OSError: The server can't be reached, or rejects the request.
+            OSError: If the server can't be reached, or rejects the request.
         """
         self._client.restart_kernel(self._kernel_id)
         self._reconnect()

@@ -1,4 +1,4 @@
-"""Running code in a kernel of a Jupyter server."""
+"""A code executor for kernels of a Jupyter server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import TracebackType
 
 from ..base import CodeBlock, CodeExecutor, CodeExtractor, IPythonCodeResult
 from ..markdown_code_extractor import MarkdownCodeExtractor
-from ._blocks import validate_output_dir, run_blocks
+from ._blocks import run_blocks, validate_output_dir
 from ._watchdog import call_when_dropped
 from .base import JupyterConnectable, JupyterConnectionInfo
 from .jupyter_client import JupyterClient, JupyterKernelClient
@@ -19,13 +19,13 @@ __all__ = ["JupyterCodeExecutor"]
 
 
 class JupyterCodeExecutor(CodeExecutor):
-    """Runs code blocks as cells of a kernel that a Jupyter server starts: what one block defines the next one sees.
+    """Runs code blocks as cells of a kernel on a Jupyter server. Later blocks see the variables of earlier ones.
 
-    Where the server is decides how isolated that is: `DockerJupyterServer` runs one in a container, `LocalJupyterServer`
-    without isolation. Several executors may share a server; each has a kernel of its own, which ends with the executor.
+    The server determines the isolation: `DockerJupyterServer` runs in a container, `LocalJupyterServer` has none. Several
+    executors may share a server. Each has its own kernel, which ends with the executor.
 
-    A block whose time is up is interrupted, and the variables are kept. If that does not help, or if the kernel dies, it is
-    restarted, and the result says so.
+    A block that exceeds the time limit is interrupted, and the variables are kept. If that fails, or if the kernel dies, the
+    kernel is restarted, and the result says so.
 
     >>> with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:  # doctest: +SKIP
     ...     executor.execute_code_blocks([CodeBlock(language="python", code="6 * 7")])
@@ -39,16 +39,18 @@ class JupyterCodeExecutor(CodeExecutor):
         timeout: int = 60,
         output_dir: Path | str = Path("."),
     ) -> None:
-        """
+        """Start a kernel on the server.
+
         Args:
-            jupyter_server: The server, or where it is.
-            kernel_name: Which of its kinds of kernels.
+            jupyter_server: The server, or its address.
+            kernel_name: The name of a kernel that is installed on the server.
             timeout: Seconds for each block.
-            output_dir: Where images and the like are saved. It must exist.
+            output_dir: An existing folder, for images and other outputs that aren't text.
 
         Raises:
-            ValueError: One of these is wrong; the server does not have this kernel.
-            OSError: The server can't be reached, or refuses (`requests.exceptions.ConnectionError`, `HTTPError`).
+            ValueError: If an argument is invalid, or the kernel is not installed.
+            OSError: If the server can't be reached (`requests.exceptions.ConnectionError`), or rejects a request
+                (`requests.exceptions.HTTPError`).
         """
         if timeout < 1:
             raise ValueError("Timeout must be greater than or equal to 1.")
@@ -58,56 +60,61 @@ class JupyterCodeExecutor(CodeExecutor):
             info = jupyter_server.connection_info
         else:
             raise ValueError("jupyter_server must be a JupyterConnectable or JupyterConnectionInfo.")
-        self._server = jupyter_server  # it must not be dropped before this
+        # A server ends when it is dropped, so the executor keeps it.
+        self._server = jupyter_server
         self._timeout = timeout
         self._kernel_name = kernel_name
         self._output_dir = validate_output_dir(output_dir)
         self._jupyter_client = JupyterClient(info)
         self._server_files = jupyter_server.log_files if isinstance(jupyter_server, LocalJupyterServer) else []
         self._lock = threading.RLock()
-        known = self._jupyter_client.list_kernel_specs()["kernelspecs"]
-        if kernel_name not in known:
-            raise ValueError(f"Kernel {kernel_name} is not installed. The server has {', '.join(sorted(known)) or 'none'}.")
+        installed = self._jupyter_client.list_kernel_specs()["kernelspecs"]
+        if kernel_name not in installed:
+            names = ", ".join(sorted(installed)) or "none"
+            raise ValueError(f"Kernel {kernel_name} is not installed. The server has {names}.")
         self._start()
 
     @property
     def timeout(self) -> int:
-        """Seconds for each block."""
+        """The seconds for each block."""
         return self._timeout
 
     @property
     def code_extractor(self) -> CodeExtractor:
-        """Finds fenced code blocks."""
+        """The extractor, which finds fenced code blocks."""
         return MarkdownCodeExtractor()
 
     def execute_code_blocks(self, code_blocks: list[CodeBlock]) -> IPythonCodeResult:
         """Run the blocks in order, until one fails.
 
+        Errors in the code, a kernel that died and a lost server are results, not exceptions.
+
         Returns:
-            The exit code of the last block run (124: its time was up), what was printed and shown, and the files: images and
-            the like that were shown, and what else is new or changed in `output_dir`. No error in the code is raised, nor
-            that the kernel or the server is gone: it is a result.
+            The exit code of the last block (124 after a timeout), the printed and displayed text, and the files: saved
+            outputs, and new or changed files in `output_dir`.
         """
         with self._lock:
-            if not self._end.alive:
-                return IPythonCodeResult(exit_code=1, output="ERROR: This executor was stopped. restart() starts it again.")
+            if not self._stop.alive:
+                return IPythonCodeResult(
+                    exit_code=1, output="ERROR: This executor was stopped. Call restart() to use it again."
+                )
             return run_blocks(
-                self._kernel, code_blocks, seconds=self._timeout, output_dir=self._output_dir, ignore=self._server_files
+                self._kernel, code_blocks, seconds=self._timeout, output_dir=self._output_dir, exclude=self._server_files
             )
 
     def restart(self) -> None:
-        """Begin with a fresh kernel.
+        """Replace the kernel by a new one.
 
         Raises:
-            OSError: The server can't be reached, or refuses.
+            OSError: If the server can't be reached, or rejects a request.
         """
         with self._lock:
             self.stop()
             self._start()
 
     def stop(self) -> None:
-        """End the kernel. A block that another thread waits for ends with it."""
-        self._end()
+        """Shut down the kernel. This also ends a call of another thread."""
+        self._stop()
 
     def __enter__(self) -> JupyterCodeExecutor:
         return self
@@ -124,13 +131,14 @@ class JupyterCodeExecutor(CodeExecutor):
         except BaseException:
             self._jupyter_client.delete_kernel(self._kernel_id)
             raise
-        self._end = call_when_dropped(self, _end_kernel, self._jupyter_client, self._kernel, self._kernel_id)
+        self._stop = call_when_dropped(self, _shut_down, self._jupyter_client, self._kernel, self._kernel_id)
 
 
-def _end_kernel(client: JupyterClient, kernel: JupyterKernelClient, kernel_id: str) -> None:
-    """End a kernel, if its server is still there."""
+def _shut_down(client: JupyterClient, kernel: JupyterKernelClient, kernel_id: str) -> None:
+    """Shut down a kernel, if its server still answers."""
     kernel.stop()
     if client.is_ready():
-        with contextlib.suppress(OSError):  # it has ended by itself, or the server goes down
+        # The kernel may have ended by itself, and the server may be about to end.
+        with contextlib.suppress(OSError):
             client.delete_kernel(kernel_id)
     client.close()

@@ -12,29 +12,30 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from ..._extras import require
 from .._processes.limits import Limits
 from ._embedded_kernel import build_kernel_environment
 from ._watchdog import SupervisedProcess, call_when_dropped
-from .base import GENERATED, JupyterConnectable, JupyterConnectionInfo, token_of
+from .base import GENERATED, JupyterConnectable, JupyterConnectionInfo, resolve_token
 from .base import GenerateToken as _GenerateToken
 from .jupyter_client import JupyterClient
 
 __all__ = ["LocalJupyterServer"]
 
-START = 60.0  # seconds
-ATTEMPTS = 5  # to start on a port that nobody takes in the meantime
-PASSED_ON = ("JUPYTER_PATH", "JUPYTER_DATA_DIR")  # where kernels are installed
+START_TIMEOUT = 60.0  # seconds
+# Another process may take a free port before the server does. Then the next one is tried.
+MAX_ATTEMPTS = 5
+# The folders with installed kernels.
+INHERITED_VARIABLES = ("JUPYTER_PATH", "JUPYTER_DATA_DIR")
 
 
 class LocalJupyterServer(JupyterConnectable):
-    """A Jupyter server on this machine, without isolation: its kernels have the rights of the user who runs it.
+    """A Jupyter server on this machine, without isolation: its kernels have the rights of the current user.
 
-    No secret of this process's environment is handed to them. The token stands in no command line, log or `repr`, and not in
-    the kernels' environment. The server ends with this object, with this process (also if that is killed), by `stop()`, or
-    at the end of a `with`, and its kernels end with it.
+    The kernels see no secrets of this process's environment. The token is in no command line, log or `repr`, and not in the
+    environment of the kernels. The server and its kernels end with this object, with this process (even if that is killed),
+    by `stop()`, or at the end of a `with` block.
 
     >>> with LocalJupyterServer() as server:  # doctest: +SKIP
     ...     executor = JupyterCodeExecutor(server)
@@ -55,20 +56,22 @@ class LocalJupyterServer(JupyterConnectable):
         environment: Mapping[str, str] | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """
+        """Start the server, and wait until it answers.
+
         Args:
-            ip: The address it listens at.
-            port: None: one that is free.
-            token: What clients must know. Without one given, it is made up; None and "" let everybody in.
-            log_file: The server's log.
-            log_level: What is in it.
-            log_max_bytes: At this size a new one is begun.
-            log_backup_count: So many old ones are kept.
-            environment: Variables for the kernels, besides the harmless ones of this process.
-            limits: What each kernel may use. Time and output do not count here; the number of processes is that of all.
+            ip: The address to listen at.
+            port: The port; None for a free one.
+            token: The token that clients must send; by default a random one. None and "" allow access without a token.
+            log_file: The log of the server.
+            log_level: The level of the log.
+            log_max_bytes: The size in bytes at which the log is rotated.
+            log_backup_count: The number of old logs that are kept.
+            environment: Additional variables for the kernels.
+            limits: Resource limits of each kernel. `seconds` and `output` are ignored. `processes` limits the server and all
+                kernels together.
 
         Raises:
-            ValueError: It can't be started. The message has its last words.
+            ValueError: If the server can't be started. The message has the end of its output.
         """
         if sys.platform == "win32":
             raise ValueError("LocalJupyterServer is not supported on Windows: use EmbeddedIPythonCodeExecutor.")
@@ -77,13 +80,15 @@ class LocalJupyterServer(JupyterConnectable):
         except ImportError as error:
             raise ValueError(str(error)) from error
         self._ip = ip
-        self._token = token_of(token)
-        self._environment = {**build_kernel_environment(), **_passed_on(), **(environment or {})}
+        self._token = resolve_token(token)
+        inherited = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
+        self._environment = {**build_kernel_environment(), **inherited, **(environment or {})}
         self._limits = limits or Limits()
         old = [f"{log_file}.{number}" for number in range(1, log_backup_count + 1)]
         self.log_files = [Path(name).resolve() for name in (log_file, *old)]
-        self._logging = _logging(log_file, log_level, log_max_bytes, log_backup_count)
-        self._folder = Path(tempfile.mkdtemp(prefix="autogen-jupyter-"))  # nobody else may look into it
+        self._logging = _build_log_config(log_file, log_level, log_max_bytes, log_backup_count)
+        # Readable by the current user only.
+        self._folder = Path(tempfile.mkdtemp(prefix="autogen-jupyter-"))
         self._clean_up = call_when_dropped(self, shutil.rmtree, self._folder, True)
         try:
             self._start(port)
@@ -93,31 +98,31 @@ class LocalJupyterServer(JupyterConnectable):
 
     @property
     def ip(self) -> str:
-        """The address it listens at."""
+        """The address the server listens at."""
         return self._ip
 
     @property
     def port(self) -> int:
-        """The port it listens at."""
+        """The port the server listens at."""
         return self._port
 
     @property
     def token(self) -> str:
-        """What clients must know."""
+        """The token that clients must send."""
         return self._token
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """Where it is, for clients on this machine."""
+        """The address and token of the server, for clients on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self._ip, self._ip)
         return JupyterConnectionInfo(host=host, use_https=False, port=self._port, token=self._token)
 
     def get_client(self) -> JupyterClient:
-        """A client of it."""
+        """Return a new client of the server."""
         return JupyterClient(self.connection_info)
 
     def stop(self) -> None:
-        """End it and its kernels. A second call does nothing."""
+        """End the server and its kernels. A second call does nothing."""
         self._process.stop()
         self._clean_up()
 
@@ -130,43 +135,45 @@ class LocalJupyterServer(JupyterConnectable):
         self.stop()
 
     def _start(self, port: int | None) -> None:
-        for attempt in range(ATTEMPTS if port is None else 1):
-            self._port = _free_port(self._ip) if port is None else port
-            if self._begin():
+        for _ in range(MAX_ATTEMPTS if port is None else 1):
+            self._port = _find_free_port(self._ip) if port is None else port
+            if self._try_start():
                 return
-            if "already in use" not in self._process.read_tail() or attempt == ATTEMPTS - 1:
+            if "already in use" not in self._process.read_tail():
                 break
         self._process.kill()
-        words = self._process.read_tail() or "It did not answer."
-        raise ValueError(f"Jupyter gateway server failed to start at {self._ip}:{self._port}. Its last words:\n{words}")
+        tail = self._process.read_tail() or "It did not answer."
+        raise ValueError(f"Jupyter gateway server failed to start at {self._ip}:{self._port}. Its last output:\n{tail}")
 
-    def _begin(self) -> bool:
-        """Start it, and wait until it lets us in; False if it ends instead."""
+    def _try_start(self) -> bool:
+        """Start the server, and wait until it accepts the token. Return False if it ends, or does not answer in time."""
         config, token = self._folder / "config.json", self._folder / "token"
-        config.write_text(json.dumps(self._config()))
+        config.write_text(json.dumps(self._build_config()))
         token.touch(mode=0o600)
-        token.write_text(self._token)  # a command line, an environment and a config would be read by others, and logged
+        # Other processes can read a command line and an environment, and the server logs its config.
+        token.write_text(self._token)
         command = [sys.executable, "-m", "jupyter_server", f"--config={config}"]
         folders = {f"JUPYTER_{kind}_DIR": str(self._folder) for kind in ("CONFIG", "RUNTIME")}
-        own = {"JUPYTER_TOKEN_FILE": str(token), "IPYTHONDIR": str(self._folder / "ipython")}
-        environment = {**self._environment, **folders, **own}
+        files = {"JUPYTER_TOKEN_FILE": str(token), "IPYTHONDIR": str(self._folder / "ipython")}
+        environment = {**self._environment, **folders, **files}
         try:
             self._process = SupervisedProcess(
                 command, cwd=Path.cwd(), env=environment, limits=self._limits, folder=self._folder
             )
         except OSError as error:
             raise ValueError(f"Jupyter gateway server failed to start: {error}") from error
-        client, deadline = self.get_client(), time.monotonic() + START
+        client, deadline = self.get_client(), time.monotonic() + START_TIMEOUT
         while not client.is_ready():
             if self._process.find_failure() is not None or time.monotonic() > deadline:
                 return False
             time.sleep(0.05)
-        others = (path for pattern in ("jp*", "*secret*") for path in self._folder.glob(pattern))
-        for secret in (token, *others):  # the server has read it, and nobody needs the others
+        # The server has read the token by now. It also writes files with secrets that only other programs would read.
+        written = (path for pattern in ("jp*", "*secret*") for path in self._folder.glob(pattern))
+        for secret in (token, *written):
             secret.unlink(missing_ok=True)
         return True
 
-    def _config(self) -> dict[str, Any]:
+    def _build_config(self) -> dict[str, object]:
         server = {
             "ip": self._ip,
             "port": self._port,
@@ -180,32 +187,34 @@ class LocalJupyterServer(JupyterConnectable):
         return {
             "ServerApp": server,
             **({} if self._token else {"IdentityProvider": {"token": ""}}),
-            "ZMQChannelsWebsocketConnection": {"limit_rate": False},  # whoever reads it cuts it, and says so
-            "KernelRestarter": {"time_to_dead": 0.5},  # seconds until a kernel's death is noticed
-            "KernelManager": {"shutdown_wait_time": 1.0},
+            # The server would drop output above its rate. The client cuts long output, and reports that.
+            "ZMQChannelsWebsocketConnection": {"limit_rate": False},
+            "KernelRestarter": {"time_to_dead": 0.5},  # seconds between checks whether a kernel died
+            "KernelManager": {"shutdown_wait_time": 1.0},  # seconds
         }
 
 
-def _passed_on() -> dict[str, str]:
-    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+def _find_free_port(ip: str) -> int:
+    """Return a port that is free now.
 
-
-def _free_port(ip: str) -> int:
-    """A port that nobody uses now. Somebody may take it at once: then the server says so, and another is tried."""
+    Raises:
+        ValueError: If the address is not one of this machine.
+    """
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         try:
             probe.bind((ip, 0))
         except OSError as error:
-            raise ValueError(f"Jupyter gateway server failed to start: no port at {ip!r}: {error}") from error
+            raise ValueError(f"Jupyter gateway server failed to start: can't listen at {ip!r}: {error}") from error
         return int(probe.getsockname()[1])
 
 
-def _logging(file: str, level: str, max_bytes: int, backup_count: int) -> dict[str, Any]:
+def _build_log_config(file: str, level: str, max_bytes: int, backup_count: int) -> dict[str, object]:
+    # The server itself does not end if it can't write its log.
     try:
         open(file, "ab").close()
-    except OSError as error:  # the server would wait for a better one
-        raise ValueError(f"Jupyter gateway server failed to start: its log can't be written: {error}") from error
+    except OSError as error:
+        raise ValueError(f"Jupyter gateway server failed to start: can't write the log: {error}") from error
     handler = {
         "class": "logging.handlers.RotatingFileHandler",
         "level": level,

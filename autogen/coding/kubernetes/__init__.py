@@ -1,4 +1,4 @@
-"""Running code in a Kubernetes pod. Needs the extra `kubernetes`."""
+"""A code executor for a Kubernetes pod. Needs the extra `kubernetes`."""
 
 from .pod_commandline_code_executor import PodCommandLineCodeExecutor
 

@@ -1,4 +1,4 @@
-"""Running code in a pod of a Kubernetes cluster."""
+"""A code executor for a pod of a Kubernetes cluster."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import posixpath
 import uuid
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._command_line_executor import CommandLineExecutor, format_result, run_until_failure
 from .._workspace import OUTSIDE_MESSAGE, make_file_name
 from ..base import CodeBlock, CommandLineCodeResult
 from ..utils import requested_name, silence_pip
-from ._pod import Pod, api_client, own_namespace, plain_pod
+from ._pod import Pod, build_pod_spec, get_own_namespace, make_api_client
 
 if TYPE_CHECKING:
     from kubernetes.client import V1Pod
@@ -33,9 +33,9 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
     >>> with PodCommandLineCodeExecutor(namespace="agents") as executor:  # doctest: +SKIP
     ...     user = UserProxyAgent("user", code_execution_config={"executor": executor})
 
-    The pod is asked for without a token of the cluster, so that code has no rights there. Limits of memory and processor,
-    a user, a network policy: give a `pod_spec`. The image needs `sh`, `timeout`, `head` and what runs the blocks. A process
-    that leaves its group lives on in the pod.
+    The pod gets no token of the cluster, so that code has no rights there. Use a `pod_spec` for limits of memory and CPU, a
+    user or a network policy. The image needs `sh`, `timeout`, `head` and the programs that run the blocks. A process that
+    leaves its process group lives on in the pod.
     """
 
     DEFAULT_EXECUTION_POLICY = {
@@ -57,69 +57,76 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
         stop_container: bool = True,
         execution_policies: dict[str, bool] | None = None,
     ) -> None:
-        """
+        """Create the pod, and wait until it runs.
+
         Args:
             image: The container image.
-            pod_name: The name of the pod; a new one by default.
-            namespace: Where the pod is made; by default that of the pod that this process runs in.
-            pod_spec: The whole pod, instead of image, name and namespace. Its container must stay alive by itself.
+            pod_name: The name of the pod; by default a random one.
+            namespace: The namespace of the pod; by default that of the pod that runs this process.
+            pod_spec: The definition of the pod, instead of image, name and namespace. Its container must stay alive by
+                itself.
             container_name: The container that runs the code.
             timeout: Seconds for each block, and for the pod to start.
-            work_dir: Where the code is written and run, in the pod. It is made if it is missing.
-            kube_config_file: How to reach the cluster; by default `KUBECONFIG`, `~/.kube/config`, or that of this pod.
-            stop_container: Whether the pod is deleted when this process ends.
-            execution_policies: For each language whether its blocks are run, or only saved.
+            work_dir: The working directory in the pod. It is created if it does not exist.
+            kube_config_file: The kube config of the cluster; by default `KUBECONFIG`, `~/.kube/config`, or that of this pod.
+            stop_container: Delete the pod when this process ends.
+            execution_policies: For each language, whether its blocks are run (True) or only saved (False).
 
         Raises:
-            ImportError: The extra `kubernetes` is not installed.
-            kubernetes.config.ConfigException: No cluster is configured.
-            ValueError: The timeout is less than 1, no namespace is known, the pod has no such container, it can't be made,
-                or does not run in time.
+            ImportError: If the extra `kubernetes` is not installed.
+            kubernetes.config.ConfigException: If no cluster is configured.
+            ValueError: If the timeout is less than 1, the namespace is missing, the pod has no such container, or the pod
+                can't be created or does not run in time.
         """
-        client = api_client(kube_config_file)
+        client = make_api_client(kube_config_file)
         super().__init__(timeout, work_dir, execution_policies)
         self._container_name = container_name or "autogen-code-exec"
-        wanted = self._wanted(image, pod_name, namespace, pod_spec)
-        self._running = Pod(client, wanted, self._container_name, timeout)
-        self._pod = self._running.made
+        self._running = Pod(client, self._complete_spec(image, pod_name, namespace, pod_spec), self._container_name, timeout)
+        self._pod = self._running.created
         if stop_container:
             atexit.register(self._running.delete)
 
-    def _wanted(self, image: str, pod_name: str | None, namespace: str | None, pod_spec: V1Pod | None) -> Any:
-        in_spec = pod_spec.metadata.namespace if pod_spec is not None and pod_spec.metadata else None
-        namespace = in_spec or namespace or own_namespace()
+    def _complete_spec(self, image: str, pod_name: str | None, namespace: str | None, pod_spec: V1Pod | None) -> V1Pod:
+        """Add a name and a namespace to the definition of the pod, or build a whole definition.
+
+        Raises:
+            ValueError: If the namespace is missing, or the pod has no such container.
+        """
+        spec_namespace = pod_spec.metadata.namespace if pod_spec is not None and pod_spec.metadata else None
+        namespace = spec_namespace or namespace or get_own_namespace()
         if not namespace:
             raise ValueError("Namespace where the pod will be launched must be provided")
         name = pod_name or f"autogen-code-exec-{uuid.uuid4()}"
+        spec = build_pod_spec(name, namespace, image, self._container_name)
         if pod_spec is None:
-            return plain_pod(name, namespace, image, self._container_name)
+            return spec
         names = [container.name for container in pod_spec.spec.containers] if pod_spec.spec else []
         if self._container_name not in names:
             raise ValueError(f"The pod has no container {self._container_name!r}; its containers are {names}.")
-        wanted = plain_pod(name, namespace, image, self._container_name)
         if pod_spec.metadata is not None:
-            wanted.metadata = pod_spec.metadata
-            wanted.metadata.namespace = namespace
-            wanted.metadata.name = pod_spec.metadata.name or name
-        wanted.spec = pod_spec.spec
-        return wanted
+            spec.metadata = pod_spec.metadata
+            spec.metadata.namespace = namespace
+            spec.metadata.name = pod_spec.metadata.name or name
+        spec.spec = pod_spec.spec
+        return spec
 
     def execute_code_blocks(self, code_blocks: list[CodeBlock]) -> CommandLineCodeResult:
         """Run the blocks in order, until one fails.
 
+        Errors in the code and errors of the cluster are results, not exceptions.
+
         Returns:
-            The exit code of the last block run (124: its time was up), all output, and the file of the first block, in the
-            pod. No error in the code or of the cluster is raised: it is a result.
+            The exit code of the last block (124 after a timeout), all output, and the file of the first block, in the pod.
 
         Raises:
-            ValueError: There are no blocks.
+            ValueError: If `code_blocks` is empty.
         """
         if not code_blocks:
             raise ValueError("No code blocks to execute.")
-        exit_code, output, files = run_until_failure(code_blocks, self._tried)
+        exit_code, output, files = run_until_failure(code_blocks, self._try_execute)
         return CommandLineCodeResult(exit_code=exit_code, output=output, code_file=files[0] if files else None)
 
-    def _tried(self, block: CodeBlock) -> tuple[int, str, str | None]:
+    def _try_execute(self, block: CodeBlock) -> tuple[int, str, str | None]:
         try:
             return self._execute(block)
         except OSError as error:
@@ -131,22 +138,23 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
         language = self.LANGUAGE_ALIASES.get(language, language)
         if language not in self.DEFAULT_EXECUTION_POLICY:
             return 1, f"Unsupported language {language}\n", None
+        # Paths of the pod are POSIX paths, whatever the system of this process.
         work_dir = self._work_dir.as_posix()
         try:
-            name = _inside(work_dir, requested_name(code) or make_file_name(code, _EXTENSIONS.get(language, language)))
+            name = _resolve_name(work_dir, requested_name(code) or make_file_name(code, _EXTENSIONS.get(language, language)))
         except ValueError:
             return 1, OUTSIDE_MESSAGE, None
-        file = posixpath.join(work_dir, name)
-        folder, last = posixpath.split(name)
-        problem = self._running.write(work_dir, folder or ".", last, code.encode("utf-8", "replace"))
+        path = posixpath.join(work_dir, name)
+        folder, file_name = posixpath.split(name)
+        problem = self._running.write(work_dir, folder or ".", file_name, code.encode("utf-8", "replace"))
         if problem is not None:
             return 1, f"The code can't be saved: {problem}", None
         if not self.execution_policies.get(language, False):
-            return 0, f"Code saved to {file}\n", file
+            return 0, f"Code saved to {path}\n", path
         if language not in _PROGRAMS:
-            return 1, f"The {language} block can't be run: no program is known for it.", file
-        finished = self._running.run(work_dir, [_PROGRAMS[language], file], self._limits)
-        return *format_result(finished), file
+            return 1, f"The {language} block can't be run: no program is known for this language.", path
+        result = self._running.run(work_dir, [_PROGRAMS[language], path], self._limits)
+        return *format_result(result), path
 
     def stop(self) -> None:
         """Delete the pod."""
@@ -154,10 +162,10 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
         atexit.unregister(self._running.delete)
 
     def restart(self) -> None:
-        """Nothing to restart: each block is a process of its own, and what it wrote stays in the pod."""
+        """Do nothing: each block is a process of its own, and files stay in the pod."""
 
     def __enter__(self) -> PodCommandLineCodeExecutor:
-        """The executor itself."""
+        """Return the executor itself."""
         return self
 
     def __exit__(
@@ -167,11 +175,13 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
         self.stop()
 
 
-def _inside(work_dir: str, name: str) -> str:
-    """A file name relative to the work directory. Links are not followed here: they are the pod's.
+def _resolve_name(work_dir: str, name: str) -> str:
+    """Return a file name relative to the working directory.
+
+    Links are not resolved, since they are in the pod and lead to files of the pod.
 
     Raises:
-        ValueError: It leads out of the work directory.
+        ValueError: If the name leads out of the working directory.
     """
     path = posixpath.normpath(posixpath.join(work_dir, name))
     relative = posixpath.relpath(path, work_dir)

@@ -1,1 +1,1 @@
-"""Config lists: where they come from and how old keys are translated."""
+"""Config lists: their sources, and the translation of old keys."""

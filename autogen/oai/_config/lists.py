@@ -1,29 +1,39 @@
-"""Config lists that are made of keys, and the choice of entries."""
+"""Config lists: building them from keys, and filtering them."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from ..._secret_text import Secret
 from ..._secrets import redact
 
-_MOST_SHOWN = 20  # entries, in a message to people
+if TYPE_CHECKING:
+    from ...types import ConfigEntry
+
+Entry = TypeVar("Entry", bound=Mapping[str, object])
+
+_MAX_SHOWN = 20  # entries in a message to people
 
 
 def get_config(
     api_key: str | None, base_url: str | None = None, api_type: str | None = None, api_version: str | None = None
-) -> dict[str, Any]:
-    """One entry of a config list. An environment variable `base_url`, `api_type` or `api_version` replaces the argument.
+) -> ConfigEntry:
+    """Return an entry of a config list. Environment variables `base_url`, `api_type` and `api_version` win over arguments.
 
     >>> get_config("sk-1", api_type="azure")
     {'api_key': '***', 'api_type': 'azure'}
     """
-    optional = {"base_url": base_url, "api_type": api_type, "api_version": api_version}
-    found = {name: os.environ.get(name, value) for name, value in optional.items()}
-    return {"api_key": _hidden(api_key), **{name: value for name, value in found.items() if value}}
+    entry: ConfigEntry = {"api_key": _hide(api_key)}
+    if url := os.environ.get("base_url", base_url):  # noqa: SIM112 - 0.2's name
+        entry["base_url"] = url
+    if kind := os.environ.get("api_type", api_type):  # noqa: SIM112
+        entry["api_type"] = kind
+    if version := os.environ.get("api_version", api_version):  # noqa: SIM112
+        entry["api_version"] = version
+    return entry
 
 
 def get_config_list(
@@ -31,32 +41,39 @@ def get_config_list(
     base_urls: list[str] | None = None,
     api_type: str | None = None,
     api_version: str | None = None,
-) -> list[dict[str, Any]]:
-    """A config list with one entry for each key that is not blank.
+) -> list[ConfigEntry]:
+    """Return a config list with one entry for each key that is not blank.
 
     Args:
-        api_keys: The keys. A blank one is left out, with its URL.
-        base_urls: The URL for each of them.
-        api_type: For all of them.
-        api_version: For all of them.
+        api_keys: The keys. A blank key is left out, with its URL.
+        base_urls: The URL for each key.
+        api_type: The `api_type` of all entries.
+        api_version: The `api_version` of all entries.
 
     Raises:
-        AssertionError: There are not as many URLs as keys.
+        AssertionError: if the numbers of keys and URLs differ.
     """
     if base_urls is not None:
         assert len(base_urls) == len(api_keys), (
-            f"The lengths must match: there are {len(api_keys)} keys and {len(base_urls)} URLs."
+            f"The lengths must match: got {len(api_keys)} keys and {len(base_urls)} URLs."
         )
-    shared = {name: value for name, value in (("api_type", api_type), ("api_version", api_version)) if value}
-    return [
-        {"api_key": _hidden(key), **({"base_url": base_urls[index]} if base_urls else {}), **shared}
-        for index, key in enumerate(api_keys)
-        if key and key.strip()
-    ]
+    entries: list[ConfigEntry] = []
+    for index, key in enumerate(api_keys):
+        if not key or not key.strip():
+            continue
+        entry: ConfigEntry = {"api_key": _hide(key)}
+        if base_urls:
+            entry["base_url"] = base_urls[index]
+        if api_type:
+            entry["api_type"] = api_type
+        if api_version:
+            entry["api_version"] = api_version
+        entries.append(entry)
+    return entries
 
 
 def is_valid_api_key(api_key: str) -> bool:
-    """Whether a key looks like one of OpenAI's. Keys of other vendors, and newer ones, need not.
+    """Return True if a key has the form of OpenAI's keys. Keys of other vendors may have other forms.
 
     >>> is_valid_api_key("sk-" + "a1" * 24), is_valid_api_key("not-needed")
     (True, False)
@@ -64,24 +81,23 @@ def is_valid_api_key(api_key: str) -> bool:
     return bool(re.fullmatch(r"sk-(?:[A-Za-z0-9]+-+)*[A-Za-z0-9]{32,}", api_key))
 
 
-def _hidden(key: str | None) -> str | None:
+def _hide(key: str | None) -> str | None:
     return Secret(key) if key else key
 
 
-def filter_config(
-    config_list: list[dict[str, Any]], filter_dict: Mapping[str, Any] | None, exclude: bool = False
-) -> list[dict[str, Any]]:
-    """The entries that match for every key of the filter.
+def filter_config(config_list: list[Entry], filter_dict: Mapping[str, object] | None, exclude: bool = False) -> list[Entry]:
+    """Return the entries that match for every key of the filter.
 
     Args:
         config_list: The entries.
-        filter_dict: For each key the values that match. An entry's list (`tags`) matches if it shares one of them; an
-            entry without the key does not match, whatever the values are.
-        exclude: Keep the entries that match for no key instead.
+        filter_dict: The accepted values for each key. A list in an entry (`tags`) matches if it shares a value with them. An
+            entry without the key doesn't match, whatever the values are.
+        exclude: Whether to return the entries that match for no key instead.
 
     >>> filter_config([{"model": "a", "tags": ["x", "y"]}, {"model": "b"}], {"tags": ["x"]})
     [{'model': 'a', 'tags': ['x', 'y']}]
     """
+    # The list itself, not a copy, as in 0.2.
     if not filter_dict:
         return config_list
     return [
@@ -91,22 +107,22 @@ def filter_config(
     ]
 
 
-def _matches(value: Any, accepted: Any) -> bool:
+def _matches(value: object, accepted: object) -> bool:
     if value is None:
         return False
     if isinstance(value, list):
-        return bool(set(value) & set(accepted))
-    return value in accepted
+        return bool(set(value) & set(accepted))  # type: ignore[call-overload]
+    return value in accepted  # type: ignore[operator]
 
 
-def explain_mismatches(config_list: list[dict[str, Any]], filter_dict: Mapping[str, Any]) -> str:
-    """For each entry the keys of the filter that removed it, for people: one line an entry, no secrets."""
+def explain_mismatches(config_list: Sequence[Mapping[str, object]], filter_dict: Mapping[str, object]) -> str:
+    """Return the reasons why no entry passes a filter: a line for each entry, without secrets."""
     lines = []
-    for number, entry in enumerate(config_list[:_MOST_SHOWN], start=1):
+    for number, entry in enumerate(config_list[:_MAX_SHOWN], start=1):
         failed = [key for key, accepted in filter_dict.items() if not _matches(entry.get(key), accepted)]
         shown = redact({key: entry.get(key) for key in failed})
         reasons = [f"{key!r} is {shown[key]!r}" if entry.get(key) is not None else f"it has no {key!r}" for key in failed]
         lines.append(f"- entry {number} ({entry.get('model', 'no model')}): {', '.join(reasons)}")
-    if len(config_list) > _MOST_SHOWN:
-        lines.append(f"- and {len(config_list) - _MOST_SHOWN} more")
+    if len(config_list) > _MAX_SHOWN:
+        lines.append(f"- and {len(config_list) - _MAX_SHOWN} more")
     return "\n".join(lines)

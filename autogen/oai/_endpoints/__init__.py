@@ -1,1 +1,1 @@
-"""Endpoints: clients, connections, the table of providers."""
+"""Endpoints: providers, connections, clients, and the adaptation of requests."""

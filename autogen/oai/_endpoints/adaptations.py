@@ -1,6 +1,6 @@
-"""Learning from refusals: an endpoint that says what it does not take gets the request once more, in another form.
+"""Learning from refusals: a request that an endpoint refuses is adapted to the error message and sent again.
 
-What helped is remembered for the endpoint and the model, as long as the process lives.
+Adaptations that helped are remembered per endpoint and model for the life of the process.
 """
 
 from __future__ import annotations
@@ -9,49 +9,55 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from ..._steps import Steps
 from .message_forms import (
     Form,
+    convert_developer_to_system,
+    convert_late_system_to_user,
+    convert_system_to_user,
+    describe_response_format,
     ensure_alternation,
     ensure_user_last,
-    insert_tool_acknowledgements,
-    render_calls_as_text,
-    convert_developer_to_system,
-    describe_response_format,
-    convert_late_system_to_user,
-    join_text_parts,
-    shorten_call_ids,
-    convert_system_to_user,
     fill_missing_content,
-    replace_blanks,
+    insert_tool_acknowledgements,
+    join_text_parts,
     remove_names,
     remove_nulls,
+    render_calls_as_text,
+    replace_blanks,
+    shorten_call_ids,
 )
-from .parameters import Params, rename_params, use_max_completion_tokens, drop_params
+from .parameters import Params, drop_params, rename_params, use_max_completion_tokens
 from .tool_schemas import simplify_tools
+
+if TYPE_CHECKING:
+    import openai
+
+T = TypeVar("T")
 
 logger = logging.getLogger("autogen.oai.client")
 
-STATUSES = (400, 422, 500)  # of a refusal; 500 is what a chat template's complaint becomes at some servers
+# Some servers respond with 500 where a chat template rejects the messages.
+STATUSES = (400, 422, 500)
 OPTIONAL = (
     *("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "seed"),
     *("stream_options", "parallel_tool_calls", "user", "store", "metadata", "service_tier", "reasoning_effort", "stop"),
 )
-"""Parameters without which a request still means the same, more or less."""
+"""Parameters that may be dropped: the request still means about the same."""
 
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What to do about a refusal.
+    """A change to a request that an endpoint refused.
 
     Attributes:
-        name: What it does, for the log.
-        refusal: A pattern of what the endpoint says.
-        adapt: The request in another form, by the request and what the endpoint said.
+        name: A description for the log.
+        refusal: A pattern of the error messages that it helps against.
+        adapt: A function of the request and the error message that returns the changed request.
     """
 
     name: str
@@ -59,8 +65,8 @@ class Adaptation:
     adapt: Callable[[Params, str], Params]
 
 
-def _messages(name: str, refusal: str, *forms: Form) -> Adaptation:
-    def adapt(params: Params, said: str) -> Params:
+def _change_messages(name: str, refusal: str, *forms: Form) -> Adaptation:
+    def adapt(params: Params, error_text: str) -> Params:
         messages = params.get("messages") or []
         for form in forms:
             messages = form(messages)
@@ -69,153 +75,175 @@ def _messages(name: str, refusal: str, *forms: Form) -> Adaptation:
     return Adaptation(name, re.compile(refusal, re.IGNORECASE), adapt)
 
 
-def _request(name: str, refusal: str, adapt: Callable[[Params, str], Params]) -> Adaptation:
+def _change_request(name: str, refusal: str, adapt: Callable[[Params, str], Params]) -> Adaptation:
     return Adaptation(name, re.compile(refusal, re.IGNORECASE), adapt)
 
 
-def _without_what_it_names(params: Params, said: str) -> Params:
-    named = [name for name in OPTIONAL if name in params and re.search(rf"\b{name}\b", said)]
-    return drop_params(params, named, f"The endpoint of {params.get('model')}") if named else params
+def _drop_quoted_params(params: Params, error_text: str) -> Params:
+    quoted = [name for name in OPTIONAL if name in params and re.search(rf"\b{name}\b", error_text)]
+    return drop_params(params, quoted, f"The endpoint of {params.get('model')}") if quoted else params
 
 
-def _with_plain_tools(params: Params, said: str) -> Params:
+def _simplify_tools(params: Params, error_text: str) -> Params:
     return {**params, "tools": simplify_tools(params["tools"])} if params.get("tools") else params
 
 
-def _with_max_tokens(params: Params, said: str) -> Params:
+def _use_max_tokens(params: Params, error_text: str) -> Params:
     return rename_params(params, {"max_completion_tokens": "max_tokens"})
 
 
-_NOT = (
-    r"(?:not (?:\w+ )?(?:support|permit|allow|accept|recogni[sz]e|match)"
-    r"|unsupported|unexpected|unknown|unrecognized|extra|invalid)"
-)
-_EMPTY = r"(?:null|none|nil|empty|blank|missing|required|non-empty|valid string|should be a valid|must be a string)"
-
-
-def _with_format_in_words(params: Params, said: str) -> Params:
+def _describe_response_format(params: Params, error_text: str) -> Params:
     if not params.get("response_format"):
         return params
     messages = describe_response_format(params["messages"], params["response_format"])
     return {**{key: value for key, value in params.items() if key != "response_format"}, "messages": messages}
 
 
+def _render_calls(params: Params, error_text: str) -> Params:
+    return params if params.get("tools") else {**params, "messages": render_calls_as_text(params["messages"])}
+
+
+# Words of error messages, as vendors and servers put them. The gaps in the patterns below are short, so that the words
+# belong to one sentence.
+_NOT = (
+    r"(?:not (?:\w+ )?(?:support|permit|allow|accept|recogni[sz]e|match)"
+    r"|unsupported|unexpected|unknown|unrecognized|extra|invalid)"
+)
+_EMPTY = r"(?:null|none|nil|empty|blank|missing|required|non-empty|valid string|should be a valid|must be a string)"
 _UNKNOWN = r"(?:not (?:\w+ )?support|unsupported|unavailable|unknown|unrecogni[sz]ed|extra)"
 
 ADAPTATIONS = (
-    _request(
-        "the form of the answer in words",
+    _change_request(
+        "describe the response format in a system message",
         rf"(?:response_format|json_schema).{{0,60}}{_UNKNOWN}|{_UNKNOWN}.{{0,60}}(?:response_format|json_schema)",
-        _with_format_in_words,
+        _describe_response_format,
     ),
-    _request(
+    _change_request(
         "max_completion_tokens for max_tokens",
         rf"{_NOT}.{{0,40}}\bmax_tokens\b|use '?max_completion_tokens",
-        lambda params, said: use_max_completion_tokens(params),
+        lambda params, error_text: use_max_completion_tokens(params),
     ),
-    _request("max_tokens for max_completion_tokens", rf"{_NOT}.{{0,60}}max_completion_tokens", _with_max_tokens),
-    _messages("names left out, or in the text", rf"\bname\b.{{0,80}}{_NOT}|{_NOT}.{{0,80}}\bname\b", remove_names),
-    _messages(
+    _change_request("max_tokens for max_completion_tokens", rf"{_NOT}.{{0,60}}max_completion_tokens", _use_max_tokens),
+    _change_messages(
+        "remove names or move them to the text", rf"\bname\b.{{0,80}}{_NOT}|{_NOT}.{{0,80}}\bname\b", remove_names
+    ),
+    _change_messages(
         "system for developer", rf"\bdeveloper\b.{{0,80}}{_NOT}|{_NOT}.{{0,80}}\bdeveloper\b", convert_developer_to_system
     ),
-    _messages(
+    _change_messages(
         "no system messages",
         rf"system[`'\"]? (?:role|message|prompt|instruction)s?.{{0,30}}{_NOT}|{_NOT}.{{0,30}}['`\"]system",
         convert_system_to_user,
         ensure_alternation,
     ),
-    _messages(
-        "system messages in front alone", r"system.{0,60}(?:begin|first|start|precede|after role)", convert_late_system_to_user
+    _change_messages(
+        "system messages at the start only",
+        r"system.{0,60}(?:begin|first|start|precede|after role)",
+        convert_late_system_to_user,
     ),
-    _messages("an assistant's turn after tools", r"'user' after role '?tool", insert_tool_acknowledgements),
-    _messages(
-        "user and assistant in turns",
+    _change_messages("an assistant's turn after tools", r"'user' after role '?tool", insert_tool_acknowledgements),
+    _change_messages(
+        "alternating user and assistant",
         r"alternat|consecutive|after role|immediately after|in a row|first (?:message|turn|content).{0,30}user",
         convert_late_system_to_user,
         ensure_alternation,
     ),
-    _messages(
+    _change_messages(
         "the user's turn last",
         r"last (?:message|role|turn|content).{0,60}(?:user|assistant)|(?:end|finish)\w* with an? (?:user|'user')|prefill",
         ensure_user_last,
     ),
-    _messages("short ids of calls", r"tool call id.{0,80}(?:must be|length|a-z)", shorten_call_ids),
-    _messages(
+    _change_messages("short call ids", r"tool call id.{0,80}(?:must be|length|a-z)", shorten_call_ids),
+    _change_messages(
         "text in one piece", r"sequence, expected|content.{0,60}(?:be a string|valid string|array|list)", join_text_parts
     ),
-    _messages("no nulls", rf"content.{{0,80}}{_EMPTY}|{_EMPTY}.{{0,80}}content|\bnull\b|<nil>", remove_nulls, fill_missing_content),
-    _messages("no blanks", rf"content.{{0,80}}{_EMPTY}|{_EMPTY}.{{0,80}}content", replace_blanks),
-    _request(
+    _change_messages(
+        "no nulls",
+        rf"content.{{0,80}}{_EMPTY}|{_EMPTY}.{{0,80}}content|\bnull\b|<nil>",
+        remove_nulls,
+        fill_missing_content,
+    ),
+    _change_messages("no blanks", rf"content.{{0,80}}{_EMPTY}|{_EMPTY}.{{0,80}}content", replace_blanks),
+    _change_request(
         "calls as text",
         r"(?:must|should) (?:be )?define.{0,20}tools|toolConfig|`?tools`?=? (?:param|must|field|is required)",
-        lambda params, said: (
-            params if params.get("tools") else {**params, "messages": render_calls_as_text(params["messages"])}
-        ),
+        _render_calls,
     ),
-    _request(
-        "plainer schemas of tools",
+    _change_request(
+        "simpler tool schemas",
         r"any_?of|\$defs|\$ref|additional_?properties|non-empty for object|unknown name.{0,6}(?:default|title)",
-        _with_plain_tools,
+        _simplify_tools,
     ),
-    _request("parameters left out", rf"{_NOT}|only the default", _without_what_it_names),
+    _change_request("drop parameters", rf"{_NOT}|only the default", _drop_quoted_params),
 )
-"""In this order, each once for a request; one that changes nothing is passed over."""
+"""Adaptations in the order in which they are tried, each once per request. Those that change nothing are skipped."""
 
-Learnt = tuple[tuple[Adaptation, str], ...]
+History = tuple[tuple[Adaptation, str], ...]
+"""Adaptations that were applied, each with the error message that called for it."""
 
 _lock = threading.Lock()
-_memory: dict[Any, Learnt] = {}
+_learned: dict[Hashable, History] = {}
 
 
-def call_with_adaptations(endpoint: Any, label: str, params: Params, ask_endpoint: Callable[[Params], Steps[Any]]) -> Steps[Any]:
-    """Ask an endpoint, in the forms that it is known to take.
+def call_with_adaptations(
+    endpoint: Hashable, label: str, params: Params, send_request: Callable[[Params], Steps[T]]
+) -> Steps[T]:
+    """Send a request with the adaptations that the endpoint is known to need, and learn new ones from refusals.
 
     Args:
-        endpoint: What tells it from others.
-        label: Its name in messages to people.
-        params: The request.
-        ask_endpoint: The step that asks.
+        endpoint: The identity of the endpoint.
+        label: The endpoint's name in the log.
+        params: The request, which stays as it is.
+        send_request: The step that sends a request.
+
+    Raises:
+        openai.APIStatusError: if the endpoint refuses and no adaptation is left that changes the request.
     """
-    place = (endpoint, params.get("model"))
-    learnt = _memory.get(place, ())
-    known = len(learnt)
-    for remedy, said in learnt:
-        params = remedy.adapt(params, said)
+    key = (endpoint, params.get("model"))
+    history = _learned.get(key, ())
+    remembered = len(history)
+    # Each adaptation needs the message that it was learned from, because some read names of parameters from it.
+    for adaptation, error_text in history:
+        params = adaptation.adapt(params, error_text)
     while True:
         try:
-            answer = yield from ask_endpoint(params)
-        except _api_status_error() as error:
-            found = _remedy(error, params, learnt)
-            if found is None:
+            response = yield from send_request(params)
+        except _get_status_error() as error:
+            adapted = _adapt_to_error(error, params, history)
+            if adapted is None:
                 raise
-            remedy, said, params = found
-            learnt = (*learnt, (remedy, said))
-            logger.info("%s refused a request, and is asked again: %s.", label, remedy.name)
+            adaptation, error_text, params = adapted
+            history = (*history, (adaptation, error_text))
+            logger.info("%s refused a request, retrying with an adaptation: %s.", label, adaptation.name)
         else:
-            if len(learnt) > known:
+            # Only now is it certain that the adaptations helped.
+            if len(history) > remembered:
                 with _lock:
-                    _memory[place] = learnt
-            return answer
+                    _learned[key] = history
+            return response
 
 
 def reset_adaptations() -> None:
-    """Ask all endpoints again as if nothing were known of them."""
+    """Forget all adaptations that were learned."""
     with _lock:
-        _memory.clear()
+        _learned.clear()
 
 
-def _remedy(error: Any, params: Params, tried: Learnt) -> tuple[Adaptation, str, Params] | None:
+def _adapt_to_error(error: openai.APIStatusError, params: Params, history: History) -> tuple[Adaptation, str, Params] | None:
+    # A content filter refuses the text of the request, which no other form of it changes.
     if error.status_code not in STATUSES or error.code == "content_filter":
         return None
-    said = f"{error.message}\n{error.body}"[:4000]  # apart: no pattern reaches from the one into the other
-    used = [remedy for remedy, _ in tried]
-    for remedy in ADAPTATIONS:
-        if remedy not in used and remedy.refusal.search(said):
-            adapted = remedy.adapt(params, said)
+    # The line break keeps patterns from matching across message and body.
+    error_text = f"{error.message}\n{error.body}"[:4000]
+    applied = [adaptation for adaptation, _ in history]
+    for adaptation in ADAPTATIONS:
+        if adaptation not in applied and adaptation.refusal.search(error_text):
+            adapted = adaptation.adapt(params, error_text)
             if adapted != params:
-                return remedy, said, adapted
+                return adaptation, error_text, adapted
     return None
 
 
-def _api_status_error() -> Any:
-    return sys.modules["openai"].APIStatusError  # loaded: an endpoint was asked
+def _get_status_error() -> type[openai.APIStatusError]:
+    # A request was sent, so the SDK is loaded.
+    return sys.modules["openai"].APIStatusError  # type: ignore[no-any-return]

@@ -1,24 +1,25 @@
-"""The SDK's clients: one for each endpoint and credentials in a process, shared by all agents.
+"""Endpoints, and the SDK's clients for them: one per endpoint, credentials and event loop, shared by all agents.
 
-A client is made when it is first used, so that creating an agent opens nothing. Clients for asynchronous callers belong to
-an event loop, and are closed with it.
+A client is made when it is first used, so creating an agent opens nothing. Clients for async callers belong to an event loop
+and are closed with it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from ..._secrets import MASK, is_secret_name
-from .body_timeout import a_watch, watch
-from .connection_pools import spread
 
 if TYPE_CHECKING:
     import openai
+
+Settings = Mapping[str, object]
+"""Arguments of the SDK's client class."""
 
 OPENAI_KEYS = frozenset(
     {
@@ -43,31 +44,42 @@ AZURE_KEYS = OPENAI_KEYS | {
 }
 
 _lock = threading.Lock()
-_clients: dict[Any, Any] = {}
-_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Any, Any]] = WeakKeyDictionary()
+_clients: dict[Hashable, openai.OpenAI] = {}
+
+
+@dataclass
+class _LoopClients:
+    """The async clients of an event loop, and the generators that close them with it."""
+
+    by_identity: dict[Hashable, openai.AsyncOpenAI]
+    closers: list[AsyncGenerator[None, None]]
+
+
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClients] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where requests go, and with which credentials.
+    """An address that requests go to, with its credentials.
 
     Attributes:
-        kind: `openai` or `azure`: which class of the SDK speaks to it.
-        settings: The arguments of that class. A callable is asked for them when the client is made.
-        signed_for: Where to, if the SDK signs the requests, and knows the URL itself.
+        kind: `openai` or `azure`, for the class of the SDK's client.
+        settings: The arguments of that class, or a function that returns them when the client is made (it may block).
+        signed_for: The name of the service if the SDK signs the requests and knows the URL itself, else empty.
     """
 
     kind: str
-    settings: dict[str, Any] | Callable[[], dict[str, Any]]
+    settings: Settings | Callable[[], Settings]
     signed_for: str = ""
 
     def __repr__(self) -> str:
-        return f"Endpoint({self.kind!r}, {self.address!r})"  # the settings hold a key
+        # The settings hold a key.
+        return f"Endpoint({self.kind!r}, {self.address!r})"
 
     @property
-    def identity(self) -> Any:
-        """What tells it from others; None while its settings are not known."""
-        return None if callable(self.settings) else _identity_of(self.kind, self.settings)
+    def identity(self) -> Hashable:
+        """A key that is equal for equal endpoints; None while the settings are unknown."""
+        return None if callable(self.settings) else _build_identity(self.kind, self.settings)
 
     @property
     def address(self) -> str:
@@ -77,62 +89,79 @@ class Endpoint:
         url = self.settings.get("azure_endpoint") or self.settings.get("base_url")
         return str(url or self.signed_for or "the SDK's default URL")
 
-    def scrubbed(self, text: str) -> str:
-        """A text without the endpoint's secrets: some quote a wrong key in their errors."""
-        for secret in _secrets_in({} if callable(self.settings) else self.settings):
+    @property
+    def is_synchronous(self) -> bool:
+        """True if the user's own HTTP client is set, which serves sync callers only."""
+        return not callable(self.settings) and "http_client" in self.settings
+
+    def redact_secrets(self, text: str) -> str:
+        """Mask the endpoint's secrets in a text: some servers quote a wrong key in their errors."""
+        for secret in _iter_secrets({} if callable(self.settings) else self.settings):
             text = text.replace(secret, MASK)
         return text
 
-    @property
-    def is_synchronous(self) -> bool:
-        """Whether it has an HTTP client of the user's own, which serves synchronous callers only."""
-        return not callable(self.settings) and "http_client" in self.settings
+    def get_client(self) -> openai.OpenAI:
+        """Return the shared client for sync callers.
 
-    def client(self) -> openai.OpenAI:
-        """The client for synchronous callers."""
-        return self._shared(_clients, "", self._arguments())  # type: ignore[no-any-return]
-
-    async def a_client(self) -> openai.AsyncOpenAI:
-        """The client for the running event loop."""
-        clients = _by_loop.setdefault(asyncio.get_running_loop(), {})
-        settings = self.settings
-        arguments = await asyncio.to_thread(settings) if callable(settings) else settings  # to ask may start a server
-        known = len(clients)
-        client = self._shared(clients, "Async", arguments)
-        if len(clients) > known:
-            closing = _closed_with_its_loop(client)
-            await closing.__anext__()
-            clients[id(client)] = closing  # kept alive, or the collector would close the client at once
-        return client  # type: ignore[no-any-return]
-
-    def _arguments(self) -> dict[str, Any]:
-        return self.settings() if callable(self.settings) else self.settings
-
-    def _shared(self, clients: dict[Any, Any], colour: str, arguments: dict[str, Any]) -> Any:
-        key = _identity_of(self.kind, arguments)
+        Raises:
+            openai.OpenAIError: if the SDK finds no credentials.
+        """
+        settings = self.settings() if callable(self.settings) else self.settings
+        identity = _build_identity(self.kind, settings)
         with _lock:
-            if key not in clients:
-                clients[key] = self._made(colour, arguments)
-            return clients[key]
+            if identity not in _clients:
+                _clients[identity] = self._make_client(settings)
+            return _clients[identity]
 
-    def _made(self, colour: str, arguments: dict[str, Any]) -> Any:
+    async def a_get_client(self) -> openai.AsyncOpenAI:
+        """Return the shared client of the running event loop.
+
+        Raises:
+            openai.OpenAIError: if the SDK finds no credentials.
+        """
+        clients = _by_loop.setdefault(asyncio.get_running_loop(), _LoopClients({}, []))
+        # Computing the settings may start the server of a local model, which takes seconds.
+        settings = await asyncio.to_thread(self.settings) if callable(self.settings) else self.settings
+        identity = _build_identity(self.kind, settings)
+        client = clients.by_identity.get(identity)
+        if client is None:
+            client = clients.by_identity[identity] = self._make_async_client(settings)
+            closer = _close_with_loop(client)
+            await closer.__anext__()
+            # Without a reference the collector would finish the generator, and so close the client, at once.
+            clients.closers.append(closer)
+        return client
+
+    def _make_client(self, settings: Settings) -> openai.OpenAI:
         import openai
 
-        kind = "AzureOpenAI" if self.kind == "azure" else "OpenAI"
-        sdk_class = getattr(openai, f"Async{kind}" if colour else kind)
-        http_class, hook = (openai.DefaultAsyncHttpxClient, a_watch) if colour else (openai.DefaultHttpxClient, watch)
-        arguments = {**arguments, "max_retries": 0}  # a RetryPolicy does that
-        if "http_client" not in arguments:
-            more = spread(http_class) if colour else {}
-            arguments["http_client"] = http_class(event_hooks={"response": [hook]}, **more)
-        return sdk_class(**arguments)
+        from .http_clients import make_http_client
+
+        sdk_class = openai.AzureOpenAI if self.kind == "azure" else openai.OpenAI
+        return sdk_class(**_complete_settings(settings, make_http_client))
+
+    def _make_async_client(self, settings: Settings) -> openai.AsyncOpenAI:
+        import openai
+
+        from .http_clients import make_async_http_client
+
+        sdk_class = openai.AsyncAzureOpenAI if self.kind == "azure" else openai.AsyncOpenAI
+        return sdk_class(**_complete_settings(settings, make_async_http_client))
 
 
-def _secrets_in(settings: Any, is_secret: bool = False) -> Iterator[str]:
-    """The texts under names of secrets, at any depth; of `Bearer ...` also the part that is secret."""
+def _complete_settings(settings: Settings, make_http_client: Callable[[], object]) -> dict[str, Any]:
+    # Retrying is up to a `RetryPolicy`, which also falls back to other endpoints.
+    arguments = {**settings, "max_retries": 0}
+    if "http_client" not in arguments:
+        arguments["http_client"] = make_http_client()
+    return arguments
+
+
+def _iter_secrets(settings: object, is_secret: bool = False) -> Iterator[str]:
+    """Yield the strings under names of secrets, at any depth, and the secret part of `Bearer ...`."""
     if isinstance(settings, Mapping):
         for name, value in settings.items():
-            yield from _secrets_in(value, is_secret or is_secret_name(name))
+            yield from _iter_secrets(value, is_secret or is_secret_name(name))
     elif is_secret and isinstance(settings, str) and settings:
         yield settings
         scheme, _, rest = settings.partition(" ")
@@ -140,21 +169,23 @@ def _secrets_in(settings: Any, is_secret: bool = False) -> Iterator[str]:
             yield rest
 
 
-def _identity_of(kind: str, arguments: dict[str, Any]) -> tuple[Any, ...]:
-    pairs = ((name, _identity(value)) for name, value in arguments.items() if name != "max_retries")
+def _build_identity(kind: str, settings: Settings) -> Hashable:
+    # Entries that differ in the number of retries share a client: it never retries.
+    pairs = ((name, _describe_value(value)) for name, value in settings.items() if name != "max_retries")
     return (kind, *sorted(pairs))
 
 
-def _identity(value: Any) -> str:
+def _describe_value(value: object) -> str:
     if isinstance(value, dict):
-        return repr({name: _identity(item) for name, item in value.items()})
+        return repr({name: _describe_value(item) for name, item in value.items()})
     if isinstance(value, str):
-        return str.__repr__(value)  # the repr of a key may be a mask, the same for all keys
+        # The `repr` of a `Secret` is a mask, which is the same for all keys.
+        return str.__repr__(value)
     return repr(value) if isinstance(value, (int, float, type(None))) else f"{type(value).__name__} {id(value)}"
 
 
-async def _closed_with_its_loop(client: Any) -> AsyncGenerator[None, None]:
-    """An event loop finishes its generators before it closes: that is when this one closes the client."""
+async def _close_with_loop(client: openai.AsyncOpenAI) -> AsyncGenerator[None, None]:
+    """Close the client when the event loop ends: a loop finishes its async generators before it closes."""
     try:
         yield
     finally:

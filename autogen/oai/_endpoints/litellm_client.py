@@ -1,10 +1,9 @@
-"""The package `litellm`, imported when asked for: a way to what vendors offer in their own protocols alone."""
+"""The model client for vendors' own protocols, through the optional package `litellm`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..._extras import require
 from ..._steps import Steps, invoke, run_async, run_sync
@@ -12,21 +11,28 @@ from .._requests.cost import compute_cost
 from .connections import CREDENTIALS
 from .endpoint_pool import AZURE_KEYS
 from .openai_client import OpenAIClient
-from .provider_table import PROVIDERS
+from .parameters import Params
+from .provider_registry import PROVIDERS
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletion, ChatCompletionMessage
+
+    from ...types import ConfigEntry
 
 _NAMES = {"aws_access_key": "aws_access_key_id", "aws_secret_key": "aws_secret_access_key", "aws_region": "aws_region_name"}
 
 
 class LiteLLMClient:
-    """Asks through `litellm`, which knows the vendors' own protocols: `{"api_type": "litellm-native", "model": "..."}`.
+    """Sends requests through `litellm`, which has the vendors' own protocols.
 
-    The model is named as there, with its vendor in front. Answers come whole, also where `stream` is asked for.
+    A config selects it by `{"api_type": "litellm-native", "model": "..."}`. The model has its name there, with the vendor in
+    front. Responses are never streamed.
 
     Args:
-        config: The entry of the config list. Keys and URLs go to `litellm` with each request.
+        config: The entry of the config list. Keys and URLs are passed to `litellm` with each request.
 
     Raises:
-        ImportError: The extra `litellm` is not installed.
+        ImportError: if the extra `litellm` is not installed.
 
     >>> llm_config = {"model": "anthropic/claude-sonnet-4-5", "api_type": "litellm-native"}
     """
@@ -35,32 +41,37 @@ class LiteLLMClient:
     RESPONSE_USAGE_KEYS = OpenAIClient.RESPONSE_USAGE_KEYS
     get_usage = staticmethod(OpenAIClient.get_usage)
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or its import asks the network
+    def __init__(self, config: ConfigEntry) -> None:
+        # Otherwise the import downloads a list of prices.
+        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         self._litellm = require("litellm", extra="litellm", feature=f'"api_type": "{self.api_type}"')
-        own = {key: value for key, value in config.items() if key in AZURE_KEYS | CREDENTIALS and value is not None}
-        self._settings = {_NAMES.get(key, key): value for key, value in own.items()}
+        keys = AZURE_KEYS | CREDENTIALS
+        self._settings = {_NAMES.get(key, key): value for key, value in config.items() if key in keys and value is not None}
 
-    def create(self, params: dict[str, Any]) -> Any:
-        """Ask the model."""
+    def create(self, params: Params) -> ChatCompletion:
+        """Send a request.
+
+        Raises:
+            openai.APIError: if the endpoint can't be reached, or refuses.
+        """
         return run_sync(self._create(params))
 
-    async def a_create(self, params: dict[str, Any]) -> Any:
-        """`create`, awaited."""
+    async def a_create(self, params: Params) -> ChatCompletion:
+        """Async version of `create`."""
         return await run_async(self._create(params))
 
-    def _create(self, params: dict[str, Any]) -> Steps[Any]:
+    def _create(self, params: Params) -> Steps[ChatCompletion]:
         from openai.types.chat import ChatCompletion
 
-        request = PROVIDERS["litellm"].adapted({**params, "stream": False})
+        request = PROVIDERS["litellm"].adapt({**params, "stream": False})
         request = {**self._settings, **request, "drop_params": True}
-        answer = yield from invoke(self._litellm.completion, self._litellm.acompletion, **request)
-        return ChatCompletion.model_validate(answer.model_dump())
+        response = yield from invoke(self._litellm.completion, self._litellm.acompletion, **request)
+        return ChatCompletion.model_validate(response.model_dump())
 
-    def message_retrieval(self, response: Any) -> list[Any]:
-        """For each choice its message."""
+    def message_retrieval(self, response: ChatCompletion) -> list[ChatCompletionMessage]:
+        """Return the message of each choice."""
         return [choice.message for choice in response.choices]
 
-    def cost(self, response: Any) -> float:
-        """USD for an answer; 0 where the model's price is not known."""
+    def cost(self, response: ChatCompletion) -> float:
+        """Return the cost of a response in USD; 0 if the model's price is unknown."""
         return compute_cost(self.get_usage(response))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 from ..._steps import Call, Steps, invoke, run_async, run_sync, wrap_in_thread
 from ...io.base import IOStream
@@ -17,9 +17,19 @@ from .._requests.cost import compute_cost, read_usage
 from .._requests.streaming import StreamAssembler
 from .adaptations import call_with_adaptations
 from .endpoint_pool import Endpoint
-from .errors import invalid_answer
+from .parameters import Params
+from .provider_registry import PROVIDERS
 from .provider_spec import Provider
-from .provider_table import PROVIDERS
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types import Completion
+    from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage
+
+    from ...types import Usage
+
+    Response: TypeAlias = Union[ChatCompletion, Completion]
+    SDKClient: TypeAlias = Union[openai.OpenAI, openai.AsyncOpenAI]
 
 logger = logging.getLogger("autogen.oai.client")
 
@@ -27,94 +37,129 @@ _BULK = ("messages", "tools")
 
 
 class OpenAIClient:
-    """Asks one endpoint through the `openai` SDK.
+    """Sends requests to one endpoint through the `openai` SDK.
 
     Args:
         client: A client of the SDK, or the endpoint whose shared client is used.
-        provider: How the endpoint differs from OpenAI's.
+        provider: The endpoint's differences from OpenAI's; None for OpenAI.
     """
 
     RESPONSE_USAGE_KEYS = ["prompt_tokens", "completion_tokens", "total_tokens", "cost", "model"]
 
-    def __init__(self, client: Any, provider: Provider | None = None) -> None:
+    def __init__(self, client: openai.OpenAI | Endpoint, provider: Provider | None = None) -> None:
         self._provider = provider or PROVIDERS["openai"]
-        self._endpoint = client if isinstance(client, Endpoint) else None
-        self._given = None if self._endpoint else client
+        self._client = client
 
     def __repr__(self) -> str:
-        return f"OpenAIClient({self._endpoint or type(self._given).__name__})"
+        return f"OpenAIClient({self.endpoint or type(self._client).__name__})"
 
     @property
-    def _oai_client(self) -> Any:
-        return self._endpoint.client() if self._endpoint else self._given
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint; None for a client of the SDK that was passed in."""
+        return self._client if isinstance(self._client, Endpoint) else None
 
-    async def _a_oai_client(self) -> Any:
-        assert self._endpoint is not None, "A client that was given is asked in a thread."
-        return await self._endpoint.a_client()
+    @property
+    def address(self) -> str:
+        """The endpoint's URL, for messages to people."""
+        return self.endpoint.address if self.endpoint else str(getattr(self._client, "base_url", ""))
 
-    def create(self, params: dict[str, Any]) -> Any:
-        """Ask the endpoint; returns a `ChatCompletion`, or a `Completion` for a `prompt`.
+    @property
+    def sdk_client(self) -> openai.OpenAI:
+        """The SDK's client for sync callers."""
+        return self._client.get_client() if isinstance(self._client, Endpoint) else self._client
+
+    # 0.2's name, which programs use.
+    _oai_client = sdk_client
+
+    async def _a_get_sdk_client(self) -> openai.AsyncOpenAI:
+        assert isinstance(self._client, Endpoint), "a client that was passed in runs in a thread"
+        return await self._client.a_get_client()
+
+    def create(self, params: Params) -> Response:
+        """Send a request.
+
+        Returns:
+            A `ChatCompletion`, or a `Completion` for a `prompt`.
 
         Raises:
-            openai.APIError: The endpoint can't be reached, refuses, or answers with something else.
+            openai.APIError: if the endpoint can't be reached, or refuses.
+            InvalidResponse: if the response is not a completion. It is an `openai.APIError` too.
         """
         return run_sync(self._create(params))
 
-    async def a_create(self, params: dict[str, Any]) -> Any:
-        """`create`, awaited. Cancelling it closes the request. A client that is synchronous by nature runs in a thread."""
-        if self._endpoint is None or self._endpoint.is_synchronous:
+    async def a_create(self, params: Params) -> Response:
+        """Async version of `create`. Cancelling it closes the request."""
+        if self.endpoint is None or self.endpoint.is_synchronous:
             return await wrap_in_thread(self.create)(params)
         return await run_async(self._create(params))
 
-    def _create(self, params: dict[str, Any]) -> Steps[Any]:
-        sdk = yield Call(lambda: self._oai_client, self._a_oai_client, (), {})
-        request = self._provider.adapted(params)
+    def _create(self, params: Params) -> Steps[Response]:
+        sdk = yield Call(lambda: self.sdk_client, self._a_get_sdk_client, (), {})
+        request = self._provider.adapt(params)
         if params.get("adapt_request") is False:
-            return (yield from self._answer(sdk, request))
-        identity = self._endpoint.identity if self._endpoint else str(sdk.base_url)
-        return (yield from call_with_adaptations(identity, repr(self), request, partial(self._answer, sdk)))
+            return (yield from self._send(sdk, request))
+        # Refusals are remembered per endpoint, whichever client sends the request.
+        identity = self.endpoint.identity if self.endpoint else str(sdk.base_url)
+        return (yield from call_with_adaptations(identity, repr(self), request, partial(self._send, sdk)))
 
-    def _answer(self, sdk: Any, params: dict[str, Any]) -> Steps[Any]:
+    def _send(self, sdk: SDKClient, params: Params) -> Steps[Response]:
         try:
             if "messages" not in params:
-                return _checked((yield from invoke(sdk.completions.create, None, **{**params, "stream": False})))
+                return _validate((yield from _call_sdk(sdk.completions.create, {**params, "stream": False})))
             create = sdk.chat.completions.create
-            request = _straight(params) if _is_the_sdks(create) and _is_json(params) else params
+            # Methods that are wrapped, by a tracing package for example, must see the messages where they expect them.
+            request = _bypass_transform(params) if _is_sdk_method(create) and _is_json(params) else params
             if not params.get("stream"):
-                return _checked((yield from invoke(create, None, **{**request, "stream": False})))
-            chunks = yield from invoke(create, None, **request)
-            return (yield from _streamed(chunks, params))
-        except _unreadable() as error:  # the SDK lets these through
-            raise invalid_answer(f"something that can't be read ({type(error).__name__}: {error})") from error
+                return _validate((yield from _call_sdk(create, {**request, "stream": False})))
+            chunks = yield from _call_sdk(create, request)
+            return (yield from _receive_stream(chunks, params))
+        except _get_read_errors() as error:
+            from ..errors import InvalidResponse
 
-    def message_retrieval(self, response: Any) -> list[Any]:
-        """For each choice its text, or the whole message if it calls something (or if the provider says so)."""
+            reason = f"{type(error).__name__}: {error}"
+            raise InvalidResponse(f"The endpoint sent a response that can't be read ({reason})", received=reason) from error
+
+    def message_retrieval(self, response: Response) -> list[str | ChatCompletionMessage | None]:
+        """Return for each choice its text, or the message if it has calls or the provider asks for messages."""
+        # The response to a `prompt`.
         if response.object == "text_completion":
             return [choice.text for choice in response.choices]
         messages = [choice.message for choice in response.choices]
-        calls = ("function_call", "tool_calls")
-        whole = self._provider.messages
-        return [m if whole or any(getattr(m, key, None) is not None for key in calls) else m.content for m in messages]
+        return [m if self._provider.messages or _has_calls(m) else m.content for m in messages]
 
-    def cost(self, response: Any) -> float:
-        """USD for an answer; 0 where the model's price is not known."""
-        address = self._endpoint.address if self._endpoint else str(getattr(self._given, "base_url", ""))
-        return 0.0 if self._provider.free else compute_cost(read_usage(response), base_url=address)
+    def cost(self, response: Response) -> float:
+        """Return the cost of a response in USD; 0 if the model's price is unknown."""
+        return 0.0 if self._provider.free else compute_cost(read_usage(response), base_url=self.address)
 
     @staticmethod
-    def get_usage(response: Any) -> dict[str, Any]:
-        """Tokens and cost of an answer."""
-        return {**_tokens(response), "cost": getattr(response, "cost", 0.0)}
+    def get_usage(response: Response) -> Usage:
+        """Return the tokens and the cost of a response."""
+        usage = read_usage(response)
+        return {
+            "prompt_tokens": usage["prompt_tokens"],
+            "completion_tokens": usage["completion_tokens"],
+            "total_tokens": usage["total_tokens"],
+            "model": usage["model"],
+            "cost": getattr(response, "cost", 0.0),
+        }
 
 
-def _is_the_sdks(create: Any) -> bool:
-    """Whether the method is the SDK's own, and not one that a tracing package or a test has put around it, or a client's."""
+def _has_calls(message: ChatCompletionMessage) -> bool:
+    return any(getattr(message, key, None) is not None for key in ("function_call", "tool_calls"))
+
+
+def _call_sdk(method: Callable[..., Any], params: Params) -> Steps[Any]:
+    return (yield from invoke(method, None, **params))
+
+
+def _is_sdk_method(create: object) -> bool:
+    """Return True for the SDK's own method, False for one that a tracing package or a test has put in its place."""
     function = getattr(create, "__func__", None)
     return type(function) is FunctionType and function.__globals__["__name__"].partition(".")[0] == "openai"
 
 
-def _is_json(params: dict[str, Any]) -> bool:
-    """Whether JSON has messages and tools as they are; objects of pydantic, for example, are the SDK's to translate."""
+def _is_json(params: Params) -> bool:
+    """Return True if messages and tools are plain JSON. Pydantic objects, for example, need the SDK's transform."""
     try:
         json.dumps([params.get(key) for key in _BULK])
     except (TypeError, ValueError):
@@ -122,19 +167,50 @@ def _is_json(params: dict[str, Any]) -> bool:
     return True
 
 
-def _straight(params: dict[str, Any]) -> dict[str, Any]:
-    """The request with its messages and tools past the SDK, which takes `extra_body` as it is.
+def _bypass_transform(params: Params) -> Params:
+    """Move messages and tools to `extra_body`, which the SDK sends unchanged.
 
-    It looks at each of them by all types that there are of them, which changes nothing of JSON, and takes longer than all
-    else of a request: 50 us a message, at every turn for the whole history.
+    Its transform matches every message against all types of messages: 50 us each, for the whole history in every turn. On
+    plain JSON it changes nothing.
     """
-    extra = {key: params[key] for key in _BULK if key in params}
-    rest = {key: value for key, value in params.items() if key not in extra}
-    return {**rest, "messages": (), "extra_body": {**extra, **(params.get("extra_body") or {})}}
+    bulk = {key: params[key] for key in _BULK if key in params}
+    rest = {key: value for key, value in params.items() if key not in bulk}
+    return {**rest, "messages": (), "extra_body": {**bulk, **(params.get("extra_body") or {})}}
 
 
-def _streamed(chunks: Any, params: dict[str, Any]) -> Steps[Any]:
-    """Show a streamed answer while it comes; returns it whole."""
+def _get_read_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions of a response that breaks off or isn't JSON, which the SDK doesn't translate."""
+    # Only a loaded library can have raised its exceptions.
+    libraries = [sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules]
+    return (json.JSONDecodeError, *(library.TransportError for library in libraries))
+
+
+def _validate(response: Any) -> Response:
+    """Return the response if it is a completion. The SDK accepts any body with status 200.
+
+    Raises:
+        InvalidResponse: if it is not.
+    """
+    choices = getattr(response, "choices", None)
+    if isinstance(choices, list) and choices and all(_has_content(choice) for choice in choices):
+        return response  # type: ignore[no-any-return]
+    from ..errors import InvalidResponse
+
+    text = repr(response)
+    excerpt = text if len(text) <= 200 else f"{text[:200]}... ({len(text)} characters)"
+    raise InvalidResponse(f"The endpoint sent no completion but {excerpt}", received=excerpt)
+
+
+def _has_content(choice: object) -> bool:
+    return bool(getattr(choice, "message", None)) or getattr(choice, "text", None) is not None
+
+
+def _receive_stream(
+    chunks: openai.Stream[ChatCompletionChunk] | openai.AsyncStream[ChatCompletionChunk], params: Params
+) -> Steps[ChatCompletion]:
+    """Print a streamed response while it arrives, and return it as a whole."""
+    from openai.types.chat import ChatCompletion
+
     assembler = StreamAssembler(str(params.get("model")))
     show = IOStream.get_default().print
     show("\033[32m", end="")
@@ -142,66 +218,36 @@ def _streamed(chunks: Any, params: dict[str, Any]) -> Steps[Any]:
         yield Call(_read, _a_read, (chunks, assembler, show), {})
     finally:
         show("\033[0m\n")
-    return _from_stream(assembler, params)
+    if not assembler.complete:
+        from ..errors import InvalidResponse
+
+        raise InvalidResponse("The endpoint sent a stream that ended early", received=repr(assembler.build_response()))
+    response = assembler.build_response()
+    if not response["usage"]:
+        response["usage"] = _estimate_usage(params, response["choices"])
+    return ChatCompletion.model_validate(response)
 
 
-def _unreadable() -> tuple[type[Exception], ...]:
-    """What an answer raises that is broken off or no JSON: also errors of the HTTP library that the SDK is built on."""
-    libraries = [sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules]
-    return (json.JSONDecodeError, *(library.TransportError for library in libraries))
-
-
-def _read(chunks: Any, assembler: StreamAssembler, show: Any) -> None:
+def _read(chunks: openai.Stream[ChatCompletionChunk], assembler: StreamAssembler, show: Callable[..., None]) -> None:
     with chunks:
         for chunk in chunks:
             if text := assembler.feed(chunk):
                 show(text, end="", flush=True)
 
 
-async def _a_read(chunks: AsyncIterator[Any], assembler: StreamAssembler, show: Any) -> None:
-    async with chunks:  # type: ignore[attr-defined]
+async def _a_read(
+    chunks: openai.AsyncStream[ChatCompletionChunk], assembler: StreamAssembler, show: Callable[..., None]
+) -> None:
+    async with chunks:
         async for chunk in chunks:
             if text := assembler.feed(chunk):
                 show(text, end="", flush=True)
 
 
-def _tokens(response: Any) -> dict[str, Any]:
-    usage = read_usage(response)
-    return {key: usage[key] for key in ("prompt_tokens", "completion_tokens", "total_tokens", "model")}
-
-
-def _checked(answer: Any) -> Any:
-    """The answer, if it is one. The SDK lets anything pass that came with status 200."""
-    choices = getattr(answer, "choices", None)
-    if isinstance(choices, list) and choices and all(_says_something(choice) for choice in choices):
-        return answer
-    raise invalid_answer(f"no completion but {_excerpt(answer)}")
-
-
-def _says_something(choice: Any) -> bool:
-    return bool(getattr(choice, "message", None)) or getattr(choice, "text", None) is not None
-
-
-def _excerpt(answer: Any) -> str:
-    text = repr(answer)
-    return text if len(text) <= 200 else f"{text[:200]}... ({len(text)} characters)"
-
-
-def _from_stream(assembler: StreamAssembler, params: dict[str, Any]) -> Any:
-    from openai.types.chat import ChatCompletion
-
-    if not assembler.complete:
-        raise invalid_answer("a stream that broke off before the answer was whole")
-    whole = assembler.result()
-    if not whole["usage"]:
-        whole["usage"] = _estimated(params, whole["choices"])
-    return ChatCompletion.model_validate(whole)
-
-
-def _estimated(params: dict[str, Any], choices: list[dict[str, Any]]) -> dict[str, int]:
-    """Tokens where the server does not report them."""
+def _estimate_usage(params: Params, choices: list[dict[str, Any]]) -> dict[str, int]:
+    """Estimate the tokens of a stream whose server doesn't report them."""
     model = str(params.get("model"))
     prompt = estimate_tokens(params["messages"], model) + estimate_tokens(params.get("tools"), model)
-    said = [choice["message"] for choice in choices]
-    completion = sum(estimate_tokens([one.get("content"), *(one.get("tool_calls") or ())], model) for one in said)
+    messages = [choice["message"] for choice in choices]
+    completion = sum(estimate_tokens([m.get("content"), *(m.get("tool_calls") or ())], model) for m in messages)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}

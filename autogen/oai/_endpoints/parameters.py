@@ -1,49 +1,39 @@
-"""Parameters of a request as an endpoint takes them: other names, bounds, what it refuses, what reasoning models refuse."""
+"""Parameters of a request in the form an endpoint takes: names, bounds, refused parameters, reasoning models."""
 
 from __future__ import annotations
 
 import re
-import threading
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._once import warn_once
+
 Params = dict[str, Any]
-
-_lock = threading.Lock()
-_warned: set[str] = set()
-
-
-def warn_once(text: str) -> None:
-    """A `UserWarning`, the first time in this process."""
-    with _lock:
-        new = text not in _warned
-        _warned.add(text)
-    if new:
-        warnings.warn(text, UserWarning, stacklevel=2)
+"""Parameters of a request: keyword arguments for the SDK."""
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What a parameter may be.
+    """The values that a parameter may have.
 
     Attributes:
         low: The smallest value; None for no limit.
-        high: The largest.
-        otherwise: What is sent in the place of another value; None: nothing is.
-        kind: The types of its values.
+        high: The largest value; None for no limit.
+        otherwise: The value sent in place of one that is not allowed; None to send nothing.
+        kind: The types that a value may have. A bool is allowed only if `bool` is among them.
     """
 
     low: float | None = None
     high: float | None = None
-    otherwise: Any = None
+    otherwise: object = None
     kind: tuple[type, ...] = (int, float)
 
     def allows(self, value: Any) -> bool:
-        """Whether a value is within it."""
-        of_its_kind = any(isinstance(value, kind) for kind in self.kind)
-        if not of_its_kind or (isinstance(value, bool) and bool not in self.kind):
+        """Return True if the value has an allowed type and lies within the limits."""
+        # A bool is an int to `isinstance`, but not to an endpoint.
+        has_kind = isinstance(value, self.kind) and (bool in self.kind or type(value) is not bool)
+        if not has_kind:
             return False
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
@@ -58,7 +48,7 @@ class Bound:
 
 
 WHOLE = (int,)
-USUAL: Mapping[str, Any] = {
+DEFAULTS: Mapping[str, object] = {
     "temperature": 1,
     "top_p": 1,
     "presence_penalty": 0,
@@ -70,71 +60,85 @@ USUAL: Mapping[str, Any] = {
     "native_tool_calls": True,
     "response_validation": True,
 }
-"""What parameters are where nobody says anything."""
+"""Values that endpoints assume: leaving one of them out changes nothing and needs no warning."""
 
 
 def rename_params(params: Params, names: Mapping[str, str]) -> Params:
-    """The parameters under the endpoint's names. One that stands there under that name already comes first."""
+    """Rename parameters to the endpoint's names. If both names are present, the endpoint's wins."""
     if not names.keys() & params.keys():
         return params
-    own = {key: value for key, value in params.items() if key not in names}
-    return {**{names[key]: value for key, value in params.items() if key in names}, **own}
+    unchanged = {key: value for key, value in params.items() if key not in names}
+    return {**{names[key]: value for key, value in params.items() if key in names}, **unchanged}
 
 
-def apply_bounds(params: Params, bounds: Mapping[str, Bound], whom: str) -> Params:
-    """The parameters within their bounds; a warning tells what is sent in the place of one that is not."""
+def apply_bounds(params: Params, bounds: Mapping[str, Bound], label: str) -> Params:
+    """Replace or drop values that are not allowed, with a warning.
+
+    Args:
+        params: The parameters, which stay as they are.
+        bounds: The allowed values by parameter. None is always allowed.
+        label: The endpoint's name in the warning.
+    """
     result = dict(params)
     for name, bound in bounds.items():
+        # None stands for the endpoint's default.
         value = params.get(name)
         if value is None or bound.allows(value):
             continue
-        sent = "it is not sent" if bound.otherwise is None else f"{bound.otherwise!r} is sent"
-        warn_once(f"{whom}: {name} must be {bound}, not {value!r}: {sent}.")
+        consequence = "not sent" if bound.otherwise is None else f"sending {bound.otherwise!r}"
+        warn_once(f"{label}: {name} must be {bound}, got {value!r}: {consequence}.")
         del result[name]
         if bound.otherwise is not None:
             result[name] = bound.otherwise
     return result
 
 
-def drop_params(params: Params, refused: Collection[str], whom: str) -> Params:
-    """The parameters without those that an endpoint refuses or ignores. A warning names those that change something."""
-    gone = sorted(name for name in refused if params.get(name) is not None and params[name] != USUAL.get(name))
-    if gone:
-        warn_once(f"{whom} does not take {', '.join(gone)}: not sent.")
+def drop_params(params: Params, refused: Collection[str], label: str) -> Params:
+    """Drop parameters that an endpoint refuses or ignores, with a warning if their values differ from the defaults.
+
+    Args:
+        params: The parameters, which stay as they are.
+        refused: The names of parameters to drop.
+        label: The endpoint's name in the warning.
+    """
+    dropped = sorted(name for name in refused if params.get(name) is not None and params[name] != DEFAULTS.get(name))
+    if dropped:
+        warn_once(f"{label} does not take {', '.join(dropped)}: not sent.")
     return {key: value for key, value in params.items() if key not in refused}
 
 
-def move_to_extra_body(params: Params, places: Mapping[str, tuple[str, ...]]) -> Params:
-    """The parameters, with those that the SDK does not know in `extra_body`, which it sends as it is.
+def move_to_extra_body(params: Params, paths: Mapping[str, tuple[str, ...]]) -> Params:
+    """Move parameters that the SDK does not know to `extra_body`, which it sends unchanged.
 
     Args:
-        params: The parameters.
-        places: For each such parameter, the path to it. What the user's own `extra_body` says comes first.
+        params: The parameters, which stay as they are.
+        paths: For each such parameter its path in the body. Values of the user's own `extra_body` win.
     """
-    result = {key: value for key, value in params.items() if key not in places}
+    result = {key: value for key, value in params.items() if key not in paths}
     body: Params = {}
-    for name, path in places.items():
+    for name, path in paths.items():
         if name in params:
-            inner = body
+            parent = body
             for step in path[:-1]:
-                inner = inner.setdefault(step, {})
-            inner[path[-1]] = params[name]
+                parent = parent.setdefault(step, {})
+            parent[path[-1]] = params[name]
     if body:
-        result["extra_body"] = _merged(body, params.get("extra_body") or {})
+        result["extra_body"] = _merge(body, params.get("extra_body") or {})
     return result
 
 
-def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> Params:
-    """Both, keys within keys too; the other's come first."""
-    result = {**one, **other}
-    for key in one.keys() & other.keys():
-        if isinstance(one[key], Mapping) and isinstance(other[key], Mapping):
-            result[key] = _merged(one[key], other[key])
+def _merge(base: Mapping[str, object], overrides: Mapping[str, object]) -> Params:
+    """Merge nested mappings; `overrides` win."""
+    result: Params = {**base, **overrides}
+    for key in base.keys() & overrides.keys():
+        inner, override = base[key], overrides[key]
+        if isinstance(inner, Mapping) and isinstance(override, Mapping):
+            result[key] = _merge(inner, override)
     return result
 
 
 def replace_functions_by_tools(params: Params) -> Params:
-    """`tools` and `tool_choice` for `functions` and `function_call`, which stand for the same and are older."""
+    """Replace `functions` and `function_call` by `tools` and `tool_choice`, which superseded them."""
     if not {"functions", "function_call"} & params.keys():
         return params
     result = {key: value for key, value in params.items() if key not in ("functions", "function_call")}
@@ -143,8 +147,9 @@ def replace_functions_by_tools(params: Params) -> Params:
         result["tools"] = [*(params.get("tools") or ()), *tools]
     choice = params.get("function_call")
     if choice is not None and "tool_choice" not in result:
-        named = isinstance(choice, Mapping) and {"type": "function", "function": {"name": choice.get("name")}}
-        result["tool_choice"] = named or choice
+        # A mapping names a function; "auto" and "none" mean the same for both.
+        is_named = isinstance(choice, Mapping)
+        result["tool_choice"] = {"type": "function", "function": {"name": choice.get("name")}} if is_named else choice
     return result
 
 
@@ -153,45 +158,48 @@ TOOL_SETTINGS = ("tools", "tool_choice", "parallel_tool_calls")
 
 @dataclass(frozen=True)
 class ReasoningModels:
-    """What a family of reasoning models wants.
+    """The requirements of a family of reasoning models.
 
     Attributes:
         names: A pattern of the models' names.
-        refuses: The parameters that they don't take.
-        unless_effort_is_none: Whether they take them while they don't reason; and they don't, unless they are told to.
-        knows_system: Whether they take system messages.
+        refuses: The parameters that the models refuse.
+        unless_effort_is_none: Whether they take these parameters while `reasoning_effort` is `none`, their default.
+        takes_system_messages: Whether they take system messages.
     """
 
     names: re.Pattern[str]
     refuses: frozenset[str]
     unless_effort_is_none: bool = False
-    knows_system: bool = True
+    takes_system_messages: bool = True
 
 
 _SAMPLING = frozenset(
     {"temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias"}
 )
+# Names may have a vendor in front, as at OpenRouter, or the mark of a fine-tuned model.
 _PREFIX = r"^(?:[\w.-]+/)?(?:ft:)?"
 _END = r"(?![a-z0-9])"
 
 REASONING_MODELS = (
     ReasoningModels(
-        re.compile(rf"{_PREFIX}o1-(?:mini|preview){_END}"), _SAMPLING | {"parallel_tool_calls"}, knows_system=False
+        re.compile(rf"{_PREFIX}o1-(?:mini|preview){_END}"),
+        _SAMPLING | {"parallel_tool_calls"},
+        takes_system_messages=False,
     ),
     ReasoningModels(re.compile(rf"{_PREFIX}o[134]{_END}"), _SAMPLING),
     ReasoningModels(re.compile(rf"{_PREFIX}gpt-5[.]\d+{_END}(?!.*-chat)"), _SAMPLING, unless_effort_is_none=True),
     ReasoningModels(re.compile(rf"{_PREFIX}gpt-5{_END}(?![.]\d)(?!.*-chat)"), _SAMPLING),
 )
-"""The first row that fits the model's name counts. Models under other names are found out by what they refuse."""
+"""The first family that matches a model's name applies. Models under other names are adapted to after a refusal."""
 
 
-def find_reasoning_family(model: Any) -> ReasoningModels | None:
-    """The family of a reasoning model; None for any other model."""
+def find_reasoning_family(model: object) -> ReasoningModels | None:
+    """Return the family of a reasoning model, or None for any other model."""
     return next((family for family in REASONING_MODELS if family.names.search(str(model))), None)
 
 
 def adapt_to_reasoning(params: Params) -> Params:
-    """The parameters as the model takes them, if it is one that reasons."""
+    """Rename and drop parameters that a reasoning model refuses. Requests to other models stay as they are."""
     family = find_reasoning_family(params.get("model"))
     if family is None:
         return params
@@ -202,5 +210,5 @@ def adapt_to_reasoning(params: Params) -> Params:
 
 
 def use_max_completion_tokens(params: Params) -> Params:
-    """`max_completion_tokens` for `max_tokens`."""
+    """Rename `max_tokens` to `max_completion_tokens`."""
     return rename_params(params, {"max_tokens": "max_completion_tokens"})

@@ -1,62 +1,65 @@
-"""One table: how the endpoints of vendors differ from OpenAI's. A new vendor is one row, and one line in the tests."""
+"""The built-in providers. A new one is a row here and a line in `test/oai/vendors.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from difflib import get_close_matches
-from types import MappingProxyType
 from typing import Any
 
 from . import connections as connect
-from .connections import Config, Connection
+from .connections import Connection
 from .message_forms import (
     Form,
+    convert_developer_to_system,
+    convert_functions_to_tools,
+    convert_late_system_to_user,
     ensure_alternation,
     ensure_user_last,
-    insert_tool_acknowledgements,
-    convert_developer_to_system,
-    convert_late_system_to_user,
-    shorten_call_ids,
-    merge_system_messages,
     fill_missing_content,
-    convert_functions_to_tools,
-    replace_blanks,
+    insert_tool_acknowledgements,
+    merge_system_messages,
     remove_names,
     remove_nulls,
+    replace_blanks,
+    shorten_call_ids,
 )
-from .parameters import WHOLE, Bound, warn_once
-from .provider_spec import Places, Provider
+from .parameters import WHOLE, Bound
+from .provider_spec import Provider
 from .tool_schemas import simplify_tools
 
+# Most servers know tools only, and reject the developer role and keys of None.
 _USUAL: tuple[Form, ...] = (remove_nulls, convert_functions_to_tools, convert_developer_to_system)
+# Models with a strict chat template: one system message, alternating turns, and a user's turn at the end.
 _TURNS: tuple[Form, ...] = (*_USUAL, merge_system_messages, ensure_alternation, replace_blanks, ensure_user_last)
 _TOKENS = Bound(1, kind=WHOLE)
 _PENALTY = Bound(-2, 2)
 _ONE = Bound(1, 1, kind=WHOLE)
 _TOP_P = Bound(0, 1)
 _SEED = Bound(kind=WHOLE)
-_OPENAI_ALONE = frozenset({"metadata", "store", "service_tier", "prediction", "modalities", "audio"})
+# Parameters of OpenAI's own services, which other vendors reject as unknown.
+_OPENAI_ONLY = frozenset({"metadata", "store", "service_tier", "prediction", "modalities", "audio"})
 _LOGPROBS = frozenset({"logprobs", "top_logprobs", "logit_bias"})
 
 
-def _as_is(*names: str) -> Places:
+# The endpoint has these parameters at the top level of a request. The SDK doesn't know them.
+def _keep_paths(*names: str) -> dict[str, tuple[str, ...]]:
     return {name: (name,) for name in names}
 
 
+# Google reads its own parameters from an object in the `extra_body` of a request.
 _GOOGLE_BODY = {name: ("extra_body", "google", name) for name in ("safety_settings", "thinking_config", "cached_content")}
-_LLAMA_CPP = _as_is(
+_LLAMA_CPP = _keep_paths(
     *("top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "mirostat", "mirostat_tau", "mirostat_eta"),
     *("grammar", "json_schema", "cache_prompt", "n_predict", "id_slot", "chat_template_kwargs", "samplers"),
 )
-_VLLM = _as_is(
+_VLLM = _keep_paths(
     *("top_k", "min_p", "repetition_penalty", "length_penalty", "min_tokens", "ignore_eos", "stop_token_ids"),
     *("guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "chat_template_kwargs"),
     *("skip_special_tokens", "add_generation_prompt", "continue_final_message", "include_stop_str_in_output", "priority"),
 )
+# Google's two endpoints differ in the URL and the credentials only.
 _GEMINI: dict[str, Any] = {
     "renames": {"max_output_tokens": "max_tokens", "stop_sequences": "stop"},
     "bounds": {"temperature": Bound(0, 2), "top_p": _TOP_P, "max_tokens": _TOKENS},
-    "refuses": frozenset({"top_k", "tool_config", "response_validation", "logit_bias", "user", "seed"}) | _OPENAI_ALONE,
+    "refuses": frozenset({"top_k", "tool_config", "response_validation", "logit_bias", "user", "seed"}) | _OPENAI_ONLY,
     "body": _GOOGLE_BODY,
     "forms": _TURNS,
     "tools": simplify_tools,
@@ -64,32 +67,39 @@ _GEMINI: dict[str, Any] = {
 }
 _SERVER: dict[str, Any] = {"forms": (*_USUAL, fill_missing_content), "free": True}
 
-_ROWS = (
+BUILT_IN_PROVIDERS = (
     Provider(
         api_type="openai",
         title="OpenAI",
-        where=Connection(key_from=("OPENAI_API_KEY",), connect=connect.connect_openai),
-        also=("open_ai", "chatgpt"),
+        connection=Connection(key_variables=("OPENAI_API_KEY",), make_endpoint=connect.connect_openai),
+        aliases=("open_ai", "chatgpt"),
+        otel_names={"api.openai.com": "openai"},
         functions=True,
     ),
     Provider(
         api_type="azure",
         title="Azure",
-        where=Connection(own=frozenset({"azure_ad_token_provider_scope"}), connect=connect.connect_azure),
+        connection=Connection(config_keys=frozenset({"azure_ad_token_provider_scope"}), make_endpoint=connect.connect_azure),
+        # Both kinds of Azure's resources speak OpenAI's protocol.
+        otel_names={"openai.azure.com": "azure.ai.openai", "services.ai.azure.com": "azure.ai.inference"},
         functions=True,
     ),
     Provider(
         api_type="anthropic",
         title="Anthropic",
-        where=Connection(base_url="https://api.anthropic.com/v1/", key_from=("ANTHROPIC_API_KEY",), own=connect.AWS_KEYS),
-        also=("claude",),
-        instead=connect.is_on_aws,
-        instead_row="bedrock",
+        connection=Connection(
+            base_url="https://api.anthropic.com/v1/", key_variables=("ANTHROPIC_API_KEY",), config_keys=connect.AWS_KEYS
+        ),
+        aliases=("claude",),
+        otel_names={"anthropic.com": "anthropic"},
+        delegate_if=connect.is_on_aws,
+        delegate_to="bedrock",
         renames={"stop_sequences": "stop"},
         bounds={"temperature": Bound(0, 1, 1.0), "max_tokens": Bound(1, None, 4096, WHOLE), "top_p": _TOP_P, "n": _ONE},
-        always={"max_tokens": 4096},
-        refuses=frozenset({"top_k", "seed", "presence_penalty", "frequency_penalty", "user"}) | _OPENAI_ALONE | _LOGPROBS,
-        body=_as_is("thinking"),
+        # Anthropic refuses requests without a limit.
+        required_defaults={"max_tokens": 4096},
+        refuses=frozenset({"top_k", "seed", "presence_penalty", "frequency_penalty", "user"}) | _OPENAI_ONLY | _LOGPROBS,
+        body=_keep_paths("thinking"),
         forms=_TURNS,
         calls_need_tools=True,
         response_format=False,
@@ -98,28 +108,33 @@ _ROWS = (
     Provider(
         api_type="google",
         title="Google",
-        where=Connection(
+        connection=Connection(
             base_url="https://generativelanguage.googleapis.com/v1beta/openai/",
-            key_from=("GOOGLE_GEMINI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"),
-            own=connect.GOOGLE_KEYS,
+            key_variables=("GOOGLE_GEMINI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"),
+            config_keys=connect.GOOGLE_KEYS,
         ),
-        also=("gemini",),
-        instead=connect.is_on_vertex,
-        instead_row="google-vertex",
+        aliases=("gemini",),
+        otel_names={"generativelanguage.googleapis.com": "gcp.gemini"},
+        delegate_if=connect.is_on_vertex,
+        delegate_to="google-vertex",
         **_GEMINI,
     ),
     Provider(
         api_type="google-vertex",
         title="Vertex AI",
-        where=Connection(own=connect.GOOGLE_KEYS, connect=connect.connect_vertex),
-        also=("vertex", "vertexai"),
+        connection=Connection(config_keys=connect.GOOGLE_KEYS, make_endpoint=connect.connect_vertex),
+        aliases=("vertex", "vertexai"),
+        # Regional hosts are europe-west1-aiplatform.googleapis.com and so on. The SDK's signed client has no URL.
+        otel_names={"googleapis.com": "gcp.vertex_ai", "vertex": "gcp.vertex_ai"},
         model_prefix="google/",
         **_GEMINI,
     ),
     Provider(
         api_type="mistral",
         title="Mistral",
-        where=Connection(base_url="https://api.mistral.ai/v1", key_from=("MISTRAL_API_KEY",)),
+        connection=Connection(base_url="https://api.mistral.ai/v1", key_variables=("MISTRAL_API_KEY",)),
+        otel_names={"mistral.ai": "mistral_ai"},
+        # Mistral rejects unknown parameters, also OpenAI's names of its own.
         renames={"seed": "random_seed", "max_completion_tokens": "max_tokens"},
         bounds={
             "temperature": Bound(0, 1.5, 0.7),
@@ -128,8 +143,8 @@ _ROWS = (
             "random_seed": _SEED,
             "safe_prompt": Bound(otherwise=False, kind=(bool,)),
         },
-        refuses=frozenset({"user"}) | _OPENAI_ALONE | _LOGPROBS,
-        body=_as_is("random_seed", "safe_prompt", "prompt_mode"),
+        refuses=frozenset({"user"}) | _OPENAI_ONLY | _LOGPROBS,
+        body=_keep_paths("random_seed", "safe_prompt", "prompt_mode"),
         forms=(
             *_USUAL,
             convert_late_system_to_user,
@@ -145,7 +160,8 @@ _ROWS = (
     Provider(
         api_type="groq",
         title="Groq",
-        where=Connection(base_url="https://api.groq.com/openai/v1", key_from=("GROQ_API_KEY",)),
+        connection=Connection(base_url="https://api.groq.com/openai/v1", key_variables=("GROQ_API_KEY",)),
+        otel_names={"groq.com": "groq"},
         bounds={
             "temperature": Bound(0, 2, 1),
             "max_tokens": Bound(0, kind=WHOLE),
@@ -156,14 +172,14 @@ _ROWS = (
             "n": _ONE,
         },
         refuses=_LOGPROBS,
-        body=_as_is("reasoning_format", "include_reasoning"),
+        body=_keep_paths("reasoning_format", "include_reasoning"),
         forms=(*_USUAL, remove_names, fill_missing_content),
         messages=True,
     ),
     Provider(
         api_type="together",
         title="Together",
-        where=Connection(base_url="https://api.together.ai/v1", key_from=("TOGETHER_API_KEY",)),
+        connection=Connection(base_url="https://api.together.ai/v1", key_variables=("TOGETHER_API_KEY",)),
         renames={"max_completion_tokens": "max_tokens"},
         bounds={
             "max_tokens": Bound(0, None, 512, WHOLE),
@@ -172,19 +188,21 @@ _ROWS = (
             "presence_penalty": _PENALTY,
             "frequency_penalty": _PENALTY,
         },
-        body=_as_is("top_k", "min_p", "repetition_penalty", "safety_model"),
+        body=_keep_paths("top_k", "min_p", "repetition_penalty", "safety_model"),
         forms=(*_USUAL, fill_missing_content),
         messages=True,
     ),
     Provider(
         api_type="cohere",
         title="Cohere",
-        where=Connection(
+        connection=Connection(
             base_url="https://api.cohere.ai/compatibility/v1",
-            key_from=("COHERE_API_KEY", "CO_API_KEY"),
-            own=frozenset({"client_name"}),
-            connect=connect.connect_cohere,
+            key_variables=("COHERE_API_KEY", "CO_API_KEY"),
+            config_keys=frozenset({"client_name"}),
+            make_endpoint=connect.connect_cohere,
         ),
+        otel_names={"cohere.com": "cohere", "cohere.ai": "cohere"},
+        # `k` and `p` are the names of Cohere's own protocol, which 0.2's client spoke.
         renames={"k": "top_k", "p": "top_p", "max_completion_tokens": "max_tokens"},
         bounds={
             "temperature": Bound(0, None, 0.3),
@@ -196,8 +214,8 @@ _ROWS = (
             "presence_penalty": Bound(0, 1, 0),
             "n": _ONE,
         },
-        refuses=frozenset({"user", "parallel_tool_calls"}) | _OPENAI_ALONE | _LOGPROBS,
-        body=_as_is("top_k"),
+        refuses=frozenset({"user", "parallel_tool_calls"}) | _OPENAI_ONLY | _LOGPROBS,
+        body=_keep_paths("top_k"),
         forms=(*_USUAL, remove_names, replace_blanks),
         stream_options=False,
         messages=True,
@@ -205,7 +223,7 @@ _ROWS = (
     Provider(
         api_type="cerebras",
         title="Cerebras",
-        where=Connection(base_url="https://api.cerebras.ai/v1", key_from=("CEREBRAS_API_KEY",)),
+        connection=Connection(base_url="https://api.cerebras.ai/v1", key_variables=("CEREBRAS_API_KEY",)),
         bounds={"temperature": Bound(0, 1.5, 1), "max_tokens": Bound(0, kind=WHOLE), "seed": _SEED, "top_p": _TOP_P},
         refuses=frozenset({"frequency_penalty", "presence_penalty", "logit_bias", "parallel_tool_calls", "service_tier"}),
         forms=(*_USUAL, remove_names, fill_missing_content),
@@ -214,9 +232,13 @@ _ROWS = (
     Provider(
         api_type="ollama",
         title="Ollama",
-        where=Connection(
-            base_url="http://localhost:11434/v1", needs_key=False, own=frozenset({"client_host"}), connect=connect.connect_ollama
+        connection=Connection(
+            base_url="http://localhost:11434/v1",
+            requires_key=False,
+            config_keys=frozenset({"client_host"}),
+            make_endpoint=connect.connect_ollama,
         ),
+        # The names and defaults of 0.2's client, which spoke Ollama's own protocol.
         renames={"num_predict": "max_tokens"},
         bounds={
             "max_tokens": Bound(None, None, 128, WHOLE),
@@ -233,8 +255,12 @@ _ROWS = (
     Provider(
         api_type="bedrock",
         title="Amazon Bedrock",
-        where=Connection(key_from=("AWS_BEARER_TOKEN_BEDROCK",), own=connect.AWS_KEYS, connect=connect.connect_bedrock),
-        also=("aws", "amazon"),
+        connection=Connection(
+            key_variables=("AWS_BEARER_TOKEN_BEDROCK",), config_keys=connect.AWS_KEYS, make_endpoint=connect.connect_bedrock
+        ),
+        aliases=("aws", "amazon"),
+        # The runtime and the mantle endpoint; the SDK's signed client has no URL.
+        otel_names={"amazonaws.com": "aws.bedrock", "api.aws": "aws.bedrock", "bedrock": "aws.bedrock"},
         renames={"topP": "top_p", "maxTokens": "max_tokens", "stop_sequences": "stop"},
         bounds={"temperature": Bound(0, 2), "top_p": _TOP_P, "max_tokens": _TOKENS, "n": _ONE},
         refuses=frozenset({"top_k", "k"}),
@@ -245,98 +271,89 @@ _ROWS = (
     Provider(
         api_type="deepseek",
         title="DeepSeek",
-        where=Connection(base_url="https://api.deepseek.com/v1", key_from=("DEEPSEEK_API_KEY",)),
-        also=("deep_seek",),
+        connection=Connection(base_url="https://api.deepseek.com/v1", key_variables=("DEEPSEEK_API_KEY",)),
+        aliases=("deep_seek",),
+        otel_names={"deepseek.com": "deepseek"},
         renames={"max_completion_tokens": "max_tokens"},
         bounds={"temperature": Bound(0, 2), "frequency_penalty": _PENALTY, "presence_penalty": _PENALTY, "n": _ONE},
-        body=_as_is("thinking"),
+        body=_keep_paths("thinking"),
         forms=(*_USUAL, fill_missing_content),
+    ),
+    Provider(
+        api_type="xai",
+        title="xAI",
+        connection=Connection(base_url="https://api.x.ai/v1", key_variables=("XAI_API_KEY",)),
+        aliases=("x.ai", "grok"),
+        otel_names={"x.ai": "x_ai"},
+        bounds={"temperature": Bound(0, 2), "top_p": _TOP_P},
+        forms=(*_USUAL, fill_missing_content),
+    ),
+    Provider(
+        api_type="perplexity",
+        title="Perplexity",
+        connection=Connection(base_url="https://api.perplexity.ai", key_variables=("PERPLEXITY_API_KEY",)),
+        aliases=("pplx", "sonar"),
+        otel_names={"perplexity.ai": "perplexity"},
+        bounds={"temperature": Bound(0, 2), "top_p": _TOP_P},
+        # Parameters that its documentation doesn't have.
+        refuses=_LOGPROBS | {"n", "seed", "user"},
+        body=_keep_paths("search_domain_filter", "search_recency_filter", "return_images", "web_search_options"),
+        forms=_TURNS,
+        calls_need_tools=True,
     ),
     Provider(
         api_type="openrouter",
         title="OpenRouter",
-        where=Connection(base_url="https://openrouter.ai/api/v1", key_from=("OPENROUTER_API_KEY",)),
-        also=("open_router",),
-        body=_as_is(
+        connection=Connection(base_url="https://openrouter.ai/api/v1", key_variables=("OPENROUTER_API_KEY",)),
+        aliases=("open_router",),
+        body=_keep_paths(
             *("top_k", "top_a", "min_p", "repetition_penalty", "models", "route", "transforms", "provider"),
             *("plugins", "reasoning", "usage", "include_reasoning"),
         ),
+        # OpenRouter adapts requests to its vendors.
         forms=(remove_nulls,),
         functions=True,
     ),
     Provider(
         api_type="lmstudio",
         title="LM Studio",
-        where=Connection(base_url="http://localhost:1234/v1", key_from=("LMSTUDIO_API_KEY",), needs_key=False),
-        also=("lm_studio", "lm-studio"),
-        body=_as_is("top_k", "repeat_penalty", "min_p", "ttl"),
+        connection=Connection(base_url="http://localhost:1234/v1", key_variables=("LMSTUDIO_API_KEY",), requires_key=False),
+        aliases=("lm_studio", "lm-studio"),
+        body=_keep_paths("top_k", "repeat_penalty", "min_p", "ttl"),
         forms=(*_USUAL, replace_blanks),
         free=True,
     ),
     Provider(
         api_type="vllm",
         title="vLLM",
-        where=Connection(base_url="http://localhost:8000/v1", key_from=("VLLM_API_KEY",), needs_key=False),
+        connection=Connection(base_url="http://localhost:8000/v1", key_variables=("VLLM_API_KEY",), requires_key=False),
         body=_VLLM,
         **_SERVER,
     ),
     Provider(
         api_type="llamacpp",
         title="llama.cpp",
-        where=Connection(base_url="http://localhost:8080/v1", key_from=("LLAMA_API_KEY",), needs_key=False),
-        also=("llama_cpp", "llama.cpp", "llama-cpp"),
+        connection=Connection(base_url="http://localhost:8080/v1", key_variables=("LLAMA_API_KEY",), requires_key=False),
+        aliases=("llama_cpp", "llama.cpp", "llama-cpp"),
         body=_LLAMA_CPP,
         **_SERVER,
     ),
     Provider(
+        # The proxy adapts requests to its vendors.
         api_type="litellm",
         title="the LiteLLM proxy",
-        where=Connection(base_url="http://localhost:4000", key_from=("LITELLM_API_KEY", "LITELLM_MASTER_KEY"), needs_key=False),
+        connection=Connection(
+            base_url="http://localhost:4000", key_variables=("LITELLM_API_KEY", "LITELLM_MASTER_KEY"), requires_key=False
+        ),
         functions=True,
     ),
     Provider(
+        # Only the exact name selects this row: see `find_provider`.
         api_type="local",
         title="the local model",
-        where=Connection(needs_key=False, connect=connect.connect_local),
-        also=("embedded",),
+        connection=Connection(requires_key=False, make_endpoint=connect.connect_local),
+        aliases=("embedded",),
         body=_LLAMA_CPP,
         **_SERVER,
     ),
 )
-
-PROVIDERS: Mapping[str, Provider] = MappingProxyType({row.api_type: row for row in _ROWS})
-_LONGEST_FIRST = sorted(PROVIDERS, key=len, reverse=True)
-_NEAR = {near: row.api_type for row in _ROWS for near in (row.api_type, *row.also)}
-
-
-def find_provider(config: Config) -> Provider:
-    """The row for a config: the one whose name its `api_type` begins with. Without one it is OpenAI's.
-
-    An `api_type` that nobody knows is OpenAI's too, with a warning that names those that look like it.
-    """
-    given = str(config.get("api_type") or "openai")
-    name = next((one for one in _LONGEST_FIRST if given.startswith(one) and (one != "local" or given == one)), None)
-    if name is None:
-        if given != "open_ai":  # as old configs have it
-            _tell_of_near_names(given)
-        name = "openai"
-    row = PROVIDERS[name]
-    if row.instead and row.instead(row.where, config):
-        row = PROVIDERS[row.instead_row]
-    return row
-
-
-def _tell_of_near_names(given: str) -> None:
-    near = dict.fromkeys(_NEAR[one] for one in get_close_matches(given.lower(), _NEAR, n=3, cutoff=0.6))
-    known = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known are {', '.join(sorted(PROVIDERS))}."
-    warn_once(f"The api_type {given!r} is not known: its endpoint is taken for one like OpenAI's. {known}")
-
-
-def get_connection_keys(config: Config) -> frozenset[str]:
-    """The keys of a config that are for its connection, and so no part of a request, besides those of the SDK.
-
-    A client of the user's own sees all of its config.
-    """
-    if config.get("model_client_cls") is not None:
-        return frozenset()
-    return connect.CREDENTIALS | find_provider(config).where.own

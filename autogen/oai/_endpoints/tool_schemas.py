@@ -1,87 +1,100 @@
-"""Tools in the forms that endpoints take. What is given stays as it is."""
+"""Tool schemas in the dialects of JSON schema that endpoints take. The schemas passed in stay as they are."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Schema = dict[str, Any]
+"""A JSON schema, or the description of a tool."""
 
 _REFUSED = ("$schema", "$defs", "definitions", "additionalProperties", "title", "default", "strict")
 _A_JSON_OBJECT = "a JSON object, as text"
 
 
 def simplify_tools(tools: Sequence[Schema]) -> list[Schema]:
-    """Tools in the JSON schema that the strictest endpoints know.
+    """Rewrite tools in the subset of JSON schema that the strictest endpoints accept.
 
-    - A function without parameters has no parameters at all, not an empty object.
-    - `default` goes into the description.
-    - `anyOf` with null is the other type, `nullable`; of other alternatives the first is the type, and the description
-      names the rest.
-    - References are followed; `additionalProperties` and titles go.
-    - An object whose keys are not known is a text with JSON in it.
+    - A function without parameters loses its `parameters`, instead of having an empty object.
+    - `default` moves to the description.
+    - `anyOf` with null becomes the other type with `nullable`; of other alternatives the first becomes the type, and the
+      description names the rest.
+    - References are resolved; `additionalProperties` and titles are dropped.
+    - An object without known keys becomes a string that holds JSON.
     """
-    return [{**tool, "function": _plain_function(tool["function"])} if "function" in tool else tool for tool in tools]
+    return [{**tool, "function": _simplify_function(tool["function"])} if "function" in tool else tool for tool in tools]
 
 
-def _plain_function(function: Schema) -> Schema:
-    kept = {key: value for key, value in function.items() if key not in ("parameters", "strict")}
+def _simplify_function(function: Schema) -> Schema:
+    result = {key: value for key, value in function.items() if key not in ("parameters", "strict")}
     parameters = function.get("parameters") or {}
     if not parameters.get("properties"):
-        return kept
+        return result
     definitions = {**parameters.get("definitions", {}), **parameters.get("$defs", {})}
-    return {**kept, "parameters": _plain(parameters, definitions, ())}
+    return {**result, "parameters": _simplify(parameters, definitions, ())}
 
 
-def _plain(schema: Any, definitions: Schema, within: tuple[str, ...]) -> Schema:
-    """A schema without what is refused. `within` are the references that led here: a type that holds itself ends there."""
+def _simplify(schema: object, definitions: Schema, ancestors: tuple[str, ...]) -> Schema:
+    """Rewrite one schema.
+
+    Args:
+        schema: The schema.
+        definitions: Schemas for references, by name.
+        ancestors: The references that led here. A type that contains itself ends with a string.
+    """
     if not isinstance(schema, dict):
         return {}
     if reference := schema.get("$ref"):
         name = str(reference).rsplit("/", 1)[-1]
-        beside = {key: value for key, value in schema.items() if key != "$ref"}
-        if name in within or name not in definitions:
-            return _described({"type": "string"}, beside.get("description"), _A_JSON_OBJECT)
-        return _plain({**definitions[name], **beside}, definitions, (*within, name))
+        # Keys beside a reference, such as a description, win over the definition's.
+        siblings = {key: value for key, value in schema.items() if key != "$ref"}
+        if name in ancestors or name not in definitions:
+            return _add_note({"type": "string"}, siblings.get("description"), _A_JSON_OBJECT)
+        return _simplify({**definitions[name], **siblings}, definitions, (*ancestors, name))
     if alternatives := schema.get("anyOf") or schema.get("oneOf"):
-        return _one_of(schema, alternatives, definitions, within)
+        return _select_alternative(schema, alternatives, definitions, ancestors)
     if len(schema.get("allOf") or ()) == 1:
-        beside = {key: value for key, value in schema.items() if key != "allOf"}
-        return _plain({**schema["allOf"][0], **beside}, definitions, within)
+        siblings = {key: value for key, value in schema.items() if key != "allOf"}
+        return _simplify({**schema["allOf"][0], **siblings}, definitions, ancestors)
+    # A list of types is short for alternatives.
     if isinstance(schema.get("type"), list):
-        beside = {key: value for key, value in schema.items() if key != "type"}
-        return _plain({**beside, "anyOf": [{"type": one} for one in schema["type"]]}, definitions, within)
-    return _parts(schema, definitions, within)
+        siblings = {key: value for key, value in schema.items() if key != "type"}
+        return _simplify({**siblings, "anyOf": [{"type": kind} for kind in schema["type"]]}, definitions, ancestors)
+    return _simplify_members(schema, definitions, ancestors)
 
 
-def _parts(schema: Schema, definitions: Schema, within: tuple[str, ...]) -> Schema:
-    kept = {key: value for key, value in schema.items() if key not in _REFUSED}
+def _simplify_members(schema: Schema, definitions: Schema, ancestors: tuple[str, ...]) -> Schema:
+    result = {key: value for key, value in schema.items() if key not in _REFUSED}
     if "default" in schema and schema["default"] is not None:
-        kept = _described(kept, schema.get("description"), f"default: {json.dumps(schema['default'])}")
-    if "const" in kept:
-        kept["enum"] = [kept.pop("const")]
-    if kept.get("items"):
-        kept["items"] = _plain(kept["items"], definitions, within)
-    if kept.get("properties"):
-        kept["properties"] = {name: _plain(part, definitions, within) for name, part in kept["properties"].items()}
-    elif kept.get("type") == "object":
-        return _described({"type": "string"}, kept.get("description"), _A_JSON_OBJECT)
-    return kept
+        result = _add_note(result, schema.get("description"), f"default: {json.dumps(schema['default'])}")
+    if "const" in result:
+        result["enum"] = [result.pop("const")]
+    if result.get("items"):
+        result["items"] = _simplify(result["items"], definitions, ancestors)
+    if result.get("properties"):
+        # A property may be called like a refused key, so names of properties are not filtered.
+        properties: Mapping[str, object] = result["properties"]
+        result["properties"] = {name: _simplify(part, definitions, ancestors) for name, part in properties.items()}
+    elif result.get("type") == "object":
+        return _add_note({"type": "string"}, result.get("description"), _A_JSON_OBJECT)
+    return result
 
 
-def _one_of(schema: Schema, alternatives: Sequence[Schema], definitions: Schema, within: tuple[str, ...]) -> Schema:
-    beside = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
-    real = [one for one in alternatives if one.get("type") != "null"] or [{"type": "string"}]
-    first = _plain({**real[0], **beside}, definitions, within)
-    if len(real) < len(alternatives):
-        first["nullable"] = True
-    if len(real) > 1:
-        others = ", ".join(json.dumps(_plain(one, definitions, within)) for one in real[1:])
-        first = _described(first, first.get("description"), f"or {others}")
-    return first
+def _select_alternative(
+    schema: Schema, alternatives: Sequence[Schema], definitions: Schema, ancestors: tuple[str, ...]
+) -> Schema:
+    siblings = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
+    types = [alternative for alternative in alternatives if alternative.get("type") != "null"] or [{"type": "string"}]
+    result = _simplify({**types[0], **siblings}, definitions, ancestors)
+    if len(types) < len(alternatives):
+        result["nullable"] = True
+    if len(types) > 1:
+        others = ", ".join(json.dumps(_simplify(alternative, definitions, ancestors)) for alternative in types[1:])
+        result = _add_note(result, result.get("description"), f"or {others}")
+    return result
 
 
-def _described(schema: Schema, description: Any, note: str) -> Schema:
+def _add_note(schema: Schema, description: object, note: str) -> Schema:
     text = f"{str(description).rstrip('.')} ({note})." if description else f"{note[0].upper()}{note[1:]}."
     return {**schema, "description": text}

@@ -1,111 +1,122 @@
-"""OpenAI's Assistants API: OpenAI has shut it down, compatible servers still offer it."""
+"""Helpers for OpenAI's Assistants API. OpenAI has shut it down, compatible servers still offer it."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import openai
+    from openai.types import VectorStore
+    from openai.types.beta import Assistant
 
 logger = logging.getLogger("autogen.oai.openai_utils")
 
 
-def retrieve_assistants_by_name(client: openai.OpenAI, name: str) -> list[Any]:
-    """The assistants of exactly this name, among the first page that the server lists."""
+def retrieve_assistants_by_name(client: openai.OpenAI, name: str) -> list[Assistant]:
+    """Return the assistants with exactly this name, of the first page that the server lists.
+
+    Args:
+        client: The SDK's client.
+        name: Name of the assistants.
+    """
     return [assistant for assistant in client.beta.assistants.list().data if assistant.name == name]
 
 
 def detect_gpt_assistant_api_version() -> str:
-    """The version of the API that the installed SDK speaks: `v2`, or `v1` before openai 1.21."""
-    from importlib.metadata import version  # which takes longer to import than all of this package's helpers for configs
+    """Return the version of the API that the installed SDK speaks: `v2`, or `v1` before openai 1.21."""
+    # This import takes longer than that of all helpers for configs.
+    from importlib.metadata import version
 
     major, minor = (int(part) for part in version("openai").split(".")[:2])
     return "v1" if (major, minor) < (1, 21) else "v2"
 
 
-def create_gpt_vector_store(client: openai.OpenAI, name: str, fild_ids: list[str]) -> Any:
-    """Make a vector store of files that are on the server already.
+def create_gpt_vector_store(client: openai.OpenAI, name: str, fild_ids: list[str]) -> VectorStore:
+    """Create a vector store of files that are on the server.
 
     Args:
         client: The SDK's client.
-        name: The name of the store.
-        fild_ids: The ids of the files.
+        name: Name of the store.
+        fild_ids: Ids of the files.
 
     Raises:
-        AttributeError: The store can't be made.
-        ValueError: The files can't be put into it.
+        AttributeError: if the store can't be created.
+        ValueError: if the files can't be added.
     """
     try:
         stores = client.vector_stores
         store = stores.create(name=name)
     except Exception as error:
-        raise AttributeError(f"The vector store {name!r} can't be made: {type(error).__name__}: {error}") from error
+        text = f"The vector store {name!r} can't be created: {type(error).__name__}: {error}"
+        raise AttributeError(text) from error
     batch = stores.file_batches.create_and_poll(vector_store_id=store.id, file_ids=fild_ids)
+    # Some servers return from the poll before the end.
     if batch.status == "in_progress":
         time.sleep(1)
         batch = stores.file_batches.retrieve(batch.id, vector_store_id=store.id)
     if batch.status == "completed":
         return store
-    raise ValueError(f"The files can't be put into the vector store {name!r}: the server says {batch.status!r}.")
+    raise ValueError(f"The files can't be added to the vector store {name!r}: the server says {batch.status!r}.")
 
 
 def create_gpt_assistant(
-    client: openai.OpenAI, name: str, instructions: str, model: str, assistant_config: dict[str, Any]
-) -> Any:
-    """Make an assistant on the server.
+    client: openai.OpenAI, name: str, instructions: str, model: str, assistant_config: Mapping[str, Any]
+) -> Assistant:
+    """Create an assistant on the server.
 
     Args:
         client: The SDK's client.
-        name: Its name.
-        instructions: What it is told.
+        name: Name of the assistant.
+        instructions: Its system message.
         model: Its model.
-        assistant_config: `tools`, `tool_resources`, `file_ids`. The files are given to the tools that use files: by a vector
-            store to `file_search`, which may be called `retrieval` as it once was, directly to `code_interpreter`.
+        assistant_config: `tools`, `tool_resources`, `file_ids`. The tools that use files get them: `file_search`, which may
+            have its old name `retrieval`, by a vector store, and `code_interpreter` directly.
 
     Raises:
-        ValueError: There are files in two forms, or in one that the installed SDK does not know.
+        ValueError: if there are files in both forms, or in one that the installed SDK doesn't know.
     """
-    given = {key: assistant_config[key] for key in ("tools", "tool_resources", "file_ids") if assistant_config.get(key)}
-    make = _for_v2 if detect_gpt_assistant_api_version() == "v2" else _for_v1
-    made = client.beta.assistants.create(
-        name=name, instructions=instructions, model=model, **make(client, name, {"tools": [], **given})
-    )
-    logger.info("The assistant %r (%s) was made.", name, getattr(made, "id", None))
-    return made
+    config = {key: assistant_config[key] for key in ("tools", "tool_resources", "file_ids") if assistant_config.get(key)}
+    make_arguments = _make_v2_arguments if detect_gpt_assistant_api_version() == "v2" else _make_v1_arguments
+    arguments = make_arguments(client, name, {"tools": [], **config})
+    assistant = client.beta.assistants.create(name=name, instructions=instructions, model=model, **arguments)
+    logger.info("Created the assistant %r (%s).", name, getattr(assistant, "id", None))
+    return assistant
 
 
-def _for_v2(client: openai.OpenAI, name: str, given: dict[str, Any]) -> dict[str, Any]:
-    file_ids = given.get("file_ids")
-    resources = dict(given.get("tool_resources", {}))
+def _make_v2_arguments(client: openai.OpenAI, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    file_ids = config.get("file_ids")
+    resources = dict(config.get("tool_resources", {}))
     if file_ids and resources.get("file_search"):
         raise ValueError("Give files for file_search either as 'file_ids' or in 'tool_resources', not both.")
-    tools = [{**tool, "type": "file_search"} if tool["type"] == "retrieval" else tool for tool in given["tools"]]
+    tools = [{**tool, "type": "file_search"} if tool["type"] == "retrieval" else tool for tool in config["tools"]]
     types = {tool["type"] for tool in tools}
     if file_ids and "file_search" in types:
-        store = create_gpt_vector_store(client, f"{name}-vectorestore", file_ids)  # spelled as programs look for it
+        # Programs look for this spelling.
+        store = create_gpt_vector_store(client, f"{name}-vectorestore", file_ids)
         resources["file_search"] = {"vector_store_ids": [store.id]}
     if file_ids and "code_interpreter" in types:
         resources.setdefault("code_interpreter", {"file_ids": file_ids})
     return {"tools": tools, **({"tool_resources": resources} if resources else {})}
 
 
-def _for_v1(client: openai.OpenAI, name: str, given: dict[str, Any]) -> dict[str, Any]:
-    if "tool_resources" in given or any(tool["type"] == "file_search" for tool in given["tools"]):
+def _make_v1_arguments(client: openai.OpenAI, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    if "tool_resources" in config or any(tool["type"] == "file_search" for tool in config["tools"]):
         raise ValueError("'tool_resources' and the tool 'file_search' need a newer SDK: pip install -U openai")
-    return given
+    return config
 
 
-def update_gpt_assistant(client: openai.OpenAI, assistant_id: str, assistant_config: dict[str, Any]) -> Any:
-    """Change an assistant's tools, instructions and files on the server. What is None or missing stays.
+def update_gpt_assistant(client: openai.OpenAI, assistant_id: str, assistant_config: Mapping[str, Any]) -> Assistant:
+    """Update an assistant's tools, instructions and files on the server. Values that are None or missing stay.
 
     Args:
         client: The SDK's client.
-        assistant_id: Its id.
+        assistant_id: Id of the assistant.
         assistant_config: `tools`, `instructions`, and `tool_resources` (with an SDK of API v1: `file_ids`).
     """
     files = "tool_resources" if detect_gpt_assistant_api_version() == "v2" else "file_ids"
-    changes = {key: assistant_config.get(key) for key in ("tools", "instructions", files)}
-    given = {key: value for key, value in changes.items() if value is not None}
-    return client.beta.assistants.update(assistant_id=assistant_id, **given)
+    values = {key: assistant_config.get(key) for key in ("tools", "instructions", files)}
+    changes = {key: value for key, value in values.items() if value is not None}
+    return client.beta.assistants.update(assistant_id=assistant_id, **changes)

@@ -1,262 +1,339 @@
-"""One completion from the caller to the answer, the classic way: a patient caller, a cache, a plain dict as the answer."""
+"""Requests of the classic API: the pipeline of `OpenAIWrapper`, with layers for the settings that `Completion` alone has.
+
+A request passes, from the outside: the history and the memory of timeouts, the cache, the division of its choices over
+several requests, and for each of these the cache and the retries, whose timeout grows. The fallback over a config list is
+the pipeline's.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from ..._jsonable import to_jsonable
+from ..._steps import Steps, run_sync
+from ...cache.abstract_cache_base import AbstractCache
 from ...cache.disk_cache import DiskCache
-from .._endpoints.provider_table import get_connection_keys
-from .._requests.templates import instantiate
+from .._endpoints.provider_registry import get_connection_keys
+from .._requests.layers import add_cache, add_retries
+from .._requests.model_client import ModelResponse
+from .._requests.pipeline import send_once
+from .._requests.request import EndpointRequest, Handler, RequestState, instantiate_template
+from .._requests.response_cache import CacheSlot
+from .._requests.retry import RetryPolicy
+from .._requests.serialization import ResponseDict, get_attributes
 from ..client import OpenAIWrapper
 from ..openai_utils import get_key
-from .completion_answer import Answer, answer_of, joined
+from .completion_history import COUNTS, History
 
 logger = logging.getLogger("autogen.oai.completion")
 
-MOST_CHOICES = 128  # that one request may ask for, at OpenAI's API
-_most_choices: dict[tuple[str, ...], int] = {}  # what other endpoints were found to allow
+MAX_CHOICES = 128  # of a request to OpenAI's API
+# Lower limits of other endpoints, by model and address, as their refusals showed them.
+_max_choices: dict[tuple[str, str], int] = {}
 _REFUSES_N = re.compile(r"""['"`]n['"`]|\bn (is|must|should|>|<|=)""")
-_QUESTION = ("prompt", "messages")
-
-
-def connection_names(config: Mapping[str, Any]) -> set[str]:
-    """The settings of a config that are not parameters of the request."""
-    own = {"api_rate_limit", "max_cost", "max_tokens_total", "model_client_cls"}
-    return own | OpenAIWrapper.extra_kwargs | OpenAIWrapper.openai_kwargs | get_connection_keys(dict(config))
+# Settings of an entry that `make_entry` replaces.
+_REPLACED = ("prompt", "messages", "max_retries", "retry_policy")
+# Stored in the cache for a request that timed out, as 0.2 does.
+_TIMED_OUT = -1
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a request is tried.
+class Defaults:
+    """Values of the settings that a call leaves open: class attributes of `Completion`."""
+
+    cache_path: str
+    cache_seed: int | str
+    retry_wait_time: float
+    max_retry_period: float
+    request_timeout: float | None
+
+
+class FixedDelay(RetryPolicy):
+    """Retries at a fixed interval, `first_delay`, for the seconds of `deadline`, whatever the endpoint asks for."""
+
+    def compute_delay(self, retries: int, retry_after: float | None) -> float:
+        """Return the fixed interval."""
+        return self.first_delay
+
+
+@dataclass(frozen=True)
+class ClassicEntry:
+    """An entry of a classic config list.
 
     Attributes:
-        wait: Seconds between two tries.
-        period: Seconds within which there is another one.
-        timeout: Seconds for the first; a later one has more.
+        config: The entry as `OpenAIWrapper` takes it, with the prompt or the messages.
+        policy: Retries.
+        timeout: Seconds for the first request; None for no limit.
+        cache: Cache of responses; None for none.
     """
 
-    wait: float
-    period: float
+    config: dict[str, Any]
+    policy: RetryPolicy
     timeout: float | None
+    cache: AbstractCache | None
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is asked, of whom.
-
-    Attributes:
-        params: What the endpoint gets, `messages` or `prompt` included.
-        connection: The other settings of the wrapper's entry.
-        cache: Where answers are kept; None for nowhere.
-        offset: How many answers to the same question are held already; the next ones are others.
-    """
-
-    params: dict[str, Any]
-    connection: dict[str, Any]
-    patience: Patience
-    cache: Any
-    offset: int = 0
+class RememberedTimeout(TimeoutError):
+    """Raised if the cache says that the request timed out before."""
 
 
-def request_of(
-    context: Mapping[str, Any] | None, config: dict[str, Any], *, defaults: Any, chat: Callable[[str], bool], offset: int = 0
-) -> Request:
-    """A config with its templates filled in.
+def get_connection_names(config: Mapping[str, Any]) -> set[str]:
+    """Return the names of settings that are not parameters of the request."""
+    own = {"api_rate_limit", "max_cost", "max_tokens_total", "model_client_cls"}
+    return own | OpenAIWrapper.extra_kwargs | OpenAIWrapper.openai_kwargs | get_connection_keys(config)
+
+
+def make_entry(
+    context: Mapping[str, Any] | None, config: Mapping[str, Any], defaults: Defaults, is_chat: Callable[[str], bool]
+) -> ClassicEntry:
+    """Make an entry from the settings of a call, and fill in its templates.
 
     Args:
-        context: The values for the templates.
-        config: Everything that was set.
-        defaults: The class, which has what is not set.
-        chat: Whether a model is asked by messages.
+        context: Values for the templates.
+        config: Settings of the call and of the entry.
+        defaults: Values of missing settings.
+        is_chat: Returns True for the name of a chat model.
 
     Raises:
-        ValueError: A chat model has neither prompt nor messages.
+        ValueError: if a chat model has neither prompt nor messages.
     """
     config = dict(config)
-    patience = Patience(
-        wait=config.pop("retry_wait_time", defaults.retry_wait_time),
-        period=config.pop("max_retry_period", defaults.max_retry_period),
-        timeout=config.pop("request_timeout", config.get("timeout", defaults.request_timeout)),
-    )
-    path, seed = defaults.cache_path, config.pop("cache_seed", defaults.cache_seed)
+    wait = config.pop("retry_wait_time", defaults.retry_wait_time)
+    period = config.pop("max_retry_period", defaults.max_retry_period)
+    timeout = config.pop("request_timeout", config.get("timeout", defaults.request_timeout))
+    seed = config.pop("cache_seed", defaults.cache_seed)
     cache = config.pop("cache", None)
     if cache is None and seed is not None:
-        cache = DiskCache(Path(path) if seed == defaults.cache_seed else Path(path).with_name(str(seed)))
-    names = connection_names(config)
-    connection = {name: value for name, value in config.items() if name in names}
-    params = {name: value for name, value in config.items() if name not in names and name not in _QUESTION}
-    params |= _question(context, config, chat(str(config.get("model"))))
-    return Request(params, connection, patience, cache, offset)
+        path = Path(defaults.cache_path)
+        cache = DiskCache(path if seed == defaults.cache_seed else path.with_name(str(seed)))
+    # Endpoints are always tried in the order of the list, so a failing one is never set aside.
+    policy = FixedDelay(
+        retries=float("inf"),
+        first_delay=wait,
+        max_delay=wait,
+        deadline=period,
+        set_aside_after=float("inf"),
+        set_aside_for=0,
+    )
+    question = _fill_question(context, config, is_chat(str(config.get("model"))))
+    settings = {name: value for name, value in config.items() if name not in _REPLACED}
+    return ClassicEntry({**settings, "timeout": timeout, **question}, policy, timeout, cache)
 
 
-def _question(context: Mapping[str, Any] | None, config: dict[str, Any], chat: bool) -> dict[str, Any]:
-    as_format = config.get("allow_format_str_template")
+def _fill_question(context: Mapping[str, Any] | None, config: Mapping[str, Any], is_chat: bool) -> dict[str, Any]:
+    is_format = config.get("allow_format_str_template")
     values = dict(context) if context else None
     prompt, messages = config.get("prompt"), config.get("messages")
-    if messages is not None and (chat or prompt is None):
-        filled = [{**one, "content": instantiate(one.get("content"), values, as_format)} for one in messages]
-        return {"messages": filled}
-    if prompt is None and chat:
-        raise ValueError("A chat model needs a prompt or messages: the config has neither.")
-    text = instantiate(prompt, values, as_format)
-    return {"messages": [{"role": "user", "content": text}]} if chat else {"prompt": text}
+    if messages is not None and (is_chat or prompt is None):
+        return {
+            "messages": [
+                {**message, "content": instantiate_template(message.get("content"), values, is_format)}
+                for message in messages
+            ]
+        }
+    if prompt is None and is_chat:
+        raise ValueError("A chat model needs a prompt or messages, and the config has neither.")
+    text = instantiate_template(prompt, values, is_format)
+    return {"messages": [{"role": "user", "content": text}]} if is_chat else {"prompt": text}
 
 
-def ask(request: Request, use_failures: bool = False) -> Answer | int:
-    """Ask, unless the answer is known already. If one request can't bring all the choices, several do.
+def request_answer(
+    entries: Sequence[ClassicEntry],
+    *,
+    filter_func: Callable[[ResponseDict], bool] | None = None,
+    history: History | None = None,
+    offset: int = 0,
+    raise_on_timeout: bool = True,
+) -> ResponseDict | int:
+    """Return the response of the first entry that gives one.
 
     Args:
-        request: What is asked, of whom.
-        use_failures: Whether it will do that the cache knows of a timeout.
+        entries: The entries, in the order in which they are tried.
+        filter_func: Returns False for a response that is passed over for the next entry's.
+        history: History in which each response is recorded.
+        offset: Number of responses to the same question that the caller has already; the cache keeps them apart.
+        raise_on_timeout: True to raise the error if the last entry times out or limits the rate.
 
     Returns:
-        The answer with its `cost` (USD), or -1 if the cache says that there was none in time.
+        The response, with `config_id`, `pass_filter`, and the cost of those that were passed over added; -1 for a timeout
+        or a rate limit.
 
     Raises:
-        openai.APIError: The endpoint refuses, or fails longer than patience lasts.
+        openai.APIError: if the last entry refused, or failed for the whole retry period.
     """
-    wanted = request.params.get("n") or 1
-    known = _look_up(request, wanted)
-    if isinstance(known, Answer) and len(known["choices"]) >= wanted:
-        return known
-    if known == -1 and use_failures:
+    rejected: list[float] = []
+
+    def accept(context: object, response: ModelResponse) -> bool:
+        if filter_func is None or filter_func(make_answer(response)):
+            return True
+        rejected.append(response.cost)
+        return False
+
+    handler = _add_call_settings(_make_parts_handler(offset), entries, history, offset, not raise_on_timeout)
+    wrapper = OpenAIWrapper(config_list=[entry.config for entry in entries])
+    try:
+        response = run_sync(wrapper._request({"filter_func": accept}, handler))
+    except Exception as error:
+        error = _restore_sdk_error(error)
+        if raise_on_timeout or not _is_too_slow(error):
+            raise error from None
+        logger.info("Giving up on a request: %s", type(error).__name__)
         return -1
-    if not _divisible(request):
-        return _part(request, wanted)
-    whole, parts = _in_parts(request, wanted)
-    if parts > 1:
-        _store(request, wanted, whole)
-    return whole
-
-
-def _in_parts(request: Request, wanted: int) -> tuple[Answer, int]:
-    """As many choices as are wanted, and how many requests they took. Some endpoints give fewer than they are asked for."""
-    import openai
-
-    whole: Answer | None = None
-    endpoint = tuple(str({**request.connection, **request.params}.get(name)) for name in ("model", "base_url", "api_type"))
-    most, parts, held = _most_choices.get(endpoint, MOST_CHOICES), 0, 0
-    while whole is None or held < wanted:
-        size = min(wanted - held, most)
-        try:
-            part = _part(replace(request, offset=request.offset + held), size)
-        except openai.BadRequestError as error:
-            if size == 1 or not (error.param == "n" or _REFUSES_N.search(str(error))):
-                raise
-            most = _most_choices[endpoint] = size // 2
-            continue
-        whole, parts = (joined(whole, part, wanted) if whole else part), parts + 1
-        if len(whole["choices"]) == held:  # it says nothing more
-            break
-        held = len(whole["choices"])
-    return whole, parts
-
-
-def _divisible(request: Request) -> bool:
-    return (request.params.get("n") or 1) > 1 and "best_of" not in request.params
-
-
-def _part(request: Request, size: int) -> Answer:
-    """The answer to one request, from the cache or the endpoint."""
-    known = _look_up(request, size)
-    if isinstance(known, Answer):
-        return known
-    params = request.params if size == 1 and "n" not in request.params else {**request.params, "n": size}
-    if request.offset and params.get("seed") is not None:
-        params = {**params, "seed": params["seed"] + request.offset}  # the same seed brings the same answers
-    answer = _persist(lambda timeout: _send(request, params, timeout), request.patience)
-    _store(request, size, answer)
+    answer = make_answer(response)
+    # The cost of the last response is among them if the filter rejected it as well.
+    answer.update(cost=sum(rejected) + (response.cost if response.pass_filter else 0.0))
+    answer.update(config_id=response.config_id, pass_filter=response.pass_filter)
     return answer
 
 
-def _send(request: Request, params: dict[str, Any], timeout: float | None) -> Answer:
-    """One request over the wrapper. The SDK does not retry: we do."""
-    settings = {name: value for name, value in params.items() if name not in _QUESTION}
-    entry = {"max_retries": 0, **request.connection, "timeout": timeout, **settings}
-    question = {name: params[name] for name in _QUESTION if name in params}
-    return answer_of(OpenAIWrapper(config_list=[entry]).create(cache_seed=None, **question))
+def make_answer(response: ModelResponse) -> ResponseDict:
+    """Convert a response of the pipeline to a dict without the attributes for its place in a config list."""
+    content = to_jsonable(response if hasattr(response, "model_dump") else get_attributes(response), get_attributes)
+    for name in ("config_id", "pass_filter"):
+        content.pop(name, None)
+    return ResponseDict({**content, "cost": response.cost})
 
 
-def _persist(attempt: Callable[[float | None], Answer], patience: Patience) -> Answer:
-    """Try until there is an answer, or no time is left for another try."""
+def _restore_sdk_error(error: Exception) -> Exception:
+    """Return the SDK's timeout, which programs of the classic API handle, for the pipeline's `TimeoutError`."""
     import openai
 
-    deadline = time.monotonic() + patience.period
-    timeout = patience.timeout
-    while True:
-        try:
-            return attempt(timeout)
-        except (openai.APIError, TimeoutError) as error:
-            failure = _of_the_sdk(error)
-            left = deadline - time.monotonic() - patience.wait
-            if not may_pass(failure) or left <= 0:
-                raise failure from None
-            if isinstance(failure, openai.APITimeoutError) and timeout is not None:
-                timeout = min(2 * timeout, max(left, timeout))
-            logger.info("A request failed (%s), the next try is in %g seconds.", type(failure).__name__, patience.wait)
-        time.sleep(patience.wait)
+    cause = error.__context__
+    return cause if isinstance(error, TimeoutError) and isinstance(cause, openai.APITimeoutError) else error
 
 
-def _of_the_sdk(error: Exception) -> Exception:
-    """The wrapper makes a plain `TimeoutError` of the SDK's: whoever handles `openai` errors wants that."""
-    import openai
-
-    origin = error.__context__
-    return origin if isinstance(error, TimeoutError) and isinstance(origin, openai.APITimeoutError) else error
-
-
-def may_pass(error: BaseException) -> bool:
-    """Whether the same request may succeed later."""
-    import openai
-
-    if getattr(error, "code", None) in ("content_filter", "insufficient_quota"):
-        return False
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code in (408, 409, 429) or error.status_code >= 500
-    return isinstance(error, (openai.APIError, TimeoutError))
-
-
-def is_too_slow(error: BaseException) -> bool:
-    """Whether an endpoint had no time for us: a rate limit, or no answer in time."""
+def _is_too_slow(error: Exception) -> bool:
     import openai
 
     return isinstance(error, (openai.RateLimitError, openai.APITimeoutError, TimeoutError))
 
 
-def _key(request: Request, size: int) -> str:
-    """The key in the cache: the parameters, as in `OpenAIWrapper`; later answers to the same have keys of their own."""
-    params = request.params if "n" not in request.params else {**request.params, "n": size}
-    return get_key({**params, "offset": request.offset} if request.offset else params)
+def _add_call_settings(
+    handler: Handler, entries: Sequence[ClassicEntry], history: History | None, offset: int, remembers: bool
+) -> Handler:
+    """Add the settings of the entries, the history, and the memory of timeouts.
+
+    Args:
+        handler: The layers below.
+        entries: The entries of the call.
+        history: History in which each response is recorded.
+        offset: Number of responses to the same question that the caller has already.
+        remembers: True to store a timeout of the last entry in the cache, and to raise if one is stored.
+    """
+
+    def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        import openai
+
+        entry = entries[request.index]
+        request = replace(
+            request,
+            endpoint=replace(request.endpoint, policy=entry.policy),
+            extra={**request.extra, "cache": entry.cache, "cache_seed": None, "timeout": entry.timeout},
+        )
+        slot = None
+        if remembers and request.is_last and entry.cache is not None:
+            slot = CacheSlot(entry.cache, get_key({**request.params, **_make_key_fields(offset)}))
+            if slot.load_json() == _TIMED_OUT:
+                raise RememberedTimeout("The request timed out before.")
+        try:
+            response = yield from handler(request, state)
+        except openai.APITimeoutError:
+            if slot is not None:
+                slot.save_json(_TIMED_OUT)
+            raise
+        if history is not None:
+            history.add(request.params, make_answer(response))
+        return response
+
+    return handle
 
 
-def _look_up(request: Request, size: int) -> Answer | int | None:
-    if request.cache is None:
-        return None
-    with request.cache as store:
-        known = store.get(_key(request, size), None)
-    if isinstance(known, dict) and known.get("choices"):
-        return Answer(known)
-    return -1 if known == -1 else None
+def _make_key_fields(offset: int) -> dict[str, object]:
+    return {"offset": offset} if offset else {}
 
 
-def _store(request: Request, size: int, answer: Answer) -> None:
-    if request.cache is None:
-        return
-    with request.cache as store:
-        store.set(_key(request, size), json.loads(json.dumps(answer)))
+def _make_parts_handler(offset: int) -> Handler:
+    """Make the handler that divides the choices over several requests, if the endpoint gives fewer than requested.
+
+    Args:
+        offset: Number of responses to the same question that the caller has already.
+    """
+
+    def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        if (request.params.get("n") or 1) == 1 or "best_of" in request.params:
+            return handle_part(request, state, offset)
+        return add_cache(handle_parts, **_make_key_fields(offset))(request, state)
+
+    def handle_parts(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        import openai
+
+        wanted: int = request.params["n"]
+        endpoint = (str(request.params.get("model")), request.endpoint.address)
+        limit, count = _max_choices.get(endpoint, MAX_CHOICES), 0
+        whole: ModelResponse | None = None
+        while whole is None or count < wanted:
+            size = min(wanted - count, limit)
+            request_of_part = replace(request, params={**request.params, "n": size})
+            try:
+                part = yield from handle_part(request_of_part, state, offset + count)
+            except openai.BadRequestError as error:
+                if size == 1 or not (error.param == "n" or _REFUSES_N.search(str(error))):
+                    raise
+                limit = _max_choices[endpoint] = size // 2
+                continue
+            whole = part if whole is None else _join_responses(whole, part, wanted)
+            # An endpoint that has nothing to add would be asked forever.
+            if len(whole.choices) == count:
+                break
+            count = len(whole.choices)
+        return whole
+
+    def handle_part(request: EndpointRequest, state: RequestState, offset: int) -> Steps[ModelResponse]:
+        # The same seed would bring the same choices again.
+        if offset and request.params.get("seed") is not None:
+            request = replace(request, params={**request.params, "seed": request.params["seed"] + offset})
+        return add_cache(_request_patiently, **_make_key_fields(offset))(request, state)
+
+    return handle
 
 
-def remember_timeout(request: Request, error: BaseException) -> None:
-    """Keep it in the cache if there was no answer in time. A rate limit is over soon."""
+def _join_responses(first: ModelResponse, second: ModelResponse, wanted: int) -> ModelResponse:
+    """Add the choices and the cost of a second response to a first one, which then has `wanted` choices at most."""
+    first.choices = [*first.choices, *second.choices][:wanted]
+    for index, choice in enumerate(first.choices):
+        choice.index = index
+    if first.usage is not None and second.usage is not None:
+        for name in COUNTS:
+            setattr(first.usage, name, (getattr(first.usage, name, 0) or 0) + (getattr(second.usage, name, 0) or 0))
+    first.cost += second.cost
+    return first
+
+
+def _request_patiently(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+    """Send a request with retries. After each timeout, the next request has twice as much time."""
     import openai
 
-    if request.cache is not None and not isinstance(error, openai.RateLimitError):
-        with request.cache as store:
-            store.set(_key(request, request.params.get("n") or 1), -1)
+    policy = request.endpoint.policy
+    timeout = first_timeout = cast("float | None", request.extra["timeout"])
+
+    def send(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        nonlocal timeout
+        if timeout != first_timeout:
+            request = replace(request, params={**request.params, "timeout": timeout})
+        try:
+            return (yield from send_once(request, state))
+        except openai.APITimeoutError:
+            if timeout is not None:
+                left = policy.deadline - (time.monotonic() - state.started_at) - policy.first_delay
+                timeout = min(2 * timeout, max(left, timeout))
+            raise
+
+    # Each request of each entry has the whole retry period, and timeouts are retried even if there is another entry.
+    state.started_at = time.monotonic()
+    return add_retries(send)(replace(request, is_last=True), state)

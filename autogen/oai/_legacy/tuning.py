@@ -1,204 +1,316 @@
-"""`Completion.tune`: which settings to try next, until trials or money are used up. Each search has a state of its own."""
+"""`Completion.tune`: the search for settings, until trials or money are used up. Each search has its own state."""
 
 from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..._extras import require
-from .._endpoints.provider_table import find_provider
-from .._requests.cost import parse_price, get_price
-from .completion_calls import connection_names
+from ..._jsonable import to_jsonable
+from ...io.base import IOStream
+from ...types import JSON
+from .._endpoints.provider_registry import find_provider
+from .._requests.cost import get_price, parse_price
+from .._requests.serialization import ResponseDict
+from .completion_calls import get_connection_names
 from .tuning_frontier import Frontier, Price
 from .tuning_log import TrialLog
-from .tuning_progress import TuningProgress
-from .tuning_space import description, flaml_tune, space_of
+from .tuning_space import describe_space, import_flaml_tune, make_space
 from .tuning_trial import Goal, Spending, Trial
 
 if TYPE_CHECKING:
     from flaml.tune.analysis import ExperimentAnalysis
+    from rich.progress import Progress, TaskID
 
 __all__ = ["Goal", "Tuning"]
 
 logger = logging.getLogger("autogen.oai.completion")
 
-IN_VAIN = 100  # suggestions in a row that bring nothing new, after which the space counts as searched
+MAX_IDLE_SUGGESTIONS = 100  # in a row without a new result, after which the space counts as searched
+
+
+class _Request(Protocol):
+    """The method of `Completion` that sends requests."""
+
+    def __call__(
+        self,
+        context: dict[str, Any] | None,
+        config: dict[str, Any],
+        config_list: list[dict[str, Any]],
+        *,
+        offset: int = 0,
+    ) -> ResponseDict | int: ...
+
+
+class _TrialRecord(Protocol):
+    """Members of flaml's trials that a search uses."""
+
+    suggestion: dict[str, Any]
+    last_result: dict[str, Any]
+
+
+class _Analysis(Protocol):
+    """Members of flaml's `ExperimentAnalysis` that a search uses."""
+
+    trials: list[_TrialRecord]
+
+    @property
+    def best_trial(self) -> _TrialRecord: ...
+
+
+class _Searcher(Protocol):
+    """Members of flaml's searchers that a search uses."""
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None: ...
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any]) -> None: ...
+
+
+class TuningProgress:
+    """A progress bar on a terminal, and if requested a printed line for each trial.
+
+    Args:
+        metric: Name of the metric.
+        num_samples: Number of trials; -1 if the budget ends the search.
+        budget: Budget in USD.
+        verbose: True to print lines.
+    """
+
+    def __init__(self, metric: str, num_samples: int, budget: float | None, verbose: bool) -> None:
+        self._metric, self._verbose = metric, verbose
+        self._counts_trials = num_samples > 0
+        self._total = num_samples if self._counts_trials else budget
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> TuningProgress:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            text = TextColumn("{task.description}")
+            self._bar = Progress(text, BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("Tuning", total=self._total)
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def report(self, number: int, outcome: str, result: dict[str, Any], best: float | None, spent: float) -> None:
+        """Report a finished trial.
+
+        Args:
+            number: Number of the trial, from 1.
+            outcome: Outcome of the trial.
+            result: Metrics and costs of the trial.
+            best: Best value of the metric so far.
+            spent: USD spent by the search so far.
+        """
+        if self._verbose:
+            value = f"{self._metric} {result[self._metric]:g}" if outcome == "complete" else outcome
+            line = f"Trial {number}: {value}, cost {result['cost']:.6f}, total {spent:.6f}"
+            IOStream.get_default().print(line, flush=True)
+        if self._bar is not None and self._task is not None:
+            best_text = "none" if best is None else f"{best:g}"
+            text = f"Tuning: trial {number}, best {self._metric} {best_text}, {spent:.4f} USD"
+            self._bar.update(self._task, completed=number if self._counts_trials else spent, description=text)
 
 
 class Tuning:
-    """One search.
+    """A search.
 
     Args:
-        goal: What it is for.
-        completion: `Completion` or a subclass: asks, and has the defaults.
-        config: What the caller set.
-        seed: For the choice of settings.
+        goal: Metric, data and budgets.
+        request: Sends a request.
+        default_space: Search space for settings that the caller leaves open.
+        config: Settings of the caller.
+        seed: Seed for the choice of settings.
 
     Raises:
-        ValueError: The price of a model is not known, and there is a budget that needs it; no entry of the config list
-            serves a model.
+        ValueError: if the price of a model is unknown and a budget needs it, or no entry of the config list serves a model.
     """
 
-    def __init__(self, goal: Goal, completion: Any, config: dict[str, Any], seed: int) -> None:
-        flaml_tune()
-        self._goal, self._completion, self._seed = goal, completion, seed
+    def __init__(
+        self, goal: Goal, request: _Request, default_space: dict[str, Any], config: dict[str, Any], seed: int
+    ) -> None:
+        import_flaml_tune()
+        self._goal, self._send, self._seed = goal, request, seed
         self._config_list: list[dict[str, Any]] = config.get("config_list") or []
-        self._space = space_of(config, self._defaults())
-        self._prices = {model: self._price(model) for model in self._space.models}
+        self._space = make_space(config, self._set_models(default_space))
+        self._prices = {model: self._find_price(model) for model in self._space.models}
         self._frontier = Frontier()
         self._spending = Spending(goal.total_budget)
         self._last_error: Exception | None = None
 
-    def _defaults(self) -> dict[str, Any]:
-        """The default space; the models are those of the config list, if it names some."""
-        defaults = dict(self._completion.default_search_space)
-        named = list(dict.fromkeys(entry["model"] for entry in self._config_list if entry.get("model")))
-        if named:
-            defaults["model"] = flaml_tune().choice(named) if len(named) > 1 else named[0]
-        return defaults
+    def _set_models(self, default_space: dict[str, Any]) -> dict[str, Any]:
+        """Return the default space with the models of the config list, if that names any."""
+        models = list(dict.fromkeys(entry["model"] for entry in self._config_list if entry.get("model")))
+        if not models:
+            return default_space
+        return {**default_space, "model": import_flaml_tune().choice(models) if len(models) > 1 else models[0]}
 
-    def _entries(self, model: str) -> list[dict[str, Any]]:
-        """The entries of the config list that serve a model.
+    def _select_entries(self, model: str) -> list[dict[str, Any]]:
+        """Return the entries of the config list that serve a model.
 
         Raises:
-            ValueError: There are none.
+            ValueError: if there are none.
         """
         entries = [entry for entry in self._config_list if entry.get("model") in (None, model)]
         if self._config_list and not entries:
             raise ValueError(f"The search space has the model {model!r}, which no entry of the config_list names.")
         return entries
 
-    def _price(self, model: str) -> Price | None:
-        setting = {**self._space.constants, **(self._entries(model) or [{}])[0]}
-        if setting.get("price") is not None:
-            return Price(*parse_price(setting["price"]))
-        known = (0.0, 0.0) if find_provider(setting).free else get_price(model)
-        if known is None and self._goal.budget is not None:
+    def _find_price(self, model: str) -> Price | None:
+        settings = {**self._space.constants, **(self._select_entries(model) or [{}])[0]}
+        if settings.get("price") is not None:
+            return Price(*parse_price(settings["price"]))
+        price = (0.0, 0.0) if find_provider(settings).free else get_price(model)
+        if price is None and self._goal.budget is not None:
             raise ValueError(
-                f"The price of the model {model!r} is not known, so an inference_budget says nothing about it. "
-                'Put "price": [input, output] (USD for 1,000 tokens) into its config.'
+                f"The price of the model {model!r} is unknown, so an inference_budget can't be applied. "
+                'Put "price": [input, output] (USD per 1,000 tokens) into its config.'
             )
-        return None if known is None else Price(*known)
+        return None if price is None else Price(*price)
 
     def run(self, log_file_name: str | None, verbose: bool) -> tuple[dict[str, Any] | None, ExperimentAnalysis]:
-        """Search.
+        """Run the search.
+
+        Args:
+            log_file_name: File for the trials; None for no log.
+            verbose: True to print a line for each trial.
 
         Returns:
-            The best settings, and flaml's account of the trials.
+            The best settings, and flaml's analysis of the trials.
 
         Raises:
-            openai.APIError: No trial got an answer.
+            openai.APIError: if no trial got a response.
         """
-        log = TrialLog(log_file_name, self._identity())
-        analysis = self._analysis()
-        searcher = self._searcher() if self._space.domain else None
-        goal, in_vain = self._goal, 0
+        log = TrialLog(log_file_name, self._describe())
+        analysis = self._make_analysis()
+        searcher = self._make_searcher() if self._space.domain else None
+        goal, idle = self._goal, 0
         with TuningProgress(goal.metric, goal.num_samples, goal.total_budget, verbose) as progress:
-            while not self._spending.is_over and len(analysis.trials) != goal.num_samples and in_vain < IN_VAIN:
+            while not self._spending.is_over and len(analysis.trials) != goal.num_samples and idle < MAX_IDLE_SUGGESTIONS:
                 number = len(analysis.trials)
-                suggestion = _plain(searcher.suggest(str(number)) if searcher else {} if number == 0 else None)
+                if searcher is not None:
+                    suggestion = _drop_numpy_types(searcher.suggest(str(number)))
+                else:
+                    # Constants alone are one suggestion.
+                    suggestion = {} if number == 0 else None
                 if suggestion is None:
-                    in_vain += 1 if searcher else IN_VAIN
+                    idle += 1 if searcher else MAX_IDLE_SUGGESTIONS
                     continue
-                outcome, result, cost = self._tried(suggestion, log)
-                told = {"config": suggestion, "value": result[goal.metric], "cost": cost}
-                if searcher:
-                    searcher.on_trial_complete(str(number), told)
-                analysis.trials.append(self._trial(number, suggestion, result))
-                in_vain = 0 if cost or goal.num_samples > 0 else in_vain + 1
-                progress.report(number + 1, outcome, result, self._best_value(analysis), self._spending.spent)
-        return self._settled(analysis), analysis
+                outcome, result, cost = self._run_trial(suggestion, log)
+                if searcher is not None:
+                    observation = {"config": suggestion, "value": result[goal.metric], "cost": cost}
+                    searcher.on_trial_complete(str(number), observation)
+                analysis.trials.append(self._make_trial_record(number, suggestion, result))
+                idle = 0 if cost or goal.num_samples > 0 else idle + 1
+                progress.report(number + 1, outcome, result, self._find_best_value(analysis), self._spending.spent)
+        return self._select_best(analysis), cast("ExperimentAnalysis", analysis)
 
-    def _tried(self, suggestion: dict[str, Any], log: TrialLog) -> tuple[str, dict[str, Any], float]:
-        """The outcome of a trial, from the log or by requests; its result and cost."""
-        if known := log.known(suggestion):
-            self._frontier.replay(known["learned"])
-            self._spending.spent += known["cost"]
-            return known["outcome"], known["result"], known["cost"]
-        settings, region = self._space.settings(suggestion), self._space.region(suggestion)
-        before, learned = self._spending.spent, len(self._frontier.journal)
+    def _run_trial(self, suggestion: dict[str, Any], log: TrialLog) -> tuple[str, dict[str, Any], float]:
+        """Return outcome, result and cost of a trial, from the log or by requests."""
+        if record := log.take(suggestion):
+            self._frontier.replay(record["learned"])
+            self._spending.spent += record["cost"]
+            return record["outcome"], record["result"], record["cost"]
+        settings, region = self._space.get_settings(suggestion), self._space.get_region(suggestion)
+        spent_before, learned_before = self._spending.spent, len(self._frontier.journal)
         price = self._prices[region[0]]
-        trial = Trial(self._goal, self._ask, settings, region, price, self._frontier, self._spending)
+        trial = Trial(self._goal, self._request, settings, region, price, self._frontier, self._spending)
         result = trial.run()
-        cost = self._spending.spent - before
+        cost = self._spending.spent - spent_before
         self._last_error = trial.error or self._last_error
-        if trial.outcome not in ("spent", "failed"):  # those can come out otherwise next time
-            learned_now = self._frontier.journal[learned:]
+        # Without a result for good, the trial is run again when the search is resumed.
+        if trial.outcome not in ("spent", "failed"):
+            learned = self._frontier.journal[learned_before:]
             record = {"suggestion": suggestion, "outcome": trial.outcome, "result": result, "cost": cost}
-            log.add({**record, "learned": learned_now})
+            log.add({**record, "learned": learned})
         return trial.outcome, result, cost
 
-    def _ask(self, instance: Mapping[str, Any], settings: dict[str, Any], offset: int) -> Any:
-        """Ask by the entries that serve the model, in turn."""
-        return self._completion._ask_entries(dict(instance), settings, self._entries(settings["model"]), offset)
+    def _request(self, instance: Mapping[str, Any], settings: dict[str, Any], offset: int) -> ResponseDict | int:
+        entries = self._select_entries(settings["model"]) or [{}]
+        return self._send(dict(instance), settings, entries, offset=offset)
 
-    def _searcher(self) -> Any:
-        """BlendSearch, or CFO where optuna is not installed."""
+    def _make_searcher(self) -> _Searcher:
+        """Make flaml's BlendSearch, or CFO where optuna is not installed."""
         blendsearch = require("flaml.tune.searcher.blendsearch", extra="tune", feature="Completion.tune")
-        kind = blendsearch.BlendSearch
+        searcher_class = blendsearch.BlendSearch
         try:
             optuna = require("optuna", extra="tune", feature="BlendSearch")
             optuna.logging.set_verbosity(optuna.logging.WARNING)
         except ImportError as error:
             logger.warning("%s. The search uses CFO, which is local.", error)
-            kind = blendsearch.CFO
-        noisy = logging.getLogger("flaml.tune.searcher")  # about its own doings
-        if noisy.level == logging.NOTSET:
-            noisy.setLevel(logging.ERROR)
+            searcher_class = blendsearch.CFO
+        # The searchers report each of their steps, unless the program has set the level.
+        searcher_logger = logging.getLogger("flaml.tune.searcher")
+        if searcher_logger.level == logging.NOTSET:
+            searcher_logger.setLevel(logging.ERROR)
         options = {"metric": "value", "mode": self._goal.mode, "cost_attr": "cost", "seed": self._seed}
-        first = kind(space=self._space.fresh(), **options).suggest("first")
-        points = self._space.for_each_model(first) if first and len(self._space.models) > 1 else None
-        budget = self._goal.total_budget
-        return kind(space=self._space.fresh(), cost_budget=budget, points_to_evaluate=points, **options)
+        first = searcher_class(space=self._space.copy_domain(), **options).suggest("first")
+        points = self._space.repeat_for_models(first) if first and len(self._space.models) > 1 else None
+        searcher = searcher_class(
+            space=self._space.copy_domain(),
+            cost_budget=self._goal.total_budget,
+            points_to_evaluate=points,
+            **options,
+        )
+        return cast("_Searcher", searcher)
 
-    def _identity(self) -> Any:
-        """What tells this search from others, without secrets."""
+    def _describe(self) -> JSON:
+        """Return the description that distinguishes this search from others, without secrets."""
         space = self._space
-        unlike = connection_names(space.constants)
-        constants = {name: value for name, value in space.constants.items() if name not in unlike}
-        what = [space.domain, constants, space.alternatives, self._goal.data, self._goal.metric, self._goal.mode]
-        return description([*what, self._goal.budget])
+        connection = get_connection_names(space.constants)
+        constants = {name: value for name, value in space.constants.items() if name not in connection}
+        parts = [space.domain, constants, space.alternatives, self._goal.data, self._goal.metric, self._goal.mode]
+        return describe_space([*parts, self._goal.budget])
 
-    def _analysis(self) -> Any:
+    def _make_analysis(self) -> _Analysis:
         module = require("flaml.tune.analysis", extra="tune", feature="Completion.tune")
         analysis = module.ExperimentAnalysis()
         analysis.trials, analysis.default_metric, analysis.default_mode = [], self._goal.metric, self._goal.mode
-        return analysis
+        return cast("_Analysis", analysis)
 
-    def _trial(self, number: int, suggestion: dict[str, Any], result: dict[str, Any]) -> Any:
-        """A trial as flaml keeps it. It is for looking at: nothing of the connection."""
+    def _make_trial_record(self, number: int, suggestion: dict[str, Any], result: dict[str, Any]) -> _TrialRecord:
+        """Return a trial in flaml's form. Programs print it, so it has no settings of the connection."""
         runner = require("flaml.tune.trial_runner", extra="tune", feature="Completion.tune")
-        flat = self._space.flat(suggestion)
-        hidden = connection_names(flat) | {"config_list"}
-        shown = {name: value for name, value in flat.items() if name not in hidden}
-        trial = runner.SimpleTrial(shown, trial_id=str(number))
+        settings = self._space.flatten(suggestion)
+        hidden = get_connection_names(settings) | {"config_list"}
+        visible = {name: value for name, value in settings.items() if name not in hidden}
+        trial = runner.SimpleTrial(visible, trial_id=str(number))
         trial.suggestion, trial.status = suggestion, trial.TERMINATED
-        trial.update_last_result({"config": shown, **result})
-        return trial
+        trial.update_last_result({"config": visible, **result})
+        return cast("_TrialRecord", trial)
 
-    def _best_value(self, analysis: Any) -> float | None:
+    def _find_best_value(self, analysis: _Analysis) -> float | None:
         values = [trial.last_result[self._goal.metric] for trial in analysis.trials]
         finite = [value for value in values if math.isfinite(value)]
         return (max if self._goal.mode == "max" else min)(finite, default=None)
 
-    def _settled(self, analysis: Any) -> dict[str, Any] | None:
-        """The best settings.
+    def _select_best(self, analysis: _Analysis) -> dict[str, Any] | None:
+        """Return the best settings.
 
         Raises:
-            openai.APIError: No trial got an answer.
+            openai.APIError: if no trial got a response.
         """
-        if self._best_value(analysis) is not None:
-            return self._space.settings(analysis.best_trial.suggestion)
+        if self._find_best_value(analysis) is not None:
+            return self._space.get_settings(analysis.best_trial.suggestion)
         if self._last_error is not None and self._spending.spent == 0:
             raise self._last_error
         logger.warning("tune found no settings that work within the budget.")
         return None
 
 
-def _plain(value: Any) -> Any:
-    """A suggestion without the number types of numpy."""
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    return value.item() if hasattr(value, "item") else value
+def _drop_numpy_types(suggestion: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a suggestion with the number types of Python."""
+    converted: dict[str, Any] | None = to_jsonable(
+        suggestion, lambda value: value.item() if hasattr(value, "item") else value
+    )
+    return converted

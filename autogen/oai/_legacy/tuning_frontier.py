@@ -1,4 +1,4 @@
-"""What a search knows about which settings keep to a budget: the pruning rules of EcoOptiGen."""
+"""Knowledge of a search about the settings that keep its budget: the pruning rules of EcoOptiGen."""
 
 from __future__ import annotations
 
@@ -8,44 +8,51 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Region = tuple[str, int, int]
-"""Settings that are alike but for numbers: the model, which of the prompts, which of the stop words."""
+"""Settings that differ in numbers only: the model, the index of the prompt, the index of the stop words."""
 
 
-def tolerance(seen: int, of: int) -> float:
-    """How far, relatively, the mean over some instances may be from that over all, by a Hoeffding-Serfling bound.
+def compute_tolerance(seen: int, total: int) -> float:
+    """Return the relative tolerance for the mean over some instances, by a Hoeffding-Serfling bound.
 
-    >>> tolerance(1, 8), tolerance(8, 8)
+    Args:
+        seen: Number of instances in the mean.
+        total: Number of all instances.
+
+    >>> compute_tolerance(1, 8), compute_tolerance(8, 8)
     (0.1, 0.0)
     """
-    share = (1 - seen / of) * (1 + 1 / seen) if 2 * seen > of else 1 - (seen - 1) / of
+    share = (1 - seen / total) * (1 + 1 / seen) if 2 * seen > total else 1 - (seen - 1) / total
     return 0.1 * math.sqrt(share / seen)
 
 
 @dataclass(frozen=True)
 class Price:
-    """USD for 1,000 tokens."""
+    """USD per 1,000 tokens."""
 
     input: float
     output: float
 
-    def allowance(self, budget: float, input_tokens: float) -> float:
-        """The output tokens that a budget for one instance (USD) pays for."""
+    def compute_allowance(self, budget: float, input_tokens: float) -> float:
+        """Return the number of output tokens that a budget for one instance (USD) pays for."""
         left = 1000 * budget - input_tokens * self.input
         return left / self.output if self.output else math.copysign(math.inf, left)
 
-    def of(self, input_tokens: float, output_tokens: float) -> float:
-        """USD for so many tokens."""
+    def compute_cost(self, input_tokens: float, output_tokens: float) -> float:
+        """Return the cost of tokens in USD."""
         return (input_tokens * self.input + output_tokens * self.output) / 1000
 
 
 @dataclass
 class Frontier:
-    """For each region and `max_tokens` the largest count of responses that is known to fit, and the smallest that is not.
+    """For each region and `max_tokens`, the largest number of responses known to fit, and the smallest known not to.
 
-    With a larger `max_tokens` responses are no shorter. So what fits with a larger one fits with a smaller one, and what
-    overruns with a smaller one overruns with a larger one.
+    Responses are no shorter with a larger `max_tokens`. So a number that fits with one value fits with all smaller values,
+    and a number that overruns with one value overruns with all larger values.
 
     Attributes:
+        valid: Numbers that fit.
+        invalid: Numbers that overrun.
+        input_tokens: Mean input tokens of an instance, by model and prompt.
         journal: The facts in the order in which they were learned, for a log.
     """
 
@@ -54,45 +61,45 @@ class Frontier:
     input_tokens: dict[tuple[str, int], float] = field(default_factory=dict)
     journal: list[list[Any]] = field(default_factory=list)
 
-    def fits(self, region: Region, max_tokens: float, allowance: float | None) -> int:
-        """The largest count of responses that is known to keep to the budget."""
-        known = [count for tokens, count in self.valid.get(region, {}).items() if tokens >= max_tokens]
-        return max([_sure(max_tokens, allowance), *known])
+    def find_max_fitting(self, region: Region, max_tokens: float, allowance: float | None) -> int:
+        """Return the largest number of responses that is known to keep the budget."""
+        counts = [count for tokens, count in self.valid.get(region, {}).items() if tokens >= max_tokens]
+        return max([_count_certain(max_tokens, allowance), *counts])
 
-    def overruns(self, region: Region, max_tokens: float) -> float:
-        """The smallest count of responses that is known to overrun the budget."""
-        known = (count for tokens, count in self.invalid.get(region, {}).items() if tokens <= max_tokens)
-        return min(known, default=math.inf)
+    def find_min_overrun(self, region: Region, max_tokens: float) -> float:
+        """Return the smallest number of responses that is known to overrun the budget."""
+        counts = (count for tokens, count in self.invalid.get(region, {}).items() if tokens <= max_tokens)
+        return min(counts, default=math.inf)
 
-    def mean_input(self, region: Region) -> float | None:
-        """The input tokens of one instance; None while no trial has asked about all of them."""
+    def get_mean_input(self, region: Region) -> float | None:
+        """Return the input tokens of an instance; None while no trial has requested all instances."""
         return self.input_tokens.get(region[:2])
 
     def learn(self, region: Region, max_tokens: float, count: int, fits: bool) -> None:
-        """So many responses keep to the budget, or overrun it."""
-        known = (self.valid if fits else self.invalid).setdefault(region, {})
-        before = known.get(max_tokens, count)
-        known[max_tokens] = max(before, count) if fits else min(before, count)
+        """Record that a number of responses keeps the budget, or overruns it."""
+        counts = (self.valid if fits else self.invalid).setdefault(region, {})
+        before = counts.get(max_tokens, count)
+        counts[max_tokens] = max(before, count) if fits else min(before, count)
         self.journal.append(["fits" if fits else "overruns", list(region), max_tokens, count])
 
     def learn_input(self, region: Region, mean: float) -> None:
-        """The mean input tokens of one instance, unless it is known."""
+        """Record the mean input tokens of an instance, unless they are known."""
         if region[:2] not in self.input_tokens:
             self.input_tokens[region[:2]] = mean
             self.journal.append(["input", list(region), mean])
 
     def replay(self, journal: list[list[Any]]) -> None:
-        """Learn what another run has learned."""
-        for kind, where, *fact in journal:
-            region = (str(where[0]), int(where[1]), int(where[2]))
+        """Learn the facts of an earlier run."""
+        for kind, parts, *fact in journal:
+            region = (str(parts[0]), int(parts[1]), int(parts[2]))
             if kind == "input":
                 self.learn_input(region, fact[0])
             else:
                 self.learn(region, fact[0], fact[1], kind == "fits")
 
 
-def _sure(max_tokens: float, allowance: float | None) -> int:
-    """How many responses fit in any case, as none is longer than `max_tokens`."""
+def _count_certain(max_tokens: float, allowance: float | None) -> int:
+    """Return the number of responses that fit in any case, because none is longer than `max_tokens`."""
     if allowance is None or allowance <= 0:
         return 0
     if math.isinf(allowance):

@@ -1,4 +1,4 @@
-"""One trial of a search: settings are tried on ever more data with ever more responses, until they overrun their budget."""
+"""A trial of a search: settings are tried on more and more data with more and more responses, within the budget."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .completion_answer import Answer, texts_or_calls_of
-from .completion_metrics import aggregated
-from .tuning_frontier import Frontier, Price, Region, tolerance
+from .._requests.serialization import ResponseDict
+from .completion_results import aggregate_metrics, get_texts_or_calls
+from .tuning_frontier import Frontier, Price, Region, compute_tolerance
 
 logger = logging.getLogger("autogen.oai.completion")
 
-Ask = Callable[[Mapping[str, Any], dict[str, Any], int], "Answer | int"]
-"""Asks about an instance by settings, for responses beyond those that are held; -1 if there was no answer in time."""
+Request = Callable[[Mapping[str, Any], dict[str, Any], int], "ResponseDict | int"]
+"""Requests responses to an instance by settings, beyond a number of responses at hand; returns -1 for a timeout."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a search is for.
+    """The goal of a search.
 
     Attributes:
-        budget: USD that one instance may cost with the settings that are found.
-        total_budget: USD that the search may cost.
-        num_samples: How many trials; -1 for as many as the budget allows.
+        data: The instances.
+        metric: Name of the metric to optimise.
+        mode: `max` or `min`.
+        evaluate: Function of the responses to an instance and of its fields; returns its metrics.
+        budget: Maximum cost of an instance with the resulting settings, in USD.
+        total_budget: Maximum cost of the search, in USD.
+        num_samples: Number of trials; -1 for as many as the budget allows.
     """
 
     data: list[dict[str, Any]]
@@ -39,37 +43,37 @@ class Goal:
 
     def __post_init__(self) -> None:
         if self.mode not in ("max", "min"):
-            raise ValueError(f"mode is 'max' or 'min', not {self.mode!r}.")
+            raise ValueError(f"mode must be 'max' or 'min', got {self.mode!r}.")
         if not self.data:
             raise ValueError("There is no data to tune on.")
         if self.num_samples < 0 and self.total_budget is None:
-            raise ValueError("num_samples=-1 goes on until the budget is spent: give an optimization_budget.")
+            raise ValueError("num_samples=-1 searches until the budget is spent: it needs an optimization_budget.")
 
     @property
     def worst(self) -> float:
-        """The value of a trial that has none."""
+        """The value of a trial without a result."""
         return -math.inf if self.mode == "max" else math.inf
 
 
 @dataclass
 class Spending:
-    """What a search has spent (USD), and what it may."""
+    """Spending of a search in USD, and its limit."""
 
     limit: float | None
     spent: float = 0.0
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left."""
+        """True if nothing is left."""
         return self.limit is not None and self.spent >= self.limit
 
 
-class _Stop(Exception):
-    """A trial ends early. Its text is the kind of its outcome."""
+class _TrialStopped(Exception):
+    """Raised to end a trial early. Its text is the outcome."""
 
 
 @dataclass
-class _Held:
+class _InstanceState:
     """The responses to one instance so far."""
 
     texts: list[Any] = field(default_factory=list)
@@ -81,15 +85,22 @@ class _Held:
 
 @dataclass
 class Trial:
-    """Settings under trial.
+    """A trial of settings.
 
     Attributes:
-        outcome: `complete`, `pruned` (known to overrun), `overrun`, `failed` (no answer) or `spent` (the money is).
-        error: What a failed request raised.
+        goal: Goal of the search.
+        request: Sends a request.
+        settings: The settings.
+        region: Their region.
+        price: Price of the model; None if it is unknown.
+        frontier: Knowledge of the search.
+        spending: Spending of the search.
+        outcome: `complete`, `pruned` (known to overrun), `overrun`, `failed` (no response) or `spent` (no money left).
+        error: Error of a failed request.
     """
 
     goal: Goal
-    ask: Ask
+    request: Request
     settings: dict[str, Any]
     region: Region
     price: Price | None
@@ -102,138 +113,147 @@ class Trial:
         self._counted = "best_of" if self.settings.get("best_of", 1) != 1 else "n"
         self._wanted = int(self.settings.get(self._counted) or 1)
         self._max_tokens = float(self.settings.get("max_tokens") or math.inf)
-        self._held = [_Held() for _ in self.goal.data]
+        self._states = [_InstanceState() for _ in self.goal.data]
         self._cost = 0.0
 
     def run(self) -> dict[str, Any]:
-        """Try the settings.
+        """Run the trial.
 
         Returns:
-            The metrics, averaged, with the `cost` of the trial, the `total_cost` of the search so far and the
-            `inference_cost` of one instance (USD). If the trial does not come to its end the metric is the worst there is.
+            The averages of the metrics, with the `cost` of the trial, the `total_cost` of the search so far and the
+            `inference_cost` of one instance (USD). If the trial stops early, the metric has the worst value.
         """
         try:
-            metrics = self._tried()
-        except _Stop as stop:
+            metrics = self._run()
+        except _TrialStopped as stop:
             self.outcome = str(stop)
             metrics = {"inference_cost": math.inf, self.goal.metric: self.goal.worst}
         costs = {"total_cost": self.spending.spent, "cost": self._cost}
         return {**costs, **metrics}
 
-    def _tried(self) -> dict[str, Any]:
-        count = self._first_count()
+    def _run(self) -> dict[str, Any]:
+        count = self._choose_first_count()
         while True:
-            self._grow(count)
+            self._collect(count)
             if count == self._wanted:
-                return self._result()
+                return self._evaluate()
             count = min(2 * count, self._wanted)
 
-    def _allowance(self) -> float | None:
-        """The output tokens that an instance may have; None if that is not limited, or nothing is known yet.
+    def _compute_allowance(self) -> float | None:
+        """Return the output tokens that an instance may have; None if they are not limited, or nothing is known yet.
 
-        Until a trial has asked about all instances, the input tokens are those of the instances asked about so far.
+        Until a trial has requested all instances, the input tokens are those of the instances so far.
         """
         if self.goal.budget is None or self.price is None:
             return None
-        known = self.frontier.mean_input(self.region)
-        asked = [held.input for held in self._held if held.input is not None]
-        if known is None and not asked:
-            return None
-        return self.price.allowance(self.goal.budget, statistics.fmean(asked) if known is None else known)
+        mean_input = self.frontier.get_mean_input(self.region)
+        if mean_input is None:
+            inputs = [state.input for state in self._states if state.input is not None]
+            if not inputs:
+                return None
+            mean_input = statistics.fmean(inputs)
+        return self.price.compute_allowance(self.goal.budget, mean_input)
 
-    def _first_count(self) -> int:
-        """The count of responses to begin with: one more than is known to fit."""
+    def _choose_first_count(self) -> int:
+        """Return the first number of responses to try: one more than is known to fit."""
         if self.goal.budget is None:
             return self._wanted
-        fits = self.frontier.fits(self.region, self._max_tokens, self._allowance())
-        if self._wanted <= fits:
+        fitting = self.frontier.find_max_fitting(self.region, self._max_tokens, self._compute_allowance())
+        if self._wanted <= fitting:
             return self._wanted
-        if self._wanted >= self.frontier.overruns(self.region, self._max_tokens):
-            raise _Stop("pruned")
-        return fits + 1
+        if self._wanted >= self.frontier.find_min_overrun(self.region, self._max_tokens):
+            raise _TrialStopped("pruned")
+        return fitting + 1
 
-    def _grow(self, count: int) -> None:
-        """Get so many responses for ever more instances, until it is clear whether they fit."""
-        size, done, seen = len(self._held), 0, 1
+    def _collect(self, count: int) -> None:
+        """Request a number of responses for more and more instances, until it is clear if they fit."""
+        size, done, seen = len(self._states), 0, 1
         while True:
             for index in range(done, seen):
                 self._fetch(index, count)
-            if (allowance := self._allowance()) is not None and self._decided(count, seen, allowance):
+            allowance = self._compute_allowance()
+            if allowance is not None and self._is_decided(count, seen, allowance):
                 return
             if seen == size:
                 return
             done, seen = seen, min(2 * seen, size)
 
-    def _decided(self, count: int, seen: int, allowance: float) -> bool:
-        """Whether the instances seen show that so many responses fit. Those still wanted are judged by all of the data."""
-        mean = statistics.fmean(held.output for held in self._held[:seen])
-        margin = tolerance(seen, len(self._held)) * abs(allowance) if math.isfinite(allowance) else 0.0
+    def _is_decided(self, count: int, seen: int, allowance: float) -> bool:
+        """Return True if the instances so far show that the responses fit. The final number needs all instances.
+
+        Raises:
+            _TrialStopped: if they overrun.
+        """
+        mean = statistics.fmean(state.output for state in self._states[:seen])
+        margin = compute_tolerance(seen, len(self._states)) * abs(allowance) if math.isfinite(allowance) else 0.0
         if mean > allowance + margin:
             self._learn(count, fits=False)
-            raise _Stop("overrun")
-        decided = mean <= allowance - margin and (count < self._wanted or seen == len(self._held))
-        if decided:
+            raise _TrialStopped("overrun")
+        is_decided = mean <= allowance - margin and (count < self._wanted or seen == len(self._states))
+        if is_decided:
             self._learn(count, fits=True)
-        return decided
+        return is_decided
 
     def _fetch(self, index: int, count: int) -> None:
-        """Get the responses that an instance lacks."""
-        held = self._held[index]
-        if held.count >= count:
+        """Request the responses that an instance lacks."""
+        state = self._states[index]
+        if state.count >= count:
             return
         if self.spending.is_over:
-            raise _Stop("spent")
-        settings, fresh = self._settings_for(held, count)
-        answer = self._asked(index, settings, 0 if fresh else held.count, count)
+            raise _TrialStopped("spent")
+        settings, is_fresh = self._make_settings(state, count)
+        answer = self._request(index, settings, 0 if is_fresh else state.count, count)
         usage = answer.get("usage") or {}
-        texts, output = texts_or_calls_of(answer), usage.get("completion_tokens") or 0
-        held.texts, held.output = (texts, output) if fresh else (held.texts + texts, held.output + output)
-        held.input = (usage.get("prompt_tokens") or 0) if held.input is None else held.input
-        held.count = count
-        held.cost = answer["cost"] + (0.0 if fresh else held.cost)
+        texts, output = get_texts_or_calls(answer), usage.get("completion_tokens") or 0
+        state.texts, state.output = (texts, output) if is_fresh else (state.texts + texts, state.output + output)
+        state.input = (usage.get("prompt_tokens") or 0) if state.input is None else state.input
+        state.count = count
+        state.cost = answer["cost"] + (0.0 if is_fresh else state.cost)
         self._cost += answer["cost"]
         self.spending.spent += answer["cost"]
 
-    def _settings_for(self, held: _Held, count: int) -> tuple[dict[str, Any], bool]:
-        """The settings for the responses that are lacking, and whether they replace the others: `best_of` can't be added."""
+    def _make_settings(self, state: _InstanceState, count: int) -> tuple[dict[str, Any], bool]:
+        """Return the settings for the missing responses, and True if these replace all: `best_of` can't be extended."""
         if self._counted == "best_of":
             return {**self.settings, "best_of": count, "n": min(int(self.settings.get("n") or 1), count)}, True
-        return {**self.settings, "n": count - held.count}, False
+        return {**self.settings, "n": count - state.count}, False
 
-    def _asked(self, index: int, settings: dict[str, Any], offset: int, count: int) -> Answer:
+    def _request(self, index: int, settings: dict[str, Any], offset: int, count: int) -> ResponseDict:
         import openai
 
         try:
-            answer = self.ask(self.goal.data[index], settings, offset)
+            answer = self.request(self.goal.data[index], settings, offset)
         except (openai.APIError, TimeoutError) as error:
             self.error = error
             logger.warning("A trial failed at instance %d of the data: %s", index, type(error).__name__)
-            raise _Stop("failed") from None
+            raise _TrialStopped("failed") from None
         if isinstance(answer, int):
             self._learn(count, fits=False)
-            raise _Stop("failed")
+            raise _TrialStopped("failed")
         return answer
 
     def _learn(self, count: int, fits: bool) -> None:
         if self.goal.budget is not None:
             self.frontier.learn(self.region, self._max_tokens, count, fits)
 
-    def _result(self) -> dict[str, Any]:
-        """The metrics of settings that were tried on all of the data."""
-        self.frontier.learn_input(self.region, statistics.fmean(held.input or 0 for held in self._held))
+    def _evaluate(self) -> dict[str, Any]:
+        """Return the metrics of settings that were tried on all of the data."""
+        self.frontier.learn_input(self.region, statistics.fmean(state.input or 0 for state in self._states))
         results = [
-            self.goal.evaluate(held.texts, **instance) for held, instance in zip(self._held, self.goal.data, strict=True)
+            self.goal.evaluate(state.texts, **instance) for state, instance in zip(self._states, self.goal.data, strict=True)
         ]
-        metrics = {"inference_cost": self._inference_cost(), "cost": self._cost, **aggregated(results, "avg")}
+        metrics = {
+            "inference_cost": self._compute_inference_cost(),
+            "cost": self._cost,
+            **aggregate_metrics(results, "avg"),
+        }
         if self.goal.metric not in metrics:
             names = ", ".join(metrics)
-            raise ValueError(
-                f"eval_func returns no number {self.goal.metric!r}, by which tune is to choose; there are: {names}."
-            )
+            raise ValueError(f"eval_func must return a number {self.goal.metric!r}, the metric of tune, got {names}.")
         return metrics
 
-    def _inference_cost(self) -> float:
-        mean_input = self.frontier.mean_input(self.region)
+    def _compute_inference_cost(self) -> float:
+        mean_input = self.frontier.get_mean_input(self.region)
         if self.price is None or mean_input is None:
-            return statistics.fmean(held.cost for held in self._held)
-        return self.price.of(mean_input, statistics.fmean(held.output for held in self._held))
+            return statistics.fmean(state.cost for state in self._states)
+        return self.price.compute_cost(mean_input, statistics.fmean(state.output for state in self._states))

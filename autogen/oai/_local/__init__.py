@@ -1,1 +1,1 @@
-"""The model that runs inside the process."""
+"""Local models: weights, and a server in this process."""

@@ -1,6 +1,6 @@
 """A model in this process: llama.cpp behind its own OpenAI-compatible server on loopback.
 
-There is one server for each file of weights, begun by the first request and ended with the process.
+There is one server for each file of weights, started by the first request and stopped with the process.
 """
 
 from __future__ import annotations
@@ -13,68 +13,78 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ..._extras import require
 from . import weights
 
+if TYPE_CHECKING:
+    import xllamacpp
+
 CONTEXT = 8192  # tokens, for a file that is not in the catalogue
 
 _lock = threading.Lock()
-_servers: dict[tuple[int, Path], Any] = {}
-_abandoned: list[Any] = []  # a child's copies of its parent's servers: closing one would wait for threads it doesn't have
+_servers: dict[tuple[int, Path], xllamacpp.Server] = {}
+# A child's copies of its parent's servers. Closing one would wait for threads that don't exist in the child.
+_abandoned: list[xllamacpp.Server] = []
 
 
 @dataclass(frozen=True)
 class LocalEndpoint:
-    """Where a model of this process answers."""
+    """The address of a model in this process, and the path of its weights."""
 
     base_url: str
     path: Path
 
 
 def serve(model: str) -> LocalEndpoint:
-    """The server of a model; it is started if it is not running.
+    """Return the endpoint of a model, starting its server if it is not running.
 
     Args:
         model: A name in the catalogue, or the path of a GGUF file.
 
     Raises:
-        WeightsError: The weights are not here, or no weights.
-        ImportError: The extra `local` is not installed.
+        WeightsError: if the weights don't exist or can't be loaded.
+        ImportError: if the extra `local` is not installed.
     """
-    load_llama_cpp()  # what is missing is told before the weights are fetched
+    # A missing package is reported before the user downloads the weights.
+    load_llama_cpp()
     path = weights.resolve(model).resolve()
     with _lock:
+        # By process id as well: a fork copies this table, but not the server's threads.
         server = _servers.get((os.getpid(), path))
         if server is None:
-            server = _servers[os.getpid(), path] = _start(path, model)
+            server = _servers[os.getpid(), path] = _start_server(path, model)
     return LocalEndpoint(f"{server.listening_address}/v1", path)
 
 
-def _start(path: Path, name: str) -> Any:
+def _start_server(path: Path, name: str) -> xllamacpp.Server:
     validate_gguf(path)
     llama = load_llama_cpp()
     params = llama.CommonParams()
     params.model.path = str(path)
-    params.model_alias = {name}  # what answers call it, and usage is counted under
+    # The name of the model in responses, and in the usage.
+    params.model_alias = {name}
     params.n_ctx = next((row.context for row in weights.CATALOGUE.values() if row.member.endswith(path.name)), CONTEXT)
     params.n_parallel = 1
-    params.cpuparams.n_threads = max(1, (os.cpu_count() or 1) // 2)  # threads wait for each other: never ask for every core
-    params.use_jinja = True  # tools are a matter of the chat template
+    # llama.cpp's threads spin while they wait for each other, so that one thread per core slows all of them down.
+    params.cpuparams.n_threads = max(1, (os.cpu_count() or 1) // 2)
+    # Tool calls depend on the chat template.
+    params.use_jinja = True
     params.verbosity = -1
     try:
-        with _quiet():
+        with _silence_stderr():
             return llama.Server(params)
     except RuntimeError as error:
         raise weights.WeightsError(f"{path} can't be loaded as a model: {error}") from error
 
 
-def load_llama_cpp() -> Any:
-    """llama.cpp.
+def load_llama_cpp() -> ModuleType:
+    """Import llama.cpp.
 
     Raises:
-        ImportError: The extra `local` is not installed, or a library of the system that it needs.
+        ImportError: if the extra `local`, or a system library that it needs, is not installed.
     """
     try:
         return require("xllamacpp", extra="local", feature="A local model")
@@ -89,44 +99,44 @@ def load_llama_cpp() -> Any:
 
 
 def validate_gguf(path: Path) -> None:
-    """Refuse a file that is no GGUF file of a version that can be read: llama.cpp would end the whole process.
+    """Check that a file is a GGUF file in a readable version. On any other file llama.cpp aborts the whole process.
 
     Raises:
-        WeightsError: It is none.
+        WeightsError: if it is not.
     """
     with open(path, "rb") as file:
-        head = file.read(24)
-    if len(head) < 24 or head[:4] != b"GGUF":
+        header = file.read(24)
+    if len(header) < 24 or header[:4] != b"GGUF":
         raise weights.WeightsError(f"{path} is not a GGUF file.")
-    version, tensors, _ = struct.unpack("<IQQ", head[4:])
+    version, tensors, _ = struct.unpack("<IQQ", header[4:])
     if not 2 <= version <= 3 or tensors == 0:
         raise weights.WeightsError(f"{path} is a GGUF file of version {version} with {tensors} tensors: not a model.")
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Send what llama.cpp writes to the descriptor of standard error, past Python, to nowhere."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+def _silence_stderr() -> Iterator[None]:
+    """Discard the output of llama.cpp, which writes to the file descriptor directly, past `sys.stderr`."""
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
 
 
-def _forget() -> None:
-    """In a child process: the servers are the parent's."""
+def _abandon_servers() -> None:
+    """Forget the servers in a child process: they are the parent's."""
     _abandoned.extend(_servers.values())
     _servers.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_abandon_servers)
 
 
 @atexit.register
 def stop_servers() -> None:
-    """End all servers of this process."""
+    """Stop all servers of this process."""
     _servers.clear()

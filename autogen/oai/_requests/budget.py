@@ -1,4 +1,4 @@
-"""Limits on what chats and agents may spend."""
+"""Budgets of agents and chats."""
 
 from __future__ import annotations
 
@@ -14,46 +14,48 @@ KEYS = ("max_cost", "max_tokens_total")
 
 
 class Budget:
-    """What may be spent, and what was. Answers from a cache cost nothing.
+    """Limits on cost and tokens, with the ledger that they apply to. Responses from a cache cost nothing.
 
     Args:
-        owner: Whose budget it is, for the error.
-        limits: `max_cost` (USD) and `max_tokens_total` (tokens in and out); None for no limit.
-        ledger: Where what was spent is counted; a new one if None.
+        owner: `agent` or `chat`, for the error.
+        limits: `max_cost` (USD) and `max_tokens_total` (tokens of requests and responses); None for no limit.
+        ledger: Ledger in which responses are recorded; a new one if None.
 
     Raises:
-        ValueError: A limit is no number of at least 0.
+        ValueError: if a limit is not a number of at least 0.
     """
 
     def __init__(self, owner: str, limits: Mapping[str, float | None], ledger: UsageLedger | None = None) -> None:
         for key, limit in limits.items():
             if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 0):
-                raise ValueError(f"{key} must be a number of at least 0, or None, not {limit!r}.")
+                raise ValueError(f"{key} must be a number of at least 0, or None, got {limit!r}.")
         self._owner = owner
         self._max_cost, self._max_tokens = (limits.get(key) for key in KEYS)
         self.ledger = ledger or UsageLedger()
 
-    def of(self, ledger: UsageLedger) -> Budget:
-        """The same limits for other accounts."""
+    def copy_for(self, ledger: UsageLedger) -> Budget:
+        """Return a budget with the same limits for another ledger."""
         return Budget(self._owner, {"max_cost": self._max_cost, "max_tokens_total": self._max_tokens}, ledger)
 
     def check(self) -> None:
-        """
+        """Check that something is left.
+
         Raises:
-            BudgetExceeded: It is used up.
+            BudgetExceeded: if a limit is reached.
         """
         if self._max_cost is None and self._max_tokens is None:
             return
-        cost, tokens = spent(self.ledger)
+        cost, tokens = compute_spending(self.ledger)
         if self._max_cost is not None and cost >= self._max_cost:
             raise BudgetExceeded(self._owner, "max_cost", cost, self._max_cost)
         if self._max_tokens is not None and tokens >= self._max_tokens:
             raise BudgetExceeded(self._owner, "max_tokens_total", tokens, self._max_tokens)
 
 
-def spent(ledger: UsageLedger | None) -> tuple[float, int]:
-    """USD and tokens on a ledger, without answers from a cache; nothing if there is none."""
+def compute_spending(ledger: UsageLedger | None) -> tuple[float, int]:
+    """Return the sums of cost (USD) and tokens in a ledger, without responses from a cache; zeros for None."""
     cost, tokens = 0.0, 0
+    # A resumed chat has spent what was paid before the crash, too.
     for sums in (ledger.actual, ledger.before) if ledger else ():
         if sums:
             cost += sums["total_cost"]
@@ -61,30 +63,30 @@ def spent(ledger: UsageLedger | None) -> tuple[float, int]:
     return cost, tokens
 
 
-_of_chats: ContextVar[tuple[Budget, ...]] = ContextVar("budgets of chats", default=())
+_chat_budgets: ContextVar[tuple[Budget, ...]] = ContextVar("budgets of chats", default=())
 
 
 @contextmanager
-def chat_budget(limits: Mapping[str, float | None]) -> Iterator[None]:
-    """A budget for all that is asked within, also by chats inside the chat. Without limits it only counts."""
-    token = _of_chats.set((*_of_chats.get(), Budget("chat", limits)))
+def enter_chat_budget(limits: Mapping[str, float | None]) -> Iterator[None]:
+    """Apply a budget to all requests in the `with` block, also in chats inside the chat. Without limits it only counts."""
+    token = _chat_budgets.set((*_chat_budgets.get(), Budget("chat", limits)))
     try:
         yield
     finally:
-        _of_chats.reset(token)
+        _chat_budgets.reset(token)
 
 
-def chat_ledger() -> UsageLedger | None:
-    """Where the spending of the innermost chat of here and now is counted; None outside a chat."""
-    chats = _of_chats.get()
+def get_chat_ledger() -> UsageLedger | None:
+    """Return the ledger of the current chat, the innermost if chats are nested; None outside a chat."""
+    chats = _chat_budgets.get()
     return chats[-1].ledger if chats else None
 
 
-def budgets(own: Budget) -> tuple[Budget, ...]:
-    """The budgets that a request of here and now has to keep to."""
-    return (own, *_of_chats.get())
+def get_budgets(budget: Budget) -> tuple[Budget, ...]:
+    """Return the budgets that apply to a request now: the given one of its agent, and those of the chats around it."""
+    return (budget, *_chat_budgets.get())
 
 
-def split(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The limits of a config, and the rest of it."""
+def split_limits(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split a config into the limits of a budget and the rest."""
     return {key: config.get(key) for key in KEYS}, {key: value for key, value in config.items() if key not in KEYS}

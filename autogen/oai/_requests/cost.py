@@ -1,160 +1,177 @@
-"""What a request costs, and the sums that agents keep."""
+"""The cost of responses, and the sums that agents keep."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from .prices import OAI_PRICE1K, Price, get_listed_price, compute_maintained_cost, get_maintained_price
+from ...types import Usage
+from .._once import log_once
+from .prices import (
+    OAI_PRICE1K,
+    Price,
+    TokenUsage,
+    compute_maintained_cost,
+    get_listed_price,
+    get_maintained_price,
+)
 
-__all__ = ["OAI_PRICE1K", "UnknownCost", "UsageLedger", "as_price", "cost_of", "price_of", "usage_of", "usage_report"]
+__all__ = [
+    "OAI_PRICE1K",
+    "UnknownCost",
+    "UsageLedger",
+    "compute_cost",
+    "format_usage_report",
+    "get_price",
+    "parse_price",
+    "read_usage",
+]
 
 logger = logging.getLogger("autogen.oai.client")
 
-_warned: set[str] = set()
-_lock = threading.Lock()
+UsageSums = dict[str, Any]
+"""`total_cost` in USD, and for each model a dict of `cost` and tokens, as 0.2's usage summaries have them."""
 
 
 class UnknownCost(float):
-    """The cost 0 of an answer whose price nobody knows: sums as 0, and is told apart from one that was free."""
+    """The cost 0 of a response whose model has no known price, as opposed to one that is free."""
 
 
 def get_price(model: str) -> Price | None:
-    """USD for 1,000 tokens, in and out; None if neither OAI_PRICE1K nor the maintained source has the model.
+    """Return USD per 1,000 tokens of input and of output, or None if neither OAI_PRICE1K nor the maintained source has them.
 
-    A date at the end of the name, `models/` or a vendor in front and Azure's spelling of `gpt-3.5` are seen through.
+    A date at the end of the name, `models/` or a vendor in front, and Azure's spelling of `gpt-3.5` are ignored.
     """
     return get_listed_price(model) or get_maintained_price(model)
 
 
-def parse_price(price: Any) -> Price:
-    """The `price` of a config as a pair: USD for 1,000 tokens, in and out.
+def parse_price(price: object) -> Price:
+    """Return the `price` of a config as a pair: USD per 1,000 tokens of input and of output.
 
     Raises:
-        ValueError: It is neither a number nor two of them.
+        ValueError: if it is neither a number nor a pair.
     """
     if isinstance(price, (int, float)):
-        logger.warning("The price %s has one number: it is taken for input and output alike.", price)
+        logger.warning("The price %s is a single number: it is used for input and output alike.", price)
         return price, price
     if not isinstance(price, (list, tuple)) or len(price) != 2:
-        raise ValueError(f"A price is a pair of USD for 1,000 tokens, [input, output], not {price!r}.")
+        raise ValueError(f"A price must be a pair of USD per 1,000 tokens, [input, output], got {price!r}.")
     return price[0], price[1]
 
 
-def read_usage(response: Any) -> dict[str, Any]:
-    """What an answer says about its tokens, as `compute_cost` takes it: a server may leave out any of it.
+def read_usage(response: object) -> TokenUsage:
+    """Return the tokens that a response reports. Servers may leave out any of the counts.
 
     Args:
-        response: A completion of the `openai` SDK, or something of that shape.
+        response: A completion of the `openai` SDK, or an object of that shape.
 
     Returns:
-        `prompt_tokens`, `completion_tokens`, `total_tokens`, `model`, and the parts that have a price of their own where
-        the server tells them: `cached_tokens`, `cache_write_tokens`, `input_audio_tokens`, `output_audio_tokens`,
-        `reasoning_tokens`.
+        `prompt_tokens`, `completion_tokens`, `total_tokens` and `model`, and the parts that the server reports.
     """
+    # Objects of the SDK have attributes; fields that it doesn't know, and other clients' responses, are dicts.
     usage = getattr(response, "usage", None)
-    prompt, completion = _field(usage, "prompt_tokens") or 0, _field(usage, "completion_tokens") or 0
-    sides = {"in": _field(usage, "prompt_tokens_details"), "out": _field(usage, "completion_tokens_details")}
-    parts = {ours: _field(sides[side], theirs) for ours, (side, theirs) in _DETAILS.items()}
-    return {
+    prompt, completion = _get_field(usage, "prompt_tokens") or 0, _get_field(usage, "completion_tokens") or 0
+    tokens = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
-        "total_tokens": _field(usage, "total_tokens") or prompt + completion,
+        "total_tokens": _get_field(usage, "total_tokens") or prompt + completion,
         "model": getattr(response, "model", None),
-        **{name: count for name, count in parts.items() if isinstance(count, int) and count > 0},
     }
+    for name, (details, field) in _DETAILS.items():
+        count = _get_field(_get_field(usage, details), field)
+        if isinstance(count, int) and count > 0:
+            tokens[name] = count
+    return cast("TokenUsage", tokens)
 
 
 _DETAILS = {
-    "cached_tokens": ("in", "cached_tokens"),
-    "cache_write_tokens": ("in", "cache_write_tokens"),
-    "input_audio_tokens": ("in", "audio_tokens"),
-    "output_audio_tokens": ("out", "audio_tokens"),
-    "reasoning_tokens": ("out", "reasoning_tokens"),
+    "cached_tokens": ("prompt_tokens_details", "cached_tokens"),
+    "cache_write_tokens": ("prompt_tokens_details", "cache_write_tokens"),
+    "input_audio_tokens": ("prompt_tokens_details", "audio_tokens"),
+    "output_audio_tokens": ("completion_tokens_details", "audio_tokens"),
+    "reasoning_tokens": ("completion_tokens_details", "reasoning_tokens"),
 }
 
 
-def _field(holder: Any, name: str) -> Any:
+def _get_field(holder: object, name: str) -> Any:
     return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
 
 
 def compute_cost(usage: Mapping[str, Any], price: Price | None = None, *, base_url: str | None = None) -> float:
-    """USD for the tokens of one answer.
+    """Return the cost of a response in USD.
 
-    The price is the one given, else the one in OAI_PRICE1K, else that of the maintained source, which also knows what
-    cached input costs.
+    The price is the given one, else the one in OAI_PRICE1K, else the maintained source's, which also has the prices of
+    cached input.
 
     Args:
-        usage: What `read_usage` returns; counts that are missing or None count as 0.
-        price: USD for 1,000 tokens, in and out.
-        base_url: The address that answered, if known: some models have a price at each host, and an open model on a server
-            in one's own network has none.
+        usage: The tokens and the model, as from `read_usage`. Counts that are missing or None are 0.
+        price: USD per 1,000 tokens of input and of output.
+        base_url: The address of the endpoint, if known. Some models have a price at each host, and an open model on a
+            private server has none.
 
     Returns:
-        The cost; an `UnknownCost` of 0 with one warning for each model if nobody knows the price.
+        The cost; `UnknownCost` of 0, with one warning per model, if the price is unknown.
     """
     model = str(usage.get("model"))
     price = price or get_listed_price(model)
     if price is not None:
         prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
         return (prompt * price[0] + completion * price[1]) / 1000
-    cost = compute_maintained_cost(model, usage, base_url)
+    cost = compute_maintained_cost(model, cast("TokenUsage", usage), base_url)
     if cost is None:
-        _warn_once(model)
+        hint = 'Put "price": [input, output] (USD per 1,000 tokens) into its config.'
+        log_once(f"The price of the model {model} is not known: its cost counts as 0. {hint}")
         return UnknownCost(0.0)
     return cost
 
 
-def _warn_once(model: str) -> None:
-    with _lock:
-        new = model not in _warned
-        _warned.add(model)
-    if new:
-        hint = 'Put "price": [input, output] (USD for 1,000 tokens) into its config.'
-        logger.warning("The price of the model %s is not known: its cost counts as 0. %s", model, hint)
-
-
 class UsageLedger:
-    """The sums of cost and tokens of one wrapper, by model. Safe between threads.
+    """The sums of cost and tokens of a wrapper, by model. Thread-safe.
 
     Attributes:
-        actual: The sums without answers from a cache; None before the first answer.
-        total: The sums with them.
-        before: The sums of what was paid before a crash, and is read from a checkpoint now.
-        unpriced: The models whose price is not known: their cost counts as 0 in the sums.
+        actual: The sums without responses from a cache; None before the first response.
+        total: The sums including responses from a cache; None before the first response.
+        before: The sums of responses from a checkpoint, which were paid before the restart.
+        unpriced: The models without a known price. Their cost counts as 0 in the sums.
     """
 
     def __init__(self) -> None:
-        self.actual: dict[str, Any] | None = None
-        self.total: dict[str, Any] | None = None
-        self.before: dict[str, Any] | None = None
+        self.actual: UsageSums | None = None
+        self.total: UsageSums | None = None
+        self.before: UsageSums | None = None
         self.unpriced: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
-    def add(self, usage: dict[str, Any] | None, cached: bool, paid_before: bool = False) -> None:
-        """Count one answer; an answer without accounting is passed over."""
+    def add(self, usage: Usage | None, cached: bool, paid_before: bool = False) -> None:
+        """Count a response. A response without accounting is ignored.
+
+        Args:
+            usage: The tokens, the cost and the model.
+            cached: Whether the response comes from a cache.
+            paid_before: Whether the response comes from a checkpoint and was paid before the restart.
+        """
         if not usage or any(key not in usage for key in ("prompt_tokens", "completion_tokens", "cost", "model")):
             return
         with self._lock:
-            self.total = _with(self.total, usage)
+            self.total = _add_usage(self.total, usage)
             if not cached:
-                self.actual = _with(self.actual, usage)
+                self.actual = _add_usage(self.actual, usage)
             if paid_before:
-                self.before = _with(self.before, usage)
+                self.before = _add_usage(self.before, usage)
             if isinstance(usage["cost"], UnknownCost):
                 self.unpriced |= {str(usage["model"])}
 
     def clear(self) -> None:
-        """Begin at nothing."""
+        """Reset all sums."""
         with self._lock:
             self.actual = self.total = self.before = None
             self.unpriced = frozenset()
 
 
-def _with(sums: dict[str, Any] | None, usage: dict[str, Any]) -> dict[str, Any]:
-    """New sums: whoever reads the old ones sees them whole."""
+def _add_usage(sums: UsageSums | None, usage: Usage) -> UsageSums:
+    # A new dict each time, so that readers of the old one see a consistent state without a lock.
     sums = dict(sums or {"total_cost": 0.0})
     cost = usage["cost"] or 0.0
     before = sums.get(usage["model"], {"cost": 0.0, "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0})
@@ -169,37 +186,40 @@ def _with(sums: dict[str, Any] | None, usage: dict[str, Any]) -> dict[str, Any]:
     return sums
 
 
-def format_usage_report(ledger: UsageLedger, mode: Any) -> list[str]:
-    """The lines of a usage summary.
+def format_usage_report(ledger: UsageLedger, mode: str | list[str]) -> list[str]:
+    """Return the lines of a usage summary.
+
+    Args:
+        ledger: The sums.
+        mode: `actual`, `total`, `both`, or a list of the first two.
 
     Raises:
-        ValueError: `mode` is neither `actual`, `total`, `both`, nor a list of the first two.
+        ValueError: if `mode` is anything else.
     """
-    wanted = ["actual", "total"] if mode == "both" else [mode] if isinstance(mode, str) else mode
-    valid = isinstance(wanted, list) and 0 < len(wanted) <= 2 and all(one in ("actual", "total") for one in wanted)
-    if not valid:
-        raise ValueError(f"mode must be 'actual', 'total', 'both', or a list of the first two, not {mode!r}.")
+    kinds = ["actual", "total"] if mode == "both" else [mode] if isinstance(mode, str) else mode
+    is_valid = isinstance(kinds, list) and 0 < len(kinds) <= 2 and all(kind in ("actual", "total") for kind in kinds)
+    if not is_valid:
+        raise ValueError(f"mode must be 'actual', 'total', 'both', or a list of the first two, got {mode!r}.")
     if ledger.total is None:
         return ['No usage summary: call "create" first.']
     lines = ["-" * 100]
-    for kind in dict.fromkeys(wanted):
+    for kind in dict.fromkeys(kinds):
         sums = ledger.actual if kind == "actual" else ledger.total
         if lines[1:]:
             lines.append("")
-        if kind == "total" and "actual" in wanted and sums == ledger.actual:
-            lines.append("Nothing came from the cache: the total is the same.")
+        if kind == "total" and "actual" in kinds and sums == ledger.actual:
+            lines.append("No response came from the cache: the total is the same.")
         elif sums is None:
-            lines.append("No actual cost: every answer came from the cache.")
+            lines.append("No actual cost: all responses came from the cache.")
         else:
-            lines += _sums_lines("excluding" if kind == "actual" else "including", sums)
+            lines += _format_sums("excluding" if kind == "actual" else "including", sums)
     if ledger.unpriced:
-        names = ", ".join(sorted(ledger.unpriced))
-        lines.append(f"Price not known, counted as 0: {names}")
+        lines.append(f"Price not known, counted as 0: {', '.join(sorted(ledger.unpriced))}")
     return [*lines, "-" * 100]
 
 
-def _sums_lines(how: str, sums: dict[str, Any]) -> list[str]:
-    lines = [f"Usage summary {how} cached usage:", f"Total cost: {round(sums['total_cost'], 5)}"]
+def _format_sums(cached: str, sums: UsageSums) -> list[str]:
+    lines = [f"Usage summary {cached} cached usage:", f"Total cost: {round(sums['total_cost'], 5)}"]
     for model, spent in sums.items():
         if model != "total_cost":
             tokens = "prompt_tokens: {prompt_tokens}, completion_tokens: {completion_tokens}, total_tokens: {total_tokens}"

@@ -1,58 +1,64 @@
-"""Where answers are kept, for a request."""
+"""Caches of responses."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from ...cache.abstract_cache_base import AbstractCache
 from ...cache.disk_cache import DiskCache
-from ..openai_utils import get_key
+from .model_client import ModelResponse
 from .serialization import from_json, to_json
 
 logger = logging.getLogger("autogen.oai.client")
 
-LEGACY_DEFAULT_CACHE_SEED = 41  # where neither a config nor a call says otherwise
+LEGACY_DEFAULT_CACHE_SEED = 41  # if neither the config nor the call sets `cache` or `cache_seed`
 LEGACY_CACHE_DIR = ".cache"
 
 
-class ResponseCache:
-    """The place of one request in a cache.
+def find_cache(settings: Mapping[str, Any]) -> AbstractCache | None:
+    """Return the cache that the settings of a request name, or None for no caching.
 
     Args:
-        cache: The cache; None keeps nothing.
-        params: The parameters of the request.
+        settings: `cache` is a cache; without one, `cache_seed` names a directory in `.cache`, and None means no cache.
+    """
+    if (cache := settings.get("cache")) is not None:
+        return cast("AbstractCache", cache)
+    seed = settings.get("cache_seed", LEGACY_DEFAULT_CACHE_SEED)
+    return None if seed is None else DiskCache(Path(LEGACY_CACHE_DIR, str(seed)))
+
+
+class CacheSlot:
+    """The slot of one request in a cache.
+
+    Args:
+        cache: The cache.
+        key: Key of the request; see `openai_utils.get_key`.
     """
 
-    def __init__(self, cache: Any, params: Mapping[str, Any]) -> None:
+    def __init__(self, cache: AbstractCache, key: str) -> None:
         self._cache = cache
-        self._key = "" if cache is None else get_key(params)
+        self._key = key
 
-    def look_up(self) -> Any:
-        """The answer; None if there is none that can be read."""
-        if self._cache is None:
-            return None
-        with self._cache as store:
-            stored = store.get(self._key, None)
-        return from_json(stored)
+    def load(self) -> ModelResponse | None:
+        """Return the stored response; None if there is none, or it can't be read."""
+        return from_json(self.load_json())
 
-    def store(self, response: Any) -> None:
-        """Keep an answer. One that JSON can't hold is logged, and not kept."""
-        if self._cache is None:
-            return
+    def save(self, response: ModelResponse) -> None:
+        """Store a response. If JSON can't hold it, a warning is logged instead."""
         try:
-            stored = to_json(response)
+            self.save_json(to_json(response))
         except TypeError as error:
-            logger.warning("An answer is not cached: %s", error)
-            return
+            logger.warning("A response is not cached: %s", error)
+
+    def load_json(self) -> object:
+        """Return the stored value as it is."""
         with self._cache as store:
-            store.set(self._key, stored)
+            return store.get(self._key, None)
 
-
-def cache_for(extra: Mapping[str, Any]) -> Any:
-    """The cache that a request asks for; None for none."""
-    if (cache := extra.get("cache")) is not None:
-        return cache
-    seed = extra.get("cache_seed", LEGACY_DEFAULT_CACHE_SEED)
-    return None if seed is None else DiskCache(Path(LEGACY_CACHE_DIR, str(seed)))
+    def save_json(self, value: object) -> None:
+        """Store any value that JSON can hold."""
+        with self._cache as store:
+            store.set(self._key, value)

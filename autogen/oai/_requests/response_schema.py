@@ -1,4 +1,4 @@
-"""Answers of a given form: a pydantic model as `response_format`, and the object that an answer is."""
+"""Structured responses: a pydantic model as `response_format`, and the validation of responses against it."""
 
 from __future__ import annotations
 
@@ -6,44 +6,51 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .model_client import ModelResponse
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-CORRECTIONS = 2  # how often a model is told what is wrong with its answer
+    from ..errors import InvalidResponse
+
+MAX_CORRECTIONS = 2
 
 
 @dataclass(frozen=True)
 class ResponseSchema:
-    """The form of an answer.
+    """Schema of a response.
 
     Attributes:
-        model: The pydantic model that it must fit.
-        parameter: `response_format`, as an endpoint takes it.
+        model: The pydantic model.
+        parameter: The value of `response_format` that is sent to an endpoint.
     """
 
     model: type[BaseModel]
     parameter: dict[str, Any]
 
 
-def schema_for(response_format: Any) -> ResponseSchema | None:
-    """The form that a `response_format` asks for, if it is a pydantic model. Anything else goes to the endpoint as it is."""
-    pydantic = sys.modules.get("pydantic")  # who has a model of its has loaded it
+def make_schema(response_format: object) -> ResponseSchema | None:
+    """Return the schema for a pydantic model. For any other `response_format`, which is sent as it is, return None."""
+    # Without pydantic loaded, there is no model class of it.
+    pydantic = sys.modules.get("pydantic")
     if pydantic is None or not (isinstance(response_format, type) and issubclass(response_format, pydantic.BaseModel)):
         return None
     import openai
 
+    # The SDK's helper makes schemas that the strict mode of endpoints accepts.
     schema = openai.pydantic_function_tool(response_format)["function"]["parameters"]
-    described = {"name": response_format.__name__, "schema": schema, "strict": True}
-    return ResponseSchema(response_format, {"type": "json_schema", "json_schema": described})
+    description = {"name": response_format.__name__, "schema": schema, "strict": True}
+    return ResponseSchema(response_format, {"type": "json_schema", "json_schema": description})
 
 
-def validation_error(response: Any, form: ResponseSchema | None) -> str | None:
-    """What is wrong with the form of an answer; None if nothing is.
+def validate_response(response: ModelResponse, schema: ResponseSchema) -> str | None:
+    """Validate the text of each choice, and set `message.parsed` to the resulting object.
 
-    The object that the answer is goes beside its text, as `message.parsed`. Calls and refusals have none.
+    It is None for tool calls and refusals, which are not validated.
+
+    Returns:
+        A description of the problems; None if the response is valid.
     """
-    if form is None:
-        return None
     from pydantic import ValidationError
 
     for choice in response.choices:
@@ -52,14 +59,24 @@ def validation_error(response: Any, form: ResponseSchema | None) -> str | None:
         if getattr(message, "tool_calls", None) or getattr(message, "refusal", None):
             continue
         try:
-            message.parsed = form.model.model_validate_json(message.content or "")
+            message.parsed = schema.model.model_validate_json(message.content or "")
         except ValidationError as error:
-            return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the answer'}: {one['msg']}" for one in error.errors())
+            problems = error.errors()
+            return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'the response'}: {p['msg']}" for p in problems)
     return None
 
 
-def correction_messages(response: Any, wrong: str) -> list[dict[str, Any]]:
-    """What a model is told whose answer does not fit: the answer, and what is wrong with it."""
-    text = f"That answer does not fit the JSON schema ({wrong}). Answer again, with the corrected JSON alone."
-    said = response.choices[0].message.content or "(nothing)"
-    return [{"role": "assistant", "content": said}, {"role": "user", "content": text}]
+def make_corrections(response: ModelResponse, problem: str) -> list[dict[str, Any]]:
+    """Return the messages that ask the model to correct a response: the response, and a description of the problem."""
+    text = f"Your response does not match the JSON schema ({problem}). Reply with the corrected JSON only."
+    content = response.choices[0].message.content or "(empty)"
+    return [{"role": "assistant", "content": content}, {"role": "user", "content": text}]
+
+
+def make_schema_error(problem: str) -> InvalidResponse:
+    """Return the error for a response that is invalid after the last correction."""
+    # Importing the exception imports the SDK, which a custom client may not need.
+    from ..errors import InvalidResponse
+
+    text = f"The response does not match the schema, not even after {MAX_CORRECTIONS} corrections: {problem}."
+    return InvalidResponse(text, received=problem)

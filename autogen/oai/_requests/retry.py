@@ -1,4 +1,4 @@
-"""What is done when an endpoint fails: ask it once more, ask the next one, or give up. And which endpoints are set aside."""
+"""Retries: the table of faults, the retry policy, the decision after a failure, and the health of endpoints."""
 
 from __future__ import annotations
 
@@ -6,107 +6,127 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields, replace
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
+# Powers of two above this one are beyond every limit.
+_MAX_EXPONENT = 60
+
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How persistent a request is. It stands in an `llm_config` as `"retry_policy"`, as an object or a dict of these.
+    """Limits of retries. It is the value of `"retry_policy"` in an `llm_config`, as an object or as a dict of its fields.
 
-    What is asked again, and what goes to the next endpoint at once, is the table `FAULTS`. A request to an endpoint that
-    waits for long (429 with a long Retry-After) goes to the next one, if there is one.
+    The table `FAULTS` says which failures are retried and which fall back to the next endpoint at once. So does an endpoint
+    that asks for a long wait (429 with a long Retry-After), if there is another endpoint.
 
     Attributes:
-        retries: How often one endpoint is asked again. `max_retries` in a config says the same.
-        first_delay: Seconds before the first time; each further pause is twice as long, less up to a quarter by chance.
-        max_delay: Seconds that a pause lasts at most, unless the endpoint asks for more and there is no other.
-        deadline: Seconds from the beginning of the request after which no endpoint is asked again.
-        set_aside_after: After how many failures in a row an endpoint is asked only when no other is left.
-        set_aside_for: Seconds for which that lasts. If it fails again then, twice as long, up to ten minutes.
+        retries: Maximum number of retries at one endpoint. `max_retries` in a config means the same.
+        first_delay: Seconds before the first retry. Each further delay is twice as long, less a random part of up to 25%.
+        max_delay: Maximum delay in seconds, unless the endpoint asks for more and there is no other.
+        deadline: Seconds from the start of the request after which there are no more retries.
+        set_aside_after: Failures in a row after which an endpoint is set aside: it is used only if no other is left.
+        set_aside_for: Seconds for which it is set aside. They double with each further failure, up to ten minutes.
 
     >>> llm_config = {"config_list": [...], "retry_policy": {"retries": 5, "deadline": 60}}
     """
 
-    retries: int = 2
+    retries: float = 2
     first_delay: float = 0.5
     max_delay: float = 8.0
     deadline: float = 600.0
-    set_aside_after: int = 3
+    set_aside_after: float = 3
     set_aside_for: float = 30.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-                raise ValueError(f"retry_policy: {field.name} must be a number of at least 0, not {value!r}.")
+                raise ValueError(f"retry_policy: {field.name} must be a number of at least 0, got {value!r}.")
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> RetryPolicy:
-        """The policy that an entry of a config list asks for.
+    def from_config(cls, config: Mapping[str, Any]) -> RetryPolicy:
+        """Return the policy of a config entry.
 
         Raises:
-            ValueError: It is no policy.
+            ValueError: if its `retry_policy` is invalid.
         """
-        given = config.get("retry_policy") or {}
-        if isinstance(given, Mapping):
-            if unknown := sorted(given.keys() - {field.name for field in fields(cls)}):
-                known = ", ".join(field.name for field in fields(cls))
-                raise ValueError(f"retry_policy has no {', '.join(map(repr, unknown))}; there are: {known}.")
-            given = cls(**given)
-        if not isinstance(given, cls):
-            raise ValueError(f"retry_policy must be a RetryPolicy or a dict, not a {type(given).__name__}.")
+        policy = config.get("retry_policy") or {}
+        if isinstance(policy, Mapping):
+            names = [field.name for field in fields(cls)]
+            if unknown := sorted(policy.keys() - set(names)):
+                raise ValueError(f"retry_policy has no {', '.join(map(repr, unknown))}; its fields are {', '.join(names)}.")
+            policy = cls(**policy)
+        if not isinstance(policy, cls):
+            raise ValueError(f"retry_policy must be a RetryPolicy or a dict, got {type(policy).__name__}.")
         retries = config.get("max_retries")
-        return given if retries is None else replace(given, retries=retries)
+        return policy if retries is None else replace(policy, retries=retries)
 
-    def pause(self, times: int, asked_for: float | None) -> float:
-        """Seconds before an endpoint is asked again that was asked again so many times already."""
-        if asked_for is not None:
-            return asked_for
-        return float(min(self.max_delay, self.first_delay * 2**times) * (1 - random.random() / 4))
+    def compute_delay(self, retries: int, retry_after: float | None) -> float:
+        """Return the seconds to wait before the next retry.
+
+        Args:
+            retries: Retries so far.
+            retry_after: Seconds that the endpoint asks for; None if it doesn't.
+        """
+        if retry_after is not None:
+            return retry_after
+        # The random part keeps many clients from retrying at the same moment.
+        return min(self.max_delay, self.first_delay * 2.0 ** min(retries, _MAX_EXPONENT)) * (1 - random.random() / 4)
 
 
 class Blame(Enum):
-    """How much a fault says about the endpoint."""
+    """Evidence that a fault gives against the endpoint."""
 
-    REQUEST = "this request alone"
+    REQUEST = "none: only this request failed"
     MOMENT = "it may work again in a moment"
-    ENDPOINT = "it will not work for a while"
+    ENDPOINT = "it will fail for a while"
 
 
-class Fault(NamedTuple):
-    """One row of the table. A status of None stands for any."""
+class FaultRow(NamedTuple):
+    """A row of the table of faults.
+
+    Attributes:
+        name: Name of the fault, for people.
+        error: Name of the SDK's exception class.
+        statuses: HTTP statuses; None for any.
+        code: Error code in the response; None for any.
+        retry: True if the endpoint is retried. If the fault is the endpoint's, that is only if no other is left.
+        fallback: True if the next endpoint is tried.
+        blame: Evidence against the endpoint.
+    """
 
     name: str
-    error: str  # a class of the SDK
+    error: str
     statuses: tuple[int, ...] | None
     code: str | None
-    again: bool  # the same endpoint is asked again; where it is to blame, only if no other is left
-    next: bool  # the next endpoint is asked
+    retry: bool
+    fallback: bool
     blame: Blame
 
 
 FAULTS = (
-    #     what happened        error                 statuses         code                  again  next   blame
-    Fault("content filter",    "APIError",           None,            "content_filter",     False, False, Blame.REQUEST),
-    Fault("time-out",          "APITimeoutError",    None,            None,                 True,  True,  Blame.ENDPOINT),
-    Fault("no connection",     "APIConnectionError", None,            None,                 True,  True,  Blame.MOMENT),
-    Fault("quota used up",     "APIStatusError",     (429,),          "insufficient_quota", False, True,  Blame.ENDPOINT),
-    Fault("too many requests", "APIStatusError",     (429,),          None,                 True,  True,  Blame.MOMENT),
-    Fault("no access",         "APIStatusError",     (401, 403, 404), None,                 False, True,  Blame.ENDPOINT),
-    Fault("server error",      "InternalServerError", None,           None,                 True,  True,  Blame.MOMENT),
-    Fault("server busy",       "APIStatusError",     (408, 409),      None,                 True,  True,  Blame.MOMENT),
-    Fault("refused request",   "APIStatusError",     None,            None,                 False, True,  Blame.REQUEST),
-    Fault("no valid answer",   "APIError",           None,            None,                 True,  True,  Blame.MOMENT),
+    #        name                error                  statuses         code                  retry  fallback blame
+    FaultRow("content filter",   "APIError",            None,            "content_filter",     False, False, Blame.REQUEST),
+    FaultRow("timeout",          "APITimeoutError",     None,            None,                 True,  True,  Blame.ENDPOINT),
+    FaultRow("no connection",    "APIConnectionError",  None,            None,                 True,  True,  Blame.MOMENT),
+    FaultRow("quota exceeded",   "APIStatusError",      (429,),          "insufficient_quota", False, True,  Blame.ENDPOINT),
+    FaultRow("rate limit",       "APIStatusError",      (429,),          None,                 True,  True,  Blame.MOMENT),
+    FaultRow("access denied",    "APIStatusError",      (401, 403, 404), None,                 False, True,  Blame.ENDPOINT),
+    FaultRow("server error",     "InternalServerError", None,            None,                 True,  True,  Blame.MOMENT),
+    FaultRow("server busy",      "APIStatusError",      (408, 409),      None,                 True,  True,  Blame.MOMENT),
+    FaultRow("request refused",  "APIStatusError",      None,            None,                 False, True,  Blame.REQUEST),
+    FaultRow("invalid response", "APIError",            None,            None,                 True,  True,  Blame.MOMENT),
 )  # fmt: skip
-"""The first row that fits counts. Errors that are not the SDK's are the caller's own, and raised at once."""
+"""The first row that matches an error applies. Errors that aren't the SDK's are the program's own and raised at once."""
 
 
-def fault_of(error: Exception) -> Fault | None:
-    """The row for an error; None if it is none of an endpoint. Without the SDK loaded, it can't be one."""
+def classify_error(error: BaseException) -> FaultRow | None:
+    """Return the row of `FAULTS` for an error; None if the error isn't an endpoint's."""
+    # While the SDK isn't loaded, no error can be one of its own.
     openai = sys.modules.get("openai")
     if openai is None or not isinstance(error, openai.APIError):
         return None
@@ -118,11 +138,11 @@ def fault_of(error: Exception) -> Fault | None:
             and fault.code in (None, code)
         ):
             return fault
-    raise AssertionError("unreachable: the last row fits every error of the SDK")
+    raise AssertionError("unreachable: the last row matches every error of the SDK")
 
 
-def retry_after(error: Exception) -> float | None:
-    """The seconds that an endpoint asks to wait; None if it asks for nothing that can be understood."""
+def parse_retry_after(error: BaseException) -> float | None:
+    """Return the seconds that an endpoint asks to wait, or None if it doesn't or they can't be parsed."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name)
@@ -132,6 +152,7 @@ def retry_after(error: Exception) -> float | None:
             return max(0.0, float(value) * unit)
         except ValueError:
             pass
+        # HTTP allows a date as well.
         try:
             return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
         except (ValueError, TypeError, OverflowError):
@@ -139,57 +160,130 @@ def retry_after(error: Exception) -> float | None:
     return None
 
 
-LONGEST = 600.0  # seconds for which an endpoint is set aside at most
+class NextAction(Enum):
+    """Action after a failure."""
+
+    RETRY = "retry the same endpoint"
+    FALLBACK = "try the next endpoint"
+    RAISE = "raise the error"
+
+
+@dataclass(frozen=True)
+class RetryState:
+    """Progress of a request at one endpoint, as far as `decide_retry` needs it.
+
+    Attributes:
+        retries: Retries so far at this endpoint.
+        elapsed: Seconds since the start of the request, over all endpoints.
+        is_last: True if no other endpoint is left.
+    """
+
+    retries: int
+    elapsed: float
+    is_last: bool
+
+
+@dataclass(frozen=True)
+class RetryDecision:
+    """Decision after a failure.
+
+    Attributes:
+        action: The next action.
+        delay: Seconds to wait before a retry.
+    """
+
+    action: NextAction
+    delay: float = 0.0
+
+    def __str__(self) -> str:
+        if self.action is NextAction.RETRY:
+            return f"retrying in {self.delay:.1f} s"
+        return "trying the next endpoint" if self.action is NextAction.FALLBACK else "raising the error"
+
+
+def decide_retry(fault: FaultRow, policy: RetryPolicy, state: RetryState, delay: float) -> RetryDecision:
+    """Decide about a failed request: retry, fall back, or give up. This is a pure function.
+
+    Args:
+        fault: Row of `FAULTS` for the error.
+        policy: Limits of retries.
+        state: Progress of the request.
+        delay: Seconds to wait before a retry.
+    """
+    give_up = RetryDecision(NextAction.FALLBACK if fault.fallback and not state.is_last else NextAction.RAISE)
+    if not fault.retry or state.retries >= policy.retries or state.elapsed + delay >= policy.deadline:
+        return give_up
+    # Another endpoint can answer now, while this one is down or asks for a long wait.
+    if not state.is_last and (fault.blame is Blame.ENDPOINT or delay > policy.max_delay):
+        return give_up
+    return RetryDecision(NextAction.RETRY, delay)
+
+
+MAX_SET_ASIDE = 600.0  # seconds
 
 
 class Health:
-    """How an endpoint has fared lately. All who ask it share one."""
+    """Recent failures of an endpoint, shared by all wrappers that use it. It is thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._failures = 0
-        self._pauses = 0
+        self._periods = 0
         self._until = 0.0
 
     @property
     def is_set_aside(self) -> bool:
-        """Whether it should be asked only when no other is left."""
-        return time.monotonic() < self._until
+        """True if the endpoint should be used only when no other is left."""
+        # The clock is read only for an endpoint that has failed.
+        return self._until > 0 and time.monotonic() < self._until
 
-    def worked(self) -> None:
-        """It has answered: what was before is forgotten."""
+    def record_success(self) -> None:
+        """Record a response: earlier failures no longer count."""
         if self._failures or self._until:
             with self._lock:
-                self._failures = self._pauses = 0
+                self._failures = self._periods = 0
                 self._until = 0.0
 
-    def failed(self, fault: Fault, policy: RetryPolicy, asked_for: float | None) -> None:
-        """It has failed."""
+    def record_failure(self, fault: FaultRow, policy: RetryPolicy, retry_after: float | None) -> None:
+        """Record a failure, and set the endpoint aside if it was one too many.
+
+        Args:
+            fault: Row of `FAULTS` for the error.
+            policy: Limits of failures.
+            retry_after: Seconds that the endpoint asks to wait; None if it doesn't.
+        """
         if fault.blame is Blame.REQUEST:
             return
         with self._lock:
             self._failures += 1
-            seconds = asked_for or 0.0
+            now = time.monotonic()
+            seconds = retry_after or 0.0
             if fault.blame is Blame.ENDPOINT or self._failures >= policy.set_aside_after:
-                seconds = max(seconds, min(LONGEST, policy.set_aside_for * 2**self._pauses))
-                self._pauses += time.monotonic() >= self._until
-            self._until = max(self._until, time.monotonic() + seconds)
+                seconds = max(seconds, min(MAX_SET_ASIDE, policy.set_aside_for * 2.0 ** min(self._periods, _MAX_EXPONENT)))
+                # Failures while it is set aside don't lengthen the next period.
+                self._periods += now >= self._until
+            self._until = max(self._until, now + seconds)
 
 
-_healths: dict[Any, Health] = {}
-_healths_lock = threading.Lock()
+_shared: dict[Hashable, Health] = {}
+_shared_lock = threading.Lock()
 
 
-def health_of(endpoint: Any, model: Any) -> Health:
-    """The shared health of a model at an endpoint (something hashable); None has one of its own."""
+def get_health(endpoint: Hashable, model: Hashable) -> Health:
+    """Return the shared health of a model at an endpoint.
+
+    Args:
+        endpoint: Identity of the endpoint. None makes a health that isn't shared.
+        model: Name of the model.
+    """
     if endpoint is None:
         return Health()
-    with _healths_lock:
-        return _healths.setdefault((endpoint, model), Health())
+    with _shared_lock:
+        return _shared.setdefault((endpoint, model), Health())
 
 
 def forget_failures() -> None:
-    """Take all endpoints back that were set aside."""
-    with _healths_lock:
-        for health in _healths.values():
-            health.worked()
+    """Reset the health of all endpoints, so that none is set aside."""
+    with _shared_lock:
+        for health in _shared.values():
+            health.record_success()

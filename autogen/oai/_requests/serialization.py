@@ -1,69 +1,98 @@
-"""Answers as JSON, for caches. Nothing is ever unpickled."""
+"""Responses as JSON, for caches and journals. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from ..._jsonable import to_jsonable
+from ...types import JSON
+from .model_client import ModelResponse
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _TAG = "autogen.answer"
+_OTHER = "namespace"
 
 
-def to_json(response: Any) -> dict[str, Any]:
-    """An answer as a JSON-able dict.
+class ResponseDict(dict[str, Any]):
+    """A dict whose keys are attributes too, at any depth, for code that expects an object as well as for code with a dict.
+
+    >>> ResponseDict({"choices": [{"message": {"content": "Paris."}}]}).choices[0].message.content
+    'Paris.'
+    """
+
+    def __init__(self, content: Mapping[str, object]) -> None:
+        super().__init__({str(name): _add_attributes(value) for name, value in content.items()})
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        """The dict itself, so that `vars()` returns what it returned for the object that was stored."""
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"The response has no {name!r}, only {', '.join(self)}.") from None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self[name] = value
+
+
+def _add_attributes(value: object) -> object:
+    if isinstance(value, Mapping):
+        return ResponseDict(value)
+    return [_add_attributes(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def get_attributes(value: object) -> dict[str, object]:
+    """Return the attributes of an object without functions: the form in which JSON holds the response of a custom client.
 
     Raises:
-        TypeError: It holds something that JSON can't.
+        TypeError: if it has none.
     """
-    if _sdk_class(getattr(response, "object", None)) and hasattr(response, "model_dump"):
-        kind = response.object
-        return {_TAG: kind, "value": response.model_dump(mode="json", exclude_unset=True)}
-    return {_TAG: "namespace", "value": _plain(response)}
+    if not hasattr(value, "__dict__") or callable(value):
+        raise TypeError(f"A {type(value).__name__} in a response can't be converted to JSON.")
+    return {name: item for name, item in vars(value).items() if not callable(item)}
 
 
-def from_json(stored: Any) -> Any | None:
-    """The answer again; None if this is no stored answer (an old or damaged entry is a miss)."""
-    if not isinstance(stored, dict) or "value" not in stored:
+def to_json(response: ModelResponse) -> dict[str, JSON]:
+    """Convert a response to JSON.
+
+    Raises:
+        TypeError: if JSON can't hold it.
+    """
+    kind = getattr(response, "object", None)
+    if _find_sdk_class(kind) is not None and hasattr(response, "model_dump"):
+        return {_TAG: kind, "value": cast("BaseModel", response).model_dump(mode="json", exclude_unset=True)}
+    # The attributes of a dataclass that aren't fields, such as the cost, would be left out of the object itself.
+    return {_TAG: _OTHER, "value": to_jsonable(get_attributes(response), get_attributes)}
+
+
+def from_json(stored: object) -> ModelResponse | None:
+    """Convert JSON to a response: one of the SDK, or a `ResponseDict` for that of a custom client.
+
+    Returns:
+        The response; None if the JSON is something else, such as a damaged entry of a cache.
+    """
+    if not isinstance(stored, dict) or not isinstance(value := stored.get("value"), dict):
         return None
-    kind, value = stored.get(_TAG), stored["value"]
-    if kind == "namespace":
-        return _namespace(value)
-    sdk_class = _sdk_class(kind)
-    return sdk_class().model_validate(value) if sdk_class else None
+    if (kind := stored.get(_TAG)) == _OTHER:
+        return cast("ModelResponse", ResponseDict(value))
+    sdk_class = _find_sdk_class(kind)
+    return None if sdk_class is None else cast("ModelResponse", sdk_class.model_validate(value))
 
 
-def _sdk_class(kind: Any) -> Any:
-    return {"chat.completion": _chat_completion, "text_completion": _completion}.get(kind)
+def _find_sdk_class(kind: object) -> type[BaseModel] | None:
+    # The imports take long, so they are made for the response at hand alone.
+    if kind == "chat.completion":
+        from openai.types.chat import ChatCompletion
 
+        return ChatCompletion
+    if kind == "text_completion":
+        from openai.types import Completion
 
-def _chat_completion() -> Any:
-    from openai.types.chat import ChatCompletion
-
-    return ChatCompletion
-
-
-def _completion() -> Any:
-    from openai.types import Completion
-
-    return Completion
-
-
-def _plain(value: Any) -> Any:
-    """What a custom client returned, as JSON: objects become dicts of their attributes."""
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {"": "dict", **{str(key): _plain(item) for key, item in value.items()}}
-    if hasattr(value, "__dict__") and not callable(value):
-        return {key: _plain(item) for key, item in vars(value).items() if not callable(item)}
-    raise TypeError(f"An answer with a {type(value).__name__} in it can't be kept as JSON.")
-
-
-def _namespace(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_namespace(item) for item in value]
-    if isinstance(value, dict):
-        items = {key: _namespace(item) for key, item in value.items() if key}
-        return items if value.get("") == "dict" else SimpleNamespace(**items)
-    return value
+        return Completion
+    return None

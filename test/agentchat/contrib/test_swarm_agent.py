@@ -26,10 +26,10 @@ QUIET = {"silent": True}
 
 
 @pytest.fixture
-def swarm(colour):
+def swarm(mode):
     def swarm(*args, **options):
         options = options if len(args) > 4 else {"swarm_manager_args": QUIET, **options}
-        if colour == "sync":
+        if mode == "sync":
             return initiate_swarm_chat(*args, **options)
         return asyncio.run(a_initiate_swarm_chat(*args, **options))
 

@@ -133,7 +133,7 @@ def test_a_function_may_make_the_system_message(call, agent, member):
     assert clerk.model.asked[0][0]["content"] == "clerk: 1"
 
 
-def test_a_coroutine_hook_is_awaited_in_asynchronous_chats(colour, call, agent):
+def test_a_coroutine_hook_is_awaited_in_asynchronous_chats(mode, call, agent):
     seen = []
 
     async def note(own, messages):
@@ -143,7 +143,7 @@ def test_a_coroutine_hook_is_awaited_in_asynchronous_chats(colour, call, agent):
     clerk.register_hook("a_update_agent_state", note)
     clerk.register_hook("update_agent_state", lambda own, messages: seen.append("plain"))
     call(agent("user").initiate_chat, clerk, message="Hi", max_turns=1)
-    assert seen == [{"sync": "plain", "async": "awaited"}[colour]]
+    assert seen == [{"sync": "plain", "async": "awaited"}[mode]]
 
 
 def test_a_function_that_gives_no_text_is_refused(agent):

@@ -23,14 +23,14 @@ from autogen.testing import ScriptedModel, tool_call
 
 
 @pytest.fixture
-def hold(colour):
-    """`initiate_group_chat` in the colour under test, silently."""
+def hold(mode):
+    """`initiate_group_chat` in the mode under test, sync or async, silently."""
     import asyncio
 
     def hold(pattern, messages="Hello", max_rounds=20, **options):
         options = {"silent": True, **options}
         pattern.group_manager_args.setdefault("silent", True)
-        if colour == "sync":
+        if mode == "sync":
             return initiate_group_chat(pattern, messages, max_rounds, **options)
         return asyncio.run(a_initiate_group_chat(pattern, messages, max_rounds, **options))
 
@@ -246,7 +246,7 @@ def test_the_history_of_a_chat_can_go_on_without_a_user_agent(hold, member, trio
     assert second.summary == "Again."
 
 
-def test_a_human_takes_part(hold, member, colour):
+def test_a_human_takes_part(hold, member, mode):
     typed = iter(["Yes, please.", "exit"])
     human = UserProxyAgent("human", code_execution_config=False, human_input_source=lambda prompt: next(typed), silent=True)
     clerk = member("clerk", "Shall I?", "Done.")

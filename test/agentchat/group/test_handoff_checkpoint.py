@@ -22,7 +22,7 @@ from autogen.testing import ScriptedModel, tool_call
 
 
 @pytest.fixture
-def hold(colour, member, tmp_path):
+def hold(mode, member, tmp_path):
     """Hold the same chat again and again; each time with new agents, as a new process has them."""
     ran = []
 
@@ -44,7 +44,7 @@ def hold(colour, member, tmp_path):
         model = ScriptedModel(lambda messages: "b")
         pattern = DefaultPattern(a, [a, b], user, {"silent": True, "llm_config": model.llm_config}, known)
         options = {"silent": True, "checkpoint": str(tmp_path / "chat.db")}
-        if colour == "sync":
+        if mode == "sync":
             result, *_ = initiate_group_chat(pattern, "Hello", **options)
         else:
             result, *_ = asyncio.run(a_initiate_group_chat(pattern, "Hello", **options))
@@ -86,4 +86,4 @@ def test_a_variable_that_json_cannot_hold_is_logged(hold, caplog):
 
     _, known, _ = hold(make_target, tool_call("go", call_id="1"))
     assert "odd" in known
-    assert "JSON can't hold the context variable 'odd'" in caplog.text
+    assert "JSON can't represent the context variable 'odd'" in caplog.text

@@ -1,4 +1,4 @@
-"""Whatever the hand-offs are: a run ends, members speak, and both colours hold the same talk."""
+"""Whatever the hand-offs are: a run ends, members speak, and sync and async hold the same talk."""
 
 import asyncio
 import itertools

@@ -97,11 +97,11 @@ def test_the_older_form_of_calls_may_do_the_same(member, talk):
     assert chat.texts[2:] == ["Going.", "sales"]
 
 
-def test_the_first_target_in_a_message_wins_by_the_order_of_the_calls(desk, colour):
+def test_the_first_target_in_a_message_wins_by_the_order_of_the_calls(desk, mode):
     done = []
 
     async def slow() -> ReplyResult:
-        while colour == "async" and not done:
+        while mode == "async" and not done:
             await asyncio.sleep(0)
         return ReplyResult("slow", AgentNameTarget("sales"))
 

@@ -99,7 +99,7 @@ def test_without_a_question_the_last_message_is_what_is_answered(trio, select, o
     assert len(server.requests[1]["messages"]) == 2
 
 
-def test_the_config_for_the_choice_is_the_groups_own_or_the_managers(trio, select, openai_server, colour):
+def test_the_config_for_the_choice_is_the_groups_own_or_the_managers(trio, select, openai_server, mode):
     for own in (None, False, {}):
         server = openai_server("b")
         select(group_of(trio, select_speaker_auto_llm_config=own), server.llm_config)
@@ -108,7 +108,7 @@ def test_the_config_for_the_choice_is_the_groups_own_or_the_managers(trio, selec
     group = group_of(trio, select_speaker_auto_llm_config=groups.llm_config)
     assert [select(group, managers.llm_config) for _ in range(2)] == ["c", "c"]
     assert not managers.requests
-    assert groups.connections == 1 or colour == "async"  # where each call has an event loop of its own
+    assert groups.connections == 1 or mode == "async"  # where each call has an event loop of its own
 
 
 def test_without_a_model_it_is_round_robin_and_quiet(trio, select, capsys):

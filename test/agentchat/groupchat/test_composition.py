@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from autogen import Agent, ConversableAgent, GroupChat, GroupChatManager
+from autogen.agentchat._core.internals import internals
 from autogen.agentchat.chat import StopReason
 from autogen.testing import ScriptedModel
 
@@ -140,7 +141,7 @@ def test_any_agent_can_be_made_a_manager(call, speaker, agent, record):
     call(a.initiate_chat, deputy, message="go")
     assert contents(group.messages) == ["go", "one"]
     assert contents(a.chat_messages[deputy]) == ["go", "one"]
-    assert deputy._last_speaker is b
+    assert internals(deputy).last_speaker is b
     deputy.reset()
     assert group.messages == []
 

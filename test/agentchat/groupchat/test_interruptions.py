@@ -86,7 +86,7 @@ def test_the_result_of_an_exceeded_budget_is_that_of_the_group(call, speaker, ma
 
 
 @pytest.mark.usefixtures("sigint_raises")
-def test_a_real_ctrl_c_leaves_whole_histories(call, colour, speaker, manage):
+def test_a_real_ctrl_c_leaves_whole_histories(call, mode, speaker, manage):
     def press(member, messages, sender, config):
         signal.raise_signal(signal.SIGINT)
         return True, "never said"
@@ -97,7 +97,7 @@ def test_a_real_ctrl_c_leaves_whole_histories(call, colour, speaker, manage):
         return True, "never said"
 
     a, b, c = speaker("a"), speaker("b", "x"), speaker("c")
-    c.register_reply([Agent], press if colour == "sync" else a_press)
+    c.register_reply([Agent], press if mode == "sync" else a_press)
     manager = manage([a, b, c])
     with pytest.raises(KeyboardInterrupt):
         call(a.initiate_chat, manager, message="go")

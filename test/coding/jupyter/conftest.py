@@ -20,7 +20,7 @@ def server():
         yield server
 
 
-@pytest.fixture(scope="module", params=["embedded", "served"])
+@pytest.fixture(scope="module", params=["embedded", pytest.param("served", marks=pytest.mark.slow)])
 def kind(request):
     return request.param
 

@@ -102,7 +102,7 @@ def test_a_container_that_shall_stay_stays_until_it_is_stopped(image, engine):
     container.remove(force=True)
 
 
-def test_a_container_that_ends_is_told_with_its_last_words(image, engine):
+def test_the_error_for_a_container_that_ends_has_its_last_output(image, engine):
     with pytest.raises(ValueError, match=r"(?s)failed to start.*last words of mine"):
         DockerJupyterServer(
             **image | {"command": ["sh", "-c", "echo last words of mine; exit 3"]},

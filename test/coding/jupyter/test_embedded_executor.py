@@ -61,7 +61,7 @@ def test_a_chat_keeps_its_variables(call, scripted_model, tmp_path):
     assert history[4]["content"] == "exitcode: 0 (execution succeeded)\nCode output: 42"
 
 
-def test_it_runs_where_it_is_told_and_files_come_back(tmp_path):
+def test_it_runs_in_its_work_dir_and_returns_files(tmp_path):
     with EmbeddedIPythonCodeExecutor(output_dir=str(tmp_path), work_dir=str(tmp_path)) as executor:
         result = execute(executor, "open('made.txt', 'w').write('x'); import os; print(os.getcwd())")
     assert result.output == f"{tmp_path}\n"
@@ -83,6 +83,7 @@ def test_the_pip_of_a_block_is_that_of_its_kernel(tmp_path):
     assert len({os.path.dirname(line) if "bin/python" in line else line for line in result.output.split()}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "language"), [("!pip install pip", "python"), ("%pip install pip", "python"), ("pip install pip", "sh")]
 )
@@ -120,7 +121,7 @@ def test_a_fork_bomb_costs_the_kernel(tmp_path):
         assert execute(executor, "'fine'").output == "'fine'"
 
 
-def test_a_kernel_that_can_not_start_says_its_last_words(tmp_path, monkeypatch):
+def test_the_error_for_a_kernel_that_can_not_start_has_its_last_output(tmp_path, monkeypatch):
     spec = tmp_path / "data" / "kernels" / "broken"
     spec.mkdir(parents=True)
     argv = ["python", "-c", "print('these are my last words')", "{connection_file}"]
@@ -146,10 +147,13 @@ def test_it_ends_when_it_is_stopped_and_starts_again_when_it_is_used(tmp_path, a
     executor.stop()
 
 
-def test_it_ends_when_it_is_dropped(tmp_path, alive):
-    executor = EmbeddedIPythonCodeExecutor(output_dir=str(tmp_path))
-    pid = process_of(executor)
-    del executor
+@pytest.mark.parametrize("in_a_cycle", [False, True])
+def test_it_ends_when_it_is_dropped(tmp_path, alive, in_a_cycle):
+    holder = [EmbeddedIPythonCodeExecutor(output_dir=str(tmp_path))]
+    pid = process_of(holder[0])
+    if in_a_cycle:
+        holder.append(holder)
+    del holder
     gc.collect()
     assert not alive(pid)
 
@@ -174,7 +178,13 @@ print(executor.execute_code_blocks([CodeBlock(language="python", code="x")]).out
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are found in /proc")
 @pytest.mark.parametrize(
-    "end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None], ids=["kill", "term", "ctrl-c", "itself"]
+    "end",
+    [
+        pytest.param(signal.SIGKILL, id="kill"),
+        pytest.param(signal.SIGTERM, id="term", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, id="ctrl-c"),
+        pytest.param(None, id="itself", marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize("kind", ["embedded", "served"])
 @pytest.mark.usefixtures("sigint_raises")
@@ -209,14 +219,14 @@ time.sleep({600 if end else 0})
 
 
 @pytest.mark.parametrize("missing", ["zmq", "jupyter_client", "websocket"])
-def test_a_missing_package_is_told_with_the_extra_that_brings_it(missing):
+def test_the_error_for_a_missing_package_names_its_extra(missing):
     script = f"import sys; sys.modules[{missing!r}] = None\nfrom autogen.coding.jupyter import JupyterCodeExecutor"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert "ImportError: " in done.stderr
     assert 'pip install "autogen-classic[jupyter-executor]"' in done.stderr
 
 
-def test_it_and_the_local_executor_tell_an_error_alike(tmp_path):
+def test_it_and_the_local_executor_report_errors_alike(tmp_path):
     with EmbeddedIPythonCodeExecutor(output_dir=str(tmp_path)) as executor:
         for one in (executor, LocalCommandLineCodeExecutor(work_dir=tmp_path)):
             assert "ZeroDivisionError: division by zero" in execute(one, "1 / 0").output

@@ -75,6 +75,7 @@ def test_a_kernel_ends_with_its_executor(server, tmp_path):
     assert len(client.list_kernels()) == len(before)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_is_a_failed_result(tmp_path):
     with LocalJupyterServer(log_file=os.devnull) as server:
         executor = JupyterCodeExecutor(server, output_dir=tmp_path)
@@ -121,6 +122,7 @@ def test_no_secret_of_the_environment_is_seen(tmp_path, monkeypatch):
     assert "planted-secret" not in result.output
 
 
+@pytest.mark.slow
 def test_the_log_of_the_server_is_no_file_of_a_block(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
@@ -129,7 +131,8 @@ def test_the_log_of_the_server_is_no_file_of_a_block(tmp_path, monkeypatch):
     assert result.output_files == [str(tmp_path / "made.txt")]
 
 
-def test_a_port_that_is_taken_is_told_with_the_last_words(tmp_path):
+@pytest.mark.slow
+def test_the_error_for_a_used_port_has_the_last_output(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -137,11 +140,12 @@ def test_a_port_that_is_taken_is_told_with_the_last_words(tmp_path):
             LocalJupyterServer(port=taken.getsockname()[1], log_file=os.devnull)
 
 
-def test_a_log_file_that_can_not_be_written_is_told(tmp_path):
+def test_a_log_file_that_can_not_be_written_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"(?s)Jupyter gateway server failed to start.*no/such"):
         LocalJupyterServer(log_file=str(tmp_path / "no/such/folder.log"))
 
 
+@pytest.mark.slow
 def test_a_wished_port_is_taken_and_no_token_lets_everybody_in():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -151,7 +155,7 @@ def test_a_wished_port_is_taken_and_no_token_lets_everybody_in():
         assert JupyterClient(JupyterConnectionInfo("127.0.0.1", False, port)).list_kernels() == []
 
 
-def test_a_wrong_token_is_refused_and_told(server):
+def test_a_wrong_token_is_rejected(server):
     info = JupyterConnectionInfo(host="127.0.0.1", use_https=False, port=server.port, token="wrong-token-of-mine")
     with pytest.raises(requests.exceptions.HTTPError, match=r"403.*Is the token right") as caught:
         JupyterCodeExecutor(info)
@@ -194,7 +198,7 @@ def test_the_client_manages_kernels(server):
 
 
 def test_a_secure_server_is_spoken_to_securely(monkeypatch):
-    """There is no such server here: what is opened is looked at."""
+    """Only the URLs are checked, since there is no server with HTTPS here."""
     opened = []
     monkeypatch.setattr("websocket.create_connection", lambda url, **options: opened.append(url))
     JupyterClient(JupyterConnectionInfo("example.org", True, token="t")).get_kernel_client("a/b")

@@ -55,7 +55,7 @@ def test_the_end_of_a_script_is_no_end_of_the_kernel(run, code, exit_code):
     assert run("kept").output == "1"
 
 
-def test_a_block_in_another_language_that_fails_is_told_what_runs_it(run):
+def test_a_failed_block_in_another_language_gets_a_hint(run):
     result = run("echo 'hi", language="bash")
     assert result.exit_code == 1
     assert "bash" in result.output

@@ -1,30 +1,31 @@
-"""The measurements: each function gives the rows of one subject. What they run is in `programs/`."""
+"""The subjects: each function measures a subject and returns its rows. The measured programs are in `programs/`."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from .kit import Row, Setting, cold, interleaved, median, work
+from .kit import Row, Setting, compute_median, run_cold, run_interleaved, run_work
 
 US, MS = 1e6, 1e3
 
 
-def startup(setting: Setting) -> list[Row]:
-    """Loading the package in a new process."""
+def measure_import(setting: Setting) -> list[Row]:
+    """Measure the import of the package in a new process."""
     ours, folder = setting.ours.python, setting.folder
     cases = {
-        "bare": partial(cold, ours, "pass", folder),
-        "ours": partial(cold, ours, "import autogen", folder),
-        "agent": partial(cold, ours, "from autogen import ConversableAgent", folder),
-        "sdk": partial(cold, ours, "import openai; openai.OpenAI", folder),
+        "bare": partial(run_cold, ours, "pass", folder),
+        "ours": partial(run_cold, ours, "import autogen", folder),
+        "agent": partial(run_cold, ours, "from autogen import ConversableAgent", folder),
+        "sdk": partial(run_cold, ours, "import openai; openai.OpenAI", folder),
     }
     if setting.peer:
-        cases["peer"] = partial(cold, setting.peer.python, "import autogen", folder)
+        cases["peer"] = partial(run_cold, setting.peer.python, "import autogen", folder)
+    # the first run compiles the modules, and fills the cache of the disk
     for case in cases.values():
-        case()  # byte code and the disk's cache
-    samples = interleaved(3 * setting.rounds, cases)
-    times = {name: median(found, "seconds") * MS for name, found in samples.items()}
-    sizes = {name: median(found, "bytes") / 1e6 for name, found in samples.items()}
+        case()
+    samples = run_interleaved(3 * setting.rounds, cases)
+    times = {name: compute_median(values, "seconds") * MS for name, values in samples.items()}
+    sizes = {name: compute_median(values, "bytes") / 1e6 for name, values in samples.items()}
     over, peer = times["ours"] - times["bare"], times.get("peer")
     share = times["ours"] / peer if peer else None
     return [
@@ -54,49 +55,49 @@ def startup(setting: Setting) -> list[Row]:
     ]
 
 
-def first_agent(setting: Setting) -> list[Row]:
-    """An agent with a model, ready to talk."""
+def measure_first_agent(setting: Setting) -> list[Row]:
+    """Measure the construction of an agent with a model."""
     cases = {
-        name: partial(work, who.python, "first_agent", folder=setting.folder, url=setting.url)
-        for name, who in setting.contenders().items()
+        name: partial(run_work, contender.python, "first_agent", folder=setting.folder, url=setting.url)
+        for name, contender in setting.list_contenders().items()
     }
-    cases["floor"] = partial(work, setting.ours.python, "first_client", folder=setting.folder, url=setting.url)
-    samples = interleaved(2 * setting.rounds + 1, cases)
-    ours = median(samples["ours"], "first") * MS
+    cases["floor"] = partial(run_work, setting.ours.python, "first_client", folder=setting.folder, url=setting.url)
+    samples = run_interleaved(2 * setting.rounds + 1, cases)
+    ours = compute_median(samples["ours"], "first") * MS
     return [
         Row(
             "first agent with an `llm_config`, SDK loaded",
             ours,
             "ms",
-            median(samples["floor"], "first") * MS,
+            compute_median(samples["floor"], "first") * MS,
             "the SDK's client alone",
-            median(samples["peer"], "first") * MS if setting.peer else None,
+            compute_median(samples["peer"], "first") * MS if setting.peer else None,
             "under 1 ms",
             ours < 1,
             f"checking the settings; the SDK's client is made with the first request. "
-            f"The next agent: {median(samples['ours'], 'next') * MS:.2f} ms.",
+            f"The next agent: {compute_median(samples['ours'], 'next') * MS:.2f} ms.",
             {"samples": samples},
         )
     ]
 
 
-def http_turn(setting: Setting) -> list[Row]:
-    """A chat over HTTP, and the same requests by the SDK alone."""
+def measure_http_turn(setting: Setting) -> list[Row]:
+    """Measure a chat over HTTP, and the same requests by the SDK alone."""
     cases = {
-        name: partial(work, who.python, "http", folder=setting.folder, url=setting.url, turns=10, times=25)
-        for name, who in setting.contenders().items()
+        name: partial(run_work, contender.python, "http", folder=setting.folder, url=setting.url, turns=10, times=25)
+        for name, contender in setting.list_contenders().items()
     }
-    samples = interleaved(setting.rounds, cases)
-    ratio = median(samples["ours"], "ratio")
-    theirs = f"; classic's ratio: {median(samples['peer'], 'ratio'):.2f}" if setting.peer else ""
+    samples = run_interleaved(setting.rounds, cases)
+    ratio = compute_median(samples["ours"], "ratio")
+    theirs = f"; classic's ratio: {compute_median(samples['peer'], 'ratio'):.2f}" if setting.peer else ""
     return [
         Row(
             "two-agent chat over HTTP, a turn",
-            median(samples["ours"], "framework") * US,
+            compute_median(samples["ours"], "framework") * US,
             "us",
-            median(samples["ours"], "alone") * US,
+            compute_median(samples["ours"], "alone") * US,
             "the SDK, the same requests",
-            median(samples["peer"], "framework") * US if setting.peer else None,
+            compute_median(samples["peer"], "framework") * US if setting.peer else None,
             "at most 1.05 of the SDK",
             ratio <= 1.05,
             "the SDK and its HTTP library. Messages go past the SDK's look at their types, which takes longer with each one "
@@ -107,17 +108,17 @@ def http_turn(setting: Setting) -> list[Row]:
     ]
 
 
-def scripted_turn(setting: Setting) -> list[Row]:
-    """A turn without a model, after so many messages."""
+def measure_scripted_turn(setting: Setting) -> list[Row]:
+    """Measure a turn without a model, after histories of several lengths."""
     lengths = (10, 1_000, 100_000)
     cases = {
-        (name, length): partial(work, who.python, "turn", folder=setting.folder, length=length)
+        (name, length): partial(run_work, contender.python, "turn", folder=setting.folder, length=length)
         for length in lengths
-        for name, who in setting.contenders().items()
+        for name, contender in setting.list_contenders().items()
     }
-    cases["async", 10] = partial(work, setting.ours.python, "turn", folder=setting.folder, length=10, asynchronous=True)
-    samples = interleaved(setting.rounds, {str(key): case for key, case in cases.items()})
-    medians = {key: median(samples[str(key)]) * US for key in cases}
+    cases["async", 10] = partial(run_work, setting.ours.python, "turn", folder=setting.folder, length=10, asynchronous=True)
+    samples = run_interleaved(setting.rounds, {str(key): case for key, case in cases.items()})
+    medians = {key: compute_median(samples[str(key)]) * US for key in cases}
     rows = []
     for length in lengths:
         flat = medians["ours", length] / medians["ours", lengths[0]]
@@ -145,19 +146,19 @@ TURN_FLOOR = (
 )
 
 
-def group_round(setting: Setting) -> list[Row]:
-    """A round of a group chat."""
+def measure_group_round(setting: Setting) -> list[Row]:
+    """Measure a round of a group chat."""
     sizes, rounds = (3, 10, 100), (10, 1_000)
     cases = {}
     for size in sizes:
         for number in rounds:
-            for name, who in setting.contenders().items():
+            for name, contender in setting.list_contenders().items():
                 if name == "ours" or size * number <= 10_000:
                     cases[name, size, number] = partial(
-                        work, who.python, "group", folder=setting.folder, members=size, rounds=number
+                        run_work, contender.python, "group", folder=setting.folder, members=size, rounds=number
                     )
-    samples = interleaved(setting.rounds, {str(key): case for key, case in cases.items()})
-    medians = {key: median(samples[str(key)]) * US for key in cases}
+    samples = run_interleaved(setting.rounds, {str(key): case for key, case in cases.items()})
+    medians = {key: compute_median(samples[str(key)]) * US for key in cases}
     more = (medians["ours", 100, 1_000] - medians["ours", 3, 1_000]) / 97
     rows = []
     for size in sizes:
@@ -179,17 +180,18 @@ def group_round(setting: Setting) -> list[Row]:
     return rows
 
 
-def many_chats(setting: Setting) -> list[Row]:
-    """A thousand chats at once."""
+def measure_concurrent_chats(setting: Setting) -> list[Row]:
+    """Measure a thousand chats at once."""
     chats, latency = 1_000, 50
-    url = setting.slow(latency)
+    url = setting.get_slow_url(latency)
     cases = {
-        name: partial(work, who.python, "concurrent", folder=setting.folder, url=url, chats=chats)
-        for name, who in setting.contenders().items()
+        name: partial(run_work, contender.python, "concurrent", folder=setting.folder, url=url, chats=chats)
+        for name, contender in setting.list_contenders().items()
     }
-    cases["floor"] = partial(work, setting.ours.python, "concurrent_alone", folder=setting.folder, url=url, chats=chats)
-    samples = interleaved(max(1, setting.rounds // 2), cases)  # they take long
-    ours, floor = median(samples["ours"]), median(samples["floor"])
+    cases["floor"] = partial(run_work, setting.ours.python, "concurrent_alone", folder=setting.folder, url=url, chats=chats)
+    # a sample takes long
+    samples = run_interleaved(max(1, setting.rounds // 2), cases)
+    ours, floor = compute_median(samples["ours"]), compute_median(samples["floor"])
     ideal = 2 * latency / 1e3
     return [
         Row(
@@ -198,7 +200,7 @@ def many_chats(setting: Setting) -> list[Row]:
             "s",
             floor,
             "the SDK, the same requests",
-            median(samples["peer"]) if setting.peer else None,
+            compute_median(samples["peer"]) if setting.peer else None,
             f"at most 1.3 of the ideal ({ideal} s)",
             ours / ideal <= 1.3,
             f"{ours / ideal:.1f} of the ideal. 2,000 requests in one thread: the SDK alone takes {floor / ideal:.1f} of the "
@@ -211,17 +213,16 @@ def many_chats(setting: Setting) -> list[Row]:
     ]
 
 
-def idle(setting: Setting) -> list[Row]:
-    """The memory of agents."""
+def measure_idle_agents(setting: Setting) -> list[Row]:
+    """Measure the memory of agents."""
+    where = {"folder": setting.folder, "url": setting.url}
     cases = {
-        name: partial(
-            work, who.python, "idle_agents", folder=setting.folder, url=setting.url, number=2_000 if name == "ours" else 200
-        )
-        for name, who in setting.contenders().items()
+        name: partial(run_work, contender.python, "idle_agents", **where, number=2_000 if name == "ours" else 200)
+        for name, contender in setting.list_contenders().items()
     }
-    cases["floor"] = partial(work, setting.ours.python, "idle_clients", folder=setting.folder, url=setting.url, number=200)
-    samples = interleaved(min(setting.rounds, 3), cases)
-    medians = {name: median(found) / 1e3 for name, found in samples.items()}
+    cases["floor"] = partial(run_work, setting.ours.python, "idle_clients", **where, number=200)
+    samples = run_interleaved(min(setting.rounds, 3), cases)
+    medians = {name: compute_median(values) / 1e3 for name, values in samples.items()}
     return [
         Row(
             "2,000 idle agents with an `llm_config`, an agent",
@@ -238,21 +239,21 @@ def idle(setting: Setting) -> list[Row]:
     ]
 
 
-def cached_reply(setting: Setting) -> list[Row]:
-    """An answer from the cache on disk."""
+def measure_cached_reply(setting: Setting) -> list[Row]:
+    """Measure a response from the cache on disk."""
     lengths = {10: 200, 1_000: 30}
     cases = {
         (name, length): partial(
-            work, who.python, "cached", folder=setting.folder, url=setting.url, length=length, times=times
+            run_work, contender.python, "cached", folder=setting.folder, url=setting.url, length=length, times=times
         )
         for length, times in lengths.items()
-        for name, who in setting.contenders().items()
+        for name, contender in setting.list_contenders().items()
     }
-    samples = interleaved(setting.rounds, {str(key): case for key, case in cases.items()})
+    samples = run_interleaved(setting.rounds, {str(key): case for key, case in cases.items()})
     rows = []
     for length in lengths:
-        ours = median(samples[str(("ours", length))], "reply") * US
-        floor = median(samples[str(("ours", length))], "json") * US
+        ours = compute_median(samples[str(("ours", length))], "reply") * US
+        floor = compute_median(samples[str(("ours", length))], "json") * US
         theirs = samples.get(str(("peer", length)))
         rows.append(
             Row(
@@ -261,7 +262,7 @@ def cached_reply(setting: Setting) -> list[Row]:
                 "us",
                 floor,
                 "`json.dumps` of the request",
-                median(theirs, "reply") * US if theirs else None,
+                compute_median(theirs, "reply") * US if theirs else None,
                 "under 200 us" if length == 10 else "at most 2 x `json.dumps`",
                 ours < 200 if length == 10 else ours <= 2 * floor,
                 f"{ours / floor:.2f} x `json.dumps`: the key is a digest of the whole request; one read of SQLite.",

@@ -1,4 +1,4 @@
-"""Many requests at once go over several pools of connections, few over one; and an answer or a failure frees its place."""
+"""Concurrent requests are spread over several pools of connections, and each frees its slot however it ends."""
 
 import asyncio
 import threading
@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from autogen import OpenAIWrapper
-from autogen.oai._endpoints.connection_pools import BUSY, spread
+from autogen.oai._endpoints.http_clients import POOL_SIZE, PooledTransport
 from autogen.testing import OpenAIServer, Reply
 
 HI = [{"role": "user", "content": "hi"}]
@@ -27,14 +27,14 @@ def test_many_at_once_are_all_answered_and_their_connections_used_again(openai_s
 
     async def main():
         wrapper = wrapper_for(server)
-        first = await asyncio.gather(*(ask(wrapper) for _ in range(3 * BUSY)))
+        first = await asyncio.gather(*(ask(wrapper) for _ in range(3 * POOL_SIZE)))
         opened = server.connections
         return first, opened, [await ask(wrapper) for _ in range(5)]
 
     first, opened, later = asyncio.run(main())
-    assert first == ["fine"] * 3 * BUSY
+    assert first == ["fine"] * 3 * POOL_SIZE
     assert later == ["fine"] * 5
-    assert opened <= 3 * BUSY
+    assert opened <= 3 * POOL_SIZE
     assert server.connections == opened
 
 
@@ -52,11 +52,11 @@ def test_one_after_the_other_share_a_connection(openai_server):
 
 @pytest.fixture
 def transport():
-    return spread(openai.DefaultAsyncHttpxClient)["transport"]
+    return PooledTransport()
 
 
-def held(transport, *requests):
-    """Make the requests through a client of the SDK's kind; returns what came of each."""
+def send_all(transport, *requests):
+    """Send the requests through a client of the SDK's class, and return the result of each."""
 
     async def main():
         async with openai.DefaultAsyncHttpxClient(transport=transport) as client:
@@ -69,7 +69,7 @@ def body(server):
     return {"url": f"{server.base_url}/chat/completions", "json": {"model": "m", "messages": HI}}
 
 
-def test_whatever_becomes_of_a_request_its_place_is_free_again(transport):
+def test_a_request_frees_its_slot_however_it_ends(transport):
     async def cut_off(client):
         await asyncio.wait_for(client.post(**body(slow)), 0.2)
 
@@ -81,14 +81,17 @@ def test_whatever_becomes_of_a_request_its_place_is_free_again(transport):
 
     async def streamed(client):
         async with client.stream("POST", **body(quick)) as response:
-            return response.status_code  # and the rest is not read
+            return response.status_code  # without reading the body
 
-    with OpenAIServer(lambda messages: Reply("late", delay=30)) as slow, OpenAIServer(lambda messages: "fine") as quick:
-        ends = held(transport, *(request for request in (cut_off, refused, answered, streamed) for _ in range(BUSY)))
+    late = Reply("late", delay=30)
+    with OpenAIServer(lambda messages: late) as slow, OpenAIServer(lambda messages: "fine") as quick:
+        ends = send_all(
+            transport, *(request for request in (cut_off, refused, answered, streamed) for _ in range(POOL_SIZE))
+        )
     assert len(transport.pools) > 1
     assert [pool.busy for pool in transport.pools] == [0] * len(transport.pools)
-    assert ends[2 * BUSY :] == [200] * 2 * BUSY
-    assert all(isinstance(end, Exception) for end in ends[: 2 * BUSY])
+    assert ends[2 * POOL_SIZE :] == [200] * 2 * POOL_SIZE
+    assert all(isinstance(end, Exception) for end in ends[: 2 * POOL_SIZE])
 
 
 def test_a_proxy_of_the_environment_is_used(openai_server, monkeypatch):

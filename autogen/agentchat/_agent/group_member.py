@@ -1,0 +1,52 @@
+"""The part of an agent that group chats with hand-offs use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from .._core import turn_context
+from .._handoffs.context_variables import ContextVariables
+from .._handoffs.handoffs import Handoffs, handoffs_of
+from ..agent import Agent
+from .state import AgentState
+
+
+class GroupMemberMixin(AgentState):
+    """Hand-offs and context variables of an agent."""
+
+    @cached_property
+    def handoffs(self) -> Handoffs:
+        """Hand-offs of the agent in a group chat."""
+        return Handoffs()
+
+    @property
+    def context_variables(self) -> ContextVariables:
+        """Context variables that the members of a group chat share while it runs; otherwise those of the agent."""
+        shared: ContextVariables | None = turn_context.get_variables()
+        return self._own_variables if shared is None else shared
+
+    @context_variables.setter
+    def context_variables(self, variables: ContextVariables) -> None:
+        self._own_variables = variables
+
+    @cached_property
+    def _own_variables(self) -> ContextVariables:
+        return ContextVariables()
+
+    def _detach_clone(self) -> None:
+        super()._detach_clone()
+        vars(self).pop("_own_variables", None)
+        rebind_handoffs(self, lambda agent: agent)
+
+
+def rebind_handoffs(agent: object, agent_map: Callable[[Agent], Agent]) -> None:
+    """Replace the hand-offs of a cloned agent by a copy.
+
+    Args:
+        agent: Agent of any kind; nothing happens if it has no hand-offs.
+        agent_map: Maps an agent to its clone.
+    """
+    handoffs = handoffs_of(agent)
+    if handoffs is not None:
+        agent.handoffs = handoffs.rebind(agent_map)  # type: ignore[attr-defined]

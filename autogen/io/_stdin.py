@@ -1,0 +1,59 @@
+"""Line input from standard input, with a time limit.
+
+A pending read can't be cancelled, so a question that times out leaves its read behind. The next question takes that read
+over, and no line is lost. At a terminal, a line that was typed in between answers the old question, so it is dropped.
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import Future, wait
+from typing import TextIO
+
+from .._threads import CallTimeout, start_daemon_thread
+
+
+class LineReader:
+    """Reads lines from standard input."""
+
+    def __init__(self) -> None:
+        self._pending_line: Future[str] | None = None
+        self._source: TextIO | None = None
+
+    @property
+    def pending_line(self) -> Future[str] | None:
+        """The line that an earlier read is waiting for; None without such a read. No other read would get this line."""
+        # Standard input may have been replaced, by a test for instance.
+        return self._pending_line if self._source is sys.stdin else None
+
+    def drop_late_line(self) -> None:
+        """Drop a line that was typed after its question timed out. Call this before printing the next prompt."""
+        pending = self.pending_line
+        if pending is not None and pending.done() and sys.stdin.isatty():
+            self._pending_line = None
+
+    def read_line(self, seconds: float | None = None) -> str:
+        """Return the next line, without its line end.
+
+        Args:
+            seconds: The time limit in seconds; None for no limit.
+
+        Raises:
+            CallTimeout: If there is no line in time.
+            EOFError: If standard input has ended.
+        """
+        pending = self.pending_line
+        if pending is None:
+            self._source = sys.stdin
+            pending = self._pending_line = start_daemon_thread(self._source.readline)[0]
+        if not wait([pending], seconds).done:
+            raise CallTimeout(f"There was no input within {seconds:g} seconds.")
+        self._pending_line = None
+        line = pending.result()
+        if not line:
+            raise EOFError("Standard input has ended.")
+        return line.removesuffix("\n")
+
+
+STDIN = LineReader()
+"""The reader of this process, which has one standard input."""

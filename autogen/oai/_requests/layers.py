@@ -1,0 +1,229 @@
+"""The layers of the request pipeline. Each takes a handler and returns one that does more; see `Handler`.
+
+A layer that has nothing to do for a request returns the step of the handler below it, so it costs a function call.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any, cast
+
+from ... import events
+from ..._steps import Call, Steps, sleep, wrap_in_thread
+from ...cache.abstract_cache_base import AbstractCache
+from ...control import interruptible, is_controlled, yield_point
+from ...exception_utils import BudgetExceeded
+from ...types import Usage
+from ..openai_utils import get_key
+from . import runtime_log
+from .budget import get_budgets
+from .cost import UnknownCost, compute_cost, parse_price
+from .model_client import ModelResponse
+from .request import EndpointRequest, Handler, RequestState
+from .response_cache import CacheSlot, find_cache
+from .response_schema import MAX_CORRECTIONS, make_corrections, make_schema_error, validate_response
+from .retry import NextAction, RetryState, classify_error, decide_retry, parse_retry_after
+
+logger = logging.getLogger("autogen.oai.client")
+
+
+def add_cache(handler: Handler, **key_fields: object) -> Handler:
+    """Add the cache that the request names: look the response up, and store a new one.
+
+    Args:
+        handler: The layers below.
+        **key_fields: Values that are part of the key, besides the parameters of the request.
+    """
+
+    def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        cache = find_cache(request.extra)
+        return handler(request, state) if cache is None else handle_cached(cache, request, state)
+
+    def handle_cached(cache: AbstractCache, request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        slot = CacheSlot(cache, get_key({**request.params, **key_fields} if key_fields else request.params))
+        start_time = runtime_log.get_start_time()
+        response = slot.load()
+        if response is None or (request.schema is not None and validate_response(response, request.schema)):
+            response = yield from handler(request, state)
+            slot.save(response)
+        else:
+            record_response(request, state, response, start_time, time.monotonic(), cached=True)
+        return response
+
+    return handle
+
+
+def add_schema(handler: Handler) -> Handler:
+    """Add the validation of structured responses: the model is asked to correct one that doesn't match the schema."""
+
+    def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        return handler(request, state) if request.schema is None else handle_validated(request, state)
+
+    def handle_validated(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        assert request.schema is not None
+        for corrections in count():
+            response = yield from handler(request, state)
+            problem = validate_response(response, request.schema)
+            if problem is None:
+                return response
+            if corrections == MAX_CORRECTIONS:
+                raise make_schema_error(problem)
+            logger.warning("%s: the response does not match the schema, asking for a correction: %s", request.label, problem)
+            messages = [*(request.params.get("messages") or ()), *make_corrections(response, problem)]
+            request = replace(request, params={**request.params, "messages": messages})
+        raise AssertionError("unreachable: the loop is endless")
+
+    return handle
+
+
+def add_retries(handler: Handler) -> Handler:
+    """Add retries, as the endpoint's `RetryPolicy` allows them; record the endpoint's health."""
+
+    def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        endpoint = request.endpoint
+        for retries in count():
+            if is_controlled():
+                yield from yield_point()
+            try:
+                response = yield from handler(request, state)
+            # A budget that is used up is not a failure of the endpoint.
+            except BudgetExceeded:
+                raise
+            except Exception as error:
+                fault = classify_error(error)
+                text = endpoint.describe_error(error)
+                if fault is None:
+                    _emit_failure(request, state, text, "raising the error")
+                    raise
+                retry_after = parse_retry_after(error)
+                endpoint.health.record_failure(fault, endpoint.policy, retry_after)
+                retry_state = RetryState(retries, time.monotonic() - state.started_at, request.is_last)
+                delay = endpoint.policy.compute_delay(retries, retry_after)
+                decision = decide_retry(fault, endpoint.policy, retry_state, delay)
+                _emit_failure(request, state, f"{request.label}: {text}", str(decision))
+                if decision.action is not NextAction.RETRY:
+                    raise
+                logger.warning("%s: %s; %s (%s).", request.label, text, decision, fault.name)
+            else:
+                endpoint.health.record_success()
+                return response
+            yield from sleep(decision.delay)
+        raise AssertionError("unreachable: the loop is endless")
+
+    return handle
+
+
+def add_limits(handler: Handler) -> Handler:
+    """Add the limits on single requests: the budgets of agent and chats, and the endpoint's rate limit."""
+
+    def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        for budget in get_budgets(state.budget):
+            budget.check()
+        return handler(request, state) if request.endpoint.limiter is None else handle_paced(request, state)
+
+    def handle_paced(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        assert request.endpoint.limiter is not None
+        yield from sleep(request.endpoint.limiter.reserve())
+        return (yield from handler(request, state))
+
+    return handle
+
+
+def add_accounting(handler: Handler) -> Handler:
+    """Add events, the runtime log, and the recording of cost and tokens."""
+
+    def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        state.requests += 1
+        if events.has_listeners and events.is_wanted(events.ModelAsked):
+            messages = len(request.params.get("messages") or ())
+            events.emit(events.ModelAsked(**_describe(request, state), messages=messages, _params=request.params))
+            # A listener may have stopped or paused the chat.
+            yield from yield_point()
+        start_time, sent_at = runtime_log.get_start_time(), time.monotonic()
+        try:
+            response = yield from handler(request, state)
+        except Exception as error:
+            runtime_log.log_failure(request, state, error, start_time)
+            raise
+        record_response(request, state, response, start_time, sent_at)
+        return response
+
+    return handle
+
+
+def send_request(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+    """Send the request: the innermost handler."""
+    create = cast("Callable[[dict[str, Any]], ModelResponse]", request.endpoint.client.create)
+    a_create = getattr(request.endpoint.client, "a_create", None) or wrap_in_thread(create)
+    response: ModelResponse = yield Call(interruptible(create), a_create, (request.params,), {})
+    return response
+
+
+def record_response(
+    request: EndpointRequest,
+    state: RequestState,
+    response: ModelResponse,
+    start_time: str,
+    sent_at: float,
+    *,
+    cached: bool = False,
+    paid_before: bool = False,
+) -> None:
+    """Set the attributes of a response, add its cost and tokens to the ledgers, emit its event and log it.
+
+    Args:
+        request: The request.
+        state: State of the call.
+        response: The response.
+        start_time: Start of the request, for the runtime log.
+        sent_at: Start of the request, on the monotonic clock.
+        cached: True if the response came from a cache or a checkpoint.
+        paid_before: True if it was paid in an earlier run, and comes from a checkpoint.
+    """
+    client = request.endpoint.client
+    # Not set as fields of the SDK's object, because then its JSON would contain them.
+    object.__setattr__(response, "message_retrieval_function", client.message_retrieval)
+    object.__setattr__(response, "cached", cached)
+    if not cached or getattr(response, "cost", None) is None:
+        price = request.extra.get("price")
+        if price is None:
+            response.cost = client.cost(response)
+        else:
+            response.cost = compute_cost(cast("Usage", client.get_usage(response)), parse_price(price))
+    # A custom client may return None for a response that doesn't count.
+    usage = cast("Usage", client.get_usage(response) or {})
+    for budget in get_budgets(state.budget):
+        budget.ledger.add(usage, cached, paid_before)
+    if events.has_listeners and events.is_wanted(events.ModelAnswered):
+        answered = events.ModelAnswered(
+            **_describe(request, state),
+            cached=cached,
+            prompt_tokens=usage.get("prompt_tokens") or 0,
+            completion_tokens=usage.get("completion_tokens") or 0,
+            cost=response.cost,
+            price_known=not isinstance(response.cost, UnknownCost),
+            seconds=time.monotonic() - sent_at,
+            _response=response,
+        )
+        events.emit(answered)
+    runtime_log.log_response(request, state, response, start_time, cached=cached)
+
+
+def _emit_failure(request: EndpointRequest, state: RequestState, text: str, then: str) -> None:
+    if events.has_listeners:
+        events.emit(events.ModelFailed(**_describe(request, state), error=text, then=then))
+
+
+def _describe(request: EndpointRequest, state: RequestState) -> dict[str, Any]:
+    """Return the fields that all events of a request have."""
+    agent = request.extra.get("agent")
+    return {
+        "agent": getattr(agent, "name", None) or str(agent or ""),
+        "model": str(request.params.get("model")),
+        "endpoint": request.endpoint.address,
+        "attempt": state.requests,
+    }
