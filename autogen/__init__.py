@@ -1,4 +1,4 @@
-"""Conversable agents: LLMs, tools, code executors and humans that solve tasks by talking to each other.
+"""Conversable agents: models, tools, code executors and humans that solve tasks by talking to each other.
 
 >>> from autogen import AssistantAgent, UserProxyAgent
 >>> assistant = AssistantAgent("assistant", llm_config={"model": "smollm2-135m", "api_type": "local"})
@@ -9,11 +9,13 @@
 import logging as _logging
 from typing import TYPE_CHECKING
 
-from . import logger as _logger_package  # noqa: F401 - bound first: a later import of it can't displace `logger`
+# Imported first, so that a later import of this package can't replace the attribute `logger`.
+from . import logger as _logger_package  # noqa: F401
 from ._lazy_imports import attach as _lazy
 from .version import __version__
 
-if TYPE_CHECKING:  # read by editors and type checkers
+# For editors and type checkers; the interpreter uses the table below.
+if TYPE_CHECKING:
     from .agentchat import Agent as Agent
     from .agentchat import AssistantAgent as AssistantAgent
     from .agentchat import ChatResult as ChatResult
@@ -46,7 +48,7 @@ if TYPE_CHECKING:  # read by editors and type checkers
     from .oai import filter_config as filter_config
     from .oai import get_config_list as get_config_list
 
-_HOME = {  # read by the interpreter, when a name is first used
+_HOME = {
     "Agent": "agentchat",
     "AssistantAgent": "agentchat",
     "ChatResult": "agentchat",
@@ -100,4 +102,5 @@ logger = _logging.getLogger("autogen")
 logger.setLevel(_logging.INFO)
 
 __getattr__, __dir__, _names = _lazy(globals(), _HOME, _SUBMODULES)
-__all__ = [*_names, "__version__", "logger"]  # so that `from autogen import *` finds the lazy names
+# `from autogen import *` finds the lazy names only if they are listed.
+__all__ = [*_names, "__version__", "logger"]

@@ -1,4 +1,4 @@
-"""Text that does not show itself: what keys are kept in, once they are read."""
+"""`Secret`: text with a masked `repr`, for keys in configs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ._secrets import MASK, is_secret_name
 
 
 class Secret(str):
-    """A string whose `repr` is a mask, so that no config that is printed, logged or part of an error shows its key.
+    """A string with a masked `repr`, so that a config that is printed, logged or part of an error doesn't show its keys.
 
-    It is a string everywhere else. `str()`, `format()`, JSON and pickle give the text itself: SDKs write it into headers
-    with `f"Bearer {key}"`, and a mask in its place would be sent as the key. YAML's safe dumper takes no subclass of str:
-    give it `str(key)`.
+    In every other way it is a plain string. `str()`, `format()`, JSON and pickle give the text itself: SDKs write it into
+    headers with `f"Bearer {key}"`, and would send a mask as the key. YAML's safe dumper rejects subclasses of str: pass it
+    `str(key)`.
 
     >>> config = {"model": "gpt-4o", "api_key": Secret("sk-1")}
     >>> print(config)
@@ -29,22 +29,23 @@ class Secret(str):
     def __copy__(self) -> Secret:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+    def __deepcopy__(self, memo: dict[int, object]) -> Secret:
         return self
 
 
-def with_secrets_hidden(value: Any) -> Any:
-    """A copy of dicts and lists in which text is a `Secret`, at any depth, where the name of a key says that it is one.
+def hide_secrets(value: Any) -> Any:
+    """Copy dicts and lists, and make each text under a secret name a `Secret`, at any depth.
 
-    >>> with_secrets_hidden({"api_key": "sk-1", "default_headers": {"x-team": "blue"}, "tags": ["a"]})
+    >>> hide_secrets({"api_key": "sk-1", "default_headers": {"x-team": "blue"}, "tags": ["a"]})
     {'api_key': '***', 'default_headers': {'x-team': '***'}, 'tags': ['a']}
     """
-    return _copied(value, secret=False)
+    return _copy(value, is_secret=False)
 
 
-def _copied(value: Any, secret: bool) -> Any:
+def _copy(value: object, is_secret: bool) -> object:
     if isinstance(value, dict):
-        return {name: _copied(item, secret or is_secret_name(name)) for name, item in value.items()}
+        return {name: _copy(item, is_secret or is_secret_name(name)) for name, item in value.items()}
     if isinstance(value, list):
-        return [_copied(item, secret) for item in value]
-    return Secret(value) if secret and isinstance(value, str) and value else value
+        return [_copy(item, is_secret) for item in value]
+    # An empty text hides nothing, and code may test for it.
+    return Secret(value) if is_secret and isinstance(value, str) and value else value

@@ -1,37 +1,38 @@
-"""Keeping keys out of everything that is shown or written down."""
+"""Removal of secrets from everything that is displayed or stored."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, overload
 
 MASK = "***"
 
 _NAMES = "api[_-]?key|key|secret|token|password|passwd|credentials?|authorization|cookie"
 _SECRET_NAME = re.compile(rf"(^|[_-])({_NAMES})$|headers$", re.IGNORECASE)
 
-# A repetition in them is bounded or can't start again in what it has read, so that time grows with the text's length
-# alone. What follows a match would not go on with it, so that masking a second time finds nothing new.
-# Secret by what stands before it, which stays. The value ends where text, JSON, code or a URL goes on.
+# In both patterns every repetition is bounded or can't backtrack, so matching takes linear time. No match could be longer if
+# the text was masked before, so masking twice changes nothing.
+
+# Secret because of the label before it, which is kept. The value ends where text, JSON, code or a URL continues.
 _LABELLED = re.compile(
     rf"""(?xa)
     ( (?i:api[_-]?key|authorization) [\\"'\ \t]*[:=][\\"'\ \t]* (?:b["'])?              # a header, in JSON and repr() too,
-      (?: (?i:basic|bearer|token|digest|negotiate|apikey) [\ \t]+ )?                    #   with the scheme, if there is one
-    | \b[Bb]earer[\ \t]+                                                                # HTTP authorisation alone
+      (?: (?i:basic|bearer|token|digest|negotiate|apikey) [\ \t]+ )?                    #   with the scheme, if any
+    | \b[Bb]earer[\ \t]+                                                                # the value of an HTTP header
     | [?&#;] (?:[\w.-]{{0,64}}[_-])? (?i:{_NAMES}|sig|signature) =                      # a parameter in a URL
     )
     [^\s&"',;<>\\)\]}}]+
     """
 )
 
-# Secret by its own look, or by text that always stands before it.
+# Secret because of its own form, or of text that always precedes it.
 _BARE = re.compile(
     r"""(?xa)
-      (?<=://) [^\s/?#"<>]+ (?=@)                     # all that stands before the host in a URL: user, password, token
-    | (?<=API\ key\ provided:\ ) \S*[^\s.]            # as vendors quote a wrong key
-    | (?: (?<![A-Za-z0-9_]) | (?<=\\[nrt]) | (?<=%[0-9A-Fa-f]{2}) )   # where a word begins, or text that was escaped:
+      (?<=://) [^\s/?#"<>]+ (?=@)                     # everything before the host in a URL: user, password, token
+    | (?<=API\ key\ provided:\ ) \S*[^\s.]            # a wrong key, as vendors quote it
+    | (?: (?<![A-Za-z0-9_]) | (?<=\\[nrt]) | (?<=%[0-9A-Fa-f]{2}) )   # at the start of a word, or of escaped text:
       (?: sk-[\w-]{16,}                               #   OpenAI, Anthropic, OpenRouter, DeepSeek
         | [spr]k_(?:live|test)_[A-Za-z0-9]{10,}       #   Stripe
         | (?:gsk|hf|r8)_[A-Za-z0-9]{20,}              #   Groq, Hugging Face, Replicate
@@ -46,70 +47,85 @@ _BARE = re.compile(
     """
 )
 
-_DEEPEST = 50  # levels: fewer than the interpreter can go down, more than people read
-# An empty one of these hides nothing: under a secret's name it is shown. What other types are when empty is not asked.
-_CAN_BE_EMPTY = (type(None), bool, int, float, str, bytes, list, tuple, dict)
+# Less than Python's recursion limit allows, and more than anybody reads.
+_MAX_DEPTH = 50
+# An empty value of these types hides no secret, so it is kept under a secret name. Other types may have a costly `bool()`.
+_TYPES_WITH_EMPTY_VALUES = (type(None), bool, int, float, str, bytes, list, tuple, dict)
 
 
-def redact(value: Any) -> Any:
-    """A copy of a value with everything secret masked: by the name of a key or a field, and by its look in text.
+@overload
+def redact(value: str) -> str: ...
+@overload
+def redact(value: object) -> Any: ...
+def redact(value: object) -> Any:
+    """Copy a value with all secrets masked: those under a secret name, and texts with the form of a secret.
 
-    Text and bytes are searched, as keys of mappings too. Mappings, lists, tuples, named tuples and sets are gone through:
-    fifty levels deep, the rest is masked, and so is what holds itself. A mapping comes out as a dict, a dataclass or a
-    pydantic model as the dict of its fields, pydantic's secret values as the mask, any other object as it is.
+    Text and bytes are searched, also as keys of mappings. Mappings, lists, tuples, named tuples and sets are copied to a
+    depth of fifty levels; deeper values and circular references are masked. A mapping becomes a dict, a dataclass or a
+    pydantic model the dict of its fields, a secret value of pydantic the mask. Any other object is kept.
 
     >>> redact({"api_key": "sk-1", "max_tokens": 5, "url": "https://me:pw@host/"})
     {'api_key': '***', 'max_tokens': 5, 'url': 'https://***@host/'}
     """
-    return _Walk().masked(value)
+    return _Redactor().redact(value)
 
 
-def is_secret_name(name: Any) -> bool:
-    """Whether what bears this name is secret: `api_key` is, `max_tokens` is not."""
+def is_secret_name(name: object) -> bool:
+    """Return True if values of this name are secret: `api_key` is a secret name, `max_tokens` is not."""
     text = name.decode("latin-1") if isinstance(name, bytes) else name
     return isinstance(text, str) and bool(_SECRET_NAME.search(text))
 
 
-class _Walk:
-    def __init__(self) -> None:
-        self.met: dict[int, tuple[Any, Any]] = {}  # by id: a value, kept alive so that the id stays its own, and its copy
+class _Redactor:
+    """Copies nested values; a value that occurs several times is copied once."""
 
-    def masked(self, value: Any, depth: int = 0) -> Any:
+    def __init__(self) -> None:
+        # By id: the value, kept alive so that its id is not used again, and its copy.
+        self._copies: dict[int, tuple[object, object]] = {}
+
+    def redact(self, value: object, depth: int = 0) -> object:
         if isinstance(value, str):
             return _BARE.sub(MASK, _LABELLED.sub(rf"\1{MASK}", value))
-        if isinstance(value, (bytes, bytearray)):  # in latin-1 each byte is a character: what is not masked survives
-            return self.masked(value.decode("latin-1")).encode("latin-1")
-        if hasattr(type(value), "get_secret_value"):  # one of pydantic's, which need not be imported for this
+        # Latin-1 maps each byte to a character, so bytes that are not masked survive unchanged.
+        if isinstance(value, (bytes, bytearray)):
+            return str(self.redact(value.decode("latin-1"))).encode("latin-1")
+        # pydantic's secret types, which need not be imported for this.
+        if hasattr(type(value), "get_secret_value"):
             return MASK
-        if id(value) not in self.met:
-            self.met[id(value)] = (value, MASK)  # the answer for a value that holds itself
-            self.met[id(value)] = (value, self._copy(value, depth + 1))
-        return self.met[id(value)][1]
+        if id(value) not in self._copies:
+            # A circular reference finds this entry and is masked.
+            self._copies[id(value)] = (value, MASK)
+            self._copies[id(value)] = (value, self._copy(value, depth + 1))
+        return self._copies[id(value)][1]
 
-    def _copy(self, value: Any, depth: int) -> Any:
-        fields = _fields(value)
+    def _copy(self, value: object, depth: int) -> object:
+        fields = _get_fields(value)
         if fields is None and not isinstance(value, (list, tuple, set, frozenset)):
             return value
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             return MASK
         if fields is not None:
-            names = [self.masked(name) if isinstance(name, (str, bytes)) else name for name in fields]
-            items = [self._item(name, item, depth) for name, item in fields.items()]
-            make = getattr(value, "_make", None) if isinstance(value, tuple) else None
-            return make(items) if make else dict(zip(names, items, strict=True))
-        items = [self.masked(item, depth) for item in value]
+            items = [self._redact_item(name, item, depth) for name, item in fields.items()]
+            make: Callable[[list[object]], object] | None = getattr(value, "_make", None)
+            if make is not None and isinstance(value, tuple):
+                return make(items)
+            names = [self.redact(name) if isinstance(name, (str, bytes)) else name for name in fields]
+            return dict(zip(names, items, strict=True))
+        assert isinstance(value, (list, tuple, set, frozenset))
+        items = [self.redact(item, depth) for item in value]
         try:
             return next(kind for kind in (list, tuple, set, frozenset) if isinstance(value, kind))(items)
-        except TypeError:  # a set can't hold the dict that a member became
+        # A set can't hold the dict that a dataclass in it has become.
+        except TypeError:
             return items
 
-    def _item(self, name: Any, item: Any, depth: int) -> Any:
-        empty = type(item) in _CAN_BE_EMPTY and not item
-        return MASK if is_secret_name(name) and not empty else self.masked(item, depth)
+    def _redact_item(self, name: object, item: object, depth: int) -> object:
+        is_empty = type(item) in _TYPES_WITH_EMPTY_VALUES and not item
+        return MASK if is_secret_name(name) and not is_empty else self.redact(item, depth)
 
 
-def _fields(value: Any) -> Mapping[Any, Any] | None:
-    """The named parts of a value; None if its parts have no names."""
+def _get_fields(value: object) -> Mapping[Any, object] | None:
+    """Return the fields of a mapping, named tuple, dataclass or pydantic model, by name; None for any other value."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, tuple):

@@ -107,7 +107,7 @@ def execute_code(
         The exit code (1 after a timeout), the output, and the Docker image that contains packages installed by the run.
 
     Raises:
-        AssertionError: If both code and filename are None.
+        AssertionError: If neither code nor filename is set.
         RuntimeError: If Docker is required and no engine responds.
         NotImplementedError: If the language is not supported.
     """

@@ -1,26 +1,31 @@
-"""Errors that users meet.
+"""Exceptions that programs may want to catch.
 
 Exception
-    AgentNameConflict       two agents of one chat bear one name
-    NoEligibleSpeaker       a group chat has nobody left who may speak
+    AgentNameConflict       several agents of a chat have the same name
+    NoEligibleSpeaker       no member of a group chat may speak
     SenderRequired          a reply function is triggered by a name, and there is no sender
-    InvalidCarryOverType    a carry-over is neither text nor a list
-    UndefinedNextAgent      the one who was named to speak next is no member
-    BudgetExceeded          what an agent or a chat may spend is spent
+    InvalidCarryOverType    a carryover is neither text nor a list
+    UndefinedNextAgent      the selected next speaker is not a member of the group
+    BudgetExceeded          the budget of an agent or a chat is used up
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .agentchat.chat import ChatResult
 
 
 class AgentNameConflict(Exception):
-    """Two agents of one chat bear one name."""
+    """Raised when several agents of a chat have the same name."""
 
-    def __init__(self, msg: str = "Several agents have the same name.", *args: Any, **kwargs: Any) -> None:
+    def __init__(self, msg: str = "Several agents have the same name.", *args: object, **kwargs: object) -> None:
         super().__init__(msg, *args, **kwargs)
 
 
 class NoEligibleSpeaker(Exception):
-    """A group chat has nobody left who may speak."""
+    """Raised when no member of a group chat may speak."""
 
     def __init__(self, message: str = "No eligible speakers.") -> None:
         self.message = message
@@ -28,7 +33,7 @@ class NoEligibleSpeaker(Exception):
 
 
 class SenderRequired(Exception):
-    """A reply function is triggered by a name, and there is no sender."""
+    """Raised when a reply function is triggered by a name, and there is no sender."""
 
     def __init__(self, message: str = "Sender is required but not provided.") -> None:
         self.message = message
@@ -36,7 +41,7 @@ class SenderRequired(Exception):
 
 
 class InvalidCarryOverType(Exception):
-    """A carry-over is neither text nor a list."""
+    """Raised when a carryover is neither text nor a list."""
 
     def __init__(self, message: str = "A carryover must be a string or a list of items.") -> None:
         self.message = message
@@ -44,7 +49,7 @@ class InvalidCarryOverType(Exception):
 
 
 class UndefinedNextAgent(Exception):
-    """The one who was named to speak next is no member."""
+    """Raised when the selected next speaker is not a member of the group."""
 
     def __init__(self, message: str = "The next agent is not one of the agents of this chat.") -> None:
         self.message = message
@@ -52,20 +57,21 @@ class UndefinedNextAgent(Exception):
 
 
 class BudgetExceeded(Exception):
-    """What an agent or a chat may spend is spent. Nothing was asked that would have cost more; the histories are whole.
+    """Raised when the budget of an agent or a chat is used up. No further request was sent, and histories are complete.
 
     Attributes:
         owner: `agent` or `chat`.
         setting: The limit that was reached: `max_cost` (USD) or `max_tokens_total`.
-        spent: What was spent.
-        limit: What could be spent.
-        result: What the chat had come to; None where there was no chat.
+        spent: The amount spent.
+        limit: The value of the limit.
+        result: The result of the chat so far; None without a chat.
     """
 
     def __init__(self, owner: str, setting: str, spent: float, limit: float) -> None:
         self.owner, self.setting, self.spent, self.limit = owner, setting, spent, limit
-        self.result: Any = None
+        self.result: ChatResult | None = None
         super().__init__(f"The {owner}'s budget is used up: {setting} is {limit:g}, and {spent:g} are spent.")
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[str, str, float, float]]:
+        # The default passes the message as the only argument.
         return type(self), (self.owner, self.setting, self.spent, self.limit)

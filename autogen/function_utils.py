@@ -195,7 +195,7 @@ def get_default_values(typed_signature: inspect.Signature) -> dict[str, object]:
 
 
 def get_missing_annotations(typed_signature: inspect.Signature, required: list[str]) -> tuple[set[str], set[str]]:
-    """Return the names of the parameters without an annotation: first the required ones, then those with a default."""
+    """Return the names of the parameters without an annotation: of required parameters, and of those with a default."""
     bare = {name for name, p in _list_parameters(typed_signature) if p.annotation is inspect.Signature.empty}
     return bare & set(required), bare - set(required)
 

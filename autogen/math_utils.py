@@ -56,7 +56,7 @@ def last_boxed_only_string(string: str) -> str | None:
 
 
 def get_answer(solution: str | None) -> str | None:
-    """Return the answer in the last box of a solution; None if there is none."""
+    """Return the answer in the last box of a solution; None without a box."""
     boxed = None if solution is None else last_boxed_only_string(solution)
     return None if boxed is None else remove_boxed(boxed)
 

@@ -24,13 +24,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import events
 from ._extras import require
 from ._secrets import redact
+from .oai.providers import otel_provider_name
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -62,22 +62,6 @@ _PARAMETERS = {  # of a request: ours, and the conventions' name
     "stream": "gen_ai.request.stream",
     "temperature": "gen_ai.request.temperature",
     "top_p": "gen_ai.request.top_p",
-}
-_PROVIDERS = {  # by the end of the host's name
-    "api.openai.com": "openai",
-    "openai.azure.com": "azure.ai.openai",
-    "services.ai.azure.com": "azure.ai.inference",
-    "anthropic.com": "anthropic",
-    "generativelanguage.googleapis.com": "gcp.gemini",
-    "aiplatform.googleapis.com": "gcp.vertex_ai",
-    "amazonaws.com": "aws.bedrock",
-    "mistral.ai": "mistral_ai",
-    "groq.com": "groq",
-    "deepseek.com": "deepseek",
-    "perplexity.ai": "perplexity",
-    "cohere.com": "cohere",
-    "cohere.ai": "cohere",
-    "x.ai": "x_ai",
 }
 
 
@@ -366,12 +350,10 @@ def _about_model(event: events.ModelAsked | events.ModelAnswered) -> dict[str, A
     return {AGENT: event.agent, MODEL: event.model, "autogen.attempt": event.attempt, **_about_endpoint(event.endpoint)}
 
 
-@lru_cache(maxsize=256)
 def _about_endpoint(endpoint: str) -> dict[str, Any]:
     url = urlsplit(endpoint)
     host = url.hostname or endpoint
-    known = (name for end, name in _PROVIDERS.items() if f".{host}".endswith(f".{end}"))
-    attributes: dict[str, Any] = {PROVIDER: next(known, host)}
+    attributes: dict[str, Any] = {PROVIDER: otel_provider_name(host) or host}
     if url.hostname:
         attributes["server.address"] = url.hostname
         if port := url.port or {"https": 443, "http": 80}.get(url.scheme):

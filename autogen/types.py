@@ -1,7 +1,7 @@
-"""Types of messages, tool calls, chat specs, configs and usage.
+"""Types of messages, tool calls and usage.
 
-They describe plain dicts: nothing is converted or checked at run time. `Message` is the open form that every function
-accepts; `ChatMessage` and the other `TypedDict`s name the keys for editors and type checkers.
+They describe plain dicts: nothing is converted or validated at run time. `Message` is the open form that every function
+accepts; `ChatMessage` and the other `TypedDict`s list the keys for editors and type checkers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 JSON: TypeAlias = Union[bool, int, float, str, "list[JSON]", "dict[str, JSON]", None]
-"""A value that JSON can hold."""
+"""A JSON value."""
 
 Message: TypeAlias = dict[str, Any]
 """A chat message in the OpenAI form. A stored message always has `content` and `role`."""
@@ -53,7 +53,7 @@ class UserMessageTextContentPart(TypedDict):
 
 
 class UserMessageImageContentPart(TypedDict):
-    """An image part of a message: `image_url` holds the address, or a data URL, under the key `url`."""
+    """An image part of a message: `image_url` holds a web or data URL under the key `url`."""
 
     type: Literal["image_url"]
     image_url: dict[str, str]
@@ -74,11 +74,11 @@ class FileContentPart(TypedDict):
 
 
 ContentPart: TypeAlias = Union[UserMessageTextContentPart, UserMessageImageContentPart, AudioContentPart, FileContentPart]
-"""A part of a message whose content is a list."""
+"""A part of a message with several parts."""
 
 
 class FunctionCall(TypedDict):
-    """A function call suggested by a model. `arguments` is JSON text, as the model wrote it: it may be invalid."""
+    """A function call suggested by a model. `arguments` is the model's JSON text, which may be invalid."""
 
     name: str
     arguments: str
@@ -101,7 +101,7 @@ class ToolResponse(TypedDict):
 
 
 class ChatMessage(TypedDict, total=False):
-    """A message of a chat, as histories and results hold it."""
+    """A message in the history or the result of a chat."""
 
     role: Required[str]
     content: Required[str | list[ContentPart] | None]
@@ -115,7 +115,7 @@ class ChatMessage(TypedDict, total=False):
 
 
 class FunctionSchema(TypedDict):
-    """The description of a function for a model: `parameters` is a JSON schema."""
+    """The schema of a function for a model: `parameters` is a JSON schema."""
 
     name: str
     description: str
@@ -123,14 +123,14 @@ class FunctionSchema(TypedDict):
 
 
 class ToolSchema(TypedDict):
-    """The description of a tool for a model."""
+    """The schema of a tool for a model."""
 
     type: Literal["function"]
     function: FunctionSchema
 
 
 class Usage(TypedDict, total=False):
-    """Tokens and cost (USD) of a response."""
+    """The token counts and the cost (USD) of a response."""
 
     prompt_tokens: int
     completion_tokens: int

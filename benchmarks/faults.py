@@ -40,7 +40,7 @@ class Outcomes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Count a record by its kind."""
         text = record.getMessage()
-        self.counts["asked again" if "asked again" in text else "the next endpoint" if "next one" in text else "other"] += 1
+        self.counts["retries" if "; retrying in" in text else "the next endpoint" if "; trying the next" in text else "other"] += 1
 
 
 def run(chats: int, share: float) -> None:

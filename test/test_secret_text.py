@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from autogen._secret_text import Secret, with_secrets_hidden
+from autogen._secret_text import Secret, hide_secrets
 from autogen._secrets import redact
 
 
@@ -72,7 +72,7 @@ def test_keys_are_hidden_by_their_names_at_any_depth():
         "password": "",
         "token": None,
     }
-    hidden = with_secrets_hidden(config)
+    hidden = hide_secrets(config)
     assert hidden == config
     assert redact(hidden)["password"] == ""
     assert repr(hidden) == (

@@ -104,11 +104,11 @@ class GroupChat:
 
     DEFAULT_INTRO_MSG = prompts.INTRODUCTION  # no field: it has no annotation
     is_live = True  # reply functions are given the group itself, not a copy as of other configs
-    _VALID_SPEAKER_SELECTION_METHODS = selection.METHODS
+    _VALID_SPEAKER_SELECTION_METHODS = list(selection.SELECTION_METHODS)
     _VALID_SPEAKER_TRANSITIONS_TYPE = validation.TRANSITION_TYPES
 
     def __post_init__(self) -> None:
-        validation.check(self)
+        validation.validate_group(self)
 
     @cached_property
     def _internals(self) -> GroupInternals:
@@ -172,7 +172,7 @@ class GroupChat:
         Raises:
             UndefinedNextAgent: One of `agents` is no member, or there is none.
         """
-        return selection.following(self.agents, agent, self.agents if agents is None else agents)
+        return selection.find_next(self.agents, agent, self.agents if agents is None else agents)
 
     def select_speaker_msg(self, agents: list[Agent] | None = None) -> str:
         """What the model that chooses is told before the conversation."""
@@ -194,16 +194,16 @@ class GroupChat:
 
     def _participant_roles(self, agents: list[Agent] | None = None) -> str:
         agents = self.agents if agents is None else agents
-        validation.warn_of_silent_agents(self, agents)
-        return "\n".join(f"{agent.name}: {validation.about(agent)}".strip() for agent in agents)
+        validation.warn_of_missing_descriptions(self, agents)
+        return "\n".join(f"{agent.name}: {validation.get_description(agent)}".strip() for agent in agents)
 
     def manual_select_speaker(self, agents: list[Agent] | None = None) -> Agent | None:
         """Ask a human who speaks next; None if they leave it open."""
-        return selection.pick_by_hand(self.agents if agents is None else agents)
+        return selection.pick_manually(self.agents if agents is None else agents)
 
     def random_select_speaker(self, agents: list[Agent] | None = None) -> Agent:
         """Any of the agents."""
-        return selection.pick_by_chance(self.agents if agents is None else agents)
+        return selection.pick_randomly(self.agents if agents is None else agents)
 
     def select_speaker(self, last_speaker: Agent, selector: ConversableAgent) -> Agent:
         """Choose the next speaker; override it to choose otherwise.
@@ -216,11 +216,11 @@ class GroupChat:
             NoEligibleSpeaker: Nobody may speak.
             ValueError: The method is not known, or there are fewer than two agents.
         """
-        return run_sync(selection.choose(self, last_speaker, selector))
+        return run_sync(selection.select_speaker(self, last_speaker, selector))
 
     async def a_select_speaker(self, last_speaker: Agent, selector: ConversableAgent) -> Agent:
         """`select_speaker`, awaited."""
-        return await run_async(selection.choose(self, last_speaker, selector))
+        return await run_async(selection.select_speaker(self, last_speaker, selector))
 
     def _next_speaker(self, last: Agent, selector: ConversableAgent) -> Steps[Agent]:
         """`select_speaker` in the caller's colour; an override of the plain form alone serves both."""
@@ -233,13 +233,13 @@ class GroupChat:
 
     def _prepare_and_select_agents(self, last_speaker: Agent) -> Selected:
         """The next speaker if that is settled without a model; else the candidates, and the conversation for the model."""
-        settled = run_sync(selection.settle(self, last_speaker))
+        settled = run_sync(selection.prepare_selection(self, last_speaker))
         if settled.chosen is not None or settled.method != "auto":
             if settled.chosen is None:
-                chosen = run_sync(selection.by_method(self, last_speaker, None, settled))[0]
+                chosen = run_sync(selection.select_by_method(self, last_speaker, None, settled))[0]
                 return chosen, settled.candidates, None
             return settled.chosen, settled.candidates, None
-        return None, settled.candidates, selection.without_pending_calls(self.messages)
+        return None, settled.candidates, selection.remove_pending_calls(self.messages)
 
     def _auto_select_speaker(
         self, last_speaker: Agent, selector: ConversableAgent, messages: list[Message], agents: list[Agent] | None
@@ -260,7 +260,7 @@ class GroupChat:
         validate_speaker_name: Callable[..., Any],
         selector: ConversableAgent | None = None,
     ) -> tuple[ConversableAgent, ConversableAgent]:
-        return selection_dialogue.internal_agents(self, agents, messages, validate_speaker_name, selector)
+        return selection_dialogue.create_agents(self, agents, messages, validate_speaker_name, selector)
 
     def _validate_speaker_name(
         self,
@@ -277,7 +277,7 @@ class GroupChat:
     def _process_speaker_selection_result(
         self, result: ChatResult, last_speaker: Agent, agents: list[Agent] | None
     ) -> Agent:
-        return auto_selection.outcome(self, result, last_speaker, list(agents or self.agents))
+        return auto_selection.get_speaker_from_result(self, result, last_speaker, list(agents or self.agents))
 
     def _mentioned_agents(self, message_content: MessageContentType, agents: list[Agent] | None) -> dict[str, int]:
         return mentions.count_mentions(message_content, self.agents if agents is None else agents)
@@ -286,10 +286,10 @@ class GroupChat:
         """The client of the model that chooses; the group's own is made once."""
         config = self.select_speaker_auto_llm_config
         if not config:
-            return auto_selection.selection_client(self, selector)
+            return auto_selection.make_client(self, selector)
         own = self._internals
         if own.client is None or own.client[0] is not config:
-            own.client = (config, auto_selection.selection_client(self, selector))
+            own.client = (config, auto_selection.make_client(self, selector))
         return own.client[1]
 
 
@@ -435,12 +435,12 @@ class GroupChatManager(ConversableAgent):
         return self.resume(messages, remove_termination_string, silent)
 
     def _valid_resume_messages(self, messages: list[Message]) -> None:
-        resume_module.check_authors(self, messages)
+        resume_module.validate_authors(self, messages)
 
     def _process_resume_termination(
         self, remove_termination_string: str | Callable[[str], str] | None, messages: list[Message]
     ) -> None:
-        resume_module.shorten_last(self, remove_termination_string, messages)
+        resume_module.remove_termination(self, remove_termination_string, messages)
 
     def messages_from_string(self, message_string: str) -> list[Message]:
         """The messages that JSON text holds.
@@ -448,7 +448,7 @@ class GroupChatManager(ConversableAgent):
         Raises:
             Exception: It is no JSON.
         """
-        return resume_module.from_string(message_string)
+        return resume_module.parse_messages(message_string)
 
     def messages_to_string(self, messages: list[Message]) -> str:
         """Messages as JSON text, for `resume`.
@@ -483,7 +483,7 @@ class GroupChatManager(ConversableAgent):
 
     def clear_agents_history(self, reply: Message, groupchat: GroupChat) -> str:
         """Obey `clear history [agent] [number]` in a reply; returns its text without the command."""
-        return clear_history_module.clear(reply, groupchat)
+        return clear_history_module.clear_histories(reply, groupchat)
 
     def _prepare_chat(
         self, recipient: Agent, clear_history: bool, prepare_recipient: bool = True, reply_at_receive: bool = True

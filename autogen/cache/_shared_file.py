@@ -53,7 +53,7 @@ class SharedFile(ABC):
         self._read_only = False
 
     @classmethod
-    def for_path(cls, file: Path) -> Self:
+    def get_shared(cls, file: Path) -> Self:
         """Return the object of this process for a path."""
         # The registry holds one class of files only.
         return _registry.get(cls, file)  # type: ignore[return-value]

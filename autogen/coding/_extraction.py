@@ -93,7 +93,7 @@ def extract_code(
         detect_single_line_code: Whether to extract inline code in backticks too.
 
     Returns:
-        The blocks. If there are none: `[("unknown", text)]`, or `[]` with `detect_single_line_code`.
+        The blocks. Without blocks: `[("unknown", text)]`, or `[]` with `detect_single_line_code`.
     """
     text = content_str(text)
     if detect_single_line_code:

@@ -45,7 +45,7 @@ def in_docker_container() -> bool:
 
 
 def decide_use_docker(use_docker: UseDocker) -> UseDocker:
-    """Return `use_docker`, or the value of the environment variable AUTOGEN_USE_DOCKER if it is None.
+    """Return `use_docker`; the value of the environment variable AUTOGEN_USE_DOCKER replaces None.
 
     Raises:
         ValueError: If the variable is not a boolean word or `None`.

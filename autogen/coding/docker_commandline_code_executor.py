@@ -212,7 +212,7 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
             name are reported in the result, not raised.
 
         Raises:
-            ValueError: If there are no blocks.
+            ValueError: If `code_blocks` is empty.
             docker.errors.NotFound: If the container was stopped.
             docker.errors.APIError: If the engine fails.
         """
@@ -244,7 +244,7 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         if not self.execution_policies.get(language, False):
             return 0, f"Code saved to {file}\n", name
         if language in _NOT_EXECUTABLE:
-            return 1, f"The {language} block can't be run: there is no program for it. It is saved in {file}\n", name
+            return 1, f"The {language} block can't be run: no program runs it. It is saved in {file}\n", name
         return *self._run(language, name), name
 
     def _run(self, language: str, name: str) -> tuple[int, str]:

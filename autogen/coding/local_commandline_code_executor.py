@@ -102,7 +102,7 @@ $functions"""
 
         Raises:
             ValueError: If the timeout is less than 1, or the module's name is not an identifier.
-            TypeError: If `functions` is None.
+            TypeError: If `functions` is not a sequence.
             FileNotFoundError, FileExistsError: If the work directory can't be created.
         """
         super().__init__(timeout, work_dir, execution_policies, limits)

@@ -34,7 +34,7 @@ def silence_pip(code: str, lang: str) -> str:
 
 
 def _get_file_name_from_content(code: str, workspace_path: Path) -> str | None:
-    """Return the file name requested in the first line of code, relative to the workspace; None if there is none.
+    """Return the file name requested in the first line of code, relative to the workspace, or None.
 
     Raises:
         ValueError: If the name leads out of the workspace, directly or through a link.
@@ -44,7 +44,7 @@ def _get_file_name_from_content(code: str, workspace_path: Path) -> str | None:
 
 
 def requested_name(code: str) -> str | None:
-    """Return the file name requested in the first line of code, unresolved; None if there is none.
+    """Return the file name requested in the first line of code, unresolved, or None.
 
     A comment without `filename:` is a file name only if it is a single word with an extension.
     """

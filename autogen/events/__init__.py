@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeAlias, Union
+from typing import TypeAlias, Union, cast
 
 from ._kinds import (
     AnyEvent,
@@ -73,15 +73,18 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-Listener: TypeAlias = Callable[[Event], None]
+Listener: TypeAlias = Callable[[AnyEvent], None]
+"""A function that receives events. Extensions may emit events of classes of their own, which only their listeners expect."""
+
+_AnyListener: TypeAlias = Callable[[Event], None]
 
 Kinds: TypeAlias = Union[type[Event], str, Iterable[Union[type[Event], str]]]
 """Some kinds of events: classes, or the names of their types."""
 
 
 _lock = threading.Lock()
-_process_listeners: tuple[Listener, ...] = ()
-_context_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
+_process_listeners: tuple[_AnyListener, ...] = ()
+_context_listeners: ContextVar[tuple[_AnyListener, ...]] = ContextVar("listeners", default=())
 
 # the kinds that each subscription wants; None stands for all
 _subscriptions: list[frozenset[type[Event]] | None] = []
@@ -191,7 +194,9 @@ def subscribe(listener: Listener, *, everywhere: bool = False, types: Kinds | No
     """
     global _process_listeners
     kinds = None if types is None else resolve_types(types)
-    callback = listener if kinds is None else _filter_kinds(kinds, listener)
+    callback = cast("_AnyListener", listener)
+    if kinds is not None:
+        callback = _filter_kinds(kinds, callback)
     token = None
     with _lock:
         if everywhere:
@@ -220,7 +225,7 @@ def _update_wanted_kinds() -> None:
     has_listeners = bool(_subscriptions)
 
 
-def _filter_kinds(kinds: frozenset[type[Event]], listener: Listener) -> Listener:
+def _filter_kinds(kinds: frozenset[type[Event]], listener: _AnyListener) -> _AnyListener:
     def listen(event: Event) -> None:
         if type(event) in kinds:
             listener(event)

@@ -16,9 +16,9 @@ from ._endpoints.openai_client import OpenAIClient
 from ._once import log_once
 from ._requests import runtime_log
 from ._requests.budget import Budget, split_limits
-from ._requests.cost import UsageLedger, format_usage_report
+from ._usage.cost import UsageLedger, format_usage_report
 from ._requests.endpoints import FieldView, make_endpoint
-from ._requests.model_client import ModelClient, ModelResponse
+from ._model_client import ModelClient, ModelResponse
 from ._requests.pipeline import handle_request, request_completion
 from ._requests.request import EXTRA_KEYS, Handler, instantiate_template
 from ._requests.response_cache import LEGACY_CACHE_DIR, LEGACY_DEFAULT_CACHE_SEED
@@ -183,7 +183,7 @@ class OpenAIWrapper:
         """Async version of `create`."""
         return await run_async(self._request(config))
 
-    def _request(self, config: Mapping[str, Any], handler: Handler = handle_request) -> Steps[ModelResponse]:
+    def _request(self, config: Mapping[str, object], handler: Handler = handle_request) -> Steps[ModelResponse]:
         """Return the step behind `create`; the classic `Completion` has a handler of its own."""
         return request_completion(
             self._endpoints,
@@ -214,9 +214,9 @@ class OpenAIWrapper:
         return instantiate_template(template, context, allow_format_str_template)
 
     @classmethod
-    def extract_text_or_completion_object(cls, response: Any) -> list[Any]:
+    def extract_text_or_completion_object(cls, response: ModelResponse) -> list[Any]:
         """Return for each choice of a response its text, or the message if it has calls."""
-        return response.message_retrieval_function(response)  # type: ignore[no-any-return]
+        return response.message_retrieval_function(response)
 
     def print_usage_summary(self, mode: str | list[str] = ["actual", "total"]) -> None:
         """Print cost and tokens.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ._legacy.completion_calls import Defaults, make_entry, request_answer
 from ._legacy.completion_history import COUNTS, History
 from ._legacy.completion_results import aggregate_metrics, get_texts, get_texts_or_calls
-from ._requests.cost import OAI_PRICE1K, compute_cost, get_price
+from ._usage.cost import OAI_PRICE1K, compute_cost, get_price
 from ._requests.request import instantiate_template
 from ._requests.serialization import ResponseDict
 
@@ -81,7 +81,7 @@ class Completion:
     optimization_budget: float | None = None
 
     _default_models: tuple[str, ...] = ("gpt-4.1-nano", "gpt-4o-mini", "gpt-4.1-mini", "gpt-4.1", "gpt-4o")
-    _eval_func: Callable[..., dict[str, Any]] | None = None
+    _eval_func: Callable[..., Mapping[str, object]] | None = None
     _history: History | None = None
     _logging = False
 
@@ -95,7 +95,7 @@ class Completion:
         return make_default_space(priced or list(cls._default_models))
 
     @_ClassProperty
-    def logged_history(cls) -> dict[Any, Any] | None:
+    def logged_history(cls) -> dict[int | str, dict[str, Any]] | None:
         """Return the calls since `start_logging`; None if it was never called."""
         return None if cls._history is None else cls._history.entries
 
@@ -121,9 +121,9 @@ class Completion:
     @classmethod
     def create(
         cls,
-        context: dict[str, Any] | None = None,
+        context: Mapping[str, object] | None = None,
         use_cache: bool = True,
-        config_list: Sequence[Mapping[str, Any]] | None = None,
+        config_list: Sequence[Mapping[str, object]] | None = None,
         filter_func: Callable[..., bool] | None = None,
         raise_on_ratelimit_or_timeout: bool = True,
         allow_format_str_template: bool = False,
@@ -152,7 +152,7 @@ class Completion:
         """
         if config_list is not None and not config_list:
             logger.warning("The config_list is empty: the other settings alone are used.")
-        entries: Sequence[Mapping[str, Any]] = config_list or [{}]
+        entries: Sequence[Mapping[str, object]] = config_list or [{}]
         config = {"allow_format_str_template": allow_format_str_template, **config}
         if not use_cache:
             entries = [{**entry, "cache": None, "cache_seed": None} for entry in entries]
@@ -164,9 +164,9 @@ class Completion:
     @classmethod
     def _request(
         cls,
-        context: dict[str, Any] | None,
-        config: dict[str, Any],
-        config_list: Sequence[Mapping[str, Any]],
+        context: Mapping[str, object] | None,
+        config: dict[str, object],
+        config_list: Sequence[Mapping[str, object]],
         filter_func: Callable[..., bool] | None = None,
         *,
         raise_on_timeout: bool = False,
@@ -221,10 +221,10 @@ class Completion:
     @classmethod
     def tune(
         cls,
-        data: list[dict[str, Any]],
+        data: Sequence[Mapping[str, object]],
         metric: str,
         mode: str,
-        eval_func: Callable[..., dict[str, Any]],
+        eval_func: Callable[..., Mapping[str, object]],
         log_file_name: str | None = None,
         inference_budget: float | None = None,
         optimization_budget: float | None = None,
@@ -281,10 +281,10 @@ class Completion:
     @classmethod
     def test(
         cls,
-        data: list[dict[str, Any]],
-        eval_func: Callable[..., dict[str, Any]] | None = None,
+        data: Sequence[Mapping[str, object]],
+        eval_func: Callable[..., Mapping[str, object]] | None = None,
         use_cache: bool = True,
-        agg_method: Any = "avg",
+        agg_method: object = "avg",
         return_responses_and_per_instance_result: bool = False,
         logging_level: int = logging.WARNING,
         **config: Any,
@@ -327,25 +327,25 @@ class Completion:
         return (totals, results, all_responses) if return_responses_and_per_instance_result else totals
 
     @classmethod
-    def cost(cls, response: dict[str, Any]) -> float:
+    def cost(cls, response: Mapping[str, Any]) -> float:
         """Return the cost of a response in USD: its own `cost`, or that of its tokens (0, with a warning, if unknown)."""
         if (cost := response.get("cost")) is not None:
             return float(cost)
         return compute_cost({**(response.get("usage") or {}), "model": response.get("model")})
 
     @classmethod
-    def extract_text(cls, response: dict[str, Any]) -> list[str]:
+    def extract_text(cls, response: Mapping[str, object]) -> list[str]:
         """Return the text of each choice of a response."""
         return get_texts(response)
 
     @classmethod
-    def extract_text_or_function_call(cls, response: dict[str, Any]) -> list[Any]:
+    def extract_text_or_function_call(cls, response: Mapping[str, object]) -> list[Any]:
         """Return the text of each choice of a response, or its message if that calls a function or tools."""
         return get_texts_or_calls(response)
 
     @classmethod
     def start_logging(
-        cls, history_dict: dict[Any, Any] | None = None, compact: bool = True, reset_counter: bool = True
+        cls, history_dict: dict[int | str, dict[str, Any]] | None = None, compact: bool = True, reset_counter: bool = True
     ) -> None:
         """Record every call from now on, for `logged_history` and `print_usage_summary`.
 

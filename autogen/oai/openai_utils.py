@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-
+from ._cache_key import NON_CACHE_KEY, get_key
 from ._config.key_files import (
     DEFAULT_AZURE_API_VERSION,
     config_list_from_dotenv,
@@ -21,7 +19,7 @@ from ._legacy.assistants_api import (
     retrieve_assistants_by_name,
     update_gpt_assistant,
 )
-from ._requests.cost import OAI_PRICE1K
+from ._usage.cost import OAI_PRICE1K
 
 __all__ = [
     "DEFAULT_AZURE_API_VERSION",
@@ -43,25 +41,3 @@ __all__ = [
     "retrieve_assistants_by_name",
     "update_gpt_assistant",
 ]
-
-NON_CACHE_KEY = [
-    "api_key",
-    "base_url",
-    "api_type",
-    "api_version",
-    "azure_ad_token",
-    "azure_ad_token_provider",
-    "credentials",
-    "tool_config",
-]
-
-
-def get_key(config: Mapping[str, object]) -> str:
-    """Return the cache key of a request: its parameters as JSON, without those that don't change the response.
-
-    Raises:
-        TypeError: if a parameter is not JSON.
-    """
-    if any(key in config for key in NON_CACHE_KEY):
-        config = {key: value for key, value in config.items() if key not in NON_CACHE_KEY}
-    return json.dumps(config, sort_keys=True)

@@ -1,4 +1,4 @@
-"""Testing agents without a network: a model that answers from a script, and a loopback server in front of it.
+"""Tools for testing agents without a network: a scripted model, and a local server that offers it to the OpenAI SDK.
 
 >>> from autogen import ConversableAgent
 >>> from autogen.testing import ScriptedModel
@@ -25,4 +25,5 @@ __all__ = [
     "tool_call",
 ]
 
+# The class had this name in earlier versions.
 __getattr__ = _deprecate(globals(), {"Storm": "FaultInjector"})

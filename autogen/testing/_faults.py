@@ -1,13 +1,13 @@
-"""An endpoint that fails now and then, in all the ways in which endpoints do."""
+"""Random failures of an endpoint, of every kind that real endpoints have."""
 
 from __future__ import annotations
 
 import random
 import threading
 from collections.abc import Callable
-from typing import Any
 
-from ._replies import Fault
+from ..types import Message
+from ._replies import Fault, ScriptItem
 
 _HEAD = b'data: {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", '
 _CUT = _HEAD + b'"choices": [{"index": 0, "delta": {"content": "hal'
@@ -22,32 +22,33 @@ FAULTS = {
     "invalid JSON": Fault(status=200, body=b'{"id": "x", "choices": [{'),
     "slow drip": Fault(status=200, body=b"{" + b" " * 10_000, drip=0.05),
 }
-"""What can go wrong, by name."""
+"""The failures, by name."""
 
 
 class FaultInjector:
-    """Wraps a script so that some of its requests fail. For `OpenAIServer`.
+    """A script function for `OpenAIServer` that fails at random.
 
     Args:
-        answer: A function from the messages to an answer.
-        share: How many of the requests fail, from 0 to 1.
-        seed: Which of them.
+        answer: A function from the messages of a request to a reply.
+        share: The share of requests that fail, from 0 to 1.
+        seed: The seed of the random generator, which makes the failures reproducible.
 
     >>> server = OpenAIServer(FaultInjector(lambda messages: "hello", share=0.2))
     """
 
-    def __init__(self, answer: Callable[[list[dict[str, Any]]], Any], share: float = 0.2, seed: int = 0) -> None:
+    def __init__(self, answer: Callable[[list[Message]], ScriptItem], share: float = 0.2, seed: int = 0) -> None:
         self._answer = answer
         self._share = share
         self._random = random.Random(seed)
+        # Requests arrive in several threads.
         self._lock = threading.Lock()
         self.failed: dict[str, int] = dict.fromkeys(FAULTS, 0)
-        """How often each fault happened."""
+        """The number of failures, by name."""
         self.answered = 0
-        """How many requests were answered."""
+        """The number of answered requests."""
 
-    def __call__(self, messages: list[dict[str, Any]]) -> Any:
-        """An answer, or a fault."""
+    def __call__(self, messages: list[Message]) -> ScriptItem:
+        """Return a reply or a `Fault`."""
         with self._lock:
             if self._random.random() < self._share:
                 name = self._random.choice(list(FAULTS))

@@ -1,47 +1,56 @@
-"""What a scripted model can say."""
+"""Replies and failures of a scripted model."""
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union, cast
+
+from ..types import Message, ToolCall
+
+if TYPE_CHECKING:
+    import httpx
+    import openai
 
 _call_numbers = itertools.count(1)
 
 
-def tool_call(tool: str, /, *, call_id: str | None = None, **arguments: Any) -> dict[str, Any]:
-    """A call that a model suggests, for `Reply(tool_calls=[...])` or as a reply of its own.
+def tool_call(tool: str, /, *, call_id: str | None = None, **arguments: Any) -> ToolCall:
+    """Make a tool call, for `Reply(tool_calls=[...])` or as a reply of its own.
 
     Args:
         tool: The name of the tool.
-        call_id: The id of the call; a new one if None.
-        **arguments: What the tool is called with.
+        call_id: The id of the call; None for a new id.
+        **arguments: The arguments of the tool.
 
     >>> tool_call("add", call_id="c1", a=1)["function"]
     {'name': 'add', 'arguments': '{"a": 1}'}
     """
-    function = {"name": tool, "arguments": json.dumps(arguments)}
-    return {"id": call_id or f"call_{next(_call_numbers)}", "type": "function", "function": function}
+    return {
+        "id": call_id or f"call_{next(_call_numbers)}",
+        "type": "function",
+        "function": {"name": tool, "arguments": json.dumps(arguments)},
+    }
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer of a model.
+    """A reply of a model.
 
     Attributes:
         content: The text.
-        tool_calls: Calls that it suggests; see `tool_call`.
-        delay: Seconds before it begins.
-        chunks: The pieces in which a stream sends the text; by default words.
-        finish_reason: Why it ends; by default `stop` or `tool_calls`.
-        usage: Tokens that the endpoint reports; by default the words are counted. An empty dict: it reports nothing.
+        tool_calls: The tool calls; see `tool_call`.
+        delay: The delay in seconds before the reply.
+        chunks: The pieces of the text in a streamed response; by default words.
+        finish_reason: The finish reason; by default `stop` or `tool_calls`.
+        usage: The reported token counts; by default the number of words. An empty dict reports no usage.
     """
 
     content: str | None = None
-    tool_calls: Sequence[dict[str, Any]] = ()
+    tool_calls: Sequence[ToolCall] = ()
     delay: float = 0.0
     chunks: Sequence[str] | None = None
     finish_reason: str | None = None
@@ -49,26 +58,30 @@ class Reply:
 
     @property
     def reason(self) -> str:
-        """The finish reason."""
+        """The finish reason, given or derived."""
         return self.finish_reason or ("tool_calls" if self.tool_calls else "stop")
 
     @property
     def pieces(self) -> Sequence[str]:
-        """The text as a stream sends it."""
+        """The pieces of the text in a streamed response."""
         if self.chunks is not None:
             return self.chunks
         words = (self.content or "").split(" ")
         return [word if index == 0 else f" {word}" for index, word in enumerate(words)]
 
     @property
-    def message(self) -> dict[str, Any]:
-        """The assistant's message."""
+    def message(self) -> Message:
+        """The assistant message."""
         content = "".join(self.chunks) if self.chunks is not None else self.content
-        message: dict[str, Any] = {"role": "assistant", "content": content}
+        message: Message = {"role": "assistant", "content": content}
         return {**message, "tool_calls": list(self.tool_calls)} if self.tool_calls else message
 
-    def usage_for(self, messages: Sequence[dict[str, Any]]) -> dict[str, int]:
-        """Tokens of the request and the answer."""
+    def usage_for(self, messages: Sequence[Message]) -> dict[str, int]:
+        """Return the token counts of a request and this reply.
+
+        Args:
+            messages: The messages of the request.
+        """
         if self.usage is not None:
             return self.usage
         prompt = sum(len(str(message.get("content") or "").split()) for message in messages)
@@ -78,17 +91,17 @@ class Reply:
 
 @dataclass(frozen=True)
 class Fault:
-    """One failure of an endpoint.
+    """A failure of an endpoint.
 
     Attributes:
         status: The HTTP status.
-        message: What the endpoint says is wrong.
-        headers: Headers of the answer, such as `Retry-After`.
-        body: The raw body, in place of the usual JSON.
-        delay: Seconds before it.
-        drop: Whether the connection is cut without an answer.
-        drip: Seconds between two bytes of the body.
-        code: The code of the error, such as `insufficient_quota`.
+        message: The error message.
+        headers: The headers of the response, such as `Retry-After`.
+        body: The raw body, instead of the usual JSON.
+        delay: The delay in seconds before the response.
+        drop: True to close the connection without a response.
+        drip: The delay in seconds between two bytes of the body.
+        code: The error code, such as `insufficient_quota`.
     """
 
     status: int = 500
@@ -101,22 +114,33 @@ class Fault:
     code: str | None = None
 
     def error(self) -> Exception:
-        """The failure as the `openai` SDK reports it."""
+        """Return the error that the `openai` SDK raises for this failure."""
         import openai
 
         if self.drop or self.body is not None:
-            return openai.APIConnectionError(message=self.message, request=None)  # type: ignore[arg-type]
-        response: Any = SimpleNamespace(request=None, status_code=self.status, headers=self.headers)
-        error: Exception = _status_error(self.status)(
-            self.message, response=response, body={"message": self.message, "code": self.code}
-        )
-        return error
+            return openai.APIConnectionError(message=self.message, request=cast("httpx.Request", None))
+        # The SDK reads these three attributes only.
+        response = SimpleNamespace(request=None, status_code=self.status, headers=self.headers)
+        body = {"message": self.message, "code": self.code}
+        return _get_error_class(self.status)(self.message, response=cast("httpx.Response", response), body=body)
 
 
-def _status_error(status: int) -> type[Any]:
+ScriptItem = Union[str, None, Message, ToolCall, Sequence[ToolCall], Reply, Fault, BaseException]
+"""An item of a script: text, a message, tool calls, a `Reply`, a `Fault` or an exception."""
+
+ScriptFunction = Callable[[list[Message]], ScriptItem]
+"""A function from the messages of a request to an item."""
+
+
+def get_messages(request: Mapping[str, object]) -> list[Message]:
+    """Return the messages of a request."""
+    return list(cast("Sequence[Message]", request.get("messages") or ()))
+
+
+def _get_error_class(status: int) -> type[openai.APIStatusError]:
     import openai
 
-    known = {
+    error_classes: dict[int, type[openai.APIStatusError]] = {
         400: openai.BadRequestError,
         401: openai.AuthenticationError,
         403: openai.PermissionDeniedError,
@@ -125,23 +149,23 @@ def _status_error(status: int) -> type[Any]:
         422: openai.UnprocessableEntityError,
         429: openai.RateLimitError,
     }
-    return known.get(status) or (openai.InternalServerError if status >= 500 else openai.APIStatusError)
+    return error_classes.get(status) or (openai.InternalServerError if status >= 500 else openai.APIStatusError)
 
 
-def as_reply(scripted: Any) -> Reply | Fault | BaseException:
-    """What stands in a script as one of the three things that can happen.
+def normalize_item(item: object) -> Reply | Fault | BaseException:
+    """Convert an item of a script to one of the three possible outcomes of a request.
 
     Raises:
-        TypeError: It is nothing that a model can say.
+        TypeError: If the item is of no valid type.
     """
-    if isinstance(scripted, (Reply, Fault, BaseException)):
-        return scripted
-    if scripted is None or isinstance(scripted, str):
-        return Reply(scripted)
-    if isinstance(scripted, dict) and "function" in scripted:
-        return Reply(tool_calls=[scripted])
-    if isinstance(scripted, dict):
-        return Reply(scripted.get("content"), scripted.get("tool_calls") or ())
-    if isinstance(scripted, list) and all(isinstance(item, dict) and "function" in item for item in scripted):
-        return Reply(tool_calls=scripted)
-    raise TypeError(f"A script holds text, messages, tool calls, Reply, Fault, exceptions or functions, not {scripted!r}.")
+    if isinstance(item, (Reply, Fault, BaseException)):
+        return item
+    if item is None or isinstance(item, str):
+        return Reply(item)
+    if isinstance(item, dict) and "function" in item:
+        return Reply(tool_calls=[cast("ToolCall", item)])
+    if isinstance(item, dict):
+        return Reply(item.get("content"), item.get("tool_calls") or ())
+    if isinstance(item, list) and all(isinstance(call, dict) and "function" in call for call in item):
+        return Reply(tool_calls=item)
+    raise TypeError(f"A script may hold text, messages, tool calls, Reply, Fault, exceptions or functions, got {item!r}.")

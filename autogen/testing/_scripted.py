@@ -1,58 +1,61 @@
-"""A model that answers from a script."""
+"""`ScriptedModel`: a model that replies from a script."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 from .._steps import Steps, run_async, run_sync, sleep
 from ..io.base import IOStream
-from ._replies import Fault, Reply, as_reply
+from ..types import Message
+from ._replies import Fault, Reply, ScriptFunction, ScriptItem, get_messages, normalize_item
 
 
 class ScriptExhausted(AssertionError):
-    """A scripted model was asked more often than its script has replies."""
+    """Raised when a scripted model gets more requests than its script has replies."""
 
 
 class ScriptNotFinished(AssertionError):
-    """A scripted model was asked less often than its script has replies."""
+    """Raised when a scripted model got fewer requests than its script has replies."""
 
 
 class ScriptedModel:
-    """A model that answers from a script, and remembers what it was asked. Safe between threads and tasks.
+    """A model that replies from a script and records its requests. Threads and tasks may share it.
 
     Args:
-        *replies: The answers, in order: text, a message dict, a `tool_call(...)` or a list of them, a `Reply`, a `Fault`,
-            an exception, or a function from the messages to one of these. A single function answers every request.
-        name: The name under which it answers.
+        *replies: The replies in their order: text, a message dict, a `tool_call(...)` or a list of them, a `Reply`, a
+            `Fault`, an exception, or a function from the messages to any of these. A single function answers every request.
+        name: The name of the model.
 
     >>> with ScriptedModel("Paris.", "TERMINATE") as model:
     ...     _ = model([{"role": "user", "content": "Capital of France?"}])
     Traceback (most recent call last):
-    autogen.testing._scripted.ScriptNotFinished: 1 of 2 scripted replies was never asked for; the next is 'TERMINATE'.
+    autogen.testing._scripted.ScriptNotFinished: 1 of 2 scripted replies was not requested; the next is 'TERMINATE'.
     """
 
-    def __init__(self, *replies: Any, name: str = "scripted") -> None:
+    def __init__(self, *replies: ScriptItem | ScriptFunction, name: str = "scripted") -> None:
         self.name = name
         self.requests: list[dict[str, Any]] = []
         """The parameters of each request."""
-        self._always: Callable[..., Any] | None = replies[0] if len(replies) == 1 and callable(replies[0]) else None
-        self._replies = () if self._always else replies
+        single = replies[0] if len(replies) == 1 else None
+        self._function: ScriptFunction | None = single if callable(single) else None
+        self._replies = () if self._function else replies
         self._lock = threading.Lock()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> ScriptedModel:
-        return self  # agents copy their llm_config; the script is one
+    def __deepcopy__(self, memo: dict[int, object]) -> ScriptedModel:
+        # Agents copy their llm_config, but they share the script.
+        return self
 
     @property
-    def asked(self) -> list[list[dict[str, Any]]]:
+    def asked(self) -> list[list[Message]]:
         """The messages of each request."""
         return [request["messages"] for request in self.requests]
 
     @property
     def llm_config(self) -> dict[str, Any]:
-        """An `llm_config` for an agent that this model speaks for. Nothing is cached."""
+        """An `llm_config` for an agent, without a cache."""
         return {"config_list": [self.config], "cache_seed": None}
 
     @property
@@ -60,48 +63,64 @@ class ScriptedModel:
         """An entry for a `config_list`."""
         return {"model": self.name, "model_client_cls": self}
 
-    def answer(self, params: dict[str, Any]) -> Reply | Fault | BaseException:
-        """What the script has for a request.
+    def answer(self, params: Mapping[str, object]) -> Reply | Fault | BaseException:
+        """Record a request and return its outcome.
+
+        Args:
+            params: The parameters of the request.
 
         Raises:
-            ScriptExhausted: Nothing is left.
+            ScriptExhausted: If the script has no reply left.
         """
-        params = {**params, "messages": list(params.get("messages") or ())}
+        messages = get_messages(params)
         with self._lock:
             position = len(self.requests)
-            if self._always is None and position == len(self._replies):
-                last = params["messages"][-1] if params["messages"] else None
-                raise ScriptExhausted(f"The script has {position} replies, and was asked once more: {last!r}")
-            self.requests.append(params)
-        scripted = self._always or self._replies[position]
-        return as_reply(scripted(params["messages"]) if callable(scripted) else scripted)
+            if self._function is None and position == len(self._replies):
+                last = messages[-1] if messages else None
+                raise ScriptExhausted(f"The script has {position} replies, and there was another request: {last!r}")
+            self.requests.append({**params, "messages": messages})
+        # Outside of the lock, because a function may take its time.
+        item = self._function or self._replies[position]
+        return normalize_item(item(messages) if callable(item) else item)
 
-    def __call__(self, messages: list[dict[str, Any]]) -> str | dict[str, Any] | None:
-        """Ask without an agent: the text, or the message if it calls a tool."""
-        return self.message_retrieval(self.create({"messages": messages}))[0]  # type: ignore[no-any-return]
+    def __call__(self, messages: list[Message]) -> str | Message | None:
+        """Send a request without an agent.
+
+        Args:
+            messages: The messages of the request.
+
+        Returns:
+            The text of the reply; the message if it has tool calls.
+        """
+        return self.message_retrieval(self.create({"messages": messages}))[0]
 
     def __enter__(self) -> ScriptedModel:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        left = self._replies[len(self.requests) :]
-        if kind is None and left:
-            was = "was" if len(left) == 1 else "were"
+        unused = self._replies[len(self.requests) :]
+        # An error in the `with` block matters more than the replies that it left unused.
+        if kind is None and unused:
+            was = "was" if len(unused) == 1 else "were"
             raise ScriptNotFinished(
-                f"{len(left)} of {len(self._replies)} scripted replies {was} never asked for; the next is {left[0]!r}."
+                f"{len(unused)} of {len(self._replies)} scripted replies {was} not requested; the next is {unused[0]!r}."
             )
 
-    # The protocol of a model client.
+    # The protocol of a model client
 
-    def create(self, params: dict[str, Any]) -> Any:
-        """Answer a request."""
+    def create(self, params: Mapping[str, object]) -> SimpleNamespace:
+        """Return the response to a request.
+
+        Args:
+            params: The parameters of the request.
+        """
         return run_sync(self._create(params))
 
-    async def a_create(self, params: dict[str, Any]) -> Any:
-        """`create`, awaited: a delay holds up nobody else."""
+    async def a_create(self, params: Mapping[str, object]) -> SimpleNamespace:
+        """Async version of `create`; other tasks run during a delay."""
         return await run_async(self._create(params))
 
-    def _create(self, params: dict[str, Any]) -> Steps[Any]:
+    def _create(self, params: Mapping[str, object]) -> Steps[SimpleNamespace]:
         reply = self.answer(params)
         if isinstance(reply, BaseException):
             raise reply
@@ -113,24 +132,24 @@ class ScriptedModel:
             for piece in reply.pieces:
                 IOStream.get_default().print(piece, end="", flush=True)
         choice = SimpleNamespace(index=0, message=_Message(**reply.message), finish_reason=reply.reason)
-        usage = SimpleNamespace(**reply.usage_for(params.get("messages") or ()))
+        usage = SimpleNamespace(**reply.usage_for(get_messages(params)))
         return SimpleNamespace(model=self.name, choices=[choice], usage=usage, cost=0.0)
 
-    def message_retrieval(self, response: Any) -> list[Any]:
-        """For each choice its text, or the message if it calls a tool."""
+    def message_retrieval(self, response: SimpleNamespace) -> list[str | Message | None]:
+        """Return for each choice its text; the message if it has tool calls."""
         messages = [choice.message for choice in response.choices]
         return [dict(vars(m)) if getattr(m, "tool_calls", None) else m.content for m in messages]
 
-    def cost(self, response: Any) -> float:
-        """A script costs nothing."""
+    def cost(self, response: object) -> float:
+        """Return 0.0: a script costs nothing."""
         return 0.0
 
     @staticmethod
-    def get_usage(response: Any) -> dict[str, Any]:
-        """Tokens and cost of an answer."""
+    def get_usage(response: SimpleNamespace) -> dict[str, object]:
+        """Return the token counts and the cost of a response."""
         return {**vars(response.usage), "cost": getattr(response, "cost", 0.0), "model": response.model}
 
 
 class _Message(SimpleNamespace):
-    def model_dump(self) -> dict[str, Any]:
+    def model_dump(self) -> Message:
         return dict(vars(self))

@@ -1,4 +1,4 @@
-"""Fixtures for pytest; they are there as soon as the package is installed."""
+"""Fixtures for pytest, which registers them by an entry point of the package."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+# Imported in the fixtures at run time: pytest loads this module in every project, also in one that doesn't use it.
 if TYPE_CHECKING:
     from . import OpenAIServer, ScriptedModel
 
 
 @pytest.fixture
 def scripted_model() -> Iterator[Callable[..., ScriptedModel]]:
-    """Make scripted models: `scripted_model("Hello", "TERMINATE")`. The test fails if a script is not used up."""
+    """Make scripted models: `scripted_model("Hello", "TERMINATE")`. The test fails if a reply is left unused."""
     from . import ScriptedModel
 
     with ExitStack() as scripts:
@@ -23,12 +24,12 @@ def scripted_model() -> Iterator[Callable[..., ScriptedModel]]:
 
 @pytest.fixture
 def openai_server() -> Iterator[Callable[..., OpenAIServer]]:
-    """Start loopback servers: `openai_server("Hello")`. They are shut down after the test."""
+    """Start local servers: `openai_server("Hello")`. They stop after the test."""
     from . import OpenAIServer
 
     with ExitStack() as servers:
 
-        def start(*script: Any, **options: Any) -> OpenAIServer:
+        def start_server(*script: Any, **options: Any) -> OpenAIServer:
             return servers.enter_context(OpenAIServer(*script, **options))
 
-        yield start
+        yield start_server

@@ -15,8 +15,8 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion
 
 from autogen._model_catalogue import get_context_limit, is_private
-from autogen.oai._requests import cost as cost_module
-from autogen.oai._requests.cost import UnknownCost, UsageLedger, compute_cost, get_price, read_usage, format_usage_report
+from autogen.oai._usage import cost as cost_module
+from autogen.oai._usage.cost import UnknownCost, UsageLedger, compute_cost, get_price, read_usage, format_usage_report
 from autogen.oai.openai_utils import OAI_PRICE1K
 
 number = count()
@@ -203,7 +203,7 @@ def test_no_name_and_no_counts_make_it_fail(model, prompt, completion, cached):
 def test_without_the_maintained_source_its_models_are_unknown():
     probe = (
         "import sys; sys.modules['genai_prices'] = None\n"
-        "from autogen.oai._requests.cost import compute_cost\n"
+        "from autogen.oai._usage.cost import compute_cost\n"
         "for model in ('gpt-4o', 'gpt-4-0314'): print(compute_cost({'model': model, 'prompt_tokens': 1000}))"
     )
     done = subprocess.run([sys.executable, "-c", probe], text=True, capture_output=True, check=True)
@@ -214,7 +214,7 @@ def test_without_the_maintained_source_its_models_are_unknown():
 def test_the_maintained_source_is_loaded_by_the_first_question_that_needs_it():
     probe = (
         "import sys, autogen\n"
-        "from autogen.oai._requests.cost import compute_cost, OAI_PRICE1K\n"
+        "from autogen.oai._usage.cost import compute_cost, OAI_PRICE1K\n"
         "compute_cost({'model': 'gpt-4-0314'}), compute_cost({'model': 'mine'}, (0.0, 0.0)); print('genai_prices' in sys.modules)"
     )
     assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "False"

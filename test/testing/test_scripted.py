@@ -30,7 +30,7 @@ def test_a_script_may_hold_functions():
 
 
 def test_a_script_that_is_not_used_up_is_told():
-    with pytest.raises(ScriptNotFinished, match="1 of 2 scripted replies was never asked for; the next is 'two'"):
+    with pytest.raises(ScriptNotFinished, match="1 of 2 scripted replies was not requested; the next is 'two'"):
         with ScriptedModel("one", "two") as model:
             model(HI)
 
@@ -44,7 +44,7 @@ def test_an_error_in_the_block_is_not_hidden():
 def test_a_script_that_is_used_up_is_told():
     model = ScriptedModel("one")
     model(HI)
-    with pytest.raises(ScriptExhausted, match="has 1 replies, and was asked once more"):
+    with pytest.raises(ScriptExhausted, match="has 1 replies, and there was another request"):
         model(HI)
 
 
@@ -62,7 +62,7 @@ def test_a_fault_is_what_the_sdk_makes_of_it(status, error):
 
 
 def test_something_that_no_model_says_is_refused():
-    with pytest.raises(TypeError, match="A script holds"):
+    with pytest.raises(TypeError, match="A script may hold"):
         ScriptedModel(42)(HI)
 
 
@@ -126,7 +126,7 @@ def test_the_server_refuses_as_scripted(ask):
 def test_the_server_says_that_its_script_is_used_up(ask):
     with OpenAIServer("one") as server:
         ask(server)
-        with pytest.raises(openai.APIStatusError, match="was asked once more"):
+        with pytest.raises(openai.APIStatusError, match="there was another request"):
             ask(server)
 
 

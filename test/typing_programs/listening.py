@@ -15,7 +15,7 @@ def describe(event: AnyEvent) -> str:
         case events.ChatStarted(initiator=name) | events.ChatEnded(initiator=name):
             return f"{event.type} by {name}"
         case events.MessageSent(sender=sender, recipient=recipient, message=message):
-            return f"{sender} to {recipient}: {message.get('content')}"
+            return f"{sender} to {recipient}: {message}"
         case events.ReplyStarted(agent=name) | events.ReplyEnded(agent=name):
             return f"{name} replies"
         case events.ModelAsked() | events.ModelAnswered() | events.ModelFailed():

@@ -1,7 +1,8 @@
-"""Names with an underscore that public programs call or override all the same. Each hands over to the room it belongs to."""
+"""Private 0.2 methods that programs call or override; each delegates to its module."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ... import runtime_logging
@@ -19,7 +20,7 @@ from .tool_registration import ToolRegistrationMixin
 
 
 class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
-    """The half-public side of `ConversableAgent`."""
+    """Private methods of `ConversableAgent` that are as good as public."""
 
     _assert_valid_name = staticmethod(messages_module.assert_valid_name)
     _normalize_name = staticmethod(messages_module.normalize_name)
@@ -28,24 +29,24 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
     _a_summary_from_nested_chats = staticmethod(nested.a_run_and_summarize)
 
     @staticmethod
-    def _last_msg_as_summary(sender: AgentCore, recipient: AgentCore, summary_args: Any) -> str:
+    def _last_msg_as_summary(sender: AgentCore, recipient: AgentCore, summary_args: object) -> str:
         return summary.get_last_text(sender, recipient)
 
     @staticmethod
-    def _reflection_with_llm_as_summary(sender: AgentCore, recipient: AgentCore, summary_args: Any) -> Any:
+    def _reflection_with_llm_as_summary(sender: AgentCore, recipient: AgentCore, summary_args: dict[str, Any] | None) -> Any:
         return run_sync(summary.reflect_on_chat(sender, recipient, summary_args or {}))
 
     @staticmethod
     def _is_silent(agent: Agent, silent: bool | None = False) -> bool:
-        """Whether messages are not printed: the agent's own wish comes before the call's."""
-        own = getattr(agent, "silent", None)
-        return bool(silent if own is None else own)
+        """Return True if messages are not printed. The setting of the agent has precedence over that of the call."""
+        setting = getattr(agent, "silent", None)
+        return bool(silent if setting is None else setting)
 
-    def _match_trigger(self, trigger: Any, sender: Agent | None) -> bool:
+    def _match_trigger(self, trigger: object, sender: Agent | None) -> bool:
         return registry.is_triggered_by(trigger, sender)
 
     def _process_received_message(self, message: Message | str, sender: Agent, silent: bool | None) -> None:
-        """Remember what came in, and print it."""
+        """Store a received message, and print it."""
         message = self._message_to_dict(message)
         valid = self._append_oai_message(message, "user", sender, is_sending=False)
         if runtime_logging.is_logging:
@@ -73,7 +74,11 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
         return [{"type": "text", "text": self._process_carryover("", kwargs)}, *content]
 
     def _summarize_chat(
-        self, summary_method: Any, summary_args: Any, recipient: AgentCore | None = None, cache: Any = None
+        self,
+        summary_method: object,
+        summary_args: Mapping[str, object] | None,
+        recipient: AgentCore | None = None,
+        cache: object = None,
     ) -> Any:
         return run_sync(summary.summarize(self, summary_method, summary_args, recipient, cache))  # type: ignore[arg-type]
 
@@ -82,20 +87,22 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
         prompt: str,
         messages: list[Message],
         llm_agent: Agent | None = None,
-        cache: Any = None,
+        cache: object = None,
         role: str | None = None,
     ) -> Any:
         return run_sync(summary.request_reflection(self, prompt, messages, llm_agent, cache, role))
 
-    def _generate_oai_reply_from_client(self, llm_client: Any, messages: list[Message], cache: Any) -> Any:
-        """One request to a model. Tracing packages wrap it."""
+    def _generate_oai_reply_from_client(
+        self, llm_client: Any, messages: list[Message], cache: object
+    ) -> str | Message | None:
+        """Send one request to a model. Tracing packages wrap this method."""
         return run_sync(run_request(self, llm_client, messages, cache))
 
     def _raise_exception_on_async_reply_functions(self) -> None:
-        """Refuse a synchronous chat that would leave reply functions unasked.
+        """Refuse a sync chat that could not call all reply functions.
 
         Raises:
-            RuntimeError: A coroutine reply function is registered without `ignore_async_in_sync_chat`.
+            RuntimeError: if a coroutine reply function is registered without `ignore_async_in_sync_chat`.
         """
         names = [
             row["reply_func"].__name__
@@ -104,6 +111,6 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
         ]
         if names:
             raise RuntimeError(
-                f"Agent {self.name!r} has coroutine reply functions, which a synchronous chat can't ask: "
+                f"Agent {self.name!r} has coroutine reply functions, which a sync chat can't call: "
                 f"{', '.join(sorted(set(names)))}. Use a_initiate_chat, or register them with ignore_async_in_sync_chat."
             )

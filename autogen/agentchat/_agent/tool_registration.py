@@ -1,11 +1,11 @@
-"""Making tools known: to the model that may call them, and to the agent that executes them."""
+"""Registration of tools: for the model that may call them, and for the agent that executes them."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -21,18 +21,22 @@ from .state import AgentState
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 class ToolRegistrationMixin(AgentState):
-    """The tools of an agent."""
+    """Tools of an agent."""
 
     _format_json_str = staticmethod(repair_json)
 
     def register_function(self, function_map: dict[str, Callable[..., Any] | None]) -> None:
-        """Add functions that the agent executes when they are called by name; None removes one.
+        """Register functions that the agent executes.
+
+        Args:
+            function_map: Functions by name; None removes a function.
 
         Raises:
-            ValueError: A name is not valid.
+            ValueError: if a name is not valid.
         """
         for name, function in function_map.items():
             assert_valid_name(name)
@@ -44,81 +48,82 @@ class ToolRegistrationMixin(AgentState):
         self._function_map = {name: function for name, function in merged.items() if function is not None}
 
     def can_execute_function(self, name: str | list[str]) -> bool:
-        """Whether the agent executes this function, or all of these."""
-        return all(one in self._function_map for one in ([name] if isinstance(name, str) else name))
+        """Return True if the agent executes this function, or all of these."""
+        return all(item in self._function_map for item in ([name] if isinstance(name, str) else name))
 
     def execute_function(self, func_call: Message, verbose: bool = False) -> Outcome:
-        """Carry out a call that a model suggests.
+        """Execute a call suggested by a model.
 
         Args:
             func_call: `{"name": ..., "arguments": <JSON text>}`.
-            verbose: Also print the arguments and the result.
+            verbose: True to print the arguments and the result, too.
 
         Returns:
-            Whether it succeeded, and a message with `name`, `role` and the result as `content`. No error escapes: the
-            content says what went wrong.
+            True if it succeeded, and a message with `name`, `role` and the result as `content`. No error is raised: the
+            content describes it.
         """
         return run_sync(execute_call(self, func_call, "FUNCTION", verbose))
 
     async def a_execute_function(self, func_call: Message) -> Outcome:
-        """`execute_function`, awaited."""
+        """Async version of `execute_function`."""
         return await run_async(execute_call(self, func_call, "ASYNC FUNCTION"))
 
     def update_tool_signature(self, tool_sig: str | dict[str, Any], is_remove: bool) -> None:
-        """Tell the model about a tool, or no longer.
+        """Add a tool to those that the model may call, or remove one.
 
         Args:
-            tool_sig: The tool's JSON schema; its name to remove it.
-            is_remove: Whether to remove it.
+            tool_sig: JSON schema of the tool; its name to remove it.
+            is_remove: True to remove it.
 
         Raises:
-            AssertionError: The agent has no model, or no tools to remove.
-            ValueError: The schema is not a dict, or the name is not valid.
+            AssertionError: if the agent has no model, or no tools to remove.
+            ValueError: if the schema is not a dict, or the name is not valid.
         """
         self._update_signature("tools", tool_sig, is_remove, lambda tool: tool["function"]["name"])
 
     def update_function_signature(self, func_sig: str | dict[str, Any], is_remove: bool) -> None:
-        """`update_tool_signature` in the older form of function calls."""
+        """Add or remove a function, in the older form of function calls; see `update_tool_signature`."""
         self._update_signature("functions", func_sig, is_remove, lambda function: function["name"])
 
     def _update_signature(
-        self, key: str, signature: str | dict[str, Any], is_remove: bool, name_of: Callable[[dict[str, Any]], str]
+        self, key: str, signature: str | dict[str, Any], is_remove: bool, get_name: Callable[[dict[str, Any]], str]
     ) -> None:
         config = self.llm_config
         if not isinstance(config, dict):
             text = f"Agent {self.name!r} has no llm_config: a tool needs a model that calls it."
             logger.error(text)
             raise AssertionError(text)
-        known = config.get(key, [])
+        signatures = config.get(key, [])
         if is_remove:
             assert key in config, f"Agent {self.name!r} has no {key} to remove {signature!r} from."
-            known = [one for one in known if name_of(one) != signature]
+            signatures = [item for item in signatures if get_name(item) != signature]
         else:
             if not isinstance(signature, dict):
-                raise ValueError(f"A signature must be a dict, not a {type(signature).__name__}.")
-            name = assert_valid_name(name_of(signature))
-            if any(name_of(one) == name for one in known):
+                raise ValueError(f"A signature must be a dict, got a {type(signature).__name__}.")
+            name = assert_valid_name(get_name(signature))
+            if any(get_name(item) == name for item in signatures):
                 warnings.warn(f"Function {name!r} is being overridden.", UserWarning, stacklevel=3)
-            known = [*(one for one in known if name_of(one) != name), signature]
-        if known:
-            config[key] = known
+            signatures = [*(item for item in signatures if get_name(item) != name), signature]
+        if signatures:
+            config[key] = signatures
         else:
             config.pop(key, None)
-        if hasattr(self.client, "rebuild"):  # programs do put clients of their own here
-            self.client = self.client.rebuild(**config)
+        # programs assign clients of their own, which take the tools with each request
+        if hasattr(self.client, "rebuilt"):
+            self.client = self.client.rebuilt(**config)
 
     def register_for_llm(
         self, *, name: str | None = None, description: str | None = None, api_style: str = "tool"
     ) -> Callable[[F], F]:
-        """Decorate a function that the agent's model may call.
+        """Return a decorator that registers a function which the agent's model may call.
 
         Args:
-            name: The name for the model; the function's own name if None.
-            description: What the function does. May be left out if another decorator of the function has it.
+            name: Name for the model; the function's own name if None.
+            description: Description for the model. May be omitted if another decorator of the function has it.
             api_style: `tool`, or `function` for the older form.
 
         Raises:
-            ValueError: There is no description, or no such style.
+            ValueError: if there is no description, or no such style.
 
         >>> @user.register_for_execution()  # doctest: +SKIP
         ... @assistant.register_for_llm(description="Add two numbers.")
@@ -127,42 +132,41 @@ class ToolRegistrationMixin(AgentState):
         """
 
         def decorate(function: F) -> F:
-            _remember(function, "_name", name)
-            _remember(function, "_description", description)
-            about = description or getattr(function, "_description", None)
-            if about is None:
-                raise ValueError(
-                    f"Function {name or get_tool_name(function)!r} needs a description: the model chooses its tools by it."
-                )
+            _set_if_given(function, "_name", name)
+            _set_if_given(function, "_description", description)
+            text = description or getattr(function, "_description", None)
+            tool_name = name or get_tool_name(function)
+            if text is None:
+                raise ValueError(f"Function {tool_name!r} needs a description: the model chooses its tools by it.")
             from ...function_utils import get_function_schema
 
-            schema = get_function_schema(function, name=name or get_tool_name(function), description=about)
+            schema = get_function_schema(function, name=tool_name, description=text)
             if api_style == "tool":
                 self.update_tool_signature(schema, is_remove=False)
             elif api_style == "function":
                 self.update_function_signature(schema["function"], is_remove=False)
             else:
-                raise ValueError(f"api_style is {api_style!r}; it must be 'tool' or 'function'.")
+                raise ValueError(f"api_style must be 'tool' or 'function', got {api_style!r}.")
             return function
 
         return decorate
 
     def register_for_execution(self, name: str | None = None, *, timeout: float | None = None) -> Callable[[F], F]:
-        """Decorate a function that the agent executes when it is called.
+        """Return a decorator that registers a function which the agent executes.
 
         Args:
-            name: The name it is called by; the function's own name if None.
-            timeout: Seconds that a call may take; then the model is told so. A coroutine function is cancelled. A plain
-                one can't be: it goes on in its thread, but the programs that it runs through an executor are killed.
+            name: Name in calls; the function's own name if None.
+            timeout: Timeout of a call in seconds; it is reported to the model. A coroutine function is cancelled. A sync
+                function continues in its thread, but programs that it runs through an executor are killed.
 
         Raises:
-            ValueError: The timeout is not more than 0.
+            ValueError: if the timeout is not positive.
         """
         if timeout is not None and not timeout > 0:
-            raise ValueError(f"The timeout of a tool must be more than 0 seconds, not {timeout!r}.")
+            raise ValueError(f"The timeout of a tool must be positive, got {timeout!r}.")
 
         def decorate(function: F) -> F:
-            _remember(function, "_name", name)
+            _set_if_given(function, "_name", name)
             wrapped = self._wrap_function(function)
             if timeout is not None:
                 vars(wrapped)["_timeout"] = timeout
@@ -177,32 +181,33 @@ class ToolRegistrationMixin(AgentState):
         self.register_for_execution()(function)
 
     def _wrap_function(self, func: F) -> F:
-        """The function as it is executed: arguments become pydantic models where annotated so, the result text."""
-        from ...function_utils import INJECTED, get_injected_parameters, load_basemodels_if_needed, serialize_to_str
+        """Wrap a function for execution: pydantic arguments are loaded, and the result becomes text."""
+        from ...function_utils import INJECTED, injected_parameters, load_basemodels_if_needed, serialize_to_str
 
         loaded = load_basemodels_if_needed(func)
 
-        def told(arguments: dict[str, Any], result: Any) -> Any:
+        def finish(kwargs: dict[str, Any], result: Any) -> Any:
             if runtime_logging.is_logging:
-                runtime_log.log_function_use(self, func, {key: arguments[key] for key in arguments if key not in INJECTED}, result)
+                arguments = {key: value for key, value in kwargs.items() if key not in INJECTED}
+                runtime_log.log_function_use(self, func, arguments, result)
             return result if turn_context.is_directive(result) else serialize_to_str(result)
 
         if is_coroutine_function(func):
 
             @wraps(func)
-            async def a_run(*args: Any, **kwargs: Any) -> Any:
-                return told(kwargs, await loaded(*args, **kwargs))
+            async def a_run(*args: object, **kwargs: object) -> object:
+                return finish(kwargs, await loaded(*args, **kwargs))
 
-            run: Any = a_run
+            wrapped: Any = a_run
         else:
 
             @wraps(func)
-            def plain_run(*args: Any, **kwargs: Any) -> Any:
-                return told(kwargs, loaded(*args, **kwargs))
+            def run(*args: object, **kwargs: object) -> object:
+                return finish(kwargs, loaded(*args, **kwargs))
 
-            run = plain_run
-        vars(run).update(_origin=func, _injected=get_injected_parameters(func))
-        return run  # type: ignore[no-any-return]
+            wrapped = run
+        vars(wrapped).update(_origin=func, _injected=injected_parameters(func))
+        return wrapped  # type: ignore[no-any-return]
 
 
 def register_function(
@@ -214,42 +219,43 @@ def register_function(
     description: str,
     timeout: float | None = None,
 ) -> None:
-    """Let one agent's model call a function, and another agent execute it.
+    """Register a function for one agent's model, and for execution by another agent.
 
     Args:
-        f: The function; its annotations become the tool's schema.
-        caller: The agent whose model may call it.
-        executor: The agent that executes it; None for the caller itself.
-        name: The name for the model; the function's own name if None.
-        description: What it does.
-        timeout: Seconds that a call may take; then the model is told so.
+        f: Function; its annotations become the tool's schema.
+        caller: Agent whose model may call it.
+        executor: Agent that executes it; None for the caller itself.
+        name: Name for the model; the function's own name if None.
+        description: Description for the model.
+        timeout: Timeout of a call in seconds; it is reported to the model.
     """
     f = caller.register_for_llm(name=name, description=description)(f)
     (executor or caller).register_for_execution(name=name, timeout=timeout)(f)
 
 
-def describe_function(function: Callable[..., Any]) -> str:
-    """What a function is for: what a decorator said, the first line of its docstring, or else its name."""
+def describe_function(function: Callable[..., object]) -> str:
+    """Return the description given to a decorator, or the first line of the docstring, or else the name."""
     return (
         getattr(function, "_description", None)
         or (function.__doc__ or get_callable_name(function)).strip().partition("\n")[0]
     )
 
 
-def as_list(one_or_several: Any) -> list[Any]:
-    """Several as a list; None is none."""
-    if one_or_several is None:
-        return []
-    return list(one_or_several) if isinstance(one_or_several, (list, tuple)) else [one_or_several]
-
-
-def _remember(function: Callable[..., Any], attribute: str, value: str | None) -> None:
-    """Let further decorators of a function know what this one was told."""
-    if value is not None:
-        with contextlib.suppress(AttributeError):  # a bound method can't remember anything
-            setattr(function, attribute, value)
-
-
-def get_tool_name(function: Callable[..., Any]) -> str:
-    """Return the name under which a decorator registered a function, or else its own."""
+def get_tool_name(function: Callable[..., object]) -> str:
+    """Return the name given to a decorator, or else the function's own."""
     return getattr(function, "_name", None) or get_callable_name(function)
+
+
+def as_list(items: T | Iterable[T] | None) -> list[T]:
+    """Return one or several items as a list; None is an empty list."""
+    if items is None:
+        return []
+    return list(items) if isinstance(items, (list, tuple)) else [items]  # type: ignore[list-item]
+
+
+def _set_if_given(function: Callable[..., object], attribute: str, value: str | None) -> None:
+    """Store a decorator's argument at the function, for its other decorators."""
+    # attributes of a bound method can't be set
+    if value is not None:
+        with contextlib.suppress(AttributeError):
+            setattr(function, attribute, value)

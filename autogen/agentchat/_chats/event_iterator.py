@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 
 from ... import events
 from ...control import ChatControl
-from ...events import Event
+from ...events import AnyEvent, Event
 from .._core.result import ChatResult
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
@@ -35,12 +35,12 @@ class _EventBuffer:
 
     def __init__(self, control: ChatControl) -> None:
         self._control = control
-        self._events: deque[Event] = deque()
+        self._events: deque[AnyEvent] = deque()
         self._lock = threading.RLock()
         self._is_open = True
         self.ring: Callable[[], object] = lambda: None  # tells the reader that there is something
 
-    def put(self, event: Event) -> None:
+    def put(self, event: AnyEvent) -> None:
         """The chat leaves an event, and waits at its next step."""
         with self._lock:
             if not self._is_open:
@@ -49,7 +49,7 @@ class _EventBuffer:
             self._control.pause_for(self)
         self.ring()
 
-    def take(self) -> Event | None:
+    def take(self) -> AnyEvent | None:
         """The next event; if there is none yet, None, and the chat goes on."""
         with self._lock:
             if self._events:
@@ -134,7 +134,7 @@ class ChatIterator(_Iteration[Callable[[ChatControl], ChatResult]]):
     def _outcome(self) -> Future[ChatResult] | None:
         return self._future
 
-    def __iter__(self) -> Generator[Event, None, ChatResult | None]:
+    def __iter__(self) -> Generator[AnyEvent, None, ChatResult | None]:
         """The events; when the loop over them is left, the chat is stopped. A `yield from` gives the result."""
         try:
             while (event := self._next()) is not None:
@@ -144,13 +144,13 @@ class ChatIterator(_Iteration[Callable[[ChatControl], ChatResult]]):
         finally:
             self.close()
 
-    def __next__(self) -> Event:
+    def __next__(self) -> AnyEvent:
         event = self._next()
         if event is None:
             raise StopIteration
         return event
 
-    def _next(self) -> Event | None:
+    def _next(self) -> AnyEvent | None:
         """The next event; None at the end. An error of the chat is raised once, by whoever meets it first."""
         if self._is_closed:
             return None
@@ -234,11 +234,11 @@ class AsyncChatIterator(_Iteration[Callable[[ChatControl], Awaitable[ChatResult]
     def _outcome(self) -> asyncio.Future[ChatResult] | None:
         return self._task
 
-    def __aiter__(self) -> AsyncIterator[Event]:
+    def __aiter__(self) -> AsyncIterator[AnyEvent]:
         """The events; when the loop over them is left, the chat is stopped."""
         return _Loop(self)
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> AnyEvent:
         if not self._is_closed:
             if self._task is None:
                 self._begin()
@@ -310,10 +310,10 @@ class _Loop:
     def __init__(self, chat: AsyncChatIterator) -> None:
         self._chat = chat
 
-    def __aiter__(self) -> AsyncIterator[Event]:
+    def __aiter__(self) -> AsyncIterator[AnyEvent]:
         return self
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> AnyEvent:
         return await self._chat.__anext__()
 
     def __del__(self) -> None:

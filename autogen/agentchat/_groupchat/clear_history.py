@@ -1,13 +1,13 @@
-"""The command with which a human makes the agents of a group chat forget: `clear history [agent] [number]`."""
+"""The command `clear history [agent] [number]`, by which a human clears the histories of a group chat."""
 
 from __future__ import annotations
 
 import logging
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...io.base import IOStream
-from .._core.protocols import Group
+from .._core.protocols import Group, GroupManager
 from ..agent import Agent, Message
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
@@ -16,11 +16,11 @@ COMMAND = "CLEAR HISTORY"
 
 
 class Command(NamedTuple):
-    """What was told.
+    """A parsed command.
 
     Attributes:
-        agent: Who forgets; None: all do.
-        keep: How many messages stay; None if no number was given.
+        agent: Agent whose history is cleared; None for all.
+        keep: Number of messages to keep; None if not specified.
         rest: The message without the command.
     """
 
@@ -29,22 +29,22 @@ class Command(NamedTuple):
     rest: str
 
 
-def clear_as_told(manager: Any, group: Group, reply: Message) -> Message:
-    """Obey the command in what a human typed, if there is one; returns the reply without it.
+def apply_command(manager: GroupManager, group: Group, reply: Message) -> Message:
+    """Execute the command in a human's reply, if there is one, and return the reply without it.
 
-    Neither tools nor models are obeyed: whoever writes a web page could wipe the memory of a team.
+    Commands from tools and models are ignored: the author of a web page could wipe the memory of a team.
     """
     content = reply.get("content")
     if not isinstance(content, str) or COMMAND not in content.upper() or reply.get("role") != "user":
         return reply
-    if _parsed(content, group) is None:
+    if _parse_command(content, group) is None:
         return reply
     return {**reply, "content": manager.clear_agents_history(reply, group)}
 
 
-def clear(reply: Message, group: Group) -> str:
-    """Clear the histories as the reply says; returns its text without the command."""
-    command = _parsed(str(reply.get("content") or ""), group)
+def clear_histories(reply: Message, group: Group) -> str:
+    """Clear the histories as a reply says, and return its text without the command."""
+    command = _parse_command(str(reply.get("content") or ""), group)
     if command is None:
         return str(reply.get("content") or "")
     keep = command.keep or 0
@@ -62,12 +62,12 @@ def clear(reply: Message, group: Group) -> str:
     return command.rest
 
 
-def _parsed(content: str, group: Group) -> Command | None:
-    """The last command of a text; None if there is none."""
+def _parse_command(content: str, group: Group) -> Command | None:
+    """Return the last command of a text; None if there is none."""
     words = content.split()
     starts = [
-        place
-        for place, (first, second) in enumerate(pairwise(words))
+        index
+        for index, (first, second) in enumerate(pairwise(words))
         if first.upper() == "CLEAR" and second.upper().startswith("HISTORY")
     ]
     if not starts:
@@ -77,8 +77,9 @@ def _parsed(content: str, group: Group) -> Command | None:
     keep: int | None = None
     for word in words[start + 2 : start + 4]:
         if word.isdecimal() or word[:-1].isdecimal():
-            keep = int(word if word.isdecimal() else word[:-1])  # of two numbers the second counts, and stays in the text
+            # of two numbers the second is used, and both stay in the text
+            keep = int(word if word.isdecimal() else word[:-1])
         elif agent is None:
             agent = group.agent_by_name(word) or group.agent_by_name(word[:-1])
-    taken = 2 + (agent is not None) + (keep is not None)
-    return Command(agent, keep, " ".join([*words[:start], *words[start + taken :]]))
+    length = 2 + (agent is not None) + (keep is not None)
+    return Command(agent, keep, " ".join([*words[:start], *words[start + length :]]))

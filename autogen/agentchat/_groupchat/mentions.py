@@ -1,4 +1,4 @@
-"""Finding the names of agents in what a model says."""
+"""Names of agents in the text of a model."""
 
 from __future__ import annotations
 
@@ -16,65 +16,66 @@ _ANNOUNCED = (
 
 
 def count_mentions(message_content: MessageContentType | dict[str, object], agents: Iterable[Agent]) -> dict[str, int]:
-    """How often each agent is mentioned, without those that are not.
+    r"""Count the mentions of each agent; agents without a mention are left out.
 
-    A name also counts with its underscores as blanks or escaped (`\\_`). It must stand alone, not within a word.
+    A name also counts with its underscores as blanks or escaped (`\_`). It must stand alone, not within a word.
     """
     if isinstance(message_content, dict):
         message_content = message_content.get("content")  # type: ignore[assignment]
     text = f" {content_str(message_content)} "
     counts = {}
     for agent in agents:
-        if count := len(re.findall(rf"(?<=\W)(?:{'|'.join(_spellings(agent.name))})(?=\W)", text)):
+        if count := len(re.findall(rf"(?<=\W)(?:{'|'.join(_get_spellings(agent.name))})(?=\W)", text)):
             counts[agent.name] = count
     return counts
 
 
 def resolve_mention(answer: str, agents: Sequence[Agent]) -> list[str]:
-    """The agents that an answer may mean; a single one is clear.
+    """Return the names of the agents that an answer may mean; a single name is unambiguous.
 
-    An answer that is a name and nothing else counts before all, whatever quotes or markup are around it, and whatever its
-    letter case if that fits one agent only. A name within a longer name that is there is not meant (`Coder` in `Coder-2`).
-    Of several, the one announced as next is meant.
+    An answer that consists of a name takes precedence: quotes and markup around it are ignored, and so is the letter case
+    if it fits one agent only. A name within a longer name that occurs is not a mention (`Coder` in `Coder-2`). If several
+    names occur, an agent announced as next is meant.
     """
     names = list(dict.fromkeys(agent.name for agent in agents))
-    alone = _plain(answer)
-    for same in (str.__str__, str.casefold):
-        hits = [name for name in names if same(_plain(name)) == same(alone)]
-        if len(hits) == 1:
-            return hits
-    found = list(count_mentions(answer, agents)) or [name for name in names if _stands_in_markup(name, answer)]
-    if len(found) > 1:
-        found = [name for name in found if not _only_within_longer(name, found, answer)]
-    if len(found) > 1:
-        announced = [name for name in found if _is_announced(name, answer)]
-        found = announced if len(announced) == 1 else found
-    return found
+    normalized = _normalize(answer)
+    for convert in (str.__str__, str.casefold):
+        matches = [name for name in names if convert(_normalize(name)) == convert(normalized)]
+        if len(matches) == 1:
+            return matches
+    mentioned = list(count_mentions(answer, agents)) or [name for name in names if _is_in_markup(name, answer)]
+    if len(mentioned) > 1:
+        mentioned = [name for name in mentioned if not _is_only_within_longer(name, mentioned, answer)]
+    if len(mentioned) > 1:
+        announced = [name for name in mentioned if _is_announced(name, answer)]
+        mentioned = announced if len(announced) == 1 else mentioned
+    return mentioned
 
 
-def _spellings(name: str) -> list[str]:
+def _get_spellings(name: str) -> list[str]:
     forms = (name, name.replace("_", " "), name.replace("_", r"\_"))
     return sorted({re.escape(form) for form in forms}, key=len, reverse=True)
 
 
-def _plain(text: str) -> str:
-    """A text without what may stand around a name; blanks, `_` and `\\_` are the same."""
+def _normalize(text: str) -> str:
+    r"""Strip quotes and markup around a name; blanks and `\_` become `_`."""
     return text.replace("\\_", "_").replace(" ", "_").strip(_AROUND) if text.strip() else ""
 
 
-def _stands_in_markup(name: str, text: str) -> bool:
-    """Whether a name stands between characters of words: in `_italics_`, or in a script that has no blanks."""
-    if any(letter >= "\u2e80" for letter in name):  # Chinese, Japanese, Korean
+def _is_in_markup(name: str, text: str) -> bool:
+    """Return True if a name occurs in `_italics_`, or in a script without blanks between words."""
+    # Chinese, Japanese, Korean
+    if any(letter >= "\u2e80" for letter in name):
         return name in text
     return re.search(rf"(?<![^\W_])_{re.escape(name)}_(?![^\W_])", text) is not None
 
 
-def _only_within_longer(name: str, names: list[str], text: str) -> bool:
+def _is_only_within_longer(name: str, names: list[str], text: str) -> bool:
     longer = [other for other in names if other != name and any(form in other for form in (name, name.replace("_", " ")))]
     for other in sorted(longer, key=len, reverse=True):
-        text = re.sub("|".join(_spellings(other)), " ", text)
-    return bool(longer) and not re.search(rf"(?<!\w)(?:{'|'.join(_spellings(name))})(?!\w)", text)
+        text = re.sub("|".join(_get_spellings(other)), " ", text)
+    return bool(longer) and not re.search(rf"(?<!\w)(?:{'|'.join(_get_spellings(name))})(?!\w)", text)
 
 
 def _is_announced(name: str, text: str) -> bool:
-    return any(re.search(_ANNOUNCED.replace("{name}", form), text, re.IGNORECASE) for form in _spellings(name))
+    return any(re.search(_ANNOUNCED.replace("{name}", form), text, re.IGNORECASE) for form in _get_spellings(name))

@@ -1,15 +1,13 @@
-"""Calls in a group chat: which are pending, who can carry them out, and who waits for their results."""
+"""Pending tool calls in a group chat, their executors, and their callers."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from .._core.protocols import Group
 from ..agent import Agent, Message
 
 
-def pending_names(messages: list[Message]) -> list[str] | None:
-    """The names that the last message calls; None if it calls nothing."""
+def get_pending_names(messages: list[Message]) -> list[str] | None:
+    """Return the names of the functions that the last message calls; None if it has no calls."""
     last = messages[-1] if messages else {}
     calls = [call.get("function") or {} for call in last.get("tool_calls") or () if call.get("type") in (None, "function")]
     if function_call := last.get("function_call"):
@@ -19,14 +17,14 @@ def pending_names(messages: list[Message]) -> list[str] | None:
     return [str(call.get("name") or "") for call in calls]
 
 
-def can_execute(agent: Any, names: list[str]) -> bool:
-    """Whether an agent executes all of these; one without tools executes none."""
-    able = getattr(agent, "can_execute_function", None)
-    return bool(able and able(names))
+def can_execute(agent: Agent, names: list[str]) -> bool:
+    """Return True if an agent executes all of these functions."""
+    check = getattr(agent, "can_execute_function", None)
+    return bool(check and check(names))
 
 
-def caller_of(group: Group) -> Agent | None:
-    """Who called what the last message answers; None if it answers no call."""
+def find_caller(group: Group) -> Agent | None:
+    """Return the agent whose calls the last message answers; None if it answers no call."""
     messages = group.messages
     if not messages or messages[-1].get("role") not in ("tool", "function"):
         return None

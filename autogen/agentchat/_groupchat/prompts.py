@@ -1,4 +1,4 @@
-"""What a model is told that chooses the next speaker, and how a team introduces itself."""
+"""Prompts for the model that selects speakers, and the introduction of a team."""
 
 MESSAGE = """A team works on a task by talking in turns. The roles in it:
 {roles}

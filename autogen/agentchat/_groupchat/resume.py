@@ -1,4 +1,4 @@
-"""Going on with a group chat from its messages."""
+"""Resuming a group chat from its messages."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def resume(
     remove: str | Callable[[str], str] | None,
     silent: bool,
 ) -> tuple[Agent | None, Message]:
-    """Bring a group into the state in which these messages were said, all but the last.
+    """Restore the state of a group after all but the last of these messages.
 
     Returns:
-        The author of the last message, and that message: what the chat goes on with.
+        The author of the last message, and that message, with which the chat continues.
 
     Raises:
-        Exception: The messages are no list of dicts, or somebody said one who is not in the group. Nothing is changed then.
+        Exception: The messages are not a list of dicts, or an author is not in the group. Nothing is changed then.
     """
     group = manager.groupchat
-    prepared = _checked(manager, messages)
+    prepared = _validate_messages(manager, messages)
     manager._valid_resume_messages(prepared)
-    authors = [_author(manager, group, message) for message in prepared]
+    authors = [_find_author(manager, group, message) for message in prepared]
     manager._process_resume_termination(remove, prepared)
-    _forget(manager, group)
+    _clear_all(manager, group)
     for message, author in zip(prepared[:-1], authors[:-1], strict=True):
         _restore(manager, group, message, author)
     last_message, last_agent = prepared[-1], authors[-1]
@@ -49,43 +49,47 @@ def resume(
         name = last_agent.name if last_agent else "nobody"
         text = f"Prepared group chat with {len(prepared)} messages, the last speaker is"
         IOStream.get_default().print(text, colored(name, "yellow"), flush=True)
-    group.send_introductions = False  # they were made
+    # the members have been introduced
+    group.send_introductions = False
     internals(manager).is_resumed = True
     return last_agent, last_message
 
 
-def _checked(manager: GroupManager, messages: Any) -> list[Message]:
+def _validate_messages(manager: GroupManager, messages: Any) -> list[Message]:
     if isinstance(messages, str):
         messages = manager.messages_from_string(messages)
         if messages == {}:
             messages = []
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise Exception("Messages to resume with must be a list of dicts, or JSON text of one.")
-    for place, message in enumerate(messages[:-1]):
+    for index, message in enumerate(messages[:-1]):
         if "role" not in message:
-            raise Exception(f"Message {place} of those to resume with has no role.")
+            raise Exception(f"Message {index} of those to resume with has no role.")
         if message.get("content") is None and not (message.get("tool_calls") or message.get("function_call")):
-            raise Exception(f"Message {place} of those to resume with has neither content nor calls.")
+            raise Exception(f"Message {index} of those to resume with has neither content nor calls.")
         if not isinstance(message.get("content"), (str, list, type(None))):
-            raise Exception(f"The content of message {place} of those to resume with is neither text nor a list.")
+            raise Exception(f"The content of message {index} of those to resume with is neither text nor a list.")
     return copy.deepcopy(messages)
 
 
-def check_authors(manager: GroupManager, messages: list[Message]) -> None:
-    """Raises:
-    Exception: There is no message, or one of a stranger.
+def validate_authors(manager: GroupManager, messages: list[Message]) -> None:
+    """Check the authors of the messages to resume with.
+
+    Raises:
+        Exception: There are no messages, or an author is not in the group.
     """
     if not messages:
         raise Exception("Cannot resume without messages: start a new chat instead.")
     group = manager.groupchat
-    known = {*group.agent_names, group.admin_name, manager.name}
+    names = {*group.agent_names, group.admin_name, manager.name}
     for message in messages:
         name = message.get("name")
-        if name and name not in known and message.get("role") != "function":  # there it is the function's name
+        # a function message has the name of the function
+        if name and name not in names and message.get("role") != "function":
             raise Exception(f"A message to resume with is by {name!r}, who is not in the group.")
 
 
-def _author(manager: GroupManager, group: Group, message: Message) -> Agent | None:
+def _find_author(manager: GroupManager, group: Group, message: Message) -> Agent | None:
     if "name" not in message:
         message["name"] = manager.name
     name = message["name"]
@@ -94,7 +98,7 @@ def _author(manager: GroupManager, group: Group, message: Message) -> Agent | No
     return group.agent_by_name(name) or (manager if name in (manager.name, group.admin_name) else None)
 
 
-def _forget(manager: GroupManager, group: Group) -> None:
+def _clear_all(manager: GroupManager, group: Group) -> None:
     for agent in group.agents:
         if hasattr(agent, "clear_history"):
             agent.clear_history()
@@ -114,33 +118,33 @@ def _restore(manager: GroupManager, group: Group, message: Message, author: Agen
         group.append(message, author)
 
 
-def shorten_last(manager: GroupManager, remove: str | Callable[[str], str] | None, messages: list[Message]) -> None:
-    """Take what would end the chat out of the last message, and warn if it would still end."""
+def remove_termination(manager: GroupManager, remove: str | Callable[[str], str] | None, messages: list[Message]) -> None:
+    """Remove the termination text from the last message, and warn if it would still end the chat."""
     last = messages[-1]
     content = last.get("content")
     if not content:
         return
     if remove:
-        without: Any = (lambda text: text.replace(remove, "")) if isinstance(remove, str) else remove
-        last["content"] = content = _each_text(content, without)
+        change = (lambda text: text.replace(remove, "")) if isinstance(remove, str) else remove
+        last["content"] = content = _map_text(content, change)
     if get_termination_test(manager)({**last, "content": content_str(content)}):
         logger.warning("WARNING: the last message would end the chat: %r. Remove the text that does.", content)
 
 
-def _each_text(content: Any, change: Callable[[str], str]) -> Any:
-    """A content with each of its texts changed."""
+def _map_text(content: Any, change: Callable[[str], str]) -> Any:
+    """Return content with a function applied to each of its texts."""
     if isinstance(content, str):
         return change(content)
     return [{**part, "text": change(part["text"])} if part.get("type") == "text" else part for part in content]
 
 
-def from_string(text: str) -> list[Message]:
-    """The messages that JSON text holds.
+def parse_messages(text: str) -> list[Message]:
+    """Parse messages from JSON text.
 
     Raises:
-        Exception: It is no JSON.
+        Exception: The text is not valid JSON.
     """
     try:
         return json.loads(text)  # type: ignore[no-any-return]
     except json.JSONDecodeError as error:
-        raise Exception(f"The messages are no valid JSON: {error}") from error
+        raise Exception(f"The messages are not valid JSON: {error}") from error

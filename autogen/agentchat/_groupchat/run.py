@@ -1,6 +1,6 @@
-"""A run of a group chat: who speaks is heard by all, then the next speaker is chosen.
+"""The run of a group chat: each message is broadcast to the members, then the next speaker is selected.
 
-Messages are built once and held by reference: a round costs two appends for each listener, however long the talk is.
+A message is built once and held by reference: a round costs two appends for each member, however long the chat is.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from ...io.base import IOStream
 from ...operations import Operation, perform
 from .._chats.message_loop import Delivery, Receive, Send, run_loop
 from .._chats.two_agents import use_cache
-from .._core.internals import get_histories, get_history, get_managed_group, internals
+from .._core.internals import get_histories, get_history, get_managed_group, internals, is_conversable
 from .._core.messages import to_stored_form
-from .._core.overrides import ORIGINAL_METHODS
-from .._core.protocols import AgentCore, Group
+from .._core.overrides import MethodSet
+from .._core.protocols import AgentCore, Group, GroupManager
 from .._core.result import StopReason
 from .._core.selection_strategy import get_selection_method
 from .._core.termination import get_termination_test
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
-from .clear_history import clear_as_told
-from .pending_calls import pending_names
+from .clear_history import apply_command
+from .pending_calls import get_pending_names
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
-_OWN = frozenset(("receive", "a_receive", "_process_received_message", "_append_oai_message", "_message_to_dict"))
-"""The methods that hearing a message takes; an agent may have them of its own."""
+_RECEIVING_METHODS = ("receive", "a_receive", "_process_received_message", "_append_oai_message", "_message_to_dict")
+"""The methods that run when an agent receives a message without replying."""
 
 
 def run_group_chat(
-    manager: AgentCore, group: Group, messages: list[Message], sender: Agent
+    manager: GroupManager, group: Group, messages: list[Message], sender: Agent
 ) -> Steps[tuple[bool, str | None]]:
-    """Hold the talk that begins with the last message, until somebody ends it or the rounds are used up.
+    """Run the group chat that starts with the last message, until it ends or the rounds are used up.
 
     Returns:
-        `(True, None)`: a manager does not answer. One that is a member of the sender's group does, by what its own group
-        said last.
+        `(True, None)`, as a manager does not reply. If it is a member of the sender's group, it replies with the last text
+        of its own group.
     """
-    silent = getattr(manager, "_silent", False)
+    silent = bool(getattr(manager, "_silent", False))
     for agent in group.agents:
         if isinstance(agent, ConversableAgent):
-            # forget why it stopped in an earlier run
+            # the reason of an earlier run
             internals(agent).stop_reasons.pop(manager, None)
-    opening = _own_copy(get_history(manager, sender), messages[-1])
+    opening = _copy_last_message(get_history(manager, sender), messages[-1])
     outer_group = get_managed_group(sender)
     is_member = outer_group is not None and manager in outer_group.agents
     members = [agent for agent in group.agents if hasattr(agent, "client_cache")]
@@ -61,28 +61,28 @@ def run_group_chat(
         if group.send_introductions and group.max_round:
             yield from _introduce(manager, group)
         internals(manager).stop_reasons[sender] = yield from _run_rounds(manager, group, opening, sender, silent)
-    return True, _last_text(group, opening) if is_member else None
+    return True, _get_last_text(group, opening) if is_member else None
 
 
-def _own_copy(history: list[Message], message: Message) -> Message:
-    """The message as a dict that may be changed: others may hold this one, too."""
+def _copy_last_message(history: list[Message], message: Message) -> Message:
+    """Return a copy of a message that can be changed, and put it into the history: other agents may hold the original."""
     copied = dict(message)
     if history and history[-1] is message:
         history[-1] = copied
     return copied
 
 
-def _sync_from_outer_group(manager: AgentCore, group: Group, messages: list[Message]) -> Steps[None]:
-    """Let the members know what was said in the outer group since this one spoke there."""
-    start = max((place + 1 for place, message in enumerate(messages) if message.get("name") == manager.name), default=0)
-    for message in messages[start:]:
+def _sync_from_outer_group(manager: GroupManager, group: Group, messages: list[Message]) -> Steps[None]:
+    """Broadcast the messages of the outer group since the last one of this manager."""
+    own = (index + 1 for index, message in enumerate(messages) if message.get("name") == manager.name)
+    for message in messages[max(own, default=0) :]:
         if message.get("content") and not (message.get("tool_calls") or message.get("tool_responses")):
             group.messages.append({**message, "content": content_str(message["content"])})
             yield from broadcast(manager, group, message, None)
 
 
-def _last_text(group: Group, opening: Message) -> str | None:
-    """What was said last after the opening, without the word that ended the talk; None if nothing was."""
+def _get_last_text(group: Group, opening: Message) -> str | None:
+    """Return the last text after the opening, without the termination word; None if there is none."""
     for message in reversed(group.messages):
         if message is opening:
             break
@@ -91,43 +91,46 @@ def _last_text(group: Group, opening: Message) -> str | None:
     return None
 
 
-def _introduce(manager: AgentCore, group: Group) -> Steps[None]:
+def _introduce(manager: GroupManager, group: Group) -> Steps[None]:
     text = group.introductions_msg()
     for agent in group.agents:
         yield from run_loop(Send(manager, agent, text, False, True))
 
 
-def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Agent, silent: bool) -> Steps[StopReason]:
+def _run_rounds(manager: GroupManager, group: Group, message: Message, speaker: Agent, silent: bool) -> Steps[StopReason]:
     for round_number in range(1, group.max_round + 1):
         internals(manager).last_speaker = speaker
-        spoken = message.get("content")
+        content = message.get("content")
         group.append(message, speaker)
-        heard = {**message, "content": spoken} if isinstance(spoken, list) else message  # the record has text only
-        yield from broadcast(manager, group, heard, speaker)
+        # the record holds text; the members get the parts
+        received = {**message, "content": content} if isinstance(content, list) else message
+        yield from broadcast(manager, group, received, speaker)
         if get_termination_test(manager)(message):
             return StopReason.TERMINATION_MESSAGE
         if round_number == group.max_round:
             break
         try:
-            speaker, reply = yield from _next_turn(manager, group, speaker, silent)
+            speaker, reply = yield from _run_turn(manager, group, speaker, silent)
         except NoEligibleSpeaker as error:
-            meant = get_selection_method(group).stop_reason
-            logger.log(logging.INFO if meant else logging.WARNING, "The group chat ends: %s", error)
-            return meant or StopReason.NO_ELIGIBLE_SPEAKER
+            # set if the selection strategy ended the chat on purpose
+            reason = get_selection_method(group).stop_reason
+            logger.log(logging.INFO if reason else logging.WARNING, "The group chat ends: %s", error)
+            return reason or StopReason.NO_ELIGIBLE_SPEAKER
         if reply is None:
-            reason = internals(speaker).stop_reasons.get(manager) if isinstance(speaker, ConversableAgent) else None
-            return reason or StopReason.NO_REPLY
+            reasons = internals(speaker).stop_reasons if is_conversable(speaker) else {}
+            return reasons.get(manager) or StopReason.NO_REPLY
         if group.enable_clear_history and isinstance(reply, dict):
-            reply = clear_as_told(manager, group, reply)
+            reply = apply_command(manager, group, reply)
         message = yield from _collect_reply(manager, group, reply, speaker, silent)
     return StopReason.MAX_ROUND
 
 
-def _next_speaker(manager: AgentCore, group: Group, last: Agent) -> Steps[Agent]:
-    """The next speaker; a chat that is taken up again has the one that was drawn or picked."""
-    take = partial(group._next_speaker, last, manager)
+def _select_next_speaker(manager: GroupManager, group: Group, last: Agent) -> Steps[Agent]:
+    """Select the next speaker; a resumed chat gets the recorded one."""
+    select = partial(group._next_speaker, last, manager)
+    # a function of the program runs again, as its state is rebuilt by the replay
     if not isinstance(group.speaker_selection_method, str):
-        return (yield from take())
+        return (yield from select())
 
     def decode(stored: list[str]) -> Agent:
         name, group.last_selection = stored
@@ -136,28 +139,27 @@ def _next_speaker(manager: AgentCore, group: Group, last: Agent) -> Steps[Agent]
     selection = Operation(
         kind="speaker",
         key=lambda: manager.name,
-        run=take,
+        run=select,
         encode=lambda agent: [agent.name, group.last_selection],
         decode=decode,
     )
     return (yield from perform(selection))
 
 
-def _deliver_pending_calls(manager: AgentCore, group: Group, speaker: Agent) -> None:
-    """Who is to carry out calls has heard them, whoever they were for otherwise."""
+def _deliver_pending_calls(manager: GroupManager, group: Group, speaker: Agent) -> None:
+    """Ensure that the agent that executes calls has received them, even if the message was for other members."""
     message = group.messages[-1]
-    if pending_names(group.messages) is None or not isinstance(speaker, ConversableAgent):
+    if get_pending_names(group.messages) is None or not isinstance(speaker, ConversableAgent):
         return
     last = get_history(speaker, manager)[-1:]
     if not last or any(last[0].get(key) != message.get(key) for key in ("tool_calls", "function_call")):
-        get_history(speaker, manager).append(to_stored_form(message, "user", manager.name) or {})
-        get_history(manager, speaker).append(to_stored_form(message, "assistant", manager.name) or {})
+        _deliver_quietly(manager, speaker, message)
 
 
-def _next_turn(manager: AgentCore, group: Group, last: Agent, silent: bool) -> Steps[tuple[Agent, Any]]:
-    """Choose the next speaker, who answers. On Ctrl-C the administrator takes over, if there is one."""
+def _run_turn(manager: GroupManager, group: Group, last: Agent, silent: bool) -> Steps[tuple[Agent, Any]]:
+    """Select the next speaker and get its reply. On Ctrl-C the administrator takes over, if there is one."""
     try:
-        speaker = yield from _next_speaker(manager, group, last)
+        speaker = yield from _select_next_speaker(manager, group, last)
         _deliver_pending_calls(manager, group, speaker)
         if events.has_listeners:
             events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=group.last_selection))
@@ -173,23 +175,25 @@ def _next_turn(manager: AgentCore, group: Group, last: Agent, silent: bool) -> S
     return speaker, reply
 
 
-def _collect_reply(manager: AgentCore, group: Group, reply: Any, speaker: Agent, silent: bool) -> Steps[Message]:
-    """Let the speaker send its reply to the manager; returns it as the manager has it.
+def _collect_reply(manager: GroupManager, group: Group, reply: object, speaker: Agent, silent: bool) -> Steps[Message]:
+    """Send a reply from the speaker to the manager, and return it as the manager has stored it.
 
-    If that fails, nobody has it: what is not on the record was not said.
+    If this fails, the reply is removed from both histories: a message that is not in the record was not sent.
     """
     histories = [get_history(manager, speaker)]
-    move: Delivery = Receive(manager, speaker, reply, False, silent)
+    delivery: Delivery = Receive(manager, speaker, reply, False, silent)
     if isinstance(speaker, ConversableAgent):
         histories.append(get_history(speaker, manager))
-        move = Send(speaker, manager, reply, False, silent)
+        delivery = Send(speaker, manager, reply, False, silent)
     lengths = [len(history) for history in histories]
     try:
-        yield from run_loop(move)
-        if len(histories[0]) == lengths[0]:  # an override kept it back
-            raise ValueError(f"{speaker.name!r} answered, but did not send its answer to {manager.name!r}.")
+        yield from run_loop(delivery)
+        # an override of `send` or `receive` may drop the message
+        if len(histories[0]) == lengths[0]:
+            raise ValueError(f"{speaker.name!r} replied, but did not send its reply to {manager.name!r}.")
         message = histories[0][-1]
-        content_str(message.get("content"))  # the record takes nothing else
+        # raises if the record can't hold the content
+        content_str(message.get("content"))
     except BaseException:
         for history, length in zip(histories, lengths, strict=True):
             del history[length:]
@@ -197,77 +201,75 @@ def _collect_reply(manager: AgentCore, group: Group, reply: Any, speaker: Agent,
     return message
 
 
-def _names(receivers: Any) -> list[str]:
-    """The names of those who hear a message: agents or names, or one of these."""
+def _get_names(receivers: object) -> list[str]:
+    """Return the names of the receivers of a message: agents or names, one or several."""
     several = receivers if isinstance(receivers, (list, tuple, set, frozenset)) else [receivers]
-    return [str(getattr(one, "name", one)) for one in several]
+    return [str(getattr(receiver, "name", receiver)) for receiver in several]
 
 
-def broadcast(manager: AgentCore, group: Group, message: Message, speaker: Agent | None) -> Steps[None]:
-    """Let all members but the speaker hear a message, or those that it is for.
+def broadcast(manager: GroupManager, group: Group, message: Message, speaker: Agent | None) -> Steps[None]:
+    """Send a message to all members but the speaker, or to its receivers.
 
-    If one fails to receive it the others hear it all the same, before the failure is reported.
+    If sending to a member fails, the others receive the message before the error is raised.
     """
-    listeners = [agent for agent in group.agents if agent is not speaker]
-    receivers = None if message.get("receivers") is None else _names(message["receivers"])
+    members = [agent for agent in group.agents if agent is not speaker]
+    receivers = None if message.get("receivers") is None else _get_names(message["receivers"])
     if receivers is not None or group.visible_to is not None:
-        listeners = [agent for agent in listeners if _may_hear(group, agent, message, receivers)]
-    sent = to_stored_form(message, "assistant", manager.name)  # the two forms in which it is kept, by the manager
-    heard = to_stored_form(message, "user", manager.name)  # and by the members: one object for all of them
-    quick: dict[type, bool] = {}
-    if not _uses_builtin_send(manager):
-        quick = dict.fromkeys(map(type, listeners), False)
-    theirs, place = get_histories(manager), 0
+        members = [agent for agent in members if _can_see(group, agent, message, receivers)]
+    # one object for all members, and one for all histories of the manager
+    received = to_stored_form(message, "user", manager.name)
+    sent = to_stored_form(message, "assistant", manager.name)
+    is_quiet = _uses_builtin_send(manager)
+    histories = get_histories(manager)
+    pending = iter(members)
     try:
-        for place, agent in enumerate(listeners):  # noqa: B007 - `place` is for the failure
-            kind = type(agent)
-            if kind not in quick:
-                quick[kind] = _uses_builtin_receive(kind)
-            if quick[kind] and vars(agent).keys().isdisjoint(_OWN):
-                theirs.setdefault(agent, []).append(sent)  # type: ignore[arg-type]
-                get_history(agent, manager).append(heard)  # type: ignore[arg-type]
+        for agent in pending:
+            if is_quiet and received is not None and sent is not None and _RECEIVING.is_untouched(agent):
+                histories.setdefault(agent, []).append(sent)
+                get_histories(agent).setdefault(manager, []).append(received)  # type: ignore[arg-type]
             else:
-                yield from _send_to_member(manager, agent, message, heard)
+                yield from _send_to_member(manager, agent, message, received)
     except BaseException:
-        for agent in listeners[place + 1 :]:
-            if isinstance(agent, ConversableAgent):
-                get_history(agent, manager).append(heard)  # type: ignore[arg-type]
+        for agent in pending:
+            if isinstance(agent, ConversableAgent) and received is not None:
+                get_history(agent, manager).append(received)
         raise
 
 
-def _send_to_member(manager: AgentCore, agent: Agent, message: Message, heard: Any) -> Steps[None]:
-    """Send a message to one member. It remembers it also if something fails on the way."""
+def _deliver_quietly(manager: GroupManager, agent: AgentCore, message: Message) -> None:
+    """Append a message to the histories of a member and of the manager, without calling `send` and `receive`."""
+    get_history(agent, manager).append(to_stored_form(message, "user", manager.name) or {})
+    get_history(manager, agent).append(to_stored_form(message, "assistant", manager.name) or {})
+
+
+def _send_to_member(manager: GroupManager, agent: Agent, message: Message, received: Message | None) -> Steps[None]:
+    """Send a message to one member; the member has it in its history even if sending fails."""
     history = get_history(agent, manager) if isinstance(agent, ConversableAgent) else None
     length = len(history or ())
     try:
         yield from run_loop(Send(manager, agent, message, False, True))
     except BaseException:
-        if history is not None and len(history) == length:
-            history.append(heard)
+        if history is not None and len(history) == length and received is not None:
+            history.append(received)
         raise
 
 
-def _may_hear(group: Group, agent: Agent, message: Message, receivers: list[str] | None) -> bool:
+def _can_see(group: Group, agent: Agent, message: Message, receivers: list[str] | None) -> bool:
     if receivers is not None and agent.name not in receivers:
         return False
     return group.visible_to is None or bool(group.visible_to(message, agent))
 
 
-def _uses_builtin_send(manager: AgentCore) -> bool:
-    """Whether nothing happens when the manager sends but that two histories grow."""
-    own, kind = vars(manager), type(manager)
+_SENDING = MethodSet("send", "a_send", "_append_oai_message")
+_RECEIVING = MethodSet(*_RECEIVING_METHODS)
+
+
+def _uses_builtin_send(manager: GroupManager) -> bool:
+    """Return True if sending has no effect but two appends: no override, hook, log or output."""
     hooks = manager.hook_lists
     return (
         not runtime_logging.is_logging
         and manager.silent is not False
         and not (hooks["process_message_before_send"] or hooks["a_process_message_before_send"])
-        and all(
-            name not in own and getattr(kind, name) is ORIGINAL_METHODS[name]
-            for name in ("send", "a_send", "_append_oai_message")
-        )
+        and _SENDING.is_untouched(manager)
     )
-
-
-def _uses_builtin_receive(kind: type) -> bool:
-    """Whether nothing happens when such an agent receives but that its history grows."""
-    return issubclass(kind, ConversableAgent) and all(getattr(kind, name) is ORIGINAL_METHODS[name] for name in _OWN)

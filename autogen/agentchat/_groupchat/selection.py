@@ -1,16 +1,15 @@
-"""Who speaks next: the steps that all ways of choosing share, and the ways that need no model.
+"""Speaker selection: the steps that all methods share, and the methods that need no model.
 
-The order matters: who can carry out pending calls, then who may speak again, then the graph of transitions. What is left
-is the list of candidates; one candidate is the answer.
+First, pending calls restrict the candidates to the agents that execute them; then `allow_repeat_speaker`, then the graph of
+transitions. A single candidate is selected; otherwise a method selects one.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 from ..._steps import Steps, invoke, sync_and_async
 from ...exception_utils import NoEligibleSpeaker, UndefinedNextAgent
@@ -21,177 +20,217 @@ from .._core.protocols import Group
 from .._core.selection_strategy import get_selection_method
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
-from .pending_calls import caller_of, can_execute, pending_names
+from .pending_calls import can_execute, find_caller, get_pending_names
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
-METHODS = ["auto", "manual", "random", "round_robin"]
-TRIES = 3  # of a human who chooses the speaker; at the third, nobody is asked any more
+# number of answers that a human has to pick a speaker; after the last one, the speaker is selected automatically
+MANUAL_ATTEMPTS = 3
+
+Selection: TypeAlias = tuple[Agent, str]
+"""The selected agent, and the reason."""
 
 
-class Prepared(NamedTuple):
-    """What is settled before a method chooses.
+class PreparedSelection(NamedTuple):
+    """Outcome of the shared steps.
 
     Attributes:
-        chosen: The next speaker, if there is nothing to choose any more.
-        method: How the speaker is chosen otherwise.
-        candidates: Of whom.
-        why: Why it is settled, or how it will be.
+        selected: The next speaker, if there is no choice left.
+        method: Name of the method that selects otherwise; empty if a selection function has selected.
+        candidates: The agents to select from.
+        reason: Reason of the selection.
     """
 
-    chosen: Agent | None
+    selected: Agent | None
     method: str
     candidates: list[Agent]
-    why: str
+    reason: str
 
 
-def choose(group: Group, last: Agent, selector: ConversableAgent) -> Steps[Agent]:
-    """The next speaker.
+def select_speaker(group: Group, last: Agent, selector: ConversableAgent) -> Steps[Agent]:
+    """Select the next speaker.
 
     Raises:
-        NoEligibleSpeaker: Nobody may speak.
-        ValueError: The method is not known, or gave something that is no speaker; or there are too few agents.
+        NoEligibleSpeaker: No agent may speak.
+        ValueError: The method is unknown or did not return a speaker, or there are too few agents.
     """
-    settled = yield from settle(group, last)
-    chosen, why = settled.chosen, settled.why
-    if chosen is None:
-        chosen, why = yield from by_method(group, last, selector, settled)
-    if settled.method:
-        chosen, why = _redirected(group, chosen, why)
-    group.last_selection = f"{chosen.name}: {why}"
+    prepared = yield from prepare_selection(group, last)
+    selected, reason = prepared.selected, prepared.reason
+    if selected is None:
+        select = SELECTION_METHODS[prepared.method]
+        selected, reason = yield from select(group, last, prepared.candidates, selector)
+    if prepared.method:
+        selected, reason = _override_choice(group, selected, reason)
+    group.last_selection = f"{selected.name}: {reason}"
     logger.info("Next speaker: %s", group.last_selection)
-    return chosen
+    return selected
 
 
-def _redirected(group: Group, chosen: Agent, why: str) -> tuple[Agent, str]:
-    """What a selection function that left the choice to a method makes of it."""
-    method = get_selection_method(group)
-    other = method.override_choice(chosen, group)
-    if other is None:
-        raise NoEligibleSpeaker(f"After {chosen.name} was chosen, the selection function ended the chat.")
-    return (chosen, why) if other is chosen else (_checked_member(group, other), method.why)
+def _override_choice(group: Group, selected: Agent, reason: str) -> Selection:
+    """Let a selection strategy that left the choice to a method override the result."""
+    strategy = get_selection_method(group)
+    override = strategy.override_choice(selected, group)
+    if override is None:
+        raise NoEligibleSpeaker(f"After {selected.name} was chosen, the selection function ended the chat.")
+    return (selected, reason) if override is selected else (_require_member(group, override), strategy.why)
 
 
-def by_method(group: Group, last: Agent, selector: Any, settled: Prepared) -> Steps[tuple[Agent, str]]:
-    """Let the method choose one of the candidates; also why."""
-    candidates, method = settled.candidates, settled.method
-    if method == "round_robin":
-        return group.next_agent(last, candidates), "next in order"
-    if method != "auto":
-        pick = Operation(
-            kind="pick",
-            key=lambda: method,
-            run=partial(_picked, group, last, candidates, method),
-            encode=lambda picked: [picked[0].name, picked[1]],
-            decode=lambda stored: (next(agent for agent in group.agents if agent.name == stored[0]), stored[1]),
-        )
-        return (yield from perform(pick))
-    shown = without_pending_calls(group.messages)
-    chosen = yield from invoke(group._auto_select_speaker, group.a_auto_select_speaker, last, selector, shown, candidates)
-    return chosen, group_internals(group).auto_reason or "chosen by the model"
+def _select_in_order(group: Group, last: Agent, candidates: list[Agent], selector: ConversableAgent) -> Steps[Selection]:
+    yield from ()
+    return group.next_agent(last, candidates), "next in order"
 
 
-def _picked(group: Group, last: Agent, candidates: list[Agent], method: str) -> Steps[tuple[Agent, str]]:
-    """By chance or by a human: what does not come to the same a second time."""
-    if method == "random":
+def _select_randomly(group: Group, last: Agent, candidates: list[Agent], selector: ConversableAgent) -> Steps[Selection]:
+    def pick() -> Steps[Selection]:
+        yield from ()
         return group.random_select_speaker(candidates), "chosen by chance"
-    picked = yield from invoke(*sync_and_async(group.manual_select_speaker, blocks=True), candidates)
-    if picked is not None:
-        return picked, "picked by a human"
-    return group.next_agent(last, candidates), "next in order, as no human picked one"
+
+    return (yield from _perform_pick(group, "random", pick))
 
 
-def settle(group: Group, last: Agent) -> Steps[Prepared]:
-    """Go the common steps."""
-    method: Any = group.speaker_selection_method
+def _select_manually(group: Group, last: Agent, candidates: list[Agent], selector: ConversableAgent) -> Steps[Selection]:
+    def pick() -> Steps[Selection]:
+        picked = yield from invoke(*sync_and_async(group.manual_select_speaker, blocks=True), candidates)
+        if picked is not None:
+            return picked, "picked by a human"
+        return group.next_agent(last, candidates), "next in order, as no human picked one"
+
+    return (yield from _perform_pick(group, "manual", pick))
+
+
+def _perform_pick(group: Group, method: str, pick: Callable[[], Steps[Selection]]) -> Steps[Selection]:
+    """Pick an agent by chance or by a human, as an operation: a resumed chat gets the same agent."""
+    operation = Operation(
+        kind="pick",
+        key=lambda: method,
+        run=pick,
+        encode=lambda selection: [selection[0].name, selection[1]],
+        decode=lambda stored: (next(agent for agent in group.agents if agent.name == stored[0]), stored[1]),
+    )
+    return (yield from perform(operation))
+
+
+def _select_by_model(group: Group, last: Agent, candidates: list[Agent], selector: ConversableAgent) -> Steps[Selection]:
+    messages = remove_pending_calls(group.messages)
+    selected = yield from invoke(
+        group._auto_select_speaker, group.a_auto_select_speaker, last, selector, messages, candidates
+    )
+    return selected, group_internals(group).auto_reason or "chosen by the model"
+
+
+SelectionFunction: TypeAlias = Callable[[Group, Agent, list[Agent], ConversableAgent], Steps[Selection]]
+"""A named method, of `(group, last_speaker, candidates, selector)`."""
+
+SELECTION_METHODS: dict[str, SelectionFunction] = {
+    "auto": _select_by_model,
+    "manual": _select_manually,
+    "random": _select_randomly,
+    "round_robin": _select_in_order,
+}
+"""The methods by name: the values of `speaker_selection_method`."""
+
+
+def prepare_selection(group: Group, last: Agent) -> Steps[PreparedSelection]:
+    """Run the steps that all methods share."""
+    method: object = group.speaker_selection_method
     if callable(method):
         answer = yield from invoke(*sync_and_async(method), last, group)
         if isinstance(answer, Agent):
-            return Prepared(_checked_member(group, answer), "", [answer], get_selection_method(group).why)
+            reason = get_selection_method(group).why
+            return PreparedSelection(_require_member(group, answer), "", [answer], reason)
         if answer is None:
             raise NoEligibleSpeaker("The selection function chose nobody.")
         if not isinstance(answer, str):
             kind = type(answer).__name__
-            raise ValueError(f"speaker_selection_method must give an agent, a method or None, not {kind}.")
+            raise ValueError(f"speaker_selection_method must return an agent, a method or None, got {kind}.")
         method = answer
-    method = _checked_method(method)
-    _check_size(group, method, last)
-    return _narrow(group, last, method)
+    name = _validate_method(method)
+    _validate_size(group, name, last)
+    return _narrow_candidates(group, last, name)
 
 
-def _checked_member(group: Group, agent: Agent) -> Agent:
+def _require_member(group: Group, agent: Agent) -> Agent:
     if agent not in group.agents:
         raise ValueError(f"speaker_selection_method chose {agent.name!r}, who is not in the group.")
     return agent
 
 
-def _checked_method(method: Any) -> str:
-    if not isinstance(method, str) or method.lower() not in METHODS:
-        known = ", ".join(map(repr, METHODS))
-        raise ValueError(f"The speaker_selection_method {method!r} is not known: it is one of {known}, or a function.")
+def _validate_method(method: object) -> str:
+    if not isinstance(method, str) or method.lower() not in SELECTION_METHODS:
+        names = ", ".join(map(repr, SELECTION_METHODS))
+        raise ValueError(f"speaker_selection_method must be one of {names}, or a function, got {method!r}.")
     return method.lower()
 
 
-def _may_repeat(group: Group, last: Agent) -> bool | None:
+def _can_repeat(group: Group, last: Agent) -> bool | None:
     repeat = group.allow_repeat_speaker
     return last in repeat if isinstance(repeat, list) else repeat
 
 
-def _check_size(group: Group, method: str, last: Agent) -> None:
+def _validate_size(group: Group, method: str, last: Agent) -> None:
     if len(group.agents) < 2:
         raise ValueError(
             f"The group chat is underpopulated: it has {len(group.agents)} agents. Add agents, or use a direct chat."
         )
-    if len(group.messages) < 2 and len(group.agents) == 2 and method != "round_robin" and _may_repeat(group, last):
+    if len(group.messages) < 2 and len(group.agents) == 2 and method != "round_robin" and _can_repeat(group, last):
         logger.warning(
             "The group chat has two agents only. Use speaker_selection_method='round_robin', allow_repeat_speaker=False "
             "or a direct chat between them."
         )
 
 
-def _narrow(group: Group, last: Agent, method: str) -> Prepared:
+def _narrow_candidates(group: Group, last: Agent, method: str) -> PreparedSelection:
+    """Narrow the members down to the candidates.
+
+    Raises:
+        NoEligibleSpeaker: No candidate is left.
+    """
     candidates = list(group.agents)
-    names = pending_names(group.messages) if group.func_call_filter else None
+    names = get_pending_names(group.messages) if group.func_call_filter else None
     if names is not None:
-        candidates = _able(group, names)
+        candidates = _find_executors(group, names)
         if len(candidates) == 1:
-            return Prepared(candidates[0], method, candidates, "the only one that can carry out the call")
-    elif caller := _waiting_caller(group, last, method):
-        return Prepared(caller, method, [caller], "gets the result of its call")
-    if _may_repeat(group, last) is False:
+            return PreparedSelection(candidates[0], method, candidates, "the only one that can execute the call")
+    elif caller := _find_waiting_caller(group, last, method):
+        return PreparedSelection(caller, method, [caller], "gets the result of its call")
+    if _can_repeat(group, last) is False:
         candidates = [agent for agent in candidates if agent is not last]
-    allowed = _after(group, last, candidates)
+    allowed = _filter_by_transitions(group, last, candidates)
     if not allowed and names is not None:
-        allowed = candidates or list(group.agents)  # somebody has to carry out the call
+        # a pending call has to be executed, whatever the transitions say
+        allowed = candidates or list(group.agents)
     if not allowed:
         raise NoEligibleSpeaker(f"After {last.name} no agent may speak.")
     if len(allowed) == 1:
-        return Prepared(allowed[0], method, allowed, "the only one that may speak now")
-    return Prepared(None, method, allowed, method)
+        return PreparedSelection(allowed[0], method, allowed, "the only one that may speak now")
+    return PreparedSelection(None, method, allowed, method)
 
 
-def _able(group: Group, names: list[str]) -> list[Agent]:
-    """Who can carry out the pending calls: all of them, or some; everybody if nobody can, and the model will be told."""
-    for wanted in (all, any):
-        if able := [agent for agent in group.agents if wanted(can_execute(agent, [name]) for name in names)]:
-            return able
+def _find_executors(group: Group, names: list[str]) -> list[Agent]:
+    """Return the members that execute all of these functions, or else some; every member if none does."""
+    for quantifier in (all, any):
+        executors = [agent for agent in group.agents if quantifier(can_execute(agent, [name]) for name in names)]
+        if executors:
+            return executors
     logger.warning("No agent of the group can execute %s: the model is told so.", ", ".join(names) or "the call")
     return [agent for agent in group.agents if getattr(agent, "function_map", None)] or list(group.agents)
 
 
-def _waiting_caller(group: Group, last: Agent, method: str) -> Agent | None:
-    """Who called what the last message answers, if such results return to their caller, and transitions allow it."""
-    wanted = group.return_results_to_caller
-    if wanted is None and get_selection_method(group).routes_results:
-        return None
-    caller = caller_of(group) if (method == "auto" if wanted is None else wanted) else None
+def _find_waiting_caller(group: Group, last: Agent, method: str) -> Agent | None:
+    """Return the agent that waits for the result in the last message, if results return to it and transitions allow."""
+    returns_results = group.return_results_to_caller
+    if returns_results is None:
+        if get_selection_method(group).routes_results:
+            return None
+        returns_results = method == "auto"
+    caller = find_caller(group) if returns_results else None
     if caller is None or group.allowed_or_disallowed_speaker_transitions is None:
         return caller
-    return caller if _after(group, last, [caller]) else None
+    return caller if _filter_by_transitions(group, last, [caller]) else None
 
 
-def _after(group: Group, last: Agent, candidates: Sequence[Agent]) -> list[Agent]:
-    """Who of the candidates may speak after `last`, in the order of the members."""
+def _filter_by_transitions(group: Group, last: Agent, candidates: Sequence[Agent]) -> list[Agent]:
+    """Return the candidates that may speak after `last`, in the order of the members."""
     graph = group.allowed_speaker_transitions_dict
     if last not in group.agents:
         return list(candidates)
@@ -201,55 +240,53 @@ def _after(group: Group, last: Agent, candidates: Sequence[Agent]) -> list[Agent
     return [agent for agent in candidates if id(agent) in allowed]
 
 
-def without_pending_calls(messages: list[Message]) -> list[Message]:
-    """The record for a model that chooses a speaker: calls of the last message are left out, nobody answers them there."""
+def remove_pending_calls(messages: list[Message]) -> list[Message]:
+    """Copy the record for a selecting model, without the calls of the last message: they have no results there."""
     shown = list(messages)
     if shown and (shown[-1].get("tool_calls") or shown[-1].get("function_call")):
         shown[-1] = {key: value for key, value in shown[-1].items() if key not in ("tool_calls", "function_call")}
     return shown
 
 
-def following(members: Sequence[Agent], agent: Agent | None, among: Sequence[Agent]) -> Agent:
-    """The next of `among` after an agent, in the order of the members. A stranger is followed by the first.
+def find_next(members: Sequence[Agent], agent: Agent | None, among: Sequence[Agent]) -> Agent:
+    """Return the next of `among` after an agent, in the order of the members; after an unknown agent, the first.
 
     Raises:
-        UndefinedNextAgent: There is none, or one of `among` is no member.
+        UndefinedNextAgent: `among` is empty, or contains an agent that is not a member.
     """
-    wanted = set(map(id, among))
-    if not wanted or not wanted.issubset(map(id, members)):
+    eligible = set(map(id, among))
+    if not eligible or not eligible.issubset(map(id, members)):
         raise UndefinedNextAgent()
-    start = next((place for place, member in enumerate(members) if member is agent), None)
+    start = next((index for index, member in enumerate(members) if member is agent), None)
     if start is None:
+        # a clone or a stand-in has the name of the member
         name = getattr(agent, "name", None)
-        start = next((place for place, member in enumerate(members) if member.name == name), -1)
-    for step in range(1, len(members) + 1):
-        member = members[(start + step) % len(members)]
-        if id(member) in wanted:
+        start = next((index for index, member in enumerate(members) if member.name == name), -1)
+    for offset in range(1, len(members) + 1):
+        member = members[(start + offset) % len(members)]
+        if id(member) in eligible:
             return member
     raise UndefinedNextAgent()
 
 
-def pick_by_hand(candidates: Sequence[Agent]) -> Agent | None:
-    """Ask a human who speaks next; None if they leave it to the order of the agents."""
+def pick_manually(candidates: Sequence[Agent]) -> Agent | None:
+    """Ask a human for the next speaker; return None for the next agent in order."""
     stream = IOStream.get_default()
     stream.print("Please pick the next speaker:", flush=True)
     for number, agent in enumerate(candidates, 1):
         stream.print(f"{number}: {agent.name}", flush=True)
-    for _ in range(TRIES - 1):
-        typed = stream.input("The number of the next speaker (nothing or 'q': the next one in order): ")
-        if typed in ("", "q"):
+    for _ in range(MANUAL_ATTEMPTS - 1):
+        answer = stream.input("The number of the next speaker (nothing or 'q': the next one in order): ")
+        if answer in ("", "q"):
             return None
-        try:
-            number = int(typed)
-        except ValueError:
-            number = 0
+        number = int(answer) if answer.strip().isdecimal() else 0
         if 1 <= number <= len(candidates):
             return candidates[number - 1]
-        stream.print(f"That is no number from 1 to {len(candidates)}.", flush=True)
-    stream.print(f"{TRIES} tries are used up: the next speaker is chosen automatically.", flush=True)
+        stream.print(f"The number must be from 1 to {len(candidates)}, got {answer!r}.", flush=True)
+    stream.print(f"{MANUAL_ATTEMPTS} attempts are used up: the next speaker is chosen automatically.", flush=True)
     return None
 
 
-def pick_by_chance(candidates: Sequence[Agent]) -> Agent:
-    """Any of the candidates."""
+def pick_randomly(candidates: Sequence[Agent]) -> Agent:
+    """Return a random candidate."""
     return random.choice(candidates)

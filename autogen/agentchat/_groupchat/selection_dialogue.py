@@ -1,7 +1,7 @@
-"""Asking a model in words who speaks next: two throw-away agents talk.
+"""Speaker selection in a dialogue of two temporary agents.
 
-One is the agent that the model speaks for. The other looks for a name in its answer, and asks again if there is not
-exactly one.
+One agent is answered for by the model. The other one looks for a name in the answer, and asks again unless there is
+exactly one name.
 """
 
 from __future__ import annotations
@@ -25,100 +25,101 @@ SELECTED, FAILED = "[AGENT SELECTED]", "[AGENT SELECTION FAILED]"
 
 
 class Attempts:
-    """How often a model may be asked for one speaker, and was."""
+    """The allowed and the used attempts to select one speaker."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.used = 0
 
     @property
-    def left(self) -> int:
-        """How often it may still be asked."""
+    def remaining(self) -> int:
+        """Number of attempts that remain."""
         return self.total - self.used
 
 
 def ask_in_dialogue(
     group: Group, selector: Any, messages: list[Message], agents: list[Agent], attempts: Attempts
 ) -> Steps[ChatResult]:
-    """The chat of the two agents. Its last message tells what they found."""
+    """Run the chat of the two agents; its last message holds the outcome."""
 
     @replay_safe
     def validate(recipient: Any, messages: Any = None, sender: Any = None, config: Any = None) -> tuple[bool, Any]:
         attempts.used += 1
-        left, number = attempts.left, attempts.used
-        return group._validate_speaker_name(recipient, messages, sender, config, left, number, agents)
+        remaining, number = attempts.remaining, attempts.used
+        return group._validate_speaker_name(recipient, messages, sender, config, remaining, number, agents)
 
-    said, opening = opened(group, agents, messages)
-    checker, asked = group._create_internal_agents(agents, attempts.left, said, validate, selector)
+    conversation, question = build_prompt(group, agents, messages)
+    checker, speaker_selector = group._create_internal_agents(agents, attempts.remaining, conversation, validate, selector)
     options: dict[str, Any] = {
         "cache": None,
-        "message": opening,
-        "max_turns": 2 * attempts.left,
+        "message": question,
+        "max_turns": 2 * attempts.remaining,
         "clear_history": False,
         "silent": not group.select_speaker_auto_verbose,
         "summary_method": None,
     }
-    result: ChatResult = yield from invoke(checker.initiate_chat, checker.a_initiate_chat, asked, **options)
+    result: ChatResult = yield from invoke(checker.initiate_chat, checker.a_initiate_chat, speaker_selector, **options)
     return result
 
 
-def opened(group: Group, agents: list[Agent], messages: list[Message]) -> tuple[list[Message], Message]:
-    """What was said, and the question after it. Where a group has no such question, the last message is what is answered."""
+def build_prompt(group: Group, agents: list[Agent], messages: list[Message]) -> tuple[list[Message], Message]:
+    """Return the conversation, and the question after it; a group without a question asks the last message."""
     text = group.select_speaker_prompt(agents)
     if text is None and messages:
         return messages[:-1], messages[-1]
-    if text is None:  # a request needs a message
+    # a request needs a message
+    if text is None:
         text = prompts.PROMPT.format(agentlist=[agent.name for agent in agents])
-    return list(messages), _said_by_checker(group, text)
+    return list(messages), _make_checker_message(group, text)
 
 
-def _said_by_checker(group: Group, text: str) -> Message:
+def _make_checker_message(group: Group, text: str) -> Message:
     role = group.role_for_select_speaker_messages
     return {"content": text, "name": CHECKER, "override_role": role, "role": role}
 
 
-def internal_agents(
+def create_agents(
     group: Group,
     agents: list[Agent],
     messages: list[Message],
     validate: Callable[..., Any],
     selector: Any,
 ) -> tuple[ConversableAgent, ConversableAgent]:
-    """The agent that checks, and the one that the model speaks for, which knows the conversation."""
+    """Create the agent that checks answers, and the agent with the model, which has the conversation as its history."""
     checker = ConversableAgent(CHECKER, default_auto_reply=None, llm_config=False, human_input_mode="NEVER")
     checker.register_reply([ConversableAgent, None], reply_func=validate, remove_other_reply_funcs=True)
-    asked = ConversableAgent(
+    speaker_selector = ConversableAgent(
         SELECTOR,
         system_message=group.select_speaker_msg(agents),
         chat_messages={checker: messages},
         llm_config=False,
         human_input_mode="NEVER",
     )
-    asked.client = group._selection_client(selector)
-    return checker, asked
+    speaker_selector.client = group._selection_client(selector)
+    return checker, speaker_selector
 
 
 def check_answer(
     group: Group, messages: list[Message], attempts_left: int, attempt: int, agents: Sequence[Agent]
 ) -> tuple[bool, Message | None]:
-    """Look for a name in the last message; ask again if there is none or several."""
+    """Look for a name in the last message; ask again if there are none or several."""
     content = messages[-1].get("content")
     names = resolve_mention(content.strip(), agents) if isinstance(content, str) else []
     total = attempt + attempts_left
     if len(names) == 1:
         messages.append({"role": "user", "content": f"{SELECTED}{names[0]}"})
-        tell(group, f"Attempt {attempt} of {total} to choose the next speaker succeeded: {names[0]}", "green")
+        log_attempt(group, f"Attempt {attempt} of {total} to choose the next speaker succeeded: {names[0]}", "green")
         return True, None
     problem = "it named several agents" if names else "it named no agent"
-    tell(group, f"Attempt #{attempt} of {total} to choose the next speaker failed: {problem}.", "red")
+    log_attempt(group, f"Attempt #{attempt} of {total} to choose the next speaker failed: {problem}.", "red")
     if attempts_left:
         template = group.select_speaker_auto_multiple_template if names else group.select_speaker_auto_none_template
-        return True, _said_by_checker(group, template.format(agentlist=[agent.name for agent in agents]))
+        return True, _make_checker_message(group, template.format(agentlist=[agent.name for agent in agents]))
     messages.append({"role": "user", "content": f"{FAILED} Attempt #{attempt} of {total}: {problem}."})
     return True, None
 
 
-def tell(group: Group, text: str, color: str) -> None:
-    """Show a step of the choice, if the group is to show them."""
+def log_attempt(group: Group, text: str, color: str) -> None:
+    """Print an attempt to select a speaker, if the group is verbose."""
     if group.select_speaker_auto_verbose:
         IOStream.get_default().print(colored(f">>>>>>>> {text}", color), flush=True)

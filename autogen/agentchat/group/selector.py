@@ -14,7 +14,7 @@ from .._core import turn_context
 from .._core.protocols import Group
 from .._core.result import StopReason
 from .._core.selection_strategy import SelectionMethod
-from .._groupchat.pending_calls import caller_of
+from .._groupchat.pending_calls import find_caller
 from .._handoffs.conditions import OnContextCondition, is_available
 from .._handoffs.context_variables import ContextStr, ContextVariables
 from .._handoffs.handoffs import handoffs_of
@@ -193,7 +193,7 @@ class HandoffSelector(SelectionMethod):
             target, self._target = self._target, None
             return target.resolve(situation), f"{last.name} handed over"
         if message.get("role") in ("tool", "function"):
-            return Resolution(caller_of(group) or last), "gets the result of its call"
+            return Resolution(find_caller(group) or last), "gets the result of its call"
         after_nested, self._has_nested = self._has_nested, False
         found = None if after_nested else self._first(_rules(last, "after_works"), situation)
         if found is not None:

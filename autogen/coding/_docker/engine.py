@@ -1,4 +1,4 @@
-"""Discovery of an engine with Docker's API, and advice if there is none.
+"""Discovery of an engine with Docker's API, and advice if it is missing.
 
 Docker's SDK tries one address. Here Docker Desktop, Colima, rootless Docker, Podman and the like are found too.
 """

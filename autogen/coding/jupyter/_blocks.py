@@ -37,7 +37,7 @@ def run_blocks(
 
     Args:
         kernel: The kernel.
-        blocks: The blocks. Their language is ignored, since the kernel has only one.
+        blocks: The blocks. Their language is ignored, since the kernel has a fixed language.
         seconds: The time limit of each block.
         output_dir: The folder for images and other outputs that aren't text.
         exclude: Files in `output_dir` that are not reported, since they change for other reasons.

@@ -76,7 +76,7 @@ class EmbeddedKernel:
         return str(message["header"]["msg_id"])
 
     def receive(self, seconds: float) -> Message | Oversized | None:
-        """Return the next message, an empty one if it is malformed, or None if none arrives in time."""
+        """Return the next message (`{}` if it is malformed), or None if there is none in time."""
         # Outputs first: they were sent before the reply that ends the cell.
         channels = {name: getattr(self._client, f"{name}_channel").socket for name in ("iopub", "shell", "control")}
         ready, _, _ = _zmq.select(list(channels.values()), [], [], seconds)
@@ -123,7 +123,7 @@ class EmbeddedKernel:
         return has_ended and not was_stopped
 
     def restart(self) -> None:
-        """Kill the kernel and start a new one. A busy kernel would not react to a shutdown request."""
+        """Kill the kernel and start another. A busy kernel would not react to a shutdown request."""
         self._kill()
         self._start()
 

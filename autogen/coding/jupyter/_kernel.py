@@ -30,7 +30,7 @@ class Kernel(Protocol):
         ...
 
     def receive(self, seconds: float) -> Message | Oversized | None:
-        """Return the next message, an empty one if it is malformed, or None if none arrives in time."""
+        """Return the next message (`{}` if it is malformed), or None if there is none in time."""
         ...
 
     def find_failure(self) -> str | None:
@@ -46,7 +46,7 @@ class Kernel(Protocol):
         ...
 
     def restart(self) -> None:
-        """End the kernel and start a new one, without waiting until that is ready."""
+        """Kill the kernel and start another, without waiting until that is ready."""
         ...
 
     def prepare(self) -> bool:
@@ -103,7 +103,7 @@ def run_cell(kernel: Kernel, code: str, seconds: float) -> Cell:
         "store_history": True,
         "user_expressions": {},
         "allow_stdin": False,
-        # With True the kernel may reject a cell that arrives while it aborts the one before.
+        # With True the kernel may reject a cell that arrives while it aborts the previous cell.
         "stop_on_error": False,
     }
     cell = Cell(
@@ -144,7 +144,7 @@ def _collect_outputs(kernel: Kernel, cell: Cell, seconds: float) -> None:
                 kernel, cell, interruption or f"ERROR: The kernel died: {reason or 'the server noticed its end'}."
             )
             return
-        # A flood of messages may have swallowed the last ones.
+        # The last messages may have been lost in a flood of messages.
         elif (cell.has_reply or cell.is_idle) and time.monotonic() - last_message > GRACE:
             break
     if interruption is not None:

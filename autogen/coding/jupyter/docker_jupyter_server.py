@@ -78,13 +78,13 @@ WORKDIR "${HOME}"
         """Start the container, and wait until the server answers.
 
         Args:
-            custom_image_name: An existing image, to use instead of the default one, which is built at its first use. It must
-                listen at port 8888, and require the token in its variable `TOKEN`.
-            container_name: The name of the container; None for a random one.
+            custom_image_name: An existing image, to use instead of the default image, which is built at its first use. It
+                must listen at port 8888, and require the token in its variable `TOKEN`.
+            container_name: The name of the container; None for a random name.
             auto_remove: Remove the container when it has stopped.
             stop_container: Stop the container when this object is dropped and at the end of the process.
             docker_env: Variables for the container.
-            token: The token that clients must send; by default a random one. None and "" allow access without a token.
+            token: The token that clients must send; by default a random token. None and "" allow access without a token.
             docker_kwargs: More arguments for `containers.run` of the package `docker`: limits, volumes, networks. With
                 `network_mode="host"` the server listens at port 8888 of this machine.
 

@@ -19,7 +19,7 @@ __all__ = ["EmbeddedIPythonCodeExecutor"]
 
 
 class EmbeddedIPythonCodeExecutor(BaseModel):
-    """Runs code blocks as cells of an IPython kernel. Later blocks see the variables of earlier ones. Without isolation.
+    """Runs code blocks as cells of an IPython kernel. Later blocks see the variables of earlier blocks. Without isolation.
 
     The kernel has the rights of the current user; `LocalCommandLineCodeExecutor` describes the consequences. It sees no
     secrets of this process's environment. It starts with this object, and ends with it, with this process (even if that is
@@ -89,13 +89,13 @@ class EmbeddedIPythonCodeExecutor(BaseModel):
             return run_blocks(self._kernel, code_blocks, seconds=self._timeout, output_dir=self._output_dir)
 
     def restart(self) -> None:
-        """Replace the kernel by a new one."""
+        """Replace the kernel with a fresh kernel."""
         self._kernel.stop()
         with self._kernel.lock:
             self._kernel.restart()
 
     def stop(self) -> None:
-        """End the kernel. The next block starts a new one."""
+        """End the kernel. The next block starts another."""
         self._kernel.stop()
 
     def __enter__(self) -> EmbeddedIPythonCodeExecutor:

@@ -141,7 +141,7 @@ class JupyterClient:
             return False
 
     def close(self) -> None:
-        """Close the connections. A later call opens new ones."""
+        """Close the connections. A later call reopens them."""
         self._session.close()
 
     def _build_url(self, scheme: str) -> str:
@@ -243,12 +243,12 @@ class JupyterKernelClient:
         return str(message["msg_id"])
 
     def receive(self, seconds: float) -> Message | Oversized | None:
-        """Return the next message, an empty one if it is malformed, or None if none arrives in time."""
+        """Return the next message (`{}` if it is malformed), or None if there is none in time."""
         if self._failure is not None:
             return None
         try:
             self._websocket.settimeout(max(seconds, 0.001))
-            # Without this, each message waits 40 ms for the acknowledgement of the previous one.
+            # Without this, each message waits 40 ms for the acknowledgement of the previous message.
             if _QUICK_ACK is not None and self._websocket.sock is not None:
                 self._websocket.sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
             data = self._websocket.recv()

@@ -19,7 +19,7 @@ __all__ = ["JupyterCodeExecutor"]
 
 
 class JupyterCodeExecutor(CodeExecutor):
-    """Runs code blocks as cells of a kernel on a Jupyter server. Later blocks see the variables of earlier ones.
+    """Runs code blocks as cells of a kernel on a Jupyter server. Later blocks see the variables of earlier blocks.
 
     The server determines the isolation: `DockerJupyterServer` runs in a container, `LocalJupyterServer` has none. Several
     executors may share a server. Each has its own kernel, which ends with the executor.
@@ -103,7 +103,7 @@ class JupyterCodeExecutor(CodeExecutor):
             )
 
     def restart(self) -> None:
-        """Replace the kernel by a new one.
+        """Replace the kernel with a fresh kernel.
 
         Raises:
             OSError: If the server can't be reached, or rejects a request.

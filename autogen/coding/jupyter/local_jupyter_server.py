@@ -24,7 +24,7 @@ from .jupyter_client import JupyterClient
 __all__ = ["LocalJupyterServer"]
 
 START_TIMEOUT = 60.0  # seconds
-# Another process may take a free port before the server does. Then the next one is tried.
+# Another process may take a free port before the server does. Then another port is tried.
 MAX_ATTEMPTS = 5
 # The folders with installed kernels.
 INHERITED_VARIABLES = ("JUPYTER_PATH", "JUPYTER_DATA_DIR")
@@ -60,8 +60,8 @@ class LocalJupyterServer(JupyterConnectable):
 
         Args:
             ip: The address to listen at.
-            port: The port; None for a free one.
-            token: The token that clients must send; by default a random one. None and "" allow access without a token.
+            port: The port; None for a free port.
+            token: The token that clients must send; by default a random token. None and "" allow access without a token.
             log_file: The log of the server.
             log_level: The level of the log.
             log_max_bytes: The size in bytes at which the log is rotated.

@@ -61,7 +61,7 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
 
         Args:
             image: The container image.
-            pod_name: The name of the pod; by default a random one.
+            pod_name: The name of the pod; by default a random name.
             namespace: The namespace of the pod; by default that of the pod that runs this process.
             pod_spec: The definition of the pod, instead of image, name and namespace. Its container must stay alive by
                 itself.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
-from ..._secret_text import with_secrets_hidden
+from ..._secret_text import hide_secrets
 from ..._secrets import redact
 from .lists import explain_mismatches, filter_config
 
@@ -87,7 +87,7 @@ def config_list_from_json(
     if filter_dict and entries and not filtered:
         reasons = explain_mismatches(entries, filter_dict)
         logger.warning("%s: no entry passes the filter %s.\n%s", source.name, redact(dict(filter_dict)), reasons)
-    return [cast("ConfigEntry", with_secrets_hidden(entry)) for entry in filtered]
+    return [cast("ConfigEntry", hide_secrets(entry)) for entry in filtered]
 
 
 def _find_source(env_or_file: str, file_location: str | None) -> _Source:

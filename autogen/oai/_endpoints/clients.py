@@ -14,7 +14,7 @@ from .provider_registry import find_provider
 
 if TYPE_CHECKING:
     from ...types import ConfigEntry
-    from ..client import ModelClient
+    from .._model_client import ModelClient
 
     class CustomClient(ModelClient, Protocol):
         """A custom model client, made from the entry that names its class."""

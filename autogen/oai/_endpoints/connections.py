@@ -64,7 +64,16 @@ class Connection:
 
 
 def connect_by_key(connection: Connection, config: ConfigEntry, api_type: str) -> Endpoint:
-    """Make an endpoint with a URL and a key, the default of `Connection.make_endpoint`."""
+    """Make an endpoint with a URL and a key, the default of `Connection.make_endpoint`.
+
+    Args:
+        connection: The provider's connection.
+        config: The config entry. Its URL and key win over the connection's.
+        api_type: The provider's name in the error.
+
+    Raises:
+        MissingCredentials: if there is no key.
+    """
     key = connection.get_key(config)
     if not key and connection.requires_key:
         alternatives = "".join(f" or the environment variable {name}" for name in connection.key_variables[:1])

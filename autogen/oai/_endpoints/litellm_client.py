@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..._extras import require
 from ..._steps import Steps, invoke, run_async, run_sync
-from .._requests.cost import compute_cost
+from .._usage.cost import compute_cost
 from .connections import CREDENTIALS
 from .endpoint_pool import AZURE_KEYS
 from .openai_client import OpenAIClient

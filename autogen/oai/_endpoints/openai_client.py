@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 from ..._steps import Call, Steps, invoke, run_async, run_sync, wrap_in_thread
 from ...io.base import IOStream
 from ...token_count_utils import estimate_tokens
-from .._requests.cost import compute_cost, read_usage
-from .._requests.streaming import StreamAssembler
+from .._usage.cost import compute_cost, read_usage
+from .streaming import StreamAssembler
 from .adaptations import call_with_adaptations
 from .endpoint_pool import Endpoint
 from .parameters import Params

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from .._requests.cost import compute_cost
+from .._usage.cost import compute_cost
 from .openai_client import OpenAIClient
 from .parameters import TOOL_SETTINGS, Params
 from .provider_registry import find_provider

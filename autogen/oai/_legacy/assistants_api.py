@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 if TYPE_CHECKING:
     import openai
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from openai.types.beta import Assistant
 
 logger = logging.getLogger("autogen.oai.openai_utils")
+
+
+class _AssistantConfig(TypedDict, total=False):
+    tools: list[dict[str, Any]]
+    tool_resources: dict[str, object]
+    file_ids: list[str]
 
 
 def retrieve_assistants_by_name(client: openai.OpenAI, name: str) -> list[Assistant]:
@@ -63,7 +69,7 @@ def create_gpt_vector_store(client: openai.OpenAI, name: str, fild_ids: list[str
 
 
 def create_gpt_assistant(
-    client: openai.OpenAI, name: str, instructions: str, model: str, assistant_config: Mapping[str, Any]
+    client: openai.OpenAI, name: str, instructions: str, model: str, assistant_config: Mapping[str, object]
 ) -> Assistant:
     """Create an assistant on the server.
 
@@ -78,15 +84,16 @@ def create_gpt_assistant(
     Raises:
         ValueError: if there are files in both forms, or in one that the installed SDK doesn't know.
     """
-    config = {key: assistant_config[key] for key in ("tools", "tool_resources", "file_ids") if assistant_config.get(key)}
+    keys = ("tools", "tool_resources", "file_ids")
+    config = {"tools": [], **{key: assistant_config[key] for key in keys if assistant_config.get(key)}}
     make_arguments = _make_v2_arguments if detect_gpt_assistant_api_version() == "v2" else _make_v1_arguments
-    arguments = make_arguments(client, name, {"tools": [], **config})
+    arguments: dict[str, Any] = {**make_arguments(client, name, cast("_AssistantConfig", config))}
     assistant = client.beta.assistants.create(name=name, instructions=instructions, model=model, **arguments)
     logger.info("Created the assistant %r (%s).", name, getattr(assistant, "id", None))
     return assistant
 
 
-def _make_v2_arguments(client: openai.OpenAI, name: str, config: dict[str, Any]) -> dict[str, Any]:
+def _make_v2_arguments(client: openai.OpenAI, name: str, config: _AssistantConfig) -> _AssistantConfig:
     file_ids = config.get("file_ids")
     resources = dict(config.get("tool_resources", {}))
     if file_ids and resources.get("file_search"):
@@ -99,16 +106,16 @@ def _make_v2_arguments(client: openai.OpenAI, name: str, config: dict[str, Any])
         resources["file_search"] = {"vector_store_ids": [store.id]}
     if file_ids and "code_interpreter" in types:
         resources.setdefault("code_interpreter", {"file_ids": file_ids})
-    return {"tools": tools, **({"tool_resources": resources} if resources else {})}
+    return {"tools": tools, "tool_resources": resources} if resources else {"tools": tools}
 
 
-def _make_v1_arguments(client: openai.OpenAI, name: str, config: dict[str, Any]) -> dict[str, Any]:
+def _make_v1_arguments(client: openai.OpenAI, name: str, config: _AssistantConfig) -> _AssistantConfig:
     if "tool_resources" in config or any(tool["type"] == "file_search" for tool in config["tools"]):
         raise ValueError("'tool_resources' and the tool 'file_search' need a newer SDK: pip install -U openai")
     return config
 
 
-def update_gpt_assistant(client: openai.OpenAI, assistant_id: str, assistant_config: Mapping[str, Any]) -> Assistant:
+def update_gpt_assistant(client: openai.OpenAI, assistant_id: str, assistant_config: Mapping[str, object]) -> Assistant:
     """Update an assistant's tools, instructions and files on the server. Values that are None or missing stay.
 
     Args:
@@ -118,5 +125,5 @@ def update_gpt_assistant(client: openai.OpenAI, assistant_id: str, assistant_con
     """
     files = "tool_resources" if detect_gpt_assistant_api_version() == "v2" else "file_ids"
     values = {key: assistant_config.get(key) for key in ("tools", "instructions", files)}
-    changes = {key: value for key, value in values.items() if value is not None}
+    changes: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
     return client.beta.assistants.update(assistant_id=assistant_id, **changes)

@@ -21,14 +21,14 @@ from ...cache.abstract_cache_base import AbstractCache
 from ...cache.disk_cache import DiskCache
 from .._endpoints.provider_registry import get_connection_keys
 from .._requests.layers import add_cache, add_retries
-from .._requests.model_client import ModelResponse
+from .._model_client import ModelResponse
 from .._requests.pipeline import send_once
 from .._requests.request import EndpointRequest, Handler, RequestState, instantiate_template
 from .._requests.response_cache import CacheSlot
 from .._requests.retry import RetryPolicy
 from .._requests.serialization import ResponseDict, get_attributes
 from ..client import OpenAIWrapper
-from ..openai_utils import get_key
+from .._cache_key import get_key
 from .completion_history import COUNTS, History
 
 logger = logging.getLogger("autogen.oai.completion")
@@ -83,14 +83,14 @@ class RememberedTimeout(TimeoutError):
     """Raised if the cache says that the request timed out before."""
 
 
-def get_connection_names(config: Mapping[str, Any]) -> set[str]:
+def get_connection_names(config: Mapping[str, object]) -> set[str]:
     """Return the names of settings that are not parameters of the request."""
     own = {"api_rate_limit", "max_cost", "max_tokens_total", "model_client_cls"}
     return own | OpenAIWrapper.extra_kwargs | OpenAIWrapper.openai_kwargs | get_connection_keys(config)
 
 
 def make_entry(
-    context: Mapping[str, Any] | None, config: Mapping[str, Any], defaults: Defaults, is_chat: Callable[[str], bool]
+    context: Mapping[str, object] | None, config: Mapping[str, object], defaults: Defaults, is_chat: Callable[[str], bool]
 ) -> ClassicEntry:
     """Make an entry from the settings of a call, and fill in its templates.
 
@@ -103,12 +103,12 @@ def make_entry(
     Raises:
         ValueError: if a chat model has neither prompt nor messages.
     """
-    config = dict(config)
-    wait = config.pop("retry_wait_time", defaults.retry_wait_time)
-    period = config.pop("max_retry_period", defaults.max_retry_period)
-    timeout = config.pop("request_timeout", config.get("timeout", defaults.request_timeout))
-    seed = config.pop("cache_seed", defaults.cache_seed)
-    cache = config.pop("cache", None)
+    settings: dict[str, Any] = dict(config)
+    wait = settings.pop("retry_wait_time", defaults.retry_wait_time)
+    period = settings.pop("max_retry_period", defaults.max_retry_period)
+    timeout = settings.pop("request_timeout", settings.get("timeout", defaults.request_timeout))
+    seed = settings.pop("cache_seed", defaults.cache_seed)
+    cache = settings.pop("cache", None)
     if cache is None and seed is not None:
         path = Path(defaults.cache_path)
         cache = DiskCache(path if seed == defaults.cache_seed else path.with_name(str(seed)))
@@ -121,15 +121,15 @@ def make_entry(
         set_aside_after=float("inf"),
         set_aside_for=0,
     )
-    question = _fill_question(context, config, is_chat(str(config.get("model"))))
-    settings = {name: value for name, value in config.items() if name not in _REPLACED}
+    question = _fill_question(context, settings, is_chat(str(settings.get("model"))))
+    settings = {name: value for name, value in settings.items() if name not in _REPLACED}
     return ClassicEntry({**settings, "timeout": timeout, **question}, policy, timeout, cache)
 
 
-def _fill_question(context: Mapping[str, Any] | None, config: Mapping[str, Any], is_chat: bool) -> dict[str, Any]:
-    is_format = config.get("allow_format_str_template")
+def _fill_question(context: Mapping[str, object] | None, settings: Mapping[str, Any], is_chat: bool) -> dict[str, object]:
+    is_format = settings.get("allow_format_str_template")
     values = dict(context) if context else None
-    prompt, messages = config.get("prompt"), config.get("messages")
+    prompt, messages = settings.get("prompt"), settings.get("messages")
     if messages is not None and (is_chat or prompt is None):
         return {
             "messages": [

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
+
+from .._requests.serialization import ResponseDict
 
 COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
@@ -19,13 +21,13 @@ class History:
         first: Number of the first call.
     """
 
-    def __init__(self, entries: dict[Any, Any] | None, compact: bool, first: int = 0) -> None:
-        self.entries: dict[Any, Any] = {} if entries is None else entries
+    def __init__(self, entries: dict[int | str, dict[str, Any]] | None, compact: bool, first: int = 0) -> None:
+        self.entries: dict[int | str, dict[str, Any]] = {} if entries is None else entries
         self.compact = compact
         self.calls = first
         self._lock = threading.Lock()
 
-    def add(self, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
+    def add(self, request: Mapping[str, object], response: ResponseDict) -> None:
         """Record a call."""
         with self._lock:
             if self.compact:
@@ -34,12 +36,12 @@ class History:
                 self.entries[self.calls] = {"request": dict(request), "response": dict(response)}
             self.calls += 1
 
-    def _extend_conversation(self, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
+    def _extend_conversation(self, request: Mapping[str, object], response: ResponseDict) -> None:
         """Record a call in the conversation that it continues, or in a new one."""
         choices = response["choices"]
         if "messages" in request:
-            question = list(request["messages"])
-            replies = [_drop_unset(choice["message"]) for choice in choices]
+            question = list(cast("list[object]", request["messages"]))
+            replies: list[object] = [_drop_unset(choice["message"]) for choice in choices]
         else:
             question, replies = [request.get("prompt")], [choice.get("text") for choice in choices]
         entry = self._pop_conversation(question) or {"created_at": [], "cost": [], "token_count": []}
@@ -49,7 +51,7 @@ class History:
         entry["token_count"].append({"model": response.get("model"), **{name: usage.get(name) or 0 for name in COUNTS}})
         self.entries[_make_key(question + replies)] = entry
 
-    def _pop_conversation(self, question: list[Any]) -> dict[str, Any] | None:
+    def _pop_conversation(self, question: list[object]) -> dict[str, Any] | None:
         """Remove and return the entry of the conversation that ends in `question`: the longest, if there are several."""
         for length in range(len(question) - 1, 0, -1):
             entry: dict[str, Any] | None = self.entries.pop(_make_key(question[:length]), None)
@@ -83,5 +85,5 @@ def _drop_unset(message: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in message.items() if value is not None or name == "content"}
 
 
-def _make_key(messages: list[Any]) -> str:
+def _make_key(messages: list[object]) -> str:
     return json.dumps(messages, sort_keys=True, default=str)

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, cast
 
-Aggregate = Callable[[list[Any]], Any]
+from ...types import ChatMessage
+
+Aggregate = Callable[[list[Any]], object]
 
 
-def get_texts(response: Mapping[str, Any]) -> list[str]:
+class _Choice(TypedDict, total=False):
+    message: ChatMessage
+    text: str
+
+
+def get_texts(response: Mapping[str, object]) -> list[str]:
     """Return the text of each choice; an empty text where there is none."""
-    return [_get_text(choice) or "" for choice in response["choices"]]
+    return [_get_text(choice) or "" for choice in cast("list[_Choice]", response["choices"])]
 
 
-def get_texts_or_calls(response: Mapping[str, Any]) -> list[Any]:
+def get_texts_or_calls(response: Mapping[str, object]) -> list[str | ChatMessage | None]:
     """Return the text of each choice, or its message if that has calls."""
-    return [_get_call(choice) or _get_text(choice) for choice in response["choices"]]
+    return [_get_call(choice) or _get_text(choice) for choice in cast("list[_Choice]", response["choices"])]
 
 
-def _get_text(choice: Mapping[str, Any]) -> str | None:
-    text: str | None = choice["text"] if "text" in choice else choice["message"].get("content")
-    return text
+def _get_text(choice: _Choice) -> str | None:
+    return choice["text"] if "text" in choice else cast("str | None", choice["message"].get("content"))
 
 
-def _get_call(choice: Mapping[str, Any]) -> Mapping[str, object] | None:
-    message = choice.get("message") or {}
-    return message if message.get("function_call") or message.get("tool_calls") else None
+def _get_call(choice: _Choice) -> ChatMessage | None:
+    message = choice.get("message")
+    return message if message and (message.get("function_call") or message.get("tool_calls")) else None
 
 
 def get_numeric_metrics(metrics: Mapping[str, object]) -> list[str]:
@@ -34,15 +40,15 @@ def get_numeric_metrics(metrics: Mapping[str, object]) -> list[str]:
     return [name for name, value in metrics.items() if _is_number(value)]
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     try:
-        float(value)
+        float(cast("float", value))
     except (TypeError, ValueError):
         return False
     return True
 
 
-def aggregate_metrics(results: Sequence[Mapping[str, object]], method: object) -> dict[str, Any]:
+def aggregate_metrics(results: Sequence[Mapping[str, object]], method: object) -> dict[str, object]:
     """Aggregate each numeric metric of the first result over all results.
 
     Args:
@@ -75,10 +81,10 @@ def _select_functions(names: list[str], method: object) -> Mapping[str, Aggregat
     return method
 
 
-def _compute_mean(values: list[Any]) -> float:
+def _compute_mean(values: Sequence[float | str]) -> float:
     # The values may be texts of numbers.
     return statistics.fmean(float(value) for value in values)
 
 
-def _compute_median(values: list[Any]) -> float:
+def _compute_median(values: Sequence[float | str]) -> float:
     return statistics.median(float(value) for value in values)

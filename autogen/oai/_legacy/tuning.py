@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -14,12 +14,12 @@ from ..._jsonable import to_jsonable
 from ...io.base import IOStream
 from ...types import JSON
 from .._endpoints.provider_registry import find_provider
-from .._requests.cost import get_price, parse_price
+from .._usage.cost import get_price, parse_price
 from .._requests.serialization import ResponseDict
 from .completion_calls import get_connection_names
 from .tuning_frontier import Frontier, Price
-from .tuning_log import TrialLog
-from .tuning_space import describe_space, import_flaml_tune, make_space
+from .tuning_log import TrialLog, TrialRecord
+from .tuning_space import Settings, Suggestion, describe_space, import_flaml_tune, make_space
 from .tuning_trial import Goal, Spending, Trial
 
 if TYPE_CHECKING:
@@ -38,36 +38,36 @@ class _Request(Protocol):
 
     def __call__(
         self,
-        context: dict[str, Any] | None,
-        config: dict[str, Any],
-        config_list: list[dict[str, Any]],
+        context: Mapping[str, object] | None,
+        config: Settings,
+        config_list: Sequence[Mapping[str, object]],
         *,
         offset: int = 0,
     ) -> ResponseDict | int: ...
 
 
-class _TrialRecord(Protocol):
+class _FlamlTrial(Protocol):
     """Members of flaml's trials that a search uses."""
 
-    suggestion: dict[str, Any]
-    last_result: dict[str, Any]
+    suggestion: Suggestion
+    last_result: dict[str, float]
 
 
 class _Analysis(Protocol):
     """Members of flaml's `ExperimentAnalysis` that a search uses."""
 
-    trials: list[_TrialRecord]
+    trials: list[_FlamlTrial]
 
     @property
-    def best_trial(self) -> _TrialRecord: ...
+    def best_trial(self) -> _FlamlTrial: ...
 
 
 class _Searcher(Protocol):
     """Members of flaml's searchers that a search uses."""
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | None: ...
+    def suggest(self, trial_id: str) -> Suggestion | None: ...
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any]) -> None: ...
+    def on_trial_complete(self, trial_id: str, result: Mapping[str, object]) -> None: ...
 
 
 class TuningProgress:
@@ -102,7 +102,7 @@ class TuningProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def report(self, number: int, outcome: str, result: dict[str, Any], best: float | None, spent: float) -> None:
+    def report(self, number: int, outcome: str, result: Mapping[str, float], best: float | None, spent: float) -> None:
         """Report a finished trial.
 
         Args:
@@ -136,26 +136,24 @@ class Tuning:
         ValueError: if the price of a model is unknown and a budget needs it, or no entry of the config list serves a model.
     """
 
-    def __init__(
-        self, goal: Goal, request: _Request, default_space: dict[str, Any], config: dict[str, Any], seed: int
-    ) -> None:
+    def __init__(self, goal: Goal, request: _Request, default_space: Settings, config: Settings, seed: int) -> None:
         import_flaml_tune()
         self._goal, self._send, self._seed = goal, request, seed
-        self._config_list: list[dict[str, Any]] = config.get("config_list") or []
+        self._config_list = cast("list[dict[str, Any]]", config.get("config_list") or [])
         self._space = make_space(config, self._set_models(default_space))
         self._prices = {model: self._find_price(model) for model in self._space.models}
         self._frontier = Frontier()
         self._spending = Spending(goal.total_budget)
         self._last_error: Exception | None = None
 
-    def _set_models(self, default_space: dict[str, Any]) -> dict[str, Any]:
+    def _set_models(self, default_space: Settings) -> Settings:
         """Return the default space with the models of the config list, if that names any."""
         models = list(dict.fromkeys(entry["model"] for entry in self._config_list if entry.get("model")))
         if not models:
             return default_space
         return {**default_space, "model": import_flaml_tune().choice(models) if len(models) > 1 else models[0]}
 
-    def _select_entries(self, model: str) -> list[dict[str, Any]]:
+    def _select_entries(self, model: str) -> list[Settings]:
         """Return the entries of the config list that serve a model.
 
         Raises:
@@ -178,7 +176,7 @@ class Tuning:
             )
         return None if price is None else Price(*price)
 
-    def run(self, log_file_name: str | None, verbose: bool) -> tuple[dict[str, Any] | None, ExperimentAnalysis]:
+    def run(self, log_file_name: str | None, verbose: bool) -> tuple[Settings | None, ExperimentAnalysis]:
         """Run the search.
 
         Args:
@@ -210,12 +208,12 @@ class Tuning:
                 if searcher is not None:
                     observation = {"config": suggestion, "value": result[goal.metric], "cost": cost}
                     searcher.on_trial_complete(str(number), observation)
-                analysis.trials.append(self._make_trial_record(number, suggestion, result))
+                analysis.trials.append(self._make_trial(number, suggestion, result))
                 idle = 0 if cost or goal.num_samples > 0 else idle + 1
                 progress.report(number + 1, outcome, result, self._find_best_value(analysis), self._spending.spent)
         return self._select_best(analysis), cast("ExperimentAnalysis", analysis)
 
-    def _run_trial(self, suggestion: dict[str, Any], log: TrialLog) -> tuple[str, dict[str, Any], float]:
+    def _run_trial(self, suggestion: Suggestion, log: TrialLog) -> tuple[str, Mapping[str, float], float]:
         """Return outcome, result and cost of a trial, from the log or by requests."""
         if record := log.take(suggestion):
             self._frontier.replay(record["learned"])
@@ -231,12 +229,11 @@ class Tuning:
         # Without a result for good, the trial is run again when the search is resumed.
         if trial.outcome not in ("spent", "failed"):
             learned = self._frontier.journal[learned_before:]
-            record = {"suggestion": suggestion, "outcome": trial.outcome, "result": result, "cost": cost}
-            log.add({**record, "learned": learned})
+            log.add(TrialRecord(suggestion=suggestion, outcome=trial.outcome, result=result, cost=cost, learned=learned))
         return trial.outcome, result, cost
 
-    def _request(self, instance: Mapping[str, Any], settings: dict[str, Any], offset: int) -> ResponseDict | int:
-        entries = self._select_entries(settings["model"]) or [{}]
+    def _request(self, instance: Mapping[str, object], settings: Settings, offset: int) -> ResponseDict | int:
+        entries = self._select_entries(str(settings["model"])) or [{}]
         return self._send(dict(instance), settings, entries, offset=offset)
 
     def _make_searcher(self) -> _Searcher:
@@ -278,7 +275,7 @@ class Tuning:
         analysis.trials, analysis.default_metric, analysis.default_mode = [], self._goal.metric, self._goal.mode
         return cast("_Analysis", analysis)
 
-    def _make_trial_record(self, number: int, suggestion: dict[str, Any], result: dict[str, Any]) -> _TrialRecord:
+    def _make_trial(self, number: int, suggestion: Suggestion, result: Mapping[str, float]) -> _FlamlTrial:
         """Return a trial in flaml's form. Programs print it, so it has no settings of the connection."""
         runner = require("flaml.tune.trial_runner", extra="tune", feature="Completion.tune")
         settings = self._space.flatten(suggestion)
@@ -287,14 +284,14 @@ class Tuning:
         trial = runner.SimpleTrial(visible, trial_id=str(number))
         trial.suggestion, trial.status = suggestion, trial.TERMINATED
         trial.update_last_result({"config": visible, **result})
-        return cast("_TrialRecord", trial)
+        return cast("_FlamlTrial", trial)
 
     def _find_best_value(self, analysis: _Analysis) -> float | None:
         values = [trial.last_result[self._goal.metric] for trial in analysis.trials]
         finite = [value for value in values if math.isfinite(value)]
         return (max if self._goal.mode == "max" else min)(finite, default=None)
 
-    def _select_best(self, analysis: _Analysis) -> dict[str, Any] | None:
+    def _select_best(self, analysis: _Analysis) -> Settings | None:
         """Return the best settings.
 
         Raises:
@@ -308,9 +305,7 @@ class Tuning:
         return None
 
 
-def _drop_numpy_types(suggestion: dict[str, Any] | None) -> dict[str, Any] | None:
+def _drop_numpy_types(suggestion: Suggestion | None) -> Suggestion | None:
     """Return a suggestion with the number types of Python."""
-    converted: dict[str, Any] | None = to_jsonable(
-        suggestion, lambda value: value.item() if hasattr(value, "item") else value
-    )
+    converted: Suggestion | None = to_jsonable(suggestion, lambda value: value.item() if hasattr(value, "item") else value)
     return converted

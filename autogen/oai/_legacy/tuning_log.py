@@ -5,11 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from ...types import JSON
+from .tuning_space import Suggestion
 
 _HEADER = "autogen.tune"
+
+
+class TrialRecord(TypedDict):
+    """A finished trial.
+
+    Attributes:
+        suggestion: The point of the search space, from the searcher.
+        outcome: Outcome of the trial.
+        result: Metrics and costs.
+        cost: Cost of the trial in USD.
+        learned: Entries that it added to the journal of the `Frontier`.
+    """
+
+    suggestion: Suggestion
+    outcome: str
+    result: dict[str, float]
+    cost: float
+    learned: list[list[Any]]
 
 
 class TrialLog:
@@ -25,12 +44,12 @@ class TrialLog:
 
     def __init__(self, path: str | None, search: JSON) -> None:
         self._path = None if path is None else Path(path)
-        self._records: dict[str, list[dict[str, Any]]] = {}
+        self._records: dict[str, list[TrialRecord]] = {}
         digest = hashlib.sha256(json.dumps(search, sort_keys=True).encode()).hexdigest()
         if self._path is not None:
             self._read(self._path, {_HEADER: 1, "search": digest})
 
-    def _read(self, path: Path, header: dict[str, Any]) -> None:
+    def _read(self, path: Path, header: dict[str, object]) -> None:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         lines = text.splitlines(keepends=True)
         # The last line is incomplete if the process ended while writing it.
@@ -51,24 +70,24 @@ class TrialLog:
                 "Choose another file, or delete this one."
             )
         for line in lines[1:]:
-            if record := _parse_line(line):
+            if record := cast("TrialRecord", _parse_line(line)):
                 self._records.setdefault(_make_key(record["suggestion"]), []).append(record)
         if "".join(lines) != text:
             path.write_text("".join(lines), encoding="utf-8")
 
-    def take(self, suggestion: dict[str, Any]) -> dict[str, Any] | None:
+    def take(self, suggestion: Suggestion) -> TrialRecord | None:
         """Return the trial of a suggestion, if the file has it. Each trial is returned once."""
         records = self._records.get(_make_key(suggestion))
         return records.pop(0) if records else None
 
-    def add(self, record: dict[str, Any]) -> None:
+    def add(self, record: TrialRecord) -> None:
         """Write a trial."""
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
 
 
-def _parse_line(line: str) -> dict[str, Any]:
+def _parse_line(line: str) -> dict[str, object]:
     """Return the object in a line; an empty one if the line is damaged."""
     try:
         value = json.loads(line)
@@ -77,5 +96,5 @@ def _parse_line(line: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _make_key(suggestion: dict[str, Any]) -> str:
+def _make_key(suggestion: Suggestion) -> str:
     return json.dumps(suggestion, sort_keys=True)

@@ -7,7 +7,8 @@ import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TypeAlias, cast
 
 from ..._extras import require
 from ..._jsonable import to_jsonable
@@ -19,8 +20,14 @@ logger = logging.getLogger("autogen.oai.completion")
 PER_MODEL = ("max_tokens", "temperature_or_top_p", "temperature", "top_p", "n", "best_of")
 QUESTIONS = ("prompt", "messages")
 
+Settings: TypeAlias = dict[str, object]
+"""Settings by name: constants, domains of flaml, or their values."""
 
-def import_flaml_tune() -> Any:
+Suggestion: TypeAlias = dict[str, object]
+"""A point of the search space, from flaml's searcher."""
+
+
+def import_flaml_tune() -> ModuleType:
     """Import the module `flaml.tune`.
 
     Raises:
@@ -32,7 +39,7 @@ def import_flaml_tune() -> Any:
         return require("flaml.tune", extra="tune", feature="Completion.tune")
 
 
-def make_default_space(models: list[str]) -> dict[str, Any]:
+def make_default_space(models: list[str]) -> Settings:
     """Return the search space for settings that the caller leaves open."""
     tune = import_flaml_tune()
     return {
@@ -55,43 +62,45 @@ class Space:
         models: All models.
     """
 
-    domain: dict[str, Any]
-    constants: dict[str, Any]
-    alternatives: dict[str, list[Any]]
+    domain: Settings
+    constants: Settings
+    alternatives: dict[str, list[object]]
     models: list[str]
 
-    def flatten(self, suggestion: Mapping[str, Any]) -> dict[str, Any]:
+    def flatten(self, suggestion: Suggestion) -> Settings:
         """Return the settings of a suggestion without the structure of the domain; texts are still indexes."""
-        settings = {**suggestion, **suggestion.get("model_and_settings", {})}
+        settings = {**suggestion, **cast("Settings", suggestion.get("model_and_settings", {}))}
         settings.pop("model_and_settings", None)
-        settings |= settings.pop("temperature_or_top_p", {})
+        settings |= cast("Settings", settings.pop("temperature_or_top_p", {}))
         first = dict.fromkeys(self.alternatives, 0)
         return {**self.constants, **first, **settings}
 
-    def get_settings(self, suggestion: Mapping[str, Any]) -> dict[str, Any]:
+    def get_settings(self, suggestion: Suggestion) -> Settings:
         """Return the settings of a suggestion as `create` takes them."""
         flat = self.flatten(suggestion)
-        texts = {name: options[flat[name]] for name, options in self.alternatives.items()}
+        texts = {name: options[cast("int", flat[name])] for name, options in self.alternatives.items()}
         return {name: value for name, value in {**flat, **texts}.items() if name != "config_list"}
 
-    def get_region(self, suggestion: Mapping[str, Any]) -> Region:
+    def get_region(self, suggestion: Suggestion) -> Region:
         """Return the region of a suggestion."""
         flat = self.flatten(suggestion)
         question = next((flat[name] for name in QUESTIONS if name in self.alternatives), 0)
-        return str(flat["model"]), question, flat["stop"] if "stop" in self.alternatives else 0
+        stop = flat["stop"] if "stop" in self.alternatives else 0
+        return str(flat["model"]), cast("int", question), cast("int", stop)
 
-    def copy_domain(self) -> dict[str, Any]:
+    def copy_domain(self) -> Settings:
         """Return a copy of the domain for a searcher, because flaml writes to it."""
         return copy.deepcopy(self.domain)
 
-    def repeat_for_models(self, first: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def repeat_for_models(self, first: Suggestion) -> list[Suggestion]:
         """Return the same point once for every model."""
         if "model_and_settings" not in first:
             return [dict(first)]
-        return [{**first, "model_and_settings": {**first["model_and_settings"], "model": model}} for model in self.models]
+        branch = cast("Settings", first["model_and_settings"])
+        return [{**first, "model_and_settings": {**branch, "model": model}} for model in self.models]
 
 
-def make_space(config: dict[str, Any], defaults: dict[str, Any]) -> Space:
+def make_space(config: Settings, defaults: Settings) -> Space:
     """Make the space of a caller's settings over defaults.
 
     Raises:
@@ -112,13 +121,13 @@ def make_space(config: dict[str, Any], defaults: dict[str, Any]) -> Space:
     searched = {name: value for name, value in merged.items() if name != "config_list" and _is_searched(value)}
     constants = {name: value for name, value in merged.items() if name not in searched}
     if constants.get("temperature_or_top_p"):
-        constants |= constants.pop("temperature_or_top_p")
+        constants |= cast("Settings", constants.pop("temperature_or_top_p"))
     tune = import_flaml_tune()
     searched |= {name: tune.choice(list(range(len(some)))) for name, some in alternatives.items() if len(some) > 1}
     return Space(_branch_by_model(searched, models), constants, alternatives, models)
 
 
-def _branch_by_model(searched: dict[str, Any], models: list[str]) -> dict[str, Any]:
+def _branch_by_model(searched: Settings, models: list[str]) -> Settings:
     """Return for several models a choice over a space for each; for one model the space itself."""
     if "model" not in searched:
         return searched
@@ -136,12 +145,13 @@ def _list_models(value: object) -> list[str]:
     return list(categories)
 
 
-def _list_alternatives(name: str, value: Any) -> list[Any]:
+def _list_alternatives(name: str, value: object) -> list[object]:
     """Return the texts among which a search chooses."""
     if name == "prompt":
         is_single = isinstance(value, str) or callable(value)
-        assert is_single or (isinstance(value, list) and value), f"prompt must be a text or a list of texts, got {value!r}."
-        return [value] if is_single else value
+        is_valid = is_single or (isinstance(value, list) and len(value) > 0)
+        assert is_valid, f"prompt must be a text or a list of texts, got {value!r}."
+        return [value] if is_single else cast("list[object]", value)
     if name == "messages":
         assert isinstance(value, list), f"messages must be a list of messages, or of such lists, got {value!r}."
         is_single = all(isinstance(item, dict) for item in value)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from .._requests.serialization import ResponseDict
 from .completion_results import aggregate_metrics, get_texts_or_calls
 from .tuning_frontier import Frontier, Price, Region, compute_tolerance
+from .tuning_space import Settings
 
 logger = logging.getLogger("autogen.oai.completion")
 
-Request = Callable[[Mapping[str, Any], dict[str, Any], int], "ResponseDict | int"]
+Request = Callable[[Mapping[str, object], Settings, int], "ResponseDict | int"]
 """Requests responses to an instance by settings, beyond a number of responses at hand; returns -1 for a timeout."""
 
 
@@ -33,10 +34,10 @@ class Goal:
         num_samples: Number of trials; -1 for as many as the budget allows.
     """
 
-    data: list[dict[str, Any]]
+    data: Sequence[Mapping[str, Any]]
     metric: str
     mode: str
-    evaluate: Callable[..., dict[str, Any]]
+    evaluate: Callable[..., Mapping[str, object]]
     budget: float | None
     total_budget: float | None
     num_samples: int
@@ -101,7 +102,7 @@ class Trial:
 
     goal: Goal
     request: Request
-    settings: dict[str, Any]
+    settings: Settings
     region: Region
     price: Price | None
     frontier: Frontier
@@ -111,12 +112,12 @@ class Trial:
 
     def __post_init__(self) -> None:
         self._counted = "best_of" if self.settings.get("best_of", 1) != 1 else "n"
-        self._wanted = int(self.settings.get(self._counted) or 1)
-        self._max_tokens = float(self.settings.get("max_tokens") or math.inf)
+        self._wanted = int(cast("int", self.settings.get(self._counted) or 1))
+        self._max_tokens = float(cast("float", self.settings.get("max_tokens") or math.inf))
         self._states = [_InstanceState() for _ in self.goal.data]
         self._cost = 0.0
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> dict[str, float]:
         """Run the trial.
 
         Returns:
@@ -131,7 +132,7 @@ class Trial:
         costs = {"total_cost": self.spending.spent, "cost": self._cost}
         return {**costs, **metrics}
 
-    def _run(self) -> dict[str, Any]:
+    def _run(self) -> dict[str, float]:
         count = self._choose_first_count()
         while True:
             self._collect(count)
@@ -212,13 +213,13 @@ class Trial:
         self._cost += answer["cost"]
         self.spending.spent += answer["cost"]
 
-    def _make_settings(self, state: _InstanceState, count: int) -> tuple[dict[str, Any], bool]:
+    def _make_settings(self, state: _InstanceState, count: int) -> tuple[Settings, bool]:
         """Return the settings for the missing responses, and True if these replace all: `best_of` can't be extended."""
         if self._counted == "best_of":
-            return {**self.settings, "best_of": count, "n": min(int(self.settings.get("n") or 1), count)}, True
+            return {**self.settings, "best_of": count, "n": min(int(cast("int", self.settings.get("n") or 1)), count)}, True
         return {**self.settings, "n": count - state.count}, False
 
-    def _request(self, index: int, settings: dict[str, Any], offset: int, count: int) -> ResponseDict:
+    def _request(self, index: int, settings: Settings, offset: int, count: int) -> ResponseDict:
         import openai
 
         try:
@@ -236,17 +237,14 @@ class Trial:
         if self.goal.budget is not None:
             self.frontier.learn(self.region, self._max_tokens, count, fits)
 
-    def _evaluate(self) -> dict[str, Any]:
+    def _evaluate(self) -> dict[str, float]:
         """Return the metrics of settings that were tried on all of the data."""
         self.frontier.learn_input(self.region, statistics.fmean(state.input or 0 for state in self._states))
         results = [
             self.goal.evaluate(state.texts, **instance) for state, instance in zip(self._states, self.goal.data, strict=True)
         ]
-        metrics = {
-            "inference_cost": self._compute_inference_cost(),
-            "cost": self._cost,
-            **aggregate_metrics(results, "avg"),
-        }
+        averages = cast("dict[str, float]", aggregate_metrics(results, "avg"))
+        metrics = {"inference_cost": self._compute_inference_cost(), "cost": self._cost, **averages}
         if self.goal.metric not in metrics:
             names = ", ".join(metrics)
             raise ValueError(f"eval_func must return a number {self.goal.metric!r}, the metric of tune, got {names}.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import cast
 
 from ...exception_utils import BudgetExceeded
-from .cost import UsageLedger
+from .._usage.cost import UsageLedger
 
 KEYS = ("max_cost", "max_tokens_total")
 
@@ -87,6 +87,8 @@ def get_budgets(budget: Budget) -> tuple[Budget, ...]:
     return (budget, *_chat_budgets.get())
 
 
-def split_limits(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split a config into the limits of a budget and the rest."""
-    return {key: config.get(key) for key in KEYS}, {key: value for key, value in config.items() if key not in KEYS}
+def split_limits(config: Mapping[str, object]) -> tuple[dict[str, float | None], dict[str, object]]:
+    """Split a config into the limits of a budget, which `Budget` validates, and the rest."""
+    return {key: cast("float | None", config.get(key)) for key in KEYS}, {
+        key: value for key, value in config.items() if key not in KEYS
+    }

@@ -13,7 +13,7 @@ from .._endpoints.endpoint_pool import AZURE_KEYS
 from .._endpoints.openai_client import OpenAIClient
 from .._endpoints.provider_registry import get_connection_keys
 from ..rate_limiters import TimeRateLimiter
-from .model_client import ModelClient
+from .._model_client import ModelClient
 from .retry import Health, RetryPolicy, get_health
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from ... import events
 from ..._steps import Call, Steps, sleep, wrap_in_thread
@@ -18,17 +18,24 @@ from ...cache.abstract_cache_base import AbstractCache
 from ...control import interruptible, is_controlled, yield_point
 from ...exception_utils import BudgetExceeded
 from ...types import Usage
-from ..openai_utils import get_key
+from .._cache_key import get_key
 from . import runtime_log
 from .budget import get_budgets
-from .cost import UnknownCost, compute_cost, parse_price
-from .model_client import ModelResponse
+from .._usage.cost import UnknownCost, compute_cost, parse_price
+from .._model_client import ModelResponse
 from .request import EndpointRequest, Handler, RequestState
 from .response_cache import CacheSlot, find_cache
 from .response_schema import MAX_CORRECTIONS, make_corrections, make_schema_error, validate_response
 from .retry import NextAction, RetryState, classify_error, decide_retry, parse_retry_after
 
 logger = logging.getLogger("autogen.oai.client")
+
+
+class _EventFields(TypedDict):
+    agent: str
+    model: str
+    endpoint: str
+    attempt: int
 
 
 def add_cache(handler: Handler, **key_fields: object) -> Handler:
@@ -218,7 +225,7 @@ def _emit_failure(request: EndpointRequest, state: RequestState, text: str, then
         events.emit(events.ModelFailed(**_describe(request, state), error=text, then=then))
 
 
-def _describe(request: EndpointRequest, state: RequestState) -> dict[str, Any]:
+def _describe(request: EndpointRequest, state: RequestState) -> _EventFields:
     """Return the fields that all events of a request have."""
     agent = request.extra.get("agent")
     return {

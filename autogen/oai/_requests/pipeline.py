@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..._steps import Steps
 from ...operations import JournalError, Operation, fingerprint, get_journal, perform
@@ -28,7 +28,7 @@ from ...types import JSON
 from .budget import Budget
 from .endpoints import EndpointEntry
 from .layers import add_accounting, add_cache, add_limits, add_retries, add_schema, record_response, send_request
-from .model_client import ModelResponse
+from .._model_client import ModelResponse
 from .request import EXTRA_KEYS, EndpointRequest, Handler, RequestState, build_request
 from .response_schema import validate_response
 from .retry import classify_error
@@ -49,7 +49,7 @@ class _Build(Protocol):
 
 def request_completion(
     endpoints: Sequence[EndpointEntry],
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     *,
     budget: Budget,
     wrapper_id: int,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..._steps import Steps
 from .budget import Budget
 from .endpoints import EndpointEntry
-from .model_client import ModelResponse
+from .._model_client import ModelResponse
 from .response_schema import ResponseSchema, make_schema
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ Handler: TypeAlias = Callable[[EndpointRequest, RequestState], Steps[ModelRespon
 
 def build_request(
     endpoints: Sequence[EndpointEntry],
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     extra_keys: AbstractSet[str],
     index: int,
     is_last: bool = False,
@@ -103,11 +103,11 @@ def build_request(
         ValueError: if there are neither messages nor a prompt, or both.
     """
     endpoint = endpoints[index]
-    settings = {**config, **endpoint.config}
+    settings: dict[str, Any] = {**config, **endpoint.config}
     extra = {key: value for key, value in settings.items() if key in extra_keys}
     params = {key: value for key, value in settings.items() if key not in extra_keys}
     # Tools for this call alone are added to those of the entry, which would override them otherwise.
-    if more_tools := config.get("more_tools"):
+    if more_tools := extra.get("more_tools"):
         params["tools"] = [*(params.get("tools") or ()), *more_tools]
     # A class or an object is no parameter, and can't be part of a cache key.
     if not isinstance(params.get("model_client_cls", ""), str):

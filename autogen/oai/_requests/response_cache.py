@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from ...cache.abstract_cache_base import AbstractCache
 from ...cache.disk_cache import DiskCache
-from .model_client import ModelResponse
+from .._model_client import ModelResponse
 from .serialization import from_json, to_json
 
 logger = logging.getLogger("autogen.oai.client")
@@ -18,7 +18,7 @@ LEGACY_DEFAULT_CACHE_SEED = 41  # if neither the config nor the call sets `cache
 LEGACY_CACHE_DIR = ".cache"
 
 
-def find_cache(settings: Mapping[str, Any]) -> AbstractCache | None:
+def find_cache(settings: Mapping[str, object]) -> AbstractCache | None:
     """Return the cache that the settings of a request name, or None for no caching.
 
     Args:

@@ -6,7 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .model_client import ModelResponse
+from ...types import ChatMessage
+from .._model_client import ModelResponse
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -66,7 +67,7 @@ def validate_response(response: ModelResponse, schema: ResponseSchema) -> str | 
     return None
 
 
-def make_corrections(response: ModelResponse, problem: str) -> list[dict[str, Any]]:
+def make_corrections(response: ModelResponse, problem: str) -> list[ChatMessage]:
     """Return the messages that ask the model to correct a response: the response, and a description of the problem."""
     text = f"Your response does not match the JSON schema ({problem}). Reply with the corrected JSON only."
     content = response.choices[0].message.content or "(empty)"

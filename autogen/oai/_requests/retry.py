@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields, replace
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 # Powers of two above this one are beyond every limit.
 _MAX_EXPONENT = 60
@@ -48,7 +48,7 @@ class RetryPolicy:
                 raise ValueError(f"retry_policy: {field.name} must be a number of at least 0, got {value!r}.")
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> RetryPolicy:
+    def from_config(cls, config: Mapping[str, object]) -> RetryPolicy:
         """Return the policy of a config entry.
 
         Raises:
@@ -63,7 +63,7 @@ class RetryPolicy:
         if not isinstance(policy, cls):
             raise ValueError(f"retry_policy must be a RetryPolicy or a dict, got {type(policy).__name__}.")
         retries = config.get("max_retries")
-        return policy if retries is None else replace(policy, retries=retries)
+        return policy if retries is None else replace(policy, retries=cast("float", retries))
 
     def compute_delay(self, retries: int, retry_after: float | None) -> float:
         """Return the seconds to wait before the next retry.

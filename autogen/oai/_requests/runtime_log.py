@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
 from uuid import uuid4
 
 from ... import runtime_logging
@@ -13,7 +12,7 @@ from ...logger.logger_utils import get_current_ts
 from .._endpoints.openai_client import OpenAIClient
 from .._endpoints.provider_registry import get_connection_keys
 from .endpoints import EndpointEntry
-from .model_client import ModelClient, ModelResponse
+from .._model_client import ModelClient, ModelResponse
 from .request import EndpointRequest, RequestState
 
 
@@ -41,7 +40,9 @@ def log_wrapper(
             log_client(wrapper, endpoint.client, {**base_config, **entry}, connection_keys)
 
 
-def log_client(wrapper: object, client: ModelClient, config: Mapping[str, Any], connection_keys: AbstractSet[str]) -> None:
+def log_client(
+    wrapper: object, client: ModelClient, config: Mapping[str, object], connection_keys: AbstractSet[str]
+) -> None:
     """Record a new client of a wrapper.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..._jsonable import to_jsonable
 from ...types import JSON
-from .model_client import ModelResponse
+from .._model_client import ModelResponse
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

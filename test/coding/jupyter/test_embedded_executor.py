@@ -154,8 +154,9 @@ def test_it_ends_when_it_is_dropped(tmp_path, alive, in_a_cycle):
     if in_a_cycle:
         holder.append(holder)
     del holder
-    gc.collect()
-    assert not alive(pid)
+    # A collection does nothing while another thread runs one.
+    while alive(pid):
+        gc.collect()
 
 
 def test_a_fork_of_this_process_does_not_end_the_kernel(tmp_path):

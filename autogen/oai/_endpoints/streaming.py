@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from ...types import ChatMessage, FunctionCall, ToolCall
+
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionChunk
     from openai.types.chat.chat_completion_chunk import ChoiceDelta
@@ -26,8 +28,8 @@ class StreamAssembler:
     def __init__(self, model: str) -> None:
         self._head: dict[str, Any] = {"id": "", "created": 0, "model": model}
         self._texts: dict[int, list[str]] = defaultdict(list)
-        self._calls: dict[int, dict[int, dict[str, Any]]] = defaultdict(lambda: defaultdict(_make_call))
-        self._function_calls: dict[int, dict[str, Any]] = {}
+        self._calls: dict[int, dict[int, ToolCall]] = defaultdict(lambda: defaultdict(_make_call))
+        self._function_calls: dict[int, FunctionCall] = {}
         self._finish_reasons: dict[int, str] = {}
         self._usage: dict[str, Any] | None = None
         self.complete = False
@@ -50,9 +52,9 @@ class StreamAssembler:
 
     def _add_delta(self, index: int, delta: ChoiceDelta) -> str:
         if delta.function_call:
-            call = self._function_calls.setdefault(index, {"name": "", "arguments": ""})
-            call["name"] = call["name"] or delta.function_call.name or ""
-            call["arguments"] += delta.function_call.arguments or ""
+            function = self._function_calls.setdefault(index, {"name": "", "arguments": ""})
+            function["name"] = function["name"] or delta.function_call.name or ""
+            function["arguments"] += delta.function_call.arguments or ""
         for part in delta.tool_calls or ():
             call = self._calls[index][part.index]
             call["id"] = call["id"] or part.id or ""
@@ -69,8 +71,8 @@ class StreamAssembler:
         choices = [self._build_choice(index) for index in indexes]
         return {**self._head, "object": "chat.completion", "choices": choices, "usage": self._usage}
 
-    def _build_choice(self, index: int) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": "".join(self._texts[index])}
+    def _build_choice(self, index: int) -> dict[str, object]:
+        message: ChatMessage = {"role": "assistant", "content": "".join(self._texts[index])}
         calls = [call for _, call in sorted(self._calls[index].items())] if index in self._calls else []
         if calls:
             message["tool_calls"] = calls
@@ -80,5 +82,5 @@ class StreamAssembler:
         return {"index": index, "finish_reason": reason, "message": message, "logprobs": None}
 
 
-def _make_call() -> dict[str, Any]:
+def _make_call() -> ToolCall:
     return {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}

@@ -1,0 +1,1 @@
+"""Token counts, prices and cost of responses."""
