@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, overload
+from typing import Any
 
 MASK = "***"
 
@@ -53,10 +53,6 @@ _MAX_DEPTH = 50
 _TYPES_WITH_EMPTY_VALUES = (type(None), bool, int, float, str, bytes, list, tuple, dict)
 
 
-@overload
-def redact(value: str) -> str: ...
-@overload
-def redact(value: object) -> Any: ...
 def redact(value: object) -> Any:
     """Copy a value with all secrets masked: those under a secret name, and texts with the form of a secret.
 

@@ -25,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from inspect import CO_COROUTINE, isawaitable, iscoroutinefunction
-from types import FunctionType, TracebackType
+from types import CodeType, FrameType, FunctionType, TracebackType
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from . import _threads
@@ -35,7 +35,10 @@ P = ParamSpec("P")
 A = TypeVar("A")
 T = TypeVar("T")
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 _DRIVER_MODULES = frozenset((__name__, _threads.__name__))
+_hidden_code: set[CodeType] = set()
 
 
 class Call(NamedTuple):
@@ -195,12 +198,19 @@ async def run_async(steps: Steps[T]) -> T:
         raise
 
 
+def hide_from_tracebacks(function: Function) -> Function:
+    """Decorate a function that only passes calls on, so that tracebacks don't show it, like the drivers themselves."""
+    # The decorator returns the function itself, so that calls cost nothing.
+    _hidden_code.add(function.__code__)
+    return function
+
+
 def _remove_driver_frames(error: BaseException) -> None:
     """Remove the drivers' entries from the traceback of an error, and from those of its causes.
 
     Each call of a step adds three: the driver that resumes the step, `invoke`, and the driver that makes the call. They
-    are the same at every level and say nothing about the error. Frames of steps and of called functions stay. On Python
-    3.10 the entry of the outermost driver stays as well: a bare `raise` restores the traceback that it caught.
+    are the same at every level and say nothing about the error. Frames of steps and of called functions stay, except those
+    of `hide_from_tracebacks`. On Python 3.10 the entry of the outermost driver stays: a bare `raise` restores it.
     """
     # An explicit `raise ... from` may have closed a circle of causes.
     seen: set[int] = set()
@@ -217,9 +227,13 @@ def _remove_driver_frames(error: BaseException) -> None:
 
 
 def _skip_driver_frames(entry: TracebackType | None) -> TracebackType | None:
-    while entry is not None and entry.tb_frame.f_globals.get("__name__") in _DRIVER_MODULES:
+    while entry is not None and _is_hidden(entry.tb_frame):
         entry = entry.tb_next
     return entry
+
+
+def _is_hidden(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__") in _DRIVER_MODULES or frame.f_code in _hidden_code
 
 
 def is_coroutine_function(function: object) -> bool:

@@ -11,10 +11,7 @@ Exception
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .agentchat.chat import ChatResult
+from typing import Any
 
 
 class AgentNameConflict(Exception):
@@ -69,7 +66,7 @@ class BudgetExceeded(Exception):
 
     def __init__(self, owner: str, setting: str, spent: float, limit: float) -> None:
         self.owner, self.setting, self.spent, self.limit = owner, setting, spent, limit
-        self.result: ChatResult | None = None
+        self.result: Any = None
         super().__init__(f"The {owner}'s budget is used up: {setting} is {limit:g}, and {spent:g} are spent.")
 
     def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[str, str, float, float]]:

@@ -34,7 +34,7 @@ from ._journal import (
     get_journal,
     run_recorded,
 )
-from ._steps import Steps
+from ._steps import Steps, hide_from_tracebacks
 from .control import yield_point
 
 __all__ = [
@@ -149,6 +149,7 @@ class Operation(Generic[T]):
     is_silent_in_replay: bool = False
 
 
+@hide_from_tracebacks
 def perform(operation: Operation[T]) -> Steps[T]:
     """Perform an operation: emit its events, respect `ChatControl`, and use the journal and the runtime log.
 
@@ -167,6 +168,7 @@ def perform(operation: Operation[T]) -> Steps[T]:
     return result
 
 
+@hide_from_tracebacks
 def _perform_observed(operation: Operation[T]) -> Steps[T]:
     journal = get_journal()
     if journal is None:
@@ -191,6 +193,7 @@ def _perform_observed(operation: Operation[T]) -> Steps[T]:
         return (yield from _run_with_events(operation, partial(record, operation.run)))
 
 
+@hide_from_tracebacks
 def _run_with_events(operation: Operation[T], run: Callable[[], Steps[T]]) -> Steps[T]:
     if operation.started is not None:
         events.emit(operation.started())

@@ -31,6 +31,7 @@ __all__ = [
     "ToolResponse",
     "ToolSchema",
     "Usage",
+    "UsageSummary",
     "UserMessageImageContentPart",
     "UserMessageTextContentPart",
 ]
@@ -278,12 +279,13 @@ ChatQueue: TypeAlias = "Sequence[ChatSpec | Mapping[str, Any]]"
 """A queue of chats, for `initiate_chats`. A program may also build the specs as plain dicts."""
 
 
+UsageSummary: TypeAlias = dict[str, Any]
+"""Usage of models: `total_cost` in USD, and for each model a dict with `cost`, `prompt_tokens`, `completion_tokens` and
+`total_tokens`."""
+
+
 class ChatCost(TypedDict):
-    """The cost of a chat, with and without responses from the cache.
+    """The usage of a chat, with and without responses from the cache."""
 
-    Each part holds `total_cost` (USD), and for each model a dict with `cost`, `prompt_tokens`, `completion_tokens` and
-    `total_tokens`.
-    """
-
-    usage_including_cached_inference: dict[str, Any]
-    usage_excluding_cached_inference: dict[str, Any]
+    usage_including_cached_inference: UsageSummary
+    usage_excluding_cached_inference: UsageSummary

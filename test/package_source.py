@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,11 +64,15 @@ def find_comments(path: Path) -> Iterator[tuple[int, str, bool]]:
                 yield token.start[0], token.string, token.line.lstrip().startswith("#")
 
 
+SQL = re.compile(r"\s*(?:BEGIN|CREATE|DELETE|INSERT|PRAGMA|SELECT|UPDATE)\b")
+
+
 def find_texts(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the prose of a file, with the line: docstrings, messages and comments."""
     for node in ast.walk(TREES[get_module_name(path)]):
         # a text without a space is a key or a name
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
+        if is_text and not SQL.match(node.value):
             yield node.lineno, node.value
     for line, text, _ in find_comments(path):
         yield line, text

@@ -1,4 +1,4 @@
-"""`import autogen` is cheap, and what it promises is there."""
+"""`import autogen` loads no heavy package, and all its public names resolve."""
 
 import ast
 import subprocess

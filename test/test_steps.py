@@ -17,6 +17,7 @@ from autogen import ConversableAgent, GroupChat, GroupChatManager
 from autogen._steps import (
     Call,
     gather,
+    hide_from_tracebacks,
     invoke,
     is_coroutine_function,
     run_async,
@@ -302,6 +303,19 @@ def test_an_error_can_be_pickled_and_raised_again(mode):
 def test_a_stop_iteration_of_a_call_is_no_result(mode):
     with pytest.raises(RuntimeError, match="StopIteration"):
         run(fail_step(StopIteration("not a result")), mode)
+
+
+def test_a_function_can_be_hidden_from_tracebacks(mode):
+    @hide_from_tracebacks
+    def pass_on(error):
+        return (yield from fail_step(error))
+
+    def step():
+        yield from pass_on(KeyError("x"))
+
+    with pytest.raises(KeyError) as caught:
+        run(step(), mode)
+    assert functions(caught.value)[-3:] == ["step", "fail_step", "fail"]
 
 
 def test_a_traceback_from_a_thread_holds_no_driver():

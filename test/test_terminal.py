@@ -92,7 +92,7 @@ def test_code_and_errors(call, agent, shown, tmp_path):
 
     text = shown(hold)
     assert "  ✗ code → exit code 3  " in text
-    assert "✗ starter: ZeroDivisionError: no way  then: the error" in text
+    assert "✗ starter: ZeroDivisionError: no way  then: raising the error" in text
     assert re.search(r"── failed after [\d.]+ s: ZeroDivisionError: no way ──", text)
 
 

@@ -12,7 +12,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..agentchat._diagrams.steps import _CODE, plain, shortened
+from ..agentchat._diagrams.steps import CODE_BLOCK, make_printable, shorten
 from ..agentchat.diagram import sequence_diagram
 from ._page_parts import SCRIPT, STYLE
 from ._report import Report, shares
@@ -49,7 +49,7 @@ def page(told: Report, name: str) -> str:
     talk = told.talk
     names = dict.fromkeys([*told.participants, *(one.agent for one in told.agents)])
     colours = {one: number % COLOURS for number, one in enumerate(names)}
-    picture = sequence_diagram(told.messages[:DRAWN], participants=told.participants).svg if talk.turns else ""
+    picture = sequence_diagram(told.messages[:DRAWN], participants=told.participants) if talk.turns else ""
     body = [
         _head(told, name),
         _costs(told, colours),
@@ -84,7 +84,7 @@ def _hash(text: str) -> str:
 
 def _text(text: str) -> str:
     """A text as the page may hold it: as text. Characters that show nothing, or turn the text around them, are replaced."""
-    return html.escape("\t".join(map(plain, text.split("\t"))))
+    return html.escape("\t".join(map(make_printable, text.split("\t"))))
 
 
 def _head(told: Report, name: str) -> str:
@@ -171,7 +171,7 @@ def _diagram(told: Report, picture: str) -> str:
     opened = " open" if count <= 40 else ""
     return (
         f'<section><h2>Who said what to whom{note}</h2><details class="card"{opened}>'
-        f'<summary>The diagram</summary><div class="picture">{picture}</div></details></section>'
+        f'<summary>The diagram</summary><pre>{_text(picture)}</pre></details></section>'
     )
 
 
@@ -212,7 +212,7 @@ def _inner(chats: Iterable[Conversation], colours: dict[str, int]) -> str:
 
 def _turn(turn: Turn, colours: dict[str, int]) -> str:
     failed = any(one.failed or one.seconds is None for one in turn.work)
-    short = shortened(turn.text, 200) or ", ".join(call(*one) for one in turn.calls)
+    short = shorten(turn.text, 200) or ", ".join(call(*one) for one in turn.calls)
     about = facts(turn)
     ran_tools = bool(turn.results) and any(one.kind == "tool" for one in turn.work)
     said = "" if ran_tools or not turn.text.strip() else _said(turn.text)
@@ -248,7 +248,7 @@ def _work(work: RecordedOperation) -> str:
 def _said(text: str) -> str:
     """A message: its text, and its blocks of code as such."""
     parts, last = [], 0
-    for found in _CODE.finditer(text):
+    for found in CODE_BLOCK.finditer(text):
         parts += [_prose(text[last : found.start()]), f'<pre dir="auto">{_text(found[2].rstrip())}</pre>']
         last = found.end()
     return "".join([*parts, _prose(text[last:])])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..agentchat._diagrams.steps import _content as content_of
+from ..agentchat._diagrams.steps import format_content as content_of
 
 SLACK = 0.5  # seconds by which two clocks may differ
 DEEPEST = 20  # chats within chats; what is deeper is shown at this depth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ..agentchat._diagrams.steps import _arguments as arguments_of
+from ..agentchat._diagrams.steps import format_arguments as arguments_of
 from ._report import Report, Totals, waited
 from ._turns import RecordedOperation, Turn
 

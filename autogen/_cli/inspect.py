@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..agentchat._diagrams.steps import story
+from ..agentchat._diagrams.steps import build_story
 from ..coding.approval import visible
 from ..recording import JournalError, Recording
 from ._lanes import lanes
@@ -225,7 +225,7 @@ def _show_diagram(console: Console, told: Report) -> None:
     if not told.talk.turns:
         return
     console.print()
-    for row in lanes(story(told.messages, told.participants, 60), console.width):
+    for row in lanes(build_story(told.messages, told.participants, 60), console.width):
         console.print(_plain(row), no_wrap=True, overflow="ellipsis", crop=True)
 
 

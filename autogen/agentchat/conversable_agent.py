@@ -135,13 +135,16 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         """
         arguments = runtime_log.capture_arguments(locals())
         self._reset_conversations()
+        # a copy, because the settings are completed below
         self._code_execution_config = copy.copy(code_execution_config)
         self._name = name
         # an empty history for each new peer, but a mapping of the program as it is
         self._oai_messages = defaultdict(list) if chat_messages is None else chat_messages
         self._oai_system_message = [{"content": system_message, "role": "system"}]
         self._description = system_message if description is None else description  # type: ignore[assignment]
-        self._is_termination_msg = bind_condition(is_termination_msg) or is_default_termination
+        self._is_termination_msg = bind_condition(
+            is_default_termination if is_termination_msg is None else is_termination_msg
+        )
         self.silent = silent
         self._validate_llm_config(llm_config)
         self.human_input_mode = check_mode(human_input_mode)
@@ -156,6 +159,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         self.human_input_timeout = human_input_timeout
         self.human_input_default = human_input_default
         self.concurrent_tool_calls = concurrent_tool_calls
+        # from here on other agents find the tools of this one
         unmatched_tools.register_agent(self)
         self.hook_lists = hooks.make_hook_lists()
         self._reply_func_list = []
@@ -199,22 +203,25 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         if not isinstance(config, dict):
             raise ValueError("code_execution_config must be a dict or False.")
         if config.get("executor") is None:
+            # the decision about Docker is stored, because each run reads it
             config.pop("executor", None)
             config["use_docker"] = decide_use_docker(config.get("use_docker"))
             check_can_use_docker_or_throw(config["use_docker"])
             self.register_reply([Agent, None], ConversableAgent.generate_code_execution_reply)
             return
+        # settings of the older way of running code, which an executor would ignore
         for key in ("use_docker", "work_dir", "timeout"):
             if key in config:
                 raise ValueError(
                     f"'{key}' in code_execution_config is not valid when 'executor' is set. Give it to the executor."
                 )
+        # imported on first use: most agents have no executor
         from ..coding.factory import CodeExecutorFactory
 
         self._code_executor = CodeExecutorFactory.create(config)  # type: ignore[arg-type]
         self.register_reply([Agent, None], ConversableAgent._generate_code_execution_reply_using_executor)
 
-    def _validate_llm_config(self, llm_config: Any) -> None:
+    def _validate_llm_config(self, llm_config: object) -> None:
         self.llm_config = agent_llm_config.validate_llm_config(llm_config, self.DEFAULT_CONFIG)
         self.client = OpenAIWrapper(**self.llm_config) if self.llm_config else None
 
@@ -286,7 +293,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
 
         >>> agent.generate_reply(messages=[{"role": "user", "content": "Hello"}])  # doctest: +SKIP
         """
-        return run_sync(self._reply_step(messages, sender, **kwargs))  # type: ignore[no-any-return]
+        return run_sync(self._reply_step(messages, sender, **kwargs))
 
     async def a_generate_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, **kwargs: Any
@@ -342,6 +349,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         >>> result.summary  # doctest: +SKIP
         '4'
         """
+        # refused before the first message, not in the middle of the chat
         for agent in (self, recipient):
             agent._raise_exception_on_async_reply_functions()
         limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
@@ -387,12 +395,12 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
 
     def generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
         """Make the first message of a chat: `message`, or a human's input if None, with the carryover appended."""
-        return self._handle_carryover(run_sync(ask_first_message(self, message)), kwargs)  # type: ignore[no-any-return]
+        return self._handle_carryover(run_sync(ask_first_message(self, message)), kwargs)
 
     async def a_generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
         """Async version of `generate_init_message`."""
         first = await run_async(ask_first_message(self, message))
-        return self._handle_carryover(first, kwargs)  # type: ignore[no-any-return]
+        return self._handle_carryover(first, kwargs)
 
     # Reply functions
 
@@ -458,6 +466,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
             ValueError: if the function does not fit `use_async`, or a chat lacks its id.
         """
         reply = make_nested_reply(chat_queue, reply_func_from_nested_chats, use_async)
+        # other keywords are ignored, as in 0.2
         passed = ("config", "reset_config", "ignore_async_in_sync_chat")
         self.register_reply(trigger, reply, position, **{key: kwargs[key] for key in passed if key in kwargs})
 
@@ -559,8 +568,10 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         return await as_async_method(self, "get_human_input", partial(ask_human, self))(prompt)
 
 
+# taken here, before a program or a tracing package patches the class
 ORIGINAL_METHODS.update({name: getattr(ConversableAgent, name) for name in dir(ConversableAgent)})
 
+# the built-in reply functions as steps, which need no driver of their own
 registry.BUILTIN_STEPS.update(
     {
         ConversableAgent.check_termination_and_human_reply: registry.BuiltinStep(decide_reply),

@@ -1,4 +1,4 @@
-"""A finished chat as a sequence diagram.
+"""Sequence diagrams of finished chats, as text for Mermaid.
 
 >>> from autogen.agentchat.diagram import sequence_diagram
 >>> print(sequence_diagram([{"content": "2 + 2?", "name": "user"}, {"content": "4", "name": "assistant"}]))
@@ -12,117 +12,104 @@ sequenceDiagram
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
+from ._core.protocols import Group
 from ._core.result import ChatResult
-from ._diagrams.steps import CALL, NOTE, RESULT, Step, Story, plain, shortened, story
-from ._diagrams.svg import drawn
-from .agent import Message
-
-if TYPE_CHECKING:
-    from .agent import Agent
+from ._diagrams.steps import CALL, NOTE, RESULT, Step, Story, build_story, make_printable, shorten
+from .agent import Agent, Message
 
 __all__ = ["SequenceDiagram", "sequence_diagram"]
 
 _ARROWS = {CALL: "->>", RESULT: "-->>"}
 
-# What has a meaning for Mermaid, or for a page of HTML around it: the syntax, comments and directives, entities and the
-# characters that Mermaid puts in their place meanwhile, TeX, and tags. A number for each works everywhere.
+# Characters with a meaning for Mermaid, or for a page of HTML around it: syntax, comments and directives, entities and the
+# characters that Mermaid replaces them by meanwhile, TeX, and tags. Numeric entities work everywhere.
 _SPECIAL = re.compile(r"[#;:%{}$<>&\"`\\ﬂ°¶]")
 
 
 class SequenceDiagram(str):
-    """A sequence diagram: the text is Mermaid's, and notebooks show a picture of it.
-
-    JupyterLab from 4.1, Notebook 7 and nbconvert draw the Mermaid text themselves; others are given an SVG picture, which
-    needs no script and no network.
-
-    Attributes:
-        svg: The picture, to be written to a file or into a page.
+    """A sequence diagram as Mermaid text. JupyterLab from 4.1, Notebook 7 and nbconvert render it.
 
     >>> sequence_diagram(result)  # in a notebook cell: the picture  # doctest: +SKIP
-    >>> pathlib.Path("chat.svg").write_text(sequence_diagram(result).svg, encoding="utf-8")  # doctest: +SKIP
+    >>> pathlib.Path("chat.mmd").write_text(sequence_diagram(result), encoding="utf-8")  # doctest: +SKIP
     """
 
-    svg: str
+    @property
+    def svg(self) -> str:
+        """No picture: an `AttributeError` says how to render one.
 
-    def __new__(cls, text: str, svg: str = "") -> SequenceDiagram:
-        """Args:
-        text: Mermaid's text.
-        svg: The picture of it.
+        Raises:
+            AttributeError: always.
         """
-        diagram = super().__new__(cls, text)
-        diagram.svg = svg
-        return diagram
-
-    def __reduce__(self) -> Any:
-        return SequenceDiagram, (str.__str__(self), self.svg)
+        raise AttributeError(
+            "A SequenceDiagram has no svg: it is Mermaid text, which notebooks, GitHub and mermaid.live render. For a file, "
+            "write the text to chat.mmd and run `mmdc -i chat.mmd -o chat.svg` (npm package @mermaid-js/mermaid-cli)."
+        )
 
     def _repr_markdown_(self) -> str:
         return f"```mermaid\n{self}\n```\n"
 
-    def _repr_svg_(self) -> str:
-        return self.svg
-
 
 def sequence_diagram(
-    chat_result_or_messages: Any, *, participants: Iterable[str | Agent] | None = None, max_text: int = 60
+    chat_result_or_messages: ChatResult | Group | Sequence[Mapping[str, object]],
+    *,
+    participants: Iterable[str | Agent] | None = None,
+    max_text: int = 60,
 ) -> SequenceDiagram:
-    """Draw a chat, as text for Mermaid and as a picture.
+    """Make a sequence diagram of a chat, as text for Mermaid.
 
-    Calls of tools are arrows to whoever carries them out, results are broken arrows back. A message in a group goes to
-    whoever speaks next.
+    Tool calls are arrows to the agent that executes them, results are broken arrows back. A message in a group goes to the
+    next speaker.
 
     Args:
         chat_result_or_messages: A `ChatResult`, a `GroupChat`, or a list of messages.
-        participants: Agents or their names, in the order from left to right; those that are left out, but speak, follow.
-        max_text: How long the text at an arrow may be, in characters.
+        participants: Agents or their names, in order from left to right; other speakers follow.
+        max_text: Maximum length of the text at an arrow, in characters.
 
     Returns:
-        Mermaid's text, with one line for each participant, arrow and note. It is a `str` that notebooks show as a picture.
+        Mermaid text, with one line for each participant, arrow and note. Notebooks render it as a picture.
 
     Raises:
-        TypeError: It is neither a result nor messages.
-        ValueError: `max_text` is less than 1.
+        TypeError: if it is neither a result, a group nor messages.
+        ValueError: if `max_text` is less than 1.
     """
     if max_text < 1:
-        raise ValueError(f"max_text must be at least 1, not {max_text!r}.")
-    names = [one if isinstance(one, str) else one.name for one in participants or ()]
-    told = story(_messages(chat_result_or_messages), [" ".join(plain(name).split()) or "?" for name in names], max_text)
+        raise ValueError(f"max_text must be at least 1, got {max_text!r}.")
+    names = [agent if isinstance(agent, str) else agent.name for agent in participants or ()]
+    labels = [" ".join(make_printable(name).split()) or "?" for name in names]
+    story = build_story(_get_messages(chat_result_or_messages), labels, max_text)
     if isinstance(chat_result_or_messages, ChatResult) and chat_result_or_messages.stop_reason:
         result = chat_result_or_messages
-        why = f"{result.stop_reason}: {result.stop_detail}" if result.stop_detail else str(result.stop_reason)
-        told.steps.append(Step(NOTE, "", "", shortened(f"ended by {why}", max(max_text, 60))))
-    return SequenceDiagram(_mermaid(told), drawn(told))
+        reason = f"{result.stop_reason}: {result.stop_detail}" if result.stop_detail else str(result.stop_reason)
+        story.steps.append(Step(NOTE, "", "", shorten(f"ended by {reason}", max(max_text, 60))))
+    return SequenceDiagram(_render(story))
 
 
-def _messages(given: Any) -> list[Message]:
-    if isinstance(given, ChatResult):
-        given = given.chat_history or []
-    elif not isinstance(given, (list, tuple)):
-        given = getattr(given, "messages", given)
-    if not isinstance(given, (list, tuple)) or not all(isinstance(message, dict) for message in given):
-        raise TypeError(
-            f"A diagram is made of a ChatResult, a GroupChat or a list of messages, not of {type(given).__name__}."
-        )
-    return list(given)
+def _get_messages(chat: object) -> list[Message]:
+    messages = chat.chat_history or [] if isinstance(chat, ChatResult) else chat
+    if not isinstance(messages, (list, tuple)):
+        messages = getattr(messages, "messages", messages)
+    if not isinstance(messages, (list, tuple)) or not all(isinstance(message, dict) for message in messages):
+        raise TypeError(f"A diagram needs a ChatResult, a GroupChat or a list of messages, got a {type(messages).__name__}.")
+    return cast(list[Message], list(messages))
 
 
-def _mermaid(told: Story) -> str:
-    ids = {name: f"p{number}" for number, name in enumerate(told.participants)}
+def _render(story: Story) -> str:
+    ids = {name: f"p{number}" for number, name in enumerate(story.participants)}
     lines = ["sequenceDiagram"]
-    lines += [f"    participant {key} as {_escaped(name)}" for name, key in ids.items()]
+    lines += [f"    participant {key} as {_escape(name)}" for name, key in ids.items()]
     everybody = ",".join(dict.fromkeys(["p0", f"p{len(ids) - 1}"]))
-    for step in told.steps:
+    for step in story.steps:
         if step.kind == NOTE:
-            lines.append(f"    Note over {everybody}: {_escaped(step.text)}")
+            lines.append(f"    Note over {everybody}: {_escape(step.text)}")
         else:
             arrow = _ARROWS.get(step.kind, "->>")
-            lines.append(f"    {ids[step.source]}{arrow}{ids[step.target]}: {_escaped(step.text)}")
+            lines.append(f"    {ids[step.source]}{arrow}{ids[step.target]}: {_escape(step.text)}")
     return "\n".join(lines)
 
 
-def _escaped(text: str) -> str:
-    """A text as Mermaid takes it. The blank keeps words apart where a viewer drops the tag."""
-    return _SPECIAL.sub(lambda found: f"#{ord(found[0])};", text).replace("\n", " <br/>")
+def _escape(text: str) -> str:
+    """Escape a text for Mermaid. The blank keeps words apart in viewers that drop the tag."""
+    return _SPECIAL.sub(lambda match: f"#{ord(match[0])};", text).replace("\n", " <br/>")

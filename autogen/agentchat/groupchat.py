@@ -1,11 +1,14 @@
-"""`GroupChat`: who talks together and by which rules. `GroupChatManager`: the agent that holds the talk."""
+"""`GroupChat`: members, record and rules of a group chat. `GroupChatManager`: the agent that runs it.
+
+Each method delegates to the module of `_groupchat` that implements it.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import SimpleNamespace
@@ -17,7 +20,7 @@ from ..exception_utils import AgentNameConflict
 from ..types import MessageContentType
 from ._core import runtime_log
 from ._core.internals import GroupInternals, get_conversation, get_managed_group, group_internals
-from ._core.protocols import Group, GroupManager
+from ._core.protocols import AgentCapability, Group, GroupManager, ReplyFunction, SpeakerSelector
 from ._core.result import ChatResult
 from ._core.selection_strategy import get_selection_method
 from ._groupchat import auto_selection, mentions, prompts, run, selection, selection_dialogue, validation
@@ -26,7 +29,7 @@ from ._groupchat import resume as resume_module
 from ._groupchat import state as state_module
 from ._replies import registry
 from .agent import Agent, Message
-from .conversable_agent import ConversableAgent, Reply
+from .conversable_agent import ConversableAgent, HumanInputMode, Reply
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,41 +38,40 @@ __all__ = ["GroupChat", "GroupChatManager"]
 
 logger = logging.getLogger(__name__)
 
-Selected = tuple[Agent | None, list[Agent] | None, list[Message] | None]
-
 
 @dataclass
 class GroupChat:
-    """A talk of several agents: its members, its record, and how the next speaker is found.
+    """A conversation of several agents: its members, its record, and the rules that select the next speaker.
 
     Attributes:
-        agents: The members, in the order of round robin.
-        messages: The record of what was said.
-        max_round: How many messages there may be, the opening one included.
-        admin_name: The member that takes over on Ctrl-C.
-        func_call_filter: Whether only members that can carry out a call may follow it.
-        speaker_selection_method: `auto` (a model chooses), `manual`, `random`, `round_robin`, or a function
-            `(last_speaker, groupchat)` that gives an agent, one of these methods, or None to end the chat.
-        max_retries_for_selecting_speaker: How often a model is asked again that did not name one agent.
-        allow_repeat_speaker: Whether an agent may speak twice in a row, or which may.
-        allowed_or_disallowed_speaker_transitions: For each agent those that may, or may not, speak after it.
-        speaker_transitions_type: Which of the two: `allowed` or `disallowed`.
-        enable_clear_history: Whether a human's `clear history [agent] [number]` is obeyed.
-        send_introductions: Whether the members are introduced to each other first.
-        select_speaker_message_template: What the model that chooses is told before the conversation.
-        select_speaker_prompt_template: And after it; None for nothing.
-        select_speaker_auto_multiple_template: What it is told that named several agents.
-        select_speaker_auto_none_template: What it is told that named none.
-        select_speaker_transform_messages: Transforms of what it sees.
-        select_speaker_auto_verbose: Whether its conversation is shown.
-        select_speaker_auto_model_client_cls: Classes of model clients for its config.
-        select_speaker_auto_llm_config: Its config; that of the manager if there is none.
-        role_for_select_speaker_messages: The role of what it is told last.
-        select_speaker_auto_structured: Whether it is asked by a JSON schema with the names; None: where it is known to obey.
-        return_results_to_caller: Whether who called a tool speaks after its result; None: with the method `auto`.
-        visible_to: Whether a message is for a member; None: all are for all. A reply may also name its `receivers`.
-        allowed_speaker_transitions_dict: The graph of transitions that results.
-        last_selection: Who was chosen last, and why.
+        agents: Members, in the order of `round_robin`.
+        messages: Record of the conversation.
+        max_round: Maximum number of messages, including the opening.
+        admin_name: Name of the member that takes over on Ctrl-C.
+        func_call_filter: True if a call is followed only by members that can execute it.
+        speaker_selection_method: `auto` (a model selects), `manual`, `random`, `round_robin`, or a function
+            `(last_speaker, groupchat)` that returns an agent, one of these methods, or None to end the chat.
+        max_retries_for_selecting_speaker: Maximum number of retries if the answer of the selecting model is not one name.
+        allow_repeat_speaker: True if an agent may speak twice in a row, or a list of the agents that may.
+        allowed_or_disallowed_speaker_transitions: Agents that may, or may not, follow each agent.
+        speaker_transitions_type: Meaning of the transitions: `allowed` or `disallowed`.
+        enable_clear_history: True to obey the command `clear history [agent] [number]` of a human.
+        send_introductions: True to introduce the members to each other before the first message.
+        select_speaker_message_template: System message of the selecting model.
+        select_speaker_prompt_template: Prompt appended after the conversation; None to omit it.
+        select_speaker_auto_multiple_template: Retry prompt if the answer names several agents.
+        select_speaker_auto_none_template: Retry prompt if the answer names no agent.
+        select_speaker_transform_messages: Transforms of the messages that the selecting model sees.
+        select_speaker_auto_verbose: True to print the conversation with the selecting model.
+        select_speaker_auto_model_client_cls: Custom client classes for the selecting model.
+        select_speaker_auto_llm_config: Config of the selecting model; None for the config of the manager.
+        role_for_select_speaker_messages: Role of the prompts after the conversation.
+        select_speaker_auto_structured: True to request a name by a JSON schema; None for models known to follow one.
+        return_results_to_caller: True if the agent that called a tool speaks after the result; None for `auto` only.
+        visible_to: Predicate `(message, member)` that decides who receives a message; None for everybody. A reply may also
+            name its `receivers`.
+        allowed_speaker_transitions_dict: Resulting graph of transitions.
+        last_selection: Last speaker, and the reason of its selection.
 
     >>> group = GroupChat(agents=[planner, writer, critic], max_round=6)  # doctest: +SKIP
     >>> user.initiate_chat(GroupChatManager(group, llm_config=llm_config), message="Write a poem.")  # doctest: +SKIP
@@ -80,7 +82,7 @@ class GroupChat:
     max_round: int = 10
     admin_name: str = "Admin"
     func_call_filter: bool = True
-    speaker_selection_method: Literal["auto", "manual", "random", "round_robin"] | Callable[..., Any] = "auto"
+    speaker_selection_method: Literal["auto", "manual", "random", "round_robin"] | SpeakerSelector = "auto"
     max_retries_for_selecting_speaker: int = 2
     allow_repeat_speaker: bool | list[Agent] | None = None
     allowed_or_disallowed_speaker_transitions: dict[Agent, list[Agent]] | None = None
@@ -91,10 +93,11 @@ class GroupChat:
     select_speaker_prompt_template: str | None = prompts.PROMPT
     select_speaker_auto_multiple_template: str = prompts.SEVERAL
     select_speaker_auto_none_template: str = prompts.NONE
-    select_speaker_transform_messages: Any = None
+    select_speaker_transform_messages: AgentCapability | None = None
     select_speaker_auto_verbose: bool = False
     select_speaker_auto_model_client_cls: type[Any] | list[type[Any]] | None = None
-    select_speaker_auto_llm_config: dict[str, Any] | Literal[False] | None = field(default=None, repr=False)  # it has keys
+    # not in the repr, because it contains keys
+    select_speaker_auto_llm_config: dict[str, Any] | Literal[False] | None = field(default=None, repr=False)
     role_for_select_speaker_messages: str = "system"
     select_speaker_auto_structured: bool | None = None
     return_results_to_caller: bool | None = None
@@ -102,8 +105,10 @@ class GroupChat:
     allowed_speaker_transitions_dict: dict[Agent, list[Agent]] = field(init=False, repr=False)
     last_selection: str = field(init=False, default="", compare=False)
 
-    DEFAULT_INTRO_MSG = prompts.INTRODUCTION  # no field: it has no annotation
-    is_live = True  # reply functions are given the group itself, not a copy as of other configs
+    # without an annotation these are class attributes, not fields
+    DEFAULT_INTRO_MSG = prompts.INTRODUCTION
+    # reply functions get the group itself; of other configs they get a copy
+    is_live = True
     _VALID_SPEAKER_SELECTION_METHODS = list(selection.SELECTION_METHODS)
     _VALID_SPEAKER_TRANSITIONS_TYPE = validation.TRANSITION_TYPES
 
@@ -115,81 +120,88 @@ class GroupChat:
         return GroupInternals()
 
     @property
-    def _speaker_selection_transforms(self) -> Any:
-        return self._internals.transforms
+    def _speaker_selection_transforms(self) -> AgentCapability | None:
+        transforms: AgentCapability | None = self._internals.transforms
+        return transforms
 
     @property
     def agent_names(self) -> list[str]:
-        """The names of the members, in order."""
+        """Names of the members, in order."""
         return [agent.name for agent in self.agents]
 
     def reset(self) -> None:
         """Clear the record."""
+        # in place: the program may hold the list
         self.messages.clear()
 
     def append(self, message: Message, speaker: Agent) -> None:
-        """Put a message on the record, under the name of its speaker and as text.
+        """Record a message under the name of its speaker, with its content as text.
 
         Raises:
-            KeyError: It has no role or no content.
+            KeyError: if it has no role or no content.
         """
-        if message["role"] != "function":  # there it is the function's name
+        # the name in a function message is that of the function
+        if message["role"] != "function":
             message["name"] = speaker.name
         message["content"] = content_str(message["content"])
         self.messages.append(message)
 
     def agent_by_name(self, name: str, recursive: bool = False, raise_on_name_conflict: bool = False) -> Agent | None:
-        """The first member of a name; None if there is none.
+        """Return the first member with a name; None if there is none.
 
         Args:
-            name: The name.
-            recursive: Whether the groups of members that are managers are searched too.
-            raise_on_name_conflict: Whether several of that name are an error.
+            name: Name.
+            recursive: True to search the groups of members that are managers, too.
+            raise_on_name_conflict: True to raise an error if several members have the name.
 
         Raises:
-            AgentNameConflict: There are several.
+            AgentNameConflict: if several members have the name.
         """
-        found = [agent for agent in (self.nested_agents() if recursive else self.agents) if agent.name == name]
-        if raise_on_name_conflict and len(found) > 1:
+        matches = [agent for agent in (self.nested_agents() if recursive else self.agents) if agent.name == name]
+        if raise_on_name_conflict and len(matches) > 1:
             raise AgentNameConflict()
-        return found[0] if found else None
+        return matches[0] if matches else None
 
     def nested_agents(self) -> list[Agent]:
-        """The members, and those of the groups of members that are managers; each once."""
-        found: dict[int, Agent] = {}
+        """Return the members, and those of the groups of members that are managers; each agent once."""
+        agents: dict[int, Agent] = {}
         waiting = list(self.agents)
         while waiting:
             agent = waiting.pop(0)
-            if id(agent) not in found:
-                found[id(agent)] = agent
+            if id(agent) not in agents:
+                agents[id(agent)] = agent
                 if isinstance(agent, GroupChatManager):
                     waiting.extend(agent.groupchat.agents)
-        return list(found.values())
+        return list(agents.values())
 
     def next_agent(self, agent: Agent | None, agents: list[Agent] | None = None) -> Agent:
-        """The next of `agents` (all members if None) after an agent, in the order of the members.
+        """Return the agent that follows another one, in the order of the members.
+
+        Args:
+            agent: Agent to start from; the first eligible member follows an agent that is not a member.
+            agents: Eligible members; None for all.
 
         Raises:
-            UndefinedNextAgent: One of `agents` is no member, or there is none.
+            UndefinedNextAgent: if `agents` is empty, or contains an agent that is not a member.
         """
         return selection.find_next(self.agents, agent, self.agents if agents is None else agents)
 
     def select_speaker_msg(self, agents: list[Agent] | None = None) -> str:
-        """What the model that chooses is told before the conversation."""
+        """Return the system message of the selecting model."""
         agents = self.agents if agents is None else agents
         names = [agent.name for agent in agents]
         template = get_selection_method(self).selection_message or self.select_speaker_message_template
         return template.format(roles=self._participant_roles(agents), agentlist=names)
 
     def select_speaker_prompt(self, agents: list[Agent] | None = None) -> str | None:
-        """What it is told after the conversation; None for nothing."""
+        """Return the prompt after the conversation; None if the group has none."""
         if self.select_speaker_prompt_template is None:
             return None
         names = [agent.name for agent in (self.agents if agents is None else agents)]
         return self.select_speaker_prompt_template.format(agentlist=names)
 
     def introductions_msg(self, agents: list[Agent] | None = None) -> str:
-        """The message that introduces the members to each other."""
+        """Return the message that introduces the members to each other."""
         return f"{self.DEFAULT_INTRO_MSG}\n\n{self._participant_roles(agents)}"
 
     def _participant_roles(self, agents: list[Agent] | None = None) -> str:
@@ -198,48 +210,42 @@ class GroupChat:
         return "\n".join(f"{agent.name}: {validation.get_description(agent)}".strip() for agent in agents)
 
     def manual_select_speaker(self, agents: list[Agent] | None = None) -> Agent | None:
-        """Ask a human who speaks next; None if they leave it open."""
+        """Ask a human for the next speaker; return None if the choice is left open."""
         return selection.pick_manually(self.agents if agents is None else agents)
 
     def random_select_speaker(self, agents: list[Agent] | None = None) -> Agent:
-        """Any of the agents."""
+        """Return a random agent."""
         return selection.pick_randomly(self.agents if agents is None else agents)
 
     def select_speaker(self, last_speaker: Agent, selector: ConversableAgent) -> Agent:
-        """Choose the next speaker; override it to choose otherwise.
+        """Select the next speaker. Subclasses may override it.
 
         Args:
-            last_speaker: Who spoke last.
-            selector: The manager, whose model chooses with the method `auto`.
+            last_speaker: Author of the last message.
+            selector: Manager; its model selects with the method `auto`.
 
         Raises:
-            NoEligibleSpeaker: Nobody may speak.
-            ValueError: The method is not known, or there are fewer than two agents.
+            NoEligibleSpeaker: if no agent may speak.
+            ValueError: if the method is unknown, or there are fewer than two agents.
         """
         return run_sync(selection.select_speaker(self, last_speaker, selector))
 
     async def a_select_speaker(self, last_speaker: Agent, selector: ConversableAgent) -> Agent:
-        """`select_speaker`, awaited."""
+        """Async version of `select_speaker`."""
         return await run_async(selection.select_speaker(self, last_speaker, selector))
 
-    def _next_speaker(self, last: Agent, selector: ConversableAgent) -> Steps[Agent]:
-        """`select_speaker` in the caller's colour; an override of the plain form alone serves both."""
-        kind, own = type(self), vars(self)
-        plain_only = (kind.select_speaker is not GroupChat.select_speaker or "select_speaker" in own) and (
-            kind.a_select_speaker is GroupChat.a_select_speaker and "a_select_speaker" not in own
-        )
-        twin: Any = self.select_speaker if plain_only else self.a_select_speaker
-        return (yield from invoke(self.select_speaker, twin, last, selector))
+    def _select_speaker_step(self, last_speaker: Agent, selector: ConversableAgent) -> Steps[Agent]:
+        """Select the next speaker for a sync or an async caller; an override of `select_speaker` alone serves both."""
+        group_class, attributes = type(self), vars(self)
+        overrides_sync = group_class.select_speaker is not GroupChat.select_speaker or "select_speaker" in attributes
+        overrides_async = group_class.a_select_speaker is not GroupChat.a_select_speaker or "a_select_speaker" in attributes
+        async_fn: Any = self.select_speaker if overrides_sync and not overrides_async else self.a_select_speaker
+        return (yield from invoke(self.select_speaker, async_fn, last_speaker, selector))
 
-    def _prepare_and_select_agents(self, last_speaker: Agent) -> Selected:
-        """The next speaker if that is settled without a model; else the candidates, and the conversation for the model."""
-        settled = run_sync(selection.prepare_selection(self, last_speaker))
-        if settled.chosen is not None or settled.method != "auto":
-            if settled.chosen is None:
-                chosen = run_sync(selection.select_by_method(self, last_speaker, None, settled))[0]
-                return chosen, settled.candidates, None
-            return settled.chosen, settled.candidates, None
-        return None, settled.candidates, selection.remove_pending_calls(self.messages)
+    def _prepare_and_select_agents(
+        self, last_speaker: Agent
+    ) -> tuple[Agent | None, list[Agent] | None, list[Message] | None]:
+        return selection.select_without_model(self, last_speaker)
 
     def _auto_select_speaker(
         self, last_speaker: Agent, selector: ConversableAgent, messages: list[Message], agents: list[Agent] | None
@@ -249,7 +255,7 @@ class GroupChat:
     async def a_auto_select_speaker(
         self, last_speaker: Agent, selector: ConversableAgent, messages: list[Message], agents: list[Agent] | None
     ) -> Agent:
-        """Let the selector's model choose one of the agents."""
+        """Let the model of `selector` select one of the agents."""
         return await run_async(auto_selection.auto_select(self, last_speaker, selector, messages, agents))
 
     def _create_internal_agents(
@@ -257,17 +263,18 @@ class GroupChat:
         agents: list[Agent],
         max_attempts: int,
         messages: list[Message],
-        validate_speaker_name: Callable[..., Any],
+        validate_speaker_name: ReplyFunction,
         selector: ConversableAgent | None = None,
     ) -> tuple[ConversableAgent, ConversableAgent]:
-        return selection_dialogue.create_agents(self, agents, messages, validate_speaker_name, selector)
+        client = auto_selection.get_client(self, selector)
+        return selection_dialogue.create_agents(self, agents, messages, validate_speaker_name, client)
 
     def _validate_speaker_name(
         self,
-        recipient: Any,
+        recipient: object,
         messages: list[Message],
-        sender: Any,
-        config: Any,
+        sender: object,
+        config: object,
         attempts_left: int,
         attempt: int,
         agents: list[Agent],
@@ -282,19 +289,9 @@ class GroupChat:
     def _mentioned_agents(self, message_content: MessageContentType, agents: list[Agent] | None) -> dict[str, int]:
         return mentions.count_mentions(message_content, self.agents if agents is None else agents)
 
-    def _selection_client(self, selector: Any) -> Any:
-        """The client of the model that chooses; the group's own is made once."""
-        config = self.select_speaker_auto_llm_config
-        if not config:
-            return auto_selection.make_client(self, selector)
-        own = self._internals
-        if own.client is None or own.client[0] is not config:
-            own.client = (config, auto_selection.make_client(self, selector))
-        return own.client[1]
-
 
 class GroupChatManager(ConversableAgent):
-    """The agent that holds a group chat: it passes on what is said, and lets the next speaker be chosen.
+    """An agent that runs a group chat: it broadcasts each message to the members, and has the next speaker selected.
 
     >>> manager = GroupChatManager(GroupChat([alice, bob]), llm_config=llm_config)  # doctest: +SKIP
     >>> result = user.initiate_chat(manager, message="Hello, everybody.")  # doctest: +SKIP
@@ -305,24 +302,26 @@ class GroupChatManager(ConversableAgent):
         groupchat: GroupChat,
         name: str | None = "chat_manager",
         max_consecutive_auto_reply: int | None = sys.maxsize,
-        human_input_mode: Literal["ALWAYS", "NEVER", "TERMINATE"] = "NEVER",
-        system_message: str | list[Any] | None = "Group chat manager.",
+        human_input_mode: HumanInputMode = "NEVER",
+        system_message: str | Sequence[Mapping[str, object]] | None = "Group chat manager.",
         silent: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Args:
-            groupchat: The group.
-            name: The name that the members see.
-            max_consecutive_auto_reply: Without effect: a manager never answers.
-            human_input_mode: Without effect, too.
-            system_message: Its description, where none is given.
-            silent: Whether the messages of the members are not printed.
-            **kwargs: As for `ConversableAgent`: `llm_config` for the model that chooses speakers, `is_termination_msg`...
+        """Create a manager.
+
+        Args:
+            groupchat: Group chat.
+            name: Name that the members see.
+            max_consecutive_auto_reply: No effect, because a manager never replies.
+            human_input_mode: No effect, too.
+            system_message: Description of the manager, unless `description` is passed.
+            silent: True if the messages of the members are not printed.
+            **kwargs: As for `ConversableAgent`: `llm_config` of the selecting model, `is_termination_msg`...
 
         Raises:
-            ValueError: The model has tools or functions.
+            ValueError: if the model has tools or functions.
         """
-        given = runtime_log.capture_arguments(locals())
+        arguments = runtime_log.capture_arguments(locals())
         if human_input_mode != "NEVER":
             logger.warning("human_input_mode of a GroupChatManager has no effect: ask the human through a member.")
         super().__init__(
@@ -338,12 +337,20 @@ class GroupChatManager(ConversableAgent):
             )
         self._internals.group = groupchat
         self._silent = silent
-        both: dict[str, Any] = {"config": groupchat, "reset_config": GroupChat.reset}
-        kind = type(self)
-        self.register_reply(Agent, kind.run_chat, **both)
-        if kind.run_chat is GroupChatManager.run_chat or kind.a_run_chat is not GroupChatManager.a_run_chat:
-            self.register_reply(Agent, kind.a_run_chat, **both, ignore_async_in_sync_chat=True)
-        runtime_log.log_new_agent(self, given)
+        self._register_run_chat(groupchat)
+        runtime_log.log_new_agent(self, arguments)
+
+    def _register_run_chat(self, groupchat: GroupChat) -> None:
+        # a subclass that overrides the sync version alone means async chats, too
+        manager_class = type(self)
+        overrides_sync = manager_class.run_chat is not GroupChatManager.run_chat
+        overrides_async = manager_class.a_run_chat is not GroupChatManager.a_run_chat
+        reset = GroupChat.reset
+        self.register_reply(Agent, manager_class.run_chat, config=groupchat, reset_config=reset)
+        if overrides_async or not overrides_sync:
+            self.register_reply(
+                Agent, manager_class.a_run_chat, config=groupchat, reset_config=reset, ignore_async_in_sync_chat=True
+            )
 
     @property
     def groupchat(self) -> GroupChat:
@@ -364,17 +371,17 @@ class GroupChatManager(ConversableAgent):
         return self._internals.last_speaker
 
     def reset(self) -> None:
-        """`ConversableAgent.reset`, of the record too, and of what choosing speakers has cost."""
+        """Reset the agent, the record of the group, and the usage of the group's own model."""
         super().reset()
-        if own := group_internals(self.groupchat).client:
-            own[1].clear_usage_summary()
+        if entry := group_internals(self.groupchat).client:
+            entry[1].clear_usage_summary()
 
     def chat_messages_for_summary(self, agent: Agent) -> list[Message]:
-        """The record of the group, whoever asks."""
+        """Return the record of the group, for any agent."""
         return self.groupchat.messages
 
     def last_message(self, agent: Agent | None = None) -> Message | None:
-        """The last message; one who is no member, and has heard nothing, gets the last of the record."""
+        """Return the last message; for an agent outside the group, the last message of the record."""
         if agent is not None and agent not in self.groupchat.agents and self.groupchat.messages:
             return self.groupchat.messages[-1]
         return super().last_message(agent)
@@ -382,23 +389,23 @@ class GroupChatManager(ConversableAgent):
     def run_chat(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: GroupChat | None = None
     ) -> Reply:
-        """Hold the group chat that begins with the last message.
+        """Run the group chat that starts with the last message.
 
         Args:
-            messages: The conversation; the history with `sender` if None.
-            sender: Who begins.
-            config: The group.
+            messages: Conversation; the history with `sender` if None.
+            sender: First speaker.
+            config: Group chat; that of the agent if None.
 
         Returns:
-            `(True, None)`: a manager does not answer. One that is a member of the sender's group answers with what was said
-            last in its own.
+            `(True, None)`, because a manager does not reply. A manager that is a member of the sender's group replies with
+            the last text of its own group.
         """
         return run_sync(_run(self, messages, sender, config))
 
     async def a_run_chat(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: GroupChat | None = None
     ) -> Reply:
-        """`run_chat`, awaited."""
+        """Async version of `run_chat`."""
         return await run_async(_run(self, messages, sender, config))
 
     def resume(
@@ -407,21 +414,21 @@ class GroupChatManager(ConversableAgent):
         remove_termination_string: str | Callable[[str], str] | None = None,
         silent: bool | None = False,
     ) -> tuple[Agent | None, Message]:
-        """Bring the group into the state in which these messages were said.
+        """Restore the state of the group after all but the last of these messages.
 
-        Go on with `last_agent.initiate_chat(manager, message=last_message, clear_history=False)`.
+        Continue with `last_agent.initiate_chat(manager, message=last_message, clear_history=False)`.
 
         Args:
-            messages: The messages, or JSON text of them.
-            remove_termination_string: What is taken out of the last message, so that it doesn't end the chat at once: a
-                text, or a function from content to content.
-            silent: Whether nothing is printed.
+            messages: Messages, or JSON text of them.
+            remove_termination_string: Text to remove from the last message, so that it does not end the chat at once; or a
+                function that returns the new content.
+            silent: True to print nothing.
 
         Returns:
-            The author of the last message, and the last message.
+            Author of the last message, and the last message.
 
         Raises:
-            Exception: The messages can't be used; nothing is changed then.
+            Exception: if the messages are invalid; then nothing is changed.
         """
         return resume_module.resume(self, messages, remove_termination_string, bool(silent))
 
@@ -431,7 +438,7 @@ class GroupChatManager(ConversableAgent):
         remove_termination_string: str | Callable[[str], str] | None = None,
         silent: bool | None = False,
     ) -> tuple[Agent | None, Message]:
-        """`resume`, awaited; there is nothing in it to wait for."""
+        """Async version of `resume`; it never waits."""
         return self.resume(messages, remove_termination_string, silent)
 
     def _valid_resume_messages(self, messages: list[Message]) -> None:
@@ -443,25 +450,25 @@ class GroupChatManager(ConversableAgent):
         resume_module.remove_termination(self, remove_termination_string, messages)
 
     def messages_from_string(self, message_string: str) -> list[Message]:
-        """The messages that JSON text holds.
+        """Parse messages from JSON text.
 
         Raises:
-            Exception: It is no JSON.
+            Exception: if the text is not valid JSON.
         """
         return resume_module.parse_messages(message_string)
 
     def messages_to_string(self, messages: list[Message]) -> str:
-        """Messages as JSON text, for `resume`.
+        """Serialise messages to JSON text, for `resume`.
 
         Raises:
-            TypeError: JSON can't hold them.
+            TypeError: if JSON can't represent them.
         """
         return json.dumps(messages)
 
     def clone(self) -> Self:
-        """A manager with a group of its own, of clones of the members.
+        """Return a manager with a group of clones of the members.
 
-        A selection function finds them through the group that it is given (`groupchat.agent_by_name`).
+        A selection function reaches them through the group that is passed to it (`groupchat.agent_by_name`).
         """
         return super().clone()
 
@@ -474,15 +481,15 @@ class GroupChatManager(ConversableAgent):
                 row["init_config"] = row["config"] = clone
 
     def save_state(self) -> dict[str, Any]:
-        """The state of the manager, its group and all members."""
+        """Return the state of the manager, its group and all members."""
         return state_module.save_group(self, super().save_state())
 
     def load_state(self, state: Mapping[str, Any], peers: Iterable[Agent] = ()) -> None:
-        """Bring back the state of the manager, its group and all members; see `ConversableAgent.load_state`."""
+        """Restore the state of the manager, its group and all members; see `ConversableAgent.load_state`."""
         state_module.load_group(self, state, peers, super().save_state, super().load_state)
 
     def clear_agents_history(self, reply: Message, groupchat: GroupChat) -> str:
-        """Obey `clear history [agent] [number]` in a reply; returns its text without the command."""
+        """Execute the command `clear history [agent] [number]` in a reply, and return its text without the command."""
         return clear_history_module.clear_histories(reply, groupchat)
 
     def _prepare_chat(
@@ -491,7 +498,7 @@ class GroupChatManager(ConversableAgent):
         super()._prepare_chat(recipient, clear_history, prepare_recipient, reply_at_receive)
         if clear_history:
             if self._internals.is_resumed and self.groupchat.messages:
-                logger.warning("What %r has resumed with is cleared: use clear_history=False to go on with it.", self.name)
+                logger.warning("The messages that %r has resumed are cleared: pass clear_history=False.", self.name)
             self.groupchat.reset()
             for agent in self.groupchat.agents:
                 if agent in self._oai_messages:
@@ -508,21 +515,26 @@ class GroupChatManager(ConversableAgent):
                 agent._raise_exception_on_async_reply_functions()
 
     def _record_for(self, peer: Agent) -> list[Message] | None:
+        # members have the conversation in their histories
         return None if peer in self.groupchat.agents else self.groupchat.messages
 
     def _participants(self) -> list[Any]:
-        own = group_internals(self.groupchat).client
+        entry = group_internals(self.groupchat).client
         members = [agent for agent in self.groupchat.nested_agents() if agent is not self]
-        return [self, *members, *([SimpleNamespace(client=own[1])] if own else [])]
+        # the usage of the group's own model counts, too
+        return [self, *members, *([SimpleNamespace(client=entry[1])] if entry else [])]
 
 
 registry.ASYNC_VARIANTS.add(GroupChatManager.run_chat, GroupChatManager.a_run_chat)
 
 
-def _run(manager: ConversableAgent, messages: Any, sender: Any, group: Any) -> Steps[Reply]:
-    """Run a group chat. Any agent can for which `run_chat` is registered, with the group as config."""
+def _run(
+    manager: ConversableAgent, messages: list[Message] | None, sender: Agent | None, group: Group | None
+) -> Steps[Reply]:
+    """Run a group chat. The manager is any agent that has `run_chat` registered, with the group as config."""
     group = group or get_managed_group(manager)
     assert group is not None, f"Agent {manager.name!r} manages no group chat."
+    assert sender is not None, "run_chat needs the sender of the first message."
     return run.run_group_chat(manager, group, get_conversation(manager, messages, sender), sender)
 
 

@@ -136,6 +136,7 @@ class CacheFile(SharedFile):
         if is_busy(error):
             logger.warning("The cache %s is busy: a response is not cached.", self.file)
             return False
+        # The file may be replaced or repaired in the meantime, so it is opened again afterwards.
         self.close()
         outage.begin(error)
         return False
@@ -154,6 +155,7 @@ def _evict(connection: sqlite3.Connection, limit: int | None) -> None:
     """Delete the oldest texts until the file is within its limit."""
     if limit is None or _get_size(connection) <= limit:
         return
+    # One transaction: two processes that evict at the same time would delete twice as much.
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         while (excess := _get_size(connection) - limit) > 0 and (rows := _find_oldest(connection, excess)):

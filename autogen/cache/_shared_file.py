@@ -131,6 +131,7 @@ class SharedFile(ABC):
                 # Readable for the owner only, because prompts are private.
                 with suppress(FileExistsError):
                     os.close(os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            # Read under the lock, so that no other process renames the file before it is opened.
             self._identity = _get_identity(self.file)
             if self._identity is None:
                 if create:
@@ -269,6 +270,7 @@ class _Registry:
             self._recent[file.file] = file
             self._recent.move_to_end(file.file)
             oldest = self._recent.popitem(last=False)[1] if len(self._recent) > MAX_OPEN_FILES else None
+        # Outside of the registry's lock, which must not be held while waiting for a file's lock.
         if oldest is not None:
             oldest.close()
 
@@ -302,6 +304,7 @@ class _Registry:
 
 
 _registry = _Registry()
+# SQLite removes the files beside the database when its last connection is closed.
 atexit.register(_registry.close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(

@@ -51,6 +51,7 @@ class Cache(AbstractCache):
             size_limit: The limit for the size in bytes, by default 1 GiB; None for no limit.
         """
         cache = Cache({"cache_seed": cache_seed, "cache_path_root": cache_path_root})
+        # `config` accepts 0.2's keys only, and none of them is a size limit.
         cache.cache = DiskCache(Path(cache_path_root, str(cache_seed)), size_limit)
         return cache
 

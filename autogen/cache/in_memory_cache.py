@@ -46,6 +46,7 @@ class InMemoryCache(Backend):
         Raises:
             TypeError: If the value has no JSON form.
         """
+        # Outside of the lock, because large values take time.
         text = to_text(value)
         with self._lock:
             # Removed first, so that the order of the keys is the order of storing.

@@ -6,6 +6,7 @@ from .console import IOConsole
 from .queue_stream import IOQueue
 from .websockets import IOWebsockets
 
+# Agents print to the console unless a program sets another stream.
 IOStream.set_global_default(IOConsole())
 
 __all__ = [

@@ -53,6 +53,7 @@ def format_print(objects: tuple[object, ...], sep: str | None, end: str | None) 
         sep: The separator; None for a space.
         end: The end; None for a line end.
     """
+    # UTF-16 joins the two halves of a surrogate pair, and only a lone half is replaced.
     text = (" " if sep is None else sep).join(map(str, objects)) + ("\n" if end is None else end)
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

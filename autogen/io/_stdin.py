@@ -48,6 +48,7 @@ class LineReader:
             pending = self._pending_line = start_daemon_thread(self._source.readline)[0]
         if not wait([pending], seconds).done:
             raise CallTimeout(f"There was no input within {seconds:g} seconds.")
+        # Cleared first, so that an error of this read doesn't come back with the next question.
         self._pending_line = None
         line = pending.result()
         if not line:

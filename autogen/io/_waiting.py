@@ -22,6 +22,7 @@ def iterate_waits(seconds: float | None) -> Iterator[float]:
         StreamClosed: If the waiting call was cancelled.
     """
     end = None if seconds is None else time.monotonic() + seconds
+    # Nothing can interrupt a wait, so cancellation is polled between short waits.
     while not is_cancelled():
         yield POLL_INTERVAL if end is None else max(0.0, min(POLL_INTERVAL, end - time.monotonic()))
         if end is not None and time.monotonic() >= end:

@@ -165,6 +165,7 @@ class IOQueue(IOStream):
             self._closed = f"The stream was closed. {reason}".rstrip()
             unanswered, self._open_questions = list(self._open_questions.values()), {}
             self._enqueue({"type": "end", "reason": reason})
+        # Outside of the lock, because setting a future runs the callbacks of its waiters.
         for _, answer in unanswered:
             answer.set_exception(StreamClosed(self._closed))
         if self._on_message:
@@ -226,6 +227,7 @@ class IOQueue(IOStream):
             else:
                 message = None
                 self._waiting.append(signal)
+        # A consumer that times out or is cancelled leaves no signal behind.
         try:
             yield message or signal
         finally:
@@ -286,6 +288,7 @@ class IOQueue(IOStream):
         if self._on_message:
             return
         self._messages.append(message)
+        # All consumers are woken: one of them takes the message, the others wait again.
         waiting, self._waiting = self._waiting, []
         for signal in waiting:
             if signal.set_running_or_notify_cancel():

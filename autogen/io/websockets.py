@@ -157,6 +157,7 @@ class IOWebsockets(IOStream):
         return self._ask(prompt, False, seconds)
 
     def _ask(self, prompt: str, password: bool, seconds: float | None) -> str:
+        # Waiting for another thread's question counts towards the time limit.
         waits = iterate_waits(seconds)
         while not self._question_lock.acquire(timeout=next(waits)):
             pass
@@ -201,6 +202,7 @@ class IOWebsockets(IOStream):
                 return self._receive(seconds)
 
     def _receive(self, seconds: float) -> str | bytes:
+        # An optional dependency, which `__init__` has checked.
         from websockets.exceptions import ConnectionClosed
 
         try:

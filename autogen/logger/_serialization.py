@@ -123,6 +123,7 @@ class _MaskingSerializer:
             depth: Its level of nesting.
             hide_text: True to mask every text in it: it stands under a name that suggests a secret.
         """
+        # A value of any size and depth may come in, and a log must not fill the disk.
         self._values_left -= 1
         if self._values_left < 0 or depth > _MAX_DEPTH:
             return TOO_MUCH

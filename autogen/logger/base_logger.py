@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     import sqlite3
     from uuid import UUID
 
-    from ..agentchat import Agent, ConversableAgent
-    from ..oai import ModelClient, OpenAIWrapper
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -38,7 +35,7 @@ class BaseLogger(ABC):
         invocation_id: UUID,
         client_id: int,
         wrapper_id: int,
-        source: str | Agent | None,
+        source: Any,
         request: dict[str, Any],
         response: Any,
         is_cached: int,
@@ -60,7 +57,7 @@ class BaseLogger(ABC):
         """
 
     @abstractmethod
-    def log_new_agent(self, agent: ConversableAgent, init_args: dict[str, object]) -> None:
+    def log_new_agent(self, agent: Any, init_args: dict[str, object]) -> None:
         """Record a new agent.
 
         Called once for each constructor in the agent's class hierarchy, the base class first.
@@ -71,7 +68,7 @@ class BaseLogger(ABC):
         """
 
     @abstractmethod
-    def log_event(self, source: str | Agent | None, name: str, **kwargs: Any) -> None:
+    def log_event(self, source: Any, name: str, **kwargs: Any) -> None:
         """Record an event.
 
         Args:
@@ -82,11 +79,11 @@ class BaseLogger(ABC):
         """
 
     @abstractmethod
-    def log_new_wrapper(self, wrapper: OpenAIWrapper, init_args: dict[str, object]) -> None:
+    def log_new_wrapper(self, wrapper: Any, init_args: dict[str, object]) -> None:
         """Record a new `OpenAIWrapper`."""
 
     @abstractmethod
-    def log_new_client(self, client: ModelClient, wrapper: OpenAIWrapper, init_args: dict[str, object]) -> None:
+    def log_new_client(self, client: Any, wrapper: Any, init_args: dict[str, object]) -> None:
         """Record a new model client.
 
         Args:
@@ -96,7 +93,7 @@ class BaseLogger(ABC):
         """
 
     @abstractmethod
-    def log_function_use(self, source: str | Agent | None, function: F, args: dict[str, object], returns: Any) -> None:
+    def log_function_use(self, source: Any, function: F, args: dict[str, object], returns: Any) -> None:
         """Record the execution of a tool.
 
         Args:

@@ -13,16 +13,16 @@ from ._config.legacy_keys import translate_legacy_keys
 from ._endpoints.clients import PlaceHolderClient
 from ._endpoints.endpoint_pool import AZURE_KEYS, OPENAI_KEYS
 from ._endpoints.openai_client import OpenAIClient
+from ._model_client import ModelClient, ModelResponse
 from ._once import log_once
 from ._requests import runtime_log
 from ._requests.budget import Budget, split_limits
-from ._usage.cost import UsageLedger, format_usage_report
 from ._requests.endpoints import FieldView, make_endpoint
-from ._model_client import ModelClient, ModelResponse
 from ._requests.pipeline import handle_request, request_completion
 from ._requests.request import EXTRA_KEYS, Handler, instantiate_template
 from ._requests.response_cache import LEGACY_CACHE_DIR, LEGACY_DEFAULT_CACHE_SEED
 from ._requests.retry import RetryPolicy
+from ._usage.cost import UsageLedger, format_usage_report
 from .rate_limiters import TimeRateLimiter
 
 __all__ = [
@@ -132,6 +132,7 @@ class OpenAIWrapper:
         wrapper._ledger = wrapper._budget.ledger = self._ledger
         if len(wrapper._endpoints) == len(self._endpoints):
             for new, old in zip(wrapper._endpoints, self._endpoints, strict=True):
+                # The new client may have other settings, but the vendor counts requests as before.
                 new.limiter, new.health = old.limiter, old.health
                 if new.missing_class is not None:
                     new.client = old.client
@@ -154,6 +155,7 @@ class OpenAIWrapper:
                 endpoint.client = cast("ModelClient", model_client_cls(config, **kwargs))
                 runtime_log.log_client(self, endpoint.client, {**config, **kwargs}, self.openai_kwargs)
                 return
+        # Registering a client again is harmless, for example in a notebook cell that runs twice.
         if inspect.isclass(model_client_cls) and any(isinstance(client, model_client_cls) for client in self._clients):
             logger.warning("The model client %s is already registered.", name)
             return

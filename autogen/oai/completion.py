@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ._legacy.completion_calls import Defaults, make_entry, request_answer
 from ._legacy.completion_history import COUNTS, History
 from ._legacy.completion_results import aggregate_metrics, get_texts, get_texts_or_calls
-from ._usage.cost import OAI_PRICE1K, compute_cost, get_price
 from ._requests.request import instantiate_template
 from ._requests.serialization import ResponseDict
+from ._usage.cost import OAI_PRICE1K, compute_cost, get_price
 
 if TYPE_CHECKING:
     from flaml.tune.analysis import ExperimentAnalysis
@@ -115,6 +115,7 @@ class Completion:
         folder = Path(cache_path_root) if seed is None else Path(cache_path_root, str(seed))
         if Path.cwd().resolve().is_relative_to(folder.resolve()):
             raise ValueError(f"{os.fspath(folder)!r} contains the working directory. Nothing was deleted.")
+        # There is no cache before the first response.
         if folder.exists():
             shutil.rmtree(folder)
 
@@ -157,6 +158,7 @@ class Completion:
         if not use_cache:
             entries = [{**entry, "cache": None, "cache_seed": None} for entry in entries]
         answer = cls._request(context, config, entries, filter_func, raise_on_timeout=raise_on_ratelimit_or_timeout)
+        # Without a list, there is no entry to name.
         if isinstance(answer, ResponseDict) and not config_list and filter_func is None:
             del answer["config_id"], answer["pass_filter"]
         return answer
@@ -273,6 +275,7 @@ class Completion:
         """
         from ._legacy.tuning import Goal, Tuning
 
+        # Kept for `test`, and for programs that read the budget.
         cls._eval_func, cls.optimization_budget = eval_func, optimization_budget
         goal = Goal(data, metric, mode, eval_func, inference_budget, optimization_budget, num_samples)
         tuning = Tuning(goal, cls._request, cls.default_search_space, config, search_seed)
@@ -323,6 +326,7 @@ class Completion:
             all_responses.append(responses)
             cost += answer["cost"]
         totals = aggregate_metrics(results, agg_method)
+        # A metric of the caller may have one of these names.
         totals = {"cost": cost, "inference_cost": cost / len(data), **totals}
         return (totals, results, all_responses) if return_responses_and_per_instance_result else totals
 

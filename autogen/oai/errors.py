@@ -1,5 +1,6 @@
 """Exceptions raised for model endpoints. They derive from the SDK's, so importing this module imports `openai`.
 
+>>> import openai
 >>> from autogen.oai.errors import InvalidResponse
 >>> issubclass(InvalidResponse, openai.APIError)
 True

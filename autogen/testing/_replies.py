@@ -74,6 +74,7 @@ class Reply:
         """The assistant message."""
         content = "".join(self.chunks) if self.chunks is not None else self.content
         message: Message = {"role": "assistant", "content": content}
+        # Endpoints leave the key out if there are no calls.
         return {**message, "tool_calls": list(self.tool_calls)} if self.tool_calls else message
 
     def usage_for(self, messages: Sequence[Message]) -> dict[str, int]:

@@ -128,6 +128,7 @@ class ScriptedModel:
             yield from sleep(reply.delay)
         if isinstance(reply, Fault):
             raise reply.error()
+        # A real client prints the pieces of a streamed response while it receives them.
         if params.get("stream"):
             for piece in reply.pieces:
                 IOStream.get_default().print(piece, end="", flush=True)

@@ -37,6 +37,7 @@ class OpenAIServer:
         self.stopping = threading.Event()
         """An event that is set when the server stops; it ends all delays."""
         self._http = _HTTPServer(("127.0.0.1", 0), _Handler)
+        # Handlers are created by the HTTP server, one for each connection, and find the script through it.
         self._http.owner = self
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 
@@ -149,6 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not drip:
             self.wfile.write(data)
             return
+        # A slow body keeps every read of the client within its time limit.
         for position in range(len(data)):
             self.wfile.write(data[position : position + 1])
             if self.server.owner.stopping.wait(drip):

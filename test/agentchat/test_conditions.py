@@ -375,7 +375,7 @@ def test_a_group_ends_by_a_members_condition(call, agent):
     manager = GroupChatManager(group, llm_config=False, silent=True)
     result = call(members[0].initiate_chat, manager, message="r")
     assert [m["content"] for m in group.messages] == ["r", "", "r"]
-    assert result.stop_detail == "'red' said the same 2 times in a row"
+    assert result.stop_detail == "'red' sent the same message 2 times in a row"
 
 
 def test_an_agent_with_a_condition_is_copied_without_its_chats(agent):

@@ -8,7 +8,6 @@ import copy
 import pickle
 import re
 import unicodedata
-import xml.etree.ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -48,10 +47,6 @@ def text_of(diagram):
     return re.sub(r"#(\d+);", lambda found: chr(int(found[1])), diagram.replace(" <br/>", "\n"))
 
 
-def svg_texts(diagram):
-    return ["".join(node.itertext()) for node in ET.fromstring(diagram.svg).iter("{http://www.w3.org/2000/svg}text")]
-
-
 def test_a_chat_with_tools_is_drawn(call, agent):
     model = ScriptedModel([tool_call("add", a=1, b=2), tool_call("name", of="x y")], "It is 3. DONE")
     helper = agent("the helper", llm_config=model.llm_config)
@@ -74,8 +69,6 @@ def test_a_chat_with_tools_is_drawn(call, agent):
         "p1->>p0: It is 3. DONE",
         "Note over p0,p1: ended by termination_message: 'the helper' said 'DONE'",
     ]
-    assert svg_texts(diagram).count("the helper") == 2
-    assert "add(a=1, b=2)" in svg_texts(diagram)
 
 
 def test_a_group_is_drawn_by_who_speaks_next(call, agent):
@@ -133,7 +126,6 @@ def test_an_agent_that_carries_out_its_own_calls_talks_to_itself():
         "p0-->>p1: f → x",
         "p1->>p0: see<image>",
     ]
-    assert ET.fromstring(diagram.svg).find(".//{http://www.w3.org/2000/svg}path[@class='arrow call']") is not None
 
 
 def test_long_texts_code_and_line_breaks_are_shortened():
@@ -154,17 +146,20 @@ def test_syntax_in_texts_is_escaped():
 
 def test_an_empty_chat_has_a_diagram_too():
     assert lines(sequence_diagram([])) == ["participant p0 as nobody"]
-    assert svg_texts(sequence_diagram([], participants=["only"])) == ["only", "only"]
+    assert lines(sequence_diagram([], participants=["only"])) == ["participant p0 as only"]
 
 
 def test_notebooks_show_a_picture_and_copies_are_the_same():
     diagram = sequence_diagram([{"name": "a", "content": "```mermaid\n```"}])
     assert diagram._repr_markdown_() == f"```mermaid\n{diagram}\n```\n"
-    assert diagram._repr_svg_() == diagram.svg
-    assert diagram.svg.startswith("<svg ")
     for copied in (pickle.loads(pickle.dumps(diagram)), copy.deepcopy(diagram)):
         assert isinstance(copied, SequenceDiagram)
-        assert (copied, copied.svg) == (diagram, diagram.svg)
+        assert copied == diagram
+
+
+def test_the_error_for_svg_says_how_to_render_one():
+    with pytest.raises(AttributeError, match=r"mmdc -i chat\.mmd"):
+        _ = sequence_diagram([]).svg
 
 
 @pytest.mark.parametrize("wrong", [None, "text", {"content": "x"}, [1], 3])
@@ -205,7 +200,3 @@ def test_whatever_is_said_each_arrow_is_one_line_and_nothing_is_left_unescaped(m
         said = line.partition(" as " if "participant" in line else ": ")[2]
         assert not set(ESCAPED.sub("", said)) & set('#;:%{}$<>&"`\\')
     diagram.encode()
-    ET.fromstring(diagram.svg)
-    arrows = sum(bool(ARROW.fullmatch(line)) for line in rest)
-    drawn = diagram.svg.count('class="arrow ')
-    assert arrows == drawn

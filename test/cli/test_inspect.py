@@ -23,7 +23,7 @@ from autogen._cli._lanes import lanes
 from autogen._cli._page import page
 from autogen._cli._report import report
 from autogen._cli.app import app
-from autogen.agentchat._diagrams.steps import story
+from autogen.agentchat._diagrams.steps import build_story
 from autogen.recording import Recording
 from autogen.testing import OpenAIServer, Reply, ScriptedModel
 
@@ -193,7 +193,7 @@ def test_a_price_that_nobody_knows_is_not_shown_as_0(unpriced_chat, tmp_path):
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=5, unique=True), st.integers(60, 200))
 def test_the_diagram_fits_the_terminal(names, width):
     messages = [{"content": "word " * 20, "name": name} for name in names * 2]
-    told = story(messages, [], 60)
+    told = build_story(messages, [], 60)
     rows = lanes(told, width)
     assert all(cell_len(row) <= width for row in rows)
     assert len(rows) == 1 + len(messages)
@@ -201,7 +201,7 @@ def test_the_diagram_fits_the_terminal(names, width):
 
 
 def test_a_long_diagram_is_cut_in_its_middle():
-    told = story([{"content": str(n), "name": "ab"[n % 2]} for n in range(500)], [], 60)
+    told = build_story([{"content": str(n), "name": "ab"[n % 2]} for n in range(500)], [], 60)
     rows = lanes(told, 80)
     assert len(rows) < 70
     assert any("… 440 more" in row for row in rows)

@@ -197,6 +197,29 @@ def test_the_next_config_takes_over_at_once(chat, openai_server, status):
     assert (len(bad.requests), good.requests[0]["temperature"]) == (1, 1)  # an entry overrides what is shared
 
 
+def test_a_config_with_a_retry_period_of_its_own_is_retried_before_the_next(chat, openai_server):
+    first = openai_server(ModelWithChoices(first=[Fault(delay=60), Fault(status=500)]))
+    second = openai_server(ModelWithChoices())
+    entries = [{**first.config, "max_retry_period": 60, "request_timeout": 0.3}, second.config]
+    assert chat.create(config_list=entries, prompt="hi").config_id == 0
+    assert (len(first.requests), len(second.requests)) == (3, 0)
+
+
+def test_failing_configs_keep_their_place_in_the_list(chat, openai_server):
+    first = openai_server(ModelWithChoices(first=[Fault(status=401)]))
+    second = openai_server(ModelWithChoices())
+    entries = [first.config, second.config]
+    assert [chat.create(config_list=entries, prompt=text).config_id for text in ("hi", "oh")] == [1, 0]
+
+
+def test_a_timeout_is_remembered_of_the_last_config_alone(chat, openai_server):
+    slow = ModelWithChoices(first=[Fault(delay=60)] * 3)
+    entries = [{**openai_server(slow).config, "request_timeout": 0.2}] * 2
+    for _ in range(2):
+        assert chat.create(config_list=entries, prompt="hi", raise_on_ratelimit_or_timeout=False, max_retry_period=0) == -1
+    assert len(slow.requests) == 3
+
+
 def test_the_error_of_the_last_config_is_raised(chat, openai_server):
     servers = [openai_server(ModelWithChoices(first=[Fault(status=status)])) for status in (401, 400)]
     with pytest.raises(openai.BadRequestError):
@@ -225,6 +248,13 @@ def test_a_filter_passes_answers_over_and_their_cost_is_added(chat, openai_serve
     response = chat.create({"x": "z"}, config_list=entries, filter_func=accepts, prompt="hi", price=PRICE)
     assert (response.config_id, response.pass_filter, response.cost) == (2, False, pytest.approx(0.36))
     assert seen == ["b", "b", "z", "z", "z"]
+
+
+def test_responses_that_a_filter_rejects_are_recorded_too(chat, openai_server):
+    config = openai_server(ModelWithChoices()).config
+    chat.start_logging(compact=False)
+    chat.create(config_list=[config, config], filter_func=lambda context, response: False, prompt="hi", use_cache=False)
+    assert list(chat.logged_history) == [0, 1]
 
 
 def test_an_empty_config_list_is_warned_about(ask, caplog):

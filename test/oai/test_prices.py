@@ -16,7 +16,7 @@ from openai.types.chat import ChatCompletion
 
 from autogen._model_catalogue import get_context_limit, is_private
 from autogen.oai._usage import cost as cost_module
-from autogen.oai._usage.cost import UnknownCost, UsageLedger, compute_cost, get_price, read_usage, format_usage_report
+from autogen.oai._usage.cost import UnknownCost, UsageLedger, compute_cost, format_usage_report, get_price, read_usage
 from autogen.oai.openai_utils import OAI_PRICE1K
 
 number = count()
@@ -215,7 +215,8 @@ def test_the_maintained_source_is_loaded_by_the_first_question_that_needs_it():
     probe = (
         "import sys, autogen\n"
         "from autogen.oai._usage.cost import compute_cost, OAI_PRICE1K\n"
-        "compute_cost({'model': 'gpt-4-0314'}), compute_cost({'model': 'mine'}, (0.0, 0.0)); print('genai_prices' in sys.modules)"
+        "compute_cost({'model': 'gpt-4-0314'}), compute_cost({'model': 'mine'}, (0.0, 0.0))\n"
+        "print('genai_prices' in sys.modules)"
     )
     assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "False"
 

@@ -1,6 +1,8 @@
 """`OpenAIWrapper`: fallback, errors, caching, cost. The real SDK against loopback servers."""
 
 import asyncio
+import copy
+import dataclasses
 import logging
 import socket
 
@@ -297,6 +299,70 @@ def test_the_answers_of_a_client_of_your_own_are_cached(create, tmp_path, monkey
         wrapper = OpenAIWrapper(config_list=[{"model": "echo", "model_client_cls": "EchoClient"}])
         wrapper.register_model_client(EchoClient)
         assert text(create(wrapper, messages=HI)) == "hi"
+
+
+def test_a_cached_response_of_a_client_of_your_own_has_keys_and_attributes(create, tmp_path, monkeypatch):
+    @dataclasses.dataclass
+    class Message:
+        content: str
+
+    @dataclasses.dataclass
+    class Response:
+        choices: list
+        model: str = "echo"
+
+    class DataclassClient(EchoClient):
+        def create(self, params):
+            return Response([{"message": Message("hi"), "scores": {"items": 1}}])
+
+        def message_retrieval(self, response):
+            return [choice["message"].content for choice in response.choices]
+
+    monkeypatch.chdir(tmp_path)
+    wrapper = OpenAIWrapper(config_list=[{"model": "echo", "model_client_cls": DataclassClient}])
+    first, second = (create(wrapper, messages=HI) for _ in range(2))
+    assert (first.cached, second.cached) == (False, True)
+    assert text(first) == text(second) == "hi"
+    assert (second.cost, second.model, second.choices[0]["scores"]) == (0.5, "echo", {"items": 1})
+    assert vars(second.choices[0]["message"]) == {"content": "hi"}
+    assert copy.deepcopy(second).choices[0].message.content == "hi"
+    with pytest.raises(AttributeError, match="no 'id'"):
+        _ = second.id
+
+
+def test_a_response_that_json_cannot_hold_is_not_cached(create, caplog, tmp_path, monkeypatch):
+    class OddClient(EchoClient):
+        def create(self, params):
+            response = super().create(params)
+            response.lock = [print]
+            return response
+
+    monkeypatch.chdir(tmp_path)
+    wrapper = OpenAIWrapper(config_list=[{"model": "echo", "model_client_cls": OddClient}])
+    assert [create(wrapper, messages=HI).cached for _ in range(2)] == [False, False]
+    assert "is not cached" in caplog.text
+
+
+def test_the_lists_of_0_2_are_live(create):
+    first, second = ScriptedModel("a"), ScriptedModel("b", "c", "d")
+    wrapper = OpenAIWrapper(config_list=[first.config, first.config], cache_seed=None)
+    clients, configs = wrapper._clients, wrapper._config_list
+    assert (len(clients), clients == [first, first], wrapper._rate_limiters == [None, None]) == (2, True, True)
+    wrapper._clients[0] = second
+    assert clients[0] is second
+    assert text(create(wrapper, messages=HI)) == "b"
+    configs[0]["temperature"] = 0.5
+    assert text(create(wrapper, messages=HI)) == "c"
+    assert second.requests[1]["temperature"] == 0.5
+    wrapper._config_list[0] = {"model": "other", "cache_seed": None}
+    wrapper._clients = [second, second]
+    assert clients[:] == list(clients) == [second, second]
+    assert text(create(wrapper, messages=HI)) == "d"
+    assert second.requests[2]["model"] == "other"
+    assert copy.deepcopy(configs) == list(configs)
+    assert copy.deepcopy(configs)[1] is not configs[1]
+    with pytest.raises(ValueError, match="2 endpoints, got 1"):
+        wrapper._clients = [first]
 
 
 def test_azure(openai_server):

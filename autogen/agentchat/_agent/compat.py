@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ... import runtime_logging
@@ -33,7 +33,9 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
         return summary.get_last_text(sender, recipient)
 
     @staticmethod
-    def _reflection_with_llm_as_summary(sender: AgentCore, recipient: AgentCore, summary_args: dict[str, Any] | None) -> Any:
+    def _reflection_with_llm_as_summary(
+        sender: AgentCore, recipient: AgentCore, summary_args: dict[str, Any] | None
+    ) -> object:
         return run_sync(summary.reflect_on_chat(sender, recipient, summary_args or {}))
 
     @staticmethod
@@ -64,13 +66,13 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
     def _str_for_tool_response(self, tool_response: Message) -> str:
         return str(tool_response.get("content", ""))
 
-    def _handle_carryover(self, message: Any, kwargs: dict[str, Any]) -> Any:
+    def _handle_carryover(self, message: Message | str, kwargs: dict[str, Any]) -> Message | str:
         return carryover.add_carryover(message, kwargs, self._process_carryover, self._process_multimodal_carryover)
 
     def _process_carryover(self, content: str, kwargs: dict[str, Any]) -> str:
         return carryover.append_carryover(content, kwargs)
 
-    def _process_multimodal_carryover(self, content: list[dict[str, Any]], kwargs: dict[str, Any]) -> list[dict[str, Any]]:
+    def _process_multimodal_carryover(self, content: Sequence[Message], kwargs: dict[str, Any]) -> list[Message]:
         return [{"type": "text", "text": self._process_carryover("", kwargs)}, *content]
 
     def _summarize_chat(
@@ -79,7 +81,7 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
         summary_args: Mapping[str, object] | None,
         recipient: AgentCore | None = None,
         cache: object = None,
-    ) -> Any:
+    ) -> object:
         return run_sync(summary.summarize(self, summary_method, summary_args, recipient, cache))  # type: ignore[arg-type]
 
     def _reflection_with_llm(
@@ -89,11 +91,11 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
         llm_agent: Agent | None = None,
         cache: object = None,
         role: str | None = None,
-    ) -> Any:
+    ) -> object:
         return run_sync(summary.request_reflection(self, prompt, messages, llm_agent, cache, role))
 
     def _generate_oai_reply_from_client(
-        self, llm_client: Any, messages: list[Message], cache: object
+        self, llm_client: object, messages: list[Message], cache: object
     ) -> str | Message | None:
         """Send one request to a model. Tracing packages wrap this method."""
         return run_sync(run_request(self, llm_client, messages, cache))

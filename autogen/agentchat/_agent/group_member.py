@@ -7,7 +7,7 @@ from functools import cached_property
 
 from .._core import turn_context
 from .._handoffs.context_variables import ContextVariables
-from .._handoffs.handoffs import Handoffs, handoffs_of
+from .._handoffs.handoffs import Handoffs, get_handoffs
 from ..agent import Agent
 from .state import AgentState
 
@@ -47,6 +47,6 @@ def rebind_handoffs(agent: object, agent_map: Callable[[Agent], Agent]) -> None:
         agent: Agent of any kind; nothing happens if it has no hand-offs.
         agent_map: Maps an agent to its clone.
     """
-    handoffs = handoffs_of(agent)
+    handoffs = get_handoffs(agent)
     if handoffs is not None:
         agent.handoffs = handoffs.rebind(agent_map)  # type: ignore[attr-defined]

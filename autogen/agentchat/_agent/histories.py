@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from ...formatting_utils import colored
 from ...io.base import IOStream
@@ -126,7 +125,7 @@ class HistoriesMixin(AgentState):
         """Return the messages of a chat that its initiator has not received; None if it has received all."""
         return None
 
-    def _participants(self) -> Sequence[Any]:
+    def _participants(self) -> Sequence[object]:
         """Return the participants of a chat with this agent that may cause cost, or anything else with a `client`."""
         return [self]
 

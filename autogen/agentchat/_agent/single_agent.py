@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -13,7 +13,7 @@ from ...control import ChatControl
 from ...types import ChatMessage
 from .._chats.event_iterator import AsyncChatIterator, ChatIterator
 from .._core.internals import get_history
-from .._core.protocols import Tool
+from .._core.protocols import FirstMessage, Tool
 from .._core.result import ChatResult
 from ..agent import Message
 from .tool_registration import ToolRegistrationMixin, describe_function, get_tool_name
@@ -54,7 +54,7 @@ class SingleAgentMixin(ToolRegistrationMixin):
         self,
         recipient: ToolRegistrationMixin | None = None,
         *,
-        message: Message | str | Callable[..., Any] | None,
+        message: FirstMessage,
         tools: Sequence[Tool] | None = None,
         yield_on: events.Kinds | None = None,
         control: ChatControl | None = None,
@@ -95,7 +95,7 @@ class SingleAgentMixin(ToolRegistrationMixin):
         self,
         recipient: ToolRegistrationMixin | None = None,
         *,
-        message: Message | str | Callable[..., Any] | None,
+        message: FirstMessage,
         tools: Sequence[Tool] | None = None,
         yield_on: events.Kinds | None = None,
         control: ChatControl | None = None,
@@ -132,6 +132,7 @@ def _lend_tools(caller: ToolRegistrationMixin, executor: ToolRegistrationMixin, 
     """Register tools for the model of `caller` and for execution by `executor`, in this block only."""
     offered = {tool["function"]["name"] for tool in (caller.llm_config or {}).get("tools", ())}
     named = {get_tool_name(tool): tool for tool in tools}
+    # tools of the same names are set aside for this block
     replaced = {name: executor.function_map.pop(name) for name in named if name in executor.function_map}
     added: list[str] = []
     try:
@@ -149,7 +150,9 @@ def _lend_tools(caller: ToolRegistrationMixin, executor: ToolRegistrationMixin, 
             caller.update_tool_signature(name, is_remove=True)
 
 
-def _make_options(recipient: object, message: Any, tools: Sequence[Tool] | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _make_options(
+    recipient: object, message: FirstMessage, tools: Sequence[Tool] | None, kwargs: dict[str, Any]
+) -> dict[str, Any]:
     """Make the arguments of the chat behind an iterator.
 
     Raises:
@@ -157,7 +160,9 @@ def _make_options(recipient: object, message: Any, tools: Sequence[Tool] | None,
     """
     if recipient is None:
         options = {"message": message, "tools": tuple(tools or ()), **kwargs}
+        # None means the default of `run`
         return {key: value for key, value in options.items() if key != "max_turns" or value is not None}
+    # a task given by position would be taken for the recipient
     if not hasattr(recipient, "receive"):
         raise TypeError(f"The recipient must be an agent, not {recipient!r}. The task is given by message=.")
     return {"message": message, **kwargs}

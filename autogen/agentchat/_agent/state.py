@@ -7,6 +7,7 @@ from collections.abc import Callable, MutableMapping
 from functools import cached_property
 from typing import Any, Literal
 
+from ...coding.base import CodeExecutor
 from .._core.internals import AgentInternals
 from .._core.protocols import AgentCore, Hook, Tool
 from .._core.result import ChatResult
@@ -27,7 +28,7 @@ class AgentState(AgentCore):
     _description: str
     _oai_messages: MutableMapping[Any, list[Message]]
     _oai_system_message: list[Message]
-    _is_termination_msg: Callable[[Message], Any]
+    _is_termination_msg: Callable[[Message], object]
     _max_consecutive_auto_reply: int
     _max_consecutive_auto_reply_dict: MutableMapping[Any, int]
     _consecutive_auto_reply_counter: MutableMapping[Any, int]
@@ -37,12 +38,14 @@ class AgentState(AgentCore):
     _human_input: list[str]
     # a dict, or False if the agent runs no code
     _code_execution_config: Any
-    _code_executor: Any
+    # set if the config names an executor
+    _code_executor: CodeExecutor
     # by position after `initiate_chats`, by id after `a_initiate_chats`
     _finished_chats: Any
 
     @cached_property
     def _internals(self) -> AgentInternals:
+        # made on first access, because programs subclass without calling `__init__`
         return AgentInternals()
 
     def _reset_conversations(self) -> None:
@@ -52,10 +55,12 @@ class AgentState(AgentCore):
         self._consecutive_auto_reply_counter = defaultdict(int)
         self._human_input = []
         self._finished_chats = []
+        # a new object: the old one may be shared with the original of a clone
         self._internals = AgentInternals()
 
     def _detach_clone(self) -> None:
         """Make a shallow copy independent of its original. Each class copies its own attributes, after `super()`."""
+        # known to be checked, so clones don't repeat warnings; a manager's clone needs the group to copy it
         original = self._internals
         self._reset_conversations()
         self._internals = AgentInternals(checked_tools=set(original.checked_tools), group=original.group)
@@ -97,7 +102,7 @@ class AgentState(AgentCore):
         return self._function_map
 
     @property
-    def code_executor(self) -> Any:
+    def code_executor(self) -> CodeExecutor | None:
         """Code executor; None if the agent has none."""
         return getattr(self, "_code_executor", None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ class ToolRegistrationMixin(AgentState):
 
     _format_json_str = staticmethod(repair_json)
 
-    def register_function(self, function_map: dict[str, Callable[..., Any] | None]) -> None:
+    def register_function(self, function_map: Mapping[str, Callable[..., object] | None]) -> None:
         """Register functions that the agent executes.
 
         Args:
@@ -44,6 +44,7 @@ class ToolRegistrationMixin(AgentState):
                 warnings.warn(f"Function {name!r} is not registered: nothing to remove.", UserWarning, stacklevel=2)
             if name in self._function_map:
                 warnings.warn(f"Function {name!r} is being overridden.", UserWarning, stacklevel=2)
+        # a new dict: programs may hold the old one
         merged = {**self._function_map, **function_map}
         self._function_map = {name: function for name, function in merged.items() if function is not None}
 
@@ -68,7 +69,7 @@ class ToolRegistrationMixin(AgentState):
         """Async version of `execute_function`."""
         return await run_async(execute_call(self, func_call, "ASYNC FUNCTION"))
 
-    def update_tool_signature(self, tool_sig: str | dict[str, Any], is_remove: bool) -> None:
+    def update_tool_signature(self, tool_sig: str | Mapping[str, object], is_remove: bool) -> None:
         """Add a tool to those that the model may call, or remove one.
 
         Args:
@@ -81,12 +82,12 @@ class ToolRegistrationMixin(AgentState):
         """
         self._update_signature("tools", tool_sig, is_remove, lambda tool: tool["function"]["name"])
 
-    def update_function_signature(self, func_sig: str | dict[str, Any], is_remove: bool) -> None:
+    def update_function_signature(self, func_sig: str | Mapping[str, object], is_remove: bool) -> None:
         """Add or remove a function, in the older form of function calls; see `update_tool_signature`."""
         self._update_signature("functions", func_sig, is_remove, lambda function: function["name"])
 
     def _update_signature(
-        self, key: str, signature: str | dict[str, Any], is_remove: bool, get_name: Callable[[dict[str, Any]], str]
+        self, key: str, signature: str | Mapping[str, object], is_remove: bool, get_name: Callable[[Any], str]
     ) -> None:
         config = self.llm_config
         if not isinstance(config, dict):
@@ -104,13 +105,14 @@ class ToolRegistrationMixin(AgentState):
             if any(get_name(item) == name for item in signatures):
                 warnings.warn(f"Function {name!r} is being overridden.", UserWarning, stacklevel=3)
             signatures = [*(item for item in signatures if get_name(item) != name), signature]
+        # endpoints refuse an empty list of tools
         if signatures:
             config[key] = signatures
         else:
             config.pop(key, None)
         # programs assign clients of their own, which take the tools with each request
-        if hasattr(self.client, "rebuilt"):
-            self.client = self.client.rebuilt(**config)
+        if hasattr(self.client, "rebuild"):
+            self.client = self.client.rebuild(**config)
 
     def register_for_llm(
         self, *, name: str | None = None, description: str | None = None, api_style: str = "tool"
@@ -134,6 +136,7 @@ class ToolRegistrationMixin(AgentState):
         def decorate(function: F) -> F:
             _set_if_given(function, "_name", name)
             _set_if_given(function, "_description", description)
+            # decorators of one function share name and description, whichever of them has the arguments
             text = description or getattr(function, "_description", None)
             tool_name = name or get_tool_name(function)
             if text is None:
@@ -175,18 +178,19 @@ class ToolRegistrationMixin(AgentState):
 
         return decorate
 
-    def _register_own_function(self, function: Callable[..., Any]) -> None:
+    def _register_own_function(self, function: Callable[..., object]) -> None:
         """Register a function that the agent's model calls and the agent executes."""
         self.register_for_llm(description=describe_function(function))(function)
         self.register_for_execution()(function)
 
     def _wrap_function(self, func: F) -> F:
         """Wrap a function for execution: pydantic arguments are loaded, and the result becomes text."""
-        from ...function_utils import INJECTED, injected_parameters, load_basemodels_if_needed, serialize_to_str
+        from ...function_utils import INJECTED, get_injected_parameters, load_basemodels_if_needed, serialize_to_str
 
         loaded = load_basemodels_if_needed(func)
+        # directives pass as they are: they are applied when the call has returned
 
-        def finish(kwargs: dict[str, Any], result: Any) -> Any:
+        def finish(kwargs: dict[str, object], result: object) -> object:
             if runtime_logging.is_logging:
                 arguments = {key: value for key, value in kwargs.items() if key not in INJECTED}
                 runtime_log.log_function_use(self, func, arguments, result)
@@ -206,7 +210,8 @@ class ToolRegistrationMixin(AgentState):
                 return finish(kwargs, loaded(*args, **kwargs))
 
             wrapped = run
-        vars(wrapped).update(_origin=func, _injected=injected_parameters(func))
+        # read when the function is executed
+        vars(wrapped).update(_origin=func, _injected=get_injected_parameters(func))
         return wrapped  # type: ignore[no-any-return]
 
 

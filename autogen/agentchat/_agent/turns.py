@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container
 from functools import partial
-from typing import Any
 
 from ... import events
 from ..._steps import Call, Steps, invoke
 from .._chats.message_loop import Delivery, Receive, Send
 from .._core.internals import get_conversation, internals
+from .._core.protocols import ReplyFunction
 from .._core.repetition import count_message
 from .._replies.registry import builtin_generate_reply, run_reply_functions
 from ..agent import Agent, Message
@@ -67,8 +67,8 @@ class MessagingMixin(HooksMixin, ClassicMethods):
         return Send(self, sender, reply, silent=delivery.silent)
 
     def _reply_step(
-        self, messages: list[Message] | None, sender: Agent | None, exclude: Container[Any] = (), **_: object
-    ) -> Steps[Any]:
+        self, messages: list[Message] | None, sender: Agent | None, exclude: Container[ReplyFunction] = (), **_: object
+    ) -> Steps[str | Message | None]:
         if messages is None and sender is None:
             raise AssertionError(f"{self.name!r} needs messages or a sender to generate a reply.")
         messages = get_conversation(self, messages, sender)
@@ -78,7 +78,8 @@ class MessagingMixin(HooksMixin, ClassicMethods):
         messages = yield from invoke(
             self.process_all_messages_before_reply, self.a_process_all_messages_before_reply, messages
         )
-        return (yield from run_reply_functions(self, messages, sender, exclude))
+        reply: str | Message | None = yield from run_reply_functions(self, messages, sender, exclude)
+        return reply
 
 
 def _is_relayed(agent: Agent, message: Message | str) -> bool:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...io.base import IOStream
+from ...types import UsageSummary
 from .state import AgentState
 
 
 class UsageMixin(AgentState):
     """Usage of an agent's model."""
 
-    def get_actual_usage(self) -> dict[str, Any] | None:
+    def get_actual_usage(self) -> UsageSummary | None:
         """Return cost and tokens without responses from the cache; None if there are none."""
         return None if self.client is None else self.client.actual_usage_summary
 
-    def get_total_usage(self) -> dict[str, Any] | None:
+    def get_total_usage(self) -> UsageSummary | None:
         """Return cost and tokens including responses from the cache; None if there are none."""
         return None if self.client is None else self.client.total_usage_summary
 

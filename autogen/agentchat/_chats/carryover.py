@@ -1,24 +1,14 @@
-"""The first message of a chat, and the carryover from earlier chats that is appended to it."""
+"""The carryover from earlier chats, which is appended to the first message of a chat."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from ..._steps import Steps, get_callable_name, invoke
+from ..._steps import Steps, invoke
 from ...exception_utils import InvalidCarryOverType
-from ...operations import Operation, perform
 from .._core.protocols import AgentCore
-from ..agent import Agent, Message
-
-
-def make_first_message(agent: AgentCore, recipient: Agent, message: object, context: dict[str, Any]) -> Steps[Any]:
-    """Make the first message of a chat: call a callable message, or append the carryover to a given one."""
-    if callable(message):
-        make = partial(invoke, message, None, agent, recipient, context)
-        return (yield from perform(Operation(kind="opening", key=partial(get_callable_name, message), run=make)))
-    return (yield from invoke(agent.generate_init_message, agent.a_generate_init_message, message, **context))
+from ..agent import Message
 
 
 def ask_first_message(agent: AgentCore, message: Any) -> Steps[Any]:
@@ -29,10 +19,10 @@ def ask_first_message(agent: AgentCore, message: Any) -> Steps[Any]:
 
 
 def add_carryover(
-    message: Any,
+    message: Message | str,
     context: dict[str, Any],
     append_to_text: Callable[[str, dict[str, Any]], str],
-    append_to_parts: Callable[[list[dict[str, Any]], dict[str, Any]], list[dict[str, Any]]],
+    append_to_parts: Callable[[list[Message], dict[str, Any]], list[Message]],
 ) -> str | Message:
     """Append the carryover to a message; a dict is copied.
 
@@ -46,7 +36,7 @@ def add_carryover(
         InvalidCarryOverType: The carryover is neither text nor a list, or the message neither text nor a dict.
     """
     if not context.get("carryover"):
-        return message  # type: ignore[no-any-return]
+        return message
     if isinstance(message, str):
         return append_to_text(message, context)
     if not isinstance(message, dict):

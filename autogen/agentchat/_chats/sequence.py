@@ -101,7 +101,7 @@ def _with_carryover(chat: ChatSpec | Mapping[str, Any], finished: Mapping[Any, C
     arguments = {**chat, "carryover": carryover + summaries}
     if chat.get("silent"):
         return arguments
-    show_chat_banner(arguments)
+    show_chat_banner(chat.get("message"), arguments["carryover"], bool(chat.get("verbose")))
     if "message" not in chat:
         warnings.warn("A chat of the queue has no message: its sender will be asked for one.", UserWarning, stacklevel=3)
     return arguments

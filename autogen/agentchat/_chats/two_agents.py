@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -15,6 +15,7 @@ from ..._steps import Steps, get_callable_name, invoke
 from ...control import ChatControl, ChatStopped, controlled_by
 from ...exception_utils import BudgetExceeded
 from ...oai._requests.budget import enter_chat_budget
+from ...operations import Operation, perform
 from ...types import ChatMessage
 from .._core import unmatched_tools
 from .._core.chat_info import consolidate_chat_info, gather_usage_summary
@@ -26,7 +27,6 @@ from .._core.result import ChatResult, StopReason
 from .._core.termination import BoundCondition, get_termination_test
 from .._replies.registry import builtin_generate_reply
 from ..agent import Agent
-from .carryover import make_first_message
 from .message_loop import Send, run_loop
 from .summary import summarize
 
@@ -114,11 +114,12 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
     sender, recipient, _, options, _ = request
     consolidate_chat_info({"sender": sender, "recipient": recipient, "summary_method": options.summary_method})
     max_turns = _validate_max_turns(options.max_turns)
-    unmatched_tools.warn_of_unmatched(sender, recipient)
+    if _has_tools(sender) or _has_tools(recipient):
+        unmatched_tools.warn_of_unmatched(sender, recipient)
     with use_cache(options.cache, sender, recipient), enter_chat_budget(options.limits):
         _reset_pair(sender, recipient, options.clear_history, max_turns)
         try:
-            with controlled_by(options.control):
+            with controlled_by(options.control) if options.control else nullcontext():
                 summary, reason = yield from _run_turns(request, max_turns)
         except ChatStopped:
             # without a control of its own, it is the chat around this one that is stopped
@@ -147,6 +148,14 @@ def _run_turns(request: ChatRequest, max_turns: int | None) -> Steps[tuple[Any, 
     return summary, reason
 
 
+def make_first_message(agent: AgentCore, recipient: Agent, message: Any, context: dict[str, Any]) -> Steps[Any]:
+    """Make the first message of a chat: call a callable message, or append the carryover to a given one."""
+    if callable(message):
+        make = partial(invoke, message, None, agent, recipient, context)
+        return (yield from perform(Operation(kind="opening", key=partial(get_callable_name, message), run=make)))
+    return (yield from invoke(agent.generate_init_message, agent.a_generate_init_message, message, **context))
+
+
 def _take_turns(request: ChatRequest, max_turns: int) -> Steps[StopReason]:
     """Run a number of turns: in each the sender sends a message and the recipient replies."""
     sender, recipient, message, options, context = request
@@ -166,6 +175,11 @@ def _take_turns(request: ChatRequest, max_turns: int) -> Steps[StopReason]:
         if len(get_history(sender, recipient)) == length + 1:
             return StopReason.NO_REPLY
     return StopReason.MAX_TURNS
+
+
+def _has_tools(agent: AgentCore) -> bool:
+    config = agent.llm_config
+    return bool(agent.function_map) or (isinstance(config, dict) and bool(config.get("tools") or config.get("functions")))
 
 
 def _validate_max_turns(max_turns: object) -> int | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from ...types import ChatCost, ChatQueue, ChatSpec
+from ...types import ChatCost, ChatQueue, ChatSpec, UsageSummary
 from ..agent import Agent
 
 SUMMARY_METHODS = ("last_msg", "reflection_with_llm")
 
 
-def consolidate_chat_info(chat_info: ChatSpec | Mapping[str, Any] | ChatQueue, uniform_sender: Agent | None = None) -> None:
+def consolidate_chat_info(
+    chat_info: ChatSpec | ChatQueue | Mapping[str, object], uniform_sender: Agent | None = None
+) -> None:
     """Validate the specs of one or several chats. Nothing is changed.
 
     Args:
@@ -48,6 +49,7 @@ def gather_usage_summary(agents: Iterable[object]) -> ChatCost:
         `usage_including_cached_inference` and `usage_excluding_cached_inference`, each with `total_cost` (USD) and, by
         model, cost and tokens.
     """
+    # agents may share a client, and its usage counts once
     found = (getattr(agent, "client", None) for agent in agents)
     clients = {id(client): client for client in found if client}.values()
     return {
@@ -56,13 +58,14 @@ def gather_usage_summary(agents: Iterable[object]) -> ChatCost:
     }
 
 
-def _add_up(usages: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
-    total: dict[str, Any] = {"total_cost": 0}
+def _add_up(usages: Iterable[UsageSummary | None]) -> UsageSummary:
+    total: UsageSummary = {"total_cost": 0}
     for usage in usages:
         for model, amounts in (usage or {}).items():
             if model == "total_cost":
                 total["total_cost"] += amounts
                 continue
+            # a client of the program may report other figures than tokens
             sums = total.setdefault(model, dict.fromkeys(amounts, 0))
             for kind, amount in amounts.items():
                 sums[kind] = sums.get(kind, 0) + amount

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from ..._steps import get_callable_name
 from ...code_utils import content_str
@@ -30,6 +29,7 @@ def show_received(
     for response in message.get("tool_responses") or ():
         show_response(response, sender)
     role = message.get("role")
+    # such a message has no content of its own: its content repeats the responses
     if message.get("tool_responses") and role == "tool":
         return
     if role in ("function", "tool"):
@@ -46,15 +46,20 @@ def show_received(
     show("\n", "-" * 80, flush=True, sep="")
 
 
-def show_chat_banner(entry: Mapping[str, Any]) -> None:
-    """Print that the next chat of a queue starts, with its message and carryover if the spec says `verbose`."""
+def show_chat_banner(message: object, carryover: Iterable[object], verbose: bool) -> None:
+    """Print that the next chat of a queue starts.
+
+    Args:
+        message: First message of the chat.
+        carryover: Items that the chat gets from earlier chats.
+        verbose: True to print the message and the carryover, too.
+    """
     show = IOStream.get_default().print
     show(colored("\n" + "*" * 80, "blue"), flush=True)
     show(colored("Starting a new chat....", "blue"), flush=True)
-    if entry.get("verbose"):
-        show(colored("Message:\n" + _format_message(entry.get("message")), "blue"), flush=True)
-        carryover = "\n".join(str(item) for item in entry["carryover"])
-        show(colored("Carryover:\n" + carryover, "blue"), flush=True)
+    if verbose:
+        show(colored("Message:\n" + _format_message(message), "blue"), flush=True)
+        show(colored("Carryover:\n" + "\n".join(map(str, carryover)), "blue"), flush=True)
     show(colored("\n" + "*" * 80, "blue"), flush=True)
 
 

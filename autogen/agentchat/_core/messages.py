@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from ..agent import Message
 
@@ -14,7 +13,7 @@ STORED_KEYS = ("content", "function_call", "tool_calls", "tool_responses", "tool
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-def as_dict(message: Any) -> Message:
+def as_dict(message: Message | str | Mapping[str, object]) -> Message:
     """Return a message as a dict: text becomes its content, a dict stays as it is.
 
     Raises:
@@ -37,6 +36,7 @@ def to_stored_form(message: Message, role: str, speaker: str) -> Message | None:
     if len(message) == 1 and isinstance(text := message.get("content"), str):
         return {"content": text, "role": role, "name": speaker}
     stored = {key: message[key] for key in STORED_KEYS if message.get(key) is not None}
+    # a key with None counts as missing, but a message with calls keeps a content of None: endpoints require the key
     if "content" not in stored:
         if "function_call" not in stored and "tool_calls" not in stored:
             return None
@@ -45,6 +45,7 @@ def to_stored_form(message: Message, role: str, speaker: str) -> Message | None:
         # only a model calls, and endpoints accept calls from no other role
         stored["role"] = "assistant"
         return stored
+    # results of calls keep their role on both sides
     role_as_sent = message.get("role")
     stored["role"] = role_as_sent if role_as_sent in ("function", "tool") else message.get("override_role", role)
     stored.setdefault("name", speaker)
@@ -59,6 +60,7 @@ def unroll_tool_responses(messages: Iterable[Message]) -> list[Message]:
             flat.append(message)
             continue
         flat.extend(message["tool_responses"])
+        # a message of another role has responses and a content of its own, such as human input beside interrupted calls
         if message.get("role") != "tool":
             flat.append({key: value for key, value in message.items() if key != "tool_responses"})
     return flat

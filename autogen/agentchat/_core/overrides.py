@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from ..._steps import Steps, invoke, run_async, wrap_in_thread
+from ..._steps import Steps, hide_from_tracebacks, invoke, run_async, wrap_in_thread
 from .protocols import AgentCore
 
 T = TypeVar("T")
@@ -67,12 +68,15 @@ def as_async_method(agent: object, method: str, steps: Callable[..., Steps[T]]) 
     if is_overridden(agent, method):
         return wrap_in_thread(getattr(agent, method))
 
-    async def run(*args: object, **kwargs: object) -> T:
-        return await run_async(steps(*args, **kwargs))
-
-    return run
+    return partial(_run_steps, steps)
 
 
+@hide_from_tracebacks
+async def _run_steps(steps: Callable[..., Steps[T]], *args: object, **kwargs: object) -> T:
+    return await run_async(steps(*args, **kwargs))
+
+
+@hide_from_tracebacks
 def invoke_overridable(agent: AgentCore, method: str, steps: Callable[..., Steps[T]], *args: object) -> Steps[T]:
     """Call a method that programs override and that is public in its sync form alone.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Container, MutableMapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 from ..._steps import Steps
+from ...coding.base import CodeExecutor
 from ..agent import Agent, LLMAgent, Message
 from .result import ChatResult
 
@@ -18,6 +19,10 @@ Tool = Callable[..., Any]
 Trigger: TypeAlias = "type[object] | str | Agent | Callable[[Any], bool] | Sequence[Trigger] | None"
 """The senders that a reply function answers: a class, a name, an agent, a function of the sender, None for no sender, or a
 list of these."""
+
+
+FirstMessage: TypeAlias = Message | str | Callable[..., object] | None
+"""The first message of a chat: a callable makes it, None asks a human."""
 
 
 class ReplyFunction(Protocol):
@@ -61,34 +66,34 @@ class AgentCore(LLMAgent, Protocol):
     llm_config: dict[str, Any] | Literal[False]
     reply_at_receive: MutableMapping[Any, bool]
     silent: bool | None
-    _is_termination_msg: Callable[[Message], Any]
+    _is_termination_msg: Callable[[Message], object]
 
     @property
-    def chat_messages(self) -> MutableMapping[Any, list[Message]]:
+    def chat_messages(self) -> MutableMapping[Agent, list[Message]]:
         """Live histories by peer."""
 
     @property
-    def code_executor(self) -> Any:
+    def code_executor(self) -> CodeExecutor | None:
         """Code executor, or None."""
 
     @property
-    def context_variables(self) -> Any:
+    def context_variables(self) -> MutableMapping[str, object]:
         """Context variables of the group chat in progress, or else the agent's."""
 
     @property
     def function_map(self) -> dict[str, Tool]:
         """Functions that the agent executes, by name."""
 
-    def initiate_chat(self, recipient: Any, *, message: Any = None, **kwargs: Any) -> ChatResult:
+    def initiate_chat(self, recipient: Any, *, message: FirstMessage = None, **kwargs: Any) -> ChatResult:
         """Run a chat with another agent."""
 
-    async def a_initiate_chat(self, recipient: Any, *, message: Any = None, **kwargs: Any) -> ChatResult:
+    async def a_initiate_chat(self, recipient: Any, *, message: FirstMessage = None, **kwargs: Any) -> ChatResult:
         """Async version of `initiate_chat`."""
 
-    def generate_init_message(self, message: Any, **kwargs: Any) -> str | Message:
+    def generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
         """Make the first message of a chat."""
 
-    async def a_generate_init_message(self, message: Any, **kwargs: Any) -> str | Message:
+    async def a_generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
         """Async version of `generate_init_message`."""
 
     def get_human_input(self, prompt: str) -> str:
@@ -121,22 +126,24 @@ class AgentCore(LLMAgent, Protocol):
     def chat_messages_for_summary(self, agent: Agent) -> list[Message]:
         """Return the messages that a summary of the chat with `agent` covers."""
 
-    def _a_summary_from_nested_chats(self, *args: Any) -> Awaitable[tuple[bool, Any]]: ...
+    def _a_summary_from_nested_chats(self, *args: Any) -> Awaitable[tuple[bool, object]]: ...
     def _append_oai_message(self, message: Message | str, role: str, conversation_id: Agent, is_sending: bool) -> bool: ...
     def _format_json_str(self, text: str, /) -> str: ...
     def _get_chats_to_run(self, *args: Any) -> list[Any]: ...
-    def _last_msg_as_summary(self, sender: Any, recipient: Any, summary_args: Any) -> str: ...
-    def _participants(self) -> Sequence[Any]: ...
+    def _last_msg_as_summary(self, sender: AgentCore, recipient: AgentCore, summary_args: object, /) -> str: ...
+    def _participants(self) -> Sequence[object]: ...
     def _prepare_chat(
-        self, recipient: Any, clear_history: bool, prepare_recipient: bool = True, reply_at_receive: bool = True
+        self, recipient: Agent, clear_history: bool, prepare_recipient: bool = True, reply_at_receive: bool = True
     ) -> None: ...
     def _raise_exception_on_async_reply_functions(self) -> None: ...
-    def _receive_step(self, delivery: Any, is_untouched: bool = False) -> Steps[Any]: ...
+    def _receive_step(self, delivery: Any, is_untouched: bool = False) -> Steps[object]: ...
     def _record_for(self, peer: Agent) -> list[Message] | None: ...
-    def _reply_step(self, messages: list[Message] | None, sender: Agent | None, exclude: Any = ()) -> Steps[Any]: ...
-    def _send_step(self, delivery: Any) -> Steps[Any]: ...
+    def _reply_step(
+        self, messages: list[Message] | None, sender: Agent | None, exclude: Container[object] = ()
+    ) -> Steps[str | Message | None]: ...
+    def _send_step(self, delivery: Any) -> Steps[object]: ...
     def _str_for_tool_response(self, tool_response: Message) -> str: ...
-    def _summary_from_nested_chats(self, *args: Any) -> tuple[bool, Any]: ...
+    def _summary_from_nested_chats(self, *args: Any) -> tuple[bool, object]: ...
 
 
 class Group(Protocol):
@@ -203,14 +210,19 @@ class Group(Protocol):
     def random_select_speaker(self, agents: list[Agent] | None = None) -> Agent:
         """Return a random agent."""
 
-    async def a_auto_select_speaker(self, last_speaker: Agent, selector: Any, messages: Any, agents: Any) -> Agent:
+    async def a_auto_select_speaker(
+        self, last_speaker: Agent, selector: Any, messages: list[Message], agents: list[Agent] | None
+    ) -> Agent:
         """Let a model select the next speaker."""
 
-    def _auto_select_speaker(self, last_speaker: Agent, selector: Any, messages: Any, agents: Any) -> Agent: ...
-    def _create_internal_agents(self, *args: Any) -> tuple[Any, Any]: ...
-    def _next_speaker(self, last: Agent, selector: Any) -> Steps[Agent]: ...
-    def _process_speaker_selection_result(self, result: ChatResult, last_speaker: Agent, agents: Any) -> Agent: ...
-    def _selection_client(self, selector: Any) -> Any: ...
+    def _auto_select_speaker(
+        self, last_speaker: Agent, selector: Any, messages: list[Message], agents: list[Agent] | None
+    ) -> Agent: ...
+    def _create_internal_agents(self, *args: Any) -> tuple[AgentCore, AgentCore]: ...
+    def _process_speaker_selection_result(
+        self, result: ChatResult, last_speaker: Agent, agents: list[Agent] | None
+    ) -> Agent: ...
+    def _select_speaker_step(self, last_speaker: Agent, selector: Any) -> Steps[Agent]: ...
     def _validate_speaker_name(self, *args: Any) -> tuple[bool, Message | None]: ...
 
 
@@ -227,5 +239,5 @@ class GroupManager(AgentCore, Protocol):
     def messages_from_string(self, message_string: str) -> list[Message]:
         """Parse messages from JSON text."""
 
-    def _process_resume_termination(self, remove_termination_string: Any, messages: list[Message]) -> None: ...
+    def _process_resume_termination(self, remove: str | Callable[[str], str] | None, /, messages: list[Message]) -> None: ...
     def _valid_resume_messages(self, messages: list[Message]) -> None: ...

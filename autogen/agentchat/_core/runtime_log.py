@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ... import runtime_logging
 from ..agent import Agent, Message
 
 
-def capture_arguments(namespace: dict[str, Any]) -> dict[str, Any] | None:
+def capture_arguments(namespace: dict[str, object]) -> dict[str, object] | None:
     """Return constructor arguments for the runtime log; None if logging is off.
 
     Args:
@@ -20,7 +19,7 @@ def capture_arguments(namespace: dict[str, Any]) -> dict[str, Any] | None:
     return {name: value for name, value in namespace.items() if name not in ("self", "__class__")}
 
 
-def log_new_agent(agent: Agent, init_args: dict[str, Any] | None) -> None:
+def log_new_agent(agent: Agent, init_args: dict[str, object] | None) -> None:
     """Log a new agent with its constructor arguments, as `capture_arguments` returned them."""
     if init_args is not None:
         runtime_logging.log_new_agent(agent, init_args)
@@ -44,6 +43,6 @@ def log_reply(agent: Agent, function: Callable[..., object], final: object, repl
     )
 
 
-def log_function_use(agent: Agent, function: Callable[..., object], arguments: dict[str, Any], result: object) -> None:
+def log_function_use(agent: Agent, function: Callable[..., object], arguments: dict[str, object], result: object) -> None:
     """Log the execution of a tool."""
     runtime_logging.log_function_use(agent, function, arguments, result)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..._steps import Steps, invoke
-from ..agent import Agent
+from ..agent import Agent, Message
 from .protocols import Group
 from .result import StopReason
 
@@ -30,11 +30,11 @@ class SelectionMethod:
         """Return the next speaker after a method has chosen `chosen`; None ends the chat."""
         return chosen
 
-    def save_state(self) -> dict[str, Any] | None:
+    def save_state(self) -> dict[str, object] | None:
         """Return the state of the strategy as a JSON-serialisable dict; None if it has none."""
         return None
 
-    def load_state(self, state: Mapping[str, Any], group: Group) -> None:
+    def load_state(self, state: Mapping[str, object], group: Group) -> None:
         """Restore a state that `save_state` returned."""
 
     def rebind(self, agent_map: Callable[[Agent], Agent]) -> SelectionMethod:
@@ -45,7 +45,7 @@ class SelectionMethod:
         """
         return self
 
-    def take_turn(self, speaker: Agent, manager: Agent, group: Group) -> Steps[Any]:
+    def take_turn(self, speaker: Agent, manager: Agent, group: Group) -> Steps[str | Message | None]:
         """Let a member reply."""
         return (yield from invoke(speaker.generate_reply, speaker.a_generate_reply, sender=manager))
 

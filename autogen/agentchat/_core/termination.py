@@ -9,17 +9,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..._steps import get_callable_name
 from ...code_utils import content_str
 from ...oai._requests.budget import compute_spending, get_chat_ledger
+from ...types import MessageContentType
 from ..agent import Agent, Message
 from .internals import get_history
 from .protocols import AgentCore
 
 # raised by functions written for text if there is no text
 _UNSUITED = (TypeError, AttributeError, LookupError, ValueError)
+
+
+P = TypeVar("P")
 
 
 class Observation(NamedTuple):
@@ -59,9 +63,10 @@ class Condition(ABC):
     "'assistant' said 'DONE'"
     """
 
+    # on the class, because subclasses define `__init__` without calling this one
     _direct: BoundCondition | None = None
 
-    def start(self) -> Any:
+    def start(self) -> object:
         """Create the state for one chat, which `check` gets; None if it needs none."""
         return None
 
@@ -91,22 +96,23 @@ class Condition(ABC):
         """Reset the counts for direct calls."""
         self._direct = None
 
-    def __and__(self, other: Condition | Callable[[Message], Any]) -> Condition:
+    def __and__(self, other: Condition | Callable[[Message], object]) -> Condition:
         return All((self, _as_condition(other)))
 
-    def __rand__(self, other: Callable[[Message], Any]) -> Condition:
+    def __rand__(self, other: Callable[[Message], object]) -> Condition:
         return All((_as_condition(other), self))
 
-    def __or__(self, other: Condition | Callable[[Message], Any]) -> Condition:
+    def __or__(self, other: Condition | Callable[[Message], object]) -> Condition:
         return AnyOf((self, _as_condition(other)))
 
-    def __ror__(self, other: Callable[[Message], Any]) -> Condition:
+    def __ror__(self, other: Callable[[Message], object]) -> Condition:
         return AnyOf((_as_condition(other), self))
 
     def __invert__(self) -> Condition:
         return Not(self)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
+        # a copy shares no counts
         return {key: value for key, value in self.__dict__.items() if key != "_direct"}
 
 
@@ -239,12 +245,14 @@ class ConditionState:
         cost, tokens = compute_spending(self._ledger)
         speaker = _get_speaker(message, peer)
         seen = Observation(message, speaker, self._messages, cost - self._spent[0], tokens - self._spent[1])
+        # a leaf that has become true stays true, and is not checked again
         for leaf, state in self._states.items():
             if leaf not in self._reasons and (reason := leaf.check(state, seen)) is not None:
                 self._reasons[leaf] = reason or repr(leaf)
         self.reason = evaluate(self._condition, self._reasons)
         if self.reason is None:
             return False
+        # a human may continue the chat: the condition then starts over
         self._restart()
         return True
 
@@ -259,7 +267,7 @@ class BoundCondition:
     def __repr__(self) -> str:
         return repr(self.condition)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[type[BoundCondition], tuple[Condition]]:
         # chats are not copied with an agent
         return BoundCondition, (self.condition,)
 
@@ -281,6 +289,7 @@ class BoundCondition:
 
     def reset(self, peer: Agent | None = None, history: Sequence[Message] = ()) -> None:
         """Reset the state for a chat with `peer` that starts now; its history may hold earlier chats."""
+        # the state under None is for calls without a peer, as managers of groups make them
         for key in (peer, None):
             self._states[key] = ConditionState(self.condition)
         if peer is not None:
@@ -292,12 +301,12 @@ class BoundCondition:
         return next(filter(None, reasons), None)
 
 
-def bind_condition(predicate: Any) -> Any:
+def bind_condition(predicate: P) -> P | BoundCondition:
     """Return the `is_termination_msg` of a new agent: a condition is bound to it, a function stays as it is."""
     return BoundCondition(_as_condition(predicate)) if isinstance(predicate, (Condition, BoundCondition)) else predicate
 
 
-def get_termination_test(agent: AgentCore) -> Callable[[Message], Any]:
+def get_termination_test(agent: AgentCore) -> Callable[[Message], object]:
     """Return the agent's `is_termination_msg`, bound to the agent if it is a condition."""
     test = agent._is_termination_msg
     if isinstance(test, Condition):
@@ -344,7 +353,7 @@ def call_predicate(predicate: Callable[[Message], object], message: Message) -> 
         return False
 
 
-def get_text(content: Any) -> str:
+def get_text(content: MessageContentType | Callable[..., object]) -> str:
     """Return the text of a content; a callable, which makes its text later, has none yet."""
     return "" if callable(content) else content_str(content)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..._steps import Steps
 from ..agent import Agent, Message
+from .protocols import AgentCore
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
@@ -38,7 +39,7 @@ class SideEffects(ABC):
     """Side effects of a tool call, recorded for replay."""
 
     @abstractmethod
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, object]:
         """Return the side effects as a JSON-serialisable dict."""
 
     @abstractmethod
@@ -53,11 +54,12 @@ class VariableEffects(SideEffects):
         variables: Context variables, before the call.
     """
 
-    def __init__(self, variables: MutableMapping[str, Any]) -> None:
+    def __init__(self, variables: MutableMapping[str, object]) -> None:
         self._variables = variables
+        # a copy, so that changes inside of a value are noticed; a value that JSON can't represent may not be copyable
         self._before = {key: copy.deepcopy(value) if _is_json(value) else value for key, value in variables.items()}
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, object]:
         """Return the changes since the call started; variables that JSON can't represent are omitted."""
         after, before = self._variables, self._before
         changed = {key: after[key] for key in after if key not in before or before[key] != after[key]}
@@ -93,7 +95,7 @@ class GroupTurn(ABC):
     manager: Agent
 
     @abstractmethod
-    def get_tools(self) -> list[dict[str, Any]]:
+    def get_tools(self) -> Schemas:
         """Return the schemas of the tools that the member's model has in this turn, besides its own."""
 
     @abstractmethod
@@ -123,13 +125,14 @@ _extra_tools: ContextVar[Schemas] = ContextVar("extra tools", default=())
 
 
 @contextmanager
-def enter_turn(turn: GroupTurn | None, variables: MutableMapping[str, Any]) -> Iterator[None]:
+def enter_turn(turn: GroupTurn | None, variables: MutableMapping[str, object]) -> Iterator[None]:
     """Set the turn in progress, for the `with` block.
 
     Args:
         turn: Turn; None while the next speaker is selected.
         variables: Context variables that the members share.
     """
+    # restored by value, because the step may be closed in another context, where a token is invalid
     outer = _current_turn.get(), _shared_variables.get()
     _current_turn.set(turn)
     _shared_variables.set(variables)
@@ -143,6 +146,7 @@ def enter_turn(turn: GroupTurn | None, variables: MutableMapping[str, Any]) -> I
 @contextmanager
 def extra_tools_scope(tools: Schemas) -> Iterator[None]:
     """Offer tools to the model that is requested in the `with` block."""
+    # by value, as in `enter_turn`
     outer = _extra_tools.get()
     _extra_tools.set(tools)
     try:
@@ -159,6 +163,7 @@ def get_extra_tools() -> Schemas:
 def get_current_turn(agent: object, sender: object) -> GroupTurn | None:
     """Return the group turn in which `agent` is answering `sender`, else None (also in chats nested in a turn)."""
     turn = _current_turn.get()
+    # a chat nested in a turn has the same context, but other agents
     return turn if turn is not None and turn.agent is agent and turn.manager is sender else None
 
 
@@ -178,7 +183,7 @@ def is_directive(result: object) -> bool:
     return isinstance(result, ToolDirective) or hasattr(type(result), "a_generate_reply")
 
 
-def apply_directive(agent: Any, call: Message, result: Any) -> str:
+def apply_directive(agent: AgentCore, call: Message, result: object) -> str:
     """Return the result of a tool as text for the model, and apply it if it is a directive.
 
     Args:
@@ -191,7 +196,7 @@ def apply_directive(agent: Any, call: Message, result: Any) -> str:
     turn = _current_turn.get()
     if turn is not None:
         return turn.apply(call, result)
-    text = result.result_text() if isinstance(result, ToolDirective) else f"{result.name} should go on."
+    text = result.result_text() if isinstance(result, ToolDirective) else f"{getattr(result, 'name', None)} should go on."
     # a directive without a target only sets variables, which works outside of a group chat too
     if not isinstance(result, ToolDirective) or getattr(result, "target", result) is not None:
         logger.warning(

@@ -1,4 +1,4 @@
-"""A chat as a sequence of steps that can be drawn: who says what to whom, shortened."""
+"""A chat as a sequence of steps for a diagram: who sends a shortened text to whom."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .._core.termination import get_text
 from ..agent import Message
 
 TEXT, CALL, RESULT, NOTE = "text", "call", "result", "note"
 
-_CODE = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
-_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # they would turn the text around them
+CODE_BLOCK = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+
+# directional controls, which would turn the text around them
+_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 
 class Step(NamedTuple):
-    """One arrow, or a note over all (then both ends are empty)."""
+    """One arrow, or a note over all participants (then both ends are empty)."""
 
     kind: str
     source: str
@@ -27,47 +29,52 @@ class Step(NamedTuple):
 
 
 class Story(NamedTuple):
-    """Who takes part, in order, and what happens."""
+    """The participants of a chat, in order, and its steps."""
 
     participants: list[str]
     steps: list[Step]
 
 
-def story(messages: Sequence[Message], participants: Iterable[str], max_text: int) -> Story:
-    """Read a chat.
+def build_story(messages: Sequence[Message], participants: Iterable[str], max_text: int) -> Story:
+    """Convert messages to steps.
 
-    A message goes to whoever speaks next, and the last one to whoever spoke before. Calls and results are
-    arrows of their own; where one agent calls and carries out, they go to itself.
+    A message goes to the next speaker, the last one to the previous speaker. Calls and results are separate arrows; if an
+    agent executes its own calls, the arrows lead back to it.
+
+    Args:
+        messages: Messages of the chat.
+        participants: Names to put first.
+        max_text: Maximum length of a text, in characters.
     """
-    speakers = _speakers(messages, [*participants])
+    speakers = _find_speakers(messages, [*participants])
     names = list(dict.fromkeys([*participants, *filter(None, speakers)])) or ["nobody"]
-    called: dict[Any, str] = {}
+    called: dict[object, str] = {}
     steps: list[Step] = []
-    for position, (message, speaker) in enumerate(zip(messages, speakers, strict=True)):
+    for index, (message, speaker) in enumerate(zip(messages, speakers, strict=True)):
         if speaker is None:
-            steps.append(Step(NOTE, "", "", shortened(f"system: {_content(message)}", max_text)))
+            steps.append(Step(NOTE, "", "", shorten(f"system: {format_content(message)}", max_text)))
             continue
-        following = next(filter(None, speakers[position + 1 :]), None)
-        hearer = following or _last_hearer(speaker, names, speakers[:position])
-        for kind, text in _parts(message, called):
-            steps.append(Step(kind, speaker, hearer, shortened(text, max_text)))
+        next_speaker = next(filter(None, speakers[index + 1 :]), None)
+        receiver = next_speaker or _find_last_receiver(speaker, names, speakers[:index])
+        for kind, text in _split_message(message, called):
+            steps.append(Step(kind, speaker, receiver, shorten(text, max_text)))
     return Story(names, steps)
 
 
-def shortened(text: str, most: int) -> str:
-    """A text on a few lines, with blocks of code named by their language and length, cut where it is too long."""
-    text = plain(_CODE.sub(_block, text))
+def shorten(text: str, max_length: int) -> str:
+    """Shorten a text: blank lines are dropped, code blocks are replaced by their language and length, the end is cut."""
+    text = make_printable(CODE_BLOCK.sub(_summarize_block, text))
     lines = [line for line in (re.sub(r"\s+", " ", line).strip() for line in text.splitlines()) if line]
     text = "\n".join(lines)
-    return text if len(text) <= most else text[: max(most - 1, 0)].rstrip() + "…"
+    return text if len(text) <= max_length else text[: max(max_length - 1, 0)].rstrip() + "…"
 
 
-def plain(text: str) -> str:
-    """A text without control characters and the like: a picture of them, or a question mark in a box, stands there."""
-    return "".join(map(_printable, text.replace("\r\n", "\n").replace("\r", "\n"))).translate(_BIDI)
+def make_printable(text: str) -> str:
+    """Replace control characters and the like by their Unicode pictures, or by the replacement character."""
+    return "".join(map(_replace_char, text.replace("\r\n", "\n").replace("\r", "\n"))).translate(_BIDI)
 
 
-def _printable(char: str) -> str:
+def _replace_char(char: str) -> str:
     code = ord(char)
     if char in "\n\t\u2028\u2029\x85":
         return "\n" if char != "\t" else " "
@@ -75,89 +82,99 @@ def _printable(char: str) -> str:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "\u2421"
-    unfit = unicodedata.category(char) in ("Cc", "Cs") or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
-    return "\ufffd" if unfit else char
+    # controls, surrogates and code points that are not characters
+    is_invalid = unicodedata.category(char) in ("Cc", "Cs") or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+    return "\ufffd" if is_invalid else char
 
 
-def _block(found: re.Match[str]) -> str:
-    count = found[2].count("\n")
-    return f"\n[{found[1] or 'code'}, {count} line{'' if count == 1 else 's'}]\n"
+def _summarize_block(match: re.Match[str]) -> str:
+    count = match[2].count("\n")
+    return f"\n[{match[1] or 'code'}, {count} line{'' if count == 1 else 's'}]\n"
 
 
-def _speakers(messages: Sequence[Message], participants: list[str]) -> list[str | None]:
-    """Who says each message; None where it is a system message. Calls carry no name: of two agents it is the other's."""
-    own = [_own_name(message) for message in messages]
-    known = list(dict.fromkeys([*participants, *filter(None, own)]))
+def _find_speakers(messages: Sequence[Message], participants: list[str]) -> list[str | None]:
+    """Return the speaker of each message; None for a system message.
+
+    Calls have no name: with two participants they belong to the other one.
+    """
+    names = [_get_own_name(message) for message in messages]
+    speakable = list(dict.fromkeys([*participants, *filter(None, names)]))
     speakers: list[str | None] = []
     last: str | None = None
-    for position, message in enumerate(messages):
+    for index, message in enumerate(messages):
         role = str(message.get("role") or "user")
         if role == "system":
             speakers.append(None)
             continue
-        name = own[position]
-        if name is None and known and len(known) <= 2:
-            after = last or next(filter(None, own[position + 1 :]), None)
-            name = next((one for one in known if one != after), None)
+        name = names[index]
+        if name is None and speakable and len(speakable) <= 2:
+            other = last or next(filter(None, names[index + 1 :]), None)
+            name = next((candidate for candidate in speakable if candidate != other), None)
         last = name or {"tool": "tools", "function": "tools"}.get(role, role)
         speakers.append(last)
     return speakers
 
 
-def _own_name(message: Message) -> str | None:
-    """The speaker that a message names. In the result of a function it is the function's name."""
-    return None if message.get("role") in ("function", "system") else _line(message.get("name")) or None
+def _get_own_name(message: Message) -> str | None:
+    """Return the speaker that a message names. In the result of a function the name is the function's."""
+    return None if message.get("role") in ("function", "system") else _format_line(message.get("name")) or None
 
 
-def _last_hearer(speaker: str, names: list[str], before: Sequence[str | None]) -> str:
-    """To whom the last message goes: to whoever spoke before, or the other of two."""
+def _find_last_receiver(speaker: str, names: list[str], before: Sequence[str | None]) -> str:
+    """Return the receiver of the last message: the previous speaker, or the other of two."""
     others = [name for name in reversed(before) if name not in (None, speaker)]
     if len(names) == 2:
         others += [name for name in names if name != speaker]
     return others[0] or speaker if others else speaker
 
 
-def _parts(message: Message, called: dict[Any, str]) -> Iterable[tuple[str, str]]:
-    """The arrows of one message: its text, its calls, its results."""
-    responses = [one for one in message.get("tool_responses") or () if isinstance(one, dict)]
+def _split_message(message: Message, called: dict[object, str]) -> Iterable[tuple[str, str]]:
+    """Yield the arrows of one message: its text, its calls, its results.
+
+    Args:
+        message: Message.
+        called: Names of called functions by call id; the calls of the message are added.
+    """
+    responses = [response for response in message.get("tool_responses") or () if isinstance(response, dict)]
     role = message.get("role")
     for response in responses:
-        yield RESULT, f"{called.get(response.get('tool_call_id'), 'tool')} → {_content(response)}"
+        yield RESULT, f"{called.get(response.get('tool_call_id'), 'tool')} → {format_content(response)}"
     calls = [call for call in message.get("tool_calls") or () if isinstance(call, dict)]
     pairs = [*((call.get("id"), call.get("function")) for call in calls), (None, message.get("function_call"))]
     functions = [(call_id, function) for call_id, function in pairs if isinstance(function, dict)]
-    text = _content(message)
+    text = format_content(message)
     if role in ("tool", "function") and not responses:
         name = message.get("name") if role == "function" else called.get(message.get("tool_call_id"), "tool")
-        yield RESULT, f"{_line(name)} → {text}"
+        yield RESULT, f"{_format_line(name)} → {text}"
     elif role != "tool" and (text.strip() or not (functions or responses)):
         yield TEXT, text.strip() or "(empty)"
     for call_id, function in functions:
-        called[call_id] = _line(function.get("name")) or "?"
-        yield CALL, f"{called[call_id]}({_arguments(function.get('arguments'))})"
+        called[call_id] = _format_line(function.get("name")) or "?"
+        yield CALL, f"{called[call_id]}({format_arguments(function.get('arguments'))})"
 
 
-def _arguments(arguments: Any) -> str:
-    """The arguments of a call as Python would write them, or as they are if they are no JSON object."""
+def format_arguments(arguments: object) -> str:
+    """Return the arguments of a call in Python syntax, or as they are if they are not a JSON object."""
     try:
         values = json.loads(arguments) if isinstance(arguments, str) else arguments
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
-        return _line(arguments)
+        return _format_line(arguments)
     return ", ".join(f"{key}={json.dumps(value, ensure_ascii=False, default=str)}" for key, value in values.items())
 
 
-def _content(message: Message) -> str:
+def format_content(message: Message) -> str:
+    """Return the content of a message as text; parts of unknown kinds become tags."""
     content = message.get("content")
     try:
         return get_text(content)
-    except (TypeError, ValueError, AssertionError, KeyError):  # parts that we don't know
+    except (TypeError, ValueError, AssertionError, KeyError):
         parts = content if isinstance(content, list) else [content]
         return " ".join(
             str(part.get("text") or f"<{part.get('type')}>") if isinstance(part, dict) else str(part) for part in parts
         )
 
 
-def _line(text: Any) -> str:
-    return "" if text is None else " ".join(plain(str(text)).split())
+def _format_line(text: object) -> str:
+    return "" if text is None else " ".join(make_printable(str(text)).split())

@@ -36,7 +36,7 @@ def auto_select(
     """Return the speaker that the model selects, or the next one in order."""
     agents = list(agents or group.agents)
     group_internals(group).auto_reason = ""
-    client = group._selection_client(selector)
+    client = get_client(group, selector)
     if client is None:
         return _select_in_order(group, last, agents, "there is no model to select a speaker", logging.INFO)
     warn_of_equal_descriptions(group)
@@ -145,8 +145,8 @@ def get_speaker_from_result(group: Group, result: ChatResult, last: Agent, agent
     return _select_in_order(group, last, agents, "the model could not name one agent")
 
 
-def make_client(group: Group, selector: Any) -> Any:
-    """Make the client of the selecting model from the group's config; without a config, return the manager's client.
+def get_client(group: Group, selector: object) -> Any:
+    """Return the client of the selecting model: made once from the group's config, or else the client of the manager.
 
     Raises:
         ValueError: The config names a model client class that the group does not have.
@@ -155,6 +155,14 @@ def make_client(group: Group, selector: Any) -> Any:
     config = group.select_speaker_auto_llm_config
     if not config:
         return getattr(selector, "client", None)
+    state = group_internals(group)
+    # the program may assign another config to the group
+    if state.client is None or state.client[0] is not config:
+        state.client = (config, _make_client(group, config))
+    return state.client[1]
+
+
+def _make_client(group: Group, config: dict[str, Any]) -> OpenAIWrapper:
     client = OpenAIWrapper(**config)
     client_cls = group.select_speaker_auto_model_client_cls
     classes = list(client_cls) if isinstance(client_cls, (list, tuple)) else [client_cls] if client_cls else []

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ...io.base import IOStream
-from .._core.protocols import Group, GroupManager
+from .._core.protocols import AgentCore, Group
 from ..agent import Agent, Message
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
@@ -29,7 +29,7 @@ class Command(NamedTuple):
     rest: str
 
 
-def apply_command(manager: GroupManager, group: Group, reply: Message) -> Message:
+def apply_command(manager: AgentCore, group: Group, reply: Message) -> Message:
     """Execute the command in a human's reply, if there is one, and return the reply without it.
 
     Commands from tools and models are ignored: the author of a web page could wipe the memory of a team.
@@ -39,7 +39,9 @@ def apply_command(manager: GroupManager, group: Group, reply: Message) -> Messag
         return reply
     if _parse_command(content, group) is None:
         return reply
-    return {**reply, "content": manager.clear_agents_history(reply, group)}
+    # any agent can manage a group, but only a `GroupChatManager` has the method
+    clear = getattr(manager, "clear_agents_history", clear_histories)
+    return {**reply, "content": clear(reply, group)}
 
 
 def clear_histories(reply: Message, group: Group) -> str:

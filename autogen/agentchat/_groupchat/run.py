@@ -21,7 +21,7 @@ from .._chats.two_agents import use_cache
 from .._core.internals import get_histories, get_history, get_managed_group, internals, is_conversable
 from .._core.messages import to_stored_form
 from .._core.overrides import MethodSet
-from .._core.protocols import AgentCore, Group, GroupManager
+from .._core.protocols import AgentCore, Group
 from .._core.result import StopReason
 from .._core.selection_strategy import get_selection_method
 from .._core.termination import get_termination_test
@@ -37,7 +37,7 @@ _RECEIVING_METHODS = ("receive", "a_receive", "_process_received_message", "_app
 
 
 def run_group_chat(
-    manager: GroupManager, group: Group, messages: list[Message], sender: Agent
+    manager: AgentCore, group: Group, messages: list[Message], sender: Agent
 ) -> Steps[tuple[bool, str | None]]:
     """Run the group chat that starts with the last message, until it ends or the rounds are used up.
 
@@ -72,7 +72,7 @@ def _copy_last_message(history: list[Message], message: Message) -> Message:
     return copied
 
 
-def _sync_from_outer_group(manager: GroupManager, group: Group, messages: list[Message]) -> Steps[None]:
+def _sync_from_outer_group(manager: AgentCore, group: Group, messages: list[Message]) -> Steps[None]:
     """Broadcast the messages of the outer group since the last one of this manager."""
     own = (index + 1 for index, message in enumerate(messages) if message.get("name") == manager.name)
     for message in messages[max(own, default=0) :]:
@@ -91,13 +91,13 @@ def _get_last_text(group: Group, opening: Message) -> str | None:
     return None
 
 
-def _introduce(manager: GroupManager, group: Group) -> Steps[None]:
+def _introduce(manager: AgentCore, group: Group) -> Steps[None]:
     text = group.introductions_msg()
     for agent in group.agents:
         yield from run_loop(Send(manager, agent, text, False, True))
 
 
-def _run_rounds(manager: GroupManager, group: Group, message: Message, speaker: Agent, silent: bool) -> Steps[StopReason]:
+def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Agent, silent: bool) -> Steps[StopReason]:
     for round_number in range(1, group.max_round + 1):
         internals(manager).last_speaker = speaker
         content = message.get("content")
@@ -125,9 +125,9 @@ def _run_rounds(manager: GroupManager, group: Group, message: Message, speaker: 
     return StopReason.MAX_ROUND
 
 
-def _select_next_speaker(manager: GroupManager, group: Group, last: Agent) -> Steps[Agent]:
+def _select_next_speaker(manager: AgentCore, group: Group, last: Agent) -> Steps[Agent]:
     """Select the next speaker; a resumed chat gets the recorded one."""
-    select = partial(group._next_speaker, last, manager)
+    select = partial(group._select_speaker_step, last, manager)
     # a function of the program runs again, as its state is rebuilt by the replay
     if not isinstance(group.speaker_selection_method, str):
         return (yield from select())
@@ -146,7 +146,7 @@ def _select_next_speaker(manager: GroupManager, group: Group, last: Agent) -> St
     return (yield from perform(selection))
 
 
-def _deliver_pending_calls(manager: GroupManager, group: Group, speaker: Agent) -> None:
+def _deliver_pending_calls(manager: AgentCore, group: Group, speaker: Agent) -> None:
     """Ensure that the agent that executes calls has received them, even if the message was for other members."""
     message = group.messages[-1]
     if get_pending_names(group.messages) is None or not isinstance(speaker, ConversableAgent):
@@ -156,7 +156,7 @@ def _deliver_pending_calls(manager: GroupManager, group: Group, speaker: Agent) 
         _deliver_quietly(manager, speaker, message)
 
 
-def _run_turn(manager: GroupManager, group: Group, last: Agent, silent: bool) -> Steps[tuple[Agent, Any]]:
+def _run_turn(manager: AgentCore, group: Group, last: Agent, silent: bool) -> Steps[tuple[Agent, Any]]:
     """Select the next speaker and get its reply. On Ctrl-C the administrator takes over, if there is one."""
     try:
         speaker = yield from _select_next_speaker(manager, group, last)
@@ -175,7 +175,7 @@ def _run_turn(manager: GroupManager, group: Group, last: Agent, silent: bool) ->
     return speaker, reply
 
 
-def _collect_reply(manager: GroupManager, group: Group, reply: object, speaker: Agent, silent: bool) -> Steps[Message]:
+def _collect_reply(manager: AgentCore, group: Group, reply: object, speaker: Agent, silent: bool) -> Steps[Message]:
     """Send a reply from the speaker to the manager, and return it as the manager has stored it.
 
     If this fails, the reply is removed from both histories: a message that is not in the record was not sent.
@@ -207,7 +207,7 @@ def _get_names(receivers: object) -> list[str]:
     return [str(getattr(receiver, "name", receiver)) for receiver in several]
 
 
-def broadcast(manager: GroupManager, group: Group, message: Message, speaker: Agent | None) -> Steps[None]:
+def broadcast(manager: AgentCore, group: Group, message: Message, speaker: Agent | None) -> Steps[None]:
     """Send a message to all members but the speaker, or to its receivers.
 
     If sending to a member fails, the others receive the message before the error is raised.
@@ -236,13 +236,13 @@ def broadcast(manager: GroupManager, group: Group, message: Message, speaker: Ag
         raise
 
 
-def _deliver_quietly(manager: GroupManager, agent: AgentCore, message: Message) -> None:
+def _deliver_quietly(manager: AgentCore, agent: AgentCore, message: Message) -> None:
     """Append a message to the histories of a member and of the manager, without calling `send` and `receive`."""
     get_history(agent, manager).append(to_stored_form(message, "user", manager.name) or {})
     get_history(manager, agent).append(to_stored_form(message, "assistant", manager.name) or {})
 
 
-def _send_to_member(manager: GroupManager, agent: Agent, message: Message, received: Message | None) -> Steps[None]:
+def _send_to_member(manager: AgentCore, agent: Agent, message: Message, received: Message | None) -> Steps[None]:
     """Send a message to one member; the member has it in its history even if sending fails."""
     history = get_history(agent, manager) if isinstance(agent, ConversableAgent) else None
     length = len(history or ())
@@ -264,7 +264,7 @@ _SENDING = MethodSet("send", "a_send", "_append_oai_message")
 _RECEIVING = MethodSet(*_RECEIVING_METHODS)
 
 
-def _uses_builtin_send(manager: GroupManager) -> bool:
+def _uses_builtin_send(manager: AgentCore) -> bool:
     """Return True if sending has no effect but two appends: no override, hook, log or output."""
     hooks = manager.hook_lists
     return (

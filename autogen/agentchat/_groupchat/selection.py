@@ -11,15 +11,14 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from ..._steps import Steps, invoke, sync_and_async
+from ..._steps import Steps, invoke, run_sync, sync_and_async
 from ...exception_utils import NoEligibleSpeaker, UndefinedNextAgent
 from ...io.base import IOStream
 from ...operations import Operation, perform
 from .._core.internals import group_internals
-from .._core.protocols import Group
+from .._core.protocols import AgentCore, Group
 from .._core.selection_strategy import get_selection_method
 from ..agent import Agent, Message
-from ..conversable_agent import ConversableAgent
 from .pending_calls import can_execute, find_caller, get_pending_names
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
@@ -47,7 +46,7 @@ class PreparedSelection(NamedTuple):
     reason: str
 
 
-def select_speaker(group: Group, last: Agent, selector: ConversableAgent) -> Steps[Agent]:
+def select_speaker(group: Group, last: Agent, selector: AgentCore) -> Steps[Agent]:
     """Select the next speaker.
 
     Raises:
@@ -66,6 +65,17 @@ def select_speaker(group: Group, last: Agent, selector: ConversableAgent) -> Ste
     return selected
 
 
+def select_without_model(group: Group, last: Agent) -> tuple[Agent | None, list[Agent], list[Message] | None]:
+    """Return the next speaker, unless a model has to select it; also the candidates, and the conversation for the model."""
+    prepared = run_sync(prepare_selection(group, last))
+    selected, candidates = prepared.selected, prepared.candidates
+    if selected is None and prepared.method == "auto":
+        return None, candidates, remove_pending_calls(group.messages)
+    if selected is None:
+        selected, _ = run_sync(SELECTION_METHODS[prepared.method](group, last, candidates, None))
+    return selected, candidates, None
+
+
 def _override_choice(group: Group, selected: Agent, reason: str) -> Selection:
     """Let a selection strategy that left the choice to a method override the result."""
     strategy = get_selection_method(group)
@@ -75,12 +85,12 @@ def _override_choice(group: Group, selected: Agent, reason: str) -> Selection:
     return (selected, reason) if override is selected else (_require_member(group, override), strategy.why)
 
 
-def _select_in_order(group: Group, last: Agent, candidates: list[Agent], selector: ConversableAgent) -> Steps[Selection]:
+def _select_in_order(group: Group, last: Agent, candidates: list[Agent], selector: AgentCore | None) -> Steps[Selection]:
     yield from ()
     return group.next_agent(last, candidates), "next in order"
 
 
-def _select_randomly(group: Group, last: Agent, candidates: list[Agent], selector: ConversableAgent) -> Steps[Selection]:
+def _select_randomly(group: Group, last: Agent, candidates: list[Agent], selector: AgentCore | None) -> Steps[Selection]:
     def pick() -> Steps[Selection]:
         yield from ()
         return group.random_select_speaker(candidates), "chosen by chance"
@@ -88,7 +98,7 @@ def _select_randomly(group: Group, last: Agent, candidates: list[Agent], selecto
     return (yield from _perform_pick(group, "random", pick))
 
 
-def _select_manually(group: Group, last: Agent, candidates: list[Agent], selector: ConversableAgent) -> Steps[Selection]:
+def _select_manually(group: Group, last: Agent, candidates: list[Agent], selector: AgentCore | None) -> Steps[Selection]:
     def pick() -> Steps[Selection]:
         picked = yield from invoke(*sync_and_async(group.manual_select_speaker, blocks=True), candidates)
         if picked is not None:
@@ -110,7 +120,7 @@ def _perform_pick(group: Group, method: str, pick: Callable[[], Steps[Selection]
     return (yield from perform(operation))
 
 
-def _select_by_model(group: Group, last: Agent, candidates: list[Agent], selector: ConversableAgent) -> Steps[Selection]:
+def _select_by_model(group: Group, last: Agent, candidates: list[Agent], selector: AgentCore | None) -> Steps[Selection]:
     messages = remove_pending_calls(group.messages)
     selected = yield from invoke(
         group._auto_select_speaker, group.a_auto_select_speaker, last, selector, messages, candidates
@@ -118,7 +128,7 @@ def _select_by_model(group: Group, last: Agent, candidates: list[Agent], selecto
     return selected, group_internals(group).auto_reason or "chosen by the model"
 
 
-SelectionFunction: TypeAlias = Callable[[Group, Agent, list[Agent], ConversableAgent], Steps[Selection]]
+SelectionFunction: TypeAlias = Callable[[Group, Agent, list[Agent], AgentCore | None], Steps[Selection]]
 """A named method, of `(group, last_speaker, candidates, selector)`."""
 
 SELECTION_METHODS: dict[str, SelectionFunction] = {

@@ -83,7 +83,7 @@ def create_agents(
     agents: list[Agent],
     messages: list[Message],
     validate: Callable[..., Any],
-    selector: Any,
+    client: Any,
 ) -> tuple[ConversableAgent, ConversableAgent]:
     """Create the agent that checks answers, and the agent with the model, which has the conversation as its history."""
     checker = ConversableAgent(CHECKER, default_auto_reply=None, llm_config=False, human_input_mode="NEVER")
@@ -95,7 +95,7 @@ def create_agents(
         llm_config=False,
         human_input_mode="NEVER",
     )
-    speaker_selector.client = group._selection_client(selector)
+    speaker_selector.client = client
     return checker, speaker_selector
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .conditions import OnCondition, OnContextCondition
-from .targets import as_target, tool_name
+from .targets import as_target, make_tool_name
 
 
 class Handoffs:
@@ -135,14 +135,14 @@ class Handoffs:
         return _tools(self.llm_conditions)
 
 
-def handoffs_of(agent: Any) -> Handoffs | None:
+def get_handoffs(agent: Any) -> Handoffs | None:
     """The hand-offs of an agent, if it has any."""
     found = getattr(agent, "__dict__", {}).get("handoffs")
     return found if isinstance(found, Handoffs) else None
 
 
 def _tools(rules: list[OnCondition]) -> dict[str, OnCondition]:
-    return {rule.llm_function_name or tool_name(rule.target, place): rule for place, rule in enumerate(rules, 1)}
+    return {rule.llm_function_name or make_tool_name(rule.target, place): rule for place, rule in enumerate(rules, 1)}
 
 
 def _all_of(given: Iterable[Any], *kinds: type) -> list[Any]:

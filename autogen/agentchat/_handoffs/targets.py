@@ -268,7 +268,7 @@ class NestedChatTarget(TransitionTarget):
         """The agent itself, with these chats."""
         return Resolution(situation.agent, nested=self)
 
-    def held(self, agent: Any, sender: Any) -> Steps[str | Message]:
+    def run_chats(self, agent: Any, sender: Any) -> Steps[str | Message]:
         """Hold the chats. The first begins with the last thing that was said, unless it has a message of its own."""
         said = [
             one for one in get_history(agent, sender) if one.get("content") and one.get("role") not in ("tool", "function")
@@ -315,7 +315,7 @@ def as_target(value: Any) -> TransitionTarget:
     )
 
 
-def tool_name(target: TransitionTarget, place: int) -> str:
+def make_tool_name(target: TransitionTarget, place: int) -> str:
     """The name of the tool by which a model hands over."""
     number = f"_{place}"
     return f"transfer_to_{normalize_name(target.label)}"[: 64 - len(number)] + number

@@ -19,7 +19,7 @@ from .._core.display import print_notice
 from .._core.internals import get_human_inputs, get_reply_counts, get_reply_limits, internals
 from .._core.protocols import AgentCore
 from .._core.result import StopReason
-from .._core.termination import get_text, is_termination
+from .._core.termination import get_termination_test, get_text, is_termination
 from ..agent import Agent, Message
 
 MODES = ("ALWAYS", "TERMINATE", "NEVER")
@@ -131,7 +131,7 @@ def decide_reply(
     rule_set = _RULE_SETS.get((mode, at_limit)) or _RULE_SETS[check_mode(mode), at_limit]
     rules, prompt = rule_set.rules, rule_set.prompt
     if rule_set.needs_termination:
-        rules = rule_set.by_termination[is_termination(agent, message, sender)]
+        rules = rule_set.by_termination[_is_termination(agent, message, sender)]
         prompt = rules[0].prompt
     if prompt:
         return _ask_and_decide(agent, message, sender, rule_set, rules, prompt, limit)
@@ -168,7 +168,7 @@ def _decide_without_input(
 ) -> Decision:
     """Decide if the human was not asked, or pressed Enter; `is_reply` makes Enter an empty reply."""
     if len(rules) > 1:
-        rules = rule_set.by_termination[is_termination(agent, message, sender)]
+        rules = rule_set.by_termination[_is_termination(agent, message, sender)]
     rule = rules[0]
     if rule.on_enter is Outcome.STOP:
         return _stop(agent, sender, _get_stop_reason(rule))
@@ -223,6 +223,13 @@ def _request_input(agent: AgentCore, prompt: str) -> Steps[str]:
         text = agent.human_input_default
         print_notice(f"NO HUMAN INPUT WITHIN {agent.human_input_timeout:g} SECONDS: {text!r} IS USED.", "red")
     return text
+
+
+def _is_termination(agent: AgentCore, message: Message, sender: Agent | None) -> bool:
+    # the usual case first: this runs on every message
+    if get_termination_test(agent) is is_default_termination:
+        return is_default_termination(message)
+    return is_termination(agent, message, sender)
 
 
 def is_default_termination(message: Message) -> bool:

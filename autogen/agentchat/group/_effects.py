@@ -48,16 +48,16 @@ class ToolEffects(VariableEffects):
 
     def snapshot(self) -> dict[str, Any]:
         """Also where it leads."""
-        return {**super().snapshot(), "target": written(self._target_of())}
+        return {**super().snapshot(), "target": encode_target(self._target_of())}
 
     def replay(self, taken: dict[str, Any]) -> None:
         """Do the same again, and lead there."""
         super().replay(taken)
         if taken["target"] is not None:
-            self._lead_to(read(taken["target"], self._group))
+            self._lead_to(decode_target(taken["target"], self._group))
 
 
-def written(target: TransitionTarget | None) -> dict[str, Any] | None:
+def encode_target(target: TransitionTarget | None) -> dict[str, Any] | None:
     """A target as JSON has it; None, and a line in the log, for one that JSON can't hold."""
     match target:
         case None:
@@ -74,7 +74,7 @@ def written(target: TransitionTarget | None) -> dict[str, Any] | None:
     return None
 
 
-def read(written: dict[str, Any], group: Group) -> TransitionTarget:
+def decode_target(written: dict[str, Any], group: Group) -> TransitionTarget:
     """The target that JSON holds."""
     if "agent" in written:
         return AgentNameTarget(written["agent"])

@@ -11,7 +11,7 @@ from .._core.protocols import Group
 from .._core.turn_context import GroupTurn, Outcome, ToolDirective
 from .._handoffs.conditions import OnCondition, is_available
 from .._handoffs.context_variables import ContextVariables
-from .._handoffs.handoffs import handoffs_of
+from .._handoffs.handoffs import get_handoffs
 from .._handoffs.targets import NestedChatTarget, TransitionTarget, as_target
 from ..agent import Message
 from ._effects import ToolEffects
@@ -48,7 +48,7 @@ class MemberTurn(GroupTurn):
         self._hidden_tools = hidden_tools
         self._lead_to = lead_to
         self._group = group
-        self._rules = rules_of(agent)
+        self._rules = get_llm_conditions(agent)
         self._noted: list[tuple[Message, TransitionTarget]] = []
 
     def get_tools(self) -> list[dict[str, Any]]:
@@ -64,7 +64,7 @@ class MemberTurn(GroupTurn):
     def visible_messages(self, messages: list[Message]) -> list[Message]:
         """The conversation without the transfers of others."""
         hidden = self._hidden_tools()
-        return without_transfers(messages, hidden, self.agent.name) if hidden else messages
+        return remove_transfers(messages, hidden, self.agent.name) if hidden else messages
 
     def find_transfers(self, calls: Sequence[Message]) -> set[int]:
         """The places of the calls that are hand-offs."""
@@ -110,7 +110,7 @@ class MemberTurn(GroupTurn):
                 lost = f"Not transferred to {target.label}: the hand-off to {winner.label} came first."
                 settled.append(_result(outcome, call, lost if rule or not text else f"{text}\n{lost}", success=not rule))
             elif rule and isinstance(target, NestedChatTarget):
-                winner, answer = target, (yield from target.held(self.agent, self.manager))
+                winner, answer = target, (yield from target.run_chats(self.agent, self.manager))
                 text = answer.get("content") or "" if isinstance(answer, dict) else answer
                 settled.append(_result(outcome, call, str(text), success=True))
             else:
@@ -132,13 +132,13 @@ class MemberTurn(GroupTurn):
         return None
 
 
-def rules_of(agent: Any) -> dict[str, OnCondition]:
+def get_llm_conditions(agent: Any) -> dict[str, OnCondition]:
     """The hand-offs that an agent's model decides, by the names of their tools."""
-    handoffs = handoffs_of(agent)
+    handoffs = get_handoffs(agent)
     return handoffs.tools() if handoffs is not None else {}
 
 
-def without_transfers(messages: list[Message], hidden: set[str], reader: str) -> list[Message]:
+def remove_transfers(messages: list[Message], hidden: set[str], reader: str) -> list[Message]:
     """A conversation as an agent sees it: without the calls of these names by others, and without their results."""
     kept: list[Message] = []
     mask: list[bool] = []  # for each call of the last message with calls: whether it is hidden

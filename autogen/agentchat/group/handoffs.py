@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._handoffs.handoffs import (
     Handoffs,
-    handoffs_of,
+    get_handoffs,
 )
 
 __all__ = [

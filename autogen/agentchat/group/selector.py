@@ -17,11 +17,11 @@ from .._core.selection_strategy import SelectionMethod
 from .._groupchat.pending_calls import find_caller
 from .._handoffs.conditions import OnContextCondition, is_available
 from .._handoffs.context_variables import ContextStr, ContextVariables
-from .._handoffs.handoffs import handoffs_of
+from .._handoffs.handoffs import get_handoffs
 from .._handoffs.targets import HandoffContext, NestedChatTarget, Resolution, TerminateTarget, TransitionTarget, as_target
 from ..agent import Agent, Message
-from ._effects import read, written
-from ._turns import MemberTurn, rules_of
+from ._effects import decode_target, encode_target
+from ._turns import MemberTurn, get_llm_conditions
 
 __all__ = ["HandoffSelector"]
 
@@ -131,7 +131,7 @@ class HandoffSelector(SelectionMethod):
             TypeError: JSON can't hold a variable.
         """
         known = json.loads(self.context_variables.to_json())
-        return {"context_variables": known, "started": self._started, "target": written(self._target)}
+        return {"context_variables": known, "started": self._started, "target": encode_target(self._target)}
 
     def load_state(self, state: Mapping[str, Any], group: Group) -> None:
         """Bring them back."""
@@ -139,7 +139,7 @@ class HandoffSelector(SelectionMethod):
         self.context_variables.clear()
         self.context_variables.update(state["context_variables"])
         self._started = bool(state["started"])
-        self._target = read(state["target"], group) if state["target"] else None
+        self._target = decode_target(state["target"], group) if state["target"] else None
 
     def rebind(self, mine: Callable[[Any], Any]) -> HandoffSelector:
         """A selector for a group of other members, with variables of its own, of the same values."""
@@ -166,7 +166,7 @@ class HandoffSelector(SelectionMethod):
         turn = MemberTurn(group, speaker, manager, variables, partial(self._hidden, group), self._lead_to)
         with turn_context.enter_turn(turn, variables):
             if nested is not None:
-                return (yield from nested.held(speaker, manager))
+                return (yield from nested.run_chats(speaker, manager))
             return (yield from super().take_turn(speaker, manager, group))
 
     def _lead_to(self, target: TransitionTarget) -> None:
@@ -178,7 +178,7 @@ class HandoffSelector(SelectionMethod):
         if not self.exclude_transit_message:
             return set()
         for agent in group.agents:
-            rules = rules_of(agent).items()
+            rules = get_llm_conditions(agent).items()
             self._transfers.update(name for name, rule in rules if not isinstance(rule.target, NestedChatTarget))
         return self._transfers
 
@@ -253,7 +253,7 @@ class HandoffSelector(SelectionMethod):
         """
         places: list[tuple[str, TransitionTarget]] = [("The group", self.after_work)]
         for agent in group.agents:
-            handoffs = handoffs_of(agent)
+            handoffs = get_handoffs(agent)
             if handoffs is not None:
                 rules: tuple[Any, ...] = (*handoffs.context_conditions, *handoffs.llm_conditions, *handoffs.after_works)
                 places += [(f"Agent {agent.name!r}", rule.target) for rule in rules]
@@ -276,4 +276,4 @@ class _Prompt(NamedTuple):
 
 
 def _rules(agent: Any, kind: str) -> list[OnContextCondition]:
-    return getattr(handoffs_of(agent), kind, [])
+    return getattr(get_handoffs(agent), kind, [])

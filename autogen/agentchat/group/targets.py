@@ -17,7 +17,7 @@ from .._handoffs.targets import (
     TerminateTarget,
     TransitionTarget,
     as_target,
-    tool_name,
+    make_tool_name,
 )
 
 __all__ = [

@@ -14,12 +14,12 @@ from ..._steps import Call, Steps, invoke, run_async, run_sync, wrap_in_thread
 from ...io.base import IOStream
 from ...token_count_utils import estimate_tokens
 from .._usage.cost import compute_cost, read_usage
-from .streaming import StreamAssembler
 from .adaptations import call_with_adaptations
 from .endpoint_pool import Endpoint
 from .parameters import Params
 from .provider_registry import PROVIDERS
 from .provider_spec import Provider
+from .streaming import StreamAssembler
 
 if TYPE_CHECKING:
     import openai

@@ -19,16 +19,16 @@ from ..._jsonable import to_jsonable
 from ..._steps import Steps, run_sync
 from ...cache.abstract_cache_base import AbstractCache
 from ...cache.disk_cache import DiskCache
+from .._cache_key import get_key
 from .._endpoints.provider_registry import get_connection_keys
-from .._requests.layers import add_cache, add_retries
 from .._model_client import ModelResponse
+from .._requests.layers import add_cache, add_retries
 from .._requests.pipeline import send_once
 from .._requests.request import EndpointRequest, Handler, RequestState, instantiate_template
 from .._requests.response_cache import CacheSlot
 from .._requests.retry import RetryPolicy
 from .._requests.serialization import ResponseDict, get_attributes
 from ..client import OpenAIWrapper
-from .._cache_key import get_key
 from .completion_history import COUNTS, History
 
 logger = logging.getLogger("autogen.oai.completion")
@@ -36,6 +36,7 @@ logger = logging.getLogger("autogen.oai.completion")
 MAX_CHOICES = 128  # of a request to OpenAI's API
 # Lower limits of other endpoints, by model and address, as their refusals showed them.
 _max_choices: dict[tuple[str, str], int] = {}
+# The texts in which endpoints refuse a large `n`, if they don't name the parameter in the error.
 _REFUSES_N = re.compile(r"""['"`]n['"`]|\bn (is|must|should|>|<|=)""")
 # Settings of an entry that `make_entry` replaces.
 _REPLACED = ("prompt", "messages", "max_retries", "retry_policy")
@@ -167,6 +168,7 @@ def request_answer(
     Raises:
         openai.APIError: if the last entry refused, or failed for the whole retry period.
     """
+    # Rejected responses were paid as well.
     rejected: list[float] = []
 
     def accept(context: object, response: ModelResponse) -> bool:
@@ -194,6 +196,7 @@ def request_answer(
 
 def make_answer(response: ModelResponse) -> ResponseDict:
     """Convert a response of the pipeline to a dict without the attributes for its place in a config list."""
+    # Pydantic converts its own objects with their extra attributes, such as the cost.
     content = to_jsonable(response if hasattr(response, "model_dump") else get_attributes(response), get_attributes)
     for name in ("config_id", "pass_filter"):
         content.pop(name, None)
@@ -231,12 +234,14 @@ def _add_call_settings(
         import openai
 
         entry = entries[request.index]
+        # These settings are objects of this call, which the runtime log should not see as the config of a wrapper.
         request = replace(
             request,
             endpoint=replace(request.endpoint, policy=entry.policy),
             extra={**request.extra, "cache": entry.cache, "cache_seed": None, "timeout": entry.timeout},
         )
         slot = None
+        # A timeout of an earlier entry says nothing about the result of the call.
         if remembers and request.is_last and entry.cache is not None:
             slot = CacheSlot(entry.cache, get_key({**request.params, **_make_key_fields(offset)}))
             if slot.load_json() == _TIMED_OUT:
@@ -266,8 +271,10 @@ def _make_parts_handler(offset: int) -> Handler:
     """
 
     def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        # The best of several requests is not the best of all.
         if (request.params.get("n") or 1) == 1 or "best_of" in request.params:
             return handle_part(request, state, offset)
+        # The whole is stored besides its parts: looking those up would repeat refused requests.
         return add_cache(handle_parts, **_make_key_fields(offset))(request, state)
 
     def handle_parts(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
@@ -285,6 +292,7 @@ def _make_parts_handler(offset: int) -> Handler:
             except openai.BadRequestError as error:
                 if size == 1 or not (error.param == "n" or _REFUSES_N.search(str(error))):
                     raise
+                # Later calls begin with the limit that is found here.
                 limit = _max_choices[endpoint] = size // 2
                 continue
             whole = part if whole is None else _join_responses(whole, part, wanted)

@@ -29,6 +29,7 @@ class History:
 
     def add(self, request: Mapping[str, object], response: ResponseDict) -> None:
         """Record a call."""
+        # Tools may call `Completion` in several threads.
         with self._lock:
             if self.compact:
                 self._extend_conversation(request, response)
@@ -44,6 +45,7 @@ class History:
             replies: list[object] = [_drop_unset(choice["message"]) for choice in choices]
         else:
             question, replies = [request.get("prompt")], [choice.get("text") for choice in choices]
+        # The entry moves to a new key, because its conversation has grown.
         entry = self._pop_conversation(question) or {"created_at": [], "cost": [], "token_count": []}
         usage = response.get("usage") or {}
         entry["created_at"].append(self.calls)
@@ -53,6 +55,7 @@ class History:
 
     def _pop_conversation(self, question: list[object]) -> dict[str, Any] | None:
         """Remove and return the entry of the conversation that ends in `question`: the longest, if there are several."""
+        # The last message is new, so no earlier call ends in it.
         for length in range(len(question) - 1, 0, -1):
             entry: dict[str, Any] | None = self.entries.pop(_make_key(question[:length]), None)
             if entry is not None:
@@ -73,6 +76,7 @@ class History:
 
 def _iterate_calls(entry: Mapping[str, Any]) -> Iterator[tuple[float, dict[str, Any]]]:
     """Yield the cost and the tokens of each call of an entry, in either form."""
+    # The form depends on `compact`, and a dict of the caller may contain both.
     if "token_count" in entry:
         yield from zip(entry["cost"], entry["token_count"], strict=True)
     else:
@@ -86,4 +90,5 @@ def _drop_unset(message: Mapping[str, object]) -> dict[str, object]:
 
 
 def _make_key(messages: list[object]) -> str:
+    # Messages may contain objects of the SDK.
     return json.dumps(messages, sort_keys=True, default=str)

@@ -60,6 +60,7 @@ def aggregate_metrics(results: Sequence[Mapping[str, object]], method: object) -
         AssertionError: if a dict has something other than functions.
         ValueError: if `method` is something else.
     """
+    # All instances have the metrics of the first, because one function evaluates them.
     names = get_numeric_metrics(results[0])
     functions = _select_functions(names, method)
     return {name: functions[name]([result[name] for result in results]) for name in names if name in functions}

@@ -14,8 +14,8 @@ from ..._jsonable import to_jsonable
 from ...io.base import IOStream
 from ...types import JSON
 from .._endpoints.provider_registry import find_provider
-from .._usage.cost import get_price, parse_price
 from .._requests.serialization import ResponseDict
+from .._usage.cost import get_price, parse_price
 from .completion_calls import get_connection_names
 from .tuning_frontier import Frontier, Price
 from .tuning_log import TrialLog, TrialRecord
@@ -88,6 +88,7 @@ class TuningProgress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> TuningProgress:
+        # In a log file, the control characters of a bar would be noise.
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -168,6 +169,7 @@ class Tuning:
         settings = {**self._space.constants, **(self._select_entries(model) or [{}])[0]}
         if settings.get("price") is not None:
             return Price(*parse_price(settings["price"]))
+        # A local model has no price list, and costs nothing.
         price = (0.0, 0.0) if find_provider(settings).free else get_price(model)
         if price is None and self._goal.budget is not None:
             raise ValueError(
@@ -201,6 +203,7 @@ class Tuning:
                 else:
                     # Constants alone are one suggestion.
                     suggestion = {} if number == 0 else None
+                # A searcher has no suggestion for the moment, or none at all.
                 if suggestion is None:
                     idle += 1 if searcher else MAX_IDLE_SUGGESTIONS
                     continue
@@ -209,6 +212,7 @@ class Tuning:
                     observation = {"config": suggestion, "value": result[goal.metric], "cost": cost}
                     searcher.on_trial_complete(str(number), observation)
                 analysis.trials.append(self._make_trial(number, suggestion, result))
+                # Pruned trials cost nothing, so the budget alone would never end a search that only makes those.
                 idle = 0 if cost or goal.num_samples > 0 else idle + 1
                 progress.report(number + 1, outcome, result, self._find_best_value(analysis), self._spending.spent)
         return self._select_best(analysis), cast("ExperimentAnalysis", analysis)
@@ -216,6 +220,7 @@ class Tuning:
     def _run_trial(self, suggestion: Suggestion, log: TrialLog) -> tuple[str, Mapping[str, float], float]:
         """Return outcome, result and cost of a trial, from the log or by requests."""
         if record := log.take(suggestion):
+            # Pruning must know the same facts as in the earlier run, or the search would take another way.
             self._frontier.replay(record["learned"])
             self._spending.spent += record["cost"]
             return record["outcome"], record["result"], record["cost"]
@@ -251,6 +256,7 @@ class Tuning:
         if searcher_logger.level == logging.NOTSET:
             searcher_logger.setLevel(logging.ERROR)
         options = {"metric": "value", "mode": self._goal.mode, "cost_attr": "cost", "seed": self._seed}
+        # The first point of a searcher that is thrown away, so that it can be repeated for every model.
         first = searcher_class(space=self._space.copy_domain(), **options).suggest("first")
         points = self._space.repeat_for_models(first) if first and len(self._space.models) > 1 else None
         searcher = searcher_class(
@@ -288,6 +294,7 @@ class Tuning:
 
     def _find_best_value(self, analysis: _Analysis) -> float | None:
         values = [trial.last_result[self._goal.metric] for trial in analysis.trials]
+        # Trials without a result have an infinite value.
         finite = [value for value in values if math.isfinite(value)]
         return (max if self._goal.mode == "max" else min)(finite, default=None)
 

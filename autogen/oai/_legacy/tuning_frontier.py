@@ -35,6 +35,7 @@ class Price:
     def compute_allowance(self, budget: float, input_tokens: float) -> float:
         """Return the number of output tokens that a budget for one instance (USD) pays for."""
         left = 1000 * budget - input_tokens * self.input
+        # If output is free, the input alone decides.
         return left / self.output if self.output else math.copysign(math.inf, left)
 
     def compute_cost(self, input_tokens: float, output_tokens: float) -> float:
@@ -84,6 +85,7 @@ class Frontier:
 
     def learn_input(self, region: Region, mean: float) -> None:
         """Record the mean input tokens of an instance, unless they are known."""
+        # Stop words don't change the input, so model and prompt identify it.
         if region[:2] not in self.input_tokens:
             self.input_tokens[region[:2]] = mean
             self.journal.append(["input", list(region), mean])
@@ -91,6 +93,7 @@ class Frontier:
     def replay(self, journal: list[list[Any]]) -> None:
         """Learn the facts of an earlier run."""
         for kind, parts, *fact in journal:
+            # JSON has made a list of the tuple.
             region = (str(parts[0]), int(parts[1]), int(parts[2]))
             if kind == "input":
                 self.learn_input(region, fact[0])

@@ -45,6 +45,7 @@ class TrialLog:
     def __init__(self, path: str | None, search: JSON) -> None:
         self._path = None if path is None else Path(path)
         self._records: dict[str, list[TrialRecord]] = {}
+        # A digest, because the data may be large or confidential.
         digest = hashlib.sha256(json.dumps(search, sort_keys=True).encode()).hexdigest()
         if self._path is not None:
             self._read(self._path, {_HEADER: 1, "search": digest})
@@ -72,12 +73,14 @@ class TrialLog:
         for line in lines[1:]:
             if record := cast("TrialRecord", _parse_line(line)):
                 self._records.setdefault(_make_key(record["suggestion"]), []).append(record)
+        # Removed here, because the next line would be appended to the incomplete one.
         if "".join(lines) != text:
             path.write_text("".join(lines), encoding="utf-8")
 
     def take(self, suggestion: Suggestion) -> TrialRecord | None:
         """Return the trial of a suggestion, if the file has it. Each trial is returned once."""
         records = self._records.get(_make_key(suggestion))
+        # A searcher may suggest a point twice, which were two trials.
         return records.pop(0) if records else None
 
     def add(self, record: TrialRecord) -> None:

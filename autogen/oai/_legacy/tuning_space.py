@@ -107,6 +107,7 @@ def make_space(config: Settings, defaults: Settings) -> Space:
         AssertionError: if there are both a prompt and messages, or a value of a wrong type.
     """
     merged = {**defaults, **config}
+    # A setting of the caller replaces the default domain that contains it.
     if "temperature_or_top_p" not in config and ("temperature" in config or "top_p" in config):
         del merged["temperature_or_top_p"]
         if "temperature" in config and "top_p" in config:
@@ -114,12 +115,14 @@ def make_space(config: Settings, defaults: Settings) -> Space:
     if "messages" in config:
         assert "prompt" not in config, "A search takes either prompt or messages, not both."
         del merged["prompt"]
+    # With `best_of`, the default `n` could exceed it.
     if config.get("best_of", 1) != 1 and "n" not in config:
         del merged["n"]
     alternatives = {name: _list_alternatives(name, merged.pop(name)) for name in (*QUESTIONS, "stop") if name in merged}
     models = _list_models(merged["model"])
     searched = {name: value for name, value in merged.items() if name != "config_list" and _is_searched(value)}
     constants = {name: value for name, value in merged.items() if name not in searched}
+    # As a constant it is a dict of one of the two.
     if constants.get("temperature_or_top_p"):
         constants |= cast("Settings", constants.pop("temperature_or_top_p"))
     tune = import_flaml_tune()
@@ -131,6 +134,7 @@ def _branch_by_model(searched: Settings, models: list[str]) -> Settings:
     """Return for several models a choice over a space for each; for one model the space itself."""
     if "model" not in searched:
         return searched
+    # The best values of these differ from model to model, those of texts don't.
     branch = {name: domain for name, domain in searched.items() if name in PER_MODEL}
     rest = {name: domain for name, domain in searched.items() if name not in PER_MODEL and name != "model"}
     branches = [{"model": model, **copy.deepcopy(branch)} for model in models]

@@ -111,6 +111,7 @@ class Trial:
     error: Exception | None = None
 
     def __post_init__(self) -> None:
+        # The setting that determines the number of responses that are paid.
         self._counted = "best_of" if self.settings.get("best_of", 1) != 1 else "n"
         self._wanted = int(cast("int", self.settings.get(self._counted) or 1))
         self._max_tokens = float(cast("float", self.settings.get("max_tokens") or math.inf))
@@ -138,6 +139,7 @@ class Trial:
             self._collect(count)
             if count == self._wanted:
                 return self._evaluate()
+            # Doubling finds an overrun with less than twice the responses that are needed for it.
             count = min(2 * count, self._wanted)
 
     def _compute_allowance(self) -> float | None:
@@ -164,6 +166,7 @@ class Trial:
             return self._wanted
         if self._wanted >= self.frontier.find_min_overrun(self.region, self._max_tokens):
             raise _TrialStopped("pruned")
+        # Fewer responses would teach nothing new.
         return fitting + 1
 
     def _collect(self, count: int) -> None:
@@ -186,6 +189,7 @@ class Trial:
             _TrialStopped: if they overrun.
         """
         mean = statistics.fmean(state.output for state in self._states[:seen])
+        # Few instances are a weak sample, so the mean must be clearly on one side of the allowance.
         margin = compute_tolerance(seen, len(self._states)) * abs(allowance) if math.isfinite(allowance) else 0.0
         if mean > allowance + margin:
             self._learn(count, fits=False)
@@ -207,6 +211,7 @@ class Trial:
         usage = answer.get("usage") or {}
         texts, output = get_texts_or_calls(answer), usage.get("completion_tokens") or 0
         state.texts, state.output = (texts, output) if is_fresh else (state.texts + texts, state.output + output)
+        # Every request for an instance has the same input, so the first one's is kept.
         state.input = (usage.get("prompt_tokens") or 0) if state.input is None else state.input
         state.count = count
         state.cost = answer["cost"] + (0.0 if is_fresh else state.cost)
@@ -228,6 +233,7 @@ class Trial:
             self.error = error
             logger.warning("A trial failed at instance %d of the data: %s", index, type(error).__name__)
             raise _TrialStopped("failed") from None
+        # The settings are too slow: that counts as an overrun.
         if isinstance(answer, int):
             self._learn(count, fits=False)
             raise _TrialStopped("failed")
@@ -252,6 +258,7 @@ class Trial:
 
     def _compute_inference_cost(self) -> float:
         mean_input = self.frontier.get_mean_input(self.region)
+        # Without a known price, the costs that were charged are the estimate.
         if self.price is None or mean_input is None:
             return statistics.fmean(state.cost for state in self._states)
         return self.price.compute_cost(mean_input, statistics.fmean(state.output for state in self._states))

@@ -45,6 +45,7 @@ class Budget:
         """
         if self._max_cost is None and self._max_tokens is None:
             return
+        # The last request may exceed a limit; the next one is not sent.
         cost, tokens = compute_spending(self.ledger)
         if self._max_cost is not None and cost >= self._max_cost:
             raise BudgetExceeded(self._owner, "max_cost", cost, self._max_cost)

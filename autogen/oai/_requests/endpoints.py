@@ -12,8 +12,8 @@ from .._endpoints.clients import PlaceHolderClient, make_client
 from .._endpoints.endpoint_pool import AZURE_KEYS
 from .._endpoints.openai_client import OpenAIClient
 from .._endpoints.provider_registry import get_connection_keys
-from ..rate_limiters import TimeRateLimiter
 from .._model_client import ModelClient
+from ..rate_limiters import TimeRateLimiter
 from .retry import Health, RetryPolicy, get_health
 
 T = TypeVar("T")
@@ -74,6 +74,7 @@ def make_endpoint(config: Mapping[str, object], connection_keys: AbstractSet[str
     policy = RetryPolicy.from_config(config)
     client = cast("ModelClient", make_client(config))
     endpoint = client.endpoint if isinstance(client, OpenAIClient) else None
+    # Credentials must get neither into requests, nor into cache keys and logs.
     excluded = connection_keys | get_connection_keys(config)
     return EndpointEntry(
         client=client,
@@ -110,6 +111,7 @@ class FieldView(Sequence[T], Generic[T]):
             return [getattr(endpoint, self._field) for endpoint in self._endpoints[index]]
         return cast("T", getattr(self._endpoints[index], self._field))
 
+    # Not a `list`: assignments must reach the endpoints.
     def __setitem__(self, index: int, value: T) -> None:
         setattr(self._endpoints[index], self._field, value)
 
@@ -122,6 +124,7 @@ class FieldView(Sequence[T], Generic[T]):
     def __deepcopy__(self, memo: dict[int, Any]) -> list[T]:
         from copy import deepcopy
 
+        # A copy is a plain list: endpoints themselves can't be copied.
         return deepcopy(list(self), memo)
 
     def assign(self, values: Iterable[T]) -> None:

@@ -19,10 +19,10 @@ from ...control import interruptible, is_controlled, yield_point
 from ...exception_utils import BudgetExceeded
 from ...types import Usage
 from .._cache_key import get_key
+from .._model_client import ModelResponse
+from .._usage.cost import UnknownCost, compute_cost, parse_price
 from . import runtime_log
 from .budget import get_budgets
-from .._usage.cost import UnknownCost, compute_cost, parse_price
-from .._model_client import ModelResponse
 from .request import EndpointRequest, Handler, RequestState
 from .response_cache import CacheSlot, find_cache
 from .response_schema import MAX_CORRECTIONS, make_corrections, make_schema_error, validate_response
@@ -51,11 +51,13 @@ def add_cache(handler: Handler, **key_fields: object) -> Handler:
         return handler(request, state) if cache is None else handle_cached(cache, request, state)
 
     def handle_cached(cache: AbstractCache, request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        # Made before the request is sent, because it fails for parameters that are not JSON.
         slot = CacheSlot(cache, get_key({**request.params, **key_fields} if key_fields else request.params))
         start_time = runtime_log.get_start_time()
         response = slot.load()
         if response is None or (request.schema is not None and validate_response(response, request.schema)):
             response = yield from handler(request, state)
+            # Stored after the validation below, so the cache has no invalid responses.
             slot.save(response)
         else:
             record_response(request, state, response, start_time, time.monotonic(), cached=True)
@@ -80,6 +82,7 @@ def add_schema(handler: Handler) -> Handler:
             if corrections == MAX_CORRECTIONS:
                 raise make_schema_error(problem)
             logger.warning("%s: the response does not match the schema, asking for a correction: %s", request.label, problem)
+            # The next correction is added to this one, so the model sees all of its attempts.
             messages = [*(request.params.get("messages") or ()), *make_corrections(response, problem)]
             request = replace(request, params={**request.params, "messages": messages})
         raise AssertionError("unreachable: the loop is endless")
@@ -93,6 +96,7 @@ def add_retries(handler: Handler) -> Handler:
     def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
         endpoint = request.endpoint
         for retries in count():
+            # The chat may have been stopped or paused during the last attempt.
             if is_controlled():
                 yield from yield_point()
             try:
@@ -118,6 +122,7 @@ def add_retries(handler: Handler) -> Handler:
             else:
                 endpoint.health.record_success()
                 return response
+            # Outside the `except` block, which would keep the error and its frames alive.
             yield from sleep(decision.delay)
         raise AssertionError("unreachable: the loop is endless")
 
@@ -195,6 +200,7 @@ def record_response(
     # Not set as fields of the SDK's object, because then its JSON would contain them.
     object.__setattr__(response, "message_retrieval_function", client.message_retrieval)
     object.__setattr__(response, "cached", cached)
+    # A response from the cache keeps the cost that it had.
     if not cached or getattr(response, "cost", None) is None:
         price = request.extra.get("price")
         if price is None:

@@ -25,10 +25,10 @@ from typing import Protocol
 from ..._steps import Steps
 from ...operations import JournalError, Operation, fingerprint, get_journal, perform
 from ...types import JSON
+from .._model_client import ModelResponse
 from .budget import Budget
 from .endpoints import EndpointEntry
 from .layers import add_accounting, add_cache, add_limits, add_retries, add_schema, record_response, send_request
-from .._model_client import ModelResponse
 from .request import EXTRA_KEYS, EndpointRequest, Handler, RequestState, build_request
 from .response_schema import validate_response
 from .retry import classify_error
@@ -104,6 +104,7 @@ def _try_endpoints(
             if fault is None or not fault.fallback:
                 raise
             failures.append(f"{request.label}: {request.endpoint.describe_error(error)}")
+            # The type of the last error stays, because programs handle it.
             if request.is_last:
                 raise _combine_failures(failures, error) from None
             logger.warning("%s; trying the next endpoint (%s).", failures[-1], fault.name)
@@ -156,6 +157,7 @@ def _replay_response(endpoint_count: int, build: _Build, state: RequestState, st
     if not isinstance(index, int) or index >= endpoint_count:
         index = 0
     request = build(index)
+    # This restores `message.parsed`, which JSON doesn't hold.
     if request.schema is not None:
         validate_response(response, request.schema)
     paid = bool(stored.get("paid", True))

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..._steps import Steps
+from .._model_client import ModelResponse
 from .budget import Budget
 from .endpoints import EndpointEntry
-from .._model_client import ModelResponse
 from .response_schema import ResponseSchema, make_schema
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def build_request(
     # A class or an object is no parameter, and can't be part of a cache key.
     if not isinstance(params.get("model_client_cls", ""), str):
         del params["model_client_cls"]
+    # Azure's names of deployments have no dots: gpt-35-turbo.
     if str(extra.get("api_type")).startswith("azure") and params.get("model"):
         params["model"] = params["model"].replace(".", "")
     if (params.get("prompt") is None) == (params.get("messages") is None):
@@ -119,6 +120,7 @@ def build_request(
     if context := extra.get("context"):
         _fill_templates(params, context, bool(extra.get("allow_format_str_template")))
     schema = make_schema(params["response_format"]) if "response_format" in params else None
+    # The endpoint and the cache key get the JSON schema in place of the class.
     if schema is not None:
         params["response_format"] = schema.parameter
     return EndpointRequest(index, endpoint, params, extra, schema, is_last)

@@ -48,6 +48,7 @@ class CacheSlot:
 
     def save(self, response: ModelResponse) -> None:
         """Store a response. If JSON can't hold it, a warning is logged instead."""
+        # The response was paid, so it must not be lost because of the cache.
         try:
             self.save_json(to_json(response))
         except TypeError as error:
@@ -55,6 +56,7 @@ class CacheSlot:
 
     def load_json(self) -> object:
         """Return the stored value as it is."""
+        # Entered for each access, as in 0.2: a cache on disk may be closed in between.
         with self._cache as store:
             return store.get(self._key, None)
 

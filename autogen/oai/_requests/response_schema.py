@@ -57,6 +57,7 @@ def validate_response(response: ModelResponse, schema: ResponseSchema) -> str | 
     for choice in response.choices:
         message = choice.message
         message.parsed = None
+        # The model may call a tool first, and respond in the form of the schema afterwards.
         if getattr(message, "tool_calls", None) or getattr(message, "refusal", None):
             continue
         try:

@@ -62,6 +62,7 @@ class RetryPolicy:
             policy = cls(**policy)
         if not isinstance(policy, cls):
             raise ValueError(f"retry_policy must be a RetryPolicy or a dict, got {type(policy).__name__}.")
+        # The SDK's own setting: its client never retries, so the policy takes it over.
         retries = config.get("max_retries")
         return policy if retries is None else replace(policy, retries=cast("float", retries))
 
@@ -72,6 +73,7 @@ class RetryPolicy:
             retries: Retries so far.
             retry_after: Seconds that the endpoint asks for; None if it doesn't.
         """
+        # Retrying earlier than requested would count against the rate limit again.
         if retry_after is not None:
             return retry_after
         # The random part keeps many clients from retrying at the same moment.
@@ -252,6 +254,7 @@ class Health:
             policy: Limits of failures.
             retry_after: Seconds that the endpoint asks to wait; None if it doesn't.
         """
+        # A bad request fails at a healthy endpoint, too.
         if fault.blame is Blame.REQUEST:
             return
         with self._lock:

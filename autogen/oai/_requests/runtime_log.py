@@ -11,8 +11,8 @@ from ... import runtime_logging
 from ...logger.logger_utils import get_current_ts
 from .._endpoints.openai_client import OpenAIClient
 from .._endpoints.provider_registry import get_connection_keys
-from .endpoints import EndpointEntry
 from .._model_client import ModelClient, ModelResponse
+from .endpoints import EndpointEntry
 from .request import EndpointRequest, RequestState
 
 
@@ -95,6 +95,7 @@ def log_failure(request: EndpointRequest, state: RequestState, error: BaseExcept
         return
     if not isinstance(error, openai.APIError) or isinstance(error, openai.APITimeoutError):
         return
+    # The vendor's code, such as `insufficient_quota`, says more than the status.
     code = getattr(error, "code", None) or getattr(error, "status_code", None)
     text = f"error_code: {code}, config {request.index} failed: {request.endpoint.describe_error(error)}"
     _log(request, state, text, start_time, False, 0.0)
@@ -108,6 +109,7 @@ def _log(
         return
     if state.invocation_id is None:
         state.invocation_id = uuid4()
+    # The log takes an agent or a name; a direct call of `create` may have neither.
     agent = request.extra.get("agent")
     runtime_logging.log_chat_completion(
         state.invocation_id,

@@ -24,7 +24,7 @@ class ResponseDict(dict[str, Any]):
     """
 
     def __init__(self, content: Mapping[str, object]) -> None:
-        super().__init__({str(name): _add_attributes(value) for name, value in content.items()})
+        super().__init__({name: _add_attributes(value) for name, value in content.items()})
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
@@ -42,9 +42,10 @@ class ResponseDict(dict[str, Any]):
 
 
 def _add_attributes(value: object) -> object:
-    if isinstance(value, Mapping):
+    # JSON has no other containers.
+    if isinstance(value, dict):
         return ResponseDict(value)
-    return [_add_attributes(item) for item in value] if isinstance(value, (list, tuple)) else value
+    return [_add_attributes(item) for item in value] if isinstance(value, list) else value
 
 
 def get_attributes(value: object) -> dict[str, object]:

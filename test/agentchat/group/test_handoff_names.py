@@ -36,7 +36,7 @@ from autogen.agentchat.group import (
     TerminateTarget,
     TransitionTarget,
 )
-from autogen.agentchat.group.handoffs import handoffs_of
+from autogen.agentchat.group.handoffs import get_handoffs
 
 STAY, END = StayTarget(), TerminateTarget()
 
@@ -208,7 +208,7 @@ def test_what_programs_call_handoffs_themselves_is_no_concern(agent):
     one = agent("one")
     one.handoffs = ["mine"]
     one.context_variables = {"mine": 1}
-    assert handoffs_of(one) is None
+    assert get_handoffs(one) is None
     assert one.handoffs == ["mine"]
     assert one.context_variables == {"mine": 1}
 

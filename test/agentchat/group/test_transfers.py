@@ -16,7 +16,7 @@ from autogen.agentchat.group import (
     StayTarget,
     TerminateTarget,
 )
-from autogen.agentchat.group._turns import without_transfers
+from autogen.agentchat.group._turns import remove_transfers
 from autogen.testing import Reply, tool_call
 
 
@@ -245,7 +245,7 @@ def test_what_is_left_of_a_conversation_is_in_order(turns):
         ]
         left += [e["function"]["name"] for e in entries if name != "you" or e["function"]["name"] != "go"]
     before = repr(messages)
-    shown = without_transfers(messages, {"go"}, "me")
+    shown = remove_transfers(messages, {"go"}, "me")
     assert [c["function"]["name"] for m in shown for c in m.get("tool_calls", ())] == left
     assert [r["content"] for m in shown for r in m.get("tool_responses", ())] == left
     assert repr(messages) == before

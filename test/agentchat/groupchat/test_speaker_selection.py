@@ -229,7 +229,7 @@ def test_a_human_is_told_what_is_wrong_and_when_the_tries_are_used_up(trio, choo
     choose(GroupChat(trio, [], speaker_selection_method="manual"), trio[0], ["0", "9"])
     text = "".join(choose.human.shown)
     assert text.count("from 1 to 3") == 2
-    assert "3 tries" in text
+    assert "3 attempts" in text
     assert "automatic" in text
 
 
@@ -290,7 +290,7 @@ def test_a_function_may_name_a_method_for_this_turn(trio, choose):
 
 
 @pytest.mark.parametrize(
-    ("answer", "problem"), [("stranger", "not in the group"), ("b", "'b' is not known"), (5, "not int"), (["b"], "not list")]
+    ("answer", "problem"), [("stranger", "not in the group"), ("b", "got 'b'"), (5, "got int"), (["b"], "got list")]
 )
 def test_what_a_function_can_not_answer(trio, choose, agent, answer, problem):
     chosen = agent("stranger") if answer == "stranger" else answer
