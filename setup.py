@@ -52,6 +52,7 @@ setup(
         "filelock>=3.16",
         "genai-prices>=0.1.13",
         "json-repair>=0.60",
+        "markdown-it-py>=3",
         "openai>=1.66",
         "pydantic>=2.6,<3",
         "python-dotenv>=1",

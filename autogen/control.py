@@ -228,6 +228,10 @@ def _finish_sleep(sleeper: asyncio.Future[None]) -> None:
 
 _current: ContextVar[ChatControl | None] = ContextVar("control of the chat", default=None)
 
+# a built-in method, because this runs on every message
+get_control: Callable[[], ChatControl | None] = _current.get
+"""Return the control of the current chat; None if it has none."""
+
 
 @contextmanager
 def controlled_by(control: ChatControl | None) -> Iterator[None]:
@@ -248,11 +252,6 @@ def yield_point() -> Steps[None]:
     control = _current.get()
     if control is not None:
         yield from invoke(control._wait, control._a_wait)
-
-
-def is_controlled() -> bool:
-    """Return True if the current chat has a control."""
-    return _current.get() is not None
 
 
 def interruptible(function: Callable[P, T]) -> Callable[P, T]:

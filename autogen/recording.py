@@ -38,14 +38,14 @@ class Recording:
 
     Raises:
         FileNotFoundError: There is none.
-        JournalError: It is no checkpoint, or of a version that is not known. So does each question to a file that is
+        JournalError: It is not a checkpoint, or of a version that is not known. So does each question to a file that is
             damaged, or that nobody may read; the message names the row.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise FileNotFoundError(f"There is no checkpoint {self.path}.")
+            raise FileNotFoundError(f"There is not a checkpoint {self.path}.")
         self.about: dict[str, str] = dict(self._rows("SELECT key, value FROM meta"))
         if self.about.get("version") != str(VERSION):
             raise JournalError(f"{self.path} has version {self.about.get('version')}; this program knows version {VERSION}.")
@@ -135,14 +135,14 @@ class Recording:
         for n, data in self._rows("SELECT n, data FROM events ORDER BY n"):
             event = self._read("events", n, data)
             if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-                raise self._damaged("events", n, "is no event")
+                raise self._damaged("events", n, "is not an event")
             yield n, event
 
     def _read(self, table: str, n: int, data: Any) -> Any:
         try:
             return json.loads(data)
         except (ValueError, TypeError, RecursionError) as error:
-            raise self._damaged(table, n, f"is no JSON: {error}") from error
+            raise self._damaged(table, n, f"is not JSON: {error}") from error
 
     def _damaged(self, table: str, n: int, how: str) -> JournalError:
         return JournalError(f"{self.path} is a checkpoint that is damaged: row {n} of its {table} {how}.")
@@ -169,7 +169,7 @@ class Recording:
         if any(told in error for told in _NO_ACCESS):
             return "can't be read"
         if "no such" in error or not self._is_database():
-            return "is no checkpoint"
+            return "is not a checkpoint"
         return "is a checkpoint that is damaged"
 
     def _is_database(self) -> bool:

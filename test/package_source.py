@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import autogen
@@ -27,11 +28,13 @@ PACKAGES = {name for name, path in FILES.items() if path.name == "__init__.py"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def find_imports(module: str) -> Iterator[tuple[str, int]]:
-    """Yield the modules of this package that a module imports, with the line.
+@cache
+def find_imports(module: str) -> tuple[tuple[str, int], ...]:
+    """Return the modules of this package that a module imports, each with the line.
 
     Imports in functions and those for type checkers count like any other.
     """
+    found = []
     package = module if module in PACKAGES else module.rpartition(".")[0]
     for node in ast.walk(TREES[module]):
         names: list[str] = []
@@ -46,7 +49,8 @@ def find_imports(module: str) -> Iterator[tuple[str, int]]:
             # the last part may be a name in a module
             target = name if name in TREES else name.rpartition(".")[0]
             if target in TREES and target != module:
-                yield target, node.lineno
+                found.append((target, node.lineno))
+    return tuple(found)
 
 
 def find_docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -145,17 +145,17 @@ def edit(file, *queries):
 
 
 DAMAGE = {
-    "cut JSON": ("UPDATE events SET data = substr(data, 1, 20) WHERE n = 2", r"row 2 of its events is no JSON"),
-    "no text": ("UPDATE events SET data = 7.5 WHERE n = 2", r"row 2 of its events is no event"),
-    "bytes": ("UPDATE events SET data = x'ff00ff' WHERE n = 2", r"row 2 of its events is no JSON"),
+    "cut JSON": ("UPDATE events SET data = substr(data, 1, 20) WHERE n = 2", r"row 2 of its events is not JSON"),
+    "no text": ("UPDATE events SET data = 7.5 WHERE n = 2", r"row 2 of its events is not an event"),
+    "bytes": ("UPDATE events SET data = x'ff00ff' WHERE n = 2", r"row 2 of its events is not JSON"),
     "broken UTF-8": ("UPDATE events SET data = CAST(x'ff' AS TEXT) WHERE n = 2", "damaged"),
     "deep JSON": (
         "UPDATE events SET data = replace(printf('%.100000c', '['), ' ', '[') WHERE n = 2",
         r"row 2 of its events",
     ),
-    "a list": ("UPDATE events SET data = '[]' WHERE n = 2", r"row 2 of its events is no event"),
-    "no type": ("UPDATE events SET data = '{}' WHERE n = 2", r"row 2 of its events is no event"),
-    "no step": ("UPDATE steps SET value = '{' WHERE n = 1", r"row 1 of its steps is no JSON"),
+    "a list": ("UPDATE events SET data = '[]' WHERE n = 2", r"row 2 of its events is not an event"),
+    "no type": ("UPDATE events SET data = '{}' WHERE n = 2", r"row 2 of its events is not an event"),
+    "no step": ("UPDATE steps SET value = '{' WHERE n = 1", r"row 1 of its steps is not JSON"),
     "no events": ("DROP TABLE events", "no checkpoint"),
 }
 

@@ -41,7 +41,7 @@ def run_inspect(file: Path, html: Path | None, turn: str | None, as_json: bool, 
     Raises:
         FileNotFoundError: There is no such file.
         FileExistsError: There is such a page.
-        ValueError: The file is no checkpoint, or there is no such turn.
+        ValueError: The file is not a checkpoint, or there is no such turn.
     """
     told = _report(file)
     chosen = None if turn is None else _chosen(told, turn)

@@ -45,8 +45,8 @@ class Journal:
     Args:
         store: Where it is kept: a `JournalStore`, or the path of a SQLite file.
         chat: Description of the chat, which tells it from others.
-        on_unfinished: Handling of tools and code that were under way when the process ended: `report` (the model is
-            told), `rerun`, or `ask` (the human decides).
+        on_unfinished: Handling of tools and code that were under way when the process ended: `report` (to the
+            model), `rerun`, or `ask` (the human decides).
 
     Raises:
         JournalError: The storage can't be used; see `JournalStore.open`.
@@ -76,7 +76,7 @@ class Journal:
     def _read_index(self) -> Iterator[_StoredEvent]:
         for number, event in self.store.read_events():
             kind = str(event.get("type"))
-            # a chat that ended in an error goes on: its end is no milestone
+            # a chat that ended in an error goes on: its end is not a milestone
             if kind == "chat_ended" and event.get("error") is not None:
                 kind = "chat_failed"
             yield _StoredEvent(number, kind, event.get("chat"))
@@ -168,9 +168,9 @@ _journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
 _scope: ContextVar[str] = ContextVar("scope in the journal", default="")
 
 
-def get_journal() -> Journal | None:
-    """Return the journal of the current chat; None if it has none."""
-    return _journal.get()
+# a built-in method, because this runs for every chat and operation
+get_journal: Callable[[], Journal | None] = _journal.get
+"""Return the journal of the current chat; None if it has none."""
 
 
 @contextmanager
@@ -251,8 +251,11 @@ def run_recorded(
         try:
             with step_scope(position):
                 result = yield from run()
-        except BaseException:
-            journal.discard(position)
+        except BaseException as error:
+            # A step that was interrupted (Ctrl-C, a stopped chat, a cancelled task) may have taken effect. It stays started
+            # if somebody can decide about it; otherwise, and after a failure, it runs again.
+            if on_unfinished is None or isinstance(error, Exception):
+                journal.discard(position)
             raise
     if not (holds_chats and journal.has_steps_within(position)):
         journal.mark_finished(position, encode(result))

@@ -89,7 +89,7 @@ class SQLiteStore:
         try:
             return Step(row[0], None if row[1] is None else json.loads(row[1]))
         except ValueError as error:
-            raise JournalError(f"{self.path} is damaged: the result of {position} is no JSON ({error}).") from error
+            raise JournalError(f"{self.path} is damaged: the result of {position} is not JSON ({error}).") from error
 
     def start_step(self, position: Position) -> None:
         """Store that a step is started."""
@@ -130,9 +130,9 @@ class SQLiteStore:
             try:
                 event = json.loads(data)
             except ValueError as error:
-                raise JournalError(f"{self.path} is damaged: row {number} of its events is no JSON: {error}") from error
+                raise JournalError(f"{self.path} is damaged: row {number} of its events is not JSON: {error}") from error
             if not isinstance(event, dict):
-                raise JournalError(f"{self.path} is damaged: row {number} of its events is no event.")
+                raise JournalError(f"{self.path} is damaged: row {number} of its events is not an event.")
             yield number, event
 
     def add_event(self, event: Mapping[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""`JournalStore`: the seam between a journal and the place where it is kept."""
+"""`JournalStore`: the interface between a journal and its storage."""
 
 from __future__ import annotations
 

@@ -8,12 +8,11 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .._steps import run_async, run_sync
 from ..cache.abstract_cache_base import AbstractCache
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
-from ..coding.base import CodeExecutionConfig
 from ..control import ChatControl
 from ..oai.client import OpenAIWrapper
 from ..types import ChatQueue, LLMConfigDict
@@ -22,7 +21,6 @@ from ._agent.group_member import GroupMemberMixin
 from ._agent.lifecycle import LifecycleMixin
 from ._agent.single_agent import SingleAgentMixin
 from ._agent.snapshot import SnapshotMixin
-from ._agent.tool_registration import as_list
 from ._agent.tool_registration import register_function as register_function
 from ._agent.turns import MessagingMixin
 from ._agent.usage import UsageMixin
@@ -45,6 +43,10 @@ from ._replies.human_input import ask_human, check_mode, check_termination_and_h
 from ._replies.model_reply import generate_model_reply, make_model_step
 from ._replies.tool_execution import execute_function_call, execute_tool_calls, make_function_step, make_tool_step
 from .agent import Agent, Message
+
+# the executors need pydantic, which a program without code execution should not load
+if TYPE_CHECKING:
+    from ..coding.base import CodeExecutionConfig
 
 __all__ = ["ConversableAgent"]
 
@@ -142,9 +144,8 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         self._oai_messages = defaultdict(list) if chat_messages is None else chat_messages
         self._oai_system_message = [{"content": system_message, "role": "system"}]
         self._description = system_message if description is None else description  # type: ignore[assignment]
-        self._is_termination_msg = bind_condition(
-            is_default_termination if is_termination_msg is None else is_termination_msg
-        )
+        test = is_default_termination if is_termination_msg is None else is_termination_msg
+        self._is_termination_msg = bind_condition(test)
         self.silent = silent
         self._validate_llm_config(llm_config)
         self.human_input_mode = check_mode(human_input_mode)
@@ -162,20 +163,19 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         # from here on other agents find the tools of this one
         unmatched_tools.register_agent(self)
         self.hook_lists = hooks.make_hook_lists()
-        self._reply_func_list = []
         self._register_builtin_replies()
         if context_variables is not None:
             self.context_variables = context_variables
         if handoffs is not None:
             self.handoffs = handoffs
-        for function in as_list(functions):
-            self._register_own_function(function)
-        for hook in as_list(update_agent_state_before_reply):
-            self.register_hook("update_agent_state", hook)
+        self._register_own_functions(functions)
+        self._register_state_hooks(update_agent_state_before_reply)
         runtime_log.log_new_agent(self, arguments)
 
     def _register_builtin_replies(self) -> None:
-        # each registration goes to the front, so the last one is called first
+        self._reply_func_list = []
+        # each registration goes to the front, so the last one is called first:
+        # termination, then pending calls, then code, then the model
         self._register_reply_pair("generate_oai_reply")
         self._set_up_code_execution()
         self._register_reply_pair("generate_tool_calls_reply")
@@ -377,6 +377,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         **kwargs: Any,
     ) -> ChatResult:
         """Async version of `initiate_chat`. A callable message may be a coroutine function."""
+        # async chats call coroutine functions and sync ones alike, so there is nothing to refuse
         limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
         options = ChatOptions(
             clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control, checkpoint, on_unfinished
@@ -430,6 +431,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         Raises:
             ValueError: if the trigger is of an unsupported type.
         """
+        # a row is a plain dict, because programs edit the list
         row = registry.make_row(trigger, reply_func, config, reset_config, ignore_async_in_sync_chat)
         if remove_other_reply_funcs:
             self._reply_func_list.clear()

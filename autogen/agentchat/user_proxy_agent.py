@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ..coding.base import CodeExecutionConfig
 from ..types import LLMConfigDict
 from ._agent.options import AgentOptions
 from ._core import runtime_log
@@ -13,8 +12,11 @@ from ._replies.human_input import check_mode
 from .agent import Message
 from .conversable_agent import ConversableAgent, HumanInputMode
 
+# the executors need pydantic, which a program without code execution should not load
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from ..coding.base import CodeExecutionConfig
 
 __all__ = ["UserProxyAgent"]
 
@@ -66,6 +68,7 @@ class UserProxyAgent(ConversableAgent):
             RuntimeError: if code is to run in Docker, and Docker is not available.
         """
         arguments = runtime_log.capture_arguments(locals())
+        # the base class would take the system message, which is empty
         if description is None:
             description = self.DEFAULT_USER_PROXY_AGENT_DESCRIPTIONS[check_mode(human_input_mode)]
         super().__init__(

@@ -31,7 +31,7 @@ def to_text(value: object) -> str:
     """
     try:
         return json.dumps(value)
-    # Circular references, too long integers and too deep nesting are no TypeErrors.
+    # Circular references, too long integers and too deep nesting raise other errors than TypeError.
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"A cache can only store values that have a JSON form: {error}") from error
 

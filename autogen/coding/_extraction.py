@@ -4,38 +4,75 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from ._constants import CODE_BLOCK_PATTERN, UNKNOWN
+from ._constants import CODE_BLOCK_PATTERN, PYTHON_VARIANTS, UNKNOWN
+from .utils import requested_name
 
-_OPENING = re.compile(r"```[ \t]*(?:(\w+)[ \t]*)?\r?\n")
-_CLOSING = re.compile(r"\r?\n[ \t]*```")
+if TYPE_CHECKING:
+    from ._markdown_fences import Fence
+
+_RUNNABLE = (*PYTHON_VARIANTS, "python3", "bash", "shell", "sh", "zsh", "pwsh", "powershell", "ps1", "javascript", "js")
+_ONE_LINE_FENCE = re.compile(rf"^(?:[ \t]|[-*+>]|\d+[.)])*(`{{3,}}|~{{3,}})[ \t]*(?:{'|'.join(_RUNNABLE)})[ \t]+\S.*?\1\s*$")
+
+_NAME_COMMENTS = {
+    **dict.fromkeys(("javascript", "js", "typescript", "ts", "java", "c", "c++", "cpp", "go", "rust"), "// filename: {}"),
+    **dict.fromkeys(("html", "xml", "markdown", "md"), "<!-- filename: {} -->"),
+    "css": "/* filename: {} */",
+}
 
 
-class Fence(NamedTuple):
-    """A fenced block and its position in the text."""
+def find_fences(text: str) -> list[Fence]:
+    """Return the fenced blocks of a text in order, by CommonMark and by `CODE_BLOCK_PATTERN`. Blocks without lines are left out."""
+    if "```" not in text and "~~~" not in text:
+        return []
+    # The parser is only loaded for messages with fences.
+    from ._markdown_fences import scan_fences
 
-    start: int
-    end: int
-    language: str
-    code: str
+    return scan_fences(text).fences
 
 
-def find_fences(text: str) -> Iterator[Fence]:
-    """Yield the fenced blocks of a text in order, in linear time.
+def find_fence_error(content: object) -> str | None:
+    """Return an explanation for the model if the content has no code block but a fence that was meant to be a block."""
+    text = content_str(content)
+    if "```" not in text and "~~~" not in text:
+        return None
+    from ._markdown_fences import scan_fences
 
-    The result equals that of `re.findall(CODE_BLOCK_PATTERN, text, re.DOTALL)`. The language is `""` if a fence names none.
+    scan = scan_fences(text)
+    if scan.fences:
+        return None
+    for number, line in enumerate(text.split("\n"), 1):
+        if _ONE_LINE_FENCE.match(line):
+            return (
+                f"No code was run: the code block on line {number} is on a single line. Put the opening fence with the "
+                "language, the code, and the closing fence on lines of their own."
+            )
+    if not scan.unclosed:
+        return None
+    opening = scan.unclosed[0]
+    return (
+        f"No code was run: the code block that begins on line {opening.line} ({opening.text[:40]}) is not closed. Put the "
+        "closing fence on a line of its own after the code. If the message was cut off, send a shorter one."
+    )
+
+
+def find_named_code(content: object, blocks: list[tuple[str, str]]) -> list[str]:
+    """Return the code of each block, with a comment for the file name that the info string of its fence requests.
+
+    Args:
+        content: The content of a message.
+        blocks: All blocks that were extracted from it, as `(language, code)` pairs.
     """
-    # The single pattern rescans the rest of the text for each unclosed fence: a crafted text of 100 kB takes it a minute.
-    opening = _OPENING.search(text)
-    while opening:
-        closing = _CLOSING.search(text, opening.end())
-        if closing is None:
-            # No later fence is closed either.
-            return
-        yield Fence(opening.start(), closing.end(), opening[1] or "", text[opening.end() : closing.start()])
-        opening = _OPENING.search(text, closing.end())
+    fences = find_fences(content_str(content))
+    if len(fences) != len(blocks):
+        return [code for _, code in blocks]
+    return [
+        code
+        if fence.file_name is None or requested_name(code) is not None
+        else f"{_NAME_COMMENTS.get(language, '# filename: {}').format(fence.file_name)}\n{code}"
+        for fence, (language, code) in zip(fences, blocks, strict=True)
+    ]
 
 
 def content_str(content: object) -> str:

@@ -53,8 +53,16 @@ def requested_name(code: str) -> str | None:
         match = pattern.match(first_line)
         if match is None:
             continue
-        name = match[2].strip()
-        if not match[1] and not _FILE_NAME.fullmatch(name):
-            return None
-        return name
+        name = unquote(match[2].strip())
+        return name if match[1] or is_file_name(name) else None
     return None
+
+
+def is_file_name(text: str) -> bool:
+    """Return True if a text is a single word with an extension."""
+    return _FILE_NAME.fullmatch(text) is not None
+
+
+def unquote(name: str) -> str:
+    """Remove the quotes or backticks around a file name."""
+    return name[1:-1] if len(name) > 2 and name[0] == name[-1] and name[0] in "\"'`" else name

@@ -49,7 +49,7 @@ class InputStream(Protocol):
 
 @runtime_checkable
 class TimedInputStream(Protocol):
-    """A stream whose input has a time limit, so that a question doesn't stay open forever."""
+    """A stream with a time limit for input, so that a question doesn't stay open forever."""
 
     def input_within(self, seconds: float, prompt: str = "") -> str:
         """Ask for a line of input with a time limit.

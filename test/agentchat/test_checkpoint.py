@@ -1,17 +1,21 @@
 """Chats that survive the death of their process."""
 
+import asyncio
+import contextlib
 import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from autogen import Cache, GroupChat, GroupChatManager, events, register_function
 from autogen.agentchat.group import ContextVariables, HandoffSelector, RandomAgentTarget
 from autogen.coding import CodeResult, LocalCommandLineCodeExecutor, MarkdownCodeExtractor
+from autogen.control import ChatControl
 from autogen.exception_utils import BudgetExceeded
 from autogen.io import IOStream
 from autogen.oai._requests.retry import forget_failures
@@ -145,6 +149,38 @@ def test_a_tool_that_was_under_way(call, agent, file, way, worked, told):
     result = hold()
     assert told in result.chat_history[2]["tool_responses"][0]["content"]
     assert len(started) == worked
+
+
+@pytest.mark.parametrize("interruption", ["ctrl-c", "stop", "cancel"])
+def test_a_tool_that_was_interrupted_is_not_called_again_unasked(agent, file, interruption):
+    """It may have taken effect: the model is told so, as after a crash."""
+    paid = []
+    control, released = ChatControl(), threading.Event()
+
+    def pay() -> str:
+        paid.append(5)
+        if interruption == "ctrl-c":
+            raise KeyboardInterrupt
+        if interruption == "cancel":
+            raise asyncio.CancelledError
+        control.stop()
+        released.wait(60)
+        return "too late"
+
+    def run(*replies):
+        caller = agent("caller", llm_config=ScriptedModel(*replies).llm_config)
+        user = agent("user")
+        user._is_termination_msg = lambda message: message.get("content") == "fine"
+        register_function(pay, caller=caller, executor=user, name="pay", description="Pay.")
+        chosen = control if interruption == "stop" and not paid else None
+        return user.initiate_chat(caller, message="go", checkpoint=file, control=chosen)
+
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+        run(tool_call("pay"), "never")
+    released.set()
+    result = run("fine")
+    assert "not known whether it took effect" in result.chat_history[2]["tool_responses"][0]["content"]
+    assert paid == [5]
 
 
 def test_code_is_not_run_twice(call, agent, file, tmp_path):
@@ -441,7 +477,7 @@ def test_a_file_that_is_none_or_of_another_version_is_refused(call, agent, file)
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
-        ("UPDATE steps SET value = substr(value, 1, 20)", "is damaged: the result of .* is no JSON"),
+        ("UPDATE steps SET value = substr(value, 1, 20)", "is damaged: the result of .* is not JSON"),
         ("UPDATE steps SET value = '{}'", "is damaged: the result of .* is not a response"),
         ("UPDATE meta SET value = 'two' WHERE key = 'version'", "has version two"),
         ("DROP TABLE steps; CREATE TABLE steps (n)", "can't be used as a checkpoint"),

@@ -318,8 +318,11 @@ def test_a_place_that_can_be_written_again_is_used_again(tmp_path, clock):
 
 READER = """
 import os, sys
+# pathlib of Python 3.13 imports it late, and another user may not be able to read this interpreter's modules
+import urllib.parse
 from autogen.cache.disk_cache import DiskCache
-if os.getuid() == 0:  # permissions do not bind root
+# permissions do not bind root
+if os.getuid() == 0:
     os.setgid(65534), os.setuid(65534)
 for _ in range(3):
     cache = DiskCache(sys.argv[1])

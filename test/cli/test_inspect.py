@@ -313,13 +313,13 @@ def test_files_that_are_no_checkpoint_are_told_in_one_line(small_chat, tmp_path)
     (tmp_path / "empty.db").touch()
     version_of(small_chat, "99")
     told = {
-        "nothing.db": "There is no checkpoint",
-        "notes.txt": "is no checkpoint",
+        "nothing.db": "There is not a checkpoint",
+        "notes.txt": "is not a checkpoint",
         "small.db": "has version 99",
-        "damaged.db": "is a checkpoint that is damaged: row 1 of its events is no JSON",
+        "damaged.db": "is a checkpoint that is damaged: row 1 of its events is not JSON",
         "cut.db": "is a checkpoint that is damaged",
-        "empty.db": "is no checkpoint",
-        ".": "There is no checkpoint",
+        "empty.db": "is not a checkpoint",
+        ".": "There is not a checkpoint",
         "logs.db": "is a log of autogen.runtime_logging",
         "[/red]\x1b[2J.db": r"[/red]\x1b[2J.db",
     }

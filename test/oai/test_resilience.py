@@ -1,4 +1,4 @@
-"""What is asked again, what goes to the next endpoint, and which endpoints are set aside."""
+"""Retries, fallback, and endpoints that are set aside."""
 
 import asyncio
 import time
@@ -39,7 +39,7 @@ def create(mode):
 
 
 def wrapper_for(*servers, **config):
-    """A wrapper that asks again, but does not wait long."""
+    """Make a wrapper that retries without long delays."""
     entries = [{**server.config, "max_retries": None} for server in servers]
     return OpenAIWrapper(config_list=entries, cache_seed=None, **{"retry_policy": QUICK, **config})
 
@@ -51,7 +51,7 @@ def text(response):
 @pytest.mark.parametrize(
     "fault", [Fault(status=429), Fault(status=500), Fault(status=502), Fault(status=408), Fault(drop=True), HTML]
 )
-def test_what_passes_is_asked_again_of_the_same_endpoint(create, openai_server, caplog, fault):
+def test_transient_failures_are_retried_at_the_same_endpoint(create, openai_server, caplog, fault):
     first, second = openai_server(fault, fault, "at last"), openai_server("never asked")
     assert text(create(wrapper_for(first, second))) == "at last"
     assert len(first.requests) == 3
@@ -70,14 +70,14 @@ def test_what_passes_is_asked_again_of_the_same_endpoint(create, openai_server, 
         Fault(status=429, code="insufficient_quota"),
     ],
 )
-def test_what_does_not_pass_goes_to_the_next_endpoint_at_once(create, openai_server, fault):
+def test_permanent_failures_fall_back_at_once(create, openai_server, fault):
     first, second = openai_server(fault), openai_server("here")
     assert text(create(wrapper_for(first, second))) == "here"
     assert len(first.requests) == 1
 
 
 def test_an_endpoint_that_times_out_is_left_for_the_next_at_once(create, openai_server):
-    """With retries on: only the last endpoint is asked again after a timeout."""
+    """With retries on: only the last endpoint is retried after a timeout."""
     first, second = openai_server(*[Reply("late", delay=30)] * 3), openai_server("here")
     entries = [{**first.config, "timeout": 0.2, "max_retries": 2}, {**second.config, "max_retries": 2}]
     assert text(create(OpenAIWrapper(config_list=entries, cache_seed=None, retry_policy=QUICK))) == "here"
@@ -99,14 +99,14 @@ def test_a_request_that_cannot_be_made_is_the_callers_own_fault(create, openai_s
 
 
 @pytest.mark.parametrize("retries", [0, 1, 4])
-def test_how_often_is_a_setting(create, openai_server, retries):
+def test_the_number_of_retries_is_a_setting(create, openai_server, retries):
     server = openai_server(*[Fault(status=500)] * (retries + 1))
     with pytest.raises(openai.InternalServerError):
         create(wrapper_for(server, retry_policy={**QUICK, "retries": retries}))
     assert len(server.requests) == retries + 1
 
 
-def test_max_retries_of_an_entry_says_the_same(create, openai_server):
+def test_max_retries_of_an_entry_means_the_same(create, openai_server):
     server = openai_server(Fault(status=500), Fault(status=500))
     wrapper = OpenAIWrapper(config_list=[{**server.config, "max_retries": 1}], cache_seed=None, retry_policy=QUICK)
     with pytest.raises(openai.InternalServerError):
@@ -114,7 +114,7 @@ def test_max_retries_of_an_entry_says_the_same(create, openai_server):
     assert len(server.requests) == 2
 
 
-def test_an_endpoint_that_asks_for_a_long_wait_is_left_for_the_next(create, openai_server):
+def test_an_endpoint_that_asks_for_a_long_wait_falls_back(create, openai_server):
     first, second = openai_server(Fault(status=429, headers={"Retry-After": "3600"})), openai_server("here", "here")
     wrapper = wrapper_for(first, second)
     assert text(create(wrapper)) == "here"
@@ -149,7 +149,7 @@ def test_a_stream_may_take_longer_than_the_pause_that_is_allowed(create, openai_
 # Setting aside
 
 
-def test_an_endpoint_that_goes_on_failing_is_asked_last(create, openai_server):
+def test_an_endpoint_that_keeps_failing_is_tried_last(create, openai_server):
     first, second = openai_server(*[Fault(status=500)] * 3, "well again"), openai_server("b", "b", Fault(status=400))
     wrapper = wrapper_for(first, second)
     assert [text(create(wrapper)), text(create(wrapper))] == ["b", "b"]
@@ -157,20 +157,20 @@ def test_an_endpoint_that_goes_on_failing_is_asked_last(create, openai_server):
     assert text(create(wrapper)) == "well again"  # no other was left
 
 
-def test_a_time_out_is_paid_once(create, openai_server):
+def test_a_timeout_is_waited_for_once(create, openai_server):
     slow, working = openai_server(Reply("late", delay=30)), openai_server("here", "here", "here")
     wrapper = OpenAIWrapper(config_list=[{**slow.config, "timeout": 0.2}, working.config], cache_seed=None)
     assert [text(create(wrapper)) for _ in range(3)] == ["here"] * 3
     assert len(slow.requests) == 1
 
 
-def test_the_last_endpoint_is_asked_again_after_a_time_out(create, openai_server):
+def test_the_last_endpoint_is_retried_after_a_timeout(create, openai_server):
     server = openai_server(Reply("late", delay=30), "in time")
     wrapper = OpenAIWrapper(config_list=[{**server.config, "timeout": 0.3, "max_retries": 1}], cache_seed=None)
     assert text(create(wrapper)) == "in time"
 
 
-def test_all_agents_know_of_an_endpoint_that_was_set_aside(create, openai_server):
+def test_all_wrappers_share_the_health_of_an_endpoint(create, openai_server):
     first, second = openai_server(Fault(status=401)), openai_server("b", "b")
     assert text(create(wrapper_for(first, second))) == "b"
     assert text(create(wrapper_for(first, second))) == "b"
@@ -183,7 +183,7 @@ def test_a_bad_request_says_nothing_about_the_endpoint(create, openai_server):
     assert [text(create(wrapper)) for _ in range(5)] == [*"bbbb", "fine"]
 
 
-def test_after_a_while_it_is_asked_first_again(create, openai_server, monkeypatch):
+def test_after_a_while_it_is_tried_first_again(create, openai_server, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(retry.time, "monotonic", lambda: now[0])
     first, second = openai_server(Fault(status=401), Fault(status=401), "well again"), openai_server("b", "b", "b", "b")
@@ -195,7 +195,7 @@ def test_after_a_while_it_is_asked_first_again(create, openai_server, monkeypatc
     assert answers == ["b", "b", "b", "b", "well again"]
 
 
-def test_clients_of_ones_own_have_a_health_of_their_own(create):
+def test_custom_clients_have_a_health_of_their_own(create):
     broken, working = ScriptedModel(*[Fault(status=500)] * 3, name="broken"), ScriptedModel("b", "b")
     wrapper = OpenAIWrapper(config_list=[broken.config, working.config], cache_seed=None, retry_policy=QUICK)
     assert [text(create(wrapper)), text(create(wrapper))] == ["b", "b"]
@@ -284,7 +284,11 @@ def test_without_a_deadline_to_reach_nothing_is_retried():
 
 def test_decisions_have_texts_for_people():
     decisions = [RetryDecision(RETRY, 0.5), RetryDecision(FALLBACK), RetryDecision(RAISE)]
-    assert [str(decision) for decision in decisions] == ["retrying in 0.5 s", "trying the next endpoint", "raising the error"]
+    assert [str(decision) for decision in decisions] == [
+        "retrying in 0.5 s",
+        "trying the next endpoint",
+        "raising the error",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -299,11 +303,11 @@ def test_decisions_have_texts_for_people():
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
     ],
 )
-def test_what_an_endpoint_asks_for_is_understood(headers, seconds):
+def test_retry_after_is_parsed(headers, seconds):
     assert parse_retry_after(Fault(status=429, headers=headers).error()) == seconds
 
 
-def test_a_date_is_understood():
+def test_a_date_in_retry_after_is_parsed():
     import datetime
 
     when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=100)
@@ -323,7 +327,7 @@ def test_pauses_grow_up_to_a_limit_and_differ_by_chance():
     ("given", "said"),
     [({"retrys": 1}, "retrys"), ({"retries": -1}, "retries"), ({"deadline": None}, "deadline"), (3, "RetryPolicy")],
 )
-def test_a_policy_that_is_none_is_refused(given, said):
+def test_an_invalid_policy_is_refused(given, said):
     with pytest.raises(ValueError, match=said):
         OpenAIWrapper(model="m", api_key="k", retry_policy=given)
 

@@ -37,13 +37,20 @@ def test_a_new_fact_never_weakens_earlier_facts(facts, max_tokens, count, fits, 
     frontier.learn(HERE, max_tokens, count, fits)
     assert frontier.find_max_fitting(HERE, asked, None) >= before[0]
     assert frontier.find_min_overrun(HERE, asked) <= before[1]
-    assert (frontier.find_max_fitting(HERE, max_tokens, None) >= count) if fits else (frontier.find_min_overrun(HERE, max_tokens) <= count)
+    assert (
+        (frontier.find_max_fitting(HERE, max_tokens, None) >= count)
+        if fits
+        else (frontier.find_min_overrun(HERE, max_tokens) <= count)
+    )
 
 
 @given(FACTS, TOKENS)
 def test_another_region_is_another_matter(facts, max_tokens):
     frontier = make_frontier(facts)
-    assert (frontier.find_max_fitting(THERE, max_tokens, None), frontier.find_min_overrun(THERE, max_tokens)) == (0, math.inf)
+    assert (frontier.find_max_fitting(THERE, max_tokens, None), frontier.find_min_overrun(THERE, max_tokens)) == (
+        0,
+        math.inf,
+    )
 
 
 @given(FACTS, TOKENS)

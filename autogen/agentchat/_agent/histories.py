@@ -28,6 +28,7 @@ class HistoriesMixin(AgentState):
             self._is_termination_msg = bind_condition(self._is_termination_msg.condition)
 
     def _reset_reply_limits(self) -> None:
+        # a partial and not a lambda, so that agents can be pickled and copied deeply
         self._max_consecutive_auto_reply_dict = defaultdict(partial(_get_general_limit, self))
 
     def chat_messages_for_summary(self, agent: Agent) -> list[Message]:
@@ -95,6 +96,7 @@ class HistoriesMixin(AgentState):
             self._max_consecutive_auto_reply_dict[sender] = value
             return
         self._max_consecutive_auto_reply = value
+        # peers with a limit of their own get the new one, too
         for peer in self._max_consecutive_auto_reply_dict:
             self._max_consecutive_auto_reply_dict[peer] = value
 
@@ -140,6 +142,7 @@ class HistoriesMixin(AgentState):
             self._human_input = []
         if isinstance(self._is_termination_msg, BoundCondition):
             self._is_termination_msg.reset(recipient, get_history(self, recipient))
+        # `prepare_recipient=False` ends the mutual calls
         if prepare_recipient and isinstance(recipient, HistoriesMixin):
             recipient._prepare_chat(self, clear_history, False, reply_at_receive)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import zip_longest
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from ..._steps import Call, Steps, is_coroutine_function, run_async, run_sync
 from .._core.protocols import AgentCore, Hook
 from ..agent import Agent, Message
 from .state import AgentState
+from .tool_registration import as_list
 
 T = TypeVar("T")
 
@@ -48,6 +49,11 @@ class HooksMixin(AgentState):
             text = f"A hook of {hookable_method!r} must be {needed}; {hook!r} will be skipped."
             warnings.warn(text, UserWarning, stacklevel=2)
         hooks[hookable_method].append(hook)
+
+    def _register_state_hooks(self, hooks: Callable[..., object] | Iterable[Callable[..., object]]) -> None:
+        """Register hooks that update the agent before each reply."""
+        for hook in as_list(hooks):
+            self.register_hook("update_agent_state", hook)
 
     def process_all_messages_before_reply(self, messages: list[Message]) -> list[Message]:
         """Apply the hooks for whole conversations."""
@@ -92,6 +98,7 @@ def transform_last_message(agent: AgentCore, messages: list[Message]) -> Steps[l
         return messages
     last = messages[-1]
     content = last.get("content")
+    # 0.2 skips calls, templates and the word that ends the chat
     if "function_call" in last or "context" in last or not isinstance(content, (str, list)) or content == "exit":
         return messages
     processed = yield from _apply_hooks(agent, "process_last_received_message", content)
@@ -119,6 +126,7 @@ def _pair_hooks(agent: AgentCore, point: str) -> list[tuple[Hook | None, Hook | 
     """Pair sync and async hooks; async chats fall back to sync hooks."""
     sync_hooks = [hook for hook in agent.hook_lists[point] if not is_coroutine_function(hook)]
     async_hooks = [hook for hook in agent.hook_lists["a_" + point] if is_coroutine_function(hook)]
+    # side by side, in the order of registration
     return list(zip_longest(sync_hooks, async_hooks or sync_hooks))
 
 

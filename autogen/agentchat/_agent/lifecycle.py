@@ -23,6 +23,7 @@ class LifecycleMixin(HistoriesMixin):
         self.stop_reply_at_receive()
         if self.client is not None:
             self.client.clear_usage_summary()
+        # a function of the program knows how to reset its config; others start from a new copy
         for row in self._reply_func_list:
             if row["reset_config"] is not None:
                 row["reset_config"](row["config"])

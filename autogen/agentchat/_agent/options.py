@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from ...coding.base import CodeExecutionConfig
 from .._handoffs.context_variables import ContextVariables
 from .._handoffs.handoffs import Handoffs
 from ..agent import Message
+
+# the executors need pydantic, which a program without code execution should not load
+if TYPE_CHECKING:
+    from ...coding.base import CodeExecutionConfig
 
 
 class AgentOptions(TypedDict, total=False):

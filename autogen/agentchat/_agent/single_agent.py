@@ -138,6 +138,7 @@ def _lend_tools(caller: ToolRegistrationMixin, executor: ToolRegistrationMixin, 
     try:
         for name, tool in named.items():
             executor.register_for_execution(name)(tool)
+            # tools that the model already knows stay as they are
             if name not in offered:
                 caller.register_for_llm(name=name, description=describe_function(tool))(tool)
                 added.append(name)

@@ -39,6 +39,7 @@ class SnapshotMixin(HistoriesMixin):
         >>> Path("state.json").write_text(json.dumps(agent.save_state()))  # doctest: +SKIP
         """
         histories = {_get_key(peer): messages for peer, messages in self._oai_messages.items()}
+        # histories are keyed by name, because objects don't outlive the process
         if len(histories) < len(self._oai_messages):
             raise StateError(f"{self.name!r} has conversations with several agents of one name, so it can't be saved.")
         stop_reasons = self._internals.stop_reasons
@@ -67,6 +68,7 @@ class SnapshotMixin(HistoriesMixin):
         Raises:
             ValueError: if it is the state of another agent or of an unknown version, or a peer is missing.
         """
+        # everything is checked before anything is changed
         check_document(state, "agent", self.name)
         registered: dict[str, Any] = {"": None, **{peer.name: peer for peer in peers}}
         names = {name for key in PEER_MAPPINGS for name in state[key]}

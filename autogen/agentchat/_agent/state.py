@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, MutableMapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from ...coding.base import CodeExecutor
 from .._core.internals import AgentInternals
 from .._core.protocols import AgentCore, Hook, Tool
 from .._core.result import ChatResult
 from ..agent import Agent, Message
+
+# the executors need pydantic, which a program without code execution should not load
+if TYPE_CHECKING:
+    from ...coding.base import CodeExecutor
 
 
 class AgentState(AgentCore):

@@ -40,6 +40,7 @@ class ToolRegistrationMixin(AgentState):
         """
         for name, function in function_map.items():
             assert_valid_name(name)
+            # warnings, because programs of 0.2 do both on purpose
             if function is None and name not in self._function_map:
                 warnings.warn(f"Function {name!r} is not registered: nothing to remove.", UserWarning, stacklevel=2)
             if name in self._function_map:
@@ -178,10 +179,11 @@ class ToolRegistrationMixin(AgentState):
 
         return decorate
 
-    def _register_own_function(self, function: Callable[..., object]) -> None:
-        """Register a function that the agent's model calls and the agent executes."""
-        self.register_for_llm(description=describe_function(function))(function)
-        self.register_for_execution()(function)
+    def _register_own_functions(self, functions: Callable[..., object] | Iterable[Callable[..., object]]) -> None:
+        """Register functions that the agent's model calls and the agent executes."""
+        for function in as_list(functions):
+            self.register_for_llm(description=describe_function(function))(function)
+            self.register_for_execution()(function)
 
     def _wrap_function(self, func: F) -> F:
         """Wrap a function for execution: pydantic arguments are loaded, and the result becomes text."""

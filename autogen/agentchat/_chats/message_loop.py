@@ -17,7 +17,7 @@ from inspect import signature
 from typing import Any, ClassVar
 
 from ..._steps import Steps, invoke
-from ...control import is_controlled, yield_point
+from ...control import get_control, yield_point
 from .._core.overrides import RECEIVING, SENDING, TALKING, MethodSet
 
 
@@ -108,13 +108,13 @@ def deliver(delivery: Delivery) -> Steps[None]:
 
 def run_loop(delivery: Delivery | None) -> Steps[None]:
     """Run a delivery and all that follow it, each through its agent's public method, at a constant stack depth."""
-    controlled = is_controlled()
+    is_controlled = get_control() is not None
     while delivery is not None:
-        if controlled:
+        if is_controlled:
             yield from yield_point()
         agent = delivery.agent
         # the usual case, in one step: nothing that receiving or replying involves is overridden
-        if type(delivery) is Receive and not controlled and TALKING.is_untouched(agent):
+        if type(delivery) is Receive and not is_controlled and TALKING.is_untouched(agent):
             delivery = yield from agent._receive_step(delivery, True)
             continue
         if delivery.methods.is_untouched(agent):

@@ -122,7 +122,7 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
             with controlled_by(options.control) if options.control else nullcontext():
                 summary, reason = yield from _run_turns(request, max_turns)
         except ChatStopped:
-            # without a control of its own, it is the chat around this one that is stopped
+            # without a control of its own, the outer chat is being stopped
             if options.control is None:
                 raise
             return _build_result(request, None, StopReason.STOPPED)

@@ -1,1 +1,1 @@
-"""Building blocks that all rooms of `agentchat` share."""
+"""Building blocks of all packages of `agentchat`."""

@@ -24,6 +24,7 @@ def consolidate_chat_info(
     """
     entries = [chat_info] if isinstance(chat_info, Mapping) else chat_info
     for entry in entries:
+        # assertions, because 0.2 programs catch them
         sender = uniform_sender or entry.get("sender")
         recipient = entry.get("recipient")
         assert sender is not None, f"A chat needs a sender: {sorted(entry)}"

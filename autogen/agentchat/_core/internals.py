@@ -67,9 +67,11 @@ class GroupInternals:
     has_checked_descriptions: bool = False
 
 
+# one attribute for both: an agent is never a group
 internals: Callable[[AgentCore], AgentInternals] = attrgetter("_internals")
 group_internals: Callable[[Group], GroupInternals] = attrgetter("_internals")
 
+# names of 0.2. Programs assign them too, so no value is cached here.
 get_histories: Callable[[AgentCore], MutableMapping[Agent | None, list[Message]]] = attrgetter("_oai_messages")
 get_system_messages: Callable[[AgentCore], list[Message]] = attrgetter("_oai_system_message")
 get_reply_rows: Callable[[AgentCore], list[dict[str, Any]]] = attrgetter("_reply_func_list")

@@ -31,10 +31,12 @@ class MethodSet:
 
     def is_untouched(self, agent: object) -> bool:
         """Return True if no method is overridden, patched or wrapped. False for an agent of another kind."""
+        # on first use, because the table is filled after this module is loaded
         if self._originals is None:
             self._originals = tuple(ORIGINAL_METHODS[name] for name in self.names)
         try:
             return bool(self._get(type(agent)) == self._originals) and vars(agent).keys().isdisjoint(self.names)
+        # an agent of another kind has not all of the methods, or no `__dict__`
         except AttributeError:
             return False
 

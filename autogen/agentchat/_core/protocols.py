@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, MutableMapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from ..._steps import Steps
-from ...coding.base import CodeExecutor
 from ..agent import Agent, LLMAgent, Message
 from .result import ChatResult
+
+# the executors need pydantic, which a program without code execution should not load
+if TYPE_CHECKING:
+    from ...coding.base import CodeExecutor
 
 Hook = Callable[..., Any]
 """A function that observes or changes messages; the hook point decides about its arguments."""
@@ -139,7 +142,7 @@ class AgentCore(LLMAgent, Protocol):
     def _receive_step(self, delivery: Any, is_untouched: bool = False) -> Steps[object]: ...
     def _record_for(self, peer: Agent) -> list[Message] | None: ...
     def _reply_step(
-        self, messages: list[Message] | None, sender: Agent | None, exclude: Container[object] = ()
+        self, messages: list[Message] | None, sender: Agent | None, exclude: Container[ReplyFunction] = ()
     ) -> Steps[str | Message | None]: ...
     def _send_step(self, delivery: Any) -> Steps[object]: ...
     def _str_for_tool_response(self, tool_response: Message) -> str: ...

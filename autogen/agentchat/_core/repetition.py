@@ -44,10 +44,12 @@ class RepeatCounter:
 
 def count_message(counters: MutableMapping[Agent, RepeatCounter], agent: Agent, peer: Agent, message: Message | str) -> None:
     """Count a message of `agent` to `peer`. The third equal message in a row is logged."""
+    # text is its own fingerprint, which is the usual case
     fingerprint = message if isinstance(message, str) else message_fingerprint(message)
     counter = counters.get(peer)
     if counter is None:
         counters[peer] = RepeatCounter(fingerprint)
+    # exactly, so that a longer run is not logged again
     elif counter.count(fingerprint) == REPORTED_TIMES:
         logger.warning(
             "Agent %r sends %s, %d times in a row, to %r. "

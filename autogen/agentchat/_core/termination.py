@@ -184,6 +184,7 @@ def evaluate(condition: Condition, reasons: Mapping[Condition, str]) -> str | No
     if not isinstance(condition, Combination):
         return reasons.get(condition)
     found = [evaluate(part, reasons) for part in condition.parts]
+    # a negation has one part, and never becomes true for good
     if isinstance(condition, Not):
         return f"not {condition.parts[0]!r}" if found[0] is None else None
     if isinstance(condition, All):
@@ -248,6 +249,7 @@ class ConditionState:
         # a leaf that has become true stays true, and is not checked again
         for leaf, state in self._states.items():
             if leaf not in self._reasons and (reason := leaf.check(state, seen)) is not None:
+                # an empty reason counts as true
                 self._reasons[leaf] = reason or repr(leaf)
         self.reason = evaluate(self._condition, self._reasons)
         if self.reason is None:

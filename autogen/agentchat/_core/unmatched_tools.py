@@ -39,6 +39,7 @@ def warn_of_unmatched(*agents: object) -> None:
             continue
         offered, executed, checked = _get_offered(agent), agent.function_map.keys(), internals(agent).checked_tools
         for name in (offered ^ executed) - checked:
+            # once for each agent and tool, also if the counterpart exists now and goes away later
             checked.add(name)
             if name in offered and not find_executors(name):
                 text = "The model of agent %r knows the tool %r, but no agent executes it: use register_for_execution."

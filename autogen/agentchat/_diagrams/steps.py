@@ -54,6 +54,7 @@ def build_story(messages: Sequence[Message], participants: Iterable[str], max_te
         if speaker is None:
             steps.append(Step(NOTE, "", "", shorten(f"system: {format_content(message)}", max_text)))
             continue
+        # nobody knows the real receivers of a group: the next speaker is a good guess
         next_speaker = next(filter(None, speakers[index + 1 :]), None)
         receiver = next_speaker or _find_last_receiver(speaker, names, speakers[:index])
         for kind, text in _split_message(message, called):
@@ -107,6 +108,7 @@ def _find_speakers(messages: Sequence[Message], participants: list[str]) -> list
             speakers.append(None)
             continue
         name = names[index]
+        # with more than two participants a message without a name could be anybody's
         if name is None and speakable and len(speakable) <= 2:
             other = last or next(filter(None, names[index + 1 :]), None)
             name = next((candidate for candidate in speakable if candidate != other), None)

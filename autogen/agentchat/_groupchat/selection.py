@@ -222,7 +222,7 @@ def _find_executors(group: Group, names: list[str]) -> list[Agent]:
         executors = [agent for agent in group.agents if quantifier(can_execute(agent, [name]) for name in names)]
         if executors:
             return executors
-    logger.warning("No agent of the group can execute %s: the model is told so.", ", ".join(names) or "the call")
+    logger.warning("No agent of the group can execute %s: the model will get an error.", ", ".join(names) or "the call")
     return [agent for agent in group.agents if getattr(agent, "function_map", None)] or list(group.agents)
 
 

@@ -1,33 +1,37 @@
-"""When an agent hands over: conditions that a model judges by their text, and conditions on data."""
+"""Conditions of hand-offs: judged by a model, or evaluated on data; and the hand-offs that they decide."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
 
 from ..._steps import is_coroutine_function
 from .._core.messages import assert_valid_name
 from ..agent import Agent, Message
 from .context_expression import ContextExpression
 from .context_variables import ContextStr
-from .targets import TransitionTarget, as_target
+from .targets import TargetLike, TransitionTarget, as_target
 
-Variables = Mapping[str, Any]
+Variables: TypeAlias = Mapping[str, Any]
+"""Values of context variables by name."""
+
+ConditionFunction: TypeAlias = Callable[[Any, list[Message]], object]
+"""A sync function of the agent that may hand over, and the conversation."""
 
 
 class LLMCondition(ABC):
-    """A condition that a model judges by its text. Its methods get the agent, the messages and the context variables."""
+    """A condition that a model judges by its text."""
 
     @abstractmethod
     def text(self, agent: Any, messages: list[Message], variables: Variables) -> str:
-        """The text.
+        """Return the text.
 
         Args:
-            agent: Who may hand over.
-            messages: The conversation.
-            variables: The context variables.
+            agent: Agent that may hand over.
+            messages: Conversation.
+            variables: Context variables.
         """
 
 
@@ -39,10 +43,10 @@ class StringLLMCondition(LLMCondition):
 
     def __post_init__(self) -> None:
         if not isinstance(self.prompt, str) or not self.prompt.strip():
-            raise TypeError(f"The condition must be text that says when the model hands over, not {self.prompt!r}.")
+            raise TypeError(f"The condition must be a text that says when the model hands over, got {self.prompt!r}.")
 
-    def text(self, agent: Any, messages: list[Message], variables: Variables) -> str:
-        """The text; see `LLMCondition.text`."""
+    def text(self, agent: object, messages: list[Message], variables: Variables) -> str:
+        """Return the text; see `LLMCondition.text`."""
         return self.prompt
 
 
@@ -54,23 +58,24 @@ class ContextStrLLMCondition(LLMCondition):
 
     def __post_init__(self) -> None:
         if isinstance(self.context_str, str):
+            # a frozen dataclass refuses plain assignments
             object.__setattr__(self, "context_str", ContextStr(self.context_str))
         if not isinstance(self.context_str, ContextStr):
-            raise TypeError(f"ContextStrLLMCondition takes a ContextStr, not {self.context_str!r}.")
+            raise TypeError(f"ContextStrLLMCondition takes a ContextStr, got {self.context_str!r}.")
 
-    def text(self, agent: Any, messages: list[Message], variables: Variables) -> str:
-        """The text, filled in; see `LLMCondition.text`."""
+    def text(self, agent: object, messages: list[Message], variables: Variables) -> str:
+        """Return the text with the values of the variables; see `LLMCondition.text`."""
         return self.context_str.format(variables)
 
 
 @dataclass(frozen=True)
-class _LLMFunction(LLMCondition):
-    function: Callable[[Any, list[Message]], str]
+class _FunctionLLMCondition(LLMCondition):
+    function: ConditionFunction
 
-    def text(self, agent: Any, messages: list[Message], variables: Variables) -> str:
+    def text(self, agent: Agent, messages: list[Message], variables: Variables) -> str:
         text = self.function(agent, messages)
         if not isinstance(text, str):
-            raise TypeError(f"The function of a condition of agent {agent.name!r} must give text, not {text!r}.")
+            raise TypeError(f"The function of a condition of agent {agent.name!r} must return text, got {text!r}.")
         return text
 
 
@@ -79,12 +84,12 @@ class DataCondition(ABC):
 
     @abstractmethod
     def holds(self, agent: Any, messages: list[Message], variables: Variables) -> bool:
-        """Whether it holds.
+        """Return True if the condition holds.
 
         Args:
-            agent: Who may hand over.
-            messages: The conversation.
-            variables: The context variables.
+            agent: Agent that may hand over.
+            messages: Conversation.
+            variables: Context variables.
         """
 
 
@@ -97,137 +102,154 @@ class AvailableCondition(DataCondition):
 
 
 @dataclass(frozen=True)
-class _OfVariable(DataCondition):
+class StringContextCondition(ContextCondition):
+    """True if a context variable is set and true."""
+
     variable_name: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.variable_name, str):
-            raise TypeError(f"{type(self).__name__} takes the name of a context variable, not {self.variable_name!r}.")
+        _validate_variable_name(self, self.variable_name)
 
-    def holds(self, agent: Any, messages: list[Message], variables: Variables) -> bool:
-        """Whether the variable is true; one that is not set is not."""
+    def holds(self, agent: object, messages: list[Message], variables: Variables) -> bool:
+        """Return True if the variable is true; see `DataCondition.holds`."""
         return bool(variables.get(self.variable_name))
 
 
 @dataclass(frozen=True)
-class StringContextCondition(_OfVariable, ContextCondition):
-    """That a context variable is true; one that is not set is not."""
-
-
-@dataclass(frozen=True)
 class StringAvailableCondition(AvailableCondition):
-    """That a context variable is true; one that is not set is not."""
+    """True if a context variable is set and true."""
 
     context_variable: str
 
     def __post_init__(self) -> None:
-        _OfVariable(self.context_variable)
+        _validate_variable_name(self, self.context_variable)
 
-    def holds(self, agent: Any, messages: list[Message], variables: Variables) -> bool:
-        """Whether the variable is true; see `DataCondition.holds`."""
-        return _OfVariable(self.context_variable).holds(agent, messages, variables)
+    def holds(self, agent: object, messages: list[Message], variables: Variables) -> bool:
+        """Return True if the variable is true; see `DataCondition.holds`."""
+        return bool(variables.get(self.context_variable))
+
+
+def _validate_variable_name(condition: DataCondition, name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"{type(condition).__name__} takes the name of a context variable, got {name!r}.")
 
 
 @dataclass(frozen=True)
-class _OfExpression(DataCondition):
+class _ExpressionCondition(DataCondition):
     expression: ContextExpression
 
     def __post_init__(self) -> None:
         if isinstance(self.expression, str):
             object.__setattr__(self, "expression", ContextExpression(self.expression))
         if not isinstance(self.expression, ContextExpression):
-            raise TypeError(f"{type(self).__name__} takes a ContextExpression, not {self.expression!r}.")
+            raise TypeError(f"{type(self).__name__} takes a ContextExpression, got {self.expression!r}.")
 
-    def holds(self, agent: Any, messages: list[Message], variables: Variables) -> bool:
-        """Whether the expression is true of the context variables."""
+    def holds(self, agent: object, messages: list[Message], variables: Variables) -> bool:
+        """Return True if the expression is true of the context variables."""
         return self.expression.evaluate(variables)
 
 
 @dataclass(frozen=True)
-class ExpressionContextCondition(_OfExpression, ContextCondition):
-    """That an expression is true of the context variables."""
+class ExpressionContextCondition(_ExpressionCondition, ContextCondition):
+    """True if an expression is true of the context variables."""
 
 
 @dataclass(frozen=True)
-class ExpressionAvailableCondition(_OfExpression, AvailableCondition):
-    """That an expression is true of the context variables."""
+class ExpressionAvailableCondition(_ExpressionCondition, AvailableCondition):
+    """True if an expression is true of the context variables."""
 
 
 @dataclass(frozen=True)
-class _DataFunction(DataCondition):
-    function: Callable[[Any, list[Message]], Any]
+class _FunctionCondition(DataCondition):
+    function: ConditionFunction
 
-    def holds(self, agent: Any, messages: list[Message], variables: Variables) -> bool:
+    def holds(self, agent: object, messages: list[Message], variables: Variables) -> bool:
         return bool(self.function(agent, messages))
 
 
-@dataclass
+LLMConditionLike: TypeAlias = LLMCondition | ContextStr | str | ConditionFunction
+"""A condition for a model, or an object that is converted to one."""
+
+DataConditionLike: TypeAlias = DataCondition | ContextExpression | str | ConditionFunction | None
+"""A condition on data, or an object that is converted to one; None for always."""
+
+
+@dataclass(init=False)
 class OnCondition:
-    """A hand-off that the agent's model decides: it has a tool for it, described by the condition.
+    """A hand-off that the agent's model decides: the model has a tool for it, described by the condition.
 
     Args:
-        target: Where it leads: a target or an agent.
-        condition: When, for the model: text, a `ContextStr`, a condition, or a function `(agent, messages)` giving text.
-        available: Whether it is offered: the name of a context variable, a `ContextExpression`, a condition, a function
-            `(agent, messages)`, or None for always.
-        llm_function_name: The name of the tool; by default `transfer_to_<target>_<number>`.
+        target: Target or agent.
+        condition: When to hand over, for the model: text, a `ContextStr`, a condition, or a function `(agent, messages)`
+            that returns text.
+        available: Condition to offer the hand-off: the name of a context variable, a `ContextExpression`, a condition, a
+            function `(agent, messages)`, or None for always.
+        llm_function_name: Name of the tool; by default `transfer_to_<target>_<number>`.
 
     Raises:
-        TypeError, ValueError: An argument is of another kind.
+        TypeError: if an argument has an invalid type.
+        ValueError: if the name of the tool is invalid.
 
     >>> OnCondition(AgentNameTarget("refund"), "The customer wants their money back.")  # doctest: +SKIP
     """
 
-    target: Any
-    condition: Any
-    available: Any = None
-    llm_function_name: str | None = None
+    target: TransitionTarget
+    condition: LLMCondition
+    available: DataCondition | None
+    llm_function_name: str | None
 
-    def __post_init__(self) -> None:
-        self.target: TransitionTarget = as_target(self.target)
-        self.condition: LLMCondition = _as_llm_condition(self.condition)
-        self.available: DataCondition | None = _as_data_condition(self.available)
-        if self.llm_function_name is not None:
-            assert_valid_name(self.llm_function_name)
+    def __init__(
+        self,
+        target: TargetLike,
+        condition: LLMConditionLike,
+        available: DataConditionLike = None,
+        llm_function_name: str | None = None,
+    ) -> None:
+        self.target = as_target(target)
+        self.condition = _as_llm_condition(condition)
+        self.available = _as_data_condition(available)
+        self.llm_function_name = None if llm_function_name is None else assert_valid_name(llm_function_name)
 
 
-@dataclass
+@dataclass(init=False)
 class OnContextCondition:
-    """A hand-off that data decides; no model is asked.
+    """A hand-off that data decides, without a model.
 
     Args:
-        target: Where it leads: a target or an agent.
-        condition: When: the name of a context variable, a `ContextExpression`, a condition, a function
+        target: Target or agent.
+        condition: When to hand over: the name of a context variable, a `ContextExpression`, a condition, a function
             `(agent, messages)`, or None for always.
-        available: Whether it is looked at; as the condition.
+        available: Condition to check the hand-off at all, like `condition`.
 
     Raises:
-        TypeError: An argument is of another kind.
+        TypeError: if an argument has an invalid type.
     """
 
-    target: Any
-    condition: Any = None
-    available: Any = None
+    target: TransitionTarget
+    condition: DataCondition | None
+    available: DataCondition | None
 
-    def __post_init__(self) -> None:
-        self.target: TransitionTarget = as_target(self.target)
-        self.condition: DataCondition | None = _as_data_condition(self.condition)
-        self.available: DataCondition | None = _as_data_condition(self.available)
+    def __init__(self, target: TargetLike, condition: DataConditionLike = None, available: DataConditionLike = None) -> None:
+        self.target = as_target(target)
+        self.condition = _as_data_condition(condition)
+        self.available = _as_data_condition(available)
 
 
-def is_available(rule: OnCondition | OnContextCondition, agent: Any, messages: list[Message], variables: Variables) -> bool:
-    """Whether a hand-off is offered, or looked at.
+def is_available(
+    rule: OnCondition | OnContextCondition, agent: Agent, messages: list[Message], variables: Variables
+) -> bool:
+    """Return True if a hand-off is offered to the model, or checked.
 
     Args:
-        rule: The hand-off.
-        agent: Who may hand over.
-        messages: The conversation.
-        variables: The context variables.
+        rule: Hand-off.
+        agent: Agent that may hand over.
+        messages: Conversation.
+        variables: Context variables.
     """
     return rule.available is None or rule.available.holds(agent, messages, variables)
 
 
-def _as_llm_condition(value: Any) -> LLMCondition:
+def _as_llm_condition(value: object) -> LLMCondition:
     if isinstance(value, LLMCondition):
         return value
     if isinstance(value, str):
@@ -235,11 +257,13 @@ def _as_llm_condition(value: Any) -> LLMCondition:
     if isinstance(value, ContextStr):
         return ContextStrLLMCondition(value)
     if _is_function(value):
-        return _LLMFunction(value)
-    raise TypeError(f"A condition for a model is text, a ContextStr or a plain function that gives text, not {value!r}.")
+        return _FunctionLLMCondition(value)
+    raise TypeError(
+        f"A condition for a model must be a text, a ContextStr or a sync function that returns text, got {value!r}."
+    )
 
 
-def _as_data_condition(value: Any) -> DataCondition | None:
+def _as_data_condition(value: object) -> DataCondition | None:
     if value is None or isinstance(value, DataCondition):
         return value
     if isinstance(value, str):
@@ -247,12 +271,13 @@ def _as_data_condition(value: Any) -> DataCondition | None:
     if isinstance(value, ContextExpression):
         return ExpressionContextCondition(value)
     if _is_function(value):
-        return _DataFunction(value)
+        return _FunctionCondition(value)
     raise TypeError(
-        f"A condition on data is the name of a context variable, a ContextExpression or a plain function, not {value!r}."
+        f"A condition on data must be the name of a context variable, a ContextExpression or a sync function, got {value!r}."
     )
 
 
-def _is_function(value: Any) -> bool:
-    refused = isinstance(value, (type, LLMCondition, TransitionTarget, Agent))
-    return callable(value) and not refused and not is_coroutine_function(value)
+def _is_function(value: object) -> TypeGuard[ConditionFunction]:
+    # classes and agents may be callable, and are mistakes here
+    is_other_kind = isinstance(value, (type, LLMCondition, TransitionTarget, Agent))
+    return callable(value) and not is_other_kind and not is_coroutine_function(value)

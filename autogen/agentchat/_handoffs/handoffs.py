@@ -1,23 +1,27 @@
-"""To whom an agent hands over, and when: what an agent has as `agent.handoffs`."""
+"""The hand-offs of one agent: its targets and their conditions."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TypeVar
 
+from ..agent import Agent
 from .conditions import OnCondition, OnContextCondition
-from .targets import as_target, make_tool_name
+from .targets import TargetLike, as_target, make_tool_name
+
+T = TypeVar("T")
+Rule = TypeVar("Rule", OnCondition, OnContextCondition)
 
 
 class Handoffs:
-    """To whom an agent hands over in a group chat, and when. Every method that adds can be chained.
+    """The hand-offs of an agent in a group chat. Every method that adds returns the object, for chaining.
 
     Attributes:
-        context_conditions: Decided by data, before the agent answers: the first that holds.
-        llm_conditions: Decided by its model, which has a tool for each.
-        after_works: Decided by data, when it has answered with text: the first that holds. The one without a condition
-            is the last.
+        context_conditions: Hand-offs that data decides before the agent replies: the first that holds.
+        llm_conditions: Hand-offs that its model decides: it has a tool for each.
+        after_works: Hand-offs that data decides after a reply with text: the first that holds. A hand-off without a
+            condition is the last.
 
     >>> agent.handoffs.add_llm_condition(  # doctest: +SKIP
     ...     OnCondition(refund, "The customer wants their money back.")
@@ -37,27 +41,28 @@ class Handoffs:
         """Add a hand-off of either kind.
 
         Raises:
-            TypeError: It is something else.
+            TypeError: if it is not a hand-off.
         """
         return self.add_many([condition])
 
     def add_many(self, conditions: Iterable[OnCondition | OnContextCondition]) -> Handoffs:
-        """Add hand-offs of either kind, all or none.
+        """Add hand-offs of either kind. If an item is invalid, none is added.
 
         Raises:
-            TypeError: One is something else.
-            ValueError: Two would have tools of the same name.
+            TypeError: if an item is not a hand-off.
+            ValueError: if two hand-offs have tools of the same name.
         """
-        given = _all_of(conditions, OnCondition, OnContextCondition)
-        self.add_llm_conditions(one for one in given if isinstance(one, OnCondition))
-        self.context_conditions += [one for one in given if isinstance(one, OnContextCondition)]
+        rules = _validate_items(conditions, OnCondition, OnContextCondition)
+        # first, because it may raise
+        self.add_llm_conditions(rule for rule in rules if isinstance(rule, OnCondition))
+        self.context_conditions += [rule for rule in rules if isinstance(rule, OnContextCondition)]
         return self
 
     def add_llm_condition(self, condition: OnCondition) -> Handoffs:
         """Add a hand-off that the model decides.
 
         Raises:
-            TypeError: It is something else.
+            TypeError: if it is not an `OnCondition`.
         """
         return self.add_llm_conditions([condition])
 
@@ -65,97 +70,111 @@ class Handoffs:
         """Add hand-offs that the model decides.
 
         Raises:
-            TypeError: One is something else.
-            ValueError: Two would have tools of the same name.
+            TypeError: if an item is not an `OnCondition`.
+            ValueError: if two hand-offs have tools of the same name.
         """
-        known = [*self.llm_conditions, *_all_of(conditions, OnCondition)]
-        if len(_tools(known)) < len(known):
+        rules = [*self.llm_conditions, *_validate_items(conditions, OnCondition)]
+        if len(_map_tools(rules)) < len(rules):
             raise ValueError("Two hand-offs have the same llm_function_name: a model can't tell them apart.")
-        self.llm_conditions = known
+        self.llm_conditions = rules
         return self
 
     def add_context_condition(self, condition: OnContextCondition) -> Handoffs:
-        """Add a hand-off that data decides before the agent answers.
+        """Add a hand-off that data decides before the agent replies.
 
         Raises:
-            TypeError: It is something else.
+            TypeError: if it is not an `OnContextCondition`.
         """
         return self.add_context_conditions([condition])
 
     def add_context_conditions(self, conditions: Iterable[OnContextCondition]) -> Handoffs:
-        """Add hand-offs that data decides before the agent answers."""
-        self.context_conditions += _all_of(conditions, OnContextCondition)
+        """Add hand-offs that data decides before the agent replies."""
+        self.context_conditions += _validate_items(conditions, OnContextCondition)
         return self
 
-    def set_after_work(self, target: Any) -> Handoffs:
-        """What happens when the agent has answered with text, instead of what was said before.
+    def set_after_work(self, target: TargetLike) -> Handoffs:
+        """Replace the hand-offs after a reply with text by a single unconditional one.
 
         Args:
-            target: A target or an agent.
+            target: Target or agent.
 
         Raises:
-            TypeError: It is something else.
+            TypeError: if it is neither.
         """
         self.after_works = [OnContextCondition(as_target(target))]
         return self
 
     def add_after_work(self, condition: OnContextCondition) -> Handoffs:
-        """Add what may happen when the agent has answered with text. One without a condition replaces an earlier such.
+        """Add a hand-off after a reply with text. A hand-off without a condition replaces an earlier one like it.
 
         Raises:
-            TypeError: It is something else.
+            TypeError: if it is not an `OnContextCondition`.
         """
         return self.add_after_works([condition])
 
     def add_after_works(self, conditions: Iterable[OnContextCondition]) -> Handoffs:
-        """Add what may happen when the agent has answered with text."""
-        known = [*self.after_works, *_all_of(conditions, OnContextCondition)]
-        fallbacks = [one for one in known if one.condition is None and one.available is None]
-        self.after_works = [one for one in known if one not in fallbacks] + fallbacks[-1:]
+        """Add hand-offs after a reply with text."""
+        rules = [*self.after_works, *_validate_items(conditions, OnContextCondition)]
+        # a hand-off without a condition always holds, so it has to be the last
+        fallbacks = [rule for rule in rules if rule.condition is None and rule.available is None]
+        self.after_works = [rule for rule in rules if rule not in fallbacks] + fallbacks[-1:]
         return self
 
     def clear(self) -> Handoffs:
-        """Forget all hand-offs."""
-        for rules in (self.context_conditions, self.llm_conditions, self.after_works):
-            rules.clear()
+        """Remove all hand-offs."""
+        self.context_conditions.clear()
+        self.llm_conditions.clear()
+        self.after_works.clear()
         return self
 
-    def rebind(self, mine: Callable[[Any], Any]) -> Handoffs:
-        """The same for a group of other members: `mine` gives for each agent the one that takes its place."""
-        twin = Handoffs()
-        for kind in ("context_conditions", "llm_conditions", "after_works"):
-            rules = [copy.copy(rule) for rule in getattr(self, kind)]
-            for rule in rules:
-                rule.target = rule.target.rebind(mine)
-            setattr(twin, kind, rules)
-        return twin
+    def rebind(self, agent_map: Callable[[Agent], Agent]) -> Handoffs:
+        """Copy the hand-offs for a cloned group.
+
+        Args:
+            agent_map: Maps an agent to its clone.
+        """
+        clone = Handoffs()
+        clone.context_conditions = _rebind_rules(self.context_conditions, agent_map)
+        clone.llm_conditions = _rebind_rules(self.llm_conditions, agent_map)
+        clone.after_works = _rebind_rules(self.after_works, agent_map)
+        return clone
 
     def tools(self) -> dict[str, OnCondition]:
-        """The hand-offs that the model decides, by the names of their tools."""
-        return _tools(self.llm_conditions)
+        """Return the hand-offs that the model decides, by the names of their tools."""
+        return _map_tools(self.llm_conditions)
 
 
-def get_handoffs(agent: Any) -> Handoffs | None:
-    """The hand-offs of an agent, if it has any."""
-    found = getattr(agent, "__dict__", {}).get("handoffs")
-    return found if isinstance(found, Handoffs) else None
+def get_handoffs(agent: object) -> Handoffs | None:
+    """Return the hand-offs of an agent; None if it has none."""
+    # not by `getattr`, which would create the hand-offs of an agent that never had any
+    handoffs = getattr(agent, "__dict__", {}).get("handoffs")
+    # a subclass of the program may use the name for its own data
+    return handoffs if isinstance(handoffs, Handoffs) else None
 
 
-def _tools(rules: list[OnCondition]) -> dict[str, OnCondition]:
-    return {rule.llm_function_name or make_tool_name(rule.target, place): rule for place, rule in enumerate(rules, 1)}
+def _map_tools(rules: list[OnCondition]) -> dict[str, OnCondition]:
+    return {rule.llm_function_name or make_tool_name(rule.target, number): rule for number, rule in enumerate(rules, 1)}
 
 
-def _all_of(given: Iterable[Any], *kinds: type) -> list[Any]:
-    """The items as a list, if all are of these kinds.
+def _rebind_rules(rules: list[Rule], agent_map: Callable[[Agent], Agent]) -> list[Rule]:
+    clones = [copy.copy(rule) for rule in rules]
+    for clone in clones:
+        clone.target = clone.target.rebind(agent_map)
+    return clones
+
+
+def _validate_items(items: object, *kinds: type[T]) -> list[T]:
+    """Return the items as a list, if all have one of these types.
 
     Raises:
-        TypeError: One is not.
+        TypeError: if an item has another type, or `items` is not iterable.
     """
     names = " or ".join(kind.__name__ for kind in kinds)
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        raise TypeError(f"A list of {names} is needed, not {given!r}.")
-    items = list(given)
-    for item in items:
+    if isinstance(items, (str, bytes)) or not isinstance(items, Iterable):
+        raise TypeError(f"Hand-offs must be a list of {names}, got {items!r}.")
+    # an iterator can be read only once
+    validated = list(items)
+    for item in validated:
         if not isinstance(item, kinds):
-            raise TypeError(f"{names} is needed, not {item!r}.")
-    return items
+            raise TypeError(f"A hand-off must be an {names}, got {item!r}.")
+    return validated

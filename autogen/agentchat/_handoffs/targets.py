@@ -1,4 +1,4 @@
-"""Where a hand-off leads: to a member, to a way of choosing one, or to the end of the chat."""
+"""Targets of hand-offs: a member, a method that selects one, nested chats, or the end of the chat."""
 
 from __future__ import annotations
 
@@ -6,41 +6,45 @@ import random
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from ..._steps import Steps, get_callable_name, invoke, is_coroutine_function, run_sync, sync_and_async
 from ...operations import Operation, perform
+from ...types import ChatQueue
 from .._chats.nested import SUMMARY, make_nested_reply
-from .._core.internals import get_history
+from .._core.internals import get_history, is_conversable
 from .._core.messages import normalize_name
-from .._core.protocols import Group
+from .._core.protocols import Group, SpeakerSelector
 from .._core.turn_context import ToolDirective
 from ..agent import Agent, Message
 from .context_variables import ContextStr
 
+# the longest function name that endpoints accept
+_MAX_NAME_LENGTH = 64
+
 
 class HandoffContext(NamedTuple):
-    """Where a hand-off starts.
+    """The situation in which a hand-off is decided.
 
     Attributes:
-        agent: Whose rule it is.
-        group: The group chat.
-        user: Who speaks for the human; None if nobody does.
+        agent: Agent that hands over.
+        group: Group chat.
+        user: Agent that speaks for the human; None if there is none.
     """
 
-    agent: Any
+    agent: Agent
     group: Group
     user: Agent | None
 
 
 class Resolution(NamedTuple):
-    """What follows.
+    """The outcome of a hand-off. Without a speaker and a method, the chat ends.
 
     Attributes:
-        speaker: Who speaks.
-        method: The method that chooses who speaks, where there is no speaker. Neither: the chat ends.
-        prompt: What the model that chooses is told.
-        nested: The chats that the speaker holds, and answers with.
+        speaker: Next speaker.
+        method: Method that selects the speaker, if there is none yet.
+        prompt: System message of the model that selects.
+        nested: Chats that the speaker runs, and replies with.
     """
 
     speaker: Agent | None = None
@@ -50,103 +54,111 @@ class Resolution(NamedTuple):
 
 
 class TransitionTarget(ToolDirective):
-    """Where a hand-off leads."""
+    """Target of a hand-off."""
 
     _label: ClassVar[str] = ""
 
     @property
     def label(self) -> str:
-        """What it is called in the names of tools, and in what models are told."""
+        """Name of the target in the names of tools, and in tool results."""
         return self._label
 
     @abstractmethod
     def resolve(self, situation: HandoffContext) -> Resolution:
-        """What follows.
+        """Resolve the target to the next speaker.
 
         Raises:
-            ValueError: It can't be reached.
+            ValueError: if the target can't be reached.
         """
 
     def members(self, group: Group) -> Iterable[Agent | str]:
-        """Who has to be in the group for it: agents, and names of such that are missing."""
+        """Return the agents that the group must contain: agents, or names of missing agents."""
         return ()
 
-    def rebind(self, mine: Callable[[Any], Any]) -> TransitionTarget:
-        """The same for a group of other members: `mine` gives for each agent the one that takes its place."""
+    def rebind(self, agent_map: Callable[[Agent], Agent]) -> TransitionTarget:
+        """Copy the target for a cloned group.
+
+        Args:
+            agent_map: Maps an agent to its clone.
+        """
         return self
 
     def result_text(self) -> str:
-        """What the model is told that chose it."""
+        """Return the tool result for the model that chose this target."""
         return f"Transferred to {self.label}."
+
+
+TargetLike: TypeAlias = TransitionTarget | Agent | SpeakerSelector
+"""A target, or an object that `as_target` converts to one."""
 
 
 @dataclass(frozen=True)
 class AgentTarget(TransitionTarget):
-    """An agent of the group."""
+    """Agent of the group."""
 
     agent: Agent
 
     def __post_init__(self) -> None:
         if not isinstance(self.agent, Agent):
-            raise TypeError(f"AgentTarget takes an agent, not {self.agent!r}. For a name there is AgentNameTarget.")
+            raise TypeError(f"AgentTarget takes an agent, got {self.agent!r}. Use AgentNameTarget for a name.")
 
     @property
     def label(self) -> str:
-        """The agent's name."""
+        """Name of the agent."""
         return self.agent.name
 
     def resolve(self, situation: HandoffContext) -> Resolution:
-        """The agent."""
+        """Return the agent."""
         return Resolution(self.agent)
 
     def members(self, group: Group) -> Iterable[Agent | str]:
-        """The agent."""
+        """Return the agent."""
         return (self.agent,)
 
-    def rebind(self, mine: Callable[[Any], Any]) -> TransitionTarget:
-        """The agent in its place."""
-        return AgentTarget(mine(self.agent))
+    def rebind(self, agent_map: Callable[[Agent], Agent]) -> TransitionTarget:
+        """Return the target of the clone."""
+        return AgentTarget(agent_map(self.agent))
 
 
 @dataclass(frozen=True)
 class AgentNameTarget(TransitionTarget):
-    """The agent of the group that has this name."""
+    """Agent of the group with a certain name."""
 
     agent_name: str
 
     def __post_init__(self) -> None:
         if not isinstance(self.agent_name, str):
-            raise TypeError(f"AgentNameTarget takes the name of an agent, not {self.agent_name!r}.")
+            raise TypeError(f"AgentNameTarget takes the name of an agent, got {self.agent_name!r}.")
 
     @property
     def label(self) -> str:
-        """The name."""
+        """Name of the agent."""
         return self.agent_name
 
     def resolve(self, situation: HandoffContext) -> Resolution:
-        """The agent."""
+        """Return the agent."""
         agent = situation.group.agent_by_name(self.agent_name)
         if agent is None:
-            known = ", ".join(situation.group.agent_names)
-            raise ValueError(f"There is no agent {self.agent_name!r} in the group, but: {known}.")
+            names = ", ".join(situation.group.agent_names)
+            raise ValueError(f"The group has no agent {self.agent_name!r}; its agents are {names}.")
         return Resolution(agent)
 
     def members(self, group: Group) -> Iterable[Agent | str]:
-        """The agent, or its name if it is missing."""
+        """Return the agent, or its name if it is missing."""
         return (group.agent_by_name(self.agent_name) or self.agent_name,)
 
 
 @dataclass(frozen=True)
 class RevertToUserTarget(TransitionTarget):
-    """The agent that speaks for the human."""
+    """Agent that speaks for the human."""
 
     _label = "user"
 
     def resolve(self, situation: HandoffContext) -> Resolution:
-        """The user agent."""
+        """Return the user agent."""
         if situation.user is None:
             name = situation.agent.name
-            raise ValueError(f"{name!r} hands over to the user, and the group has none: give it a user_agent.")
+            raise ValueError(f"{name!r} hands over to the user, but the group has none: pass a user_agent.")
         return Resolution(situation.user)
 
 
@@ -157,73 +169,74 @@ class StayTarget(TransitionTarget):
     _label = "stay"
 
     def resolve(self, situation: HandoffContext) -> Resolution:
-        """The agent itself."""
+        """Return the agent itself."""
         return Resolution(situation.agent)
 
 
 @dataclass(frozen=True)
 class TerminateTarget(TransitionTarget):
-    """The end of the chat."""
+    """End of the chat."""
 
     _label = "terminate"
 
     def resolve(self, situation: HandoffContext) -> Resolution:
-        """Nobody."""
+        """Return no speaker."""
         return Resolution()
 
 
 @dataclass(frozen=True)
 class AskUserTarget(TransitionTarget):
-    """Whom a human picks from the members."""
+    """Member that a human picks."""
 
     _label = "ask_user"
 
     def resolve(self, situation: HandoffContext) -> Resolution:
-        """The method `manual`."""
+        """Return the method `manual`."""
         return Resolution(method="manual")
 
 
 @dataclass(frozen=True)
 class GroupManagerTarget(TransitionTarget):
-    """Whom the manager's model chooses.
+    """Member that the manager's model selects.
 
     Args:
-        selection_message: What the model is told before the conversation, in place of the group's
-            `select_speaker_message_template`; `{roles}`, `{agentlist}` and context variables are filled in.
+        selection_message: System message of the model, in place of the group's `select_speaker_message_template`, with
+            the placeholders `{roles}`, `{agentlist}` and context variables.
     """
 
     selection_message: str | ContextStr | None = None
     _label = "group_manager"
 
     def resolve(self, situation: HandoffContext) -> Resolution:
-        """The method `auto`."""
+        """Return the method `auto`."""
         return Resolution(method="auto", prompt=self.selection_message)
 
 
 @dataclass(frozen=True)
 class RandomAgentTarget(TransitionTarget):
-    """One of some agents by chance, but never the one whose rule it is."""
+    """Random agent of several, but never the agent that hands over."""
 
     agents: Sequence[Agent]
     _label = "random_agent"
 
     def __post_init__(self) -> None:
         if not self.agents or not all(isinstance(agent, Agent) for agent in self.agents):
-            raise TypeError(f"RandomAgentTarget takes a list of agents, not {self.agents!r}.")
+            raise TypeError(f"RandomAgentTarget takes a list of agents, got {self.agents!r}.")
 
     def resolve(self, situation: HandoffContext) -> Resolution:
-        """One of the others."""
+        """Return a random agent."""
         others = [agent for agent in self.agents if agent is not situation.agent]
         if not others:
-            raise ValueError(f"{situation.agent.name!r} hands over to one of no others.")
+            raise ValueError(f"{situation.agent.name!r} hands over to a random agent, but there is no other agent.")
 
         def draw() -> Steps[Agent]:
             yield from ()
             return random.choice(others)
 
+        # an operation, so that a resumed chat gets the same agent
         operation = Operation(
             kind="draw",
-            key=lambda: str(situation.agent.name),
+            key=lambda: situation.agent.name,
             run=draw,
             encode=lambda agent: agent.name,
             decode=lambda name: next(agent for agent in others if agent.name == name),
@@ -231,33 +244,33 @@ class RandomAgentTarget(TransitionTarget):
         return Resolution(run_sync(perform(operation)))
 
     def members(self, group: Group) -> Iterable[Agent | str]:
-        """All of the agents."""
+        """Return all of the agents."""
         return self.agents
 
-    def rebind(self, mine: Callable[[Any], Any]) -> TransitionTarget:
-        """The agents in their places."""
-        return RandomAgentTarget([mine(agent) for agent in self.agents])
+    def rebind(self, agent_map: Callable[[Agent], Agent]) -> TransitionTarget:
+        """Return the target of the clones."""
+        return RandomAgentTarget([agent_map(agent) for agent in self.agents])
 
 
 @dataclass(frozen=True)
 class NestedChatTarget(TransitionTarget):
-    """Chats that the agent holds, and answers with their summary; then it goes on as after any answer of its own.
+    """Chats that the agent runs, and replies with their summary; the group continues as after any of its replies.
 
-    Where a model chose it, the summary is the result of its call.
+    If a model chose the target, the summary is the result of its call.
 
     Args:
-        nested_chat_config: `{"chat_queue": [...]}`, and if need be `reply_func_from_nested_chats` and `use_async`: what
-            `register_nested_chats` takes. The queue alone will do.
+        nested_chat_config: `{"chat_queue": [...]}`, optionally with `reply_func_from_nested_chats` and `use_async`, as
+            `register_nested_chats` takes them; or the queue alone.
     """
 
-    nested_chat_config: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    nested_chat_config: Mapping[str, Any] | ChatQueue
     _label = "nested_chat"
 
     def __post_init__(self) -> None:
-        if not self._parts()[0]:
-            raise ValueError(f'NestedChatTarget needs a config with a "chat_queue", not {self.nested_chat_config!r}.')
+        if not self._parse_config()[0]:
+            raise ValueError(f'NestedChatTarget needs a config with a "chat_queue", got {self.nested_chat_config!r}.')
 
-    def _parts(self) -> tuple[list[dict[str, Any]], Any, bool | None]:
+    def _parse_config(self) -> tuple[ChatQueue, object, bool | None]:
         config = self.nested_chat_config
         if not isinstance(config, Mapping):
             config = {"chat_queue": config}
@@ -265,57 +278,72 @@ class NestedChatTarget(TransitionTarget):
         return [dict(entry) for entry in queue], answer or SUMMARY, config.get("use_async")
 
     def resolve(self, situation: HandoffContext) -> Resolution:
-        """The agent itself, with these chats."""
+        """Return the agent itself, with the chats."""
         return Resolution(situation.agent, nested=self)
 
-    def run_chats(self, agent: Any, sender: Any) -> Steps[str | Message]:
-        """Hold the chats. The first begins with the last thing that was said, unless it has a message of its own."""
-        said = [
-            one for one in get_history(agent, sender) if one.get("content") and one.get("role") not in ("tool", "function")
+    def run_chats(self, agent: Agent, sender: Agent) -> Steps[str | Message]:
+        """Run the chats, and return the reply. The first starts with the last outer message, unless it has its own.
+
+        Raises:
+            TypeError: if the agent is not a `ConversableAgent`.
+        """
+        if not is_conversable(agent):
+            raise TypeError(f"{agent.name!r} can't run nested chats: it must be a ConversableAgent.")
+        # the call that chose this target, and results of tools, are no first message
+        messages = [
+            message
+            for message in get_history(agent, sender)
+            if message.get("content") and message.get("role") not in ("tool", "function")
         ]
-        reply = make_nested_reply(*self._parts())
-        _, answer = yield from invoke(*sync_and_async(reply, blocks=True), agent, said, sender, None)
+        reply = make_nested_reply(*self._parse_config())
+        _, answer = yield from invoke(*sync_and_async(reply, blocks=True), agent, messages, sender, None)
         return "" if answer is None else answer
 
 
 @dataclass(frozen=True)
 class SelectionTarget(TransitionTarget):
-    """What a function `(last_speaker, groupchat)` says: a target, an agent, the name of a method, or None for the end."""
+    """Result of a function `(last_speaker, groupchat)`: a target, an agent, the name of a method, or None for the end."""
 
-    function: Callable[[Any, Group], Any]
+    function: SpeakerSelector
 
     @property
     def label(self) -> str:
-        """The function's name."""
+        """Name of the function."""
         return get_callable_name(self.function)
 
     def resolve(self, situation: HandoffContext) -> Resolution:
-        """What the function says."""
+        """Return the result of the function."""
         answer = self.function(situation.agent, situation.group)
         if answer is None or isinstance(answer, str):
             return Resolution(method=answer)
         return as_target(answer).resolve(situation)
 
 
-def as_target(value: Any) -> TransitionTarget:
-    """A target, or what stands for one: an agent, or a function `(last_speaker, groupchat)`.
+def as_target(value: object) -> TransitionTarget:
+    """Return a target: for an agent `AgentTarget`, for a function `(last_speaker, groupchat)` `SelectionTarget`.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: if the value is not a target, an agent or a sync function.
     """
     if isinstance(value, TransitionTarget):
         return value
+    # the structural check of `Agent` accepts the classes of agents, too
     if isinstance(value, Agent) and not isinstance(value, type):
         return AgentTarget(value)
     if callable(value) and not isinstance(value, type) and not is_coroutine_function(value):
         return SelectionTarget(value)
     raise TypeError(
-        f"A target is an agent, one of the targets of autogen.agentchat.group such as AgentNameTarget or TerminateTarget(), "
-        f"or a plain function of the last speaker and the group, not {value!r}."
+        "A target must be an agent, a target of autogen.agentchat.group such as AgentNameTarget or TerminateTarget(), "
+        f"or a sync function of the last speaker and the group, got {value!r}."
     )
 
 
-def make_tool_name(target: TransitionTarget, place: int) -> str:
-    """The name of the tool by which a model hands over."""
-    number = f"_{place}"
-    return f"transfer_to_{normalize_name(target.label)}"[: 64 - len(number)] + number
+def make_tool_name(target: TransitionTarget, number: int) -> str:
+    """Return the name of the tool by which a model hands over.
+
+    Args:
+        target: Target.
+        number: Position among the hand-offs of the agent, from 1; it makes the name unique.
+    """
+    suffix = f"_{number}"
+    return f"transfer_to_{normalize_name(target.label)}"[: _MAX_NAME_LENGTH - len(suffix)] + suffix

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import takewhile
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ... import events
 from ..._steps import Steps, to_thread
 from ...code_utils import UNKNOWN, extract_code, infer_lang
 from ...coding._execute import execute_blocks
+from ...coding._extraction import find_fence_error, find_named_code
+from ...coding.utils import unquote
 from ...operations import KINDS, UNKNOWN_OUTCOME, Journal, Operation, fingerprint, perform, resolve_unfinished
 from .._core.display import print_notice
 from .._core.internals import get_code_config
 from .._core.protocols import AgentCore
 from ..agent import Message
 from .human_input import ask_human
+
+if TYPE_CHECKING:
+    from ...coding.base import CodeBlock
 
 SHELLS = ("bash", "shell", "sh")
 PYTHONS = ("python", "Python", "py")
@@ -33,7 +38,7 @@ def select_recent(messages: list[Message], last_n_messages: object) -> list[Mess
         ValueError: `last_n_messages` is neither `auto` nor a whole number of at least 0.
     """
     if last_n_messages == "auto":
-        count = len(list(takewhile(lambda message: message.get("role") == "user", reversed(messages))))
+        count = len(_select_new(messages))
     elif isinstance(last_n_messages, (int, float)) and last_n_messages >= 0 and last_n_messages == int(last_n_messages):
         count = int(last_n_messages)
     else:
@@ -47,6 +52,9 @@ def run_code_by_executor(agent: AgentCore, messages: list[Message], config: None
     Raises:
         ValueError: `config` is not None.
     """
+    # The import loads pydantic, as executors do: a program without code execution does without.
+    from ...coding.markdown_code_extractor import MarkdownCodeExtractor
+
     if config is not None:
         raise ValueError("config must be None: the executor is configured in code_execution_config.")
     code_config = get_code_config(agent)
@@ -54,10 +62,18 @@ def run_code_by_executor(agent: AgentCore, messages: list[Message], config: None
         return False, None
     executor = agent.code_executor
     assert executor is not None, "An agent with this reply function has an executor."
+    extractor = executor.code_extractor
+    # Another extractor has a syntax of its own.
+    is_markdown = isinstance(extractor, MarkdownCodeExtractor)
+    new_messages = _select_new(messages)
     for message in select_recent(messages, code_config.get("last_n_messages", "auto")):
-        blocks = executor.code_extractor.extract_code_blocks(message["content"]) if message.get("content") else []
+        blocks = extractor.extract_code_blocks(message["content"]) if message.get("content") else []
         if not blocks:
+            if is_markdown and (report := _report_fence_error(message, new_messages)) is not None:
+                return True, report
             continue
+        if is_markdown:
+            blocks = _name_blocks(message["content"], blocks)
         languages = ", ".join(block.language for block in blocks)
         if len(blocks) == 1:
             print_notice(f"EXECUTING CODE BLOCK (inferred language is {languages})...", "red")
@@ -78,17 +94,42 @@ def run_code_by_agent(
     config = get_code_config(agent) if config is None else config
     if config is False:
         return False, None
+    new_messages = _select_new(messages)
     for message in select_recent(messages, config.get("last_n_messages", "auto")):
         if not message["content"]:
             continue
         blocks = extract_code(message["content"])
         if len(blocks) == 1 and blocks[0][0] == UNKNOWN:
+            if (report := _report_fence_error(message, new_messages)) is not None:
+                return True, report
             continue
+        codes = find_named_code(message["content"], blocks)
+        blocks = [(language, code) for (language, _), code in zip(blocks, codes, strict=True)]
         pairs = [list(block) for block in blocks]
         run = partial(to_thread, agent.execute_code_blocks, blocks)
         exit_code, logs = yield from perform(_make_operation(agent, blocks, pairs, run))
         return True, format_report(exit_code, logs)
     return False, None
+
+
+def _select_new(messages: list[Message]) -> list[Message]:
+    """Return the messages since the agent's own last message."""
+    return list(takewhile(lambda message: message.get("role") == "user", reversed(messages)))
+
+
+def _report_fence_error(message: Message, new_messages: list[Message]) -> str | None:
+    """Return a report for the model on a message with a malformed fence and without code, or None."""
+    # An older message has been reported already, or was before the agent's time.
+    if not message.get("content") or not any(message is new for new in new_messages):
+        return None
+    error = find_fence_error(message["content"])
+    return None if error is None else format_report(1, error)
+
+
+def _name_blocks(content: object, blocks: list[CodeBlock]) -> list[CodeBlock]:
+    """Return the blocks with the file names that their fences request as comments in their code."""
+    codes = find_named_code(content, [(block.language, block.code) for block in blocks])
+    return [block.model_copy(update={"code": code}) for block, code in zip(blocks, codes, strict=True)]
 
 
 def _run_by_executor(executor: Any, blocks: list[Any]) -> Steps[tuple[int, str]]:
@@ -153,7 +194,7 @@ def _run_block(agent: AgentCore, language: str, code: str) -> tuple[int, str, st
         return agent.run_code(code, lang=language, **settings)
     if language in PYTHONS:
         first, _, _ = code.partition("\n")
-        filename = first.removeprefix("# filename: ").strip() if first.startswith("# filename: ") else None
+        filename = unquote(first.removeprefix("# filename: ").strip()) if first.startswith("# filename: ") else None
         return agent.run_code(code, lang="python", filename=filename, **settings)
     return 1, f"unknown language {language}", None
 

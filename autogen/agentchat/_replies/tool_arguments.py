@@ -61,7 +61,7 @@ def _read(text: str) -> Any:
             return read(text)
         except ValueError as error:
             first_error = first_error or error
-        # raised for literals that are none, and for deep nesting
+        # raised for text that is not a literal, and for deep nesting
         except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
             first_error = first_error or ValueError(str(error) or type(error).__name__)
     assert first_error is not None

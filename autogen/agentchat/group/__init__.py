@@ -4,14 +4,15 @@
 >>> from autogen.agentchat.group.patterns import DefaultPattern
 >>> triage.handoffs.add_llm_condition(OnCondition(AgentTarget(refund), "They want their money back."))  # doctest: +SKIP
 >>> pattern = DefaultPattern(initial_agent=triage, agents=[triage, refund], user_agent=user)  # doctest: +SKIP
->>> result, known, last = initiate_group_chat(pattern, "My parcel never came.", max_rounds=10)  # doctest: +SKIP
+>>> result, variables, last_speaker = initiate_group_chat(pattern, "My parcel never came.", max_rounds=10)  # doctest: +SKIP
 """
 
 from typing import TYPE_CHECKING
 
 from ..._lazy_imports import attach as _lazy
 
-if TYPE_CHECKING:  # read by editors and type checkers
+# for editors and type checkers
+if TYPE_CHECKING:
     from .chat import a_initiate_group_chat as a_initiate_group_chat
     from .chat import initiate_group_chat as initiate_group_chat
     from .conditions import AvailableCondition as AvailableCondition
@@ -52,7 +53,8 @@ _TARGETS = (
     *("AgentNameTarget", "AgentTarget", "AskUserTarget", "GroupManagerTarget", "NestedChatTarget", "RandomAgentTarget"),
     *("RevertToUserTarget", "StayTarget", "TerminateTarget", "TransitionTarget"),
 )
-_HOME = {  # read by the interpreter, when a name is first used
+# for the interpreter: the module of each name, imported when the name is first used
+_HOME = {
     "a_initiate_group_chat": "chat",
     "initiate_group_chat": "chat",
     **dict.fromkeys(_CONDITIONS, "conditions"),

@@ -1,10 +1,10 @@
-"""What a tool does to a group chat besides giving a result, as JSON has it: a chat that is taken up again has it too."""
+"""Side effects of tool calls in a group chat with hand-offs, as JSON, so that a resumed chat has them too."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 from .._core.protocols import Group
 from .._core.turn_context import VariableEffects
@@ -23,63 +23,81 @@ from .._handoffs.targets import (
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
-_PLAIN = {kind.__name__: kind for kind in (AskUserTarget, RevertToUserTarget, StayTarget, TerminateTarget)}
+_SIMPLE_TARGETS = {kind.__name__: kind for kind in (AskUserTarget, RevertToUserTarget, StayTarget, TerminateTarget)}
+
+
+class EncodedTarget(TypedDict, total=False):
+    """A target as JSON, with a single key.
+
+    Attributes:
+        agent: Name of an agent.
+        agents: Names of the agents of a `RandomAgentTarget`.
+        prompt: Selection message of a `GroupManagerTarget`.
+        kind: Class of a target without parameters.
+    """
+
+    agent: str
+    agents: list[str]
+    prompt: str | None
+    kind: str
 
 
 class ToolEffects(VariableEffects):
-    """What one call does in a group chat.
+    """Side effects of one tool call in a group chat.
 
     Args:
-        group: Where it is made.
-        variables: What the agents know in common.
-        target_of: Gives the target that its tool returned, when it has returned.
-        lead_to: Takes such a target.
+        group: Group chat.
+        variables: Context variables that the members share.
+        get_target: Returns the target that the tool returned; called after the tool.
+        set_target: Called with the target in a replay.
     """
 
     def __init__(
         self,
         group: Group,
         variables: ContextVariables,
-        target_of: Callable[[], TransitionTarget | None],
-        lead_to: Callable[[TransitionTarget], None],
+        get_target: Callable[[], TransitionTarget | None],
+        set_target: Callable[[TransitionTarget], None],
     ) -> None:
         super().__init__(variables)
-        self._group, self._target_of, self._lead_to = group, target_of, lead_to
+        self._group, self._get_target, self._set_target = group, get_target, set_target
 
-    def snapshot(self) -> dict[str, Any]:
-        """Also where it leads."""
-        return {**super().snapshot(), "target": encode_target(self._target_of())}
+    def snapshot(self) -> dict[str, object]:
+        """Return the changes of variables, and the target."""
+        return {**super().snapshot(), "target": encode_target(self._get_target())}
 
-    def replay(self, taken: dict[str, Any]) -> None:
-        """Do the same again, and lead there."""
-        super().replay(taken)
-        if taken["target"] is not None:
-            self._lead_to(decode_target(taken["target"], self._group))
+    def replay(self, recorded: dict[str, Any]) -> None:
+        """Repeat the changes of variables, and the hand-off."""
+        super().replay(recorded)
+        if recorded["target"] is not None:
+            self._set_target(decode_target(recorded["target"], self._group))
 
 
-def encode_target(target: TransitionTarget | None) -> dict[str, Any] | None:
-    """A target as JSON has it; None, and a line in the log, for one that JSON can't hold."""
+def encode_target(target: TransitionTarget | None) -> EncodedTarget | None:
+    """Return a target as JSON; None, with a warning in the log, if JSON can't represent it."""
     match target:
         case None:
             return None
+        # by name: after a restart the agent is another object
         case AgentTarget() | AgentNameTarget():
             return {"agent": target.label}
         case RandomAgentTarget(agents=agents):
             return {"agents": [agent.name for agent in agents]}
         case GroupManagerTarget(selection_message=message):
             return {"prompt": message.template if isinstance(message, ContextStr) else message}
-        case _ if type(target).__name__ in _PLAIN:
+        case _ if type(target).__name__ in _SIMPLE_TARGETS:
             return {"kind": type(target).__name__}
-    logger.warning("A hand-off to %s can't be kept: a chat that is taken up again lacks it.", target.label)
+    # nested chats and functions
+    logger.warning("JSON can't represent a hand-off to %s: a resumed chat won't have it.", target.label)
     return None
 
 
-def decode_target(written: dict[str, Any], group: Group) -> TransitionTarget:
-    """The target that JSON holds."""
-    if "agent" in written:
-        return AgentNameTarget(written["agent"])
-    if "agents" in written:
-        return RandomAgentTarget([agent for agent in group.agents if agent.name in written["agents"]])
-    if "prompt" in written:
-        return GroupManagerTarget(written["prompt"])
-    return _PLAIN[written["kind"]]()
+def decode_target(encoded: EncodedTarget, group: Group) -> TransitionTarget:
+    """Return the target that `encode_target` encoded."""
+    if "agent" in encoded:
+        return AgentNameTarget(encoded["agent"])
+    if "agents" in encoded:
+        return RandomAgentTarget([agent for agent in group.agents if agent.name in encoded["agents"]])
+    if "prompt" in encoded:
+        return GroupManagerTarget(encoded["prompt"])
+    return _SIMPLE_TARGETS[encoded["kind"]]()

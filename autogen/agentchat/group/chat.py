@@ -1,8 +1,9 @@
-"""Holding a group chat by a pattern."""
+"""Group chats that follow a pattern."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from ..._steps import Steps, invoke, run_async, run_sync
 from .._core.result import ChatResult
@@ -15,90 +16,97 @@ from .selector import HandoffSelector
 
 __all__ = ["a_initiate_group_chat", "initiate_group_chat"]
 
-GroupResult = tuple[ChatResult, ContextVariables, Agent]
+GroupResult: TypeAlias = tuple[ChatResult, ContextVariables, Agent]
+"""The result of the chat, the context variables, and the last speaker."""
+
+Messages: TypeAlias = Sequence[Message] | Message | str
 
 
 def initiate_group_chat(
     pattern: Pattern, messages: list[Message] | Message | str, max_rounds: int = 20, **kwargs: Any
 ) -> GroupResult:
-    """Hold a group chat by a pattern.
+    """Run a group chat that follows a pattern.
 
     Args:
-        pattern: Who takes part, and who is next where no hand-off says so.
-        messages: The first message; or those of an earlier chat, which goes on with the last of them. One without a name
-            is the user's: that of the `user_agent`, or else of somebody from outside of the group.
-        max_rounds: How many messages there may be.
+        pattern: Members, and the rule for the next speaker if there is no hand-off.
+        messages: First message; or the messages of an earlier chat, which continues with the last of them. The author of
+            a message without a name is the `user_agent`, or else somebody outside the group.
+        max_rounds: Maximum number of messages.
         **kwargs: As for `initiate_chat`: `silent`, `cache`, `max_cost`...
 
     Returns:
-        The result, the context variables, and the agent that spoke last.
+        The result, the context variables, and the last speaker.
 
     Raises:
-        ValueError: There is no message, one is by somebody who is not in the group, or a hand-off leads to such.
+        ValueError: if there is no message, or the author of a message or the target of a hand-off is not in the group.
 
-    >>> result, known, last = initiate_group_chat(pattern, "My parcel never came.")  # doctest: +SKIP
+    >>> result, variables, last_speaker = initiate_group_chat(pattern, "My parcel never came.")  # doctest: +SKIP
     """
-    return run_sync(_held(pattern, messages, max_rounds, kwargs))
+    return run_sync(_run(pattern, messages, max_rounds, kwargs))
 
 
 async def a_initiate_group_chat(
     pattern: Pattern, messages: list[Message] | Message | str, max_rounds: int = 20, **kwargs: Any
 ) -> GroupResult:
-    """`initiate_group_chat`, awaited."""
-    return await run_async(_held(pattern, messages, max_rounds, kwargs))
+    """Async version of `initiate_group_chat`."""
+    return await run_async(_run(pattern, messages, max_rounds, kwargs))
 
 
-def _held(pattern: Pattern, messages: Any, max_rounds: int, options: dict[str, Any]) -> Steps[GroupResult]:
+def _run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, object]) -> Steps[GroupResult]:
     group, manager = pattern.build(max_rounds)
     selector = group.speaker_selection_method
     assert isinstance(selector, HandoffSelector)
-    given = _checked(messages, group)
-    if len(given) == 1:
-        starter, message = _author(given[0], pattern, group), given[0]
+    validated = _validate_messages(messages, group)
+    is_new = len(validated) == 1
+    if is_new:
+        starter, message = _find_author(validated[0], pattern, group), validated[0]
     else:
-        starter, message = _resumed(given, pattern, group, manager)
-    options = {"summary_method": pattern.summary_method, "clear_history": len(given) == 1, **options}
-    result = yield from invoke(starter.initiate_chat, starter.a_initiate_chat, manager, message=message, **options)
+        starter, message = _resume(validated, pattern, group, manager)
+    # clearing the history would undo the resumption
+    chat_options: dict[str, Any] = {"summary_method": pattern.summary_method, "clear_history": is_new, **options}
+    result = yield from invoke(starter.initiate_chat, starter.a_initiate_chat, manager, message=message, **chat_options)
     return result, selector.context_variables, manager.last_speaker or starter
 
 
-def _checked(messages: Any, group: GroupChat) -> list[Message]:
+def _validate_messages(messages: Messages, group: GroupChat) -> list[Message]:
+    """Return copies of the messages, which may be changed."""
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
-    given = [dict(message) for message in ([messages] if isinstance(messages, dict) else messages)]
-    if not given:
+    copies = [dict(message) for message in ([messages] if isinstance(messages, dict) else messages)]
+    if not copies:
         raise ValueError("A group chat needs a first message.")
-    for message in given:
+    for message in copies:
         name = message.get("name")
-        if name and message.get("role") != "function" and name not in group.agent_names:  # there it is the function's name
-            raise ValueError(
-                f"A message is by {name!r}, who is not in the group; these are: {', '.join(group.agent_names)}."
-            )
-    return given
+        # the name in a function message is that of the function
+        if name and message.get("role") != "function" and name not in group.agent_names:
+            names = ", ".join(group.agent_names)
+            raise ValueError(f"The author of a message must be in the group ({names}), got {name!r}.")
+    return copies
 
 
-def _author(message: Message, pattern: Pattern, group: GroupChat) -> ConversableAgent:
-    """Who says the first message: the member of that name, the user agent, or somebody from outside."""
-    found: Any = group.agent_by_name(message["name"]) if message.get("name") else pattern.user_agent
-    return found if found is not None else _outsider(group)
+def _find_author(message: Message, pattern: Pattern, group: GroupChat) -> Any:
+    """Return the author of the first message: a member, the user agent, or an agent outside the group."""
+    author = group.agent_by_name(message["name"]) if message.get("name") else pattern.user_agent
+    return author if author is not None else _make_outsider(group)
 
 
-def _outsider(group: GroupChat) -> ConversableAgent:
+def _make_outsider(group: GroupChat) -> ConversableAgent:
     name = "user"
+    # messages are attributed by name, so it must differ from those of the members
     while name in group.agent_names:
         name = f"_{name}"
     return ConversableAgent(name, human_input_mode="NEVER", llm_config=False)
 
 
-def _resumed(
-    given: list[Message], pattern: Pattern, group: GroupChat, manager: GroupChatManager
+def _resume(
+    messages: list[Message], pattern: Pattern, group: GroupChat, manager: GroupChatManager
 ) -> tuple[ConversableAgent, Message]:
-    """Bring the group into the state of an earlier chat; returns who goes on with which message."""
-    for message in given:
+    """Restore the state of an earlier chat. Returns the agent that continues it, and its message."""
+    for message in messages:
         message.setdefault("role", "user")
         if pattern.user_agent is not None and message["role"] == "user":
             message.setdefault("name", pattern.user_agent.name)
-    author, last = manager.resume(given, silent=True)
+    author, last_message = manager.resume(messages, silent=True)
     if isinstance(author, ConversableAgent) and author is not manager:
-        return author, last
-    return _outsider(group), {key: value for key, value in last.items() if key != "name"}
+        return author, last_message
+    return _make_outsider(group), {key: value for key, value in last_message.items() if key != "name"}

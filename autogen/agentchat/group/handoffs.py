@@ -1,7 +1,8 @@
-"""The hand-offs of an agent."""
+"""Hand-offs of an agent."""
 
 from __future__ import annotations
 
+from ..._lazy_imports import deprecate
 from .._handoffs.handoffs import (
     Handoffs,
     get_handoffs,
@@ -9,5 +10,7 @@ from .._handoffs.handoffs import (
 
 __all__ = [
     "Handoffs",
-    "handoffs_of",
+    "get_handoffs",
 ]
+
+__getattr__ = deprecate(globals(), {"handoffs_of": "get_handoffs"})

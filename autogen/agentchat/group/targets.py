@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..._lazy_imports import deprecate
 from .._handoffs.targets import (
     AgentNameTarget,
     AgentTarget,
@@ -35,5 +36,7 @@ __all__ = [
     "TerminateTarget",
     "TransitionTarget",
     "as_target",
-    "tool_name",
+    "make_tool_name",
 ]
+
+__getattr__ = deprecate(globals(), {"tool_name": "make_tool_name"})

@@ -15,7 +15,7 @@ from typing import Any, TypedDict, cast
 from ... import events
 from ..._steps import Call, Steps, sleep, wrap_in_thread
 from ...cache.abstract_cache_base import AbstractCache
-from ...control import interruptible, is_controlled, yield_point
+from ...control import get_control, interruptible, yield_point
 from ...exception_utils import BudgetExceeded
 from ...types import Usage
 from .._cache_key import get_key
@@ -97,7 +97,7 @@ def add_retries(handler: Handler) -> Handler:
         endpoint = request.endpoint
         for retries in count():
             # The chat may have been stopped or paused during the last attempt.
-            if is_controlled():
+            if get_control() is not None:
                 yield from yield_point()
             try:
                 response = yield from handler(request, state)
@@ -171,7 +171,8 @@ def send_request(request: EndpointRequest, state: RequestState) -> Steps[ModelRe
     """Send the request: the innermost handler."""
     create = cast("Callable[[dict[str, Any]], ModelResponse]", request.endpoint.client.create)
     a_create = getattr(request.endpoint.client, "a_create", None) or wrap_in_thread(create)
-    response: ModelResponse = yield Call(interruptible(create), a_create, (request.params,), {})
+    sync_create = create if get_control() is None else interruptible(create)
+    response: ModelResponse = yield Call(sync_create, a_create, (request.params,), {})
     return response
 
 

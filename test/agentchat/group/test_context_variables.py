@@ -149,7 +149,7 @@ def test_a_coroutine_hook_is_awaited_in_asynchronous_chats(mode, call, agent):
 def test_a_function_that_gives_no_text_is_refused(agent):
     clerk = agent("clerk")
     clerk.register_hook("update_agent_state", UpdateSystemMessage(lambda own, messages: None))
-    with pytest.raises(TypeError, match="must give text"):
+    with pytest.raises(TypeError, match="must return text"):
         clerk.generate_reply(messages=[{"role": "user", "content": "Hi"}])
 
 

@@ -100,10 +100,10 @@ def test_conditions_of_the_other_kind_are_a_type_error(agent):
         (handoffs.add_context_condition, llm),
         (handoffs.add_after_work, llm),
     ):
-        with pytest.raises(TypeError, match="is needed"):
+        with pytest.raises(TypeError, match="A hand-off must be"):
             add(wrong)
     for add_all in (handoffs.add_many, handoffs.add_llm_conditions, handoffs.add_after_works):
-        with pytest.raises(TypeError, match="A list of"):
+        with pytest.raises(TypeError, match="must be a list of"):
             add_all("text")
         with pytest.raises(TypeError):
             add_all(None)
@@ -119,7 +119,7 @@ def test_what_is_no_target_is_a_type_error(wrong):
         lambda: OnContextCondition(wrong),
         lambda: Handoffs().set_after_work(wrong),
     ):
-        with pytest.raises(TypeError, match="A target is"):
+        with pytest.raises(TypeError, match="A target must be"):
             make()
 
 

@@ -150,7 +150,7 @@ def test_by_chance_but_never_the_same(talk, trio):
 
 def test_nobody_is_left_to_choose_from_by_chance(talk, trio):
     trio[0].handoffs.set_after_work(RandomAgentTarget([trio[0]]))
-    with pytest.raises(ValueError, match="one of no others"):
+    with pytest.raises(ValueError, match="there is no other agent"):
         talk(trio[3], trio)
 
 
@@ -246,7 +246,7 @@ def test_to_the_user_where_there_is_none_is_an_error_when_it_is_reached(talk, tr
     a, b, _, user = trio
     a.handoffs.add_after_works([OnContextCondition(RevertToUserTarget(), "yes"), OnContextCondition(b)])
     assert talk(user, trio).speakers == ["user", "a", "b"]
-    with pytest.raises(ValueError, match="'a' hands over to the user, and the group has none"):
+    with pytest.raises(ValueError, match="'a' hands over to the user, but the group has none"):
         talk(user, trio, context_variables=ContextVariables({"yes": 1}))
 
 

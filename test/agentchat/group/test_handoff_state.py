@@ -52,11 +52,11 @@ def test_a_saved_group_goes_on_where_it_was(call, group):
 def test_a_hand_off_that_is_pending_is_saved_too(group):
     manager, _ = group()
     selector = manager.groupchat.speaker_selection_method
-    selector._lead_to(RandomAgentTarget(manager.groupchat.agents[:2]))
+    selector._set_pending_target(RandomAgentTarget(manager.groupchat.agents[:2]))
     again, _ = group()
     again.load_state(json.loads(json.dumps(manager.save_state())))
     other = again.groupchat.speaker_selection_method
-    assert other._target == RandomAgentTarget(again.groupchat.agents[:2])
+    assert other._pending_target == RandomAgentTarget(again.groupchat.agents[:2])
 
 
 def test_a_variable_that_json_cannot_hold_is_named(group):

@@ -1,0 +1,1 @@
+"""Parts of `autogen.function_utils`: signatures and docstrings of tools, conversion of their arguments and results."""
