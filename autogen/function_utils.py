@@ -2,71 +2,41 @@
 
 from __future__ import annotations
 
-import collections.abc
 import contextlib
-import functools
-import inspect
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from enum import Enum
-from types import FunctionType, MethodType, NoneType, UnionType
-from typing import (
-    Annotated,
-    Any,
-    ForwardRef,
-    Literal,
-    NewType,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
-from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
-from pydantic_core import to_jsonable_python
+from pydantic.errors import PydanticUndefinedAnnotation
 
+from ._functions.arguments import SCHEMA_ERRORS, load_basemodels_if_needed
+from ._functions.arguments import F as F
+from ._functions.arguments import get_load_param_if_needed_function as get_load_param_if_needed_function
+from ._functions.docstrings import get_docstring, parse_docstring
+from ._functions.results import serialize_to_str
+from ._functions.signatures import INJECTED as INJECTED
+from ._functions.signatures import (
+    expand_alias,
+    find_description,
+    find_references,
+    get_default_values,
+    get_missing_annotations,
+    get_param_annotations,
+    get_required_params,
+    get_typed_return_annotation,
+    get_typed_signature,
+    remove_injected,
+)
+from ._functions.signatures import get_injected_parameters as get_injected_parameters
+from ._functions.signatures import get_typed_annotation as get_typed_annotation
 from ._lazy_imports import deprecate
-from ._steps import get_callable_name, is_coroutine_function
+from ._steps import get_callable_name
 
 __all__ = ["get_function_schema", "get_typed_signature", "load_basemodels_if_needed", "serialize_to_str"]
 
 logger = logging.getLogger(__name__)
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-INJECTED = frozenset({"context_variables"})
-"""Parameters that the executing agent fills in from its attributes of the same names. Models don't see them."""
-
-# Raised by pydantic for a type that has no schema.
-SCHEMA_ERRORS = (PydanticUserError, PydanticUndefinedAnnotation)
-# Raised when an annotation is evaluated whose names don't exist.
-_NAME_ERRORS = (AttributeError, NameError, TypeError)
-# Values of these types are the same in Python and in parsed JSON, as far as tools are concerned.
-_JSON_TYPES = {
-    str,
-    int,
-    float,
-    bool,
-    list,
-    dict,
-    tuple,
-    set,
-    object,
-    NoneType,
-    Any,
-    Annotated,
-    Literal,
-    Union,
-    UnionType,
-    type,
-}
-# Sections of Google-style docstrings that the parser does not know by itself.
-_PARAMETER_SECTIONS = ("Keyword Args", "Keyword Arguments", "Other Parameters")
 
 
 class Parameters(BaseModel):
@@ -95,8 +65,8 @@ class ToolFunction(BaseModel):
 def get_function_schema(f: Callable[..., object], *, name: str | None = None, description: str) -> dict[str, Any]:
     """Build the schema of a function for a model.
 
-    A parameter is described by the text in `Annotated[..., "text"]`, or else by the docstring (in the style of Google, NumPy
-    or Sphinx), or else by its name.
+    A parameter is described by the text in `Annotated[..., "text"]` or the description of a pydantic field, or else by the
+    docstring (in the style of Google, NumPy or Sphinx), or else by its name.
 
     Args:
         f: The function, or another callable. Its parameters must be annotated.
@@ -128,9 +98,9 @@ def get_function_schema(f: Callable[..., object], *, name: str | None = None, de
         logger.warning("The function %r should be annotated to return a str or a pydantic model.", function_name)
     with _add_error_context(f"The function {function_name!r}"):
         parameters = get_parameters(required, annotations, get_default_values(signature))
-    for parameter, text in parse_docstring(inspect.getdoc(unwrap_function(f)) or "").items():
-        # `Annotated` has its own description.
-        if parameter in annotations and get_origin(annotations[parameter]) is not Annotated:
+    for parameter, text in parse_docstring(get_docstring(f)).items():
+        # A description in the annotation comes first.
+        if parameter in annotations and find_description(parameter, annotations[parameter]) is None:
             parameters.properties[parameter]["description"] = text
     function = Function(description=description, name=name or function_name, parameters=parameters)
     return ToolFunction(function=function).model_dump(serialize_as_any=True)
@@ -149,11 +119,8 @@ def get_parameter_json_schema(k: str, v: Any, default_values: Mapping[str, objec
         pydantic.errors.PydanticUserError: If the type has no JSON schema.
         pydantic.errors.PydanticUndefinedAnnotation: If the annotation uses a name that is not defined.
     """
-    description: object = k
-    if get_origin(v) is Annotated:
-        description = get_args(v)[1]
-        if not isinstance(description, str):
-            raise ValueError(f"The description of the parameter {k!r} must be a string, not {description!r}.")
+    description = find_description(k, v)
+    v = expand_alias(v)
     with _add_error_context(f"the parameter {k!r}"):
         # Pydantic would look for the name in this module, and may find another object there.
         for name in find_references(v):
@@ -164,7 +131,7 @@ def get_parameter_json_schema(k: str, v: Any, default_values: Mapping[str, objec
         # A default that JSON can't hold is left out.
         with contextlib.suppress(TypeError, ValueError):
             schema["default"] = _serialize_default(adapter, default_values[k])
-    schema["description"] = description
+    schema["description"] = k if description is None else description
     return schema
 
 
@@ -222,5 +189,3 @@ def _serialize_default(adapter: TypeAdapter[object], default: object) -> object:
     value: object = adapter.dump_python(default, mode="json", by_alias=True, warnings=False)
     json.dumps(value, allow_nan=False)
     return value
-
-

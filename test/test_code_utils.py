@@ -64,6 +64,23 @@ def test_extracting():
     assert extract_code("nothing", detect_single_line_code=True) == []
 
 
+def test_another_pattern_is_used_as_it_is():
+    text = "<code lang=sh>ls</code>\n```python\nx\n```"
+    assert extract_code(text, pattern="<code lang=(.*?)>(.*?)</code>") == [("sh", "ls")]
+    assert extract_code(text, pattern=code_utils.CODE_BLOCK_PATTERN) == [("python", "x")]
+    assert extract_code(text, pattern="<b>(.*)(.*)</b>") == [("unknown", text)]
+
+
+def test_inline_code_is_found_between_fences_of_any_form():
+    text = "`a`\n- b\n  ~~~~c++\n   `x`\n  ~~~~\n`c` ```py\ny\n``` and then `d`"
+    assert extract_code(text, detect_single_line_code=True) == [("", "a"), ("c++", "`x`"), ("", "c"), ("py", "y"), ("", "d")]
+
+
+def test_the_parser_is_only_loaded_for_fences():
+    probe = "import autogen.code_utils as c, sys; c.extract_code('`x`'); print('markdown_it' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "False"
+
+
 @pytest.mark.parametrize(
     ("variable", "decision"), [("1", True), ("Yes", True), ("t", True), ("0", False), ("FALSE", False), ("none", None)]
 )

@@ -31,8 +31,7 @@ from .signatures import (
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
-JSONValue = Any
-Path = list[Any]
+Path = list[int | str]
 
 SCHEMA_ERRORS = (PydanticUserError, PydanticUndefinedAnnotation)
 """Errors of pydantic about a type without a schema."""
@@ -119,8 +118,15 @@ class _ArgumentBinder:
         kinds = inspect.Parameter
         self.positional = [name for name, p in self.parameters.items() if p.kind is not kinds.KEYWORD_ONLY]
         self.positional_only = [name for name, p in self.parameters.items() if p.kind is kinds.POSITIONAL_ONLY]
+        # A generic function of `functools.singledispatch` takes the argument that decides by position only.
+        if hasattr(function, "dispatch") and hasattr(function, "registry"):
+            self.positional_only = self.positional[:1]
         # Python takes these fields for the defaults themselves, or sees no default.
-        self.fields = [name for name, p in self.parameters.items() if raw_parameters[name].default is not p.default]
+        self.fields = [
+            name
+            for name, p in self.parameters.items()
+            if isinstance(p.default, FieldInfo) or raw_parameters[name].default is not p.default
+        ]
         self.converters = {
             name: _Converter(p)
             for name, p in self.parameters.items()
@@ -168,7 +174,7 @@ class _Converter:
 
     def __init__(self, parameter: inspect.Parameter) -> None:
         self.parameter = parameter
-        annotation = expand_alias(parameter.annotation)
+        annotation: Any = expand_alias(parameter.annotation)
         # pydantic would validate an iterable item by item, while the function reads it.
         if get_origin(annotation) is collections.abc.Iterable:
             annotation = collections.abc.Sequence[get_args(annotation)]  # type: ignore[misc]
@@ -250,7 +256,7 @@ def _load_model(value: dict[str, object], model: type[BaseModel]) -> BaseModel:
     return model(**value)
 
 
-def _mend(value: JSONValue, error: ValidationError) -> tuple[JSONValue] | None:
+def _mend(value: object, error: ValidationError) -> tuple[object] | None:
     """Replace the parts of a value that don't fit, and that have one other meaning.
 
     Returns:
@@ -267,7 +273,7 @@ def _mend(value: JSONValue, error: ValidationError) -> tuple[JSONValue] | None:
     return (value,) if is_changed else None
 
 
-def _reinterpret(part: object, error: ErrorDetails) -> tuple[JSONValue] | None:
+def _reinterpret(part: object, error: ErrorDetails) -> tuple[object] | None:
     """Return another meaning of a value in a tuple; None if it has no other."""
     is_choice = error["type"] in ("literal_error", "enum")
     if is_choice and isinstance(part, (int, float)):
@@ -296,24 +302,27 @@ def _parse_text(text: str) -> dict[str, Any] | list[Any] | None:
     return None
 
 
-def _locate(value: JSONValue, location: tuple[int | str, ...]) -> tuple[Path, JSONValue]:
+def _locate(value: object, location: tuple[int | str, ...]) -> tuple[Path, object]:
     """Return the path and the part of a value at the location of an error, which also names members of unions."""
     path: Path = []
     for key in location:
-        is_key = isinstance(value, dict) and key in value
-        is_index = isinstance(value, list) and isinstance(key, int) and key < len(value)
-        if is_key or is_index:
+        if isinstance(value, dict):
+            is_part = key in value
+        else:
+            is_part = isinstance(value, list) and isinstance(key, int) and key < len(value)
+        # Any other key is the name of a member of a union.
+        if is_part:
             path.append(key)
-            value = value[key]
+            value = cast("Any", value)[key]
     return path, value
 
 
-def _replace(value: JSONValue, path: Path, part: JSONValue) -> JSONValue:
+def _replace(value: object, path: Path, part: object) -> object:
     """Return a copy of a value with another part at a path."""
-    if not path:
+    if not path or not isinstance(value, (dict, list)):
         return part
-    copied = value.copy()
-    copied[path[0]] = _replace(value[path[0]], path[1:], part)
+    copied: Any = value.copy()
+    copied[path[0]] = _replace(copied[path[0]], path[1:], part)
     return copied
 
 

@@ -6,9 +6,9 @@ import contextlib
 import functools
 import inspect
 import re
+from collections.abc import Callable
 
 from .signatures import unwrap_function
-from collections.abc import Callable
 
 # Sections of Google-style docstrings that the parser does not know by itself.
 _PARAMETER_SECTIONS = ("Keyword Args", "Keyword Arguments", "Other Parameters")
@@ -35,7 +35,7 @@ def get_summary(function: Callable[..., object]) -> str:
         if not line or (summary and _NOT_SUMMARY.match(line)):
             break
         summary.append(line)
-        if line.endswith((".", "!", "?", "。", "！", "？")):
+        if line.endswith((".", "!", "?")):
             break
     return " ".join(summary)
 

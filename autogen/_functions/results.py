@@ -7,6 +7,7 @@ import inspect
 import json
 from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -80,12 +81,12 @@ def _is_pandas(item: object) -> bool:
     return type(item).__module__.partition(".")[0] == "pandas"
 
 
-def _convert_table(table: object) -> object:
+def _convert_table(table: Any) -> object:
     """Convert a pandas table or column: missing values become null, and dates ISO 8601 text."""
     # The default index only numbers the rows.
     is_numbered = type(getattr(table, "index", None)).__name__ == "RangeIndex"
     if getattr(table, "ndim", 1) > 1:
-        frame = table if is_numbered else table.reset_index()  # type: ignore[attr-defined]
+        frame = table if is_numbered else table.reset_index()
         orients = ["records", "split"]
     else:
         frame = table
@@ -98,7 +99,7 @@ def _convert_table(table: object) -> object:
 
 
 def _get_own_text(item: object) -> str | None:
-    """Return the text of an object whose class defines one; None for Python's placeholders such as `<Thing object at ...>`."""
+    """Return the text of an object whose class defines one; None for placeholders like `<Thing object>`."""
     kind = type(item)
     if inspect.isroutine(item) or inspect.ismodule(item):
         return None

@@ -18,7 +18,7 @@ INJECTED = frozenset({"context_variables"})
 # Raised when an annotation is evaluated whose names don't exist.
 _NAME_ERRORS = (AttributeError, NameError, TypeError)
 # Metadata of these types is neither a description nor a constraint: most likely a mistake.
-_CONSTANTS = (int, float, complex, bytes, list, tuple, dict, set, frozenset, type(None))
+_CONSTANTS = (int, float, complex, bytes, list, tuple, dict, set, frozenset)
 
 
 def get_typed_annotation(annotation: object, globalns: dict[str, Any]) -> object:
@@ -57,8 +57,7 @@ def get_typed_signature(call: Callable[..., object]) -> inspect.Signature:
         _apply_field(parameter.replace(annotation=get_typed_annotation(parameter.annotation, namespace)))
         for parameter in get_signature(call).parameters.values()
     ]
-    # `Field(...)` may follow parameters with a default: for Python it is a default, too.
-    return inspect.Signature(parameters, __validate_parameters__=False)
+    return _make_signature(parameters)
 
 
 def get_typed_return_annotation(call: Callable[..., object]) -> object:
@@ -103,8 +102,9 @@ def get_injected_parameters(f: Callable[..., object]) -> tuple[str, ...]:
 
 
 def remove_injected(signature: inspect.Signature) -> inspect.Signature:
+    """Return a signature without the parameters that the executing agent fills in."""
     visible = [p for name, p in signature.parameters.items() if name not in INJECTED]
-    return signature if len(visible) == len(signature.parameters) else signature.replace(parameters=visible)
+    return signature if len(visible) == len(signature.parameters) else _make_signature(visible)
 
 
 def list_parameters(signature: inspect.Signature) -> list[tuple[str, inspect.Parameter]]:
@@ -251,3 +251,8 @@ def _apply_field(parameter: inspect.Parameter) -> inspect.Parameter:
     if field.is_required():
         return parameter.replace(annotation=annotation, default=inspect.Parameter.empty)
     return parameter.replace(annotation=annotation, default=field if field.default_factory else field.default)
+
+
+def _make_signature(parameters: list[inspect.Parameter]) -> inspect.Signature:
+    # `Field(...)` may follow parameters with a default: for Python it is a default, too.
+    return inspect.Signature(parameters, __validate_parameters__=False)

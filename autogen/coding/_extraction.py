@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ._markdown_fences import Fence
 
 _RUNNABLE = (*PYTHON_VARIANTS, "python3", "bash", "shell", "sh", "zsh", "pwsh", "powershell", "ps1", "javascript", "js")
-_ONE_LINE_FENCE = re.compile(rf"^(?:[ \t]|[-*+>]|\d+[.)])*(`{{3,}}|~{{3,}})[ \t]*(?:{'|'.join(_RUNNABLE)})[ \t]+\S.*?\1\s*$")
+_ONE_LINE_FENCE = re.compile(r"(?:[ \t]|[-*+>][ \t]|\d+[.)][ \t])*(`{3,}|~{3,})([^`]+?)\1\s*")
 
 _NAME_COMMENTS = {
     **dict.fromkeys(("javascript", "js", "typescript", "ts", "java", "c", "c++", "cpp", "go", "rust"), "// filename: {}"),
@@ -23,7 +23,10 @@ _NAME_COMMENTS = {
 
 
 def find_fences(text: str) -> list[Fence]:
-    """Return the fenced blocks of a text in order, by CommonMark and by `CODE_BLOCK_PATTERN`. Blocks without lines are left out."""
+    """Return the fenced blocks of a text in order. Blocks without lines are left out.
+
+    Fences are those of CommonMark, and the looser forms that `CODE_BLOCK_PATTERN` matches.
+    """
     if "```" not in text and "~~~" not in text:
         return []
     # The parser is only loaded for messages with fences.
@@ -43,7 +46,8 @@ def find_fence_error(content: object) -> str | None:
     if scan.fences:
         return None
     for number, line in enumerate(text.split("\n"), 1):
-        if _ONE_LINE_FENCE.match(line):
+        match = _ONE_LINE_FENCE.fullmatch(line)
+        if match and _is_code_line(match[2].strip()):
             return (
                 f"No code was run: the code block on line {number} is on a single line. Put the opening fence with the "
                 "language, the code, and the closing fence on lines of their own."
@@ -55,6 +59,16 @@ def find_fence_error(content: object) -> str | None:
         f"No code was run: the code block that begins on line {opening.line} ({opening.text[:40]}) is not closed. Put the "
         "closing fence on a line of its own after the code. If the message was cut off, send a shorter one."
     )
+
+
+def _is_code_line(text: str) -> bool:
+    """Return True if the text of a fence on a single line is code; other text may be a quotation in prose."""
+    language, _, code = text.partition(" ")
+    if language in _RUNNABLE:
+        return bool(code.strip())
+    # Any word compiles as Python.
+    guess = infer_lang(text)
+    return guess == "sh" or (guess == "python" and "(" in text)
 
 
 def find_named_code(content: object, blocks: list[tuple[str, str]]) -> list[str]:

@@ -123,17 +123,11 @@ def parse_info(info: str) -> Info:
 def _get_parser() -> MarkdownIt:
     # A line in indented code, HTML or a heading would hide a fence that 0.2 runs: only containers matter.
     # The nesting limit, which cuts off the rest of the text, stays far below Python's recursion limit.
-    parser = MarkdownIt("commonmark", {"maxNesting": 60}).enableOnly(["fence", "blockquote", "list", "paragraph"])
-    containers = {"alt": ["paragraph", "reference", "blockquote", "list"]}
-    parser.block.ruler.at("fence", _read_fence, containers)
-    parser.block.ruler.at("paragraph", _skip_line)
+    parser = MarkdownIt("commonmark", {"maxNesting": 60})
+    parser.block.ruler.enableOnly(["fence", "blockquote", "list", "paragraph"])
+    parser.block.ruler.at("fence", _read_fence, {"alt": ["paragraph", "reference", "blockquote", "list"]})
+    parser.block.ruler.at("paragraph", _read_text)
     return parser
-
-
-def _skip_line(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Skip a single line, a markdown-it rule: each line of a paragraph may open a fence."""
-    state.line = start + 1
-    return True
 
 
 def _read_fence(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -141,7 +135,7 @@ def _read_fence(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     line = _get_line(state, start)
     match = _OPENING.match(line)
     if match is None:
-        return not silent and _read_trailing_fence(state, start, line)
+        return False
     # In this mode the rule only reports whether a fence interrupts a container.
     if silent:
         return True
@@ -162,23 +156,24 @@ def _read_fence(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return True
 
 
-def _read_trailing_fence(state: StateBlock, start: int, line: str) -> bool:
-    """Read a fence that opens after text on its line, as 0.2 accepts it."""
-    match = _TRAILING_OPENING.search(line)
-    # An odd number of backtick runs before it means that these backticks end inline code.
-    if match is None or len(re.findall("`{3,}", line[: match.start()])) % 2:
-        return False
+def _read_text(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read a single line of text, a markdown-it rule: as in 0.2, a fence may open at its end."""
     scan: Scan = state.env["scan"]
+    state.line = start + 1
+    line = _get_line(state, start)
+    match = _TRAILING_OPENING.search(line)
+    # After an odd number of backtick runs, these backticks end inline code.
+    if match is None or len(re.findall("`{3,}", line[: match.start()])) % 2:
+        return True
     info = line[match.start() + 3 :]
     closing = scan.find_backtick_line(start)
-    if closing is None:
-        if info.strip() in PYTHON_VARIANTS and _has_content(state, start + 1, min(start + 3, state.lineMax)):
+    if closing is not None and _is_closing_text(_get_line(state, closing)):
+        _add_fence(state, start, closing, match.start(), info, is_nested=False)
+        state.line = closing + 1
+    # Without a colon before it, it is rather prose about fences.
+    elif closing is None and info.strip() and line[: match.start()].rstrip().endswith(":"):
+        if _has_content(state, start + 1, min(start + 3, state.lineMax)):
             scan.unclosed.append(Opening(start + 1, match[0].strip()))
-        return False
-    if not _is_closing_text(_get_line(state, closing)):
-        return False
-    _add_fence(state, start, closing, match.start(), info, is_nested=False)
-    state.line = closing + 1
     return True
 
 
@@ -260,8 +255,12 @@ def _add_fence(state: StateBlock, start: int, closing: int, column: int, info: s
     parsed = parse_info(info)
     # Indented Python could not run; for other languages the indentation stays as in 0.2.
     is_dedented = is_nested or (column == 0 and parsed.language in ("", *PYTHON_VARIANTS))
+    indentation = state.sCount[start] if is_dedented else 0
     parser_source, state.src = state.src, scan.text
-    code = state.getLines(start + 1, closing, state.sCount[start] if is_dedented else 0, False).removesuffix("\r")
+    code = state.getLines(start + 1, closing, indentation, False).removesuffix("\r")
+    if indentation:
+        # Blank lines have lost their carriage returns with their indentation.
+        code = code.replace("\r\n", "\n")
     state.src = parser_source
     if closing == start + 1 and not parsed.code:
         return

@@ -16,13 +16,18 @@ from ._endpoints.openai_client import OpenAIClient
 from ._model_client import ModelClient, ModelResponse
 from ._once import log_once
 from ._requests import runtime_log
-from ._requests.budget import Budget, split_limits
-from ._requests.endpoints import FieldView, make_endpoint
+from ._requests.endpoints import (
+    EXTRA_KEYS,
+    LEGACY_CACHE_DIR,
+    LEGACY_DEFAULT_CACHE_SEED,
+    Handler,
+    instantiate_template,
+    make_endpoint,
+)
+from ._requests.field_view import FieldView
 from ._requests.pipeline import handle_request, request_completion
-from ._requests.request import EXTRA_KEYS, Handler, instantiate_template
-from ._requests.response_cache import LEGACY_CACHE_DIR, LEGACY_DEFAULT_CACHE_SEED
 from ._requests.retry import RetryPolicy
-from ._usage.cost import UsageLedger, format_usage_report
+from ._usage.ledger import Budget, UsageLedger, format_usage_report, split_limits
 from .rate_limiters import TimeRateLimiter
 
 __all__ = [

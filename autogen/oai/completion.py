@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ._legacy.completion_calls import Defaults, make_entry, request_answer
 from ._legacy.completion_history import COUNTS, History
 from ._legacy.completion_results import aggregate_metrics, get_texts, get_texts_or_calls
-from ._requests.request import instantiate_template
+from ._requests.endpoints import instantiate_template
 from ._requests.serialization import ResponseDict
 from ._usage.cost import OAI_PRICE1K, compute_cost, get_price
 

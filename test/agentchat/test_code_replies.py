@@ -54,6 +54,66 @@ def test_code_may_name_its_file(call, runner, tmp_path):
     assert (tmp_path / "kept.py").read_text().rstrip().endswith("print(1)")
 
 
+@pytest.mark.parametrize("first_line", ['# filename: "kept.py"', "# filename: 'kept.py'", "# filename: `kept.py`"])
+def test_a_file_name_may_be_quoted(call, runner, tmp_path, first_line):
+    reply(call, runner(), f"```python\n{first_line}\nprint(1)\n```")
+    assert (tmp_path / "kept.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "info", ["python:kept.py", 'python title="kept.py"', "python filename='kept.py'", "{.python file=kept.py}"]
+)
+def test_an_info_string_may_name_the_file(call, runner, tmp_path, info):
+    assert reply(call, runner(), f"```{info}\nprint(41 + 1)\n```").rstrip().endswith("42")
+    assert (tmp_path / "kept.py").is_file()
+
+
+def test_a_title_that_is_not_a_file_name_and_a_name_in_the_code_are_left_alone(call, runner, tmp_path):
+    reply(call, runner(), '```python title="First steps"\nprint(1)\n```\n```python:x.py\n# filename: y.py\nprint(1)\n```')
+    names = {path.name for path in tmp_path.iterdir()}
+    assert "y.py" in names
+    assert "x.py" not in names
+    assert "First steps" not in names
+
+
+MALFORMED = ["```python\nprint(41+1)```", "```python print(41+1)```", "First:\n```python\nprint(41+1)\n", "~~~sh\nls"]
+
+
+@pytest.mark.parametrize("text", MALFORMED)
+def test_the_model_learns_of_a_malformed_fence(call, runner, text):
+    answer = reply(call, runner(), text)
+    assert answer.startswith("exitcode: 1 (execution failed)\nCode output: No code was run: the code block ")
+
+
+@pytest.mark.parametrize("text", ["Use ```x``` or `y`.", "Open with ```python and close with ```.", "Done.\n```"])
+def test_backticks_in_prose_are_no_error(call, runner, text):
+    assert reply(call, runner(), text) == "nothing"
+
+
+def test_a_malformed_fence_beside_a_block_is_not_reported(call, runner):
+    answer = reply(call, runner(), PY.format(1) + "\n```python\nprint(2")
+    assert answer.startswith("exitcode: 0")
+    assert answer.rstrip().endswith("1")
+
+
+def test_a_malformed_fence_is_reported_once(call, runner):
+    messages = [{"role": "user", "content": MALFORMED[0]}, {"role": "assistant", "content": "exitcode: 1"}]
+    messages.append({"role": "user", "content": "Sorry."})
+    assert call(runner(last_n_messages=3).generate_reply, messages) == "nothing"
+
+
+def test_another_extractor_reports_nothing(call, agent, tmp_path):
+    class NoExtractor:
+        def extract_code_blocks(self, message):
+            return []
+
+    class Executor(LocalCommandLineCodeExecutor):
+        code_extractor = NoExtractor()
+
+    me = agent("me", code_execution_config={"executor": Executor(work_dir=tmp_path)}, default_auto_reply="nothing")
+    assert reply(call, me, MALFORMED[0]) == "nothing"
+
+
 def test_the_newest_message_with_code_is_run(call, runner):
     messages = [{"role": "user", "content": PY.format(n)} for n in (1, 2)] + [{"role": "user", "content": "so?"}]
     answer = call(runner().generate_reply, messages)

@@ -7,7 +7,7 @@ import pytest
 
 from autogen import OpenAIWrapper, runtime_logging
 from autogen.oai._requests import runtime_log
-from autogen.oai._requests.request import EXTRA_KEYS, RequestState, build_request
+from autogen.oai._requests.endpoints import EXTRA_KEYS, RequestState, build_request
 from autogen.testing import Fault
 
 KEY = "sk-PLANTED0123456789abcdef"

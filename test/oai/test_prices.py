@@ -16,7 +16,8 @@ from openai.types.chat import ChatCompletion
 
 from autogen._model_catalogue import get_context_limit, is_private
 from autogen.oai._usage import cost as cost_module
-from autogen.oai._usage.cost import UnknownCost, UsageLedger, compute_cost, format_usage_report, get_price, read_usage
+from autogen.oai._usage.cost import UnknownCost, compute_cost, get_price, read_usage
+from autogen.oai._usage.ledger import UsageLedger, format_usage_report
 from autogen.oai.openai_utils import OAI_PRICE1K
 
 number = count()

@@ -16,7 +16,7 @@ from .._core.internals import get_history
 from .._core.protocols import FirstMessage, Tool
 from .._core.result import ChatResult
 from ..agent import Message
-from .tool_registration import ToolRegistrationMixin, describe_function, get_tool_name
+from .tool_registration import ToolRegistrationMixin, describe_function, index_by_name
 
 
 class SingleAgentMixin(ToolRegistrationMixin):
@@ -32,7 +32,7 @@ class SingleAgentMixin(ToolRegistrationMixin):
         Args:
             message: Task.
             tools: Functions that the model may call in this run, in addition to those that it knows and the agent can
-                execute. Their annotations become their schemas, the first line of their docstrings describes them.
+                execute. Their annotations become their schemas, the first sentence of their docstrings describes them.
             max_turns: Maximum number of turns in which tools are called.
             **kwargs: Arguments of `initiate_chat`: `silent`, `cache`, `summary_method`...
 
@@ -131,7 +131,7 @@ class SingleAgentMixin(ToolRegistrationMixin):
 def _lend_tools(caller: ToolRegistrationMixin, executor: ToolRegistrationMixin, tools: Sequence[Tool]) -> Iterator[None]:
     """Register tools for the model of `caller` and for execution by `executor`, in this block only."""
     offered = {tool["function"]["name"] for tool in (caller.llm_config or {}).get("tools", ())}
-    named = {get_tool_name(tool): tool for tool in tools}
+    named = index_by_name(tools)
     # tools of the same names are set aside for this block
     replaced = {name: executor.function_map.pop(name) for name in named if name in executor.function_map}
     added: list[str] = []

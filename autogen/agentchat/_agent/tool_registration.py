@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
+from types import MethodType
 from typing import Any, TypeVar
 
 from ... import runtime_logging
@@ -21,7 +23,10 @@ from .state import AgentState
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
 F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=Callable[..., object])
 T = TypeVar("T")
+
+_PACKAGE = __name__.partition(".")[0]
 
 
 class ToolRegistrationMixin(AgentState):
@@ -42,9 +47,9 @@ class ToolRegistrationMixin(AgentState):
             assert_valid_name(name)
             # warnings, because programs of 0.2 do both on purpose
             if function is None and name not in self._function_map:
-                warnings.warn(f"Function {name!r} is not registered: nothing to remove.", UserWarning, stacklevel=2)
-            if name in self._function_map:
-                warnings.warn(f"Function {name!r} is being overridden.", UserWarning, stacklevel=2)
+                _warn_caller(f"Function {name!r} is not registered: nothing to remove.")
+            if name in self._function_map and not _is_same_function(self._function_map[name], function):
+                _warn_caller(f"Function {name!r} is being overridden.")
         # a new dict: programs may hold the old one
         merged = {**self._function_map, **function_map}
         self._function_map = {name: function for name, function in merged.items() if function is not None}
@@ -103,8 +108,9 @@ class ToolRegistrationMixin(AgentState):
             if not isinstance(signature, dict):
                 raise ValueError(f"A signature must be a dict, got a {type(signature).__name__}.")
             name = assert_valid_name(get_name(signature))
-            if any(get_name(item) == name for item in signatures):
-                warnings.warn(f"Function {name!r} is being overridden.", UserWarning, stacklevel=3)
+            # the same signature again is the same function, registered by another decorator or for another executor
+            if any(get_name(item) == name and item != signature for item in signatures):
+                _warn_caller(f"Function {name!r} is being overridden.")
             signatures = [*(item for item in signatures if get_name(item) != name), signature]
         # endpoints refuse an empty list of tools
         if signatures:
@@ -180,8 +186,12 @@ class ToolRegistrationMixin(AgentState):
         return decorate
 
     def _register_own_functions(self, functions: Callable[..., object] | Iterable[Callable[..., object]]) -> None:
-        """Register functions that the agent's model calls and the agent executes."""
-        for function in as_list(functions):
+        """Register functions that the agent's model calls and the agent executes.
+
+        Raises:
+            ValueError: if different functions have the same name.
+        """
+        for function in index_by_name(as_list(functions)).values():
             self.register_for_llm(description=describe_function(function))(function)
             self.register_for_execution()(function)
 
@@ -241,11 +251,28 @@ def register_function(
 
 
 def describe_function(function: Callable[..., object]) -> str:
-    """Return the description given to a decorator, or the first line of the docstring, or else the name."""
-    return (
-        getattr(function, "_description", None)
-        or (function.__doc__ or get_callable_name(function)).strip().partition("\n")[0]
-    )
+    """Return the description given to a decorator, or the first sentence of the docstring, or else the name."""
+    from ..._functions.docstrings import get_summary
+
+    return getattr(function, "_description", None) or get_summary(function) or get_callable_name(function)
+
+
+def index_by_name(functions: Iterable[C]) -> dict[str, C]:
+    """Return the functions of one list by name.
+
+    Raises:
+        ValueError: if different functions have the same name.
+    """
+    named: dict[str, C] = {}
+    for function in functions:
+        name = get_tool_name(function)
+        if name in named and not _is_same_function(named[name], function):
+            raise ValueError(
+                f"Two different functions in one list have the name {name!r}. A model tells them apart by name: "
+                "rename one of them, or register it with `register_function(..., name=...)`."
+            )
+        named[name] = function
+    return named
 
 
 def get_tool_name(function: Callable[..., object]) -> str:
@@ -266,3 +293,17 @@ def _set_if_given(function: Callable[..., object], attribute: str, value: str | 
     if value is not None:
         with contextlib.suppress(AttributeError):
             setattr(function, attribute, value)
+
+
+def _is_same_function(function: object, other: object) -> bool:
+    """Return True if both are one function, or wrappers of it, or one method of one object."""
+    function, other = getattr(function, "_origin", function), getattr(other, "_origin", other)
+    return function is other or (isinstance(function, MethodType) and function == other)
+
+
+def _warn_caller(text: str) -> None:
+    """Issue a warning that points at the line of the program that called into this package."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, UserWarning, stacklevel=level - 1)

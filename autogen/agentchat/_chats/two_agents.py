@@ -14,7 +14,7 @@ from ..._journal import JournalStore, chat_id_for, fingerprint, get_journal, ope
 from ..._steps import Steps, get_callable_name, invoke
 from ...control import ChatControl, ChatStopped, controlled_by
 from ...exception_utils import BudgetExceeded
-from ...oai._requests.budget import enter_chat_budget
+from ...oai._usage.ledger import enter_chat_budget
 from ...operations import Operation, perform
 from ...types import ChatMessage
 from .._core import unmatched_tools

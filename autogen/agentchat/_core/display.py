@@ -8,7 +8,7 @@ from ..._steps import get_callable_name
 from ...code_utils import content_str
 from ...formatting_utils import colored
 from ...io.base import IOStream
-from ...oai._requests.request import instantiate_template
+from ...oai._requests.endpoints import instantiate_template
 from ..agent import Agent, Message
 from .protocols import AgentCore
 

@@ -12,6 +12,13 @@ STORED_KEYS = ("content", "function_call", "tool_calls", "tool_responses", "tool
 
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
+_TOOL_NAMESPACE = re.compile(r"^(?:functions|default_api)[._]")
+
+
+def strip_namespace(name: str) -> str:
+    """Return the name of a tool without the namespace that some endpoints show to their models, such as `functions.`."""
+    return _TOOL_NAMESPACE.sub("", name)
+
 
 def as_dict(message: Message | str | Mapping[str, object]) -> Message:
     """Return a message as a dict: text becomes its content, a dict stays as it is.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -27,13 +27,22 @@ class MethodSet:
     def __init__(self, *names: str) -> None:
         self.names = names
         self._get = attrgetter(*names)
-        self._originals: object = None
+
+    @cached_property
+    def _originals(self) -> tuple[object, ...]:
+        # on first use, because the table is filled after this module is loaded
+        return tuple(ORIGINAL_METHODS[name] for name in self.names)
+
+    def is_class_untouched(self, agent_class: type) -> bool:
+        """Return True if a class overrides no method, which its instances still may."""
+        try:
+            return bool(self._get(agent_class) == self._originals)
+        except AttributeError:
+            return False
 
     def is_untouched(self, agent: object) -> bool:
         """Return True if no method is overridden, patched or wrapped. False for an agent of another kind."""
-        # on first use, because the table is filled after this module is loaded
-        if self._originals is None:
-            self._originals = tuple(ORIGINAL_METHODS[name] for name in self.names)
+        # not by `is_class_untouched`: this runs several times for each message
         try:
             return bool(self._get(type(agent)) == self._originals) and vars(agent).keys().isdisjoint(self.names)
         # an agent of another kind has not all of the methods, or no `__dict__`

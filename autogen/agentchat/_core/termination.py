@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..._steps import get_callable_name
 from ...code_utils import content_str
-from ...oai._requests.budget import compute_spending, get_chat_ledger
+from ...oai._usage.ledger import compute_spending, get_chat_ledger
 from ...types import MessageContentType
 from ..agent import Agent, Message
 from .internals import get_history

@@ -219,19 +219,27 @@ def broadcast(manager: AgentCore, group: Group, message: Message, speaker: Agent
     # one object for all members, and one for all histories of the manager
     received = to_stored_form(message, "user", manager.name)
     sent = to_stored_form(message, "assistant", manager.name)
-    is_quiet = _uses_builtin_send(manager)
+    if received is None or sent is None:
+        # neither content nor calls: the members refuse the message
+        for agent in members:
+            yield from _send_to_member(manager, agent, message, None)
+        return
+    quiet_classes: set[type] = set()
+    if _uses_builtin_send(manager):
+        # once per class, because a group may have a hundred members
+        quiet_classes = {kind for kind in set(map(type, members)) if _RECEIVING.is_class_untouched(kind)}
     histories = get_histories(manager)
     pending = iter(members)
     try:
         for agent in pending:
-            if is_quiet and received is not None and sent is not None and _RECEIVING.is_untouched(agent):
+            if type(agent) in quiet_classes and vars(agent).keys().isdisjoint(_RECEIVING_METHODS):
                 histories.setdefault(agent, []).append(sent)
                 get_histories(agent).setdefault(manager, []).append(received)  # type: ignore[arg-type]
             else:
                 yield from _send_to_member(manager, agent, message, received)
     except BaseException:
         for agent in pending:
-            if isinstance(agent, ConversableAgent) and received is not None:
+            if isinstance(agent, ConversableAgent):
                 get_history(agent, manager).append(received)
         raise
 

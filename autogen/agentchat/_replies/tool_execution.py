@@ -28,6 +28,7 @@ from ...operations import (
 from .._core import turn_context
 from .._core.display import print_notice
 from .._core.internals import get_managed_group, is_conversable
+from .._core.messages import strip_namespace
 from .._core.protocols import AgentCore, Tool
 from .._core.unmatched_tools import find_executors
 from ..agent import Agent, Message
@@ -216,8 +217,9 @@ def _find_function(agent: AgentCore, name: str | None) -> Tool | None:
 
 
 def _get_name_candidates(name: str | None) -> tuple[str, ...]:
-    """Return the names that a call may mean: some models prepend the namespace that their endpoint shows them."""
-    return tuple(dict.fromkeys((name or "", (name or "").removeprefix("functions.").removeprefix("functions_"))))
+    """Return the names that a call may mean: itself, and the name without a namespace."""
+    name = name or ""
+    return tuple(dict.fromkeys((name, strip_namespace(name))))
 
 
 def _make_failure(name: str, text: str) -> Outcome:

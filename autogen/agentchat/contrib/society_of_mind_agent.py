@@ -1,15 +1,17 @@
-"""`SocietyOfMindAgent`: one agent on the outside, a group of agents on the inside."""
+"""`SocietyOfMindAgent`: a single agent to others, backed by a group chat of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from ..._steps import Steps, invoke, run_async, run_sync, sync_and_async
 from ...code_utils import content_str
+from ...coding.base import CodeExecutionConfig
+from ...types import LLMConfigDict
 from .._core import runtime_log
-from .._core.internals import get_conversation
+from .._core.internals import get_conversation, get_reply_rows, is_conversable
 from .._core.overrides import ORIGINAL_METHODS, invoke_overridable
 from .._groupchat.run import broadcast
 from .._replies import registry
@@ -20,21 +22,24 @@ from ..groupchat import GroupChat
 
 __all__ = ["SocietyOfMindAgent"]
 
-TRANSCRIPT = "You were asked for something, and your team has talked it over. What was said, beginning with the request:"
+ResponsePreparer: TypeAlias = Callable[[Any, list[Message]], object]
+"""A sync or async function of the agent and the record of the discussion that returns a reply, or None."""
+
+TRANSCRIPT = "You received a request, and your team has discussed it. This is the discussion, beginning with the request:"
 
 
 class SocietyOfMindAgent(ConversableAgent):
-    """An agent that thinks by holding a group chat, and says what came out of it.
+    """An agent that thinks by running a group chat, and replies with its result.
 
-    To everybody else it is an ordinary agent: it can be in a two-agent chat or a group chat, also in that of another
-    society. For each answer its own group begins anew: the members are told the conversation so far, the last message is
-    their task, and their discussion becomes one answer. The two conversations stay apart, the cost is counted in both.
+    To other agents it is an ordinary agent: it can be in a two-agent chat or a group chat, also in that of another society.
+    For each reply its own group starts afresh: the members receive the conversation so far, the last message is their task,
+    and their discussion becomes one reply. The two conversations stay apart; the cost is counted in both.
     `get_chat_results(-1)` is the result of the last discussion.
 
     Attributes:
-        response_preparer: Makes the answer; see the constructor. It may be changed.
-        DEFAULT_RESPONSE_PROMPT: What a model is told that prepares the answer, where no other prompt is given.
-        DEFAULT_DESCRIPTION: Its description, where neither that nor a system message is given.
+        response_preparer: Makes the reply; see the constructor. It may be changed.
+        DEFAULT_RESPONSE_PROMPT: Prompt for the model that prepares the reply, unless another is given.
+        DEFAULT_DESCRIPTION: Description, unless a description or a system message is given.
 
     >>> team = GroupChatManager(GroupChat([writer, critic], max_round=6), llm_config=llm_config)  # doctest: +SKIP
     >>> author = SocietyOfMindAgent("author", team, llm_config=llm_config)  # doctest: +SKIP
@@ -43,44 +48,47 @@ class SocietyOfMindAgent(ConversableAgent):
     """
 
     DEFAULT_RESPONSE_PROMPT = (
-        "Now answer the request yourself. Your answer stands alone: who reads it knows nothing of the discussion, so give "
-        "all of the result, and mention neither the team nor what it said on the way."
+        "Now answer the request yourself. Your answer must stand alone: its reader knows nothing of the discussion, so give "
+        "the whole result, and mention neither the team nor its intermediate steps."
     )
-    DEFAULT_DESCRIPTION = "Talks each request over with a team of its own, and gives one answer."
+    DEFAULT_DESCRIPTION = "Discusses each request with a team of its own, and gives one answer."
 
     def __init__(
         self,
         name: str,
         chat_manager: ConversableAgent | None,
-        response_preparer: str | Callable[[Any, list[Message]], Any] | None = None,
-        is_termination_msg: Callable[[Message], Any] | None = None,
+        response_preparer: str | ResponsePreparer | None = None,
+        is_termination_msg: Callable[[Message], object] | None = None,
         max_consecutive_auto_reply: int | None = None,
         human_input_mode: HumanInputMode = "TERMINATE",
-        function_map: dict[str, Callable[..., Any]] | None = None,
-        code_execution_config: dict[str, Any] | Literal[False] = False,
-        llm_config: dict[str, Any] | Literal[False] | None = False,
+        function_map: Mapping[str, Callable[..., object] | None] | None = None,
+        code_execution_config: CodeExecutionConfig | Mapping[str, object] | Literal[False] = False,
+        llm_config: LLMConfigDict | Mapping[str, object] | Literal[False] | None = False,
         default_auto_reply: str | Message | None = "",
         **kwargs: Any,
     ) -> None:
-        """Args:
-            name: The name that others see.
-            chat_manager: The manager of the group that it thinks with; None for none yet.
-            response_preparer: What makes an answer of the discussion: a prompt for the agent's model, or a function
-                `(agent, messages)`, plain or coroutine, that is given the record and returns the answer; its None ends
-                the outer chat. None for the prompt `DEFAULT_RESPONSE_PROMPT`.
-            is_termination_msg: As for `ConversableAgent`, like all that follow; about the outer chat.
-            max_consecutive_auto_reply: How many answers in a row.
+        """Create an agent.
+
+        Args:
+            name: Name that others see.
+            chat_manager: Manager of the group that discusses the requests; None for none yet.
+            response_preparer: Makes a reply from the discussion: a prompt for the agent's model, or a function
+                `(agent, messages)`, sync or async, that takes the record and returns the reply, or None to end the outer
+                chat. None for the prompt `DEFAULT_RESPONSE_PROMPT`.
+            is_termination_msg: As for `ConversableAgent`, like the following arguments; for the outer chat.
+            max_consecutive_auto_reply: Maximum number of replies in a row.
             human_input_mode: When the human is asked.
             function_map: Functions that the agent executes.
-            code_execution_config: How it runs code.
-            llm_config: The model that prepares answers. It does not take part in the discussion.
-            default_auto_reply: The answer while there is no group.
+            code_execution_config: How code is run.
+            llm_config: Config of the model that prepares replies. It takes no part in the discussion.
+            default_auto_reply: Reply while there is no group.
             **kwargs: `description`, `silent`...
 
         Raises:
-            ValueError: `chat_manager` manages no group chat, or `response_preparer` is neither text nor callable.
+            ValueError: if `chat_manager` manages no group chat, or `response_preparer` is neither text nor callable.
         """
-        given = runtime_log.capture_arguments(locals())
+        arguments = runtime_log.capture_arguments(locals())
+        # a system message is a description, too
         if kwargs.get("description") is None and "system_message" not in kwargs:
             kwargs["description"] = self.DEFAULT_DESCRIPTION
         super().__init__(
@@ -99,125 +107,125 @@ class SocietyOfMindAgent(ConversableAgent):
         if not isinstance(response_preparer, str) and not callable(response_preparer):
             raise ValueError(
                 f"The response_preparer of {name!r} must be a prompt or a function (agent, messages), "
-                f"not {response_preparer!r}."
+                f"got {response_preparer!r}."
             )
         self.response_preparer = response_preparer
         self._is_thinking = False
         self.update_chat_manager(chat_manager)
-        # The group answers where otherwise the model would.
+        # the group replies in place of the model
         self.replace_reply_func(ConversableAgent.generate_oai_reply, SocietyOfMindAgent.generate_inner_monologue_reply)
         self.replace_reply_func(ConversableAgent.a_generate_oai_reply, SocietyOfMindAgent.a_generate_inner_monologue_reply)
-        runtime_log.log_new_agent(self, given)
+        runtime_log.log_new_agent(self, arguments)
 
     @property
     def chat_manager(self) -> ConversableAgent | None:
-        """The manager of the group that it thinks with."""
+        """Manager of the group that discusses the requests."""
         return self._chat_manager
 
     def update_chat_manager(self, chat_manager: ConversableAgent | None) -> None:
-        """Think with another group, or with none.
+        """Replace the group; None for none.
 
         Raises:
-            ValueError: The agent manages no group chat.
+            ValueError: if the agent manages no group chat.
         """
-        if chat_manager is not None and _group_of(chat_manager) is None:
+        if chat_manager is not None and _find_group(chat_manager) is None:
             raise ValueError(
                 f"{getattr(chat_manager, 'name', chat_manager)!r} can't be the chat_manager of {self.name!r}: it manages no "
-                "group chat. Give a GroupChatManager, or an agent for which GroupChatManager.run_chat is registered."
+                "group chat. Pass a GroupChatManager, or an agent that has GroupChatManager.run_chat registered."
             )
         self._chat_manager = chat_manager
 
     def generate_inner_monologue_reply(
-        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: object = None
     ) -> Reply:
-        """Let the group discuss the last message, and make an answer of that.
+        """Let the group discuss the last message, and make a reply from the discussion.
 
         Args:
-            messages: The conversation; the history with `sender` if None.
-            sender: Who is answered.
+            messages: Conversation; the history with `sender` if None.
+            sender: Agent that gets the reply.
             config: Not used.
 
         Returns:
-            Whether there is an answer, and the answer. There is none without a group, without messages, or to its own
-            group's manager.
+            True and the reply. `(False, None)` without a group or messages, and if the sender is the group's manager.
 
         Raises:
-            ValueError: A model is to prepare the answer, and the agent has none.
-            RuntimeError: The group is in the middle of a discussion, for another chat or because the agent takes part in it.
+            ValueError: if a model has to prepare the reply, and the agent has none.
+            RuntimeError: if the group is discussing already, for another chat or because the agent is a member of it.
         """
-        return run_sync(self._monologue(messages, sender))
+        return run_sync(self._run_monologue(messages, sender))
 
     async def a_generate_inner_monologue_reply(
-        self, messages: list[Message] | None = None, sender: Agent | None = None, config: Any = None
+        self, messages: list[Message] | None = None, sender: Agent | None = None, config: object = None
     ) -> Reply:
-        """`generate_inner_monologue_reply`, awaited."""
-        return await run_async(self._monologue(messages, sender))
+        """Async version of `generate_inner_monologue_reply`."""
+        return await run_async(self._run_monologue(messages, sender))
 
-    def _monologue(self, messages: list[Message] | None, sender: Agent | None) -> Steps[Reply]:
+    def _run_monologue(self, messages: list[Message] | None, sender: Agent | None) -> Steps[Reply]:
         manager, messages = self._chat_manager, get_conversation(self, messages, sender)
-        group = None if manager is None else _group_of(manager)
+        group = None if manager is None else _find_group(manager)
         if manager is None or group is None or manager is sender or not messages:
             return False, None
+        # before the discussion, which would be paid for in vain
         if isinstance(self.response_preparer, str) and self.client is None:
             raise ValueError(
-                f"{self.name!r} has no model to prepare its answer: give it an llm_config, or a function as "
-                "response_preparer."
+                f"{self.name!r} has no model to prepare its reply: pass an llm_config, or a function as response_preparer."
             )
         if self._is_thinking:
             raise RuntimeError(
-                f"{self.name!r} is asked while its group discusses something else. Give each chat that runs at the same "
-                "time a society of its own, and put no society into a group that it thinks with."
+                f"{self.name!r} is requested to reply while its group discusses another message. Use a society for each "
+                "concurrent chat, and don't put a society into the group of its own chat_manager."
             )
         self._is_thinking = True
         try:
             yield from self._discuss(manager, group, messages, sender.name if sender else None)
-            return True, (yield from self._prepared(list(group.messages)))
+            return True, (yield from self._prepare_response(list(group.messages)))
         finally:
             self._is_thinking = False
 
     def _discuss(
         self, manager: ConversableAgent, group: GroupChat, messages: list[Message], peer: str | None
     ) -> Steps[None]:
-        """Let the group talk about the last message. The others are told first; they are not on the group's record."""
-        self._forget_discussion(manager, group)
+        """Let the group discuss the last message. The members receive the others first, which are not in the record."""
+        self._clear_discussion(manager, group)
         for message in messages[:-1]:
-            yield from broadcast(manager, group, _retold(message, self.name, peer), self)
-        opening = {key: value for key, value in _retold(messages[-1]).items() if key in ("content", "context")}
+            yield from broadcast(manager, group, _make_readable(message, self.name, peer), self)
+        task = _make_readable(messages[-1])
         result = yield from invoke(
             self.initiate_chat,
             self.a_initiate_chat,
             manager,
-            message=opening,
-            clear_history=False,  # it was, but for the context
-            silent=getattr(manager, "_silent", False),  # the manager's silence holds for all of the discussion
+            message={key: value for key, value in task.items() if key in ("content", "context")},
+            # the histories hold the conversation so far
+            clear_history=False,
+            # a silent manager means the whole discussion
+            silent=getattr(manager, "_silent", False),
             cache=self.client_cache,
             summary_method=None,
         )
         self._finished_chats = [result]
 
-    def _forget_discussion(self, manager: ConversableAgent, group: GroupChat) -> None:
-        """Clear what the group said last time. What its members said elsewhere, and what humans typed, is theirs to keep."""
+    def _clear_discussion(self, manager: ConversableAgent, group: GroupChat) -> None:
+        """Clear the last discussion. The members keep their conversations with other agents, and their human inputs."""
         group.reset()
         for agent in (self, *group.agents):
             manager.clear_history(agent)
             if isinstance(agent, ConversableAgent):
                 agent.clear_history(manager)
 
-    def _prepared(self, messages: list[Message]) -> Steps[Any]:
-        """The answer that comes of a discussion."""
+    def _prepare_response(self, messages: list[Message]) -> Steps[Any]:
+        """Make the reply from the record of a discussion."""
         preparer = self.response_preparer
         if callable(preparer):
             return (yield from invoke(*sync_and_async(preparer, blocks=True), self, messages))
-        steps = partial(_by_model, self)
+        steps = partial(_request_response, self)
         return (yield from invoke_overridable(self, "_llm_response_preparer", steps, preparer, messages))
 
     def _llm_response_preparer(self, prompt: str, messages: list[Message]) -> str | Message:
-        """The answer that the agent's model makes of a discussion."""
-        return run_sync(_by_model(self, prompt, messages))  # type: ignore[no-any-return]
+        return run_sync(_request_response(self, prompt, messages))
 
     def _participants(self) -> list[Any]:
         manager = self._chat_manager
-        group = None if manager is None else _group_of(manager)
+        group = None if manager is None else _find_group(manager)
         return [self, *([] if manager is None else [manager]), *(group.agents if group else [])]
 
 
@@ -227,24 +235,26 @@ registry.ASYNC_VARIANTS.add(
 ORIGINAL_METHODS["_llm_response_preparer"] = SocietyOfMindAgent._llm_response_preparer
 
 
-def _by_model(agent: SocietyOfMindAgent, prompt: str, messages: list[Message]) -> Steps[Any]:
-    """Show the agent's model the discussion, and ask for the answer: as a user, not every endpoint heeds a late system."""
-    asked: list[Message] = [{"role": "system", "content": TRANSCRIPT}]
-    asked += [{**_retold(message), "role": "user"} for message in messages]
-    asked.append({"role": "user", "content": prompt})
-    answer = yield from request_completion(agent, agent.client, asked, agent.client_cache)
-    return "" if answer is None else answer
+def _request_response(agent: SocietyOfMindAgent, prompt: str, messages: list[Message]) -> Steps[str | Message]:
+    """Show the discussion to the agent's model, and request the reply."""
+    request: list[Message] = [{"role": "system", "content": TRANSCRIPT}]
+    request += [{**_make_readable(message), "role": "user"} for message in messages]
+    # as a user: some endpoints ignore a system message that is not the first
+    request.append({"role": "user", "content": prompt})
+    response: str | Message | None = yield from request_completion(agent, agent.client, request, agent.client_cache)
+    return "" if response is None else response
 
 
-def _retold(message: Message, own_name: str = "", peer: str | None = None) -> Message:
-    """A message for those who did not take part: calls and their results, which they can't answer, become text.
+def _make_readable(message: Message, own_name: str = "", peer: str | None = None) -> Message:
+    """Return a message for agents outside its conversation: calls and results, which they can't answer, become text.
 
     Args:
-        message: The message.
-        own_name: Who said it, where it has no name and is an assistant's.
-        peer: Who said it, where it has no name and is not.
+        message: Message.
+        own_name: Author of an assistant's message without a name.
+        peer: Author of any other message without a name.
     """
     name = message.get("name") or (own_name if message.get("role") == "assistant" else peer)
+    # a message of the outer chat, so its calls belong to tools that the group does not have
     calls = [call.get("function") or {} for call in message.get("tool_calls") or ()]
     if message.get("function_call"):
         calls.append(message["function_call"])
@@ -252,14 +262,15 @@ def _retold(message: Message, own_name: str = "", peer: str | None = None) -> Me
     if calls or content is None:
         lines = [content_str(content)] if content else []
         content = "\n".join([*lines, *(f"Call of {call.get('name')}({call.get('arguments') or ''})" for call in calls)])
-    told: Message = {"role": "user", "content": content}
+    readable: Message = {"role": "user", "content": content}
     for key, value in (("name", name), ("context", message.get("context"))):
         if value:
-            told[key] = value
-    return told
+            readable[key] = value
+    return readable
 
 
-def _group_of(manager: Any) -> GroupChat | None:
-    """The group that an agent manages: it is the config of the reply function that holds the chat."""
-    rows = getattr(manager, "_reply_func_list", ())
+def _find_group(manager: object) -> GroupChat | None:
+    """Return the group that an agent manages: the config of the reply function that runs the chat."""
+    # any agent is a manager if `run_chat` is registered, so the class does not tell
+    rows = get_reply_rows(manager) if is_conversable(manager) else []
     return next((row["config"] for row in rows if isinstance(row["config"], GroupChat)), None)

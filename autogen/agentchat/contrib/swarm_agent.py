@@ -1,4 +1,4 @@
-"""The names of swarms, for programs that use them. New programs use `autogen.agentchat.group`, which does the work here.
+"""Names of swarms, for programs that use them. New programs use `autogen.agentchat.group`, which implements them.
 
 A swarm is a group chat with hand-offs: `SwarmResult` is a `ReplyResult`, an `AfterWorkOption` is a target, and
 `register_hand_off` fills `agent.handoffs`.
@@ -9,14 +9,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, Literal, TypeAlias, Union
 
+from ...types import LLMConfigDict
 from .._agent.tool_registration import as_list
 from .._core.messages import normalize_name
 from .._handoffs import conditions, targets
-from .._handoffs.context_variables import UpdateSystemMessage
+from .._handoffs.conditions import DataConditionLike, LLMConditionLike
+from .._handoffs.context_variables import ContextStr, ContextVariables, UpdateSystemMessage
 from ..agent import Agent, Message
-from ..conversable_agent import ConversableAgent
+from ..conversable_agent import ConversableAgent, HumanInputMode
 from ..group.chat import GroupResult, a_initiate_group_chat, initiate_group_chat
 from ..group.patterns import DefaultPattern
 from ..group.reply_result import ReplyResult
@@ -39,7 +41,7 @@ __all__ = [
 
 
 class AfterWorkOption(Enum):
-    """What happens when an agent has answered with text."""
+    """The next speaker after a reply with text."""
 
     TERMINATE = "TERMINATE"
     REVERT_TO_USER = "REVERT_TO_USER"
@@ -47,73 +49,94 @@ class AfterWorkOption(Enum):
     SWARM_MANAGER = "SWARM_MANAGER"
 
 
-_OPTIONS: dict[AfterWorkOption, Callable[[], targets.TransitionTarget]] = {
+_TARGETS: dict[AfterWorkOption, Callable[[], targets.TransitionTarget]] = {
     AfterWorkOption.TERMINATE: targets.TerminateTarget,
     AfterWorkOption.REVERT_TO_USER: targets.RevertToUserTarget,
     AfterWorkOption.STAY: targets.StayTarget,
     AfterWorkOption.SWARM_MANAGER: targets.GroupManagerTarget,
 }
 
+NestedChats: TypeAlias = dict[str, Any] | list[Any]
+"""The config of nested chats, or their queue."""
+
+SwarmTarget: TypeAlias = Union[targets.TransitionTarget, Agent, AfterWorkOption, str, Callable[..., object], "AfterWork"]
+"""A target, an `AfterWorkOption` or its name, an agent or its name, or a function `(last_speaker, messages, groupchat)`."""
+
 
 class AfterWork:
-    """What happens when an agent has answered with text.
+    """The next speaker after a reply with text.
 
     Args:
         agent: An `AfterWorkOption` or its name, an agent or its name, or a function
-            `(last_speaker, messages, groupchat)` that gives one of these.
-        next_agent_selection_msg: With SWARM_MANAGER: what the manager's model is told before the conversation.
+            `(last_speaker, messages, groupchat)` that returns one of these.
+        next_agent_selection_msg: For SWARM_MANAGER: system message of the manager's model.
     """
 
-    def __init__(self, agent: Any, next_agent_selection_msg: Any = None) -> None:
+    def __init__(self, agent: SwarmTarget, next_agent_selection_msg: str | ContextStr | None = None) -> None:
         self.agent = agent
         self.next_agent_selection_msg = next_agent_selection_msg
-        self.target = _after_work_target(agent, next_agent_selection_msg)
+        self.target = _convert_after_work(agent, next_agent_selection_msg)
 
 
 class OnCondition(conditions.OnCondition):
     """A hand-off that the agent's model decides.
 
     Args:
-        target: An agent, or the config of nested chats.
-        condition: When, for the model.
-        available: Whether it is offered: the name of a context variable (with `!` in front: that it is false), a
+        target: Agent, or config of nested chats.
+        condition: When to hand over, for the model.
+        available: Condition to offer the hand-off: the name of a context variable (with `!` in front: that it is false), a
             `ContextExpression`, or a function `(agent, messages)`.
     """
 
-    def __init__(self, target: Any, condition: Any = "", available: Any = None) -> None:
-        super().__init__(_target(target), condition, _available(available))
+    def __init__(
+        self,
+        target: targets.TargetLike | NestedChats,
+        condition: LLMConditionLike = "",
+        available: DataConditionLike = None,
+    ) -> None:
+        super().__init__(_convert_target(target), condition, _convert_condition(available))
 
 
 class OnContextCondition(conditions.OnContextCondition):
     """A hand-off that data decides. The arguments are those of `OnCondition`."""
 
-    def __init__(self, target: Any, condition: Any = None, available: Any = None) -> None:
-        super().__init__(_target(target), _available(condition), _available(available))
+    def __init__(
+        self,
+        target: targets.TargetLike | NestedChats,
+        condition: DataConditionLike = None,
+        available: DataConditionLike = None,
+    ) -> None:
+        super().__init__(_convert_target(target), _convert_condition(condition), _convert_condition(available))
 
 
 class SwarmResult(ReplyResult):
-    """What a tool returns that also says who speaks next, or what is known now.
+    """A tool result that also selects the next speaker, or sets context variables.
 
     Args:
-        values: The result for the model.
-        agent: An agent, its name or an `AfterWorkOption`; None for the agent that called.
+        values: Result for the model.
+        agent: Agent, its name or an `AfterWorkOption`; None for the agent that called.
         context_variables: Context variables to set.
     """
 
-    def __init__(self, values: Any = "", agent: Any = None, context_variables: Mapping[str, Any] | None = None) -> None:
-        super().__init__(values, None if agent is None else _after_work_target(agent), context_variables)
+    def __init__(
+        self,
+        values: object = "",
+        agent: SwarmTarget | None = None,
+        context_variables: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(values, None if agent is None else _convert_after_work(agent), context_variables)
         self.values = values
         self.agent = agent
 
 
 class SwarmAgent(ConversableAgent):
-    """An agent like any other; there is no need for this class.
+    """An agent like any other; programs don't need this class.
 
     Args:
         name: As for `ConversableAgent`, like `system_message`, `llm_config` and `human_input_mode`.
         functions: Functions that its model may call, described by the first lines of their docstrings.
-        update_agent_state_before_reply: What brings it up to date before each reply: functions `(agent, messages)`, or
-            an `UpdateSystemMessage`; one or a list.
+        update_agent_state_before_reply: Functions `(agent, messages)` called before each reply, or an
+            `UpdateSystemMessage`; a single object or a list.
         **kwargs: As for `ConversableAgent`.
     """
 
@@ -121,10 +144,10 @@ class SwarmAgent(ConversableAgent):
         self,
         name: str,
         system_message: str | list[Any] | None = "You are a helpful AI Assistant.",
-        llm_config: Any = None,
-        functions: Callable[..., Any] | Iterable[Callable[..., Any]] | None = None,
-        update_agent_state_before_reply: Any = None,
-        human_input_mode: Any = "NEVER",
+        llm_config: LLMConfigDict | Mapping[str, object] | Literal[False] | None = None,
+        functions: Callable[..., object] | Iterable[Callable[..., object]] | None = None,
+        update_agent_state_before_reply: Callable[..., object] | Iterable[Callable[..., object]] | None = None,
+        human_input_mode: HumanInputMode = "NEVER",
         **kwargs: Any,
     ) -> None:
         text = "SwarmAgent is deprecated: any ConversableAgent has hand-offs."
@@ -145,28 +168,32 @@ ON_CONDITION = OnCondition
 ON_CONTEXT_CONDITION = OnContextCondition
 UPDATE_SYSTEM_MESSAGE = UpdateSystemMessage
 
+HandOff: TypeAlias = conditions.OnCondition | conditions.OnContextCondition | AfterWork
 
-def register_hand_off(agent: ConversableAgent, hand_to: Any) -> None:
-    """Let an agent hand over.
+
+def register_hand_off(agent: ConversableAgent, hand_to: HandOff | Iterable[HandOff]) -> None:
+    """Register hand-offs at an agent.
 
     Args:
-        agent: The agent.
+        agent: Agent.
         hand_to: An `OnCondition`, `OnContextCondition` or `AfterWork`, or a list of these.
 
     Raises:
-        ValueError: One is something else; nothing is registered then.
+        ValueError: if an item is something else; then none is registered.
     """
-    given = as_list(hand_to)
+    rules: list[HandOff] = as_list(hand_to)
+    # all before the first is registered
     kinds = (AfterWork, conditions.OnCondition, conditions.OnContextCondition)
-    for rule in given:
-        if not isinstance(rule, kinds):
-            raise ValueError(f"A hand-off is an OnCondition, an OnContextCondition or an AfterWork, not {rule!r}.")
-    for rule in given:
+    for item in rules:
+        if not isinstance(item, kinds):
+            raise ValueError(f"A hand-off must be an OnCondition, an OnContextCondition or an AfterWork, got {item!r}.")
+    for rule in rules:
         if isinstance(rule, AfterWork):
             agent.handoffs.set_after_work(rule.target)
             continue
         if isinstance(rule, conditions.OnCondition):
-            rule.llm_function_name = rule.llm_function_name or _tool_name(agent, rule)
+            # the names of tools in swarms, which prompts of programs may mention
+            rule.llm_function_name = rule.llm_function_name or _make_tool_name(agent, rule)
         agent.handoffs.add(rule)
 
 
@@ -175,30 +202,30 @@ def initiate_swarm_chat(
     messages: list[Message] | str,
     agents: list[ConversableAgent],
     user_agent: ConversableAgent | None = None,
-    swarm_manager_args: dict[str, Any] | None = None,
+    swarm_manager_args: Mapping[str, object] | None = None,
     max_rounds: int = 20,
-    context_variables: Any = None,
-    after_work: Any = AfterWorkOption.TERMINATE,
+    context_variables: ContextVariables | Mapping[str, object] | None = None,
+    after_work: SwarmTarget = AfterWorkOption.TERMINATE,
     exclude_transit_message: bool = True,
 ) -> GroupResult:
-    """Hold a group chat with hand-offs; see `autogen.agentchat.group.initiate_group_chat`.
+    """Run a group chat with hand-offs; see `autogen.agentchat.group.initiate_group_chat`.
 
     Args:
-        initial_agent: Who answers first.
-        messages: The first message, or those of an earlier chat.
-        agents: The members.
-        user_agent: Who speaks for the human.
-        swarm_manager_args: For the `GroupChatManager`.
-        max_rounds: How many messages there may be.
-        context_variables: What the agents know in common.
-        after_work: What happens where no hand-off says who is next; see `AfterWork`.
-        exclude_transit_message: Whether models don't see how others handed over.
+        initial_agent: First agent to reply.
+        messages: First message, or the messages of an earlier chat.
+        agents: Members.
+        user_agent: Agent that speaks for the human.
+        swarm_manager_args: Arguments of the `GroupChatManager`.
+        max_rounds: Maximum number of messages.
+        context_variables: Variables that the agents share.
+        after_work: Next speaker if there is no hand-off; see `AfterWork`.
+        exclude_transit_message: True if models don't see the hand-offs of other agents.
 
     Returns:
-        The result, the context variables, and the agent that spoke last.
+        The result, the context variables, and the last speaker.
     """
-    pattern = _pattern(
-        *(initial_agent, agents, user_agent, swarm_manager_args, context_variables, after_work, exclude_transit_message)
+    pattern = _make_pattern(
+        initial_agent, agents, user_agent, swarm_manager_args, context_variables, after_work, exclude_transit_message
     )
     return initiate_group_chat(pattern, messages, max_rounds)
 
@@ -208,35 +235,36 @@ async def a_initiate_swarm_chat(
     messages: list[Message] | str,
     agents: list[ConversableAgent],
     user_agent: ConversableAgent | None = None,
-    swarm_manager_args: dict[str, Any] | None = None,
+    swarm_manager_args: Mapping[str, object] | None = None,
     max_rounds: int = 20,
-    context_variables: Any = None,
-    after_work: Any = AfterWorkOption.TERMINATE,
+    context_variables: ContextVariables | Mapping[str, object] | None = None,
+    after_work: SwarmTarget = AfterWorkOption.TERMINATE,
     exclude_transit_message: bool = True,
 ) -> GroupResult:
-    """`initiate_swarm_chat`, awaited."""
-    pattern = _pattern(
-        *(initial_agent, agents, user_agent, swarm_manager_args, context_variables, after_work, exclude_transit_message)
+    """Async version of `initiate_swarm_chat`."""
+    pattern = _make_pattern(
+        initial_agent, agents, user_agent, swarm_manager_args, context_variables, after_work, exclude_transit_message
     )
     return await a_initiate_group_chat(pattern, messages, max_rounds)
 
 
-def _pattern(
+def _make_pattern(
     initial_agent: ConversableAgent,
     agents: list[ConversableAgent],
     user_agent: ConversableAgent | None,
-    manager_args: dict[str, Any] | None,
-    variables: Any,
-    after_work: Any,
+    manager_args: Mapping[str, object] | None,
+    variables: ContextVariables | Mapping[str, object] | None,
+    after_work: SwarmTarget,
     exclude_transit_message: bool,
 ) -> DefaultPattern:
-    work = (after_work if isinstance(after_work, AfterWork) else AfterWork(after_work)).target
+    target = _convert_after_work(after_work)
     return DefaultPattern(
-        initial_agent, agents, user_agent, manager_args, variables, work, exclude_transit_message=exclude_transit_message
+        initial_agent, agents, user_agent, manager_args, variables, target, exclude_transit_message=exclude_transit_message
     )
 
 
-def _after_work_target(value: Any, prompt: Any = None) -> targets.TransitionTarget:
+def _convert_after_work(value: object, prompt: str | ContextStr | None = None) -> targets.TransitionTarget:
+    """Return the target of an `AfterWork`, or of an object that its constructor takes."""
     if isinstance(value, AfterWork):
         return value.target
     if isinstance(value, str):
@@ -244,35 +272,41 @@ def _after_work_target(value: Any, prompt: Any = None) -> targets.TransitionTarg
             return targets.AgentNameTarget(value)
         value = AfterWorkOption[value]
     if isinstance(value, AfterWorkOption):
-        return targets.GroupManagerTarget(prompt) if value is AfterWorkOption.SWARM_MANAGER else _OPTIONS[value]()
+        return targets.GroupManagerTarget(prompt) if value is AfterWorkOption.SWARM_MANAGER else _TARGETS[value]()
     if callable(value) and not isinstance(value, (Agent, targets.TransitionTarget)):
         function = value
 
-        def chosen(last_speaker: Any, groupchat: Any) -> Any:
+        # functions of swarms take the messages, too
+        def select(last_speaker: Any, groupchat: Any) -> object:
             answer = function(last_speaker, groupchat.messages, groupchat)
-            return None if answer is None else _after_work_target(answer, prompt)
+            return None if answer is None else _convert_after_work(answer, prompt)
 
-        return targets.SelectionTarget(chosen)
+        return targets.SelectionTarget(select)
     return targets.as_target(value)
 
 
-def _target(value: Any) -> Any:
+def _convert_target(value: targets.TargetLike | NestedChats) -> targets.TargetLike:
     return targets.NestedChatTarget(value) if isinstance(value, (dict, list)) else value
 
 
-def _available(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("!"):
-        name = value[1:].strip()
-        return lambda agent, messages: not agent.context_variables.get(name)
-    return value
+def _convert_condition(value: DataConditionLike) -> DataConditionLike:
+    if not isinstance(value, str) or not value.startswith("!"):
+        return value
+    name = value[1:].strip()
+
+    # by the agent, because a function condition does not get the variables
+    def is_false(agent: ConversableAgent, messages: list[Message]) -> bool:
+        return not agent.context_variables.get(name)
+
+    return is_false
 
 
-def _tool_name(agent: ConversableAgent, rule: conditions.OnCondition) -> str:
-    """`transfer_<from>_to_<to>`, with a number where there is such a tool already."""
+def _make_tool_name(agent: ConversableAgent, rule: conditions.OnCondition) -> str:
+    """Return `transfer_<from>_to_<to>`, with a number if the agent has such a tool already."""
     stem = f"transfer_{normalize_name(agent.name)}_to_{normalize_name(rule.target.label)}"
-    known, name, number = agent.handoffs.tools(), stem[:64], 1
-    while name in known:
+    tools, name, number = agent.handoffs.tools(), stem[:64], 1
+    while name in tools:
         number += 1
-        end = f"_{number}"
-        name = stem[: 64 - len(end)] + end
+        suffix = f"_{number}"
+        name = stem[: 64 - len(suffix)] + suffix
     return name

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from ..._steps import Steps
+from .._core.messages import strip_namespace
 from .._core.protocols import Group
 from .._core.turn_context import GroupTurn, Outcome, Schemas, ToolDirective
 from .._handoffs.conditions import OnCondition, is_available
@@ -172,7 +173,7 @@ def remove_transfers(messages: list[Message], hidden: set[str], reader: str) -> 
             visible_responses = [
                 response
                 for index, response in enumerate(responses)
-                if not _answers_hidden_call(response, index, hidden_ids, mask)
+                if not _is_hidden_result(response, index, hidden_ids, mask)
             ]
             message = _replace_items(message, "tool_responses", visible_responses)
             if not visible_responses and message.get("role") == "tool":
@@ -181,7 +182,7 @@ def remove_transfers(messages: list[Message], hidden: set[str], reader: str) -> 
     return visible
 
 
-def _answers_hidden_call(response: Message, index: int, hidden_ids: set[object], mask: list[bool]) -> bool:
+def _is_hidden_result(response: Message, index: int, hidden_ids: set[object], mask: list[bool]) -> bool:
     """Return True if a result belongs to a hidden call: by its id, or by its position if calls have no ids."""
     if response.get("tool_call_id") is not None:
         return response["tool_call_id"] in hidden_ids
@@ -196,7 +197,7 @@ def _replace_items(message: Message, key: str, items: list[Message]) -> Message:
 
 def _get_name(call: Mapping[str, object]) -> str:
     # some models put a namespace before the name
-    return str(call.get("name") or "").removeprefix("functions.").removeprefix("functions_")
+    return strip_namespace(str(call.get("name") or ""))
 
 
 def _make_result(outcome: Outcome, call: Message, text: str, *, success: bool = False) -> Outcome:

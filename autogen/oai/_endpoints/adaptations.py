@@ -171,7 +171,8 @@ ADAPTATIONS = (
     ),
     _change_request(
         "simpler tool schemas",
-        r"any_?of|\$defs|\$ref|additional_?properties|non-empty for object|unknown name.{0,6}(?:default|title)",
+        r"any_?of|\$defs|\$ref|additional_?properties|prefix_?items|exclusive_?m(?:in|ax)imum|non-empty for object"
+        r"|only allowed for string|items: missing|type: must be specified|unknown name.{0,6}(?:default|title|const)",
         _simplify_tools,
     ),
     _change_request("drop parameters", rf"{_NOT}|only the default", _drop_quoted_params),

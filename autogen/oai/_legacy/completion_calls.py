@@ -22,9 +22,9 @@ from ...cache.disk_cache import DiskCache
 from .._cache_key import get_key
 from .._endpoints.provider_registry import get_connection_keys
 from .._model_client import ModelResponse
+from .._requests.endpoints import EndpointRequest, Handler, RequestState, instantiate_template
 from .._requests.layers import add_cache, add_retries
 from .._requests.pipeline import send_once
-from .._requests.request import EndpointRequest, Handler, RequestState, instantiate_template
 from .._requests.response_cache import CacheSlot
 from .._requests.retry import RetryPolicy
 from .._requests.serialization import ResponseDict, get_attributes

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, TypedDict, cast
 
-from ... import events
+from ... import events, runtime_logging
 from ..._steps import Call, Steps, sleep, wrap_in_thread
 from ...cache.abstract_cache_base import AbstractCache
 from ...control import get_control, interruptible, yield_point
@@ -21,10 +21,10 @@ from ...types import Usage
 from .._cache_key import get_key
 from .._model_client import ModelResponse
 from .._usage.cost import UnknownCost, compute_cost, parse_price
+from .._usage.ledger import get_budgets
 from . import runtime_log
-from .budget import get_budgets
-from .request import EndpointRequest, Handler, RequestState
-from .response_cache import CacheSlot, find_cache
+from .endpoints import EndpointRequest, Handler, RequestState, find_cache
+from .response_cache import CacheSlot
 from .response_schema import MAX_CORRECTIONS, make_corrections, make_schema_error, validate_response
 from .retry import NextAction, RetryState, classify_error, decide_retry, parse_retry_after
 
@@ -120,7 +120,8 @@ def add_retries(handler: Handler) -> Handler:
                     raise
                 logger.warning("%s: %s; %s (%s).", request.label, text, decision, fault.name)
             else:
-                endpoint.health.record_success()
+                if endpoint.health.failures:
+                    endpoint.health.record_success()
                 return response
             # Outside the `except` block, which would keep the error and its frames alive.
             yield from sleep(decision.delay)
@@ -155,7 +156,8 @@ def add_accounting(handler: Handler) -> Handler:
             events.emit(events.ModelAsked(**_describe(request, state), messages=messages, _params=request.params))
             # A listener may have stopped or paused the chat.
             yield from yield_point()
-        start_time, sent_at = runtime_log.get_start_time(), time.monotonic()
+        start_time = runtime_log.get_start_time() if runtime_logging.is_logging else ""
+        sent_at = time.monotonic()
         try:
             response = yield from handler(request, state)
         except Exception as error:
@@ -224,7 +226,8 @@ def record_response(
             _response=response,
         )
         events.emit(answered)
-    runtime_log.log_response(request, state, response, start_time, cached=cached)
+    if start_time:
+        runtime_log.log_response(request, state, response, start_time, cached=cached)
 
 
 def _emit_failure(request: EndpointRequest, state: RequestState, text: str, then: str) -> None:

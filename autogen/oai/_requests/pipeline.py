@@ -26,10 +26,9 @@ from ..._steps import Steps
 from ...operations import JournalError, Operation, fingerprint, get_journal, perform
 from ...types import JSON
 from .._model_client import ModelResponse
-from .budget import Budget
-from .endpoints import EndpointEntry
+from .._usage.ledger import Budget
+from .endpoints import EXTRA_KEYS, EndpointEntry, EndpointRequest, Handler, RequestState, build_request
 from .layers import add_accounting, add_cache, add_limits, add_retries, add_schema, record_response, send_request
-from .request import EXTRA_KEYS, EndpointRequest, Handler, RequestState, build_request
 from .response_schema import validate_response
 from .retry import classify_error
 from .serialization import from_json, to_json

@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from pathlib import Path
-from typing import cast
 
 from ...cache.abstract_cache_base import AbstractCache
-from ...cache.disk_cache import DiskCache
 from .._model_client import ModelResponse
 from .serialization import from_json, to_json
 
 logger = logging.getLogger("autogen.oai.client")
-
-LEGACY_DEFAULT_CACHE_SEED = 41  # if neither the config nor the call sets `cache` or `cache_seed`
-LEGACY_CACHE_DIR = ".cache"
-
-
-def find_cache(settings: Mapping[str, object]) -> AbstractCache | None:
-    """Return the cache that the settings of a request name, or None for no caching.
-
-    Args:
-        settings: `cache` is a cache; without one, `cache_seed` names a directory in `.cache`, and None means no cache.
-    """
-    if (cache := settings.get("cache")) is not None:
-        return cast("AbstractCache", cache)
-    seed = settings.get("cache_seed", LEGACY_DEFAULT_CACHE_SEED)
-    return None if seed is None else DiskCache(Path(LEGACY_CACHE_DIR, str(seed)))
 
 
 class CacheSlot:

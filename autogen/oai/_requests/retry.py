@@ -229,7 +229,8 @@ class Health:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._failures = 0
+        self.failures = 0
+        """Failures since the last response."""
         self._periods = 0
         self._until = 0.0
 
@@ -241,9 +242,9 @@ class Health:
 
     def record_success(self) -> None:
         """Record a response: earlier failures no longer count."""
-        if self._failures or self._until:
+        if self.failures or self._until:
             with self._lock:
-                self._failures = self._periods = 0
+                self.failures = self._periods = 0
                 self._until = 0.0
 
     def record_failure(self, fault: FaultRow, policy: RetryPolicy, retry_after: float | None) -> None:
@@ -258,10 +259,10 @@ class Health:
         if fault.blame is Blame.REQUEST:
             return
         with self._lock:
-            self._failures += 1
+            self.failures += 1
             now = time.monotonic()
             seconds = retry_after or 0.0
-            if fault.blame is Blame.ENDPOINT or self._failures >= policy.set_aside_after:
+            if fault.blame is Blame.ENDPOINT or self.failures >= policy.set_aside_after:
                 seconds = max(seconds, min(MAX_SET_ASIDE, policy.set_aside_for * 2.0 ** min(self._periods, _MAX_EXPONENT)))
                 # Failures while it is set aside don't lengthen the next period.
                 self._periods += now >= self._until

@@ -12,8 +12,7 @@ from ...logger.logger_utils import get_current_ts
 from .._endpoints.openai_client import OpenAIClient
 from .._endpoints.provider_registry import get_connection_keys
 from .._model_client import ModelClient, ModelResponse
-from .endpoints import EndpointEntry
-from .request import EndpointRequest, RequestState
+from .endpoints import EndpointEntry, EndpointRequest, RequestState
 
 
 def log_wrapper(

@@ -348,7 +348,7 @@ def test_a_society_that_is_asked_twice_at_once_refuses_the_second_question(agent
     answered, refused = asyncio.run(both())
     assert answered.summary == "one"
     assert isinstance(refused, RuntimeError)
-    assert "'society' is asked while its group discusses something else" in str(refused)
+    assert "'society' is requested to reply while its group discusses another message" in str(refused)
     assert asyncio.run(agent("third").a_initiate_chat(society, message="third", max_turns=1)).summary == "two"
 
 
@@ -358,14 +358,14 @@ def test_societies_that_are_members_of_each_other_are_refused(call, agent):
     for outside, inside in ((one, two), (two, one)):
         group = GroupChat([inside, agent("listener")], max_round=2, speaker_selection_method="round_robin")
         outside.update_chat_manager(GroupChatManager(group, silent=True, llm_config=False))
-    with pytest.raises(RuntimeError, match="put no society into a group that it thinks with"):
+    with pytest.raises(RuntimeError, match="put a society into the group of its own"):
         call(agent("user").initiate_chat, one, message="go", max_turns=1)
 
 
 def test_it_says_at_once_that_a_model_is_missing(call, agent, team):
     manager = team(["not asked"])
     society = agent("society", SocietyOfMindAgent, chat_manager=manager)
-    with pytest.raises(ValueError, match="'society' has no model to prepare its answer"):
+    with pytest.raises(ValueError, match="'society' has no model to prepare its reply"):
         call(agent("user").initiate_chat, society, message="go", max_turns=1)
     assert manager.groupchat.messages == []
 

@@ -160,6 +160,6 @@ def test_a_swarm_agent_is_a_deprecated_plain_agent(swarm, speaker, by):
 
 def test_what_is_no_hand_off_is_refused(speaker):
     a = speaker("a")
-    with pytest.raises(ValueError, match="A hand-off is"):
+    with pytest.raises(ValueError, match="A hand-off must be"):
         register_hand_off(a, [AfterWork(AfterWorkOption.STAY), "b"])
     assert a.handoffs.after_works == []
