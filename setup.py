@@ -45,12 +45,13 @@ setup(
     packages=find_packages(include=["autogen", "autogen.*"]),
     # With it an editable install is a path in a .pth file, which type checkers follow. Without it, it is an import hook.
     package_dir={"": "."},
-    package_data={"autogen": ["py.typed"]},
+    package_data={"autogen": ["py.typed"], "autogen._cli": ["templates/*"]},
     install_requires=[
         "docker>=7",
         "docstring-parser>=0.16",
         "filelock>=3.16",
         "genai-prices>=0.1.13",
+        "jinja2>=3.1",
         "json-repair>=0.60",
         "markdown-it-py>=3",
         "openai>=1.66",

@@ -1,320 +1,250 @@
-"""Events as lines for people: who speaks, what it cost, what failed.
+"""`EventFormatter`: events as lines for a terminal.
 
-Whatever comes from a model or a tool is shown as it is written: nothing in it is markup, and what would move the cursor or
-recolour the terminal stands there as its code.
+Text of models and tools is never trusted: it contains no markup, and control characters are shown as escape sequences.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, get_args
 
 from rich.text import Text
 
 from . import events
 from ._secrets import redact
-from .code_utils import content_str
 from .coding.approval import visible
+from .events._observations import REPLY, Conversation, RecordedOperation, get_calls, get_text
+from .events._observer import Observer
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_red", "bright_cyan", "bright_magenta", "bright_green")
 SYMBOLS = {"says": "●", "to": "→", "good": "✓", "bad": "✗", "next": "↳", "rule": "──", "dot": "·", "more": "…"}
 ASCII = {"says": "*", "to": "->", "good": "+", "bad": "x", "next": ">", "rule": "--", "dot": "-", "more": "..."}
 
 _SPACES = {0xA0: " ", 0x2007: " ", 0x202F: " ", 0x3000: " "}
-_NESTED, _INSIDE = 4, 2  # columns: of a chat inside a chat, of what stands under a name
-_SHORT = 200  # characters of what a tool was given or gave
+# columns: of a chat inside a chat, and of the lines under a name
+_NESTED, _INSIDE = 4, 2
+# characters of the arguments and of the result of a tool
+_LONGEST = 200
 
 
 class Line(NamedTuple):
-    """A line, or a paragraph, and how far it is moved to the right."""
+    """A line or a paragraph, and its indentation in columns."""
 
     indent: int
     text: Text
 
 
-@dataclass
-class Totals:
-    """The sums of what was seen."""
-
-    chats: int = 0
-    messages: int = 0
-    requests: int = 0
-    cached: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: float = 0.0
-    unpriced: int = 0
-    calls: int = 0
-    calls_failed: int = 0
-    failures: int = 0
-    began: float = 0.0
-
-    def brief(self) -> Iterator[str]:
-        """What fits beside something else."""
-        yield _counted(self.messages, "message")
-        if self.requests:
-            yield f"{self.tokens_in:,} + {self.tokens_out:,} tokens"
-            yield f"{self.cost:.4f} USD"
-        yield _seconds(time.monotonic() - self.began)
-
-    def parts(self) -> Iterator[str]:
-        """All that is worth telling."""
-        yield _counted(self.chats, "chat")
-        messages, *of_models, seconds = self.brief()
-        yield messages
-        if of_models:
-            yield _counted(self.requests, "answer") + (f" ({self.cached} from the cache)" if self.cached else "")
-            tokens, cost = of_models
-            yield tokens
-            yield cost + (f" ({self.unpriced} without a known price)" if self.unpriced else "")
-        if self.calls:
-            yield _counted(self.calls, "call") + (f" ({self.calls_failed} failed)" if self.calls_failed else "")
-        if self.failures:
-            yield _counted(self.failures, "failed request")
-        yield seconds
-
-
-@dataclass
-class _Chat:
-    number: int
-    depth: int
-
-
 class EventFormatter:
-    """Makes lines of events, and keeps count.
+    """Formats events as lines, and counts.
 
     Args:
-        encoding: What the lines must fit into.
-        lines: How many lines of a message are shown; None for all.
+        encoding: Encoding of the terminal; characters that it lacks are replaced.
+        lines: Maximum number of lines of a message; None for all.
+
+    Attributes:
+        observer: The chats and operations of the events, and their totals.
+        waiting: Description of each open operation, and its start by the monotonic clock.
+        symbols: Symbols that the encoding can represent, by name.
     """
 
+    # reply functions are left out: their operations show what they do
+    KINDS = tuple(kind for kind in get_args(events.AnyEvent) if REPLY not in (kind.starts, kind.ends))
+
     def __init__(self, encoding: str = "utf-8", lines: int | None = None) -> None:
-        self.totals = Totals(began=time.monotonic())
-        self.going_on: dict[tuple[str, str, str], tuple[str, float]] = {}
-        """What is waited for: the chat, the agent and the matter; as people read it, and since when."""
+        self.observer = Observer()
+        self.waiting: dict[RecordedOperation, tuple[str, float]] = {}
         self.symbols = SYMBOLS if encoding.lower().replace("-", "").startswith("utf") else ASCII
         self._encoding = encoding
         self._lines = lines
-        self._chats: dict[str, _Chat] = {}
+        self._started_at = time.monotonic()
         self._colours: dict[str, str] = {}
-        self._answers: dict[tuple[str, str], events.ModelAnswered] = {}
-        self._mixed = False  # whether chats went on side by side
-        self.handlers: dict[type[events.Event], Callable[[Any], Iterator[Line]]] = {
-            events.ChatStarted: self._chat_started,
-            events.ChatEnded: self._chat_ended,
-            events.MessageSent: self._message_sent,
-            events.ModelAsked: self._model_asked,
-            events.ModelAnswered: self._model_answered,
-            events.ModelFailed: self._model_failed,
-            events.ToolCalled: self._tool_called,
-            events.ToolReturned: self._tool_returned,
-            events.CodeStarted: self._code_started,
-            events.CodeEnded: self._code_ended,
-            events.SpeakerSelected: self._speaker_selected,
-            events.HumanAsked: self._nothing,
-            events.HumanAnswered: self._nothing,
-        }
+        # the last response for each agent of a chat, which is shown with the agent's next message
+        self._answers: dict[RecordedOperation, dict[str, events.ModelAnswered]] = {}
+        self._are_chats_concurrent = False
 
-    def lines(self, event: events.Event) -> list[Line]:
-        """What is to be shown of an event."""
-        own = list(self.handlers[type(event)](event))
-        chat = self._chats.get(event.chat)
-        if type(event) is events.ChatEnded:
-            self._forget(event.chat)
-        left = chat.depth * _NESTED if chat else 0
-        return [Line(left + indent, text) for indent, text in own]
+    def format_event(self, event: events.Event) -> tuple[list[Line], Sequence[RecordedOperation]]:
+        """Return the lines for an event, and the operations that it opened or closed."""
+        changed = self.observer.observe(event)
+        chat = self.observer.get_chat(event.chat)
+        for operation in changed:
+            if operation.is_open and (text := self._describe_wait(event)):
+                self.waiting[operation] = (self.clean(text).replace("\n", " "), time.monotonic())
+            elif not operation.is_open:
+                self.waiting.pop(operation, None)
+                self._answers.pop(operation, None)
+            if isinstance(operation, Conversation):
+                # at its end the observer has dropped it already
+                chat = operation
+        lines = self._format(event, chat)
+        return [Line(chat.depth * _NESTED + line.indent, line.text) for line in lines], changed
 
-    def _forget(self, chat: str) -> None:
-        self._chats.pop(chat, None)
-        for key in [key for key in self.going_on if key[0] == chat]:
-            del self.going_on[key]
-        for asked in [key for key in self._answers if key[0] == chat]:
-            del self._answers[asked]
+    def summarize(self) -> Iterator[str]:
+        """Yield the parts of the last line."""
+        totals = self.observer.totals
+        messages, *usage, seconds = self.summarize_briefly()
+        yield _count(self.observer.chat_count, "chat")
+        yield messages
+        if usage:
+            tokens, cost = usage
+            cached = f" ({totals.cached} from the cache)" if totals.cached else ""
+            yield _count(totals.answers + totals.cached, "answer") + cached
+            yield tokens
+            yield cost + (f" ({totals.unpriced} without a known price)" if totals.unpriced else "")
+        if calls := totals.tools + totals.code:
+            failed = totals.tools_failed + totals.code_failed
+            yield _count(calls, "call") + (f" ({failed} failed)" if failed else "")
+        if totals.failures:
+            yield _count(totals.failures, "failed request")
+        yield seconds
 
-    # Chats and messages.
+    def summarize_briefly(self) -> Iterator[str]:
+        """Yield the most important parts of the last line."""
+        totals = self.observer.totals
+        yield _count(totals.messages, "message")
+        if totals.answers or totals.cached:
+            yield f"{totals.prompt_tokens:,} + {totals.completion_tokens:,} tokens"
+            yield f"{totals.cost:.4f} USD"
+        yield _format_seconds(time.monotonic() - self._started_at)
 
-    def _chat_started(self, event: events.ChatStarted) -> Iterator[Line]:
-        parent = self._chats.get(event.parent)
-        self.totals.chats += 1
-        if any(one.depth == 0 for one in self._chats.values()) and parent is None:
-            self._mixed = True
-        self._chats[event.chat] = _Chat(self.totals.chats, parent.depth + 1 if parent else 0)
-        if self.totals.chats > 1 and parent is None:
-            yield Line(0, Text())
-        yield self._rule(event, self._names(event.initiator, event.recipient))
+    def clean(self, text: str) -> str:
+        """Return a text without secrets and control characters, which the encoding can represent."""
+        text = str(redact(str(text)))
+        if not text.isprintable():
+            # zero-width joiners are kept: they make one emoji of several
+            text = "\u200d".join(map(visible, text.translate(_SPACES).split("\u200d")))
+        return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
 
-    def _chat_ended(self, event: events.ChatEnded) -> Iterator[Line]:
-        if event.error is not None:
-            yield self._rule(event, Text(f"failed after {_seconds(event.seconds)}: {self.clean(event.error)}", "red"))
-            return
-        told = [event.stop_reason or "ended", _counted(event.messages, "message"), _seconds(event.seconds)]
-        yield self._rule(event, Text(f" {self.symbols['dot']} ".join(told), "dim"))
+    def _describe_wait(self, event: events.Event) -> str:
+        """Return the text of the status line for the operation that an event starts; empty if it has none."""
+        if isinstance(event, events.ModelAsked):
+            return f"{event.agent} asks {event.model}"
+        if isinstance(event, events.ToolCalled):
+            return f"{event.agent} runs {event.name}"
+        if isinstance(event, events.CodeStarted):
+            return f"{event.agent} runs {', '.join(dict.fromkeys(language or 'code' for language, *_ in event.blocks))}"
+        return ""
 
-    def _rule(self, event: events.Event, text: Text) -> Line:
-        rule, mark = self.symbols["rule"], self._mark(event.chat)
-        return Line(0, Text.assemble((f"{rule} ", "dim"), mark, text, (f" {rule}", "dim")))
+    def _format(self, event: events.Event, chat: Conversation) -> Iterator[Line]:
+        match event:
+            case events.ChatStarted():
+                yield from self._format_start(event, chat)
+            case events.ChatEnded(error=None):
+                parts = [event.stop_reason or "ended", _count(event.messages, "message"), _format_seconds(event.seconds)]
+                yield self._rule(chat, Text(self.join(parts), "dim"))
+            case events.ChatEnded():
+                error = f"failed after {_format_seconds(event.seconds)}: {self.clean(event.error or '')}"
+                yield self._rule(chat, Text(error, "red"))
+            case events.MessageSent():
+                yield from self._format_message(event, chat)
+            case events.SpeakerSelected():
+                why = "  " + self.clean(event.why).removeprefix(f"{self.clean(event.speaker)}: ")
+                yield Line(
+                    0,
+                    Text.assemble(
+                        (f"{self.symbols['next']} ", "dim"), self._mark(chat), self._name(event.speaker), (why, "dim")
+                    ),
+                )
+            case events.ModelAnswered():
+                self._answers.setdefault(chat, {})[event.agent] = event
+            case events.ModelFailed():
+                error = f"{event.agent}: {event.error}" if event.agent else event.error
+                mark, then = (f"{self.symbols['bad']} ", "red"), (f"  then: {self.clean(event.then)}", "yellow")
+                yield Line(_INSIDE, Text.assemble(mark, self._mark(chat), (self.clean(error), "red"), then))
+            case events.ToolReturned():
+                yield self._format_result(chat, event.success, event.name, self._shorten(event.content), event.seconds)
+            case events.CodeEnded():
+                yield self._format_result(chat, event.exit_code == 0, "code", f"exit code {event.exit_code}", event.seconds)
 
-    def _message_sent(self, event: events.MessageSent) -> Iterator[Line]:
-        self.totals.messages += 1
-        answer = self._answers.pop((event.chat, event.sender), None)
+    def _format_start(self, event: events.ChatStarted, chat: Conversation) -> Iterator[Line]:
+        if chat.depth == 0:
+            self._are_chats_concurrent |= sum(isinstance(other, Conversation) for other in self.observer.root.inner) > 1
+            if chat.number > 1:
+                yield Line(0, Text())
+        yield self._rule(chat, self._names(event.initiator, event.recipient))
+
+    def _format_message(self, event: events.MessageSent, chat: Conversation) -> Iterator[Line]:
+        answer = self._answers.get(chat, {}).pop(event.sender, None)
         message = event.message if isinstance(event.message, Mapping) else {"content": event.message}
         if message.get("tool_responses") or message.get("role") in ("tool", "function"):
-            return  # the results were shown as they came
-        head = Text.assemble((f"{self.symbols['says']} ", self._colour(event.sender)), self._mark(event.chat))
+            # the results were shown when the tools returned
+            return
+        head = Text.assemble((f"{self.symbols['says']} ", self._colour(event.sender)), self._mark(chat))
         head.append(self._names(event.sender, event.recipient))
         if answer is not None:
-            head.append("  " + self._price(answer), "dim")
+            head.append("  " + self._format_usage(answer), "dim")
         yield Line(0, head)
-        if (body := self._body(message.get("content"))) is not None:
-            yield Line(_INSIDE, body)
-        for call in (*(message.get("tool_calls") or ()), message.get("function_call")):
-            if call:
-                function = call.get("function") or call
-                asked = self._call(function.get("name"), function.get("arguments"))
-                yield Line(_INSIDE, Text.assemble(("calls ", "dim"), asked))
+        if text := get_text(message.get("content")):
+            yield Line(_INSIDE, Text(self._cut(self.clean(text).rstrip())))
+        for name, arguments in get_calls(message):
+            yield Line(_INSIDE, Text.assemble(("calls ", "dim"), self._format_call(name, arguments)))
 
-    def _body(self, content: Any) -> Text | None:
-        if content is None or content == "":
-            return None
-        parts = content if isinstance(content, (str, list)) else str(content)
-        try:
-            text = content_str(parts)
-        except (TypeError, ValueError, AssertionError):  # of a form that is not known
-            text = str(parts)
-        kept = self.clean(text).rstrip().split("\n")
-        if self._lines is not None and len(kept) > self._lines:
-            kept = [*kept[: self._lines], f"{self.symbols['more']} {_counted(len(kept) - self._lines, 'more line')}"]
-        return Text("\n".join(kept))
-
-    def _price(self, answer: events.ModelAnswered) -> str:
-        told = [self.clean(answer.model), f"{answer.prompt_tokens:,} + {answer.completion_tokens:,} tokens"]
+    def _format_usage(self, answer: events.ModelAnswered) -> str:
+        parts = [self.clean(answer.model), f"{answer.prompt_tokens:,} + {answer.completion_tokens:,} tokens"]
         if answer.cached:
-            told.append("from the cache")
+            parts.append("from the cache")
         elif not answer.price_known:
-            told.append("price unknown")
+            parts.append("price unknown")
         elif answer.cost:
-            told.append(f"{answer.cost:.4f} USD")
-        return f" {self.symbols['dot']} ".join([*told, _seconds(answer.seconds)])
+            parts.append(f"{answer.cost:.4f} USD")
+        return self.join([*parts, _format_seconds(answer.seconds)])
 
-    # Requests to models.
-
-    def _model_asked(self, event: events.ModelAsked) -> Iterator[Line]:
-        self._begin(event, "model", event.agent, f"{event.agent} asks {event.model}")
-        return self._nothing(event)
-
-    def _model_answered(self, event: events.ModelAnswered) -> Iterator[Line]:
-        self._end(event, "model", event.agent)
-        totals = self.totals
-        totals.requests += 1
-        totals.cached += event.cached
-        totals.tokens_in += event.prompt_tokens
-        totals.tokens_out += event.completion_tokens
-        if not event.cached:
-            totals.cost += event.cost
-            totals.unpriced += not event.price_known
-        self._answers[event.chat, event.agent] = event
-        return self._nothing(event)
-
-    def _model_failed(self, event: events.ModelFailed) -> Iterator[Line]:
-        self._end(event, "model", event.agent)
-        self.totals.failures += 1
-        text = f"{event.agent}: {event.error}" if event.agent else event.error
-        mark, then = (f"{self.symbols['bad']} ", "red"), (f"  then: {self.clean(event.then)}", "yellow")
-        yield Line(_INSIDE, Text.assemble(mark, self._mark(event.chat), (self.clean(text), "red"), then))
-
-    # Tools, code and turns.
-
-    def _tool_called(self, event: events.ToolCalled) -> Iterator[Line]:
-        self._begin(event, "tool", f"{event.agent} {event.name}", f"{event.agent} runs {event.name}")
-        return self._nothing(event)
-
-    def _tool_returned(self, event: events.ToolReturned) -> Iterator[Line]:
-        self._end(event, "tool", f"{event.agent} {event.name}")
-        self.totals.calls += 1
-        self.totals.calls_failed += not event.success
-        yield self._outcome(event, event.success, event.name, self._short(event.content), event.seconds)
-
-    def _code_started(self, event: events.CodeStarted) -> Iterator[Line]:
-        languages = ", ".join(dict.fromkeys(block[0] or "code" for block in event.blocks))
-        self._begin(event, "code", event.agent, f"{event.agent} runs {languages}")
-        return self._nothing(event)
-
-    def _code_ended(self, event: events.CodeEnded) -> Iterator[Line]:
-        self._end(event, "code", event.agent)
-        self.totals.calls += 1
-        self.totals.calls_failed += event.exit_code != 0
-        yield self._outcome(event, event.exit_code == 0, "code", f"exit code {event.exit_code}", event.seconds)
-
-    def _outcome(self, event: events.Event, success: bool, name: str, text: str, seconds: float) -> Line:
+    def _format_result(self, chat: Conversation, success: bool, name: str, text: str, seconds: float) -> Line:
         mark, style = (self.symbols["good"], "green") if success else (self.symbols["bad"], "red")
-        shown = Text.assemble(
-            (f"{mark} ", style),
-            self._mark(event.chat),
-            (self.clean(name) or "no name", "bold"),
-            (f" {self.symbols['to']} ", "dim"),
-            (text, "" if success else "red"),
-            (f"  {_seconds(seconds)}", "dim"),
-        )
-        return Line(_INSIDE, shown)
+        title = (self.clean(name) or "no name", "bold")
+        result = Text.assemble((f" {self.symbols['to']} ", "dim"), (text, "" if success else "red"))
+        duration = (f"  {_format_seconds(seconds)}", "dim")
+        return Line(_INSIDE, Text.assemble((f"{mark} ", style), self._mark(chat), title, result, duration))
 
-    def _speaker_selected(self, event: events.SpeakerSelected) -> Iterator[Line]:
-        why = "  " + self.clean(event.why).removeprefix(f"{self.clean(event.speaker)}: ")
-        name = (self.clean(event.speaker), self._colour(event.speaker))
-        yield Line(0, Text.assemble((f"{self.symbols['next']} ", "dim"), self._mark(event.chat), name, (why, "dim")))
+    def _rule(self, chat: Conversation, text: Text) -> Line:
+        rule = self.symbols["rule"]
+        return Line(0, Text.assemble((f"{rule} ", "dim"), self._mark(chat), text, (f" {rule}", "dim")))
 
-    def _nothing(self, event: events.Event) -> Iterator[Line]:
-        return iter(())
-
-    # Small things.
-
-    def _begin(self, event: events.Event, kind: str, who: str, text: str) -> None:
-        self.going_on[event.chat, kind, who] = (self.clean(text).replace("\n", " "), time.monotonic())
-
-    def _end(self, event: events.Event, kind: str, who: str) -> None:
-        self.going_on.pop((event.chat, kind, who), None)
-
-    def _mark(self, chat: str) -> Text:
-        """Tells chats apart that go on side by side."""
-        one = self._chats.get(chat)
-        return Text(f"#{one.number} ", "dim") if self._mixed and one is not None else Text()
+    def _mark(self, chat: Conversation) -> Text:
+        """Return the number of a chat, if there are concurrent ones."""
+        return Text(f"#{chat.number} ", "dim") if self._are_chats_concurrent and chat.number else Text()
 
     def _names(self, speaker: str, listener: str) -> Text:
-        arrow = (f" {self.symbols['to']} ", "dim")
-        named = [(self.clean(name), self._colour(name)) for name in (speaker, listener)]
-        return Text.assemble((named[0][0], f"bold {named[0][1]}"), arrow, named[1])
+        return Text.assemble(self._name(speaker, "bold "), (f" {self.symbols['to']} ", "dim"), self._name(listener))
+
+    def _name(self, agent: str, style: str = "") -> tuple[str, str]:
+        return self.clean(agent), style + self._colour(agent)
 
     def _colour(self, agent: str) -> str:
         return self._colours.setdefault(agent, COLOURS[len(self._colours) % len(COLOURS)])
 
-    def _call(self, name: Any, arguments: Any) -> str:
+    def _format_call(self, name: str, arguments: str) -> str:
         try:
-            given = json.loads(arguments) if isinstance(arguments, str) else arguments
-        except ValueError:
-            given = arguments
-        if isinstance(given, Mapping):
-            given = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in redact(given).items())
-        return f"{self._short(name or 'no name')}({self._short(given or '')})"
+            values = json.loads(arguments)
+        except (ValueError, RecursionError):
+            values = None
+        if isinstance(values, dict):
+            pairs = redact(values).items()
+            arguments = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in pairs)
+        return f"{self._shorten(name or 'no name')}({self._shorten(arguments)})"
 
-    def _short(self, value: Any) -> str:
-        text = " ".join(self.clean(str(value)).split())
-        return text if len(text) <= _SHORT else text[:_SHORT] + self.symbols["more"]
+    def join(self, parts: Iterable[str]) -> str:
+        """Join parts of a line."""
+        return f" {self.symbols['dot']} ".join(parts)
 
-    def clean(self, text: str) -> str:
-        """A text that can do a terminal no harm, and that its encoding can carry, without secrets."""
-        text = str(redact(str(text)))
-        if not text.isprintable():
-            text = "\u200d".join(visible(part) for part in text.translate(_SPACES).split("\u200d"))  # emoji are joined by it
-        return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
+    def _shorten(self, text: str) -> str:
+        text = " ".join(self.clean(text).split())
+        return text if len(text) <= _LONGEST else text[:_LONGEST] + self.symbols["more"]
+
+    def _cut(self, text: str) -> str:
+        lines = text.split("\n")
+        if self._lines is None or len(lines) <= self._lines:
+            return text
+        rest = f"{self.symbols['more']} {_count(len(lines) - self._lines, 'more line')}"
+        return "\n".join([*lines[: self._lines], rest])
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _seconds(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"

@@ -1,9 +1,9 @@
-"""Recorded chats: what a checkpoint file tells, and going on from the middle of it.
+"""Read the checkpoint of a chat, and fork the chat from the middle of it.
 
 >>> recording = Recording("chat.db")
 >>> for message in recording.messages:
 ...     print(message["sender"], message["content"])
->>> recording.fork("other.db", messages=3)  # the first three messages; then begin the chat with checkpoint="other.db"
+>>> recording.fork("other.db", messages=3)  # the first three messages; then start the chat with checkpoint="other.db"
 """
 
 from __future__ import annotations
@@ -22,160 +22,161 @@ __all__ = ["JournalError", "Recording"]
 
 
 _HEADER = b"SQLite format 3\0"
-_NO_ACCESS = ("unable to open", "is locked", "readonly")  # in SQLite's words
-_MESSAGE: dict[str, type | tuple[type, ...]] = {
-    "sender": str,
-    "recipient": str,
-    "at": (int, float),
-}  # what the event of a message must have
+# parts of SQLite's messages for a file that may be a checkpoint
+_NO_ACCESS = ("unable to open", "is locked", "readonly")
+# required fields of the event of a message
+_MESSAGE_FIELDS: dict[str, type | tuple[type, ...]] = {"sender": str, "recipient": str, "at": (int, float)}
 
 
 class Recording:
-    """What a checkpoint file holds. The file is read when it is asked, and never written.
+    """The contents of a checkpoint file. The file is read on each access, and never written.
+
+    Every property and method raises `JournalError` if the file is damaged or can't be read; the message names the row.
 
     Args:
         path: The file.
 
+    Attributes:
+        about: Its metadata: `version`, `chat` (a description as JSON), `chat_id`.
+
     Raises:
-        FileNotFoundError: There is none.
-        JournalError: It is not a checkpoint, or of a version that is not known. So does each question to a file that is
-            damaged, or that nobody may read; the message names the row.
+        FileNotFoundError: If there is no such file.
+        JournalError: If the file is not a checkpoint, or has an unknown version.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise FileNotFoundError(f"There is not a checkpoint {self.path}.")
-        self.about: dict[str, str] = dict(self._rows("SELECT key, value FROM meta"))
+            raise FileNotFoundError(f"No such checkpoint: {self.path}.")
+        self.about: dict[str, str] = dict(self._fetch("SELECT key, value FROM meta"))
         if self.about.get("version") != str(VERSION):
             raise JournalError(f"{self.path} has version {self.about.get('version')}; this program knows version {VERSION}.")
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """All that happened, in order; see `autogen.events`."""
-        return [event for _, event in self._events()]
+        """All events in order, as dicts from `Event.to_dict`."""
+        return [event for _, event in self._read_events()]
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """What was said in the chat itself, without chats inside it: dicts with `sender`, `recipient`, `content`, `at`."""
+        """The messages of the chat itself, without inner chats: dicts with `sender`, `recipient`, `content` and `at`."""
         return [
-            {**_as_dict(event["message"]), **{key: event[key] for key in ("sender", "recipient", "at")}}
-            for _, event in self._sent()
+            {**_to_dict(event["message"]), **{key: event[key] for key in ("sender", "recipient", "at")}}
+            for _, event in self._read_messages()
         ]
 
     @property
     def steps(self) -> list[dict[str, Any]]:
-        """What was done outside of the framework: kind, what about, whether it is finished, its result."""
-        rows = self._rows("SELECT n, kind, about, scope, state, value, at FROM steps ORDER BY at, n")
+        """The journaled operations: dicts with `kind`, `about`, `scope`, `finished`, `value` (the result) and `at`."""
+        rows = self._fetch("SELECT n, kind, about, scope, state, value, at FROM steps ORDER BY at, n")
         return [
             {
                 "kind": kind,
                 "about": about,
                 "scope": scope,
                 "finished": state == FINISHED,
-                "value": None if value is None else self._read("steps", n, value),
+                "value": None if value is None else self._parse("steps", number, value),
                 "at": at,
             }
-            for n, kind, about, scope, state, value, at in rows
+            for number, kind, about, scope, state, value, at in rows
         ]
 
     @property
     def is_finished(self) -> bool:
-        """Whether the chat came to its end."""
-        ended = [event for _, event in self._of_the_chat("chat_ended")]
-        return bool(ended) and ended[-1].get("error") is None
+        """True if the chat has ended without an error."""
+        ends = [event for _, event in self._read_events("chat_ended")]
+        return bool(ends) and ends[-1].get("error") is None
 
     def fork(self, path: str | Path, *, messages: int) -> Recording:
-        """A checkpoint of the chat up to so many messages, from which it can take another way.
+        """Copy the checkpoint up to a message, so that a chat can continue from there in another way.
 
         Args:
             path: The new file.
-            messages: How many messages stay.
+            messages: Number of messages to keep.
+
+        Returns:
+            The new recording.
 
         Raises:
-            FileExistsError: There is such a file.
-            ValueError: The chat has fewer messages.
-            JournalError: The checkpoint is damaged, or the new file can't be written.
+            FileExistsError: If the new file exists.
+            ValueError: If the chat has fewer messages.
+            JournalError: If the checkpoint is damaged, or the new file can't be written.
         """
         target = Path(path)
         if target.exists():
-            raise FileExistsError(f"{target} exists already: a fork is a new file.")
-        sent = self._sent()
+            raise FileExistsError(f"{target} exists already: a fork must be a new file.")
+        sent = self._read_messages()
         if not 0 < messages <= len(sent):
-            raise ValueError(f"The chat has {len(sent)} messages: {messages} can't stay.")
+            raise ValueError(f"The chat has {len(sent)} messages: messages must be between 1 and that, got {messages}.")
+        # rows are numbered in the order of the events, and a step knows the last event before it
         last, _ = sent[messages - 1]
         try:
             with closing(sqlite3.connect(target)) as copy:
-                with self._opened() as source:
+                with self._open() as source:
                     source.backup(copy)
                 copy.execute("DELETE FROM steps WHERE after >= ?", (last,))
                 copy.execute("DELETE FROM events WHERE n > ?", (last,))
                 copy.commit()
         except (sqlite3.Error, JournalError) as error:
-            target.unlink(missing_ok=True)  # half of a copy is none
+            # an incomplete copy is of no use
+            target.unlink(missing_ok=True)
             raise JournalError(f"{target} can't be made: {error}") from error
+        # a recording may be private
         shutil.copymode(self.path, target)
         return Recording(target)
 
-    def _sent(self) -> list[tuple[int, dict[str, Any]]]:
-        """The messages of the chat itself, with their rows."""
-        sent = list(self._of_the_chat("message_sent"))
-        for n, event in sent:
-            lacking = [key for key, kind in _MESSAGE.items() if not isinstance(event.get(key), kind)]
-            if lacking or "message" not in event:
-                raise self._damaged("events", n, f"is a message without {', '.join(lacking) or 'content'}")
+    def _read_messages(self) -> list[tuple[int, dict[str, Any]]]:
+        """Return the events of the messages of the chat itself, with their rows."""
+        sent = list(self._read_events("message_sent"))
+        for number, event in sent:
+            missing = [key for key, kind in _MESSAGE_FIELDS.items() if not isinstance(event.get(key), kind)]
+            if missing or "message" not in event:
+                raise self._make_error("events", number, f"is a message without {', '.join(missing) or 'content'}")
         return sent
 
-    def _of_the_chat(self, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The events of a kind that belong to the chat itself, with their rows."""
-        mine = self.about.get("chat_id")
-        return ((n, event) for n, event in self._events() if event["type"] == kind and event.get("chat") == mine)
-
-    def _events(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        for n, data in self._rows("SELECT n, data FROM events ORDER BY n"):
-            event = self._read("events", n, data)
+    def _read_events(self, kind: str | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield all events, or those of a kind that belong to the chat itself, with their rows."""
+        for number, data in self._fetch("SELECT n, data FROM events ORDER BY n"):
+            event = self._parse("events", number, data)
             if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-                raise self._damaged("events", n, "is not an event")
-            yield n, event
+                raise self._make_error("events", number, "is not an event")
+            if kind is None or (event["type"] == kind and event.get("chat") == self.about.get("chat_id")):
+                yield number, event
 
-    def _read(self, table: str, n: int, data: Any) -> Any:
+    def _parse(self, table: str, number: int, data: str) -> Any:
         try:
             return json.loads(data)
         except (ValueError, TypeError, RecursionError) as error:
-            raise self._damaged(table, n, f"is not JSON: {error}") from error
+            raise self._make_error(table, number, f"is not JSON: {error}") from error
 
-    def _damaged(self, table: str, n: int, how: str) -> JournalError:
-        return JournalError(f"{self.path} is a checkpoint that is damaged: row {n} of its {table} {how}.")
+    def _make_error(self, table: str, number: int, problem: str) -> JournalError:
+        return JournalError(f"{self.path} is a damaged checkpoint: row {number} of its {table} {problem}.")
 
-    def _rows(self, query: str) -> list[Any]:
-        with self._opened() as database:
+    def _fetch(self, query: str) -> list[Any]:
+        with self._open() as database:
             return database.execute(query).fetchall()
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        """The database, to be read.
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Open the database for reading in a `with` block.
 
         Raises:
-            JournalError: It can't be, now or within.
+            JournalError: If it can't be read.
         """
         try:
             with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as database:
                 yield database
         except sqlite3.Error as error:
-            raise JournalError(f"{self.path} {self._why(str(error))}: {error}") from error
+            raise JournalError(f"{self.path} {self._explain(str(error))}: {error}") from error
 
-    def _why(self, error: str) -> str:
-        """What SQLite's refusal says of the file."""
-        if any(told in error for told in _NO_ACCESS):
+    def _explain(self, error: str) -> str:
+        """Return the meaning of an error of SQLite for the file."""
+        if any(phrase in error for phrase in _NO_ACCESS):
             return "can't be read"
-        if "no such" in error or not self._is_database():
-            return "is not a checkpoint"
-        return "is a checkpoint that is damaged"
-
-    def _is_database(self) -> bool:
         with open(self.path, "rb") as file:
-            return file.read(len(_HEADER)) == _HEADER
+            is_database = file.read(len(_HEADER)) == _HEADER
+        return "is not a checkpoint" if "no such" in error or not is_database else "is a damaged checkpoint"
 
 
-def _as_dict(message: Any) -> dict[str, Any]:
+def _to_dict(message: object) -> dict[str, Any]:
     return message if isinstance(message, dict) else {"content": message}

@@ -1,4 +1,4 @@
-"""A live view of chats on a terminal: who speaks, what it costs, what runs, what failed; and at the end the sums.
+"""A live view of chats on a terminal: messages, costs, tools, failures, and a summary at the end.
 
 >>> import autogen.terminal
 >>> with autogen.terminal.view():  # doctest: +SKIP
@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 from rich.live import Live
@@ -23,6 +23,7 @@ from rich.text import Text
 
 from . import events
 from ._event_formatter import EventFormatter, Line
+from .events._observations import HUMAN
 from .io.base import IOStream, TimedInputStream
 
 if TYPE_CHECKING:
@@ -30,157 +31,152 @@ if TYPE_CHECKING:
 
 __all__ = ["view"]
 
-_one_at_a_time = threading.Lock()  # a terminal has one last line
+# a terminal has one status line
+_status_line = threading.Lock()
 
 
 @contextmanager
 def view(console: Console | None = None, *, lines: int | None = None) -> Iterator[None]:
-    """Show the chats of a `with` block, and not what agents print.
+    """Show the chats of a `with` block in place of the agents' own output.
 
-    It shows the chats that are begun in this context, with those that they begin in threads and tasks of their own. On a
-    terminal the last line tells what is waited for. Elsewhere (a file, a pipe, a notebook) there are lines only. Questions
-    to a human are asked as always, by the `IOStream` that was in use.
+    It shows the chats that are started in this context, and in threads and tasks started from it. A terminal has a status
+    line that names running operations; a file, a pipe or a notebook has not. Questions to a human go to the `IOStream` of
+    the surrounding code.
 
     Args:
-        console: Where it is shown; standard output if None.
-        lines: How many lines of a message are shown; None for all.
+        console: Console for the output; None for standard output.
+        lines: Maximum number of lines of a message; None for all.
 
     >>> with autogen.terminal.view(lines=20):  # doctest: +SKIP
     ...     user.initiate_chat(assistant, message="Hello")
     """
-    shown = _View(console or Console(), lines)
+    screen = _View(console or Console(), lines)
     outer = IOStream.get_default()
-    stream = (_TimedQuiet if isinstance(outer, TimedInputStream) else _Quiet)(shown, outer)
-    with shown, IOStream.set_default(stream), events.subscribe(shown.hear, types=shown.kinds):
+    stream = (_TimedSilencedStream if isinstance(outer, TimedInputStream) else _SilencedStream)(screen, outer)
+    with screen, IOStream.set_default(stream), events.subscribe(screen.listen, types=EventFormatter.KINDS):
         yield
 
 
 class _View:
-    """What stands on the terminal."""
+    """The output of a view: lines, and a status line if the console is a terminal."""
 
     def __init__(self, console: Console, lines: int | None) -> None:
         self._console = console
-        self._scribe = EventFormatter(console.encoding, lines)
-        self.kinds = self._scribe.handlers.keys()
+        self._formatter = EventFormatter(console.encoding, lines)
         self._lock = threading.RLock()
         self._live: Live | None = None
-        self._asked: set[object] = set()  # questions to humans: the last line makes room for what they type
-        self._printed: deque[str] = deque(maxlen=200)  # since the last event
-        self._footer = _Footer(self._scribe)
+        # open questions to humans; the status line makes room for the answers
+        self._questions: set[object] = set()
+        # output of agents since the last event
+        self._output: deque[str] = deque(maxlen=200)
+        self._status = _StatusLine(self._formatter)
 
     def __enter__(self) -> None:
         is_live = self._console.is_terminal and not self._console.is_jupyter and not self._console.is_dumb_terminal
-        if is_live and _one_at_a_time.acquire(blocking=False):
-            self._live = Live(self._footer, console=self._console, refresh_per_second=8, transient=True)
+        if is_live and _status_line.acquire(blocking=False):
+            self._live = Live(self._status, console=self._console, refresh_per_second=8, transient=True)
             self._live.start()
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
-            _one_at_a_time.release()
-        dot = f" {self._scribe.symbols['dot']} "
-        self._print(Line(0, Text(dot.join(self._scribe.totals.parts()), "bold")))
+            _status_line.release()
+        self._print(Line(0, Text(self._formatter.join(self._formatter.summarize()), "bold")))
 
-    def hear(self, event: events.Event) -> None:
+    def listen(self, event: events.Event) -> None:
         """Show an event."""
         with self._lock:
-            self._printed.clear()
-            for line in self._scribe.lines(event):
+            self._output.clear()
+            lines, changed = self._formatter.format_event(event)
+            for line in lines:
                 self._print(line)
-            if isinstance(event, events.HumanAsked):
-                self._ask((event.chat, event.agent))
-            elif isinstance(event, events.HumanAnswered):
-                self._answered((event.chat, event.agent))
-            elif isinstance(event, events.ChatEnded):
-                for question in [one for one in self._asked if isinstance(one, tuple) and one[0] == event.chat]:
-                    self._answered(question)
+            for operation in changed:
+                if operation.kind == HUMAN:
+                    self._open_question(operation) if operation.is_open else self._close_question(operation)
 
     def note(self, text: str) -> None:
-        """An agent prints: it is not shown, unless a question follows that can't be understood without."""
+        """Keep a text that an agent prints, in case that a question follows that needs it."""
         with self._lock:
-            self._printed.append(text)
+            self._output.append(text)
 
     @contextmanager
-    def asking(self, prompt: str) -> Iterator[str]:
-        """A human is asked within; gives the prompt as it can be shown."""
+    def ask(self, prompt: str) -> Iterator[str]:
+        """Make room for the answer of a human in the `with` block, and yield the prompt in a printable form."""
         question = object()
         with self._lock:
-            self._ask(question)
-            before = "".join(self._printed)
-            self._printed.clear()
-            if before.strip():
-                self._print(Line(0, Text(self._scribe.clean(before).rstrip("\n"))))
+            self._open_question(question)
+            output = "".join(self._output)
+            self._output.clear()
+            if output.strip():
+                self._print(Line(0, Text(self._formatter.clean(output).rstrip("\n"))))
         try:
-            yield self._scribe.clean(prompt)
+            yield self._formatter.clean(prompt)
         finally:
             with self._lock:
-                self._answered(question)
+                self._close_question(question)
 
-    def _ask(self, question: object) -> None:
-        if not self._asked and self._live is not None:
+    def _open_question(self, question: object) -> None:
+        if not self._questions and self._live is not None:
             self._live.stop()
-        self._asked.add(question)
+        self._questions.add(question)
 
-    def _answered(self, question: object) -> None:
-        was_asked = bool(self._asked)
-        self._asked.discard(question)
-        if was_asked and not self._asked and self._live is not None:
+    def _close_question(self, question: object) -> None:
+        is_last = self._questions == {question}
+        self._questions.discard(question)
+        if is_last and self._live is not None:
             self._live.start()
 
     def _print(self, line: Line) -> None:
         if self._console.is_terminal:
             self._console.print(Padding(line.text, (0, 0, 0, line.indent)), highlight=False)
             return
-        for part in line.text.split("\n", allow_blank=True):  # nothing is wrapped
+        # in a file nothing is wrapped
+        for part in line.text.split("\n", allow_blank=True):
             self._console.print(Text(" " * line.indent if part else "") + part, highlight=False, soft_wrap=True)
 
 
-class _Footer:
-    """The last line, which tells what is waited for."""
+class _StatusLine:
+    """The last line of a terminal: running operations, and totals."""
 
-    def __init__(self, scribe: EventFormatter) -> None:
-        self._scribe = scribe
+    def __init__(self, formatter: EventFormatter) -> None:
+        self._formatter = formatter
         self._spinner = Spinner("dots")
 
     def __rich__(self) -> RenderableType:
-        dot = f" {self._scribe.symbols['dot']} "
-        waits = list(self._scribe.going_on.values())
-        told = dot.join(f"{text} {time.monotonic() - since:.0f} s" for text, since in waits[:3])
-        if len(waits) > 3:
-            told += f"{dot}{len(waits) - 3} more"
+        waiting = list(self._formatter.waiting.values())
+        texts = [f"{text} {time.monotonic() - since:.0f} s" for text, since in waiting[:3]]
+        if len(waiting) > 3:
+            texts.append(f"{len(waiting) - 3} more")
         grid = Table.grid(expand=True, padding=(0, 1))
         grid.add_column(width=1)
         grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         grid.add_column(justify="right", no_wrap=True)
-        grid.add_row(
-            self._spinner if waits else "", Text(told, "italic"), Text(dot.join(self._scribe.totals.brief()), "dim")
-        )
+        totals = self._formatter.join(self._formatter.summarize_briefly())
+        grid.add_row(self._spinner if waiting else "", Text(self._formatter.join(texts), "italic"), Text(totals, "dim"))
         return grid
 
 
-class _Quiet(IOStream):
-    """The stream of the agents while a view is on."""
+class _SilencedStream(IOStream):
+    """The stream of the agents while a view is on: it prints nothing."""
 
-    def __init__(self, shown: _View, outer: IOStream) -> None:
-        self._shown = shown
+    def __init__(self, screen: _View, outer: IOStream) -> None:
+        self._screen = screen
         self._outer = outer
 
-    def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Print nothing: the view shows it by its event."""
-        self._shown.note(sep.join(map(str, objects)) + end)
+    def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
+        """Print nothing: the view shows the event instead."""
+        self._screen.note(sep.join(map(str, objects)) + end)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
-        """Ask where agents asked before."""
-        with self._shown.asking(prompt) as clean:
+        """Ask at the stream of the surrounding code."""
+        with self._screen.ask(prompt) as clean:
             return self._outer.input(clean, password=password)
 
 
-class _TimedQuiet(_Quiet):
-    """The same, around a stream that can give up waiting."""
-
-    _outer: Any
+class _TimedSilencedStream(_SilencedStream):
+    """A silenced stream around one that supports timeouts."""
 
     def input_within(self, seconds: float, prompt: str = "") -> str:
-        """Ask where agents asked before, for so many seconds."""
-        with self._shown.asking(prompt) as clean:
-            return self._outer.input_within(seconds, clean)  # type: ignore[no-any-return]
+        """Ask at the stream of the surrounding code, with a timeout in seconds."""
+        with self._screen.ask(prompt) as clean:
+            return cast("TimedInputStream", self._outer).input_within(seconds, clean)

@@ -120,7 +120,7 @@ def test_what_is_no_recording_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         Recording(tmp_path / "nothing.db")
     (tmp_path / "notes.txt").write_text("notes " * 1000)
-    with pytest.raises(JournalError, match="no checkpoint"):
+    with pytest.raises(JournalError, match="not a checkpoint"):
         Recording(tmp_path / "notes.txt")
     with sqlite3.connect(tmp_path / "other.db") as database:
         database.execute("CREATE TABLE meta (key TEXT, value TEXT)")
@@ -156,7 +156,7 @@ DAMAGE = {
     "a list": ("UPDATE events SET data = '[]' WHERE n = 2", r"row 2 of its events is not an event"),
     "no type": ("UPDATE events SET data = '{}' WHERE n = 2", r"row 2 of its events is not an event"),
     "no step": ("UPDATE steps SET value = '{' WHERE n = 1", r"row 1 of its steps is not JSON"),
-    "no events": ("DROP TABLE events", "no checkpoint"),
+    "no events": ("DROP TABLE events", "not a checkpoint"),
 }
 
 

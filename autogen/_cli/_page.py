@@ -1,258 +1,214 @@
-"""A recorded chat as one page of HTML that needs nothing else: no network, no other file.
+"""A recorded chat as one page of HTML that needs no network and no other file.
 
-Whatever the chat holds is text on the page: it is escaped in one function, and the page's own policy lets nothing run or
-load but the style and the script that are named in it by their hashes.
+A recording is untrusted. The template escapes every value, and the page's own policy allows only its style and its script,
+which it names by their hashes.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import html
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..agentchat._diagrams.steps import CODE_BLOCK, make_printable, shorten
-from ..agentchat.diagram import sequence_diagram
-from ._page_parts import SCRIPT, STYLE
-from ._report import Report, shares
-from ._turns import Conversation, RecordedOperation, Turn
-from ._wording import (
-    attempts,
-    call,
-    counted,
-    details,
-    duration,
-    ending,
-    facts,
-    moment,
-    money,
-    requests,
-    spent,
-    tokens,
-    work_line,
-)
+from ..agentchat._diagrams.steps import CODE_BLOCK, build_story, make_printable, shorten
+from ..events._observations import CODE, HUMAN, TOOL, RecordedOperation, Totals, Turn
+from . import _formatting as formatting
+from ._ascii_sequence import render
+from ._report import Report, compare_agents
 
-DRAWN = 200  # messages in the picture
-OPEN = 100  # turns of a page that shows them unfolded
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+# classes `a0` to `a7` of the style
 COLOURS = 8
-_INNER_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+# turns of a page that shows them unfolded
+UNFOLDED = 100
+# width of the diagram, in characters
+WIDTH = 100
 
 
-def page(told: Report, name: str) -> str:
-    """The page.
+class _Part(NamedTuple):
+    """A part of a message: text, or the code of a block."""
+
+    text: str
+    is_code: bool
+
+
+class _AgentRow(NamedTuple):
+    """The costs of an agent; `share` is the part of the highest value."""
+
+    name: str
+    value: str
+    share: float
+    facts: list[str]
+
+
+def render_page(report: Report, file_name: str) -> str:
+    """Render the page.
 
     Args:
-        told: What it shows.
-        name: Of the recording.
+        report: The report.
+        file_name: Name of the recording.
     """
-    talk = told.talk
-    names = dict.fromkeys([*told.participants, *(one.agent for one in told.agents)])
-    colours = {one: number % COLOURS for number, one in enumerate(names)}
-    picture = sequence_diagram(told.messages[:DRAWN], participants=told.participants) if talk.turns else ""
-    body = [
-        _head(told, name),
-        _costs(told, colours),
-        _slow(told),
-        _unfinished(told),
-        _diagram(told, picture),
-        _turns(talk, colours),
-    ]
-    title = _text(f"{talk.initiator} → {talk.recipient}: {name}".replace("\n", " "))
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy(picture)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(filter(None, body))
-        + f"\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+    chat = report.conversation
+    # those who speak come first, so that they get different colours
+    names = dict.fromkeys([*report.participants, *(sums.agent for sums in report.agents)])
+    colours = {name: index % COLOURS for index, name in enumerate(names)}
+    measure, agents = _list_agents(report)
+    environment = _make_environment()
+    style, script = _load(environment, "page.css"), _load(environment, "page.js")
+    return environment.get_template("page.html").render(
+        report=report,
+        chat=chat,
+        file_name=file_name,
+        get_colour=lambda name: colours.get(name, COLOURS - 1),
+        tiles=_list_tiles(report),
+        measure="costs" if measure == "cost" else measure,
+        agents=agents,
+        sequence=render(build_story(report.messages, report.participants, 60), WIDTH) if chat.turns else [],
+        is_short=len(chat.turns) <= UNFOLDED,
+        style=style,
+        style_hash=_hash(style),
+        script=script,
+        script_hash=_hash(script),
     )
 
 
-def _policy(picture: str) -> str:
-    styles = " ".join(_hash(style) for style in dict.fromkeys([STYLE, *_INNER_STYLE.findall(picture)]))
-    return (
-        f"default-src &#39;none&#39;; style-src {styles}; script-src {_hash(SCRIPT)}; "
-        "base-uri &#39;none&#39;; form-action &#39;none&#39;"
+@cache
+def _make_environment() -> Environment:
+    # imported where it is used: most commands need no page
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        # every value that is printed passes through both
+        autoescape=True,
+        finalize=_clean,
+        loader=PackageLoader("autogen._cli", "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    filters = (
+        formatting.format_duration,
+        formatting.format_ending,
+        formatting.format_operation,
+        formatting.format_time,
+        formatting.list_details,
+        formatting.list_facts,
+        formatting.has_only_results,
+        has_failed,
+        is_unfolded,
+        preview,
+        split_code,
+    )
+    environment.filters.update({function.__name__: function for function in filters})
+    environment.globals.update(count=formatting.count, format_call=formatting.format_call)
+    return environment
+
+
+def _clean(value: object) -> object:
+    """Replace characters that are invisible, or that change the direction of the text around them."""
+    # a subclass is the output of a macro, or a part of the page itself: its texts are clean, and it keeps its type
+    return "\t".join(map(make_printable, value.split("\t"))) if type(value) is str else value
+
+
+def _load(environment: Environment, name: str) -> str:
+    """Return a file of the page as text that is not escaped."""
+    from markupsafe import Markup
+
+    # not rendered: the hashes in the page's policy are those of the files
+    assert environment.loader is not None
+    source, _, _ = environment.loader.get_source(environment, name)
+    return Markup(source)
 
 
 def _hash(text: str) -> str:
-    return f"&#39;sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}&#39;"
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _text(text: str) -> str:
-    """A text as the page may hold it: as text. Characters that show nothing, or turn the text around them, are replaced."""
-    return html.escape("\t".join(map(make_printable, text.split("\t"))))
-
-
-def _head(told: Report, name: str) -> str:
-    talk, total = told.talk, told.total
+def _list_tiles(report: Report) -> list[tuple[str, str, str]]:
+    """Return the numbers at the top of the page, as label, value and remark."""
+    total = report.total
+    # responses from a cache are no requests
+    requests = [(total.failures, "failed"), (total.cached, "more from the cache")]
     tiles = [
-        ("Messages", f"{len(talk.turns):,}", ""),
-        ("Time", duration(told.seconds), f"{duration(total.waited)} of it humans" if total.waited >= 1 else ""),
-        ("Requests to models", f"{total.requests:,}", _besides(told)),
-        ("Tokens, in + out", tokens(total), ""),
-        ("Cost", spent(total.cost, total.unpriced), f"saved by the cache: {money(total.saved)}" if total.saved else ""),
+        ("Messages", f"{len(report.conversation.turns):,}", ""),
+        ("Time", formatting.format_duration(report.seconds), ""),
+        (
+            "Requests",
+            f"{total.requests:,}",
+            ", ".join(f"{number:,} {label}" for number, label in requests if number),
+        ),
+        ("Tokens", formatting.format_tokens(total), ""),
+        ("Cost", formatting.format_cost(total.cost, total.unpriced), ""),
     ]
-    if total.tools:
-        tiles.append(("Tool calls", f"{total.tools:,}", f"{total.tools_failed} failed" if total.tools_failed else ""))
-    if total.code:
-        tiles.append(("Runs of code", f"{total.code:,}", f"{total.code_failed} failed" if total.code_failed else ""))
-    shown = "".join(
-        f"<div><dt>{label}</dt><dd>{_text(value)}{f'<small>{_text(more)}</small>' if more else ''}</dd></div>"
-        for label, value, more in tiles
-    )
-    restarts = f", taken up again {counted(talk.restarts, 'time')}" if talk.restarts else ""
-    summary = f'<p class="label">Summary</p>{_said(told.summary.strip())}' if told.summary.strip() else ""
-    return (
-        f"<header><h1>{_text(talk.initiator)} → {_text(talk.recipient)}</h1>"
-        f'<p class="soft">{_text(name)}, {_text(moment(talk.at))}{restarts}</p>'
-        f'<div class="state {told.state}"><p>{_text(ending(told))}</p>{summary}</div>'
-        f'<dl class="tiles">{shown}</dl></header>'
-    )
+    if total.waited >= 1:
+        tiles[1] = (*tiles[1][:2], f"{formatting.format_duration(total.waited)} of it humans")
+    if total.saved:
+        tiles[4] = (*tiles[4][:2], f"saved by the cache: {formatting.format_money(total.saved)}")
+    for label, number, failed in (
+        ("Tool calls", total.tools, total.tools_failed),
+        ("Code runs", total.code, total.code_failed),
+    ):
+        if number:
+            tiles.append((label, f"{number:,}", f"{failed} failed" if failed else ""))
+    return tiles
 
 
-def _besides(told: Report) -> str:
-    total = told.total
-    parts = [f"{total.failures:,} failed"] * bool(total.failures) + [f"{total.cached:,} more from the cache"] * bool(
-        total.cached
-    )
-    return ", ".join(parts)
-
-
-def _costs(told: Report, colours: dict[str, int]) -> str:
-    measure, parts = shares(told)
-    if not told.agents:
-        return ""
+def _list_agents(report: Report) -> tuple[str, list[_AgentRow]]:
+    """Return the measure by which agents are compared, and the rows."""
+    measure, shares = compare_agents(report)
     rows = []
-    for one, part in zip(told.agents, parts, strict=True):
-        facts = [counted(one.messages, "message")] if one.messages else []
-        if one.requests or one.cached:
-            facts += [f"requests: {requests(one)}", f"{tokens(one)} tokens"]
-        facts += [spent(one.cost, one.unpriced)] * bool(one.unpriced)
-        facts += [f"tool calls: {attempts(one.tools, one.tools_failed)}"] * bool(one.tools)
-        facts += [f"runs of code: {attempts(one.code, one.code_failed)}"] * bool(one.code)
-        facts += [f"{duration(one.seconds)} at work"] * bool(one.seconds)
-        facts += [f"{duration(one.waited)} of a human"] * (one.waited >= 1)
-        value = money(one.cost) if measure == "cost" else f"{tokens(one)} tokens"
-        colour = f"a{colours.get(one.agent, COLOURS - 1)}"
-        rows.append(
-            f'<li><div class="row"><span class="name {colour}">{_text(one.agent or "(no agent)")}</span>'
-            f"<span>{value if one.requests else ''}</span></div>"
-            f'<svg aria-hidden="true"><rect class="{colour}" width="{100 * part:.1f}%" height="8"/></svg>'
-            f"<small>{_text(', '.join(facts))}</small></li>"
-        )
-    title = "Costs per agent" if measure == "cost" else "Tokens per agent"
-    return f'<section><h2>{title}</h2><ul class="bars card">{"".join(rows)}</ul></section>'
+    for sums, share in zip(report.agents, shares, strict=True):
+        tokens = f"{formatting.format_tokens(sums)} tokens"
+        value = formatting.format_money(sums.cost) if measure == "cost" else tokens
+        rows.append(_AgentRow(sums.agent, value if sums.requests else "", share, list(_list_facts(sums, tokens))))
+    return measure, rows
 
 
-def _slow(told: Report) -> str:
-    rows = [
-        f'<li><a href="#turn-{_anchor(one.number)}">Turn {one.number}</a> by {_text(one.author)}: {duration(one.seconds)}'
-        + (f'<span class="soft">, mostly {_text(one.mostly)}</span>' if one.mostly else "")
-        + "</li>"
-        for one in told.slowest
-    ]
-    return f'<section><h2>What was slow</h2><ol class="slow card">{"".join(rows)}</ol></section>' if rows else ""
+def _list_facts(sums: Totals, tokens: str) -> Iterator[str]:
+    if sums.messages:
+        yield formatting.count(sums.messages, "message")
+    if sums.requests or sums.cached:
+        yield f"requests: {formatting.format_requests(sums)}"
+        yield tokens
+    if sums.unpriced:
+        yield formatting.format_cost(sums.cost, sums.unpriced)
+    if sums.tools:
+        yield f"tool calls: {formatting.format_attempts(sums.tools, sums.tools_failed)}"
+    if sums.code:
+        yield f"code runs: {formatting.format_attempts(sums.code, sums.code_failed)}"
+    if sums.seconds:
+        yield f"{formatting.format_duration(sums.seconds)} of work"
+    if sums.waited >= 1:
+        yield f"{formatting.format_duration(sums.waited)} of a human"
 
 
-def _unfinished(told: Report) -> str:
-    rows = "".join(f"<li>{_text(what)}</li>" for what in told.unfinished)
-    return f'<section><h2>Not finished</h2><ul class="plain card">{rows}</ul></section>' if rows else ""
+def has_failed(turn: Turn) -> bool:
+    """Return True if an operation of a turn failed, or has no result."""
+    # the search for failures shall find operations that were cut off, too
+    return any(operation.failed or operation.seconds is None for operation in turn.work)
 
 
-def _diagram(told: Report, picture: str) -> str:
-    if not picture:
-        return ""
-    count = len(told.talk.turns)
-    note = f" <small>the first {DRAWN} of {count:,} messages</small>" if count > DRAWN else ""
-    opened = " open" if count <= 40 else ""
-    return (
-        f'<section><h2>Who said what to whom{note}</h2><details class="card"{opened}>'
-        f'<summary>The diagram</summary><pre>{_text(picture)}</pre></details></section>'
-    )
+def is_unfolded(operation: RecordedOperation) -> bool:
+    """Return True if the details of an operation are shown at once: results of tools, answers of humans, errors."""
+    # the output of code is shown by the message that reports it
+    return operation.kind in (TOOL, HUMAN) or (operation.failed and operation.kind != CODE)
 
 
-def _turns(talk: Conversation, colours: dict[str, int]) -> str:
-    shown = "\n".join(_turn_and_inner(talk.turns, colours))
-    if len(talk.turns) > OPEN:
-        shown = shown.replace('<details open class="turn', '<details class="turn')
-    rest = _inner(talk.rest_chats, colours)
-    if talk.rest:
-        rest += f'<p class="label">After the last message</p>{_works(talk.rest)}'
-    return (
-        '<section><h2>Turns</h2><div class="tools" id="tools" hidden>'
-        '<input type="search" id="search" placeholder="Search ( / )" aria-label="Search the turns">'
-        '<label><input type="checkbox" id="failures"> only failures</label>'
-        '<button type="button" id="fold">Fold all</button><button type="button" id="unfold">Unfold all</button>'
-        f'<span class="soft" id="found" role="status"></span></div>\n{shown}\n{rest}</section>'
-    )
+def preview(turn: Turn) -> str:
+    """Return the text of a folded turn."""
+    return shorten(turn.text, 200) or ", ".join(formatting.format_call(*call) for call in turn.calls)
 
 
-def _turn_and_inner(turns: Sequence[Turn], colours: dict[str, int]) -> Iterator[str]:
-    for turn in turns:
-        yield _inner(turn.chats, colours)
-        yield _turn(turn, colours)
-
-
-def _inner(chats: Iterable[Conversation], colours: dict[str, int]) -> str:
-    parts = []
-    for chat in chats:
-        rest = _inner(chat.rest_chats, colours) + _works(chat.rest)
-        title = f"{_text(chat.initiator)} → {_text(chat.recipient)}, on the way to the next turn"
-        parts.append(
-            f'<div class="inner"><p class="label">{title}</p>'
-            + "\n".join(_turn_and_inner(chat.turns, colours))
-            + f"{rest}</div>"
-        )
-    return "".join(parts)
-
-
-def _turn(turn: Turn, colours: dict[str, int]) -> str:
-    failed = any(one.failed or one.seconds is None for one in turn.work)
-    short = shorten(turn.text, 200) or ", ".join(call(*one) for one in turn.calls)
-    about = facts(turn)
-    ran_tools = bool(turn.results) and any(one.kind == "tool" for one in turn.work)
-    said = "" if ran_tools or not turn.text.strip() else _said(turn.text)
-    calls = "".join(f'<code class="call">→ {_text(call(*one))}</code>' for one in turn.calls)
-    more = f"to {turn.recipient}" + (f", answered by {turn.function}" if turn.function else "")
-    return (
-        f'<details open class="turn{" failed" if failed else ""}" id="turn-{_anchor(turn.number)}"><summary>'
-        f'<span class="nr">{turn.number}</span><span class="name a{colours.get(turn.author, COLOURS - 1)}">'
-        f'{_text(turn.author)}</span><span class="facts">{_text(" · ".join(about))}</span>'
-        f'<span class="short">{_text(short)}</span></summary><div class="body">{said}{calls}{_works(turn.work)}'
-        f'<p class="label">{_text(more)}, {_text(moment(turn.at))}</p></div></details>'
-    )
-
-
-def _anchor(number: str) -> str:
-    return number.replace(".", "-")
-
-
-def _works(works: Sequence[RecordedOperation]) -> str:
-    return f'<ul class="work">{"".join(map(_work, works))}</ul>' if works else ""
-
-
-def _work(work: RecordedOperation) -> str:
-    look = "failed" if work.failed else "running" if work.seconds is None else "done"
-    shown = "".join(
-        f'<p class="label">{_text(title)}</p><pre dir="auto">{_text(value)}</pre>' for title, value in details(work)
-    )
-    # What a tool gave, what a human typed and what went wrong is what people look for. The message has the code's output.
-    opened = " open" if work.kind in ("tool", "human") or (work.failed and work.kind != "code") else ""
-    return f'<li><details class="{look}"{opened}><summary>{_text(work_line(work))}</summary>{shown}</details></li>'
-
-
-def _said(text: str) -> str:
-    """A message: its text, and its blocks of code as such."""
+def split_code(text: str) -> list[_Part]:
+    """Split a text at its blocks of code; empty parts are left out."""
     parts, last = [], 0
-    for found in CODE_BLOCK.finditer(text):
-        parts += [_prose(text[last : found.start()]), f'<pre dir="auto">{_text(found[2].rstrip())}</pre>']
-        last = found.end()
-    return "".join([*parts, _prose(text[last:])])
-
-
-def _prose(text: str) -> str:
-    return f'<p class="said" dir="auto">{_text(text.strip())}</p>' if text.strip() else ""
+    # a block that is never closed ends with the text
+    for block in CODE_BLOCK.finditer(text):
+        parts += [_Part(text[last : block.start()].strip(), False), _Part(block[2].rstrip(), True)]
+        last = block.end()
+    parts.append(_Part(text[last:].strip(), False))
+    return [part for part in parts if part.text]

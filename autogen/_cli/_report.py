@@ -1,16 +1,19 @@
-"""What people want to know of a recorded chat: who cost what, what was slow, what failed, why it ended."""
+"""The report of a recorded chat: costs for each agent, slow turns, failures, and the reason of its end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from operator import attrgetter
 
-from ._turns import Conversation, RecordedOperation, Turn, read, text
+from ..events import CodeStarted, Event
+from ..events._history import fold
+from ..events._observations import CODE, HUMAN, MODEL, TOOL, Conversation, RecordedOperation, Totals, Turn, get_text
 
-SLOW = 5  # turns that are named as the slowest
+# number of turns that are listed as the slowest
+SLOW = 5
 
-WHY = {
+REASONS = {
     "termination_message": "A message said that the chat is over.",
     "max_consecutive_auto_reply": "An agent had used up its automatic replies.",
     "max_turns": "The chat had as many turns as it was given.",
@@ -19,68 +22,46 @@ WHY = {
     "terminate_target": "A hand-off says that the group chat ends.",
     "no_eligible_speaker": "Nobody in the group may speak next.",
     "stopped": "It was stopped, or its deadline was over.",
-    "budget": "What it may spend was spent.",
+    "budget": "Its budget was spent.",
     "no_reply": "An agent had nothing to say.",
+}
+
+# keys of JSON, and the attributes behind them
+_CHAT_KEYS = {
+    **{name: name for name in ("initiator", "recipient", "at", "turns", "restarts")},
+    "ended": "end",
+    "rest": "pending.work",
+    "rest_chats": "pending.chats",
+    "rest_seconds": "pending.seconds",
+    "next_speaker": "pending.speaker",
+}
+_TURN_KEYS = [
+    *("number", "author", "recipient", "text", "calls", "results", "at", "seconds"),
+    *("function", "why", "work", "chats", "message"),
+]
+_OPERATION_KEYS = ["kind", "agent", "id", "parent", "at", "seconds", "failed"]
+# an operation has these, even if an event of it is missing
+_DEFAULTS: dict[str, dict[str, object]] = {
+    CODE: {"blocks": [], "output": "", "exit_code": None},
+    HUMAN: {"prompt": "", "text": ""},
+    MODEL: {
+        **dict.fromkeys(("model", "endpoint", "error", "then"), ""),
+        **dict.fromkeys(("attempt", "prompt_tokens", "completion_tokens", "cost"), 0),
+        "cached": False,
+        "price_known": True,
+    },
+    TOOL: {"name": "", "arguments": "", "content": ""},
 }
 
 
 @dataclass
-class Totals:
-    """Sums, for one agent or for all.
+class SlowTurn:
+    """A turn that took long.
 
     Attributes:
-        cost: What was spent on models, in USD.
-        unpriced: How many answers are not in it, as nobody knows their price.
-        saved: What answers from the cache cost once.
-        seconds: The time that its models, tools and code took.
-        waited: The time that humans took.
+        seconds: Duration without the time of humans.
+        mostly: Label of the operation that took longest; empty if none took a large part.
     """
-
-    agent: str = ""
-    messages: int = 0
-    requests: int = 0
-    cached: int = 0
-    failures: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float = 0.0
-    unpriced: int = 0
-    saved: float = 0.0
-    tools: int = 0
-    tools_failed: int = 0
-    code: int = 0
-    code_failed: int = 0
-    seconds: float = 0.0
-    waited: float = 0.0
-
-    def add(self, work: RecordedOperation) -> None:
-        """Count something that was done."""
-        about = work.about
-        if work.kind == "human":
-            self.waited += work.seconds or 0.0
-            return
-        self.seconds += work.seconds or 0.0
-        if work.kind == "tool":
-            self.tools += 1
-            self.tools_failed += work.failed
-        elif work.kind == "code":
-            self.code += 1
-            self.code_failed += work.failed
-        elif about["cached"]:
-            self.cached += 1
-            self.saved += about["cost"]
-        else:
-            self.requests += 1
-            self.failures += work.failed
-            self.prompt_tokens += about["prompt_tokens"]
-            self.completion_tokens += about["completion_tokens"]
-            self.cost += about["cost"]
-            self.unpriced += not about["price_known"]
-
-
-@dataclass
-class Slow:
-    """A turn that took long: how long without the human, and what took longest of it."""
 
     number: str
     author: str
@@ -90,19 +71,21 @@ class Slow:
 
 @dataclass
 class Report:
-    """What is shown of a recorded chat.
+    """The report of a recorded chat.
 
     Attributes:
-        state: `ended`, `failed` (by an error) or `open`: the recording ends before the chat does.
-        why: A sentence about that.
-        reason: The `stop_reason`, or the error.
-        seconds: From the beginning to the end, without breaks in which no process was at work.
-        agents: The sums for each agent, the most expensive first.
+        conversation: The chat.
+        state: `ended`, `failed` (by an error) or `open` (the recording ends before the chat does).
+        why: Sentence about the state.
+        reason: The stop reason, or the error.
+        seconds: Duration, without breaks in which no process was running.
+        total: Sums of all agents.
+        agents: Sums for each agent, the most expensive first.
         slowest: The slowest turns, the slowest first.
-        unfinished: What was begun and has no result, in words.
+        unfinished: Descriptions of operations without a result.
     """
 
-    talk: Conversation
+    conversation: Conversation
     state: str
     why: str
     reason: str
@@ -110,178 +93,193 @@ class Report:
     seconds: float
     total: Totals
     agents: list[Totals]
-    slowest: list[Slow]
+    slowest: list[SlowTurn]
     unfinished: list[str] = field(default_factory=list)
 
     @property
     def participants(self) -> list[str]:
-        """Who speaks in the chat itself, in the order of their first words."""
-        return list(dict.fromkeys(turn.author for turn in self.talk.turns))
+        """Names of the agents that speak in the chat itself, in the order of their first messages."""
+        return list(dict.fromkeys(turn.author for turn in self.conversation.turns))
 
     @property
-    def messages(self) -> list[dict[str, Any]]:
+    def messages(self) -> list[dict[str, object]]:
         """The messages of the chat itself, as `sequence_diagram` takes them."""
-        return [{**turn.message, "name": turn.author} for turn in self.talk.turns]
+        return [{**turn.message, "name": turn.author} for turn in self.conversation.turns]
 
-    def find(self, wanted: str) -> Turn | None:
-        """The turn of this number."""
-        return next((turn for turn, _ in turns_of(self.talk) if turn.number == wanted), None)
+    def find_turn(self, number: str) -> Turn | None:
+        """Return the turn with a number; None if there is none."""
+        return next((turn for turn in iterate_turns(self.conversation) if turn.number == number), None)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON has it."""
-        return asdict(self)
-
-    @staticmethod
-    def turn_to_dict(turn: Turn) -> dict[str, Any]:
-        """One turn as JSON has it."""
-        return asdict(turn)
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as JSON."""
+        values = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "conversation"}
+        return {"talk": to_json(self.conversation), **{name: to_json(value) for name, value in values.items()}}
 
 
-def report(events: Iterable[Any], steps: Sequence[Mapping[str, Any]] = (), chat_id: str | None = None) -> Report:
-    """What is to be told of a chat.
+def build_report(events: Iterable[object], steps: Sequence[Mapping[str, object]] = (), chat_id: str | None = None) -> Report:
+    """Build the report of a recorded chat.
 
     Args:
-        events: As `Recording.events` gives them.
-        steps: As `Recording.steps` gives them.
-        chat_id: The outermost chat; by default that of the first event.
+        events: Events, as in `Recording.events`.
+        steps: Steps, as in `Recording.steps`.
+        chat_id: Id of the outermost chat; None for that of the first event.
     """
-    talk = read(events, chat_id)
-    state, why, reason, summary = _ending(talk)
-    agents = _by_agent(talk)
+    chat = fold(events, chat_id)
+    state, why, reason, summary = _get_ending(chat)
+    agents: dict[str, Totals] = {}
     total = Totals()
-    for one in agents:
-        for name, value in vars(one).items():
-            if name != "agent":
-                setattr(total, name, getattr(total, name) + value)
-    seconds = sum(turn.seconds for turn in talk.turns) + talk.rest_seconds
+    for turn in iterate_turns(chat):
+        for sums in (total, agents.setdefault(turn.author, Totals(turn.author))):
+            sums.messages += 1
+    for operation in iterate_operations(chat):
+        for sums in (total, agents.setdefault(operation.agent, Totals(operation.agent))):
+            sums.add(operation)
+    by_cost = sorted(
+        agents.values(), key=lambda sums: (sums.cost, sums.prompt_tokens + sums.completion_tokens), reverse=True
+    )
     return Report(
-        talk=talk,
+        conversation=chat,
         state=state,
         why=why,
         reason=reason,
         summary=summary,
-        seconds=seconds,
+        seconds=_get_duration(chat),
         total=total,
-        agents=sorted(agents, key=lambda one: (one.cost, one.prompt_tokens + one.completion_tokens), reverse=True),
-        slowest=_slowest(talk),
-        unfinished=[] if state == "ended" else [*_under_way(talk), *_unfinished(steps)],
+        agents=by_cost,
+        slowest=_find_slowest(chat),
+        unfinished=[] if state == "ended" else [*_describe_open_operations(chat), *_describe_open_steps(steps)],
     )
 
 
-def turns_of(talk: Conversation, depth: int = 0) -> Iterator[tuple[Turn, int]]:
-    """All turns in the order in which they were said, and how deep their chats are in others."""
-    for turn in talk.turns:
-        for chat in turn.chats:
-            yield from turns_of(chat, depth + 1)
-        yield turn, depth
-    for chat in talk.rest_chats:
-        yield from turns_of(chat, depth + 1)
+def iterate_turns(chat: Conversation) -> Iterator[Turn]:
+    """Yield all turns, also of inner chats, in the order of their messages."""
+    for turn in (*chat.turns, chat.pending):
+        for inner in turn.chats:
+            yield from iterate_turns(inner)
+        if turn is not chat.pending:
+            yield turn
 
 
-def work_of(talk: Conversation) -> Iterator[RecordedOperation]:
-    """All that was done in a chat, and in the chats within it."""
-    for turn in talk.turns:
+def iterate_operations(chat: Conversation) -> Iterator[RecordedOperation]:
+    """Yield all model requests, tool calls, code runs, ... of a chat and its inner chats."""
+    for turn in (*chat.turns, chat.pending):
         yield from turn.work
-        for chat in turn.chats:
-            yield from work_of(chat)
-    yield from talk.rest
-    for chat in talk.rest_chats:
-        yield from work_of(chat)
+        for inner in turn.chats:
+            yield from iterate_operations(inner)
 
 
-def waited(turn: Turn) -> float:
-    """How long humans took on the way to a message."""
-    works = [*turn.work, *(one for chat in turn.chats for one in work_of(chat))]
-    return min(turn.seconds, sum(one.seconds or 0.0 for one in works if one.kind == "human"))
+def get_human_time(turn: Turn) -> float:
+    """Return the seconds in which a turn waited for humans."""
+    operations = [*turn.work, *(operation for chat in turn.chats for operation in iterate_operations(chat))]
+    # questions of concurrent chats overlap
+    return min(turn.seconds, sum(operation.seconds or 0.0 for operation in operations if operation.kind == HUMAN))
 
 
-def shares(told: Report) -> tuple[str, list[float]]:
-    """By what the agents are compared, and each one's part of the highest.
+def compare_agents(report: Report) -> tuple[str, list[float]]:
+    """Return the measure by which agents are compared, and for each agent its part of the highest value.
 
-    It is `tokens` where nothing cost anything, or where it is not known what something cost.
+    The measure is `cost`, or `tokens` if nothing had a cost or if a price is unknown.
     """
-    costs = [one.cost for one in told.agents]
-    used = [float(one.prompt_tokens + one.completion_tokens) for one in told.agents]
-    measure, values = ("cost", costs) if any(costs) and not told.total.unpriced else ("tokens", used)
+    costs = [sums.cost for sums in report.agents]
+    tokens = [float(sums.prompt_tokens + sums.completion_tokens) for sums in report.agents]
+    # a price that nobody knows is not 0
+    measure, values = ("cost", costs) if any(costs) and not report.total.unpriced else ("tokens", tokens)
     highest = max(values, default=0.0)
     return measure, [value / highest if highest > 0 else 0.0 for value in values]
 
 
-def named(work: RecordedOperation) -> str:
-    """What something that was done is called."""
-    about = work.about
-    if work.kind == "tool":
-        return f"the tool {about['name']}"
-    if work.kind == "code":
-        languages = ", ".join(dict.fromkeys(language or "code" for language, _ in about["blocks"]))
-        return f"running {languages or 'code'}"
-    if work.kind == "human":
-        return "the human"
-    return f"asking {about['model'] or 'a model'}"
+def get_model(operation: RecordedOperation) -> str:
+    """Return the name of the requested model."""
+    return str(operation.about.get("model") or "")
 
 
-def _ending(talk: Conversation) -> tuple[str, str, str, str]:
-    """State, sentence, reason, summary."""
-    if talk.ended is None:
+def get_languages(operation: RecordedOperation) -> str:
+    """Return the languages of a code run, separated by commas."""
+    blocks = operation.started.blocks if isinstance(operation.started, CodeStarted) else []
+    return ", ".join(dict.fromkeys(language or "code" for language, *_ in blocks)) or "code"
+
+
+def _get_label(operation: RecordedOperation) -> str:
+    labels = {TOOL: f"the tool {operation.name}", HUMAN: "the human"}
+    if operation.kind == CODE:
+        return f"running {get_languages(operation)}"
+    if operation.kind == MODEL:
+        return f"asking {get_model(operation) or 'a model'}"
+    return labels.get(operation.kind) or f"{operation.kind} {operation.name}".strip()
+
+
+def _get_ending(chat: Conversation) -> tuple[str, str, str, str]:
+    """Return the state of a chat, a sentence about it, its reason, and the summary."""
+    end = chat.end
+    if end is None:
         return "open", "The recording stops here: the process ended, or the chat still goes on.", "", ""
-    if talk.ended.get("error") is not None:
-        return "failed", "It ended by an error.", text(talk.ended["error"]), ""
-    reason = text(talk.ended.get("stop_reason"))
-    summary = talk.ended.get("summary")
-    if isinstance(summary, dict):
-        summary = summary.get("content")
-    return "ended", WHY.get(reason, "It ended."), reason, text(summary)
+    if end.error is not None:
+        return "failed", "It ended by an error.", end.error, ""
+    reason = end.stop_reason or ""
+    # a custom summary method may return a message
+    summary = end.summary.get("content") if isinstance(end.summary, dict) else end.summary
+    return "ended", REASONS.get(reason, "It ended."), reason, get_text(summary)
 
 
-def _by_agent(talk: Conversation) -> list[Totals]:
-    sums: dict[str, Totals] = {}
-    for turn, _ in turns_of(talk):
-        sums.setdefault(turn.author, Totals(turn.author)).messages += 1
-    for work in work_of(talk):
-        sums.setdefault(work.agent, Totals(work.agent)).add(work)
-    return list(sums.values())
+def _get_duration(chat: Conversation) -> float:
+    return sum(turn.seconds for turn in (*chat.turns, chat.pending))
 
 
-def _slowest(talk: Conversation) -> list[Slow]:
-    found = [
-        Slow(turn.number, turn.author, turn.seconds - waited(turn), _mostly(turn))
-        for turn, _ in turns_of(talk)
-        if turn.seconds - waited(turn) >= 0.001
-    ]
-    return sorted(found, key=lambda one: one.seconds, reverse=True)[:SLOW]
+def _find_slowest(chat: Conversation) -> list[SlowTurn]:
+    turns = [(turn, turn.seconds - get_human_time(turn)) for turn in iterate_turns(chat)]
+    # shorter turns are never a problem
+    slow = [(turn, seconds) for turn, seconds in turns if seconds >= 0.001]
+    slow.sort(key=lambda pair: pair[1], reverse=True)
+    return [SlowTurn(turn.number, turn.author, seconds, _find_longest(turn)) for turn, seconds in slow[:SLOW]]
 
 
-def _mostly(turn: Turn) -> str:
-    """What took longest on the way to a message."""
-    took: dict[str, float] = {}
-    for work in turn.work:
-        if work.kind != "human":
-            what = named(work) + (" (failed)" if work.failed else "")
-            took[what] = took.get(what, 0.0) + (work.seconds or 0.0)
+def _find_longest(turn: Turn) -> str:
+    """Return the label of the operations of a turn that took longest together."""
+    durations: dict[str, float] = {}
+    for operation in turn.work:
+        if operation.kind != HUMAN:
+            label = _get_label(operation) + (" (failed)" if operation.failed else "")
+            durations[label] = durations.get(label, 0.0) + (operation.seconds or 0.0)
     for chat in turn.chats:
-        what = f"the chat of {chat.initiator} and {chat.recipient}"
-        took[what] = took.get(what, 0.0) + sum(one.seconds for one in chat.turns) + chat.rest_seconds
-    what = max(took, key=lambda one: took[one], default="")
-    return what if what and took[what] >= 0.1 * turn.seconds else ""
+        label = f"the chat of {chat.initiator} and {chat.recipient}"
+        durations[label] = durations.get(label, 0.0) + _get_duration(chat)
+    longest = max(durations, key=lambda label: durations[label], default="")
+    # a label that explains less than a tenth would mislead
+    return longest if longest and durations[longest] >= 0.1 * turn.seconds else ""
 
 
-def _under_way(talk: Conversation) -> list[str]:
-    """What has no end in the events."""
-    return [f"{named(work)}, for {work.agent}" for work in work_of(talk) if work.seconds is None]
+def _describe_open_operations(chat: Conversation) -> list[str]:
+    return [f"{_get_label(item)}, for {item.agent}" for item in iterate_operations(chat) if item.seconds is None]
 
 
-def _unfinished(steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Steps that no event tells of, as they are answers of the program's own reply functions.
+def _describe_open_steps(steps: Sequence[Mapping[str, object]]) -> list[str]:
+    """Describe the program's own reply functions that have no result.
 
-    Those with steps within them stay open by design: they are done again, and what is within them is read.
+    A function that contains other steps stays open by design: it runs again, and the steps in it are replayed.
     """
-    told = []
-    for step in steps:
-        within = f"{step['scope']}/{step['kind']}:{step['about']}#"
-        outer = any(str(one["scope"]).startswith(within) for one in steps)
-        if step["kind"] == "reply" and not step["finished"] and not outer:
-            told.append(f"the reply function {step['about']}")
-    return told
+    scopes = [str(step["scope"]) for step in steps]
+    return [
+        f"the reply function {step['about']}"
+        for step in steps
+        if step["kind"] == "reply"
+        and not step["finished"]
+        and not any(scope.startswith(f"{step['scope']}/{step['kind']}:{step['about']}#") for scope in scopes)
+    ]
 
 
-__all__ = ["Report", "Slow", "Totals", "report", "shares", "turns_of", "waited", "work_of"]
+def to_json(node: object) -> object:
+    """Convert a part of a report to JSON."""
+    if isinstance(node, (list, tuple)):
+        return list(map(to_json, node))
+    if isinstance(node, Event):
+        return node.to_dict()
+    if isinstance(node, (Totals, SlowTurn)):
+        return asdict(node)
+    if isinstance(node, Conversation):
+        return {key: to_json(attrgetter(path)(node)) for key, path in _CHAT_KEYS.items()}
+    if isinstance(node, Turn):
+        return {key: to_json(getattr(node, key)) for key in _TURN_KEYS}
+    if isinstance(node, RecordedOperation):
+        about = {**_DEFAULTS.get(node.kind, {}), **node.about}
+        return {**{key: getattr(node, key) for key in _OPERATION_KEYS}, "about": about}
+    return node

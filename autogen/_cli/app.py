@@ -1,11 +1,11 @@
-"""The commands, their arguments, and how their errors reach the user. What they do stands in a module of their own each."""
+"""The commands and their arguments. The implementation of each is in a module of its own."""
 
 from __future__ import annotations
 
 import enum
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
+from typing import TYPE_CHECKING, Annotated, NoReturn, Optional, cast
 
 import typer
 from rich.console import Console
@@ -21,6 +21,7 @@ app = typer.Typer(
     help="Agents that solve tasks by talking to each other. New here? Try: autogen demo",
     no_args_is_help=True,
     add_completion=False,
+    # `main` shows errors that users can fix, and leaves the others to Python
     pretty_exceptions_enable=False,
 )
 models_app = typer.Typer(help="Models that run on this machine, without a key.", no_args_is_help=True)
@@ -37,7 +38,7 @@ class Human(str, enum.Enum):
     @property
     def mode(self) -> HumanInputMode:
         """The `human_input_mode` of an agent."""
-        return self.value.upper()  # type: ignore[return-value]
+        return cast("HumanInputMode", self.value.upper())
 
 
 def _show_version(wanted: bool) -> None:
@@ -47,14 +48,16 @@ def _show_version(wanted: bool) -> None:
 
 
 @app.callback()
-def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
+def _add_root_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
-    """Options that stand before a command."""
+    """Accept the options that stand before a command."""
 
 
-@app.command()
-def demo(
+@app.command("demo")
+def run_demo_command(
     task: Annotated[Optional[str], typer.Argument(help="Another task; a small model likes small ones.")] = None,
 ) -> None:
     """Watch an assistant write code and a user run it. No API key: the model runs on this machine."""
@@ -63,15 +66,15 @@ def demo(
     raise typer.Exit(run_demo(task))
 
 
-@app.command()
-def chat(
-    task: Annotated[str, typer.Argument(help="What is to be done.")],
+@app.command("chat")
+def run_chat_command(
+    task: Annotated[str, typer.Argument(help="The task.")],
     config: Annotated[Optional[str], typer.Option(help="A config list: a file, or an environment variable.")] = None,
     model: Annotated[Optional[str], typer.Option(help="One model of the list, or a local one (a GGUF file too).")] = None,
     human: Annotated[Human, typer.Option(help="When you are asked.")] = Human.terminate,
     docker: Annotated[bool, typer.Option("--docker/--no-docker", help="Where the code runs.")] = True,
-    max_turns: Annotated[Optional[int], typer.Option(min=1, help="At most so many turns.")] = None,
-    view: Annotated[bool, typer.Option("--view", help="Show who speaks, what it costs and what runs.")] = False,
+    max_turns: Annotated[Optional[int], typer.Option(min=1, help="Maximum number of turns.")] = None,
+    view: Annotated[bool, typer.Option("--view", help="Show messages, costs and tools in a live view.")] = False,
 ) -> None:
     """Let an assistant and a user proxy solve a task."""
     from .chat import run_chat
@@ -79,25 +82,25 @@ def chat(
     raise typer.Exit(run_chat(task, config, model, human.mode, docker, max_turns, view))
 
 
-@app.command()
-def doctor(
+@app.command("doctor")
+def run_doctor_command(
     config: Annotated[Optional[str], typer.Option(help="A config list: a file, or an environment variable.")] = None,
 ) -> None:
-    """See what is installed, which endpoints answer, and which model would be used."""
+    """Show the installation, the endpoints that respond, and the model that would be used."""
     from .doctor import run_doctor
 
     raise typer.Exit(run_doctor(config))
 
 
 @app.command("inspect")
-def inspect_chat(
-    file: Annotated[Path, typer.Argument(help="A file that a chat was held with: checkpoint=...", metavar="FILE")],
+def run_inspect_command(
+    file: Annotated[Path, typer.Argument(help="The checkpoint of a chat: checkpoint=...", metavar="FILE")],
     html: Annotated[Optional[Path], typer.Option(help="Write a page there.", metavar="OUT")] = None,
-    turn: Annotated[Optional[str], typer.Option(help="Only this turn, with all that was done for it.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")] = False,
+    turn: Annotated[Optional[str], typer.Option(help="Show only this turn, in full.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
 ) -> None:
-    """See what happened in a recorded chat: who said what, what it cost, what was slow, what failed."""
+    """Show a recorded chat: messages, costs, slow turns, failures, and the reason of its end."""
     from .inspect import run_inspect
 
     raise typer.Exit(run_inspect(file, html, turn, as_json, force))
@@ -105,7 +108,7 @@ def inspect_chat(
 
 @models_app.command("list")
 def list_models() -> None:
-    """Show the models that can be pulled, and those that are here."""
+    """Show the models that can be downloaded, and those that are installed."""
     from .models import show_models
 
     show_models()
@@ -113,23 +116,24 @@ def list_models() -> None:
 
 @models_app.command("pull")
 def pull_model(name: Annotated[str, typer.Argument(help="The name of a model; see: autogen models list")]) -> None:
-    """Fetch the weights of a model. A pull that was interrupted goes on where it was."""
+    """Download the weights of a model. An interrupted download is resumed."""
     from .models import pull_with_progress
 
     typer.echo(f"{name} is at {pull_with_progress(name)}")
 
 
-def _told_plainly() -> tuple[type[Exception], ...]:
-    """The errors that need no traceback. Those of the SDK are among them, if it was loaded at all."""
-    of_the_sdk = (sys.modules["openai"].OpenAIError,) if "openai" in sys.modules else ()
-    return (OSError, ValueError, RuntimeError, ImportError, *of_the_sdk)
+def _get_expected_errors() -> tuple[type[Exception], ...]:
+    """Return the errors that are shown without a traceback, those of the SDK included if it is loaded."""
+    # loading the SDK takes longer than most commands
+    sdk_errors = (sys.modules["openai"].OpenAIError,) if "openai" in sys.modules else ()
+    return (OSError, ValueError, RuntimeError, ImportError, *sdk_errors)
 
 
 def main() -> NoReturn:
-    """Run the command line. What the user can mend is told in one paragraph; anything else is a traceback."""
+    """Run the command line. Errors that the user can fix are shown in one paragraph, others as a traceback."""
     try:
         app()
-    except _told_plainly() as error:
+    except _get_expected_errors() as error:
         from ..coding.approval import visible
 
         message = visible(str(redact(str(error)))) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Which model a command uses."""
+"""The choice of the model that a command uses."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ OPENAI_MODEL = "gpt-4o-mini"
 
 
 class Choice(NamedTuple):
-    """A config list, and how it is called in messages to the user."""
+    """A config list, and its label in messages to the user."""
 
     config_list: list[ConfigEntry]
     label: str
 
 
 def choose_model(config: str | None, model: str | None) -> Choice:
-    """The config list to use: the one named, OAI_CONFIG_LIST, a key in OPENAI_API_KEY, or the model on this machine.
+    """Choose the config list: the named one, OAI_CONFIG_LIST, a key in OPENAI_API_KEY, or the model on this machine.
 
     Args:
-        config: The name of a config list, a file or an environment variable.
-        model: One model of it, or a local one.
+        config: Name of a config list: a file, or an environment variable.
+        model: Name of one of its models, or of a local one.
 
     Raises:
-        FileNotFoundError: The config list that was named does not exist.
-        ValueError: The list has no such model.
+        FileNotFoundError: If the named config list does not exist.
+        ValueError: If the list has no such model.
     """
+    # a local model needs no config list
     if model and (model in weights.CATALOGUE or model.endswith(".gguf")):
-        return _local(model)
+        return _choose_local(model)
     if config or os.environ.get(CONFIG_LIST) or Path(CONFIG_LIST).exists():
-        return _from_list(config or CONFIG_LIST, model)
+        return _choose_from_list(config or CONFIG_LIST, model)
     if os.environ.get("OPENAI_API_KEY"):
         name = model or OPENAI_MODEL
         return Choice([{"model": name}], f"{name} (OPENAI_API_KEY is set)")
@@ -46,10 +47,10 @@ def choose_model(config: str | None, model: str | None) -> Choice:
         raise ValueError(
             f"There is no local model {model!r}, no {CONFIG_LIST} and no OPENAI_API_KEY. See: autogen models list"
         )
-    return _local(LOCAL_MODEL)
+    return _choose_local(LOCAL_MODEL)
 
 
-def _from_list(source: str, model: str | None) -> Choice:
+def _choose_from_list(source: str, model: str | None) -> Choice:
     entries = config_list_from_json(source, file_location=None)
     names = [str(entry.get("model")) for entry in entries]
     if model:
@@ -59,5 +60,5 @@ def _from_list(source: str, model: str | None) -> Choice:
     return Choice(entries, f"{entries[0].get('model')} (first of {len(entries)} in {source})")
 
 
-def _local(model: str) -> Choice:
+def _choose_local(model: str) -> Choice:
     return Choice([{"model": model, "api_type": "local"}], f"{model} (on this machine)")

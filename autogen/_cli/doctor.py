@@ -1,4 +1,4 @@
-"""A look at the installation: what is here, what answers, what would be used."""
+"""`autogen doctor`: the installation, the endpoints, and the model that would be used."""
 
 from __future__ import annotations
 
@@ -29,19 +29,22 @@ PACKAGES = {
     "flaml": "extra 'tune'",
     "ipykernel": "extra 'notebook'",
 }
-SECONDS = 5.0
+TIMEOUT = 5.0  # seconds
 
 
 def run_doctor(config: str | None) -> int:
-    """Print the report; returns 0 if there is a model to use."""
+    """Print the report, and return 0 if there is a model to use.
+
+    Args:
+        config: Name of a config list; None for the default.
+    """
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"[bold]autogen[/] {__version__} on Python {platform.python_version()}, {platform.platform()}\n")
-    console.print(_packages())
+    console.print(_make_package_table())
     console.print(
         f"\n[bold]Docker[/]    {'[green]up[/]' if is_docker_running() else '[yellow]not running[/]: use --no-docker'}"
     )
-    here = weights_module.list_installed()
-    weights = ", ".join(here) or "none: autogen models pull smollm2-135m"
+    weights = ", ".join(weights_module.list_installed()) or "none: autogen models pull smollm2-135m"
     console.print(f"[bold]Weights[/]   {weights}")
     try:
         choice = choose_model(config, None)
@@ -49,11 +52,11 @@ def run_doctor(config: str | None) -> int:
         console.print(f"[bold]Model[/]     [red]none[/]: {redact(str(error))}")
         return 1
     console.print(f"[bold]Model[/]     {choice.label}\n")
-    console.print(_endpoints(choice))
+    console.print(_make_endpoint_table(choice))
     return 0
 
 
-def _packages() -> Table:
+def _make_package_table() -> Table:
     table = Table("Package", "Version", "", box=None, header_style="bold")
     for name, origin in PACKAGES.items():
         try:
@@ -63,8 +66,9 @@ def _packages() -> Table:
     return table
 
 
-def _endpoints(choice: Choice) -> Table:
+def _make_endpoint_table(choice: Choice) -> Table:
     table = Table("Endpoint", "Address", Column("Answers?", overflow="fold"), box=None, header_style="bold")
+    # an endpoint that doesn't respond takes its whole timeout
     with ThreadPoolExecutor(8) as pool:
         for entry, (address, verdict) in zip(choice.config_list, pool.map(_probe, choice.config_list), strict=True):
             table.add_row(str(entry.get("model")), address, verdict)
@@ -72,25 +76,26 @@ def _endpoints(choice: Choice) -> Table:
 
 
 def _probe(entry: ConfigEntry) -> tuple[str, str]:
-    """Where an entry points, and whether it answers when it is asked for its models."""
+    """Return the address of an entry, and the result of a request for the list of its models."""
     if entry.get("api_type") == "local":
         model = str(entry.get("model"))
-        here = model in weights_module.list_installed() or model.endswith(".gguf")
-        return "this process", "[green]weights are here[/]" if here else f"[yellow]autogen models pull {model}[/]"
+        is_installed = model in weights_module.list_installed() or model.endswith(".gguf")
+        return "this process", "[green]weights are here[/]" if is_installed else f"[yellow]autogen models pull {model}[/]"
     if entry.get("model_client_cls"):
-        return "custom client", "not asked"
+        return "custom client", "not requested"
     address = str(redact(str(entry.get("base_url") or entry.get("azure_endpoint") or "the SDK's default")))
     try:
-        client = make_client({**entry, "timeout": SECONDS, "max_retries": 0})
+        client = make_client({**entry, "timeout": TIMEOUT, "max_retries": 0})
         if not isinstance(client, OpenAIClient):
-            return address, "not asked"
+            return address, "not requested"
         client.sdk_client.models.list()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
-        return address, f"[red]{type(error).__name__}[/]: {_short(str(redact(str(error))), entry)}"
+    except Exception as error:  # noqa: BLE001 - any error is the result of the probe
+        return address, f"[red]{type(error).__name__}[/]: {_shorten(str(redact(str(error))), entry)}"
     return address, "[green]yes[/]"
 
 
-def _short(text: str, entry: ConfigEntry) -> str:
+def _shorten(text: str, entry: ConfigEntry) -> str:
+    # a key that doesn't look like one is not redacted
     key = str(entry.get("api_key") or "")
     text = text.replace(key, "***") if key else text
     return text if len(text) < 160 else text[:157] + "..."

@@ -1,4 +1,4 @@
-"""Models that run on this machine: listing and pulling them."""
+"""`autogen models`: models that run on this machine."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..oai._local import weights
 
 
 def show_models() -> None:
-    """Print the catalogue, and which of it is here."""
-    here = weights.list_installed()
+    """Print the catalogue, with the paths of the models that are installed."""
+    installed = weights.list_installed()
     table = Table("Model", "Size", "Licence", Column("Where", overflow="fold"), box=None, header_style="bold")
     for model in weights.CATALOGUE.values():
-        place = str(here.get(model.name) or f"not here: autogen models pull {model.name}")
-        table.add_row(model.name, f"{model.size / 1e6:.0f} MB", model.licence, place)
+        path = str(installed.get(model.name) or f"not here: autogen models pull {model.name}")
+        table.add_row(model.name, f"{model.size / 1e6:.0f} MB", model.licence, path)
     Console().print(table)
 
 
 def pull_with_progress(name: str) -> Path:
-    """Fetch a model's weights, with a progress bar."""
+    """Download the weights of a model with a progress bar, and return their path."""
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(TextColumn(f"Pulling {name}"), *columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task(name, total=None)

@@ -9,6 +9,7 @@ import functools
 import inspect
 import json
 import reprlib
+import warnings
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
@@ -232,7 +233,8 @@ class _Converter:
     @functools.cached_property
     def _adapter(self) -> TypeAdapter[object] | None:
         """Validator of the type; None if the type has no schema. It is made for the first call, since that takes time."""
-        if find_references(self.annotation):
+        # JSON can't hold classes: the model's value is passed as it is.
+        if find_references(self.annotation) or type in iter_parts(self.annotation):
             return None
         adapter: TypeAdapter[object]
         try:
@@ -244,7 +246,7 @@ class _Converter:
             # A model that refers to an undefined name. Older versions of pydantic raised above.
             if not getattr(adapter, "pydantic_complete", True):
                 return None
-            # Functions and classes are no JSON values: whatever the model sends is passed.
+            # Nor can it hold functions, which have no schema.
             if self._is_plain:
                 adapter.json_schema()
         except SCHEMA_ERRORS:
@@ -296,7 +298,9 @@ def _parse_text(text: str) -> dict[str, Any] | list[Any] | None:
     if not text.startswith(("{", "[")) or not text.endswith(("}", "]")):
         return None
     for parse in (json.loads, ast.literal_eval):
-        with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError), warnings.catch_warnings():
+            # Python warns about odd escapes in the model's text.
+            warnings.simplefilter("ignore")
             parsed = parse(text)
             return parsed if isinstance(parsed, (dict, list)) else None
     return None

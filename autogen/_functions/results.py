@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from enum import Enum
 from typing import Any
 
@@ -46,6 +46,9 @@ def serialize_to_str(x: object) -> str:
     try:
         value = to_jsonable_python(x, by_alias=False, fallback=convert)
     except (TypeError, ValueError) as error:
+        # pydantic takes the missing date of pandas for a date.
+        with contextlib.suppress(TypeError, ValueError):
+            return json.dumps(x, ensure_ascii=False, default=_convert_leaf)
         raise TypeError(f"JSON can't hold the result, of type {type(x).__name__}: {error}") from error
     if whole_text:
         return whole_text[0]
@@ -60,6 +63,10 @@ def _convert_unknown(item: object) -> object:
     """
     if isinstance(item, Mapping):
         return dict(item)
+    if isinstance(item, (Sequence, Set)):
+        return list(item)
+    if _is_missing(item):
+        return None
     # The libraries are recognised by their methods, so that none of them is imported.
     if not isinstance(item, type):
         if _is_pandas(item) and hasattr(item, "to_json"):
@@ -71,10 +78,15 @@ def _convert_unknown(item: object) -> object:
             return to_list()
         if (text := _get_own_text(item)) is not None:
             return text
-        # `pandas.NA` and `pandas.NaT`
-        if _is_pandas(item):
-            return None
     raise TypeError(f"objects of type {type(item).__name__} have no JSON form and no text of their own")
+
+
+def _convert_leaf(item: object) -> object:
+    return None if _is_missing(item) else to_jsonable_python(item, by_alias=False, fallback=_convert_unknown)
+
+
+def _is_missing(item: object) -> bool:
+    return type(item).__name__ in ("NAType", "NaTType") and _is_pandas(item)
 
 
 def _is_pandas(item: object) -> bool:

@@ -114,6 +114,7 @@ def list_parameters(signature: inspect.Signature) -> list[tuple[str, inspect.Par
 
 
 def get_signature(call: Callable[..., object]) -> inspect.Signature:
+    """Return the signature of a callable as written, without an error for names that are not defined."""
     # From Python 3.14 on, annotations are evaluated on access, which fails by default if a name is not defined.
     if sys.version_info >= (3, 14):
         from annotationlib import Format

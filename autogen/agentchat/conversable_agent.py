@@ -396,11 +396,12 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
 
     def generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
         """Make the first message of a chat: `message`, or a human's input if None, with the carryover appended."""
-        return self._handle_carryover(run_sync(ask_first_message(self, message)), kwargs)
+        first = run_sync(ask_first_message(self)) if message is None else message
+        return self._handle_carryover(first, kwargs)
 
     async def a_generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
         """Async version of `generate_init_message`."""
-        first = await run_async(ask_first_message(self, message))
+        first = await run_async(ask_first_message(self)) if message is None else message
         return self._handle_carryover(first, kwargs)
 
     # Reply functions

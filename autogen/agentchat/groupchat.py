@@ -165,6 +165,7 @@ class GroupChat:
     def nested_agents(self) -> list[Agent]:
         """Return the members, and those of the groups of members that are managers; each agent once."""
         agents: dict[int, Agent] = {}
+        # groups may contain each other, so agents are visited once
         waiting = list(self.agents)
         while waiting:
             agent = waiting.pop(0)
@@ -190,6 +191,7 @@ class GroupChat:
         """Return the system message of the selecting model."""
         agents = self.agents if agents is None else agents
         names = [agent.name for agent in agents]
+        # a hand-off may bring its own message
         template = get_selection_method(self).selection_message or self.select_speaker_message_template
         return template.format(roles=self._participant_roles(agents), agentlist=names)
 
@@ -341,7 +343,7 @@ class GroupChatManager(ConversableAgent):
         runtime_log.log_new_agent(self, arguments)
 
     def _register_run_chat(self, groupchat: GroupChat) -> None:
-        # a subclass that overrides the sync version alone means async chats, too
+        # the async version would bypass a subclass that overrides the sync version alone
         manager_class = type(self)
         overrides_sync = manager_class.run_chat is not GroupChatManager.run_chat
         overrides_async = manager_class.a_run_chat is not GroupChatManager.a_run_chat
@@ -476,6 +478,7 @@ class GroupChatManager(ConversableAgent):
         super()._detach_clone()
         group = self.groupchat
         self._internals.group = clone = state_module.clone_group(group)
+        # `run_chat` gets the group as its config
         for row in self._reply_func_list:
             if row["init_config"] is group:
                 row["init_config"] = row["config"] = clone
@@ -500,6 +503,7 @@ class GroupChatManager(ConversableAgent):
             if self._internals.is_resumed and self.groupchat.messages:
                 logger.warning("The messages that %r has resumed are cleared: pass clear_history=False.", self.name)
             self.groupchat.reset()
+            # the base class has cleared the history with the recipient only
             for agent in self.groupchat.agents:
                 if agent in self._oai_messages:
                     self.clear_history(agent)
@@ -509,6 +513,7 @@ class GroupChatManager(ConversableAgent):
                 agent._prepare_chat(self, clear_history, False, reply_at_receive)
 
     def _raise_exception_on_async_reply_functions(self) -> None:
+        # each member replies within the chat
         super()._raise_exception_on_async_reply_functions()
         for agent in self.groupchat.agents:
             if isinstance(agent, ConversableAgent):

@@ -122,9 +122,10 @@ def parse_info(info: str) -> Info:
 @cache
 def _get_parser() -> MarkdownIt:
     # A line in indented code, HTML or a heading would hide a fence that 0.2 runs: only containers matter.
-    # The nesting limit, which cuts off the rest of the text, stays far below Python's recursion limit.
+    # A line such as `- - -` would be read as nested lists without the rule for thematic breaks. The nesting limit,
+    # which cuts off the rest of the text, stays far below Python's recursion limit.
     parser = MarkdownIt("commonmark", {"maxNesting": 60})
-    parser.block.ruler.enableOnly(["fence", "blockquote", "list", "paragraph"])
+    parser.block.ruler.enableOnly(["fence", "blockquote", "hr", "list", "paragraph"])
     parser.block.ruler.at("fence", _read_fence, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     parser.block.ruler.at("paragraph", _read_text)
     return parser
@@ -171,9 +172,9 @@ def _read_text(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         _add_fence(state, start, closing, match.start(), info, is_nested=False)
         state.line = closing + 1
     # Without a colon before it, it is rather prose about fences.
-    elif closing is None and info.strip() and line[: match.start()].rstrip().endswith(":"):
-        if _has_content(state, start + 1, min(start + 3, state.lineMax)):
-            scan.unclosed.append(Opening(start + 1, match[0].strip()))
+    is_announced = line[: match.start()].rstrip().endswith(":") and info.strip()
+    if closing is None and is_announced and _has_content(state, start + 1, min(start + 3, state.lineMax)):
+        scan.unclosed.append(Opening(start + 1, match[0].strip()))
     return True
 
 

@@ -53,8 +53,10 @@ def requested_name(code: str) -> str | None:
         match = pattern.match(first_line)
         if match is None:
             continue
-        name = unquote(match[2].strip())
-        return name if match[1] or is_file_name(name) else None
+        name = match[2].strip()
+        if match[1]:
+            return unquote(name)
+        return name if is_file_name(name) else None
     return None
 
 

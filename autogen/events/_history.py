@@ -11,12 +11,15 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, get_args
 
 from ._kinds import AnyEvent, ChatEnded, ChatStarted, Event, MessageSent, ModelAnswered, SpeakerSelected
-from ._observations import CHAT, Conversation, RecordedOperation, Turn
+from ._observations import CHAT, MODEL, Conversation, RecordedOperation, Turn
 from ._observer import Observer
 
-SLACK = 0.5  # seconds by which two clocks may differ
-DEEPEST = 20  # chats inside chats; deeper ones are merged into the one around them
+# difference between two clocks that is tolerated, in seconds
+SLACK = 0.5
+# Chats inside chats. Deeper ones are merged into the chat around them: reports are recursive.
+DEEPEST = 20
 
+# extensions define other kinds
 _CORE = {kind.type: kind for kind in get_args(AnyEvent)}
 _COMMON = {item.name for item in fields(Event)}
 
@@ -50,83 +53,86 @@ class History(Observer):
     def __init__(self, chat_id: str | None = None) -> None:
         super().__init__()
         self._main_id = chat_id
+        # all chats by id, also those that have ended
+        self._chats: dict[str, Conversation] = {}
         self._last_at: float | None = None
+
+    def get_chat(self, chat_id: str) -> Conversation:
+        """Return a chat; the root if there is none with this id."""
+        return self._chats.get(chat_id) or self.root
 
     def get_conversation(self) -> Conversation:
         """Return the outermost chat, with its turns numbered."""
-        for chat in self._chats.values():
-            if chat.end is None:
-                chat.pending.seconds = max(0.0, (self._last_at or 0.0) - chat.pending.at)
-        main = self._chats.get(self._main_id or "") or Conversation(CHAT)
-        _number_turns([main], "")
-        return main
+        with self._lock:
+            for chat in self._chats.values():
+                until = chat.end.at if chat.end else self._last_at or 0.0
+                chat.pending.seconds = max(0.0, until - chat.pending.at)
+            main = self.get_chat(self._main_id or "")
+            _number_turns([main], "")
+            return main
 
     def _observe(self, event: Event) -> Sequence[RecordedOperation]:
         if self._main_id is None:
             self._main_id = event.chat
-        if event.chat not in self._chats:
-            self._open_unknown_chat(event)
-        main = self._chats[self._main_id]
+        changed: Sequence[RecordedOperation] = ()
+        chat = self._chats.get(event.chat) or self._add_chat(event)
+        self._find_breaks(event)
+        if chat.id == event.chat and isinstance(event, ChatStarted):
+            # other events of it may have come first
+            chat.initiator, chat.recipient = event.initiator, event.recipient
+            changed = (chat,)
+        # a chat that is read as a part of another one has no start and no end
+        elif chat.id == event.chat or not isinstance(event, (ChatStarted, ChatEnded)):
+            changed = super()._observe(event)
+        self._last_at = max(self._last_at or 0.0, event.at)
+        return changed
+
+    def _add_chat(self, event: Event) -> Conversation:
+        """Add the chat of an event, even if its start is not recorded. Its parent must be known, so chats form a tree."""
+        main = self._chats.get(self._main_id or "")
+        parent = event.parent if isinstance(event, ChatStarted) else ""
+        outer = self._find(event.parent_operation) if isinstance(event, ChatStarted) else None
+        around = self.get_chat(outer.chat) if outer else self._chats.get(parent) or main
+        if around is not None and around.depth >= DEEPEST:
+            self._chats[event.chat] = around
+            return around
+        # an event of another chat may come first: it is read as one of the outermost chat
+        chat_id = event.chat if main else self._main_id or ""
+        start = ChatStarted(
+            at=event.at,
+            chat=chat_id,
+            operation=chat_id,
+            parent_operation=outer.id if outer else around.id if around else "",
+            initiator=getattr(event, "initiator", "") or getattr(event, "sender", ""),
+            recipient=getattr(event, "recipient", ""),
+        )
+        [chat] = self._start(start)
+        assert isinstance(chat, Conversation)
+        chat.pending.at = event.at
+        self._chats[event.chat] = self._chats[chat_id] = chat
+        return chat
+
+    def _find_breaks(self, event: Event) -> None:
+        """Leave out the time in which no process was running, if the event was emitted by another one."""
+        main = self._chats[self._main_id or ""]
         if main.ended is not None:
             # the chat had failed, and was resumed
             main.ended, main.seconds, main.failed, main.is_open = None, None, False, True
+            self._open.setdefault(main.id, []).insert(0, main)
             self._skip_break(event.at)
         start = _get_start(event)
         if start is not None and self._last_at is not None and start > self._last_at + SLACK:
             # an operation that an earlier process had started: its second start is not recorded
             self._skip_break(start)
-        changed = super()._observe(event)
-        self._last_at = max(self._last_at or 0.0, event.at)
-        return changed
-
-    def _open_unknown_chat(self, event: Event) -> None:
-        initiator = getattr(event, "initiator", "") or getattr(event, "sender", "")
-        recipient = getattr(event, "recipient", "")
-        main = self._chats.get(self._main_id or "")
-        if main is None:
-            # an event of another chat may come first: it is read as one of the outermost chat
-            main = self._open_chat(event, initiator, recipient, self.root)
-            main.id = self._main_id or ""
-            self._chats[main.id] = main
-            return
-        outer: RecordedOperation = main
-        if isinstance(event, ChatStarted):
-            outer = self._find(event.parent_operation) or self._chats.get(event.parent) or main
-        around = self._chats.get(outer.chat, main)
-        if around.depth < DEEPEST:
-            around.pending.chats.append(self._open_chat(event, initiator, recipient, outer))
-        else:
-            self._chats[event.chat] = around
-
-    def _open_chat(self, event: Event, initiator: str, recipient: str, outer: RecordedOperation) -> Conversation:
-        chat = super()._open_chat(event, initiator, recipient, outer)
-        chat.pending.at = event.at
-        return chat
 
     def _skip_break(self, at: float) -> None:
-        """Leave out the time until `at`, because no process was running."""
         if self._last_at is None or at <= self._last_at:
             return
         self._chats[self._main_id or ""].restarts += 1
+        # merged chats are in the dict several times
         for chat in set(self._chats.values()):
             chat.pending.at += at - self._last_at
         self._last_at = at
-
-    def _start_chat(self, event: ChatStarted) -> Sequence[RecordedOperation]:
-        chat = self._chats[event.chat]
-        if chat.id == event.chat:
-            chat.initiator, chat.recipient = event.initiator, event.recipient
-        return (chat,)
-
-    def _end_chat(self, event: ChatEnded) -> Sequence[RecordedOperation]:
-        chat = self._chats[event.chat]
-        if chat.id != event.chat:
-            return ()
-        chat.pending.seconds = max(0.0, event.at - chat.pending.at)
-        return super()._end_chat(event)
-
-    def _forget_chat(self, chat: Conversation) -> None:
-        """Keep the chat: a resumed run continues it."""
 
     def _start_turn(self, event: SpeakerSelected) -> Sequence[RecordedOperation]:
         pending = self._chats[event.chat].pending
@@ -145,6 +151,7 @@ class History(Observer):
         turn.author, turn.recipient = event.sender, event.recipient
         turn.seconds, turn.at = max(0.0, event.at - turn.at), event.at
         if turn.speaker != turn.author:
+            # the selection was for another agent
             turn.why = ""
         chat.turns.append(turn)
         chat.pending = Turn(at=event.at)
@@ -152,7 +159,11 @@ class History(Observer):
 
     def _attach(self, operation: RecordedOperation, owner: RecordedOperation | None) -> None:
         super()._attach(operation, owner)
-        self.get_chat(operation.chat).pending.operations.append(operation)
+        if isinstance(operation, Conversation):
+            around = self.get_chat(operation.enclosing.chat if operation.enclosing else "")
+            around.pending.chats.append(operation)
+        else:
+            self.get_chat(operation.chat).pending.operations.append(operation)
 
     def _abandon(self, lost: RecordedOperation, operation: RecordedOperation) -> list[RecordedOperation]:
         if operation.attempt <= lost.attempt:
@@ -163,6 +174,7 @@ class History(Observer):
     def _observe_other(self, event: Event) -> Sequence[RecordedOperation]:
         """Keep an event of an extension as a generic operation, since nothing tells whether it starts or ends something."""
         kind = event.kind if isinstance(event, UnknownEvent) else event.type
+        # `page_opened` and `page_closed` belong to one operation
         kind = kind.rpartition("_")[0] or kind
         if event.operation and self._find(event.operation) is None:
             return self._start(event, kind)
@@ -173,7 +185,8 @@ class History(Observer):
 def _get_start(event: Event) -> float | None:
     """Return the start of the operation that an event ends, by its duration; None if that is unknown."""
     seconds = getattr(event, "seconds", 0.0)
-    if not event.ends or event.ends == CHAT or not seconds or getattr(event, "cached", False):
+    # the start of a request is always recorded; the duration of a chat includes its replay
+    if not event.ends or event.ends in (CHAT, MODEL) or not seconds:
         return None
     return event.at - seconds
 
@@ -216,8 +229,8 @@ def read_event(data: Mapping[str, object]) -> Event:
     type_name = to_text(data.get("type"))
     kind = _CORE.get(type_name)
     if kind is None:
-        labels = {key: to_text(data.get(key)) for key in ("agent", "name")}
-        return UnknownEvent(kind=type_name, data=data, **labels, **common)
+        agent, name = to_text(data.get("agent")), to_text(data.get("name"))
+        return UnknownEvent(kind=type_name, data=data, agent=agent, name=name, **common)
     values = {
         item.name: _CONVERTERS.get(str(item.type), _keep)(data.get(item.name))
         for item in fields(kind)
@@ -231,7 +244,7 @@ def read_event(data: Mapping[str, object]) -> Event:
 
 
 def to_number(value: object) -> float:
-    """Return a number from a file as a float: 0 if it is no number, or not finite."""
+    """Return a number from a file as a float: 0 if it isn't a number, or isn't finite."""
     if isinstance(value, (int, float)):
         try:
             return float(value) if math.isfinite(value) else 0.0

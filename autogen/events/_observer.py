@@ -6,20 +6,13 @@ Tracing, the terminal view and `autogen inspect` only render its results.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
-from ._kinds import (
-    ChatEnded,
-    ChatStarted,
-    CodeEnded,
-    Event,
-    MessageSent,
-    ModelAnswered,
-    ModelFailed,
-    SpeakerSelected,
-    ToolReturned,
-)
+from ._kinds import Event, MessageSent, ModelAnswered, SpeakerSelected
 from ._observations import CHAT, MODEL, TURN, Conversation, RecordedOperation, Totals
+
+_Handler: TypeAlias = Callable[[Any], Sequence[RecordedOperation]]
 
 
 class Observer:
@@ -37,15 +30,16 @@ class Observer:
         self.totals = Totals()
         self.chat_count = 0
         self.root = Conversation(CHAT)
-        self._chats: dict[str, Conversation] = {}
         # by id of the operation; by id of the chat in recordings of earlier versions, where operations have no id
         self._open: dict[str, list[RecordedOperation]] = {}
+        self._handlers: dict[type[Event], _Handler] = {MessageSent: self._add_message, SpeakerSelected: self._start_turn}
         # re-entrant: a finaliser may emit an event at any moment
         self._lock = threading.RLock()
 
     def get_chat(self, chat_id: str) -> Conversation:
         """Return an open chat; the root if there is none with this id."""
-        return self._chats.get(chat_id) or self.root
+        chat = self._find(chat_id)
+        return chat if isinstance(chat, Conversation) else self.root
 
     def observe(self, event: Event) -> Sequence[RecordedOperation]:
         """Update the tree with an event.
@@ -58,75 +52,36 @@ class Observer:
             return self._observe(event)
 
     def _observe(self, event: Event) -> Sequence[RecordedOperation]:
-        if isinstance(event, MessageSent):
-            return self._add_message(event)
-        if isinstance(event, ChatStarted):
-            return self._start_chat(event)
-        if isinstance(event, ChatEnded):
-            return self._end_chat(event)
-        if isinstance(event, SpeakerSelected):
-            return self._start_turn(event)
-        if event.starts:
-            return self._start(event, event.starts)
-        return self._end(event, event.ends) if event.ends else self._observe_other(event)
+        handler = self._handlers.get(type(event))
+        if handler is None:
+            handler = self._start if event.starts else self._end if event.ends else self._observe_other
+            # an extension may have a subclass of a kind of the core
+            inherited = (self._handlers[base] for base in type(event).__mro__ if base in self._handlers)
+            handler = self._handlers[type(event)] = next(inherited, handler)
+        return handler(event)
 
     def _observe_other(self, event: Event) -> Sequence[RecordedOperation]:
         """Ignore an event of an extension that neither starts nor ends an operation."""
         return ()
 
-    def _start_chat(self, event: ChatStarted) -> Sequence[RecordedOperation]:
-        earlier = self._chats.get(event.chat)
-        # the same chat again, without an end: its process was killed
-        closed = [] if earlier is None else self._close(earlier)
-        outer = self._find(event.parent_operation) or self._chats.get(event.parent) or self.root
-        return [*closed, self._open_chat(event, event.initiator, event.recipient, outer)]
-
-    def _open_chat(self, event: Event, initiator: str, recipient: str, outer: RecordedOperation) -> Conversation:
-        self.chat_count += 1
-        chat = Conversation(
-            CHAT,
-            initiator,
-            id=event.chat,
-            parent=outer.id,
-            chat=event.chat,
-            at=event.at,
-            started=event,
-            initiator=initiator,
-            recipient=recipient,
-            number=self.chat_count,
-        )
-        around = self._chats.get(outer.chat)
-        chat.depth = around.depth + 1 if around else 0
-        chat.enclosing = outer
-        outer.inner[chat] = None
-        self._chats[event.chat] = chat
-        return chat
-
-    def _end_chat(self, event: ChatEnded) -> Sequence[RecordedOperation]:
-        chat = self._chats.get(event.chat)
-        if chat is None:
-            return ()
-        chat.ended, chat.seconds, chat.failed = event, event.seconds, event.error is not None
-        return self._close(chat)
-
     def _add_message(self, event: MessageSent) -> Sequence[RecordedOperation]:
         self.totals.messages += 1
-        chat = self._chats.get(event.chat)
-        if chat is None or chat.member_turn is None or chat.member_turn.agent != event.sender:
-            return ()
-        return self._end_turn(chat, event)
+        chat = self.get_chat(event.chat)
+        is_of_member = chat.member_turn is not None and chat.member_turn.agent == event.sender
+        return self._end_turn(chat, event) if is_of_member else ()
 
     def _start_turn(self, event: SpeakerSelected) -> Sequence[RecordedOperation]:
-        chat = self._chats.get(event.chat)
-        if chat is None:
+        chat = self.get_chat(event.chat)
+        if chat is self.root:
             return ()
         # a member that sent nothing has no message that ends its turn
         closed = self._end_turn(chat, event)
-        chat.member_turn = RecordedOperation(
+        turn = RecordedOperation(
             TURN, event.speaker, parent=chat.id, chat=chat.id, at=event.at, started=event, enclosing=chat
         )
-        chat.inner[chat.member_turn] = None
-        return [*closed, chat.member_turn]
+        chat.member_turn = turn
+        chat.inner[turn] = None
+        return [*closed, turn]
 
     def _end_turn(self, chat: Conversation, event: Event) -> Sequence[RecordedOperation]:
         turn, chat.member_turn = chat.member_turn, None
@@ -135,30 +90,35 @@ class Observer:
         turn.ended, turn.seconds = event, max(0.0, event.at - turn.at)
         return self._close(turn)
 
-    def _start(self, event: Event, kind: str) -> Sequence[RecordedOperation]:
-        operation = _make_operation(event, kind, event.at)
+    def _start(self, event: Event, kind: str = "") -> Sequence[RecordedOperation]:
+        operation = _make_operation(event, kind or event.starts, event.at)
         operation.started = event
         same_id = self._open.get(event.operation or event.chat, ())
         # another operation has this id if the event was emitted by hand, or by an earlier version
-        owner = self._chats.get(event.operation or event.chat) or next((op for op in same_id if op.kind != kind), None)
-        lost = _match(operation, same_id)
-        closed: list[RecordedOperation] = []
-        if lost is not None and (owner is None or _is_repeated_request(operation, lost)):
-            closed = self._abandon(lost, operation)
+        owner = next((other for other in same_id if other.kind != operation.kind), None)
+        lost = _match(same_id, operation.kind, operation.agent, operation.name) if same_id else None
         self._attach(operation, owner)
-        return [*closed, operation]
+        if isinstance(operation, Conversation):
+            self.chat_count += 1
+            operation.number = self.chat_count
+        if lost is not None and (owner is None or _is_repeated_request(operation, lost)):
+            return [*self._abandon(lost, operation), operation]
+        return (operation,)
 
     def _abandon(self, lost: RecordedOperation, operation: RecordedOperation) -> list[RecordedOperation]:
         """Close an operation that never ended, because it started again as `operation`."""
         return self._close(lost)
 
-    def _end(self, event: Event, kind: str) -> Sequence[RecordedOperation]:
+    def _end(self, event: Event, kind: str = "") -> Sequence[RecordedOperation]:
+        kind = kind or event.ends
         seconds: float | None = getattr(event, "seconds", None)
-        ended = _make_operation(event, kind, event.at - (seconds or 0.0))
-        is_cached = isinstance(event, ModelAnswered) and event.cached
-        operation = None if is_cached else _match(ended, self._open.get(event.operation or event.chat, ()))
+        operation = None
+        if not (isinstance(event, ModelAnswered) and event.cached):
+            same_id = self._open.get(event.operation or event.chat, ())
+            operation = _match(same_id, kind, getattr(event, "agent", ""), _get_name(event))
         if operation is None:
-            operation = ended
+            # it came from a cache, or its start was not observed
+            operation = _make_operation(event, kind, event.at - (seconds or 0.0))
             self._attach(operation, None)
         operation.ended = event
         # the seconds of a response don't include the time in which the request was prepared
@@ -168,10 +128,14 @@ class Observer:
 
     def _find(self, operation_id: str) -> RecordedOperation | None:
         same_id = self._open.get(operation_id)
-        return same_id[0] if same_id else self._chats.get(operation_id)
+        return same_id[0] if same_id else None
 
     def _attach(self, operation: RecordedOperation, owner: RecordedOperation | None) -> None:
+        """Add an operation to the tree: inside `owner`, or else inside its parent or its chat."""
         outer = owner or self._find(operation.parent) or self.get_chat(operation.chat)
+        if isinstance(operation, Conversation):
+            around = self.get_chat(outer.chat)
+            operation.depth = 0 if around is self.root else around.depth + 1
         operation.enclosing = outer
         outer.inner[operation] = None
         self._open.setdefault(operation.id or operation.chat, []).append(operation)
@@ -179,49 +143,49 @@ class Observer:
     def _close(self, operation: RecordedOperation) -> list[RecordedOperation]:
         """Close an operation, and those inside it: an error or a stop cut them off, so that they have no end."""
         closed: list[RecordedOperation] = []
-        for inner in reversed(list(operation.inner)):
-            closed += self._close(inner)
+        if operation.inner:
+            for inner in reversed(list(operation.inner)):
+                closed += self._close(inner)
         operation.is_open = False
         if operation.enclosing is not None:
             operation.enclosing.inner.pop(operation, None)
-        if isinstance(operation, Conversation):
-            self._forget_chat(operation)
-        else:
-            self._forget(operation)
-            self.totals.add(operation)
+        key = operation.id or operation.chat
+        same_id = self._open.get(key)
+        if same_id == [operation]:
+            del self._open[key]
+        elif same_id and operation in same_id:
+            same_id.remove(operation)
+        self.totals.add(operation)
         closed.append(operation)
         return closed
 
-    def _forget_chat(self, chat: Conversation) -> None:
-        del self._chats[chat.id]
-
-    def _forget(self, operation: RecordedOperation) -> None:
-        key = operation.id or operation.chat
-        same_id = self._open.get(key, [])
-        if operation in same_id:
-            same_id.remove(operation)
-            if not same_id:
-                del self._open[key]
-
 
 def _make_operation(event: Event, kind: str, at: float) -> RecordedOperation:
-    return RecordedOperation(
+    operation = (Conversation if kind == CHAT else RecordedOperation)(
         kind,
         getattr(event, "agent", ""),
-        getattr(event, "name", "") or getattr(event, "function", ""),
+        _get_name(event),
         getattr(event, "attempt", 0),
         event.operation,
-        event.parent_operation,
+        event.parent_operation or getattr(event, "parent", ""),
         event.chat,
         at,
     )
+    if isinstance(operation, Conversation):
+        operation.initiator, operation.recipient = getattr(event, "initiator", ""), getattr(event, "recipient", "")
+    return operation
 
 
-def _match(operation: RecordedOperation, candidates: Sequence[RecordedOperation]) -> RecordedOperation | None:
-    """Return the last started operation of the same kind, agent and name; None if there is none."""
-    for other in reversed(candidates):
-        if (other.kind, other.agent, other.name) == (operation.kind, operation.agent, operation.name):
-            return other
+def _get_name(event: Event) -> str:
+    """Return the name of the tool, or of the reply function."""
+    return getattr(event, "name", "") or getattr(event, "function", "")
+
+
+def _match(operations: Sequence[RecordedOperation], kind: str, agent: str, name: str) -> RecordedOperation | None:
+    """Return the last started operation of a kind, agent and name; None if there is none."""
+    for operation in reversed(operations):
+        if operation.kind == kind and operation.agent == agent and operation.name == name:
+            return operation
     return None
 
 
@@ -231,8 +195,5 @@ def _is_repeated_request(operation: RecordedOperation, lost: RecordedOperation) 
 
 
 def _has_failed(event: Event) -> bool:
-    if isinstance(event, ToolReturned):
-        return not event.success
-    if isinstance(event, CodeEnded):
-        return event.exit_code != 0
-    return isinstance(event, ModelFailed) or getattr(event, "error", None) is not None
+    has_error = getattr(event, "error", None) is not None
+    return has_error or not getattr(event, "success", True) or getattr(event, "exit_code", 0) != 0

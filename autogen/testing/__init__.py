@@ -10,8 +10,7 @@
 
 from .._lazy_imports import deprecate as _deprecate
 from ._faults import FaultInjector
-from ._replies import Fault, Reply, tool_call
-from ._scripted import ScriptedModel, ScriptExhausted, ScriptNotFinished
+from ._scripted import Fault, Reply, ScriptedModel, ScriptExhausted, ScriptNotFinished, tool_call
 from ._server import OpenAIServer
 
 __all__ = [

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from ..types import Message
-from ._replies import Fault, ScriptItem
+from ._scripted import Fault, ScriptItem
 
 _HEAD = b'data: {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", '
 _CUT = _HEAD + b'"choices": [{"index": 0, "delta": {"content": "hal'

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ._replies import Fault, Reply, ScriptFunction, ScriptItem, get_messages
-from ._scripted import ScriptedModel, ScriptExhausted
+from ._scripted import Fault, Reply, ScriptedModel, ScriptExhausted, ScriptFunction, ScriptItem, get_messages
 
 
 class OpenAIServer:

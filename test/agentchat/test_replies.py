@@ -353,7 +353,7 @@ def test_registering_keeps_what_was_spent(agent):
     assert me.get_total_usage() == before
     assert me.generate_reply(HI) == "x"
     with pytest.warns(UserWarning, match="overridden"):
-        me.register_for_llm(description="A tool.")(_tool)
+        me.register_for_llm(name="_tool", description="A tool.")(lambda: "")
     me.update_tool_signature("_tool", is_remove=True)
     assert "tools" not in me.llm_config
 

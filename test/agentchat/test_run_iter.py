@@ -178,6 +178,22 @@ def test_a_bare_loop_stops_the_chat_too(agent):
     assert len(asked) == 6
 
 
+def test_a_bare_async_loop_that_is_left_is_not_abandoned(agent):
+    a, b, asked = talkers(agent)
+
+    async def main():
+        async for event in a.a_run_iter(b, message="go", yield_on=["message_sent"]):
+            if event.message == "number 3":
+                break
+        gc.collect()
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    gc.collect()
+    assert len(asked) == 3
+
+
 def test_an_error_in_the_loop_stops_the_chat(agent):
     a, b, asked = talkers(agent)
     chat = a.run_iter(b, message="go")
@@ -195,10 +211,11 @@ def test_an_error_in_the_loop_stops_the_chat(agent):
 
 def test_an_iterator_that_is_forgotten_stops_its_chat(agent):
     a, b, asked = talkers(agent)
-    chat = a.run_iter(b, message="go", yield_on=["message_sent"])
-    next(chat)
-    thread = chat._thread
-    del chat
+    chats = [a.run_iter(b, message="go", yield_on=["message_sent"])]
+    next(chats[0])
+    thread = chats[0]._thread
+    with pytest.warns(ResourceWarning, match="abandoned"):
+        chats.clear()
     gc.collect()
     thread.join()
     assert asked == []

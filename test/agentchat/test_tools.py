@@ -99,6 +99,88 @@ def test_signatures_are_added_replaced_and_removed(caller, key, kind):
     assert key not in caller.llm_config
 
 
+def test_the_same_function_again_is_no_override(caller, agent, recwarn):
+    other, executor = agent("other", llm_config=MODEL.llm_config), agent("executor")
+    method = Counter(1).get
+    add = fresh()
+    for tool in (add, method):
+        for model in (caller, other, caller):
+            register_function(tool, caller=model, executor=executor, description="A tool.")
+    # its new description replaces the old
+    caller.register_for_llm(description="Another.")(add)
+    executor.register_function({"raw": len})
+    executor.register_function({"raw": len})
+    assert not recwarn.list
+    assert caller.llm_config["tools"][-1]["function"]["description"] == "Another."
+
+
+def test_another_function_with_the_same_signature_is_an_override(caller):
+    caller.register_for_llm(description="A tool.")(fresh())
+    with pytest.warns(UserWarning, match="'tool' is being overridden"):
+        caller.register_for_llm(description="A tool.")(fresh())
+
+
+def test_a_warning_of_an_override_points_at_the_line_of_the_program(caller, agent):
+    executor = agent("executor", function_map={"add": len, "tool": len})
+    caller.update_tool_signature(entry("tools", "tool"), is_remove=False)
+    steps = [
+        lambda: executor.register_function({"add": add}),
+        lambda: executor.register_for_execution(name="add")(len),
+        lambda: caller.register_for_llm(name="tool", description="x")(fresh()),
+        lambda: executor.register_function({"unknown": None}),
+        lambda: register_function(fresh(), caller=caller, executor=executor, name="tool", description="A tool."),
+    ]
+    for step in steps:
+        with pytest.warns(UserWarning, match=r"Function '\w+' is (being overridden|not registered)") as caught:
+            step()
+        assert {(warning.filename, warning.lineno) for warning in caught} == {(__file__, step.__code__.co_firstlineno)}
+
+
+class Counter:
+    def __init__(self, n):
+        self.n = n
+
+    def get(self) -> int:
+        """Return
+        the number."""
+        return self.n
+
+
+def test_different_functions_of_one_name_in_a_list_are_refused(agent, call):
+    one, other = Counter(1).get, Counter(2).get
+    with pytest.raises(ValueError, match=r"'get'.*rename"):
+        agent("me", llm_config=MODEL.llm_config, functions=[one, other])
+    model = ScriptedModel(tool_call("get"), "done")
+    me = agent("runner", llm_config=model.llm_config)
+    with pytest.raises(ValueError, match="'get'"):
+        call(me.run, "go", tools=[one, other])
+    with pytest.raises(ValueError, match="'get'"):
+        list(me.run_iter(message="go", tools=[one, other]))
+    assert call(me.run, "go", tools=[one, one]).summary == "done"
+    assert model.requests[0]["tools"][0]["function"]["description"] == "Return the number."
+
+
+@pytest.mark.parametrize("name", ["add", "functions.add", "functions_add", "default_api.add", "default_api_add"])
+def test_a_namespace_in_front_of_a_name_is_ignored(agent, call, name):
+    me = agent("me", function_map={"add": add})
+    assert call(me.execute_function, {"name": name, "arguments": '{"a": 1}'})[1]["content"] == "3"
+    # a function that is really called so comes first
+    name = name.replace(".", "_")
+    exact = agent("exact", function_map={"add": len, name: add})
+    assert exact.execute_function({"name": name, "arguments": '{"a": 1}'})[1]["content"] == "3"
+
+
+def test_arguments_that_do_not_fit_become_a_message_for_the_model(agent, call):
+    me = agent("me")
+    me.register_for_execution()(add)
+    assert call(me.execute_function, {"name": "add", "arguments": '{"a": "2", "b": 3.0}'})[1]["content"] == "5"
+    success, result = call(me.execute_function, {"name": "add", "arguments": '{"a": "two"}'})
+    assert (success, result["content"]) == (
+        False,
+        "Error: Invalid argument 'a': Input should be a valid integer, unable to parse string as an integer, got 'two'.",
+    )
+
+
 @FORMS
 def test_signatures_that_make_no_sense_are_refused(agent, caller, key, kind):
     update = getattr(caller, f"update_{kind}_signature")
@@ -336,7 +418,7 @@ def test_arguments_that_are_left_out_or_ready_stay_as_they_are():
     ready = Point(x=1)
     assert move(start=ready)[0] is ready
     assert move(start={"x": 2}) == [Point(x=2), None]
-    with pytest.raises(ValueError, match="Point"):
+    with pytest.raises(ValueError, match=r"'start\.x': Field required"):
         move(start={"z": 1})
 
 

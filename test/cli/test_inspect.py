@@ -1,5 +1,6 @@
 """`autogen inspect`: in the terminal, as JSON, and as a page."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -18,14 +19,14 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 import autogen.runtime_logging
-from autogen import GroupChat, GroupChatManager
-from autogen._cli._lanes import lanes
-from autogen._cli._page import page
-from autogen._cli._report import report
+from autogen import GroupChat, GroupChatManager, register_function
+from autogen._cli._ascii_sequence import render
+from autogen._cli._page import render_page
+from autogen._cli._report import build_report
 from autogen._cli.app import app
 from autogen.agentchat._diagrams.steps import build_story
 from autogen.recording import Recording
-from autogen.testing import OpenAIServer, Reply, ScriptedModel
+from autogen.testing import OpenAIServer, Reply, ScriptedModel, tool_call
 
 
 def inspect(*arguments, width=100):
@@ -79,7 +80,7 @@ def test_the_terminal_shows_turns_costs_failures_and_the_end(group_chat):
     assert "ran python: exit code 0" in shown
     assert re.search(r"planner +1 +3 \(2 failed\) +100 \+ 10 +0\.0001", shown)
     assert "◀═" in shown  # the diagram
-    assert "What was slow" in shown
+    assert "Slow turns" in shown
 
 
 def test_nothing_in_a_chat_steers_the_terminal(group_chat):
@@ -97,7 +98,7 @@ def test_one_turn_is_shown_whole(group_chat):
     shown = inspect(group_chat[0], "--turn", 5).output
     assert "print('the code says', 6 * 7)" in shown
     assert "answered by generate_oai_reply" in shown
-    assert "What was slow" not in shown
+    assert "Slow turns" not in shown
 
 
 @pytest.mark.parametrize("turn", ["0", "8", "2.1", "two"])
@@ -141,14 +142,40 @@ def test_chats_within_a_chat_and_how_they_failed(agent, tmp_path):
         ["3", "user"],
         ["4.1", "front"],
     ]
-    assert re.search(r"After the last message\n +✗ scripted: failed after .*, then the error\n +ValueError: no idea", shown)
-    assert "Begin the chat again with the same checkpoint" in shown
+    assert re.search(
+        r"After the last message\n +✗ scripted: failed after .*, then raising the error\n +ValueError: no idea", shown
+    )
+    assert "Start the chat again with the same checkpoint" in shown
     assert "It is 42." in inspect(file, "--turn", "2.2").output
     assert "chats with the turns 2.1, 2.2" in inspect(file, "--turn", "2").output
     out = tmp_path / "page.html"
     inspect(file, "--html", out)
     text = Parsed(out.read_text()).texts
     assert "front → expert, on the way to the next turn" in text["p"]
+
+
+def test_two_concurrent_calls_of_one_tool_keep_their_results(agent, tmp_path):
+    begun = []
+
+    async def fetch(page: str) -> str:
+        """Fetch a page; the first one comes last."""
+        begun.append(page)
+        while len(begun) < 2:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.05 if page == "first" else 0)
+        return f"content of the {page} page"
+
+    model = ScriptedModel([tool_call("fetch", page="first"), tool_call("fetch", page="second")], "done")
+    caller = agent("caller", llm_config=model.llm_config)
+    user = agent("user", concurrent_tool_calls=True, is_termination_msg=lambda message: message["content"] == "done")
+    register_function(fetch, caller=caller, executor=user, description="Fetch.")
+    asyncio.run(user.a_initiate_chat(caller, message="go", checkpoint=tmp_path / "chat.db"))
+    report = json.loads(inspect(tmp_path / "chat.db", "--json").output)
+    calls = [operation["about"] for operation in report["talk"]["turns"][2]["work"]]
+    assert [(call["arguments"], call["content"]) for call in calls] == [
+        ('{"page": "first"}', "content of the first page"),
+        ('{"page": "second"}', "content of the second page"),
+    ]
 
 
 def test_a_short_chat_without_models(small_chat):
@@ -194,7 +221,7 @@ def test_a_price_that_nobody_knows_is_not_shown_as_0(unpriced_chat, tmp_path):
 def test_the_diagram_fits_the_terminal(names, width):
     messages = [{"content": "word " * 20, "name": name} for name in names * 2]
     told = build_story(messages, [], 60)
-    rows = lanes(told, width)
+    rows = render(told, width)
     assert all(cell_len(row) <= width for row in rows)
     assert len(rows) == 1 + len(messages)
     assert all("●" in row for row in rows[1:])
@@ -202,7 +229,7 @@ def test_the_diagram_fits_the_terminal(names, width):
 
 def test_a_long_diagram_is_cut_in_its_middle():
     told = build_story([{"content": str(n), "name": "ab"[n % 2]} for n in range(500)], [], 60)
-    rows = lanes(told, 80)
+    rows = render(told, 80)
     assert len(rows) < 70
     assert any("… 440 more" in row for row in rows)
     assert rows[-1].endswith("499")
@@ -262,7 +289,7 @@ def test_only_the_script_and_the_styles_of_the_page_are_allowed(written):
 def test_no_text_changes_the_structure_of_the_page(text, name):
     def tags(text, name):
         chat = {"chat": "c", "at": 1.0}
-        told = report(
+        report = build_report(
             [
                 {**chat, "type": "chat_started", "initiator": name, "recipient": name},
                 {**chat, "type": "tool_called", "agent": name, "name": name, "arguments": text},
@@ -272,8 +299,8 @@ def test_no_text_changes_the_structure_of_the_page(text, name):
                 {**chat, "type": "chat_ended", "error": text},
             ]
         )
-        shown = page(told, name).encode().decode()
-        return [tag for tag in Parsed(shown).tags if tag != "tspan"]  # lines in the picture
+        shown = render_page(report, name).encode().decode()
+        return Parsed(shown).tags
 
     plain = re.sub(r"[^\n`]", "x", text)
     assert tags(text, name) == tags(plain, "x") or "```" in text
@@ -313,13 +340,13 @@ def test_files_that_are_no_checkpoint_are_told_in_one_line(small_chat, tmp_path)
     (tmp_path / "empty.db").touch()
     version_of(small_chat, "99")
     told = {
-        "nothing.db": "There is not a checkpoint",
+        "nothing.db": "No such checkpoint",
         "notes.txt": "is not a checkpoint",
         "small.db": "has version 99",
-        "damaged.db": "is a checkpoint that is damaged: row 1 of its events is not JSON",
-        "cut.db": "is a checkpoint that is damaged",
+        "damaged.db": "is a damaged checkpoint: row 1 of its events is not JSON",
+        "cut.db": "is a damaged checkpoint",
         "empty.db": "is not a checkpoint",
-        ".": "There is not a checkpoint",
+        ".": "No such checkpoint",
         "logs.db": "is a log of autogen.runtime_logging",
         "[/red]\x1b[2J.db": r"[/red]\x1b[2J.db",
     }

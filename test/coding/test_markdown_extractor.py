@@ -88,6 +88,7 @@ COMMONMARK = {
     "a block that its list item cuts off": ("- ```sh\n  a\n\nNow:\n```sh\nb\n```", [("sh", "b")]),
     "a heading underlined with tildes": ("Title\n~~~~~\n```sh\na\n```", [("sh", "a")]),
     "inline code at the end of a line": ("Like ```this```\nprose\n```sh\na\n```", [("sh", "a")]),
+    "a thematic break": ("- " * 40 + "\n```sh\na\n```", [("sh", "a")]),
     "HTML": ("<details>\n```sh\na\n```\n</details>", [("sh", "a")]),
     "code on the opening line": ("```python print(1)\nprint(2)\n```", [("python", "print(1)\nprint(2)")]),
 }

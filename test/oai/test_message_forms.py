@@ -1,15 +1,19 @@
 """Messages in the forms of endpoints: no text is lost, what is forbidden is gone, twice is once, what is given stays."""
 
 import copy
+import datetime
 import json
 import re
 from inspect import isfunction
 from itertools import pairwise
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, PositiveInt
 
+from autogen.function_utils import get_function_schema, load_basemodels_if_needed
 from autogen.oai._endpoints import message_forms as forms
 from autogen.oai._endpoints.provider_registry import PROVIDERS
 from autogen.oai._endpoints.tool_schemas import simplify_tools
@@ -168,10 +172,31 @@ def test_functions_become_tools_with_matching_ids():
 
 
 SCHEMA = st.recursive(
-    st.sampled_from([{"type": "string"}, {"type": "object"}, {"type": ["string", "null"]}, {"$ref": "#/$defs/T"}, {}]),
+    st.sampled_from(
+        [
+            {"type": "string"},
+            {"type": "object"},
+            {"type": ["string", "null"]},
+            {"$ref": "#/$defs/T"},
+            {},
+            True,
+            {"type": "null"},
+            {"enum": [1, 2], "type": "integer", "default": 1},
+            {"enum": ["a", None]},
+            {"enum": [None]},
+            {"const": True, "type": "boolean"},
+            {"type": "array"},
+            {"items": True, "type": "array", "uniqueItems": True},
+            {"type": "integer", "exclusiveMinimum": 0},
+            {"type": "string", "format": "date", "writeOnly": True},
+        ]
+    ),
     lambda inner: st.one_of(
         st.builds(lambda a, b: {"anyOf": [a, b], "default": None}, inner, inner),
+        st.builds(lambda a, b: {"allOf": [a, b]}, inner, inner),
         st.builds(lambda a: {"type": "array", "items": a, "default": []}, inner),
+        st.builds(lambda a, b: {"type": "array", "prefixItems": [a, b], "minItems": 2, "maxItems": 2}, inner, inner),
+        st.builds(lambda a: {"type": "object", "additionalProperties": a}, inner),
         st.builds(lambda a, b: {"type": "object", "properties": {"default": a, "y": b}, "title": "t"}, inner, inner),
     ),
     max_leaves=6,
@@ -189,3 +214,47 @@ def test_plain_tools_know_nothing_that_strict_endpoints_refuse(schema, definitio
     assert tools == before
     assert gemini_tools({"tools": plain}) is None
     assert simplify_tools(plain) == plain
+
+
+class Tree(BaseModel):
+    n: int
+    children: list["Tree"] = []
+
+
+GEMINI_FORMS = [
+    (dict[str, int], {"type": "string"}, '{"a": 1}', {"a": 1}),
+    (dict, {"type": "string"}, '{"a": [1]}', {"a": [1]}),
+    (tuple[int, int], {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}, [1, 2], (1, 2)),
+    (tuple[int, str], {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}, ["1", "2"], (1, "2")),
+    (list, {"type": "array", "items": {"type": "string"}}, ["a"], ["a"]),
+    (set[int], {"type": "array", "items": {"type": "integer"}}, [1], {1}),
+    (Literal[1, 2], {"type": "string", "enum": ["1", "2"]}, "2", 2),
+    (Literal["a", None], {"type": "string", "enum": ["a"], "nullable": True}, None, None),
+    (Any, {"type": "string"}, '[{"a": 1}]', [{"a": 1}]),
+    (Any, {"type": "string"}, "text", "text"),
+    (datetime.date, {"type": "string"}, "2020-01-31", datetime.date(2020, 1, 31)),
+    (PositiveInt, {"type": "integer"}, 1, 1),
+]
+
+
+@pytest.mark.parametrize(("annotation", "schema", "argument", "value"), GEMINI_FORMS)
+def test_the_forms_of_the_strictest_endpoints_are_converted_back(annotation, schema, argument, value):
+    def tool(p):
+        return p
+
+    tool.__annotations__ = {"p": annotation, "return": str}
+    [simple] = simplify_tools([get_function_schema(tool, description="A tool.")])
+    form = simple["function"]["parameters"]["properties"]["p"]
+    assert {key: part for key, part in form.items() if key != "description"} == schema
+    assert load_basemodels_if_needed(tool)(p=argument) == value
+
+
+def test_a_recursive_model_ends_with_text_that_is_converted_back():
+    def tool(p: Tree) -> str:
+        return str(len(p.children[0].children))
+
+    [simple] = simplify_tools([get_function_schema(tool, description="A tool.")])
+    children = simple["function"]["parameters"]["properties"]["p"]["properties"]["children"]
+    assert children["items"]["type"] == "string"
+    text = json.dumps({"n": 2, "children": [{"n": 3}]})
+    assert load_basemodels_if_needed(tool)(p={"n": 1, "children": [text]}) == "1"

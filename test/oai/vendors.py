@@ -129,13 +129,28 @@ def short_ids(body):
     return f"Tool call id was {wrong} but must be a-z, A-Z, 0-9, with a length of 9." if wrong else None
 
 
+GEMINI_SCHEMA = {
+    *("type", "format", "description", "nullable", "enum", "properties", "required", "items"),
+    *("minimum", "maximum", "minItems", "maxItems", "minLength", "maxLength", "pattern"),
+}
+
+
 def gemini_tools(body):
     def visit(schema, path):
-        for key in ("default", "anyOf", "$ref", "$defs", "additionalProperties"):
-            if key in schema:
+        for key in schema:
+            if key not in GEMINI_SCHEMA:
                 return f"Invalid JSON payload received. Unknown name \"{key}\" at '{path}': Cannot find field."
-        if schema.get("type") == "object" and not schema.get("properties"):
+        kind = schema.get("type")
+        if not isinstance(kind, str):
+            return f"{path}.type: must be specified"
+        if kind == "object" and not schema.get("properties"):
             return f"{path}.properties: should be non-empty for OBJECT type"
+        if kind == "array" and not schema.get("items"):
+            return f"{path}.items: missing field"
+        if "enum" in schema and (kind != "string" or not all(isinstance(choice, str) for choice in schema["enum"])):
+            return f"{path}.enum: only allowed for STRING type"
+        if kind == "string" and schema.get("format", "enum") not in ("enum", "date-time"):
+            return f"{path}.format: only 'enum' and 'date-time' are supported for STRING type"
         parts = [*schema.get("properties", {}).items(), *([("items", schema["items"])] if "items" in schema else [])]
         return next(filter(None, (visit(part, f"{path}.{name}") for name, part in parts)), None)
 

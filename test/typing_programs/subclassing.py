@@ -128,7 +128,7 @@ def main() -> None:
     print(result.summary, result.cost["usage_including_cached_inference"]["total_cost"], counter.heard)
     queue = [
         {"recipient": counter, "message": "one", "max_turns": 1, "silent": True},
-        {"recipient": counter, "message": "two", "max_turns": 1, "clear_history": False, "silent": True},
+        {"recipient": Counter("other", 3, silent=True), "message": "two", "max_turns": 1, "silent": True},
     ]
     print([chat.summary for chat in user.initiate_chats(queue)])
     [last] = initiate_chats([{"sender": user, "recipient": counter, "message": "x", "max_turns": 1, "silent": True}])

@@ -67,6 +67,8 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
         return str(tool_response.get("content", ""))
 
     def _handle_carryover(self, message: Message | str, kwargs: dict[str, Any]) -> Message | str:
+        if not kwargs.get("carryover"):
+            return message
         return carryover.add_carryover(message, kwargs, self._process_carryover, self._process_multimodal_carryover)
 
     def _process_carryover(self, content: str, kwargs: dict[str, Any]) -> str:

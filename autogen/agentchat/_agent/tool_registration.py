@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ... import runtime_logging
 from ..._steps import get_callable_name, is_coroutine_function, run_async, run_sync
 from .._core import runtime_log, turn_context
+from .._core.internals import internals
 from .._core.messages import assert_valid_name
 from .._replies.tool_arguments import repair_json
 from .._replies.tool_execution import Outcome, execute_call
@@ -108,9 +109,9 @@ class ToolRegistrationMixin(AgentState):
             if not isinstance(signature, dict):
                 raise ValueError(f"A signature must be a dict, got a {type(signature).__name__}.")
             name = assert_valid_name(get_name(signature))
-            # the same signature again is the same function, registered by another decorator or for another executor
-            if any(get_name(item) == name and item != signature for item in signatures):
+            if any(get_name(item) == name and not self._is_same_offer(key, name, item, signature) for item in signatures):
                 _warn_caller(f"Function {name!r} is being overridden.")
+            internals(self).offered_functions[key, name] = internals(self).offered_function
             signatures = [*(item for item in signatures if get_name(item) != name), signature]
         # endpoints refuse an empty list of tools
         if signatures:
@@ -120,6 +121,14 @@ class ToolRegistrationMixin(AgentState):
         # programs assign clients of their own, which take the tools with each request
         if hasattr(self.client, "rebuild"):
             self.client = self.client.rebuild(**config)
+
+    def _is_same_offer(self, key: str, name: str, old_signature: object, new_signature: object) -> bool:
+        """Return True if two signatures of one name belong to one function, or are equal if a function is not known."""
+        state = internals(self)
+        old_function, new_function = state.offered_functions.get((key, name)), state.offered_function
+        if old_function is None or new_function is None:
+            return old_signature == new_signature
+        return _is_same_function(old_function, new_function)
 
     def register_for_llm(
         self, *, name: str | None = None, description: str | None = None, api_style: str = "tool"
@@ -151,12 +160,17 @@ class ToolRegistrationMixin(AgentState):
             from ...function_utils import get_function_schema
 
             schema = get_function_schema(function, name=tool_name, description=text)
-            if api_style == "tool":
-                self.update_tool_signature(schema, is_remove=False)
-            elif api_style == "function":
-                self.update_function_signature(schema["function"], is_remove=False)
-            else:
+            if api_style not in ("tool", "function"):
                 raise ValueError(f"api_style must be 'tool' or 'function', got {api_style!r}.")
+            # not an argument of the methods below: subclasses override them
+            internals(self).offered_function = function
+            try:
+                if api_style == "tool":
+                    self.update_tool_signature(schema, is_remove=False)
+                else:
+                    self.update_function_signature(schema["function"], is_remove=False)
+            finally:
+                internals(self).offered_function = None
             return function
 
         return decorate
@@ -306,4 +320,4 @@ def _warn_caller(text: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, UserWarning, stacklevel=level - 1)
+    warnings.warn(text, UserWarning, stacklevel=level)

@@ -11,11 +11,9 @@ from .._core.protocols import AgentCore
 from ..agent import Message
 
 
-def ask_first_message(agent: AgentCore, message: Any) -> Steps[Any]:
-    """Return `message`; if it is None, ask the human for one."""
-    if message is None:
-        return (yield from invoke(agent.get_human_input, agent.a_get_human_input, ">"))
-    return message
+def ask_first_message(agent: AgentCore) -> Steps[str]:
+    """Ask the human for the first message."""
+    return (yield from invoke(agent.get_human_input, agent.a_get_human_input, ">"))
 
 
 def add_carryover(

@@ -1,9 +1,9 @@
-"""A chat as an iterator of its events: it goes on only while somebody asks for the next one.
+"""A chat as an iterator of its events, which runs only while the reader requests the next event.
 
-A generator that plays the chat itself can't do it. The public methods inside a chat (a reply function that calls
-`generate_reply`, a tool that holds a chat, an override that calls `super()`) drive their own steps, and whoever reads would
-have to look through them. So the chat runs in a thread, or in a task for `async for`, and its `ChatControl` lets it wait:
-each event that is wanted makes it wait before its next step, until the reader asks for more.
+No generator could run the chat itself: the public methods inside a chat (a reply function that calls `generate_reply`, a
+tool that starts a chat, an override that calls `super()`) drive their own steps. So the chat runs in a thread, or in a task
+for `async for`. Each event for the reader pauses it by its `ChatControl` before its next step, until the reader requests
+another event.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import warnings
+import weakref
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import Future
 from contextvars import copy_context
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar, Union, cast
 
 from ... import events
 from ...control import ChatControl
@@ -27,100 +29,116 @@ from .._core.result import ChatResult
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
-Hold = TypeVar("Hold", bound=Callable[[ChatControl], Any])
+RunChat = TypeVar("RunChat", bound=Callable[[ChatControl], object])
+
+_Outcome: TypeAlias = Union["Future[ChatResult]", "asyncio.Future[ChatResult]"]
 
 
 class _EventBuffer:
-    """What the chat leaves for its reader. Safe between threads."""
+    """The events that the reader has not requested yet. Thread-safe.
+
+    Attributes:
+        notify: Called when there is an event.
+    """
 
     def __init__(self, control: ChatControl) -> None:
         self._control = control
-        self._events: deque[AnyEvent] = deque()
+        self._events: deque[Event] = deque()
+        # re-entrant: a finaliser may close the buffer at any moment
         self._lock = threading.RLock()
         self._is_open = True
-        self.ring: Callable[[], object] = lambda: None  # tells the reader that there is something
+        self.notify: Callable[[], object] = lambda: None
 
-    def put(self, event: AnyEvent) -> None:
-        """The chat leaves an event, and waits at its next step."""
+    def push(self, event: Event) -> None:
+        """Add an event, and pause the chat at its next step."""
         with self._lock:
             if not self._is_open:
                 return
             self._events.append(event)
             self._control.pause_for(self)
-        self.ring()
+        self.notify()
 
-    def take(self) -> AnyEvent | None:
-        """The next event; if there is none yet, None, and the chat goes on."""
+    def pop(self) -> AnyEvent | None:
+        """Return the next event; if there is none, resume the chat and return None."""
         with self._lock:
             if self._events:
-                return self._events.popleft()
+                return cast(AnyEvent, self._events.popleft())
             self._control.resume_for(self)
             return None
 
     def close(self) -> None:
-        """Nobody reads any more."""
+        """Discard all events, and resume the chat: there is no reader any more."""
         with self._lock:
             self._is_open = False
             self._events.clear()
             self._control.resume_for(self)
 
 
-class _Iteration(ABC, Generic[Hold]):
-    """What both colours share."""
+class _Iteration(ABC, Generic[RunChat]):
+    """Base class of the sync and the async iterator."""
 
-    def __init__(self, hold: Hold, control: ChatControl | None, yield_on: events.Kinds | None) -> None:
-        """Args:
-            hold: Holds the chat, under the control that it is given.
-            control: What stops it; None for one of its own.
-            yield_on: The kinds of events that are given to the reader; None for all.
+    def __init__(self, run_chat: RunChat, control: ChatControl | None, yield_on: events.Kinds | None) -> None:
+        """Prepare the iteration; the chat starts when the first event is requested.
+
+        Args:
+            run_chat: Runs the chat under the control that it is given.
+            control: The control; None for a new one.
+            yield_on: Kinds of events for the reader; None for all.
 
         Raises:
-            ValueError: There is no such kind of event.
+            ValueError: If there is no such kind of event.
         """
-        self._hold = hold
+        self._run_chat = run_chat
         self._control = control or ChatControl()
         self._kinds = None if yield_on is None else events.resolve_types(yield_on)
-        self._line = _EventBuffer(self._control)
+        self._buffer = _EventBuffer(self._control)
+        # the chat runs in the context of the caller, not in that of the reader
         self._context = copy_context()
         self._is_closed = False
+        self._finalizer: weakref.finalize[..., _Iteration[RunChat]] | None = None
 
     @abstractmethod
-    def _outcome(self) -> Future[ChatResult] | asyncio.Future[ChatResult] | None:
-        """What will come of the chat; None if it has not begun."""
+    def _get_outcome(self) -> _Outcome | None:
+        """Return the future of the result; None if the chat has not started."""
 
     @property
     def result(self) -> ChatResult:
-        """What came of the chat; of one that was left early, what it had come to.
+        """The result of the chat; if the iterator was closed early, with the messages up to there.
 
         Raises:
-            RuntimeError: It is not over, or never began.
-            Exception: What ended the chat, if an error did.
+            RuntimeError: If the chat has not ended, or never started.
+            Exception: The error that ended the chat.
         """
-        outcome = self._outcome()
+        outcome = self._get_outcome()
         if outcome is None and self._is_closed:
-            raise RuntimeError("There is no result: the chat was closed before its first event was asked for.")
+            raise RuntimeError("There is no result: the chat was closed before its first event was requested.")
         if outcome is None or not outcome.done():
-            raise RuntimeError("There is no result yet: the chat is not over. Ask for its events to the end, or close it.")
+            raise RuntimeError("There is no result yet: the chat is not over. Read its events to the end, or close it.")
         return outcome.result()
 
-    def _leave(self) -> None:
-        """Have the chat end, and don't wait for that."""
+    def _watch(self, outcome: _Outcome) -> None:
+        """Have the chat stopped if this iterator is abandoned: it would wait for its reader forever."""
+        self._finalizer = weakref.finalize(self, _abandon, self._control, self._buffer, outcome)
+        # at the end of the process nobody reads a warning, and the thread is a daemon
+        self._finalizer.atexit = False
+
+    def _stop(self) -> None:
+        """Stop the chat, without waiting for its end."""
         self._is_closed = True
-        outcome = self._outcome()
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        # the control may be the caller's, who can see whether it was stopped
+        outcome = self._get_outcome()
         if outcome is not None and not outcome.done():
             self._control.stop()
-        self._line.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_is_closed"):  # else it was never made
-            self._leave()
+        self._buffer.close()
 
 
 class ChatIterator(_Iteration[Callable[[ChatControl], ChatResult]]):
-    """The events of a chat, one at a time; the chat waits until the next one is asked for.
+    """The events of a chat, which waits until the next event is requested.
 
-    Leaving the loop, `close()` and the end of a `with` block stop the chat: its history is whole, and no thread is left.
-    A blocking call that Python can't interrupt (a tool, a request) is no longer waited for; a reply function is.
+    Leaving the loop, `close()` and the end of a `with` block stop the chat: its history is complete, and its thread ends. A
+    blocking call that can't be interrupted (a tool, a request) is abandoned; a reply function is waited for.
 
     >>> with agent.run_iter(other, message="Hello") as chat:  # doctest: +SKIP
     ...     for event in chat:
@@ -131,16 +149,16 @@ class ChatIterator(_Iteration[Callable[[ChatControl], ChatResult]]):
     _thread: threading.Thread | None = None
     _future: Future[ChatResult] | None = None
 
-    def _outcome(self) -> Future[ChatResult] | None:
+    def _get_outcome(self) -> Future[ChatResult] | None:
         return self._future
 
     def __iter__(self) -> Generator[AnyEvent, None, ChatResult | None]:
-        """The events; when the loop over them is left, the chat is stopped. A `yield from` gives the result."""
+        """Yield the events, and stop the chat when the loop is left. A `yield from` returns the result."""
         try:
             while (event := self._next()) is not None:
                 yield event
-            is_whole = self._future is not None and self._future.done() and self._future.exception() is None
-            return self.result if is_whole else None
+            has_result = self._future is not None and self._future.done() and self._future.exception() is None
+            return self.result if has_result else None
         finally:
             self.close()
 
@@ -151,17 +169,15 @@ class ChatIterator(_Iteration[Callable[[ChatControl], ChatResult]]):
         return event
 
     def _next(self) -> AnyEvent | None:
-        """The next event; None at the end. An error of the chat is raised once, by whoever meets it first."""
+        """Return the next event; None at the end. An error of the chat is raised once."""
         if self._is_closed:
             return None
-        if self._thread is None:
-            self._begin()
-        future = self._future
-        assert future is not None
+        future = self._future or self._start()
         while True:
             self._news.clear()
-            is_over = future.done()  # asked first: what was left before that is still taken
-            event = self._line.take()
+            # read first: events that came before the end are still returned
+            is_over = future.done()
+            event = self._buffer.pop()
             if event is not None:
                 return event
             if is_over:
@@ -172,25 +188,28 @@ class ChatIterator(_Iteration[Callable[[ChatControl], ChatResult]]):
         future.result()
         return None
 
-    def _begin(self) -> None:
+    def _start(self) -> Future[ChatResult]:
         self._news = news = threading.Event()
-        self._line.ring = news.set
-        self._future = Future()
-        self._future.add_done_callback(lambda _: news.set())
-        # the thread knows nothing of this object, which therefore goes when its reader does
-        run = partial(self._context.run, _held, self._hold, self._control, self._line, self._kinds, self._future)
+        self._buffer.notify = news.set
+        self._future = future = Future[ChatResult]()
+        future.add_done_callback(lambda _: news.set())
+        # the thread has no reference to this object, so that an abandoned iterator is garbage-collected
+        run = partial(self._context.run, _run, self._run_chat, self._control, self._buffer, self._kinds, future)
         self._thread = threading.Thread(target=run, name="autogen-chat-iterator", daemon=True)
+        self._watch(future)
         self._thread.start()
+        return future
 
     def close(self) -> None:
-        """Stop the chat, if it is not over, and wait until it has ended."""
-        was_closed, self._is_closed = self._is_closed, True
-        self._leave()
+        """Stop the chat if it is not over, and wait for its end."""
+        was_closed = self._is_closed
+        self._stop()
         self._join()
         if self._future is not None and self._future.done() and not was_closed:
-            _log(self._future.exception())
+            _log_error(self._future.exception())
 
     def _join(self) -> None:
+        # a listener or a tool of the chat itself may close the iterator
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -201,27 +220,11 @@ class ChatIterator(_Iteration[Callable[[ChatControl], ChatResult]]):
         self.close()
 
 
-def _held(
-    hold: Callable[[ChatControl], ChatResult],
-    control: ChatControl,
-    line: _EventBuffer,
-    kinds: frozenset[type[Event]] | None,
-    future: Future[ChatResult],
-) -> None:
-    try:
-        with events.subscribe(line.put, types=kinds):
-            result = hold(control)
-    except BaseException as error:  # noqa: BLE001 - whoever reads the events gets it
-        future.set_exception(error)
-    else:
-        future.set_result(result)
-
-
 class AsyncChatIterator(_Iteration[Callable[[ChatControl], Awaitable[ChatResult]]]):
-    """`ChatIterator` for `async for`: the chat runs in a task of the same event loop.
+    """Async version of `ChatIterator`: the chat runs in a task of the same event loop.
 
-    Leaving the loop stops the chat. It has ended when `aclose()` or an `async with` block has. A synchronous chat inside of
-    it (a nested one without `use_async`) blocks the event loop and can't wait: its events are given afterwards.
+    Leaving the loop stops the chat; `aclose()` and the end of an `async with` block also wait for its end. A sync chat
+    inside it (a nested one without `use_async`) blocks the event loop and can't be paused: its events come afterwards.
 
     >>> async with agent.a_run_iter(other, message="Hello") as chat:  # doctest: +SKIP
     ...     async for event in chat:
@@ -231,48 +234,60 @@ class AsyncChatIterator(_Iteration[Callable[[ChatControl], Awaitable[ChatResult]
 
     _task: asyncio.Task[ChatResult] | None = None
 
-    def _outcome(self) -> asyncio.Future[ChatResult] | None:
+    def _get_outcome(self) -> asyncio.Future[ChatResult] | None:
         return self._task
 
-    def __aiter__(self) -> AsyncIterator[AnyEvent]:
-        """The events; when the loop over them is left, the chat is stopped."""
-        return _Loop(self)
+    async def __aiter__(self) -> AsyncGenerator[AnyEvent, None]:
+        """Yield the events, and stop the chat when the loop is left."""
+        try:
+            while (event := await self._next()) is not None:
+                yield event
+        finally:
+            self._stop()
 
     async def __anext__(self) -> AnyEvent:
-        if not self._is_closed:
-            if self._task is None:
-                self._begin()
-            assert self._task is not None
-            while True:
-                self._news.clear()
-                is_over = self._task.done()
-                event = self._line.take()
-                if event is not None:
-                    return event
-                if is_over:
-                    break
-                await self._news.wait()
-            self._is_closed = True
-            self._task.result()
-        raise StopAsyncIteration
+        event = await self._next()
+        if event is None:
+            raise StopAsyncIteration
+        return event
 
-    def _begin(self) -> None:
+    async def _next(self) -> AnyEvent | None:
+        """Return the next event; None at the end. An error of the chat is raised once."""
+        if self._is_closed:
+            return None
+        task = self._task or self._start()
+        while True:
+            self._news.clear()
+            is_over = task.done()
+            event = self._buffer.pop()
+            if event is not None:
+                return event
+            if is_over:
+                break
+            await self._news.wait()
+        self._is_closed = True
+        task.result()
+        return None
+
+    def _start(self) -> asyncio.Task[ChatResult]:
         loop = asyncio.get_running_loop()
         self._news = news = asyncio.Event()
-        self._line.ring = lambda: loop.call_soon_threadsafe(news.set)
-        steps = _a_held(self._hold, self._control, self._line, self._kinds)
-        self._task = self._context.run(loop.create_task, steps)
-        self._task.add_done_callback(partial(_over, news))
+        self._buffer.notify = lambda: loop.call_soon_threadsafe(news.set)
+        steps = _a_run(self._run_chat, self._control, self._buffer, self._kinds)
+        self._task = task = self._context.run(loop.create_task, steps)
+        task.add_done_callback(partial(_finish, news))
+        self._watch(task)
+        return task
 
     async def aclose(self) -> None:
-        """Stop the chat, if it is not over, and wait until it has ended."""
+        """Stop the chat if it is not over, and wait for its end."""
         was_closed = self._is_closed
-        self._leave()
+        self._stop()
         if self._task is None:
             return
         await asyncio.wait([self._task])
         if not was_closed and not self._task.cancelled():
-            _log(self._task.exception())
+            _log_error(self._task.exception())
 
     async def __aenter__(self) -> AsyncChatIterator:
         return self
@@ -283,38 +298,49 @@ class AsyncChatIterator(_Iteration[Callable[[ChatControl], Awaitable[ChatResult]
         await self.aclose()
 
 
-def _over(news: asyncio.Event, task: asyncio.Task[ChatResult]) -> None:
+def _run(
+    run_chat: Callable[[ChatControl], ChatResult],
+    control: ChatControl,
+    buffer: _EventBuffer,
+    kinds: frozenset[type[Event]] | None,
+    future: Future[ChatResult],
+) -> None:
+    try:
+        with events.subscribe(buffer.push, types=kinds):
+            result = run_chat(control)
+    except BaseException as error:  # noqa: BLE001 - the reader of the events gets it
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+async def _a_run(
+    run_chat: Callable[[ChatControl], Awaitable[ChatResult]],
+    control: ChatControl,
+    buffer: _EventBuffer,
+    kinds: frozenset[type[Event]] | None,
+) -> ChatResult:
+    with events.subscribe(buffer.push, types=kinds):
+        return await run_chat(control)
+
+
+def _finish(news: asyncio.Event, task: asyncio.Task[ChatResult]) -> None:
     if not task.cancelled():
-        task.exception()  # if nobody asks for the result, that is no error of the event loop
+        # marks the error as retrieved: the event loop must not report it if nobody reads the result
+        task.exception()
     news.set()
 
 
-def _log(error: BaseException | None) -> None:
+def _abandon(control: ChatControl, buffer: _EventBuffer, outcome: _Outcome) -> None:
+    """Stop the chat of an iterator that was garbage-collected before the end."""
+    if outcome.done():
+        return
+    control.stop()
+    buffer.close()
+    message = "A chat iterator was abandoned, so its chat is stopped. Use `with`, or close()."
+    warnings.warn(message, ResourceWarning, stacklevel=2)
+
+
+def _log_error(error: BaseException | None) -> None:
     if error is not None:
-        logger.warning("The chat failed when its events were no longer read (%s).", type(error).__name__, exc_info=error)
-
-
-async def _a_held(
-    hold: Callable[[ChatControl], Awaitable[ChatResult]],
-    control: ChatControl,
-    line: _EventBuffer,
-    kinds: frozenset[type[Event]] | None,
-) -> ChatResult:
-    with events.subscribe(line.put, types=kinds):
-        return await hold(control)
-
-
-class _Loop:
-    """One loop over the events. It goes when the loop is left, and then the chat has no reader any more."""
-
-    def __init__(self, chat: AsyncChatIterator) -> None:
-        self._chat = chat
-
-    def __aiter__(self) -> AsyncIterator[AnyEvent]:
-        return self
-
-    async def __anext__(self) -> AnyEvent:
-        return await self._chat.__anext__()
-
-    def __del__(self) -> None:
-        self._chat._leave()
+        logger.warning("The chat failed after its reader had left (%s).", type(error).__name__, exc_info=error)

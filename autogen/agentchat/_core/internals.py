@@ -26,6 +26,8 @@ class AgentInternals:
         repeat_counters: Last message to each peer, and how often it was sent in a row.
         summary_errors: Why the chat with a peer has no summary.
         checked_tools: Names of tools already checked for a missing counterpart.
+        offered_functions: Functions behind the signatures that the model knows, by key of the config and name.
+        offered_function: Function of the signature that is being added; None for a signature without a function.
         last_speaker: Author of the message being answered, for the manager of a group chat.
         group: Group chat that the agent manages, if any.
         is_resumed: True if the group chat was resumed and has not started again since.
@@ -36,6 +38,8 @@ class AgentInternals:
     repeat_counters: dict[Agent, RepeatCounter] = field(default_factory=dict)
     summary_errors: dict[Agent, str] = field(default_factory=dict)
     checked_tools: set[str] = field(default_factory=set)
+    offered_functions: dict[tuple[str, str], object] = field(default_factory=dict)
+    offered_function: object = None
     last_speaker: Agent | None = None
     group: Group | None = None
     is_resumed: bool = False

@@ -9,7 +9,7 @@ import copy
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -155,9 +155,12 @@ def extra_tools_scope(tools: Schemas) -> Iterator[None]:
         _extra_tools.set(outer)
 
 
-def get_extra_tools() -> Schemas:
-    """Return the schemas of the tools that a model has besides those of its agent."""
-    return _extra_tools.get()
+# built-in methods, because they run on every model reply
+get_extra_tools: Callable[[], Schemas] = _extra_tools.get
+"""Return the schemas of the tools that a model has besides those of its agent."""
+
+get_active_turn: Callable[[], GroupTurn | None] = _current_turn.get
+"""Return the group turn in progress, of whichever agent; None outside of a group chat with hand-offs."""
 
 
 def get_current_turn(agent: object, sender: object) -> GroupTurn | None:

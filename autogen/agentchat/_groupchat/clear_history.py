@@ -50,6 +50,7 @@ def clear_histories(reply: Message, group: Group) -> str:
     if command is None:
         return str(reply.get("content") or "")
     keep = command.keep or 0
+    # an endpoint refuses results without their calls
     if reply.get("tool_responses") and not keep:
         keep = 1
         logger.warning("The last message has calls that are being answered: it is kept.")
@@ -81,6 +82,7 @@ def _parse_command(content: str, group: Group) -> Command | None:
         if word.isdecimal() or word[:-1].isdecimal():
             # of two numbers the second is used, and both stay in the text
             keep = int(word if word.isdecimal() else word[:-1])
+        # a punctuation mark may follow the name
         elif agent is None:
             agent = group.agent_by_name(word) or group.agent_by_name(word[:-1])
     length = 2 + (agent is not None) + (keep is not None)

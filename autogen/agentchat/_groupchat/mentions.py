@@ -39,6 +39,7 @@ def resolve_mention(answer: str, agents: Sequence[Agent]) -> list[str]:
     """
     names = list(dict.fromkeys(agent.name for agent in agents))
     normalized = _normalize(answer)
+    # exact first, because two names may differ in letter case only
     for convert in (str.__str__, str.casefold):
         matches = [name for name in names if convert(_normalize(name)) == convert(normalized)]
         if len(matches) == 1:
@@ -71,6 +72,7 @@ def _is_in_markup(name: str, text: str) -> bool:
 
 
 def _is_only_within_longer(name: str, names: list[str], text: str) -> bool:
+    # without the longer names, see if the name is still there
     longer = [other for other in names if other != name and any(form in other for form in (name, name.replace("_", " ")))]
     for other in sorted(longer, key=len, reverse=True):
         text = re.sub("|".join(_get_spellings(other)), " ", text)

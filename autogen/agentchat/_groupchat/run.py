@@ -52,6 +52,7 @@ def run_group_chat(
             internals(agent).stop_reasons.pop(manager, None)
     opening = _copy_last_message(get_history(manager, sender), messages[-1])
     outer_group = get_managed_group(sender)
+    # a group inside of a group replies, a group that an agent starts does not
     is_member = outer_group is not None and manager in outer_group.agents
     members = [agent for agent in group.agents if hasattr(agent, "client_cache")]
     cache = getattr(manager, "client_cache", None)
@@ -98,6 +99,7 @@ def _introduce(manager: AgentCore, group: Group) -> Steps[None]:
 
 
 def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Agent, silent: bool) -> Steps[StopReason]:
+    # the last round only records the message: nobody is selected for a reply that would not be recorded
     for round_number in range(1, group.max_round + 1):
         internals(manager).last_speaker = speaker
         content = message.get("content")

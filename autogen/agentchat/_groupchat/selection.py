@@ -58,6 +58,7 @@ def select_speaker(group: Group, last: Agent, selector: AgentCore) -> Steps[Agen
     if selected is None:
         select = SELECTION_METHODS[prepared.method]
         selected, reason = yield from select(group, last, prepared.candidates, selector)
+    # a selection function that has selected an agent itself has nothing to override
     if prepared.method:
         selected, reason = _override_choice(group, selected, reason)
     group.last_selection = f"{selected.name}: {reason}"
@@ -144,6 +145,7 @@ def prepare_selection(group: Group, last: Agent) -> Steps[PreparedSelection]:
     """Run the steps that all methods share."""
     method: object = group.speaker_selection_method
     if callable(method):
+        # an async function also serves sync chats
         answer = yield from invoke(*sync_and_async(method), last, group)
         if isinstance(answer, Agent):
             reason = get_selection_method(group).why
@@ -200,7 +202,7 @@ def _narrow_candidates(group: Group, last: Agent, method: str) -> PreparedSelect
     if names is not None:
         candidates = _find_executors(group, names)
         if len(candidates) == 1:
-            return PreparedSelection(candidates[0], method, candidates, "the only one that can execute the call")
+            return PreparedSelection(candidates[0], method, candidates, "the only agent that can execute the call")
     elif caller := _find_waiting_caller(group, last, method):
         return PreparedSelection(caller, method, [caller], "gets the result of its call")
     if _can_repeat(group, last) is False:
@@ -211,13 +213,15 @@ def _narrow_candidates(group: Group, last: Agent, method: str) -> PreparedSelect
         allowed = candidates or list(group.agents)
     if not allowed:
         raise NoEligibleSpeaker(f"After {last.name} no agent may speak.")
+    # saves a request or a question
     if len(allowed) == 1:
-        return PreparedSelection(allowed[0], method, allowed, "the only one that may speak now")
+        return PreparedSelection(allowed[0], method, allowed, "the only agent that may speak now")
     return PreparedSelection(None, method, allowed, method)
 
 
 def _find_executors(group: Group, names: list[str]) -> list[Agent]:
     """Return the members that execute all of these functions, or else some; every member if none does."""
+    # with `any`, the calls that this agent can't execute are passed on to the others
     for quantifier in (all, any):
         executors = [agent for agent in group.agents if quantifier(can_execute(agent, [name]) for name in names)]
         if executors:
@@ -272,6 +276,7 @@ def find_next(members: Sequence[Agent], agent: Agent | None, among: Sequence[Age
         # a clone or a stand-in has the name of the member
         name = getattr(agent, "name", None)
         start = next((index for index, member in enumerate(members) if member.name == name), -1)
+    # up to the agent itself, which may be the only eligible one
     for offset in range(1, len(members) + 1):
         member = members[(start + offset) % len(members)]
         if id(member) in eligible:

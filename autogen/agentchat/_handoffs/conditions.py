@@ -73,6 +73,7 @@ class _FunctionLLMCondition(LLMCondition):
     function: ConditionFunction
 
     def text(self, agent: Agent, messages: list[Message], variables: Variables) -> str:
+        # checked here, because an endpoint would refuse the tool with an obscure error
         text = self.function(agent, messages)
         if not isinstance(text, str):
             raise TypeError(f"The function of a condition of agent {agent.name!r} must return text, got {text!r}.")
@@ -112,6 +113,7 @@ class StringContextCondition(ContextCondition):
 
     def holds(self, agent: object, messages: list[Message], variables: Variables) -> bool:
         """Return True if the variable is true; see `DataCondition.holds`."""
+        # a variable that is not set is false
         return bool(variables.get(self.variable_name))
 
 
@@ -174,6 +176,7 @@ DataConditionLike: TypeAlias = DataCondition | ContextExpression | str | Conditi
 """A condition on data, or an object that is converted to one; None for always."""
 
 
+# not a generated constructor: it takes more types than the attributes have
 @dataclass(init=False)
 class OnCondition:
     """A hand-off that the agent's model decides: the model has a tool for it, described by the condition.
@@ -270,6 +273,7 @@ def _as_data_condition(value: object) -> DataCondition | None:
         return StringContextCondition(value)
     if isinstance(value, ContextExpression):
         return ExpressionContextCondition(value)
+    # last, because the other kinds may be callable, too
     if _is_function(value):
         return _FunctionCondition(value)
     raise TypeError(

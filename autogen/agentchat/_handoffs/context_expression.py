@@ -104,6 +104,7 @@ class ContextExpression:
                 parts = [part]
             case ast.Compare(left=left, ops=kinds, comparators=others) if all(type(kind) in _COMPARISONS for kind in kinds):
                 parts = [left, *others]
+            # the only function that is allowed
             case ast.Call(func=ast.Name(id="len"), args=[part], keywords=[]) if not isinstance(part, ast.Starred):
                 parts = [part]
             # the text may contain a name that only looks like a placeholder
@@ -125,6 +126,7 @@ def _parse(expression: str) -> tuple[ast.expr, tuple[str, ...]]:
     names: list[str] = []
 
     def translate(token: re.Match[str]) -> str:
+        # signs and placeholders within a literal are part of it
         if token["text"] is not None:
             return token["text"]
         if token["sign"] is not None:

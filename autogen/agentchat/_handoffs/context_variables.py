@@ -118,6 +118,7 @@ class ContextStr:
 
         def get_value(match: re.Match[str]) -> str:
             escaped, name, format_spec = match.groups()
+            # doubled braces protect a text that looks like a placeholder
             if escaped:
                 return f"{{{escaped}}}"
             if name not in variables:
@@ -164,6 +165,7 @@ class UpdateSystemMessage:
             TypeError: if the function did not return text.
         """
         if isinstance(self.content_updater, str):
+            # in a group chat these are the shared variables
             text = ContextStr(self.content_updater).format(agent.context_variables)
         else:
             text = self.content_updater(agent, messages)

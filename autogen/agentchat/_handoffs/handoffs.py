@@ -157,6 +157,7 @@ def _map_tools(rules: list[OnCondition]) -> dict[str, OnCondition]:
 
 
 def _rebind_rules(rules: list[Rule], agent_map: Callable[[Agent], Agent]) -> list[Rule]:
+    # conditions don't refer to agents, so only the targets are replaced
     clones = [copy.copy(rule) for rule in rules]
     for clone in clones:
         clone.target = clone.target.rebind(agent_map)
@@ -170,6 +171,7 @@ def _validate_items(items: object, *kinds: type[T]) -> list[T]:
         TypeError: if an item has another type, or `items` is not iterable.
     """
     names = " or ".join(kind.__name__ for kind in kinds)
+    # a text is iterable, but a mistake
     if isinstance(items, (str, bytes)) or not isinstance(items, Iterable):
         raise TypeError(f"Hand-offs must be a list of {names}, got {items!r}.")
     # an iterator can be read only once

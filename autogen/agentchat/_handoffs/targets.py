@@ -145,6 +145,7 @@ class AgentNameTarget(TransitionTarget):
 
     def members(self, group: Group) -> Iterable[Agent | str]:
         """Return the agent, or its name if it is missing."""
+        # the name of a missing agent lets the caller report it
         return (group.agent_by_name(self.agent_name) or self.agent_name,)
 
 
@@ -289,7 +290,7 @@ class NestedChatTarget(TransitionTarget):
         """
         if not is_conversable(agent):
             raise TypeError(f"{agent.name!r} can't run nested chats: it must be a ConversableAgent.")
-        # the call that chose this target, and results of tools, are no first message
+        # the first message must have text, so calls and results of tools don't count
         messages = [
             message
             for message in get_history(agent, sender)
@@ -314,6 +315,7 @@ class SelectionTarget(TransitionTarget):
     def resolve(self, situation: HandoffContext) -> Resolution:
         """Return the result of the function."""
         answer = self.function(situation.agent, situation.group)
+        # no method and no speaker: the chat ends
         if answer is None or isinstance(answer, str):
             return Resolution(method=answer)
         return as_target(answer).resolve(situation)
@@ -345,5 +347,6 @@ def make_tool_name(target: TransitionTarget, number: int) -> str:
         target: Target.
         number: Position among the hand-offs of the agent, from 1; it makes the name unique.
     """
+    # the number distinguishes targets with the same label
     suffix = f"_{number}"
     return f"transfer_to_{normalize_name(target.label)}"[: _MAX_NAME_LENGTH - len(suffix)] + suffix

@@ -19,7 +19,7 @@ from .._core.display import print_notice
 from .._core.internals import get_human_inputs, get_reply_counts, get_reply_limits, internals
 from .._core.protocols import AgentCore
 from .._core.result import StopReason
-from .._core.termination import get_termination_test, get_text, is_termination
+from .._core.termination import get_text, is_termination
 from ..agent import Agent, Message
 
 MODES = ("ALWAYS", "TERMINATE", "NEVER")
@@ -227,7 +227,7 @@ def _request_input(agent: AgentCore, prompt: str) -> Steps[str]:
 
 def _is_termination(agent: AgentCore, message: Message, sender: Agent | None) -> bool:
     # the usual case first: this runs on every message
-    if get_termination_test(agent) is is_default_termination:
+    if agent._is_termination_msg is is_default_termination:
         return is_default_termination(message)
     return is_termination(agent, message, sender)
 

@@ -37,7 +37,8 @@ def generate_model_reply(
     if client is None:
         return False, None
     messages = get_conversation(agent, messages, sender)
-    turn = turn_context.get_current_turn(agent, sender)
+    is_group_turn = turn_context.get_active_turn() is not None
+    turn = turn_context.get_current_turn(agent, sender) if is_group_turn else None
     if turn is None:
         reply = yield from request_completion(agent, client, get_system_messages(agent) + messages, agent.client_cache)
     else:

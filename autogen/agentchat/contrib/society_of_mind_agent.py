@@ -206,6 +206,7 @@ class SocietyOfMindAgent(ConversableAgent):
 
     def _clear_discussion(self, manager: ConversableAgent, group: GroupChat) -> None:
         """Clear the last discussion. The members keep their conversations with other agents, and their human inputs."""
+        # not by the manager's `reset`, which would clear the histories with other agents
         group.reset()
         for agent in (self, *group.agents):
             manager.clear_history(agent)
@@ -224,6 +225,7 @@ class SocietyOfMindAgent(ConversableAgent):
         return run_sync(_request_response(self, prompt, messages))
 
     def _participants(self) -> list[Any]:
+        # the usage of the group counts as usage of the agent
         manager = self._chat_manager
         group = None if manager is None else _find_group(manager)
         return [self, *([] if manager is None else [manager]), *(group.agents if group else [])]

@@ -268,6 +268,7 @@ def _convert_after_work(value: object, prompt: str | ContextStr | None = None) -
     if isinstance(value, AfterWork):
         return value.target
     if isinstance(value, str):
+        # the name of an option wins over that of an agent
         if value not in AfterWorkOption.__members__:
             return targets.AgentNameTarget(value)
         value = AfterWorkOption[value]
@@ -304,6 +305,7 @@ def _convert_condition(value: DataConditionLike) -> DataConditionLike:
 def _make_tool_name(agent: ConversableAgent, rule: conditions.OnCondition) -> str:
     """Return `transfer_<from>_to_<to>`, with a number if the agent has such a tool already."""
     stem = f"transfer_{normalize_name(agent.name)}_to_{normalize_name(rule.target.label)}"
+    # the name is cut to the length that endpoints accept
     tools, name, number = agent.handoffs.tools(), stem[:64], 1
     while name in tools:
         number += 1

@@ -96,6 +96,7 @@ def decode_target(encoded: EncodedTarget, group: Group) -> TransitionTarget:
     """Return the target that `encode_target` encoded."""
     if "agent" in encoded:
         return AgentNameTarget(encoded["agent"])
+    # an agent that is missing after a restart is left out
     if "agents" in encoded:
         return RandomAgentTarget([agent for agent in group.agents if agent.name in encoded["agents"]])
     if "prompt" in encoded:

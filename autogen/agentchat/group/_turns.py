@@ -65,6 +65,7 @@ class MemberTurn(GroupTurn):
 
     def visible_messages(self, messages: list[Message]) -> list[Message]:
         """Return the conversation without the transfers of other agents."""
+        # the usual case needs no copy
         hidden = self._get_hidden_tools()
         return remove_transfers(messages, hidden, self.agent.name) if hidden else messages
 
@@ -110,6 +111,7 @@ class MemberTurn(GroupTurn):
                 results.append(_make_result(outcome, call, text))
             elif target is None:
                 results.append(outcome)
+            # a result of a tool stays, even if its hand-off has no effect
             elif winner is not None:
                 lost = f"Not transferred to {target.label}: the hand-off to {winner.label} came first."
                 text = lost if rule or not text else f"{text}\n{lost}"

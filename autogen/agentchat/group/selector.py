@@ -115,7 +115,9 @@ class HandoffSelector(SelectionMethod):
         Raises:
             ValueError: if a hand-off leads to an agent outside the group, or to the user if there is none.
         """
+        # conditions and functions of the program read the variables from their agents
         with turn_context.enter_turn(None, self.context_variables):
+            # a manager that starts a new chat clears the record
             if not self._has_started or len(groupchat.messages) <= 1:
                 self.reset()
                 self._validate_targets(groupchat)
@@ -182,6 +184,7 @@ class HandoffSelector(SelectionMethod):
             manager: Manager of the group.
             group: Group chat.
         """
+        # for this turn only
         nested, self._nested = self._nested, None
         variables = self.context_variables
         hidden_tools = partial(self._get_hidden_tools, group)
@@ -209,7 +212,8 @@ class HandoffSelector(SelectionMethod):
         message: Message = group.messages[-1]
         is_member = any(agent is last for agent in group.agents)
         if message.get("tool_calls") or message.get("function_call"):
-            return Resolution(last if is_member else self.initial_agent), "carries out its calls"
+            # the author of an opening with calls may be outside of the group
+            return Resolution(last if is_member else self.initial_agent), "executes its calls"
         situation = HandoffContext(last, group, self.user_agent)
         if self._pending_target is not None:
             target, self._pending_target = self._pending_target, None

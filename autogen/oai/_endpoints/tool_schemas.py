@@ -62,16 +62,14 @@ def _simplify(schema: object, definitions: Schema, ancestors: tuple[str, ...]) -
         definitions: Schemas for references, by name.
         ancestors: The references that led here. A type that contains itself ends with a string.
     """
-    # A schema may be true, which is short for any value.
-    if not isinstance(schema, dict):
-        schema = {}
+    schema = _as_dict(schema)
     if reference := schema.get("$ref"):
         name = str(reference).rsplit("/", 1)[-1]
         # Keys beside a reference, such as a description, win over the definition's.
         siblings = {key: value for key, value in schema.items() if key != "$ref"}
         if name in ancestors or name not in definitions:
             return _add_note({"type": "string"}, siblings.get("description"), _A_JSON_OBJECT)
-        return _simplify({**definitions[name], **siblings}, definitions, (*ancestors, name))
+        return _simplify({**_as_dict(definitions[name]), **siblings}, definitions, (*ancestors, name))
     if alternatives := schema.get("anyOf") or schema.get("oneOf"):
         return _select_alternative(schema, alternatives, definitions, ancestors)
     if parts := schema.get("allOf"):
@@ -158,8 +156,8 @@ def _merge_parts(schema: Schema, parts: Sequence[object], definitions: Schema, a
     """Merge the parts of a schema that all apply."""
     siblings = {key: value for key, value in schema.items() if key != "allOf"}
     # A single part may be a reference, and keys beside it win.
-    if len(parts) == 1 and isinstance(parts[0], dict):
-        return {**parts[0], **siblings}
+    if len(parts) == 1:
+        return {**_as_dict(parts[0]), **siblings}
     merged: Schema = {}
     for part in (*(_simplify(part, definitions, ancestors) for part in parts), siblings):
         properties = {**merged.get("properties", {}), **part.get("properties", {})}
@@ -174,6 +172,7 @@ def _select_alternative(
     schema: Schema, alternatives: Sequence[Schema], definitions: Schema, ancestors: tuple[str, ...]
 ) -> Schema:
     siblings = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
+    alternatives = [_as_dict(alternative) for alternative in alternatives]
     types = [alternative for alternative in alternatives if alternative.get("type") != "null"] or [{"type": "string"}]
     result = _simplify({**types[0], **siblings}, definitions, ancestors)
     if len(types) < len(alternatives):
@@ -182,6 +181,11 @@ def _select_alternative(
         others = ", ".join(json.dumps(_simplify(alternative, definitions, ancestors)) for alternative in types[1:])
         result = _add_note(result, result.get("description"), f"or {others}")
     return result
+
+
+def _as_dict(schema: object) -> Schema:
+    # A schema may be true, which is short for any value.
+    return schema if isinstance(schema, dict) else {}
 
 
 def _add_note(schema: Schema, description: object, note: str) -> Schema:

@@ -91,7 +91,7 @@ def test_an_own_way_to_ask_the_model_is_used_in_both_colours(call, agent, team):
     assert call(agent("user").initiate_chat, society, message="go", max_turns=1).summary == "QUIET"
 
 
-def test_for_each_answer_the_group_begins_anew_and_knows_the_conversation(call, agent, team):
+def test_for_each_answer_the_group_starts_afresh_and_knows_the_conversation(call, agent, team):
     with ScriptedModel("red", "blue") as thinker:
         manager = team(["", ""])
         member, _ = manager.groupchat.agents
@@ -141,7 +141,7 @@ def test_calls_of_the_outer_chat_reach_the_group_as_text(call, agent, team):
     assert not any("tool_calls" in m or "tool_responses" in m for m in heard)
 
 
-def test_calls_inside_are_told_to_the_preparing_model_as_text(call, agent):
+def test_calls_inside_reach_the_preparing_model_as_text(call, agent):
     with ScriptedModel(tool_call("clock", call_id="c1"), "noon") as thinker, ScriptedModel("It is noon.") as writer:
         one = agent("one", llm_config=thinker.llm_config)
         two = agent("two")

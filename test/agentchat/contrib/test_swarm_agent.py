@@ -158,7 +158,7 @@ def test_a_swarm_agent_is_a_deprecated_plain_agent(swarm, speaker, by):
     assert model.asked[0][0]["content"].startswith("In ")
 
 
-def test_what_is_no_hand_off_is_refused(speaker):
+def test_an_invalid_hand_off_is_refused(speaker):
     a = speaker("a")
     with pytest.raises(ValueError, match="A hand-off must be"):
         register_hand_off(a, [AfterWork(AfterWorkOption.STAY), "b"])

@@ -85,7 +85,7 @@ def test_the_after_work_without_a_condition_is_kept_last_and_is_one():
 
 
 @pytest.mark.parametrize("wrong", [None, "text", 3, END, [OnContextCondition(END)], OnCondition])
-def test_what_is_no_condition_is_a_type_error(wrong):
+def test_an_invalid_condition_is_a_type_error(wrong):
     handoffs = Handoffs()
     for add in (handoffs.add, handoffs.add_llm_condition, handoffs.add_context_condition, handoffs.add_after_work):
         with pytest.raises(TypeError):
@@ -113,7 +113,7 @@ def test_conditions_of_the_other_kind_are_a_type_error(agent):
 
 
 @pytest.mark.parametrize("wrong", ["refund", 3, None, object(), AgentTarget, AssistantAgent])
-def test_what_is_no_target_is_a_type_error(wrong):
+def test_an_invalid_target_is_a_type_error(wrong):
     for make in (
         lambda: OnCondition(wrong, "Go."),
         lambda: OnContextCondition(wrong),
@@ -157,7 +157,7 @@ def test_wrong_arguments_are_type_errors(make):
         make()
 
 
-def test_a_coroutine_function_is_no_condition_and_no_target():
+def test_a_coroutine_function_is_neither_condition_nor_target():
     async def later(*_):
         return True
 
@@ -204,7 +204,7 @@ def test_two_tools_of_one_name_are_refused():
     assert len(handoffs.llm_conditions) == 1
 
 
-def test_what_programs_call_handoffs_themselves_is_no_concern(agent):
+def test_programs_may_use_the_name_handoffs_for_their_own_data(agent):
     one = agent("one")
     one.handoffs = ["mine"]
     one.context_variables = {"mine": 1}
@@ -253,7 +253,7 @@ def test_conditions_on_data_hold_or_not(given, holds):
         assert condition.holds("me", [], VARIABLES) is holds
 
 
-def test_kinds_of_conditions_can_be_told_apart():
+def test_kinds_of_conditions_can_be_distinguished():
     assert isinstance(StringContextCondition("a"), ContextCondition)
     assert isinstance(StringAvailableCondition("a"), AvailableCondition)
     assert isinstance(ExpressionContextCondition("1"), ContextCondition)

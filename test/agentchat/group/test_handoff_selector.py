@@ -39,7 +39,7 @@ def test_the_first_turn_is_the_initial_agents_and_by_default_the_chat_ends_then(
     assert chat.result.summary == "b"
 
 
-def test_the_end_by_the_rules_is_no_warning(talk, trio, caplog):
+def test_the_end_by_the_rules_logs_no_warning(talk, trio, caplog):
     talk(trio[3], trio)
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
@@ -216,7 +216,7 @@ def test_nested_chats_are_an_answer(talk, trio, agent):
     assert expert.chat_messages[a][0]["content"] == "Hello"
 
 
-def test_nested_chats_after_work_are_held_once(talk, trio, agent):
+def test_nested_chats_after_work_run_once(talk, trio, agent):
     a, _, c, user = trio
     expert = agent("expert", default_auto_reply="42")
     a.handoffs.set_after_work(NestedChatTarget([{"recipient": expert, "max_turns": 1}]))
@@ -250,7 +250,7 @@ def test_to_the_user_where_there_is_none_is_an_error_when_it_is_reached(talk, tr
         talk(user, trio, context_variables=ContextVariables({"yes": 1}))
 
 
-def test_calls_are_carried_out_in_the_name_of_the_caller_who_gets_the_results(talk, member):
+def test_calls_are_executed_in_the_turn_of_the_caller_who_gets_the_results(talk, member):
     caller, holder, user = member("caller", tool_call("f"), "done"), member("holder"), member("user")
     caller.update_tool_signature({"type": "function", "function": {"name": "f"}}, is_remove=False)
     holder.register_function({"f": lambda: "result"})
@@ -261,7 +261,7 @@ def test_calls_are_carried_out_in_the_name_of_the_caller_who_gets_the_results(ta
     ]
 
 
-def test_context_conditions_wait_until_calls_are_carried_out(talk, member):
+def test_context_conditions_wait_until_calls_are_executed(talk, member):
     b, user = member("b", default_auto_reply="b"), member("user")
     a = member("a", tool_call("login"))
 
@@ -275,7 +275,7 @@ def test_context_conditions_wait_until_calls_are_carried_out(talk, member):
     assert talk(user, [a, b, user]).speakers == ["user", "a", "a", "b"]
 
 
-def test_one_chat_after_another_begins_anew(talk, trio, call):
+def test_a_second_chat_starts_afresh(talk, trio, call):
     a, b, _, user = trio
     a.handoffs.set_after_work(b)
     chat = talk(user, trio)

@@ -24,7 +24,7 @@ def test_transfers_are_tools_like_any_other(talk, agent, member):
     assert "more_tools" not in server.requests[0]
 
 
-def test_every_endpoint_of_a_list_is_told_of_them(talk, agent, member):
+def test_every_endpoint_of_a_list_receives_them(talk, agent, member):
     refund, user = member("refund", default_auto_reply="Refunded."), member("user")
     with (
         OpenAIServer(Reply("unused"), api_key="right") as refusing,

@@ -124,7 +124,7 @@ def test_texts_can_not_be_empty(trio, field, value):
         GroupChat(trio, [], **{field: value})
 
 
-def test_an_empty_prompt_is_no_prompt(trio):
+def test_an_empty_prompt_omits_it(trio):
     group = GroupChat(trio, [], select_speaker_prompt_template="")
     assert group.select_speaker_prompt_template is None
     assert group.select_speaker_prompt() is None

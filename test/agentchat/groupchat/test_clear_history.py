@@ -73,7 +73,7 @@ def test_all_conversations_of_a_member_are_cleared(team, agent):
 
 
 @pytest.mark.parametrize("typed", ["unclear history", "clear the history", "nothing", "clear", ""])
-def test_what_is_no_command(team, typed):
+def test_text_without_a_command_is_kept(team, typed):
     assert team.clear_agents_history({"content": typed, "role": "user"}, team.groupchat) == typed
     assert remembered(team) == (4, 4, 4, 4)
 

@@ -209,7 +209,7 @@ def test_an_awaited_tool_works_in_both_colours(call, tools, manage, speaker):
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), LookupError("x")])
-def test_a_tool_that_fails_is_answered_and_one_that_is_interrupted_leaves_whole_histories(call, speaker, manage, failure):
+def test_a_failing_tool_is_answered_and_an_interrupted_tool_leaves_whole_histories(call, speaker, manage, failure):
     def f():
         raise failure
 

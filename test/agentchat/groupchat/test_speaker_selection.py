@@ -79,7 +79,7 @@ def test_methods_are_known_in_any_case(trio, choose, method):
 
 @pytest.mark.parametrize("size", [0, 1])
 @pytest.mark.parametrize("method", METHODS)
-def test_one_agent_is_no_group(trio, choose, size, method):
+def test_a_group_needs_two_agents(trio, choose, size, method):
     group = GroupChat(trio[:size], [], speaker_selection_method=method)
     with pytest.raises(ValueError, match="underpopulated"):
         choose(group, trio[0])
@@ -120,7 +120,7 @@ def test_random_is_the_global_random_and_stays_in_the_graph(trio, choose):
 # Repetition and graph
 
 
-def test_an_agent_that_may_not_repeat_is_no_candidate(trio, choose):
+def test_an_agent_that_may_not_repeat_is_not_a_candidate(trio, choose):
     group = GroupChat(trio, [], speaker_selection_method="random", allow_repeat_speaker=False)
     assert all(choose(group, trio[0]) is not trio[0] for _ in range(20))
     group = GroupChat(trio, [], speaker_selection_method="random", allow_repeat_speaker=[trio[0]])
@@ -225,7 +225,7 @@ def test_a_human_picks_by_number(trio, choose, typed, chosen):
     assert "'q'" in human.shown[4]
 
 
-def test_a_human_is_told_what_is_wrong_and_when_the_tries_are_used_up(trio, choose):
+def test_a_human_sees_the_error_and_when_the_attempts_are_used_up(trio, choose):
     choose(GroupChat(trio, [], speaker_selection_method="manual"), trio[0], ["0", "9"])
     text = "".join(choose.human.shown)
     assert text.count("from 1 to 3") == 2
