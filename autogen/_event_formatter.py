@@ -61,7 +61,7 @@ class EventFormatter:
         self._started_at = time.monotonic()
         self._colours: dict[str, str] = {}
         # the last response for each agent of a chat, which is shown with the agent's next message
-        self._answers: dict[RecordedOperation, dict[str, events.ModelAnswered]] = {}
+        self._responses: dict[RecordedOperation, dict[str, events.ModelAnswered]] = {}
         self._are_chats_concurrent = False
 
     def format_event(self, event: events.Event) -> tuple[list[Line], Sequence[RecordedOperation]]:
@@ -73,7 +73,7 @@ class EventFormatter:
                 self.waiting[operation] = (self.clean(text).replace("\n", " "), time.monotonic())
             elif not operation.is_open:
                 self.waiting.pop(operation, None)
-                self._answers.pop(operation, None)
+                self._responses.pop(operation, None)
             if isinstance(operation, Conversation):
                 # at its end the observer has dropped it already
                 chat = operation
@@ -89,7 +89,7 @@ class EventFormatter:
         if usage:
             tokens, cost = usage
             cached = f" ({totals.cached} from the cache)" if totals.cached else ""
-            yield _count(totals.answers + totals.cached, "answer") + cached
+            yield _count(totals.responses + totals.cached, "response") + cached
             yield tokens
             yield cost + (f" ({totals.unpriced} without a known price)" if totals.unpriced else "")
         if calls := totals.tools + totals.code:
@@ -103,7 +103,7 @@ class EventFormatter:
         """Yield the most important parts of the last line."""
         totals = self.observer.totals
         yield _count(totals.messages, "message")
-        if totals.answers or totals.cached:
+        if totals.responses or totals.cached:
             yield f"{totals.prompt_tokens:,} + {totals.completion_tokens:,} tokens"
             yield f"{totals.cost:.4f} USD"
         yield _format_seconds(time.monotonic() - self._started_at)
@@ -147,7 +147,7 @@ class EventFormatter:
                     ),
                 )
             case events.ModelAnswered():
-                self._answers.setdefault(chat, {})[event.agent] = event
+                self._responses.setdefault(chat, {})[event.agent] = event
             case events.ModelFailed():
                 error = f"{event.agent}: {event.error}" if event.agent else event.error
                 mark, then = (f"{self.symbols['bad']} ", "red"), (f"  then: {self.clean(event.then)}", "yellow")
@@ -165,30 +165,30 @@ class EventFormatter:
         yield self._rule(chat, self._names(event.initiator, event.recipient))
 
     def _format_message(self, event: events.MessageSent, chat: Conversation) -> Iterator[Line]:
-        answer = self._answers.get(chat, {}).pop(event.sender, None)
+        response = self._responses.get(chat, {}).pop(event.sender, None)
         message = event.message if isinstance(event.message, Mapping) else {"content": event.message}
         if message.get("tool_responses") or message.get("role") in ("tool", "function"):
             # the results were shown when the tools returned
             return
         head = Text.assemble((f"{self.symbols['says']} ", self._colour(event.sender)), self._mark(chat))
         head.append(self._names(event.sender, event.recipient))
-        if answer is not None:
-            head.append("  " + self._format_usage(answer), "dim")
+        if response is not None:
+            head.append("  " + self._format_usage(response), "dim")
         yield Line(0, head)
         if text := get_text(message.get("content")):
             yield Line(_INSIDE, Text(self._cut(self.clean(text).rstrip())))
         for name, arguments in get_calls(message):
             yield Line(_INSIDE, Text.assemble(("calls ", "dim"), self._format_call(name, arguments)))
 
-    def _format_usage(self, answer: events.ModelAnswered) -> str:
-        parts = [self.clean(answer.model), f"{answer.prompt_tokens:,} + {answer.completion_tokens:,} tokens"]
-        if answer.cached:
+    def _format_usage(self, response: events.ModelAnswered) -> str:
+        parts = [self.clean(response.model), f"{response.prompt_tokens:,} + {response.completion_tokens:,} tokens"]
+        if response.cached:
             parts.append("from the cache")
-        elif not answer.price_known:
+        elif not response.price_known:
             parts.append("price unknown")
-        elif answer.cost:
-            parts.append(f"{answer.cost:.4f} USD")
-        return self.join([*parts, _format_seconds(answer.seconds)])
+        elif response.cost:
+            parts.append(f"{response.cost:.4f} USD")
+        return self.join([*parts, _format_seconds(response.seconds)])
 
     def _format_result(self, chat: Conversation, success: bool, name: str, text: str, seconds: float) -> Line:
         mark, style = (self.symbols["good"], "green") if success else (self.symbols["bad"], "red")

@@ -174,7 +174,7 @@ class _SilencedStream(IOStream):
 
 
 class _TimedSilencedStream(_SilencedStream):
-    """A silenced stream around one that supports timeouts."""
+    """A silenced stream around a stream that supports timeouts."""
 
     def input_within(self, seconds: float, prompt: str = "") -> str:
         """Ask at the stream of the surrounding code, with a timeout in seconds."""

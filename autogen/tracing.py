@@ -7,7 +7,7 @@
 | a tool call, a code run | `execute_tool {name}` | internal |
 | a question to a human | `ask_human {agent}` | internal |
 
-The parent of a span is the current span of its context, across nested chats, threads and tasks. A span is the current one
+The parent of a span is the current span of its context, across nested chats, threads and tasks. A span is current
 while its operation runs, so that the spans of a tool's own code belong to the tool.
 
 >>> import autogen.tracing
@@ -78,7 +78,7 @@ def trace(
     """Trace the chats of a `with` block.
 
     Args:
-        tracer_provider: Provider of the tracer; None for the one of the process.
+        tracer_provider: Provider of the tracer; None for that of the process.
         content: True to record content in the spans: messages, arguments and results of tools, code. Secrets are masked.
         everywhere: True for all chats of the process; False for those started in this context, and in threads and tasks
             started from it.
@@ -93,12 +93,12 @@ def trace(
 
 @dataclass(eq=False, slots=True)
 class _OpenSpan:
-    """A span that is the current one of its context.
+    """A span that is the current span of its context.
 
     Attributes:
         outer: OpenTelemetry's context before it.
         token: Token to restore that context.
-        marker: Token that tells whether another context is the current one by now.
+        marker: Token that tells whether another context is current by now.
         messages: Messages of a chat, if content is recorded.
     """
 
@@ -218,7 +218,7 @@ class _Tracer:
         try:
             _marker.reset(open_span.marker)
         except ValueError:
-            # It was started in another context. One that is cut off here leaves no trace in this context.
+            # Started in another context: a span that is cut off was never the current span of this context.
             if operation.ended is event:
                 self._contexts.attach(open_span.outer)
         else:

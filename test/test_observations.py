@@ -55,7 +55,7 @@ def test_each_operation_opens_and_closes_once(call, agent, watch, tmp_path):
     assert kinds == ["chat", "model", "tool", "model", "code", "model"]
     parents = {operation.parent for operation in operations if operation.kind in ("model", "tool", "code")}
     assert parents < {operation.id for operation in operations if operation.kind == "reply" and operation.ended.final}
-    assert (observer.totals.messages, observer.totals.answers, observer.totals.tools, observer.totals.code) == (6, 3, 1, 1)
+    assert (observer.totals.messages, observer.totals.responses, observer.totals.tools, observer.totals.code) == (6, 3, 1, 1)
     assert observer.chat_count == 1
 
 
@@ -67,7 +67,7 @@ def test_attempts_of_one_request_share_its_id(call, agent, watch):
     closed = [op for _, changed in steps for op, is_open in changed if op.kind == "model" and not is_open]
     assert [(op.attempt, op.failed) for op in closed] == [(1, True), (2, False)]
     assert len({op.id for op in closed}) == 1
-    assert (observer.totals.requests, observer.totals.failures, observer.totals.answers) == (2, 1, 1)
+    assert (observer.totals.requests, observer.totals.failures, observer.totals.responses) == (2, 1, 1)
     assert not observer.root.inner
 
 
@@ -116,7 +116,7 @@ def test_nothing_is_kept_of_what_has_ended(agent):
         for thread in threads:
             thread.join()
     assert observer.totals.messages == 8 * 20 * 4
-    assert observer.totals.tools == observer.totals.answers / 2 == 8 * 20
+    assert observer.totals.tools == observer.totals.responses / 2 == 8 * 20
     assert not observer.root.inner
     assert not observer._open
 

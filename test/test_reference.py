@@ -32,7 +32,8 @@ HOMES = generate.find_homes()
 ENTRIES = [(module, name, value) for module, members in HOMES.items() for name, value in members]
 # Words by which a docstring leads to another one that describes the parameters.
 LEADS_ON = re.compile(
-    r"`, awaited|\bAsync version of `|\bsee `|The arguments are (?:those of|described at) `|`[\w.]+` for |as for `", re.IGNORECASE
+    r"`, awaited|\bAsync version of `|\bsee `|The arguments are (?:those of|described at) `|`[\w.]+` for |as for `",
+    re.IGNORECASE,
 )
 MOST = 2  # parameters that need no description, if their names say enough
 

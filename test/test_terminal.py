@@ -67,7 +67,7 @@ def test_a_chat_with_tools_and_a_retry(call, agent, shown):
         "● me → user  scripted · # · #",
         "  It is 42.",
         "── termination_message · 4 messages · # ──",
-        "1 chat · 4 messages · 2 answers · # · 2 calls (1 failed) · 1 failed request · #",
+        "1 chat · 4 messages · 2 responses · # · 2 calls (1 failed) · 1 failed request · #",
     ]
     assert lines[8].startswith("  ✗ multiply → Error")
 

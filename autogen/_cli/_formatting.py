@@ -150,16 +150,16 @@ def format_operation(operation: RecordedOperation) -> str:
 
 
 def _format_response(operation: RecordedOperation) -> str:
-    took, answer = format_duration(operation.seconds), operation.ended
-    if isinstance(answer, ModelFailed):
-        return f"failed after {took}, then {answer.then or 'nothing more'}"
-    if not isinstance(answer, ModelAnswered):
-        return "no answer was recorded"
-    usage = f"{answer.prompt_tokens:,} + {answer.completion_tokens:,} tokens"
-    if answer.cached:
-        return f"from the cache, {usage}" + (f", which cost {format_money(answer.cost)} once" if answer.cost else "")
-    attempt = f", at request {answer.attempt}" if answer.attempt > 1 else ""
-    return f"{usage}, {format_cost(answer.cost, not answer.price_known)}, {took}{attempt}"
+    took, response = format_duration(operation.seconds), operation.ended
+    if isinstance(response, ModelFailed):
+        return f"failed after {took}, then {response.then or 'nothing more'}"
+    if not isinstance(response, ModelAnswered):
+        return "no response was recorded"
+    usage = f"{response.prompt_tokens:,} + {response.completion_tokens:,} tokens"
+    if response.cached:
+        return f"from the cache, {usage}" + (f", which cost {format_money(response.cost)} once" if response.cost else "")
+    attempt = f", at request {response.attempt}" if response.attempt > 1 else ""
+    return f"{usage}, {format_cost(response.cost, not response.price_known)}, {took}{attempt}"
 
 
 def list_details(operation: RecordedOperation) -> list[tuple[str, str]]:

@@ -131,7 +131,7 @@ def _hash(text: str) -> str:
 def _list_tiles(report: Report) -> list[tuple[str, str, str]]:
     """Return the numbers at the top of the page, as label, value and remark."""
     total = report.total
-    # responses from a cache are no requests
+    # responses from a cache are not requests
     requests = [(total.failures, "failed"), (total.cached, "more from the cache")]
     tiles = [
         ("Messages", f"{len(report.conversation.turns):,}", ""),

@@ -204,7 +204,7 @@ def _get_label(operation: RecordedOperation) -> str:
     if operation.kind == CODE:
         return f"running {get_languages(operation)}"
     if operation.kind == MODEL:
-        return f"asking {get_model(operation) or 'a model'}"
+        return f"requests to {get_model(operation) or 'a model'}"
     return labels.get(operation.kind) or f"{operation.kind} {operation.name}".strip()
 
 

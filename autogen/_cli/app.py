@@ -70,7 +70,7 @@ def run_demo_command(
 def run_chat_command(
     task: Annotated[str, typer.Argument(help="The task.")],
     config: Annotated[Optional[str], typer.Option(help="A config list: a file, or an environment variable.")] = None,
-    model: Annotated[Optional[str], typer.Option(help="One model of the list, or a local one (a GGUF file too).")] = None,
+    model: Annotated[Optional[str], typer.Option(help="A model of the list, or a local model (also a GGUF file).")] = None,
     human: Annotated[Human, typer.Option(help="When you are asked.")] = Human.terminate,
     docker: Annotated[bool, typer.Option("--docker/--no-docker", help="Where the code runs.")] = True,
     max_turns: Annotated[Optional[int], typer.Option(min=1, help="Maximum number of turns.")] = None,

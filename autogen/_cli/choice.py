@@ -25,11 +25,11 @@ class Choice(NamedTuple):
 
 
 def choose_model(config: str | None, model: str | None) -> Choice:
-    """Choose the config list: the named one, OAI_CONFIG_LIST, a key in OPENAI_API_KEY, or the model on this machine.
+    """Choose the config list: the named list, OAI_CONFIG_LIST, a key in OPENAI_API_KEY, or the model on this machine.
 
     Args:
         config: Name of a config list: a file, or an environment variable.
-        model: Name of one of its models, or of a local one.
+        model: Name of a model in the list, or of a local model.
 
     Raises:
         FileNotFoundError: If the named config list does not exist.

@@ -95,7 +95,7 @@ def _probe(entry: ConfigEntry) -> tuple[str, str]:
 
 
 def _shorten(text: str, entry: ConfigEntry) -> str:
-    # a key that doesn't look like one is not redacted
+    # `redact` only finds keys of known forms
     key = str(entry.get("api_key") or "")
     text = text.replace(key, "***") if key else text
     return text if len(text) < 160 else text[:157] + "..."

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 
 from .._lazy_imports import deprecate
 from ._core.messages import normalize_name
-from ._core.repetition import message_fingerprint
+from ._core.result import message_fingerprint
 from ._core.termination import Condition, Observation, get_text
 from .agent import Agent, Message
 

@@ -19,10 +19,10 @@ from ..types import ChatQueue, LLMConfigDict
 from ._agent import agent_llm_config, hooks
 from ._agent.group_member import GroupMemberMixin
 from ._agent.lifecycle import LifecycleMixin
+from ._agent.messaging import MessagingMixin
 from ._agent.single_agent import SingleAgentMixin
 from ._agent.snapshot import SnapshotMixin
 from ._agent.tool_registration import register_function as register_function
-from ._agent.turns import MessagingMixin
 from ._agent.usage import UsageMixin
 from ._chats import sequence
 from ._chats.carryover import ask_first_message
@@ -30,9 +30,8 @@ from ._chats.message_loop import Receive, Send, deliver
 from ._chats.nested import SUMMARY, make_nested_reply
 from ._chats.two_agents import ChatOptions, run_chat
 from ._core import runtime_log, unmatched_tools
-from ._core.internals import get_conversation
+from ._core.internals import ORIGINAL_METHODS, as_async_method, get_conversation
 from ._core.messages import assert_valid_name
-from ._core.overrides import ORIGINAL_METHODS, as_async_method
 from ._core.protocols import ReplyFunction, Trigger
 from ._core.result import ChatResult
 from ._core.termination import bind_condition

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from ._core.chat_info import consolidate_chat_info, gather_usage_summary
+from ._core.result import consolidate_chat_info, gather_usage_summary
 
 __all__ = ["ParsedTag", "consolidate_chat_info", "gather_usage_summary", "parse_tags_from_content"]
 

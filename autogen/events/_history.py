@@ -81,7 +81,7 @@ class History(Observer):
             # other events of it may have come first
             chat.initiator, chat.recipient = event.initiator, event.recipient
             changed = (chat,)
-        # a chat that is read as a part of another one has no start and no end
+        # a chat that is read as a part of another chat has no start and no end
         elif chat.id == event.chat or not isinstance(event, (ChatStarted, ChatEnded)):
             changed = super()._observe(event)
         self._last_at = max(self._last_at or 0.0, event.at)
@@ -96,7 +96,7 @@ class History(Observer):
         if around is not None and around.depth >= DEEPEST:
             self._chats[event.chat] = around
             return around
-        # an event of another chat may come first: it is read as one of the outermost chat
+        # an event of another chat may come first: it is read as an event of the outermost chat
         chat_id = event.chat if main else self._main_id or ""
         start = ChatStarted(
             at=event.at,
@@ -113,7 +113,7 @@ class History(Observer):
         return chat
 
     def _find_breaks(self, event: Event) -> None:
-        """Leave out the time in which no process was running, if the event was emitted by another one."""
+        """Leave out the time in which no process was running, if the event is from another process."""
         main = self._chats[self._main_id or ""]
         if main.ended is not None:
             # the chat had failed, and was resumed
@@ -207,8 +207,8 @@ class UnknownEvent(Event):
 
     Attributes:
         kind: Its `type`.
-        agent: Name of the agent, if it has one.
-        name: Its name, if it has one.
+        agent: Name of the agent, if known.
+        name: Its name, if known.
         data: All of it.
     """
 
@@ -254,7 +254,7 @@ def to_number(value: object) -> float:
 
 
 def to_text(value: object) -> str:
-    """Return a text from a file; None becomes an empty one."""
+    """Return a text from a file; None becomes an empty text."""
     return value if isinstance(value, str) else "" if value is None else str(value)
 
 

@@ -69,7 +69,7 @@ class Turn:
         author: Name of the sender.
         recipient: Name of the recipient.
         message: The message in the OpenAI form.
-        at: Time of the message, in seconds since 1970; the time of the one before while the turn is open.
+        at: Time of the message, in seconds since 1970; while the turn is open, the time of the message before it.
         seconds: Time since the message before it, without breaks in which no process was running.
         speaker: Member of a group that was selected to speak.
         why: Reason of the selection; empty if another agent spoke.
@@ -96,7 +96,7 @@ class Turn:
     @property
     def function(self) -> str:
         """Name of the reply function that gave the message; empty if the message started the chat."""
-        # the last final reply counts: an earlier one belongs to an agent that the author asked
+        # the last final reply counts: an earlier reply belongs to an agent that the author asked
         for operation in reversed(self.operations):
             if operation.agent == self.author and isinstance(operation.ended, ReplyEnded) and operation.ended.final:
                 return operation.name
@@ -159,8 +159,8 @@ class Totals:
     Attributes:
         agent: Name of the agent to which they belong; empty for all.
         messages: Number of messages.
-        requests: Number of requests to models, without those that a cache answered.
-        answers: Number of responses to them.
+        requests: Number of requests to models, without those served from a cache.
+        responses: Number of responses to them.
         cached: Number of responses from a cache.
         failures: Number of requests that failed.
         prompt_tokens: Tokens of the requests.
@@ -179,7 +179,7 @@ class Totals:
     agent: str = ""
     messages: int = 0
     requests: int = 0
-    answers: int = 0
+    responses: int = 0
     cached: int = 0
     failures: int = 0
     prompt_tokens: int = 0
@@ -212,25 +212,25 @@ class Totals:
             self.waited += seconds
 
     def _add_request(self, request: RecordedOperation) -> None:
-        answer = request.ended
-        if not isinstance(answer, ModelAnswered):
+        response = request.ended
+        if not isinstance(response, ModelAnswered):
             self.requests += 1
             self.failures += request.failed
-        elif answer.cached:
+        elif response.cached:
             # nothing was requested, so that no tokens were used
             self.cached += 1
-            self.saved += answer.cost
+            self.saved += response.cost
         else:
             self.requests += 1
-            self.answers += 1
-            self.prompt_tokens += answer.prompt_tokens
-            self.completion_tokens += answer.completion_tokens
-            self.cost += answer.cost
-            self.unpriced += not answer.price_known
+            self.responses += 1
+            self.prompt_tokens += response.prompt_tokens
+            self.completion_tokens += response.completion_tokens
+            self.cost += response.cost
+            self.unpriced += not response.price_known
 
 
 def get_text(content: object) -> str:
-    """Return the content of a message as text, whatever its form; parts that are no text become `<type>`."""
+    """Return the content of a message as text, whatever its form; other parts become `<type>`."""
     if isinstance(content, list):
         return "".join(map(_get_part_text, content))
     return "" if content is None else str(content)

@@ -190,7 +190,7 @@ def _match(operations: Sequence[RecordedOperation], kind: str, agent: str, name:
 
 
 def _is_repeated_request(operation: RecordedOperation, lost: RecordedOperation) -> bool:
-    """Return True if a model request without an id repeats one that never ended, as its number doesn't rise."""
+    """Return True if a model request without an id repeats an unanswered request: its number doesn't rise."""
     return operation.kind == MODEL and not operation.id and operation.attempt <= lost.attempt
 
 

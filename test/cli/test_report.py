@@ -117,7 +117,7 @@ def test_a_chat_that_was_cut_short(call, agent, tmp_path):
     report = read_report(tmp_path / "c.db")
     assert report.state == "failed"
     assert report.reason.startswith("SystemExit")
-    assert report.unfinished == ["asking scripted, for b"]
+    assert report.unfinished == ["requests to scripted, for b"]
     assert list_turns(report) == [("1", "a"), ("2", "b"), ("3", "a")]
 
 
@@ -181,7 +181,7 @@ def test_a_chat_whose_process_was_killed_and_that_was_taken_up_again(tmp_path):
         ends.append(subprocess.run(command, capture_output=True, timeout=60, check=False).returncode)
         report = read_report(tmp_path / "c.db")
         if process == "first":
-            assert (report.state, report.unfinished) == ("open", ["asking scripted, for b"])
+            assert (report.state, report.unfinished) == ("open", ["requests to scripted, for b"])
     assert [end == 0 for end in ends] == [False, True]
     assert (report.state, report.unfinished) == ("ended", [])
     assert [turn.text for turn in report.conversation.turns] == ["hi", "one", "more", "two", "more", "three"]
@@ -190,7 +190,7 @@ def test_a_chat_whose_process_was_killed_and_that_was_taken_up_again(tmp_path):
 def test_a_recording_that_stops_tells_what_was_under_way():
     report = build_report(BEGUN)
     assert report.state == "open"
-    assert report.unfinished == ["asking m, for b"]
+    assert report.unfinished == ["requests to m, for b"]
 
 
 def test_the_slowest_turns_without_the_time_of_humans():

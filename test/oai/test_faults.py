@@ -40,8 +40,7 @@ def test_a_stream_that_is_cut_anywhere_gives_the_whole_answer_or_the_next_endpoi
     logging.disable(logging.WARNING)
     try:
         answers = [
-            wrapper.create(messages=[{"role": "user", "content": str(length)}]).choices[0].message
-            for length in lengths
+            wrapper.create(messages=[{"role": "user", "content": str(length)}]).choices[0].message for length in lengths
         ]
     finally:
         logging.disable(logging.NOTSET)

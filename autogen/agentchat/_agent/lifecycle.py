@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._core import unmatched_tools
 from .._replies.registry import copy_config
-from .histories import HistoriesMixin
+from .state import HistoriesMixin
 
 if TYPE_CHECKING:
     from typing_extensions import Self

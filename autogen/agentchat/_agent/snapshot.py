@@ -11,7 +11,7 @@ from typing import Any
 
 from .._core.result import StopReason
 from ..agent import Agent, Message
-from .histories import HistoriesMixin
+from .state import HistoriesMixin
 
 VERSION = 1
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from ..._steps import Steps, invoke
 from ...control import get_control, yield_point
-from .._core.overrides import RECEIVING, SENDING, TALKING, MethodSet
+from .._core.internals import RECEIVING, SENDING, TALKING, MethodSet
 
 
 @dataclass(slots=True)

@@ -9,9 +9,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
 from ...types import ChatQueue, ChatSpec
-from .._core.chat_info import consolidate_chat_info
 from .._core.display import show_chat_banner
-from .._core.result import ChatResult
+from .._core.result import ChatResult, consolidate_chat_info
 
 Entry: TypeAlias = dict[str, Any]
 Prerequisite: TypeAlias = tuple[int, int]

@@ -8,8 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..._steps import Steps, invoke, sync_and_async
-from .._core.internals import internals
-from .._core.overrides import invoke_overridable
+from .._core.internals import internals, invoke_overridable
 from .._core.protocols import AgentCore
 from .._replies.model_reply import request_completion
 from ..agent import Agent, Message

@@ -18,12 +18,9 @@ from ...oai._usage.ledger import enter_chat_budget
 from ...operations import Operation, perform
 from ...types import ChatMessage
 from .._core import unmatched_tools
-from .._core.chat_info import consolidate_chat_info, gather_usage_summary
-from .._core.internals import get_history, get_human_inputs, internals, is_conversable
-from .._core.overrides import invoke_overridable
+from .._core.internals import get_history, get_human_inputs, internals, invoke_overridable, is_conversable
 from .._core.protocols import AgentCore
-from .._core.repetition import find_repetitions
-from .._core.result import ChatResult, StopReason
+from .._core.result import ChatResult, StopReason, consolidate_chat_info, find_repetitions, gather_usage_summary
 from .._core.termination import BoundCondition, get_termination_test
 from .._replies.registry import builtin_generate_reply
 from ..agent import Agent

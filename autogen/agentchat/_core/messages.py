@@ -1,8 +1,13 @@
-"""Messages: their validation, their stored form, and histories in the form that models take."""
+"""Forms of messages, and the repair of histories before a request.
+
+An endpoint accepts a history in which every call is followed by its results, no result lacks its call, and no content is
+null. Users cut, resume and mix histories, so a history is repaired just before a request; the stored one stays as it is.
+"""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from ..agent import Message
@@ -89,3 +94,64 @@ def assert_valid_name(name: str) -> str:
 def normalize_name(name: str) -> str:
     """Return a function name made up by a model in a form that endpoints accept."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64]
+
+
+NO_RESULT = "There is no result of this call."
+
+
+def repair_history(messages: list[Message]) -> tuple[list[Message], list[str]]:
+    """Return the repaired messages, and notes about the repairs for the log. Valid messages are not copied."""
+    if _is_valid(messages):
+        return messages, []
+    results = _index_results(messages)
+    moved: set[int] = set()
+    ordered: list[Message] = []
+    notes: list[str] = []
+    for index, message in enumerate(messages):
+        if message.get("role") == "tool":
+            # some servers give calls no ids: such a result can't be matched, and stays where it is
+            if message.get("tool_call_id") is None:
+                ordered.append(message)
+            continue
+        ordered.append({**message, "content": ""} if _is_empty(message) else message)
+        if _is_empty(message):
+            notes.append(f"message {index} had no content")
+        for call in message.get("tool_calls") or ():
+            if call.get("id") is None:
+                continue
+            result = next((other for other in results[call["id"]] if other > index and other not in moved), None)
+            if result is None:
+                ordered.append({"role": "tool", "tool_call_id": call["id"], "content": NO_RESULT})
+                notes.append(f"the call {call['id']} had no result")
+            else:
+                ordered.append(messages[result])
+                moved.add(result)
+    for call_id, indexes in results.items():
+        notes += [
+            f"the result {index} of {call_id} had no call, and was left out" for index in indexes if index not in moved
+        ]
+    return ordered, notes
+
+
+def _is_valid(messages: list[Message]) -> bool:
+    """Return True if nothing can be out of order. One plain loop, because a long history spends most of its time here."""
+    for message in messages:
+        if message.get("tool_calls") or message.get("role") == "tool":
+            return False
+        if message.get("content") is None and _is_empty(message):
+            return False
+    return True
+
+
+def _index_results(messages: list[Message]) -> defaultdict[str, list[int]]:
+    """Return the indexes of the results of each call, by call id."""
+    indexes: defaultdict[str, list[int]] = defaultdict(list)
+    for index, message in enumerate(messages):
+        if message.get("role") == "tool" and message.get("tool_call_id") is not None:
+            indexes[message["tool_call_id"]].append(index)
+    return indexes
+
+
+def _is_empty(message: Message) -> bool:
+    calls = message.get("tool_calls") or message.get("function_call")
+    return message.get("content") is None and not calls

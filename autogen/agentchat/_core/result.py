@@ -1,12 +1,15 @@
-"""Results of chats."""
+"""Chat specs and results: validation, reasons of the end, repetitions, cost."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from ...types import ChatCost, ChatMessage
+from ...types import ChatCost, ChatMessage, ChatQueue, ChatSpec, UsageSummary
+from ..agent import Agent, Message
 
 
 class StopReason(str, Enum):
@@ -64,3 +67,137 @@ class ChatResult:
     carryover: Any = None
     repetitions: dict[str, int] = field(default_factory=dict)
     stop_detail: str | None = None
+
+
+SUMMARY_METHODS = ("last_msg", "reflection_with_llm")
+
+
+def consolidate_chat_info(
+    chat_info: ChatSpec | ChatQueue | Mapping[str, object], uniform_sender: Agent | None = None
+) -> None:
+    """Validate the specs of one or several chats. Nothing is changed.
+
+    Args:
+        chat_info: Spec, or list of specs; see `initiate_chats`.
+        uniform_sender: Sender of all chats; None if each spec has its own.
+
+    Raises:
+        AssertionError: if a sender or recipient is missing, or a summary method is not available.
+    """
+    entries = [chat_info] if isinstance(chat_info, Mapping) else chat_info
+    for entry in entries:
+        # assertions, because 0.2 programs catch them
+        sender = uniform_sender or entry.get("sender")
+        recipient = entry.get("recipient")
+        assert sender is not None, f"A chat needs a sender: {sorted(entry)}"
+        assert recipient is not None, f"A chat needs a recipient: {sorted(entry)}"
+        method = entry.get("summary_method")
+        is_known = method is None or callable(method) or method in SUMMARY_METHODS
+        text = f"summary_method is {method!r}; it must be 'last_msg', 'reflection_with_llm', a callable or None."
+        assert is_known, text
+        if method == "reflection_with_llm":
+            has_model = getattr(sender, "client", None) or getattr(recipient, "client", None)
+            assert has_model, "The summary method 'reflection_with_llm' needs a model: give an agent an llm_config."
+
+
+def gather_usage_summary(agents: Iterable[object]) -> ChatCost:
+    """Add up the usage of the agents' models since they were made or reset.
+
+    An agent that is given twice counts once.
+
+    Args:
+        agents: Agents; those without a model cost nothing.
+
+    Returns:
+        `usage_including_cached_inference` and `usage_excluding_cached_inference`, each with `total_cost` (USD) and, by
+        model, cost and tokens.
+    """
+    # agents may share a client, and its usage counts once
+    found = (getattr(agent, "client", None) for agent in agents)
+    clients = {id(client): client for client in found if client}.values()
+    return {
+        "usage_including_cached_inference": _add_up(client.total_usage_summary for client in clients),
+        "usage_excluding_cached_inference": _add_up(client.actual_usage_summary for client in clients),
+    }
+
+
+def _add_up(usages: Iterable[UsageSummary | None]) -> UsageSummary:
+    total: UsageSummary = {"total_cost": 0}
+    for usage in usages:
+        for model, amounts in (usage or {}).items():
+            if model == "total_cost":
+                total["total_cost"] += amounts
+                continue
+            # a client of the program may report other figures than tokens
+            sums = total.setdefault(model, dict.fromkeys(amounts, 0))
+            for kind, amount in amounts.items():
+                sums[kind] = sums.get(kind, 0) + amount
+    return total
+
+
+logger = logging.getLogger("autogen.agentchat.conversable_agent")
+
+REPORTED_TIMES = 3
+"""Number of equal messages in a row that is logged."""
+
+EMPTY_MESSAGES = "only empty messages: none of its reply functions has a reply, so it sends its default_auto_reply"
+
+
+class RepeatCounter:
+    """Last message of an agent to a peer, and how often it was sent in a row.
+
+    Attributes:
+        fingerprint: Fingerprint of the last message.
+        times: How often it was sent in a row.
+        longest: Longest run of equal messages.
+    """
+
+    __slots__ = ("fingerprint", "longest", "times")
+
+    def __init__(self, fingerprint: object) -> None:
+        self.fingerprint = fingerprint
+        self.times = self.longest = 1
+
+    def count(self, fingerprint: object) -> int:
+        """Count the next message; return how often in a row it was sent."""
+        if fingerprint != self.fingerprint:
+            self.fingerprint, self.times = fingerprint, 1
+            return 1
+        self.times = times = self.times + 1
+        # faster than `max`, and this runs on every message
+        if times > self.longest:
+            self.longest = times
+        return times
+
+
+def count_message(counters: MutableMapping[Agent, RepeatCounter], agent: Agent, peer: Agent, message: Message | str) -> None:
+    """Count a message of `agent` to `peer`. The third equal message in a row is logged."""
+    # text is its own fingerprint, which is the usual case
+    fingerprint = message if isinstance(message, str) else message_fingerprint(message)
+    counter = counters.get(peer)
+    if counter is None:
+        counters[peer] = RepeatCounter(fingerprint)
+    # exactly, so that a longer run is not logged again
+    elif counter.count(fingerprint) == REPORTED_TIMES:
+        logger.warning(
+            "Agent %r sends %s, %d times in a row, to %r. "
+            "is_termination_msg, max_turns or max_consecutive_auto_reply can end such a chat.",
+            agent.name,
+            f"the same message: {fingerprint!r:.200}" if fingerprint else EMPTY_MESSAGES,
+            REPORTED_TIMES,
+            peer.name,
+        )
+
+
+def find_repetitions(counters: Iterable[tuple[str, RepeatCounter | None]]) -> dict[str, int]:
+    """Return how often agents sent the same message in a row, by their names; without those that rarely did."""
+    runs = [(name, counter.longest) for name, counter in counters if counter is not None]
+    return {name: times for name, times in sorted(runs, key=lambda run: run[1]) if times >= REPORTED_TIMES}
+
+
+def message_fingerprint(message: Message) -> object:
+    """Return a value that equal messages share: their content and calls. The ids of calls always differ."""
+    calls = [call.get("function") for call in message.get("tool_calls") or () if call]
+    if call := message.get("function_call"):
+        calls.append(call)
+    return (message.get("content"), calls) if calls else message.get("content")

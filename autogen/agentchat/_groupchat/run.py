@@ -18,9 +18,8 @@ from ...io.base import IOStream
 from ...operations import Operation, perform
 from .._chats.message_loop import Delivery, Receive, Send, run_loop
 from .._chats.two_agents import use_cache
-from .._core.internals import get_histories, get_history, get_managed_group, internals, is_conversable
+from .._core.internals import MethodSet, get_histories, get_history, get_managed_group, internals, is_conversable
 from .._core.messages import to_stored_form
-from .._core.overrides import MethodSet
 from .._core.protocols import AgentCore, Group
 from .._core.result import StopReason
 from .._core.selection_strategy import get_selection_method

@@ -9,12 +9,10 @@ from typing import Any
 
 from ..._steps import Steps, invoke, wrap_in_thread
 from .._core import turn_context
-from .._core.internals import get_conversation, get_system_messages
-from .._core.messages import normalize_name, unroll_tool_responses
-from .._core.overrides import ORIGINAL_METHODS, invoke_overridable, is_overridden
+from .._core.internals import ORIGINAL_METHODS, get_conversation, get_system_messages, invoke_overridable, is_overridden
+from .._core.messages import normalize_name, repair_history, unroll_tool_responses
 from .._core.protocols import AgentCore
 from ..agent import Agent, Message
-from .history_repair import repair_history
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 

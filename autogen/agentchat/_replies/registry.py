@@ -19,8 +19,7 @@ from ..._steps import Call, Steps, get_callable_name, is_coroutine_function
 from ...exception_utils import SenderRequired
 from ...operations import Operation, is_replay_safe, perform
 from .._core import runtime_log
-from .._core.internals import get_default_reply, get_reply_rows, internals
-from .._core.overrides import ANSWERING
+from .._core.internals import ANSWERING, get_default_reply, get_reply_rows, internals
 from .._core.protocols import AgentCore, ReplyFunction
 from ..agent import Agent, Message
 

@@ -11,8 +11,7 @@ from ...code_utils import content_str
 from ...coding.base import CodeExecutionConfig
 from ...types import LLMConfigDict
 from .._core import runtime_log
-from .._core.internals import get_conversation, get_reply_rows, is_conversable
-from .._core.overrides import ORIGINAL_METHODS, invoke_overridable
+from .._core.internals import ORIGINAL_METHODS, get_conversation, get_reply_rows, invoke_overridable, is_conversable
 from .._groupchat.run import broadcast
 from .._replies import registry
 from .._replies.model_reply import request_completion
