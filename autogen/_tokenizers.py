@@ -91,7 +91,7 @@ def _get_encoding(name: str, fetch: bool) -> Encoding | None:
             encoding, reason = None, str(error)
         # Warn for the first encoding that is missing only.
         if fetch and not encoding and None not in _encodings.values():
-            hint = 'pip install "autogen-classic[tokens]" installs one that needs no network'
+            hint = 'pip install "autogen-classic[tokens]" installs a tokenizer that needs no network'
             logger.warning("No tokenizer (%s: %s). Estimating tokens as a quarter of the bytes; %s.", name, reason, hint)
         if fetch or encoding:
             _encodings[name] = encoding

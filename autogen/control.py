@@ -205,7 +205,7 @@ class ChatControl:
             with cancel_scope(self._stop):
                 yield
         except asyncio.CancelledError:
-            # A cancellation from elsewhere is none of the control's business.
+            # A cancellation from elsewhere does not concern the control.
             if not self.is_stopped:
                 raise
             # Python 3.11 counts cancellations: a `timeout` block around the chat must not take this one for its own.

@@ -129,7 +129,7 @@ def _count_or_estimate(input: Countable, model: str) -> int:
 def count_token(input: Countable, model: str = "gpt-3.5-turbo-0613") -> int:
     """Return the number of tokens of a text, of a message, or of a list of messages.
 
-    The values of all keys count, as JSON if they are no text, and so does the data of images. `estimate_tokens` takes any
+    The values of all keys count, as JSON if they are not text, and so does the data of images. `estimate_tokens` takes any
     model, and counts images as models do.
 
     Raises:

@@ -40,7 +40,8 @@ class Outcomes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Count a record by its kind."""
         text = record.getMessage()
-        self.counts["retries" if "; retrying in" in text else "the next endpoint" if "; trying the next" in text else "other"] += 1
+        kinds = {"; retrying in": "retries", "; trying the next": "the next endpoint"}
+        self.counts[next((kind for phrase, kind in kinds.items() if phrase in text), "other")] += 1
 
 
 def run(chats: int, share: float) -> None:

@@ -58,7 +58,8 @@ def test_a_chat_with_tools_and_a_retry(call, agent, shown):
         "── user → me ──",
         "● user → me",
         "  What is 6 times 7?",
-        "  ✗ me: scripted at # InternalServerError: Error code: 503 - The endpoint failed, as scripted.  then: retrying in #",
+        "  ✗ me: scripted at # InternalServerError: Error code: 503 - The endpoint failed, as scripted. "
+        " then: retrying in #",
         "● me → user  scripted · # · #",
         "  calls multiply(a=6, b=7)",
         '  calls multiply(a="x")',

@@ -143,7 +143,7 @@ def format_operation(operation: RecordedOperation) -> str:
         state = f"exit code {ended.exit_code}, {took}" if isinstance(ended, CodeEnded) else "no end was recorded"
         return f"ran {get_languages(operation)}: {state}"
     if kind == HUMAN:
-        return f"a human was asked: {f'answered after {took}' if ended else 'no answer was recorded'}"
+        return f"a human was asked: {f'answered, {took}' if ended else 'no answer was recorded'}"
     # an operation of an extension, or of a later version
     label = " ".join(filter(None, [kind.replace("_", " "), operation.name]))
     return f"{label}: {took}" if ended and operation.started else label
@@ -158,7 +158,7 @@ def _format_response(operation: RecordedOperation) -> str:
     usage = f"{response.prompt_tokens:,} + {response.completion_tokens:,} tokens"
     if response.cached:
         return f"from the cache, {usage}" + (f", which cost {format_money(response.cost)} once" if response.cost else "")
-    attempt = f", at request {response.attempt}" if response.attempt > 1 else ""
+    attempt = f", attempt {response.attempt}" if response.attempt > 1 else ""
     return f"{usage}, {format_cost(response.cost, not response.price_known)}, {took}{attempt}"
 
 

@@ -67,7 +67,7 @@ def render_page(report: Report, file_name: str) -> str:
         tiles=_list_tiles(report),
         measure="costs" if measure == "cost" else measure,
         agents=agents,
-        sequence=render(build_story(report.messages, report.participants, 60), WIDTH) if chat.turns else [],
+        sequence=render(build_story(report.messages, report.participants, WIDTH), WIDTH) if chat.turns else [],
         is_short=len(chat.turns) <= UNFOLDED,
         style=style,
         style_hash=_hash(style),

@@ -214,7 +214,7 @@ def _get_ending(chat: Conversation) -> tuple[str, str, str, str]:
     if end is None:
         return "open", "The recording stops here: the process ended, or the chat still goes on.", "", ""
     if end.error is not None:
-        return "failed", "It ended by an error.", end.error, ""
+        return "failed", "It ended with an error.", end.error, ""
     reason = end.stop_reason or ""
     # a custom summary method may return a message
     summary = end.summary.get("content") if isinstance(end.summary, dict) else end.summary

@@ -255,7 +255,7 @@ def _print_sequence(console: Console, report: Report) -> None:
     if not report.conversation.turns:
         return
     console.print()
-    for row in render(build_story(report.messages, report.participants, 60), console.width):
+    for row in render(build_story(report.messages, report.participants, console.width), console.width):
         console.print(_clean(row), no_wrap=True, overflow="ellipsis", crop=True)
 
 

@@ -192,7 +192,7 @@ def _attach(connection: sqlite3.Connection, other: Path) -> None:
     try:
         _attach_uri(connection, other.absolute().as_uri() + "?mode=rw")
     except sqlite3.OperationalError as error:
-        # Without write access, the file can only be read as one that nobody writes to.
+        # Without write access, the file can only be read as immutable.
         try:
             _attach_uri(connection, other.absolute().as_uri() + "?mode=ro&immutable=1")
         except sqlite3.DatabaseError:

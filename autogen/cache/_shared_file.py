@@ -34,7 +34,7 @@ _LOCK = "answers.lock"
 
 
 class DamagedFile(Exception):
-    """Raised when a file was no valid database and has been renamed. The next use starts a new file."""
+    """Raised when a file was not a valid database and has been renamed. The next use starts a new file."""
 
 
 class SharedFile(ABC):
@@ -79,7 +79,7 @@ class SharedFile(ABC):
                 None if there is no file.
 
         Raises:
-            DamagedFile: If the file was no valid database and has been renamed.
+            DamagedFile: If the file was not a valid database and has been renamed.
             OSError: If the directory or the file can't be created.
             sqlite3.Error: If the file can't be used.
         """

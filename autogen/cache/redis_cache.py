@@ -66,7 +66,7 @@ class RedisCache(RemoteCache):
     def _fetch(self, key: str) -> str | bytes | None:
         try:
             value: str | bytes | None = self.cache.get(self._encode_key(key))
-        # The URL may ask redis-py to decode values, and this value is no text.
+        # The URL may ask redis-py to decode values, and this value is not text.
         except UnicodeDecodeError:
             return None
         except self._response_error as error:

@@ -45,7 +45,7 @@ class Database:
 
         Raises:
             OSError: If the file can't be opened.
-            sqlite3.Error: If the file is no database.
+            sqlite3.Error: If the file is not a database.
         """
         self.close()
         with self._lock:

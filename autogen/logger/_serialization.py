@@ -197,7 +197,7 @@ class _MaskingSerializer:
         return [self.serialize(item, depth, hide_text) for item in items]
 
 
-def _serialize_number(value: float | None) -> JSON:
+def _serialize_number(value: int | float | None) -> JSON:
     # JSON has no form for infinity and NaN.
     if isinstance(value, float) and not math.isfinite(value):
         return repr(float(value))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-# Imported in the fixtures at run time: pytest loads this module in every project, also in one that doesn't use it.
+# Imported in the fixtures at run time: pytest loads this module in every project, also where it is not used.
 if TYPE_CHECKING:
     from . import OpenAIServer, ScriptedModel
 

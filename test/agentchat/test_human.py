@@ -168,7 +168,7 @@ def test_pressing_enter_is_asked_for_once_in_an_asynchronous_chat(call, agent):
 
 @pytest.mark.parametrize("kind", [ConversableAgent, UserProxyAgent])
 def test_an_unknown_mode_is_refused(kind):
-    with pytest.raises(ValueError, match="human_input_mode must be one of .*got 'SOMETIMES'"):
+    with pytest.raises(ValueError, match=r"human_input_mode must be one of .*got 'SOMETIMES'"):
         kind("a", human_input_mode="SOMETIMES", code_execution_config=False)
 
 

@@ -132,7 +132,7 @@ def test_chats_within_a_chat_and_how_they_failed(agent, tmp_path):
     with pytest.raises(ValueError, match="no idea"):
         agent("user", default_auto_reply="And now?").initiate_chat(front, message="Tell me.", max_turns=2, checkpoint=file)
     shown = inspect(file).output
-    assert "It ended by an error. ValueError: no idea" in shown
+    assert "It ended with an error. ValueError: no idea" in shown
     assert shown.count("within: front → expert") == 2
     assert [line.split()[:2] for line in shown.splitlines() if re.match(r" *[\d.]+  (front|expert|user)", line)] == [
         ["1", "user"],

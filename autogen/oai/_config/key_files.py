@@ -62,7 +62,7 @@ def _read_lines(folder: str | None, file: str | None, variable: str) -> list[str
     if folder is not None and file is not None:
         path = Path(folder, file)
         try:
-            # Editors on Windows begin a file with a byte order mark, which is no part of a key.
+            # Editors on Windows begin a file with a byte order mark, which is not part of a key.
             os.environ[variable] = path.read_text(encoding="utf-8-sig").strip()
         except FileNotFoundError:
             logger.info("no such file: %s; reading the environment variable %s", path, variable)

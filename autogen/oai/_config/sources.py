@@ -63,7 +63,7 @@ def config_list_from_json(
             warning says why.
 
     Raises:
-        FileNotFoundError: if neither a variable nor a file exists. The text lists the places.
+        FileNotFoundError: if neither a variable nor a file exists. The text lists where it was looked for.
         json.JSONDecodeError: if the text is not JSON. The text has the position.
         ValueError: if the JSON is not a list of objects, or a variable is not set.
 

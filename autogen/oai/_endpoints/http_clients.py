@@ -23,7 +23,7 @@ import openai
 if TYPE_CHECKING:
     import httpx2 as httpx
 else:
-    # Both `httpx` and `httpx2` may be installed: use the base class's, which is the one that the SDK is built on.
+    # Both `httpx` and `httpx2` may be installed: use the base class's, on which the SDK is built.
     _LIBRARY = next(base for base in openai.DefaultHttpxClient.__mro__ if base.__module__.startswith("httpx"))
     httpx = sys.modules[_LIBRARY.__module__.partition(".")[0]]
 

@@ -153,7 +153,7 @@ def _call_sdk(method: Callable[..., Any], params: Params) -> Steps[Any]:
 
 
 def _is_sdk_method(create: object) -> bool:
-    """Return True for the SDK's own method, False for one that a tracing package or a test has put in its place."""
+    """Return True for the SDK's own method, False for a replacement by a tracing package or a test."""
     function = getattr(create, "__func__", None)
     return type(function) is FunctionType and function.__globals__["__name__"].partition(".")[0] == "openai"
 

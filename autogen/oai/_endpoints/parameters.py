@@ -20,7 +20,7 @@ class Bound:
     Attributes:
         low: The smallest value; None for no limit.
         high: The largest value; None for no limit.
-        otherwise: The value sent in place of one that is not allowed; None to send nothing.
+        otherwise: The value sent in place of a value that is not allowed; None to send nothing.
         kind: The types that a value may have. A bool is allowed only if `bool` is among them.
     """
 

@@ -82,7 +82,7 @@ def create_gpt_assistant(
             have its old name `retrieval`, by a vector store, and `code_interpreter` directly.
 
     Raises:
-        ValueError: if there are files in both forms, or in one that the installed SDK doesn't know.
+        ValueError: if there are files in both forms, or in a form that the installed SDK doesn't know.
     """
     keys = ("tools", "tool_resources", "file_ids")
     config = {"tools": [], **{key: assistant_config[key] for key in keys if assistant_config.get(key)}}

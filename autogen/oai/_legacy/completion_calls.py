@@ -195,7 +195,7 @@ def request_answer(
 
 
 def make_answer(response: ModelResponse) -> ResponseDict:
-    """Convert a response of the pipeline to a dict without the attributes for its place in a config list."""
+    """Convert a response of the pipeline to a dict without the attributes for its position in a config list."""
     # Pydantic converts its own objects with their extra attributes, such as the cost.
     content = to_jsonable(response if hasattr(response, "model_dump") else get_attributes(response), get_attributes)
     for name in ("config_id", "pass_filter"):

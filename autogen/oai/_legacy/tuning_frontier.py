@@ -47,7 +47,7 @@ class Price:
 class Frontier:
     """For each region and `max_tokens`, the largest number of responses known to fit, and the smallest known not to.
 
-    Responses are no shorter with a larger `max_tokens`. So a number that fits with one value fits with all smaller values,
+    Responses never get shorter with a larger `max_tokens`. So a number that fits with one value fits with smaller values,
     and a number that overruns with one value overruns with all larger values.
 
     Attributes:

@@ -190,7 +190,7 @@ def build_request(
     # Tools for this call alone are added to those of the entry, which would override them otherwise.
     if more_tools := extra.get("more_tools"):
         params["tools"] = [*(params.get("tools") or ()), *more_tools]
-    # A class or an object is no parameter, and can't be part of a cache key.
+    # A class or an object is not a parameter, and can't be part of a cache key.
     if not isinstance(params.get("model_client_cls", ""), str):
         del params["model_client_cls"]
     # Azure's names of deployments have no dots: gpt-35-turbo.

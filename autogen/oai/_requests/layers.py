@@ -1,4 +1,4 @@
-"""The layers of the request pipeline. Each takes a handler and returns one that does more; see `Handler`.
+"""The layers of the request pipeline. Each takes a handler and returns a handler that does more; see `Handler`.
 
 A layer that has nothing to do for a request returns the step of the handler below it, so it costs a function call.
 """
@@ -67,7 +67,7 @@ def add_cache(handler: Handler, **key_fields: object) -> Handler:
 
 
 def add_schema(handler: Handler) -> Handler:
-    """Add the validation of structured responses: the model is asked to correct one that doesn't match the schema."""
+    """Add the validation of structured responses: the model is asked to correct a response that doesn't match the schema."""
 
     def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
         return handler(request, state) if request.schema is None else handle_validated(request, state)

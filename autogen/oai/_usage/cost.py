@@ -29,7 +29,7 @@ logger = logging.getLogger("autogen.oai.client")
 
 
 class UnknownCost(float):
-    """The cost 0 of a response whose model has no known price, as opposed to one that is free."""
+    """The cost 0 of a response whose model has no known price, as opposed to a free model."""
 
 
 def get_price(model: str) -> Price | None:
