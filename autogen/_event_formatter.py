@@ -23,9 +23,9 @@ SYMBOLS = {"says": "●", "to": "→", "good": "✓", "bad": "✗", "next": "↳
 ASCII = {"says": "*", "to": "->", "good": "+", "bad": "x", "next": ">", "rule": "--", "dot": "-", "more": "..."}
 
 _SPACES = {0xA0: " ", 0x2007: " ", 0x202F: " ", 0x3000: " "}
-# columns: of a chat inside a chat, and of the lines under a name
+# Columns: of a chat inside a chat, and of the lines under a name.
 _NESTED, _INSIDE = 4, 2
-# characters of the arguments and of the result of a tool
+# Characters of the arguments and of the result of a tool.
 _LONGEST = 200
 
 
@@ -49,7 +49,7 @@ class EventFormatter:
         symbols: Symbols that the encoding can represent, by name.
     """
 
-    # reply functions are left out: their operations show what they do
+    # Reply functions are left out: their operations show what they do.
     KINDS = tuple(kind for kind in get_args(events.AnyEvent) if REPLY not in (kind.starts, kind.ends))
 
     def __init__(self, encoding: str = "utf-8", lines: int | None = None) -> None:
@@ -60,7 +60,7 @@ class EventFormatter:
         self._lines = lines
         self._started_at = time.monotonic()
         self._colours: dict[str, str] = {}
-        # the last response for each agent of a chat, which is shown with the agent's next message
+        # The last response for each agent of a chat, which is shown with the agent's next message.
         self._responses: dict[RecordedOperation, dict[str, events.ModelAnswered]] = {}
         self._are_chats_concurrent = False
 
@@ -75,7 +75,7 @@ class EventFormatter:
                 self.waiting.pop(operation, None)
                 self._responses.pop(operation, None)
             if isinstance(operation, Conversation):
-                # at its end the observer has dropped it already
+                # At its end the observer has dropped it already.
                 chat = operation
         lines = self._format(event, chat)
         return [Line(chat.depth * _NESTED + line.indent, line.text) for line in lines], changed
@@ -112,7 +112,7 @@ class EventFormatter:
         """Return a text without secrets and control characters, which the encoding can represent."""
         text = str(redact(str(text)))
         if not text.isprintable():
-            # zero-width joiners are kept: they make one emoji of several
+            # zero-width joiners are kept: they make one emoji of several.
             text = "\u200d".join(map(visible, text.translate(_SPACES).split("\u200d")))
         return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
 
@@ -168,7 +168,7 @@ class EventFormatter:
         response = self._responses.get(chat, {}).pop(event.sender, None)
         message = event.message if isinstance(event.message, Mapping) else {"content": event.message}
         if message.get("tool_responses") or message.get("role") in ("tool", "function"):
-            # the results were shown when the tools returned
+            # The results were shown when the tools returned.
             return
         head = Text.assemble((f"{self.symbols['says']} ", self._colour(event.sender)), self._mark(chat))
         head.append(self._names(event.sender, event.recipient))

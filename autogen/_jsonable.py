@@ -26,12 +26,12 @@ def to_jsonable(value: object, fallback: Callable[[Any], object] = describe_type
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else repr(value)
-    # pydantic would read an iterator, and its owner would find it empty.
+    # Pydantic would read an iterator, and its owner would find it empty.
     if isinstance(value, Iterator):
         return fallback(value)
 
     def convert_unknown(item: object) -> object:
-        # pydantic knows dict and its subclasses only.
+        # Pydantic knows dict and its subclasses only.
         return dict(item) if isinstance(item, Mapping) else fallback(item)
 
     # Imported where it is used: `import autogen` loads no third-party package.

@@ -228,7 +228,7 @@ def _finish_sleep(sleeper: asyncio.Future[None]) -> None:
 
 _current: ContextVar[ChatControl | None] = ContextVar("control of the chat", default=None)
 
-# a built-in method, because this runs on every message
+# A built-in method, because this runs on every message.
 get_control: Callable[[], ChatControl | None] = _current.get
 """Return the control of the current chat; None if it has none."""
 

@@ -1,13 +1,13 @@
 """Operations: everything that leaves the framework, and what is common to all of it.
 
 A request to a model, a tool call, a code run, a question to a human, a reply function of the program: each is an
-`Operation`, made by `perform`. So each has an id, which its events carry; listeners see it; `ChatControl` can stop the
-chat before it; the journal of a checkpoint keeps its result; the runtime log has it.
+`Operation`, made by `perform`. Its events carry its id; `ChatControl` can stop the chat before it; the journal of a
+checkpoint keeps its result; the runtime log has it.
 
-An extension makes its own operations in the same way, from a reply function that is a step, or by `perform_operation`:
+An extension performs its own operations in the same way:
 
 >>> register_kind("page", "A page was opened.")
->>> fetch = Operation(kind="page", agent="surfer", key=lambda: url, run=lambda: invoke(get, a_get, url))  # doctest: +SKIP
+>>> fetch = Operation(kind="page", key=lambda: url, run=lambda: invoke(get, a_get, url))  # doctest: +SKIP
 >>> text = run_sync(perform(fetch))  # doctest: +SKIP
 """
 
@@ -82,11 +82,11 @@ KINDS: dict[str, OperationKind] = {
     for kind in (
         OperationKind("builtin_reply", "A built-in reply function was called."),
         OperationKind("code", "This code was started."),
-        OperationKind("draw", "An agent was drawn.", has_events=False),
+        OperationKind("draw", "The target of a hand-off was drawn.", has_events=False),
         OperationKind("human", "A human was asked."),
         OperationKind("model", "A model was requested."),
         OperationKind("opening", "The first message was made.", has_events=False),
-        OperationKind("pick", "A speaker was picked.", has_events=False),
+        OperationKind("pick", "A speaker was picked by chance or by a human.", has_events=False),
         OperationKind("reply", "A reply function was called."),
         OperationKind("speaker", "A speaker was selected.", has_events=False),
         OperationKind("tool", "A tool was called."),
@@ -121,10 +121,11 @@ class Operation(Generic[T]):
 
     Attributes:
         kind: Name of a registered kind.
-        key: Returns a text that tells it from others of its kind in the same scope; called only if there is a journal.
+        key: Returns a text that tells it from other operations of its kind in the same chat or operation; called only if
+            there is a journal.
         run: Makes the step that does it.
-        started: Returns the event that announces it.
-        finished: Returns the event for its result, given the result and the duration in seconds.
+        started: Makes the event that announces it.
+        finished: Makes the event for its result, given the result and the duration in seconds.
         log: Writes the result to the runtime log; called only if that is on.
         encode: Converts the result to JSON, for the journal.
         decode: Converts JSON to the result.
@@ -158,7 +159,7 @@ def perform(operation: Operation[T]) -> Steps[T]:
     """
     if operation.kind not in KINDS:
         raise ValueError(f"Unknown kind of operation: {operation.kind!r}. Call autogen.operations.register_kind first.")
-    # a journal is a listener, too
+    # A journal listens to events, so without listeners there is no journal either.
     if not events.has_listeners:
         result = yield from operation.run()
     else:
@@ -197,7 +198,7 @@ def _perform_observed(operation: Operation[T]) -> Steps[T]:
 def _run_with_events(operation: Operation[T], run: Callable[[], Steps[T]]) -> Steps[T]:
     if operation.started is not None:
         events.emit(operation.started())
-        # a listener may have stopped or paused the chat
+        # A listener may have stopped or paused the chat.
         yield from yield_point()
     started_at = time.monotonic()
     result = yield from run()

@@ -22,9 +22,9 @@ __all__ = ["JournalError", "Recording"]
 
 
 _HEADER = b"SQLite format 3\0"
-# parts of SQLite's messages for a file that may be a checkpoint
+# Parts of SQLite's messages for a file that may be a checkpoint.
 _NO_ACCESS = ("unable to open", "is locked", "readonly")
-# required fields of the event of a message
+# Required fields of the event of a message.
 _MESSAGE_FIELDS: dict[str, type | tuple[type, ...]] = {"sender": str, "recipient": str, "at": (int, float)}
 
 
@@ -108,7 +108,7 @@ class Recording:
         sent = self._read_messages()
         if not 0 < messages <= len(sent):
             raise ValueError(f"The chat has {len(sent)} messages: messages must be between 1 and that, got {messages}.")
-        # rows are numbered in the order of the events, and a step knows the last event before it
+        # Rows are numbered in the order of the events, and a step knows the last event before it.
         last, _ = sent[messages - 1]
         try:
             with closing(sqlite3.connect(target)) as copy:
@@ -118,10 +118,10 @@ class Recording:
                 copy.execute("DELETE FROM events WHERE n > ?", (last,))
                 copy.commit()
         except (sqlite3.Error, JournalError) as error:
-            # an incomplete copy is of no use
+            # An incomplete copy is of no use.
             target.unlink(missing_ok=True)
             raise JournalError(f"{target} can't be made: {error}") from error
-        # a recording may be private
+        # A recording may be private.
         shutil.copymode(self.path, target)
         return Recording(target)
 

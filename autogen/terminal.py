@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["view"]
 
-# a terminal has one status line
+# A terminal has one status line.
 _status_line = threading.Lock()
 
 
@@ -65,9 +65,9 @@ class _View:
         self._formatter = EventFormatter(console.encoding, lines)
         self._lock = threading.RLock()
         self._live: Live | None = None
-        # open questions to humans; the status line makes room for the answers
+        # Open questions to humans; the status line makes room for the answers.
         self._questions: set[object] = set()
-        # output of agents since the last event
+        # Output of agents since the last event.
         self._output: deque[str] = deque(maxlen=200)
         self._status = _StatusLine(self._formatter)
 
@@ -130,7 +130,7 @@ class _View:
         if self._console.is_terminal:
             self._console.print(Padding(line.text, (0, 0, 0, line.indent)), highlight=False)
             return
-        # in a file nothing is wrapped
+        # In a file nothing is wrapped.
         for part in line.text.split("\n", allow_blank=True):
             self._console.print(Text(" " * line.indent if part else "") + part, highlight=False, soft_wrap=True)
 

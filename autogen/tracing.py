@@ -55,7 +55,7 @@ ARGUMENTS = "gen_ai.tool.call.arguments"
 RESULT = "gen_ai.tool.call.result"
 ERROR = "error.type"
 
-# names of request parameters, and those of the conventions
+# Names of request parameters, and those of the conventions.
 _PARAMETERS = {
     "frequency_penalty": "gen_ai.request.frequency_penalty",
     "max_completion_tokens": "gen_ai.request.max_tokens",
@@ -67,7 +67,7 @@ _PARAMETERS = {
     "temperature": "gen_ai.request.temperature",
     "top_p": "gen_ai.request.top_p",
 }
-# reply functions have no spans: they would hide the structure of the chat
+# Reply functions have no spans: they would hide the structure of the chat.
 _TRACED = [kind for kind in get_args(events.AnyEvent) if REPLY not in (kind.starts, kind.ends)]
 
 
@@ -133,11 +133,11 @@ class _Tracer:
         try:
             yield
         finally:
-            # inner spans first
+            # Inner spans first.
             for open_span in reversed(list(self._spans.values())):
                 open_span.span.end()
             self._spans.clear()
-            # an operation that was cut off, or another tracer, may have left a span there
+            # An operation that was cut off, or another tracer, may have left a span there.
             if self._contexts.get_current() is not outer:
                 self._contexts.attach(outer)
 
@@ -149,7 +149,7 @@ class _Tracer:
                 continue
             open_span = self._spans.pop(operation, None)
             if open_span is None and isinstance(event, events.ModelAnswered):
-                # nothing was requested, the response is from a cache
+                # Nothing was requested, the response is from a cache.
                 open_span = self._start_span(operation, event)
             if open_span is not None:
                 self._end_span(open_span, operation, event)
@@ -158,7 +158,7 @@ class _Tracer:
 
     def _start_span(self, operation: RecordedOperation, event: events.Event) -> _OpenSpan:
         title, attributes = self._describe_start(event)
-        # the conventions have no name for questions to humans
+        # The conventions have no name for questions to humans.
         if operation.kind != HUMAN:
             attributes[OPERATION] = title.partition(" ")[0]
         if event.chat:
@@ -208,7 +208,7 @@ class _Tracer:
         elif isinstance(event, events.ModelAsked):
             error = "Abandoned: it had no response."
         else:
-            # an operation around it has ended; its error is why
+            # An operation around it has ended; its error is why.
             error = getattr(event, "error", None) or "Cut off."
         if error is not None:
             text = str(redact(error))

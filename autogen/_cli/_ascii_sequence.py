@@ -6,7 +6,7 @@ from rich.cells import cell_len, set_cell_size
 
 from ..agentchat._diagrams.steps import CALL, NOTE, RESULT, Story
 
-# width of a lane, in characters
+# Width of a lane, in characters.
 NARROW, WIDE = 7, 16
 LONGEST = 60  # rows
 _LINES = {CALL: "═", RESULT: "╌"}
@@ -22,7 +22,7 @@ def render(story: Story, width: int) -> list[str]:
     names = story.participants
     lane = max(NARROW, min(max(map(cell_len, names)) + 3, WIDE, (width - 24) // len(names)))
     rows = ["".join(_center(_cut(name, lane - 1), lane) for name in names).rstrip()]
-    # the start and the end of a long chat tell the most
+    # The start and the end of a long chat tell the most.
     steps, omitted = story.steps, 0
     if len(steps) > LONGEST:
         omitted = len(steps) - LONGEST
@@ -36,7 +36,7 @@ def render(story: Story, width: int) -> list[str]:
             cells[column] = "│"
         if step.kind != NOTE:
             _draw_arrow(cells, columns[step.source], columns[step.target], _LINES.get(step.kind, "─"))
-        # with many participants the row may be wider than the terminal, which crops it
+        # With many participants the row may be wider than the terminal, which crops it.
         text_width = max(width - len(cells) - 2, 12)
         rows.append(f"{''.join(cells)}  {_cut(' '.join(step.text.split()), text_width)}".rstrip())
     return rows

@@ -9,7 +9,7 @@ from ..events import CodeEnded, CodeStarted, HumanAnswered, HumanAsked, ModelAns
 from ..events._observations import CODE, HUMAN, MODEL, TOOL, RecordedOperation, Totals, Turn
 from ._report import Report, get_human_time, get_languages, get_model
 
-# characters of a tool call in one line
+# Characters of a tool call in one line.
 LONGEST = 160
 
 
@@ -43,7 +43,7 @@ def format_time(at: float) -> str:
     """Format a time as local date and time of day."""
     try:
         return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").strip()
-    # a recording may have any number there
+    # A recording may have any number there.
     except (OSError, OverflowError, ValueError):
         return "at an unknown time"
 
@@ -95,7 +95,7 @@ def format_ending(report: Report) -> str:
 
 def list_facts(turn: Turn) -> list[str]:
     """Return the facts about a turn besides its text: duration, cost, and why this agent spoke."""
-    # below 5 ms the duration is noise
+    # Below 5 ms the duration is noise.
     facts = [format_duration(turn.seconds)] if turn.seconds >= 0.005 else []
     human = get_human_time(turn)
     if human >= 0.005:
@@ -112,7 +112,7 @@ def list_facts(turn: Turn) -> list[str]:
 
 def has_only_results(turn: Turn) -> bool:
     """Return True if the text of a turn only repeats the results of its tool calls."""
-    # without recorded calls the text is all there is
+    # Without recorded calls the text is all there is.
     return bool(turn.results) and any(operation.kind == TOOL for operation in turn.work)
 
 
@@ -144,7 +144,7 @@ def format_operation(operation: RecordedOperation) -> str:
         return f"ran {get_languages(operation)}: {state}"
     if kind == HUMAN:
         return f"a human was asked: {f'answered, {took}' if ended else 'no answer was recorded'}"
-    # an operation of an extension, or of a later version
+    # An operation of an extension, or of a later version.
     label = " ".join(filter(None, [kind.replace("_", " "), operation.name]))
     return f"{label}: {took}" if ended and operation.started else label
 
@@ -167,7 +167,7 @@ def list_details(operation: RecordedOperation) -> list[tuple[str, str]]:
     started, ended, kind = operation.started, operation.ended, operation.kind
     if kind == TOOL:
         arguments = _get_arguments(operation)
-        # shortened arguments are repeated in full
+        # Shortened arguments are repeated in full.
         is_whole = len(_format_whole_call(operation.name, arguments)) <= LONGEST
         details = [
             ("arguments", "" if is_whole else arguments),
@@ -179,11 +179,11 @@ def list_details(operation: RecordedOperation) -> list[tuple[str, str]]:
         )
         details.append(("output", ended.output if isinstance(ended, CodeEnded) else ""))
     elif kind == HUMAN:
-        # an empty answer is an answer
+        # An empty answer is an answer.
         answer = (ended.text or "(Enter)") if isinstance(ended, HumanAnswered) else ""
         details = [("question", started.prompt if isinstance(started, HumanAsked) else ""), ("answer", answer)]
     elif kind == MODEL:
-        # most errors name their endpoint
+        # Most errors name their endpoint.
         error, endpoint = (str(operation.about.get(key) or "") for key in ("error", "endpoint"))
         details = [("endpoint", "" if endpoint in error else endpoint), ("error", error)]
     else:

@@ -21,11 +21,11 @@ from ._report import Report, compare_agents
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-# classes `a0` to `a7` of the style
+# Classes `a0` to `a7` of the style.
 COLOURS = 8
-# turns of a page that shows them unfolded
+# Turns of a page that shows them unfolded.
 UNFOLDED = 100
-# width of the diagram, in characters
+# Width of the diagram, in characters.
 WIDTH = 100
 
 
@@ -53,7 +53,7 @@ def render_page(report: Report, file_name: str) -> str:
         file_name: Name of the recording.
     """
     chat = report.conversation
-    # those who speak come first, so that they get different colours
+    # Those who speak come first, so that they get different colours.
     names = dict.fromkeys([*report.participants, *(sums.agent for sums in report.agents)])
     colours = {name: index % COLOURS for index, name in enumerate(names)}
     measure, agents = _list_agents(report)
@@ -78,11 +78,11 @@ def render_page(report: Report, file_name: str) -> str:
 
 @cache
 def _make_environment() -> Environment:
-    # imported where it is used: most commands need no page
+    # Imported where it is used: most commands need no page.
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        # every value that is printed passes through both
+        # Every value that is printed passes through both.
         autoescape=True,
         finalize=_clean,
         loader=PackageLoader("autogen._cli", "templates"),
@@ -110,7 +110,7 @@ def _make_environment() -> Environment:
 
 def _clean(value: object) -> object:
     """Replace characters that are invisible, or that change the direction of the text around them."""
-    # a subclass is the output of a macro, or a part of the page itself: its texts are clean, and it keeps its type
+    # A subclass is the output of a macro, or a part of the page itself: its texts are clean, and it keeps its type.
     return "\t".join(map(make_printable, value.split("\t"))) if type(value) is str else value
 
 
@@ -118,7 +118,7 @@ def _load(environment: Environment, name: str) -> str:
     """Return a file of the page as text that is not escaped."""
     from markupsafe import Markup
 
-    # not rendered: the hashes in the page's policy are those of the files
+    # Not rendered: the hashes in the page's policy are those of the files.
     assert environment.loader is not None
     source, _, _ = environment.loader.get_source(environment, name)
     return Markup(source)
@@ -131,7 +131,7 @@ def _hash(text: str) -> str:
 def _list_tiles(report: Report) -> list[tuple[str, str, str]]:
     """Return the numbers at the top of the page, as label, value and remark."""
     total = report.total
-    # responses from a cache are not requests
+    # Responses from a cache are not requests.
     requests = [(total.failures, "failed"), (total.cached, "more from the cache")]
     tiles = [
         ("Messages", f"{len(report.conversation.turns):,}", ""),
@@ -188,13 +188,13 @@ def _list_facts(sums: Totals, tokens: str) -> Iterator[str]:
 
 def has_failed(turn: Turn) -> bool:
     """Return True if an operation of a turn failed, or has no result."""
-    # the search for failures shall find operations that were cut off, too
+    # The search for failures shall find operations that were cut off, too.
     return any(operation.failed or operation.seconds is None for operation in turn.work)
 
 
 def is_unfolded(operation: RecordedOperation) -> bool:
     """Return True if the details of an operation are shown at once: results of tools, answers of humans, errors."""
-    # the output of code is shown by the message that reports it
+    # The output of code is shown by the message that reports it.
     return operation.kind in (TOOL, HUMAN) or (operation.failed and operation.kind != CODE)
 
 
@@ -206,7 +206,7 @@ def preview(turn: Turn) -> str:
 def split_code(text: str) -> list[_Part]:
     """Split a text at its blocks of code; empty parts are left out."""
     parts, last = [], 0
-    # a block that is never closed ends with the text
+    # A block that is never closed ends with the text.
     for block in CODE_BLOCK.finditer(text):
         parts += [_Part(text[last : block.start()].strip(), False), _Part(block[2].rstrip(), True)]
         last = block.end()

@@ -10,7 +10,7 @@ from ..events import CodeStarted, Event
 from ..events._history import fold
 from ..events._observations import CODE, HUMAN, MODEL, TOOL, Conversation, RecordedOperation, Totals, Turn, get_text
 
-# number of turns that are listed as the slowest
+# Number of turns that are listed as the slowest.
 SLOW = 5
 
 REASONS = {
@@ -26,7 +26,7 @@ REASONS = {
     "no_reply": "An agent had nothing to say.",
 }
 
-# keys of JSON, and the attributes behind them
+# Keys of JSON, and the attributes behind them.
 _CHAT_KEYS = {
     **{name: name for name in ("initiator", "recipient", "at", "turns", "restarts")},
     "ended": "end",
@@ -40,7 +40,7 @@ _TURN_KEYS = [
     *("function", "why", "work", "chats", "message"),
 ]
 _OPERATION_KEYS = ["kind", "agent", "id", "parent", "at", "seconds", "failed"]
-# an operation has these, even if an event of it is missing
+# An operation has these, even if an event of it is missing.
 _DEFAULTS: dict[str, dict[str, object]] = {
     CODE: {"blocks": [], "output": "", "exit_code": None},
     HUMAN: {"prompt": "", "text": ""},
@@ -171,7 +171,7 @@ def iterate_operations(chat: Conversation) -> Iterator[RecordedOperation]:
 def get_human_time(turn: Turn) -> float:
     """Return the seconds in which a turn waited for humans."""
     operations = [*turn.work, *(operation for chat in turn.chats for operation in iterate_operations(chat))]
-    # questions of concurrent chats overlap
+    # Questions of concurrent chats overlap.
     return min(turn.seconds, sum(operation.seconds or 0.0 for operation in operations if operation.kind == HUMAN))
 
 
@@ -182,7 +182,7 @@ def compare_agents(report: Report) -> tuple[str, list[float]]:
     """
     costs = [sums.cost for sums in report.agents]
     tokens = [float(sums.prompt_tokens + sums.completion_tokens) for sums in report.agents]
-    # a price that nobody knows is not 0
+    # A price that nobody knows is not 0.
     measure, values = ("cost", costs) if any(costs) and not report.total.unpriced else ("tokens", tokens)
     highest = max(values, default=0.0)
     return measure, [value / highest if highest > 0 else 0.0 for value in values]
@@ -216,7 +216,7 @@ def _get_ending(chat: Conversation) -> tuple[str, str, str, str]:
     if end.error is not None:
         return "failed", "It ended with an error.", end.error, ""
     reason = end.stop_reason or ""
-    # a custom summary method may return a message
+    # A custom summary method may return a message.
     summary = end.summary.get("content") if isinstance(end.summary, dict) else end.summary
     return "ended", REASONS.get(reason, "It ended."), reason, get_text(summary)
 
@@ -227,7 +227,7 @@ def _get_duration(chat: Conversation) -> float:
 
 def _find_slowest(chat: Conversation) -> list[SlowTurn]:
     turns = [(turn, turn.seconds - get_human_time(turn)) for turn in iterate_turns(chat)]
-    # shorter turns are never a problem
+    # Shorter turns are never a problem.
     slow = [(turn, seconds) for turn, seconds in turns if seconds >= 0.001]
     slow.sort(key=lambda pair: pair[1], reverse=True)
     return [SlowTurn(turn.number, turn.author, seconds, _find_longest(turn)) for turn, seconds in slow[:SLOW]]
@@ -244,7 +244,7 @@ def _find_longest(turn: Turn) -> str:
         label = f"the chat of {chat.initiator} and {chat.recipient}"
         durations[label] = durations.get(label, 0.0) + _get_duration(chat)
     longest = max(durations, key=lambda label: durations[label], default="")
-    # a label that explains less than a tenth would mislead
+    # A label that explains less than a tenth would mislead.
     return longest if longest and durations[longest] >= 0.1 * turn.seconds else ""
 
 

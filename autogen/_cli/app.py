@@ -21,7 +21,7 @@ app = typer.Typer(
     help="Agents that solve tasks by talking to each other. New here? Try: autogen demo",
     no_args_is_help=True,
     add_completion=False,
-    # `main` shows errors that users can fix, and leaves the others to Python
+    # `main` shows errors that users can fix, and leaves the others to Python.
     pretty_exceptions_enable=False,
 )
 models_app = typer.Typer(help="Models that run on this machine, without a key.", no_args_is_help=True)
@@ -124,7 +124,7 @@ def pull_model(name: Annotated[str, typer.Argument(help="The name of a model; se
 
 def _get_expected_errors() -> tuple[type[Exception], ...]:
     """Return the errors that are shown without a traceback, those of the SDK included if it is loaded."""
-    # loading the SDK takes longer than most commands
+    # Loading the SDK takes longer than most commands.
     sdk_errors = (sys.modules["openai"].OpenAIError,) if "openai" in sys.modules else ()
     return (OSError, ValueError, RuntimeError, ImportError, *sdk_errors)
 

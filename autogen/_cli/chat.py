@@ -36,7 +36,7 @@ def run_chat(
         max_turns: Maximum number of turns; None for no limit.
         view: True to show the chat in a live view.
     """
-    # standard output is for the chat
+    # Standard output is for the chat.
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     choice = choose_model(config, model)
     console.print(f"[bold]Model:[/] {choice.label}")
@@ -46,7 +46,7 @@ def run_chat(
         human_input_mode=human,
         is_termination_msg=lambda message: str(message.get("content") or "").rstrip().endswith("TERMINATE"),
         code_execution_config=_make_code_config(docker),
-        # two programs must not talk to each other forever
+        # Two programs must not talk to each other forever.
         max_consecutive_auto_reply=None if human != "NEVER" else 10,
     )
     with terminal.view() if view else nullcontext():

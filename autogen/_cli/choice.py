@@ -35,7 +35,7 @@ def choose_model(config: str | None, model: str | None) -> Choice:
         FileNotFoundError: If the named config list does not exist.
         ValueError: If the list has no such model.
     """
-    # a local model needs no config list
+    # A local model needs no config list.
     if model and (model in weights.CATALOGUE or model.endswith(".gguf")):
         return _choose_local(model)
     if config or os.environ.get(CONFIG_LIST) or Path(CONFIG_LIST).exists():

@@ -43,7 +43,7 @@ class RecordingExecutor(LocalCommandLineCodeExecutor):
 
 def run_demo(task: str | None = None) -> int:
     """Let two agents solve a task, and return the exit code: 0 if code ran and succeeded."""
-    # a missing package is reported before the weights are downloaded
+    # A missing package is reported before the weights are downloaded.
     embedded.load_llama_cpp()
     console = Console(soft_wrap=True, highlight=False)
     if MODEL not in weights.list_installed():

@@ -68,7 +68,7 @@ def _make_package_table() -> Table:
 
 def _make_endpoint_table(choice: Choice) -> Table:
     table = Table("Endpoint", "Address", Column("Answers?", overflow="fold"), box=None, header_style="bold")
-    # an endpoint that doesn't respond takes its whole timeout
+    # An endpoint that doesn't respond takes its whole timeout.
     with ThreadPoolExecutor(8) as pool:
         for entry, (address, verdict) in zip(choice.config_list, pool.map(_probe, choice.config_list), strict=True):
             table.add_row(str(entry.get("model")), address, verdict)
@@ -95,7 +95,7 @@ def _probe(entry: ConfigEntry) -> tuple[str, str]:
 
 
 def _shorten(text: str, entry: ConfigEntry) -> str:
-    # `redact` only finds keys of known forms
+    # `redact` only finds keys of known forms.
     key = str(entry.get("api_key") or "")
     text = text.replace(key, "***") if key else text
     return text if len(text) < 160 else text[:157] + "..."

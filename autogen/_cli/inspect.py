@@ -37,11 +37,11 @@ from ._report import Report, build_report, compare_agents, to_json
 
 __all__ = ["run_inspect"]
 
-# lines and characters of a message in the list of all turns
+# Lines and characters of a message in the list of all turns.
 LINES, LONGEST = 6, 480
-# maximum indentation of a chat inside a chat, in columns
+# Maximum indentation of a chat inside a chat, in columns.
 DEEPEST = 16
-# width of a bar, and of a terminal that has room for bars
+# Width of a bar, and of a terminal that has room for bars.
 BAR, WITH_BARS = 20, 110
 _STATE_COLOURS = {"ended": "green", "failed": "red", "open": "yellow"}
 
@@ -62,12 +62,12 @@ def run_inspect(file: Path, html: Path | None, turn: str | None, as_json: bool, 
         ValueError: If the file is not a checkpoint, or there is no such turn.
     """
     report = _read_report(file)
-    # before anything is written
+    # Before anything is written.
     selected = None if turn is None else _find_turn(report, turn)
     if html is not None:
         _write_page(report, file, html, force)
     if as_json:
-        # not through rich, which wraps lines
+        # Not through rich, which wraps lines.
         sys.stdout.write(json.dumps(to_json(selected) if selected else report.to_dict(), indent=2) + "\n")
     elif html is not None:
         _make_console(stderr=True).print(_clean(f"The page is in {html}"))
@@ -82,7 +82,7 @@ def _read_report(file: Path) -> Report:
     try:
         recording = Recording(file)
     except JournalError as error:
-        # two kinds of SQLite files that users mix up
+        # Two kinds of SQLite files that users mix up.
         if _is_log(file):
             raise ValueError(
                 f"{file} is a log of autogen.runtime_logging, which doesn't tell the chats apart. This command reads the "
@@ -118,16 +118,16 @@ def _write_page(report: Report, file: Path, html: Path, force: bool) -> None:
         if not force:
             raise FileExistsError(f"{html} exists already; --force overwrites it.")
     content = render_page(report, file.name).encode()
-    # `x` fails if the file was made meanwhile
+    # `x` fails if the file was made meanwhile.
     with open(html, "wb" if force else "xb") as target:
         target.write(content)
 
 
 def _make_console(stderr: bool = False) -> Console:
-    # nothing in a text is markup, or an emoji code
+    # Nothing in a text is markup, or an emoji code.
     console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if hasattr(console.file, "reconfigure"):
-        # for terminals that lack a character
+        # For terminals that lack a character.
         console.file.reconfigure(errors="replace")
     return console
 
@@ -184,12 +184,12 @@ def _print_inner_chats(console: Console, chats: Sequence[Conversation], left: in
 def _print_turn(console: Console, turn: Turn, left: int) -> None:
     facts = _clean(" · ".join(list_facts(turn)), "dim")
     title = Text.assemble((f"{turn.number:>3}  ", "dim"), _clean(turn.author, "bold cyan"), "  ", facts)
-    # of a turn without facts
+    # Of a turn without facts.
     title.rstrip()
     console.print()
     console.print(_indent(title, left))
     text = turn.text.strip()
-    # the results of tools are shown with the calls below
+    # The results of tools are shown with the calls below.
     if text and not has_only_results(turn):
         start = "\n".join(text[:LONGEST].splitlines()[:LINES]).rstrip()
         console.print(_indent(_clean(start), left + 5))
@@ -205,7 +205,7 @@ def _print_operations(console: Console, operations: Sequence[RecordedOperation],
         is_open = operation.seconds is None
         sign, style = ("✗", "red") if operation.failed else ("?", "yellow") if is_open else ("·", "dim")
         console.print(_indent(_clean(f"{sign} {format_operation(operation)}", style), left))
-        # the rest is in the messages, or shown for one turn
+        # The rest is in the messages, or shown for one turn.
         for title, content in list_details(operation):
             if title in ("error", "result", "answer"):
                 console.print(_indent(_clean(_get_first_line(content), style), left + 2))
@@ -225,7 +225,7 @@ def _print_costs(console: Console, report: Report) -> None:
     right = ("Said", "Tokens", "USD", "Time")
     wraps = ("Requests", "Tools", "Code")
     table = Table(*(Column(name, justify="right" if name in right else "left", no_wrap=name not in wraps) for name in names))
-    # long names are wrapped, but not into single characters
+    # Long names are wrapped, but not into single characters.
     table.columns[0].overflow = "fold"
     table.columns[0].min_width = max(8, *(min(len(sums.agent), 16) for sums in report.agents))
     table.box, table.header_style = None, "bold"

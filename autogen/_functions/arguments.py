@@ -176,7 +176,7 @@ class _Converter:
     def __init__(self, parameter: inspect.Parameter) -> None:
         self.parameter = parameter
         annotation: Any = expand_alias(parameter.annotation)
-        # pydantic would validate an iterable item by item, while the function reads it.
+        # Pydantic would validate an iterable item by item, while the function reads it.
         if get_origin(annotation) is collections.abc.Iterable:
             annotation = collections.abc.Sequence[get_args(annotation)]  # type: ignore[misc]
         self.annotation = annotation

@@ -46,7 +46,7 @@ def serialize_to_str(x: object) -> str:
     try:
         value = to_jsonable_python(x, by_alias=False, fallback=convert)
     except (TypeError, ValueError) as error:
-        # pydantic takes the missing date of pandas for a date.
+        # Pydantic takes the missing date of pandas for a date.
         with contextlib.suppress(TypeError, ValueError):
             return json.dumps(x, ensure_ascii=False, default=_convert_leaf)
         raise TypeError(f"JSON can't hold the result, of type {type(x).__name__}: {error}") from error
@@ -71,7 +71,7 @@ def _convert_unknown(item: object) -> object:
     if not isinstance(item, type):
         if _is_pandas(item) and hasattr(item, "to_json"):
             return _convert_table(item)
-        # numpy can't convert a date with nanoseconds to a Python value, only to a number.
+        # Numpy can't convert a date with nanoseconds to a Python value, only to a number.
         if getattr(getattr(item, "dtype", None), "kind", "") in ("M", "m") and hasattr(item, "astype"):
             item = item.astype(str)
         if callable(to_list := getattr(item, "tolist", None)):

@@ -27,7 +27,7 @@ Unfinished = Callable[["Journal"], Steps["T | None"]]
 
 ON_UNFINISHED = ("report", "rerun", "ask")
 
-# a replay brings these events again, in the same order within each chat
+# A replay brings these events again, in the same order within each chat.
 MILESTONES = ("chat_started", "message_sent", "chat_ended")
 
 
@@ -76,7 +76,7 @@ class Journal:
     def _read_index(self) -> Iterator[_StoredEvent]:
         for number, event in self.store.read_events():
             kind = str(event.get("type"))
-            # a chat that ended in an error goes on: its end is not a milestone
+            # A chat that ended in an error continues when it is resumed, so this end is not a milestone.
             if kind == "chat_ended" and event.get("error") is not None:
                 kind = "chat_failed"
             yield _StoredEvent(number, kind, event.get("chat"))
@@ -168,7 +168,7 @@ _journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
 _scope: ContextVar[str] = ContextVar("scope in the journal", default="")
 
 
-# a built-in method, because this runs for every chat and operation
+# A built-in method, because this runs for every chat and operation.
 get_journal: Callable[[], Journal | None] = _journal.get
 """Return the journal of the current chat; None if it has none."""
 
@@ -245,7 +245,7 @@ def run_recorded(
     if step is not None and step.state == STARTED and on_unfinished is not None:
         result = yield from on_unfinished(journal)
     if result is None:
-        # while inner steps are replayed, the first new one of them starts the live part
+        # While inner steps are replayed, the first new one of them starts the live part.
         if not (holds_chats and journal.has_steps_within(position)):
             journal.mark_started(position)
         try:

@@ -55,10 +55,10 @@ class SQLiteStore:
                 self._database = sqlite3.connect(self.path, timeout=5, check_same_thread=False, isolation_level=None)
                 resources.callback(self._database.close)
                 self._database.execute("PRAGMA journal_mode = WAL")
-                # the default of WAL mode may lose the last steps when the machine loses power
+                # The default of WAL mode may lose the last steps when the machine loses power.
                 self._database.execute("PRAGMA synchronous = FULL")
                 self._database.executescript(_SCHEMA)
-                # fails if the tables are those of another program
+                # Fails if the tables are those of another program.
                 self._database.execute("SELECT place, state, value, after FROM steps, events LIMIT 0")
                 chat_id = self._identify(chat)
             except sqlite3.Error as error:
@@ -102,7 +102,7 @@ class SQLiteStore:
     def _write_step(self, position: Position, state: str, value: str | None) -> None:
         row = (str(position), position.scope, position.kind, position.key, state, value, time.time())
         with self._lock:
-            # `after` is the last event before the step: a fork cuts both at the same point
+            # `after` is the last event before the step: a fork cuts both at the same point.
             self._database.execute(
                 "INSERT INTO steps (place, scope, kind, about, state, value, at, after) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(n), 0) FROM events)) ON CONFLICT (place) DO UPDATE "
@@ -118,7 +118,7 @@ class SQLiteStore:
     def has_steps_within(self, position: Position) -> bool:
         """Return True if there are steps within this one."""
         with self._lock:
-            # the positions of steps within it begin with `{position}/`, and "0" follows "/" in ASCII
+            # The positions of steps within it begin with `{position}/`, and "0" follows "/" in ASCII.
             query = "SELECT 1 FROM steps WHERE place > ? AND place < ? LIMIT 1"
             return self._database.execute(query, (f"{position}/", f"{position}0")).fetchone() is not None
 
@@ -149,9 +149,9 @@ class SQLiteStore:
 
     def close(self) -> None:
         """Close the file, and unlock it."""
-        # OperationalError: somebody reads the file at this moment, so it stays in WAL mode
+        # OperationalError: somebody reads the file at this moment, so it stays in WAL mode.
         with self._lock, self._resources, contextlib.suppress(sqlite3.OperationalError):
-            # leaves one file, which can be read in a folder where nobody may write
+            # Leaves one file, which can be read in a folder where nobody may write.
             self._database.execute("PRAGMA journal_mode = DELETE")
 
 
@@ -162,10 +162,10 @@ def _lock_file(path: Path) -> Iterator[None]:
     Raises:
         JournalError: The file is locked, or its folder is missing.
     """
-    # takes longer to import than all of this package, and most chats have no journal
+    # Takes longer to import than all of this package, and most chats have no journal.
     import filelock
 
-    # checked first, because the lock would create the folder
+    # Checked first, because the lock would create the folder.
     if not path.parent.is_dir():
         raise JournalError(f"{path} can't be used as a checkpoint: there is no folder {path.parent}.")
     lock = filelock.FileLock(f"{path}.lock", blocking=False, is_singleton=False)
@@ -178,7 +178,7 @@ def _lock_file(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # unlinked before the release: a process that waits for this very file sees that it is gone.
+        # Unlinked before the release: a process that waits for this very file sees that it is gone.
         # Windows keeps a file that is open.
         with contextlib.suppress(OSError):
             os.unlink(lock.lock_file)

@@ -67,7 +67,7 @@ When the task is done, say what the answer is and end your message with the word
             ValueError: if an argument has an invalid value; the message names it.
         """
         arguments = runtime_log.capture_arguments(locals())
-        # without the default system message the description would be misleading
+        # Without the default system message the description would be misleading.
         if description is None and system_message == self.DEFAULT_SYSTEM_MESSAGE:
             description = self.DEFAULT_DESCRIPTION
         super().__init__(

@@ -205,7 +205,7 @@ class Handoff(Condition):
 
     def __init__(self, *targets: str | Agent) -> None:
         self.targets = _get_names(targets)
-        # tools are numbered when one agent has several hand-offs
+        # Tools are numbered when one agent has several hand-offs.
         names = "|".join(re.escape(normalize_name(target)) for target in self.targets) or ".+"
         self._tool = re.compile(rf"transfer_to_({names})(?:_\d+)?")
 
@@ -230,7 +230,7 @@ class ExternalStop(Condition):
     """
 
     def __init__(self) -> None:
-        # one assignment is atomic, so there is no lock
+        # One assignment is atomic, so there is no lock.
         self._why: str | None = None
 
     def __repr__(self) -> str:
@@ -279,10 +279,10 @@ class NoProgress(Condition):
         """Count the message."""
         fingerprint = message_fingerprint(seen.message)
         last, times = state.get(seen.speaker, (None, 0))
-        # a counter of 0 means no message yet: None may be a fingerprint
+        # A counter of 0 means no message yet: None may be a fingerprint.
         times = times + 1 if times and last == fingerprint else 1
         state[seen.speaker] = fingerprint, times
-        # empty messages count across speakers: two agents may send them in turns
+        # Empty messages count across speakers: two agents may send them in turns.
         empty = state.get(_EMPTY, ("", 0))[1] + 1 if _is_empty(seen.message) else 0
         state[_EMPTY] = "", empty
         if empty >= self.n:
@@ -290,7 +290,7 @@ class NoProgress(Condition):
         return f"{_format_speaker(seen)} sent the same message {times} times in a row" if times >= self.n else None
 
 
-# a key that no speaker's name equals
+# A key that no speaker's name equals.
 _EMPTY = "", "empty"
 
 
@@ -327,7 +327,7 @@ def _get_names(agents: Iterable[str | Agent] | str | Agent) -> tuple[str, ...]:
 
 
 def _validate_count(owner: str, n: object, least: int = 1) -> int:
-    # True is an int, but not a count
+    # True is an int, but not a count.
     if isinstance(n, bool) or not isinstance(n, int) or n < least:
         raise ValueError(f"{owner} takes an integer of at least {least}, got {n!r}.")
     return n

@@ -29,7 +29,7 @@ from ._chats.carryover import ask_first_message
 from ._chats.message_loop import Receive, Send, deliver
 from ._chats.nested import SUMMARY, make_nested_reply
 from ._chats.two_agents import ChatOptions, run_chat
-from ._core import runtime_log, unmatched_tools
+from ._core import registration_warnings, runtime_log
 from ._core.internals import ORIGINAL_METHODS, as_async_method, get_conversation
 from ._core.messages import assert_valid_name
 from ._core.protocols import ReplyFunction, Trigger
@@ -43,14 +43,14 @@ from ._replies.model_reply import generate_model_reply, make_model_step
 from ._replies.tool_execution import execute_function_call, execute_tool_calls, make_function_step, make_tool_step
 from .agent import Agent, Message
 
-# the executors need pydantic, which a program without code execution should not load
+# The executors need pydantic, which a program without code execution should not load.
 if TYPE_CHECKING:
     from ..coding.base import CodeExecutionConfig
 
 __all__ = ["ConversableAgent"]
 
 A = TypeVar("A", bound=Agent)
-# programs import it from here
+# Programs import it from here.
 F = TypeVar("F", bound=Callable[..., Any])
 Reply = tuple[bool, str | Message | None]
 HumanInputMode = Literal["ALWAYS", "NEVER", "TERMINATE"]
@@ -136,10 +136,10 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         """
         arguments = runtime_log.capture_arguments(locals())
         self._reset_conversations()
-        # a copy, because the settings are completed below
+        # A copy, because the settings are completed below.
         self._code_execution_config = copy.copy(code_execution_config)
         self._name = name
-        # an empty history for each new peer, but a mapping of the program as it is
+        # An empty history for each new peer, but a mapping of the program as it is.
         self._oai_messages = defaultdict(list) if chat_messages is None else chat_messages
         self._oai_system_message = [{"content": system_message, "role": "system"}]
         self._description = system_message if description is None else description  # type: ignore[assignment]
@@ -159,8 +159,8 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         self.human_input_timeout = human_input_timeout
         self.human_input_default = human_input_default
         self.concurrent_tool_calls = concurrent_tool_calls
-        # from here on other agents find the tools of this one
-        unmatched_tools.register_agent(self)
+        # From here on other agents find the tools of this one.
+        registration_warnings.register_agent(self)
         self.hook_lists = hooks.make_hook_lists()
         self._register_builtin_replies()
         if context_variables is not None:
@@ -173,8 +173,8 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
 
     def _register_builtin_replies(self) -> None:
         self._reply_func_list = []
-        # each registration goes to the front, so the last one is called first:
-        # termination, then pending calls, then code, then the model
+        # Each registration goes to the front, so the last one is called first:
+        # termination, then pending calls, then code, then the model.
         self._register_reply_pair("generate_oai_reply")
         self._set_up_code_execution()
         self._register_reply_pair("generate_tool_calls_reply")
@@ -202,19 +202,19 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         if not isinstance(config, dict):
             raise ValueError("code_execution_config must be a dict or False.")
         if config.get("executor") is None:
-            # the decision about Docker is stored, because each run reads it
+            # The decision about Docker is stored, because each run reads it.
             config.pop("executor", None)
             config["use_docker"] = decide_use_docker(config.get("use_docker"))
             check_can_use_docker_or_throw(config["use_docker"])
             self.register_reply([Agent, None], ConversableAgent.generate_code_execution_reply)
             return
-        # settings of the older way of running code, which an executor would ignore
+        # Settings of the older way of running code, which an executor would ignore.
         for key in ("use_docker", "work_dir", "timeout"):
             if key in config:
                 raise ValueError(
                     f"'{key}' in code_execution_config is not valid when 'executor' is set. Give it to the executor."
                 )
-        # imported on first use: most agents have no executor
+        # Imported on first use: most agents have no executor.
         from ..coding.factory import CodeExecutorFactory
 
         self._code_executor = CodeExecutorFactory.create(config)  # type: ignore[arg-type]
@@ -348,7 +348,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         >>> result.summary  # doctest: +SKIP
         '4'
         """
-        # refused before the first message, not in the middle of the chat
+        # Refused before the first message, not in the middle of the chat.
         for agent in (self, recipient):
             agent._raise_exception_on_async_reply_functions()
         limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
@@ -376,7 +376,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         **kwargs: Any,
     ) -> ChatResult:
         """Async version of `initiate_chat`. A callable message may be a coroutine function."""
-        # async chats call coroutine functions and sync ones alike, so there is nothing to refuse
+        # Async chats call coroutine functions and sync ones alike, so there is nothing to refuse.
         limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
         options = ChatOptions(
             clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control, checkpoint, on_unfinished
@@ -431,7 +431,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         Raises:
             ValueError: if the trigger is of an unsupported type.
         """
-        # a row is a plain dict, because programs edit the list
+        # A row is a plain dict, because programs edit the list.
         row = registry.make_row(trigger, reply_func, config, reset_config, ignore_async_in_sync_chat)
         if remove_other_reply_funcs:
             self._reply_func_list.clear()
@@ -468,7 +468,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
             ValueError: if the function does not fit `use_async`, or a chat lacks its id.
         """
         reply = make_nested_reply(chat_queue, reply_func_from_nested_chats, use_async)
-        # other keywords are ignored, as in 0.2
+        # Other keywords are ignored, as in 0.2.
         passed = ("config", "reset_config", "ignore_async_in_sync_chat")
         self.register_reply(trigger, reply, position, **{key: kwargs[key] for key in passed if key in kwargs})
 
@@ -570,10 +570,10 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         return await as_async_method(self, "get_human_input", partial(ask_human, self))(prompt)
 
 
-# taken here, before a program or a tracing package patches the class
+# Taken here, before a program or a tracing package patches the class.
 ORIGINAL_METHODS.update({name: getattr(ConversableAgent, name) for name in dir(ConversableAgent)})
 
-# the built-in reply functions as steps, which need no driver of their own
+# The built-in reply functions as steps, which need no driver of their own.
 registry.BUILTIN_STEPS.update(
     {
         ConversableAgent.check_termination_and_human_reply: registry.BuiltinStep(decide_reply),

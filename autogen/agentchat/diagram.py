@@ -83,13 +83,13 @@ def sequence_diagram(
     if isinstance(chat_result_or_messages, ChatResult) and chat_result_or_messages.stop_reason:
         result = chat_result_or_messages
         reason = f"{result.stop_reason}: {result.stop_detail}" if result.stop_detail else str(result.stop_reason)
-        # the reason is shown whole even if texts are cut short
+        # The reason is shown whole even if texts are cut short.
         story.steps.append(Step(NOTE, "", "", shorten(f"ended by {reason}", max(max_text, 60))))
     return SequenceDiagram(_render(story))
 
 
 def _get_messages(chat: object) -> list[Message]:
-    # a group chat is recognised by its record, so that other classes with one work, too
+    # A group chat is recognised by its record, so that other classes with one work, too.
     messages = chat.chat_history or [] if isinstance(chat, ChatResult) else chat
     if not isinstance(messages, (list, tuple)):
         messages = getattr(messages, "messages", messages)
@@ -102,7 +102,7 @@ def _render(story: Story) -> str:
     ids = {name: f"p{number}" for number, name in enumerate(story.participants)}
     lines = ["sequenceDiagram"]
     lines += [f"    participant {key} as {_escape(name)}" for name, key in ids.items()]
-    # a note spans from the first participant to the last
+    # A note spans from the first participant to the last.
     everybody = ",".join(dict.fromkeys(["p0", f"p{len(ids) - 1}"]))
     for step in story.steps:
         if step.kind == NOTE:

@@ -96,7 +96,7 @@ class GroupChat:
     select_speaker_transform_messages: AgentCapability | None = None
     select_speaker_auto_verbose: bool = False
     select_speaker_auto_model_client_cls: type[Any] | list[type[Any]] | None = None
-    # not in the repr, because it contains keys
+    # Not in the repr, because it contains keys.
     select_speaker_auto_llm_config: dict[str, Any] | Literal[False] | None = field(default=None, repr=False)
     role_for_select_speaker_messages: str = "system"
     select_speaker_auto_structured: bool | None = None
@@ -105,9 +105,9 @@ class GroupChat:
     allowed_speaker_transitions_dict: dict[Agent, list[Agent]] = field(init=False, repr=False)
     last_selection: str = field(init=False, default="", compare=False)
 
-    # without an annotation these are class attributes, not fields
+    # Without an annotation these are class attributes, not fields.
     DEFAULT_INTRO_MSG = prompts.INTRODUCTION
-    # reply functions get the group itself; of other configs they get a copy
+    # Reply functions get the group itself; of other configs they get a copy.
     is_live = True
     _VALID_SPEAKER_SELECTION_METHODS = list(selection.SELECTION_METHODS)
     _VALID_SPEAKER_TRANSITIONS_TYPE = validation.TRANSITION_TYPES
@@ -131,7 +131,7 @@ class GroupChat:
 
     def reset(self) -> None:
         """Clear the record."""
-        # in place: the program may hold the list
+        # In place: the program may hold the list.
         self.messages.clear()
 
     def append(self, message: Message, speaker: Agent) -> None:
@@ -140,7 +140,7 @@ class GroupChat:
         Raises:
             KeyError: if it has no role or no content.
         """
-        # the name in a function message is that of the function
+        # The name in a function message is that of the function.
         if message["role"] != "function":
             message["name"] = speaker.name
         message["content"] = content_str(message["content"])
@@ -165,7 +165,7 @@ class GroupChat:
     def nested_agents(self) -> list[Agent]:
         """Return the members, and those of the groups of members that are managers; each agent once."""
         agents: dict[int, Agent] = {}
-        # groups may contain each other, so agents are visited once
+        # Groups may contain each other, so agents are visited once.
         waiting = list(self.agents)
         while waiting:
             agent = waiting.pop(0)
@@ -191,7 +191,7 @@ class GroupChat:
         """Return the system message of the selecting model."""
         agents = self.agents if agents is None else agents
         names = [agent.name for agent in agents]
-        # a hand-off may bring its own message
+        # A hand-off may bring its own message.
         template = get_selection_method(self).selection_message or self.select_speaker_message_template
         return template.format(roles=self._participant_roles(agents), agentlist=names)
 
@@ -343,7 +343,7 @@ class GroupChatManager(ConversableAgent):
         runtime_log.log_new_agent(self, arguments)
 
     def _register_run_chat(self, groupchat: GroupChat) -> None:
-        # the async version would bypass a subclass that overrides the sync version alone
+        # The async version would bypass a subclass that overrides the sync version alone.
         manager_class = type(self)
         overrides_sync = manager_class.run_chat is not GroupChatManager.run_chat
         overrides_async = manager_class.a_run_chat is not GroupChatManager.a_run_chat
@@ -478,7 +478,7 @@ class GroupChatManager(ConversableAgent):
         super()._detach_clone()
         group = self.groupchat
         self._internals.group = clone = state_module.clone_group(group)
-        # `run_chat` gets the group as its config
+        # `run_chat` gets the group as its config.
         for row in self._reply_func_list:
             if row["init_config"] is group:
                 row["init_config"] = row["config"] = clone
@@ -503,7 +503,7 @@ class GroupChatManager(ConversableAgent):
             if self._internals.is_resumed and self.groupchat.messages:
                 logger.warning("The messages that %r has resumed are cleared: pass clear_history=False.", self.name)
             self.groupchat.reset()
-            # the base class has cleared the history with the recipient only
+            # The base class has cleared the history with the recipient only.
             for agent in self.groupchat.agents:
                 if agent in self._oai_messages:
                     self.clear_history(agent)
@@ -513,20 +513,20 @@ class GroupChatManager(ConversableAgent):
                 agent._prepare_chat(self, clear_history, False, reply_at_receive)
 
     def _raise_exception_on_async_reply_functions(self) -> None:
-        # each member replies within the chat
+        # Each member replies within the chat.
         super()._raise_exception_on_async_reply_functions()
         for agent in self.groupchat.agents:
             if isinstance(agent, ConversableAgent):
                 agent._raise_exception_on_async_reply_functions()
 
     def _record_for(self, peer: Agent) -> list[Message] | None:
-        # members have the conversation in their histories
+        # Members have the conversation in their histories.
         return None if peer in self.groupchat.agents else self.groupchat.messages
 
     def _participants(self) -> list[Any]:
         entry = group_internals(self.groupchat).client
         members = [agent for agent in self.groupchat.nested_agents() if agent is not self]
-        # the usage of the group's own model counts, too
+        # The usage of the group's own model counts, too.
         return [self, *members, *([SimpleNamespace(client=entry[1])] if entry else [])]
 
 
@@ -544,6 +544,6 @@ def _run(
 
 
 if TYPE_CHECKING:
-    # the packages below work over these protocols
+    # The packages below work over these protocols.
     _group: Group = cast(GroupChat, None)
     _manager: GroupManager = cast(GroupChatManager, None)

@@ -12,7 +12,7 @@ from ._replies.human_input import check_mode
 from .agent import Message
 from .conversable_agent import ConversableAgent, HumanInputMode
 
-# the executors need pydantic, which a program without code execution should not load
+# The executors need pydantic, which a program without code execution should not load.
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
@@ -68,7 +68,7 @@ class UserProxyAgent(ConversableAgent):
             RuntimeError: if code is to run in Docker, and Docker is not available.
         """
         arguments = runtime_log.capture_arguments(locals())
-        # the base class would take the system message, which is empty
+        # The base class would take the system message, which is empty.
         if description is None:
             description = self.DEFAULT_USER_PROXY_AGENT_DESCRIPTIONS[check_mode(human_input_mode)]
         super().__init__(

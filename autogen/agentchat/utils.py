@@ -46,7 +46,7 @@ def parse_tags_from_content(tag: str, content: str | Sequence[Mapping[str, objec
 def _parse_attributes(text: str) -> dict[str, str]:
     pieces: list[str] = []
     for piece in text.split(" "):
-        # a quoted value may contain blanks: only a piece that looks like `key='` starts a new attribute
+        # A quoted value may contain blanks: only a piece that looks like `key='` starts a new attribute.
         if not pieces or re.match(r"\w+=['\"]", piece):
             pieces.append(piece)
         else:
@@ -57,6 +57,6 @@ def _parse_attributes(text: str) -> dict[str, str]:
         if equals and value[:1] in ("'", '"'):
             attributes[key] = value[1:-1]
         else:
-            # an attribute without a name is the address, which may contain `=` and blanks
+            # An attribute without a name is the address, which may contain `=` and blanks.
             attributes["src"] = f"{attributes['src']} {piece}" if "src" in attributes else piece
     return attributes

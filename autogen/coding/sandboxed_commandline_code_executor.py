@@ -113,7 +113,7 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
         try:
             sandboxed = build_command(self._view, command)
         except RuntimeError as error:
-            # bubblewrap was uninstalled meanwhile.
+            # Bubblewrap was uninstalled meanwhile.
             raise OSError(str(error)) from error
         result = super()._launch(sandboxed, settings)
         if not result.timed_out and _SIGNAL_BASE < result.exit_code <= _SIGNAL_BASE + _LAST_SIGNAL:

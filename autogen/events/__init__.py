@@ -86,7 +86,7 @@ _lock = threading.Lock()
 _process_listeners: tuple[_AnyListener, ...] = ()
 _context_listeners: ContextVar[tuple[_AnyListener, ...]] = ContextVar("listeners", default=())
 
-# the kinds that each subscription wants; None stands for all
+# The kinds that each subscription wants; None stands for all.
 _subscriptions: list[frozenset[type[Event]] | None] = []
 _wanted_kinds: frozenset[type[Event]] | None = frozenset()
 

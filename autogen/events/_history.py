@@ -14,12 +14,12 @@ from ._kinds import AnyEvent, ChatEnded, ChatStarted, Event, MessageSent, ModelA
 from ._observations import CHAT, MODEL, Conversation, RecordedOperation, Turn
 from ._observer import Observer
 
-# difference between two clocks that is tolerated, in seconds
+# Difference between two clocks that is tolerated, in seconds.
 SLACK = 0.5
 # Chats inside chats. Deeper ones are merged into the chat around them: reports are recursive.
 DEEPEST = 20
 
-# extensions define other kinds
+# Extensions define other kinds.
 _CORE = {kind.type: kind for kind in get_args(AnyEvent)}
 _COMMON = {item.name for item in fields(Event)}
 
@@ -53,7 +53,7 @@ class History(Observer):
     def __init__(self, chat_id: str | None = None) -> None:
         super().__init__()
         self._main_id = chat_id
-        # all chats by id, also those that have ended
+        # All chats by id, also those that have ended.
         self._chats: dict[str, Conversation] = {}
         self._last_at: float | None = None
 
@@ -78,10 +78,10 @@ class History(Observer):
         chat = self._chats.get(event.chat) or self._add_chat(event)
         self._find_breaks(event)
         if chat.id == event.chat and isinstance(event, ChatStarted):
-            # other events of it may have come first
+            # Other events of it may have come first.
             chat.initiator, chat.recipient = event.initiator, event.recipient
             changed = (chat,)
-        # a chat that is read as a part of another chat has no start and no end
+        # A chat that is read as a part of another chat has no start and no end.
         elif chat.id == event.chat or not isinstance(event, (ChatStarted, ChatEnded)):
             changed = super()._observe(event)
         self._last_at = max(self._last_at or 0.0, event.at)
@@ -96,7 +96,7 @@ class History(Observer):
         if around is not None and around.depth >= DEEPEST:
             self._chats[event.chat] = around
             return around
-        # an event of another chat may come first: it is read as an event of the outermost chat
+        # An event of another chat may come first: it is read as an event of the outermost chat.
         chat_id = event.chat if main else self._main_id or ""
         start = ChatStarted(
             at=event.at,
@@ -116,20 +116,20 @@ class History(Observer):
         """Leave out the time in which no process was running, if the event is from another process."""
         main = self._chats[self._main_id or ""]
         if main.ended is not None:
-            # the chat had failed, and was resumed
+            # The chat had failed, and was resumed.
             main.ended, main.seconds, main.failed, main.is_open = None, None, False, True
             self._open.setdefault(main.id, []).insert(0, main)
             self._skip_break(event.at)
         start = _get_start(event)
         if start is not None and self._last_at is not None and start > self._last_at + SLACK:
-            # an operation that an earlier process had started: its second start is not recorded
+            # An operation that an earlier process had started: its second start is not recorded.
             self._skip_break(start)
 
     def _skip_break(self, at: float) -> None:
         if self._last_at is None or at <= self._last_at:
             return
         self._chats[self._main_id or ""].restarts += 1
-        # merged chats are in the dict several times
+        # Merged chats are in the dict several times.
         for chat in set(self._chats.values()):
             chat.pending.at += at - self._last_at
         self._last_at = at
@@ -143,7 +143,7 @@ class History(Observer):
         chat = self._chats[event.chat]
         message, turn = event.message, chat.pending
         if not chat.turns and not chat.initiator:
-            # its start is missing
+            # Its start is missing.
             chat.initiator, chat.recipient = event.sender, event.recipient
         turn.message = (
             {str(key): value for key, value in message.items()} if isinstance(message, dict) else {"content": message}
@@ -151,7 +151,7 @@ class History(Observer):
         turn.author, turn.recipient = event.sender, event.recipient
         turn.seconds, turn.at = max(0.0, event.at - turn.at), event.at
         if turn.speaker != turn.author:
-            # the selection was for another agent
+            # The selection was for another agent.
             turn.why = ""
         chat.turns.append(turn)
         chat.pending = Turn(at=event.at)
@@ -167,25 +167,25 @@ class History(Observer):
 
     def _abandon(self, lost: RecordedOperation, operation: RecordedOperation) -> list[RecordedOperation]:
         if operation.attempt <= lost.attempt:
-            # not the next attempt of a request, but the first of another process
+            # Not the next attempt of a request, but the first of another process.
             self._skip_break(operation.at)
         return super()._abandon(lost, operation)
 
     def _observe_other(self, event: Event) -> Sequence[RecordedOperation]:
         """Keep an event of an extension as a generic operation, since nothing tells whether it starts or ends something."""
         kind = event.kind if isinstance(event, UnknownEvent) else event.type
-        # `page_opened` and `page_closed` belong to one operation
+        # `page_opened` and `page_closed` belong to one operation.
         kind = kind.rpartition("_")[0] or kind
         if event.operation and self._find(event.operation) is None:
             return self._start(event, kind)
-        # it ends its operation, or has no operation of its own, and then no duration
+        # It ends its operation, or has no operation of its own, and then no duration.
         return self._end(event, kind)
 
 
 def _get_start(event: Event) -> float | None:
     """Return the start of the operation that an event ends, by its duration; None if that is unknown."""
     seconds = getattr(event, "seconds", 0.0)
-    # the start of a request is always recorded; the duration of a chat includes its replay
+    # The start of a request is always recorded; the duration of a chat includes its replay.
     if not event.ends or event.ends in (CHAT, MODEL) or not seconds:
         return None
     return event.at - seconds
@@ -238,7 +238,7 @@ def read_event(data: Mapping[str, object]) -> Event:
     }
     event: Event = kind(**common, **values)
     if isinstance(event, ModelAnswered) and "cost" in data and data["cost"] is None:
-        # written by an earlier version for an unknown price
+        # Written by an earlier version for an unknown price.
         event.price_known = False
     return event
 
@@ -267,7 +267,7 @@ def _keep(value: object) -> object:
     return value
 
 
-# by the annotation of a field
+# By the annotation of a field.
 _CONVERTERS: dict[str, Callable[[object], object]] = {
     "bool": lambda value: value is True,
     "float": to_number,

@@ -163,7 +163,7 @@ class ModelAsked(Event):
     endpoint: str
     attempt: int
     messages: int
-    # for tracing; not in JSON
+    # For tracing; not in JSON.
     _params: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -196,7 +196,7 @@ class ModelAnswered(Event):
     cost: float
     price_known: bool = True
     seconds: float
-    # for tracing; not in JSON
+    # For tracing; not in JSON.
     _response: Any = field(default=None, repr=False, compare=False)
 
 

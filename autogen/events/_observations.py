@@ -9,7 +9,7 @@ from ._kinds import ChatEnded, Event, ModelAnswered, ReplyEnded
 
 CHAT, TURN, REPLY, MODEL, TOOL, CODE, HUMAN = "chat", "turn", "reply", "model", "tool", "code", "human"
 
-# these are attributes of the operation itself
+# These are attributes of the operation itself.
 _COMMON = {"type", "agent", "seconds", *(item.name for item in fields(Event))}
 
 
@@ -50,7 +50,7 @@ class RecordedOperation:
     started: Event | None = field(default=None, repr=False)
     ended: Event | None = field(default=None, repr=False)
     enclosing: RecordedOperation | None = field(default=None, repr=False)
-    # a dict serves as an ordered set: a server may hold many chats at once
+    # A dict serves as an ordered set: a server may hold many chats at once.
     inner: dict[RecordedOperation, None] = field(default_factory=dict, repr=False)
 
     @property
@@ -96,7 +96,7 @@ class Turn:
     @property
     def function(self) -> str:
         """Name of the reply function that gave the message; empty if the message started the chat."""
-        # the last final reply counts: an earlier reply belongs to an agent that the author asked
+        # The last final reply counts: an earlier reply belongs to an agent that the author asked.
         for operation in reversed(self.operations):
             if operation.agent == self.author and isinstance(operation.ended, ReplyEnded) and operation.ended.final:
                 return operation.name
@@ -115,7 +115,7 @@ class Turn:
     @property
     def results(self) -> list[str]:
         """Results of tools that the message reports."""
-        # agents bundle the results of several calls in one message
+        # Agents bundle the results of several calls in one message.
         responses = self.message.get("tool_responses")
         if isinstance(responses, list):
             return [get_text(response.get("content")) for response in responses if isinstance(response, dict)]
@@ -217,7 +217,7 @@ class Totals:
             self.requests += 1
             self.failures += request.failed
         elif response.cached:
-            # nothing was requested, so that no tokens were used
+            # Nothing was requested, so that no tokens were used.
             self.cached += 1
             self.saved += response.cost
         else:
@@ -244,10 +244,10 @@ def _get_part_text(part: object) -> str:
 
 def get_calls(message: Mapping[str, object]) -> list[tuple[str, str]]:
     """Return the calls of a message as pairs of name and arguments; whatever is not a call is left out."""
-    # a damaged recording, or a model, may have anything here
+    # A damaged recording, or a model, may have anything here.
     calls = message.get("tool_calls")
     functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    # the form of OpenAI before there were tools
+    # The form of OpenAI before there were tools.
     functions.append(message.get("function_call"))
     return [
         (str(function.get("name") or ""), str(function.get("arguments") or ""))

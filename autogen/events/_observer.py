@@ -30,10 +30,10 @@ class Observer:
         self.totals = Totals()
         self.chat_count = 0
         self.root = Conversation(CHAT)
-        # by id of the operation; by id of the chat in recordings of earlier versions, where operations have no id
+        # By id of the operation; by id of the chat in recordings of earlier versions, where operations have no id.
         self._open: dict[str, list[RecordedOperation]] = {}
         self._handlers: dict[type[Event], _Handler] = {MessageSent: self._add_message, SpeakerSelected: self._start_turn}
-        # re-entrant: a finaliser may emit an event at any moment
+        # re-entrant: a finaliser may emit an event at any moment.
         self._lock = threading.RLock()
 
     def get_chat(self, chat_id: str) -> Conversation:
@@ -55,7 +55,7 @@ class Observer:
         handler = self._handlers.get(type(event))
         if handler is None:
             handler = self._start if event.starts else self._end if event.ends else self._observe_other
-            # an extension may have a subclass of a kind of the core
+            # An extension may have a subclass of a kind of the core.
             inherited = (self._handlers[base] for base in type(event).__mro__ if base in self._handlers)
             handler = self._handlers[type(event)] = next(inherited, handler)
         return handler(event)
@@ -74,7 +74,7 @@ class Observer:
         chat = self.get_chat(event.chat)
         if chat is self.root:
             return ()
-        # a member that sent nothing has no message that ends its turn
+        # A member that sent nothing has no message that ends its turn.
         closed = self._end_turn(chat, event)
         turn = RecordedOperation(
             TURN, event.speaker, parent=chat.id, chat=chat.id, at=event.at, started=event, enclosing=chat
@@ -94,7 +94,7 @@ class Observer:
         operation = _make_operation(event, kind or event.starts, event.at)
         operation.started = event
         same_id = self._open.get(event.operation or event.chat, ())
-        # another operation has this id if the event was emitted by hand, or by an earlier version
+        # Another operation has this id if the event was emitted by hand, or by an earlier version.
         owner = next((other for other in same_id if other.kind != operation.kind), None)
         lost = _match(same_id, operation.kind, operation.agent, operation.name) if same_id else None
         self._attach(operation, owner)
@@ -117,11 +117,11 @@ class Observer:
             same_id = self._open.get(event.operation or event.chat, ())
             operation = _match(same_id, kind, getattr(event, "agent", ""), _get_name(event))
         if operation is None:
-            # it came from a cache, or its start was not observed
+            # It came from a cache, or its start was not observed.
             operation = _make_operation(event, kind, event.at - (seconds or 0.0))
             self._attach(operation, None)
         operation.ended = event
-        # the seconds of a response don't include the time in which the request was prepared
+        # The seconds of a response don't include the time in which the request was prepared.
         operation.seconds = max(0.0, event.at - operation.at) if seconds is None or kind == MODEL else seconds
         operation.failed = _has_failed(event)
         return self._close(operation)

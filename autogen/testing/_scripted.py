@@ -267,7 +267,7 @@ class ScriptedModel:
                 f"{len(unused)} of {len(self._replies)} scripted replies {was} not requested; the next is {unused[0]!r}."
             )
 
-    # The protocol of a model client
+    # The protocol of a model client.
 
     def create(self, params: Mapping[str, object]) -> SimpleNamespace:
         """Return the response to a request.

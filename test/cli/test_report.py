@@ -256,11 +256,21 @@ FIELDS += [
     "why",
     "stop_reason",
 ]
+IDS = st.sampled_from(["a", "b", "c", "d", "a/tool:f#0", ""])
 EVENTS = st.builds(
-    lambda kind, chat, parent, more: {**more, "type": kind, "chat": chat, "parent": parent},
+    lambda kind, chat, parent, operation, outer, more: {
+        **more,
+        "type": kind,
+        "chat": chat,
+        "parent": parent,
+        "operation": operation,
+        "parent_operation": outer,
+    },
     st.sampled_from(KINDS),
     st.sampled_from(["a", "b", "c"]),
     st.sampled_from(["a", "b", "c", ""]),
+    IDS,
+    IDS,
     st.dictionaries(st.sampled_from(FIELDS), WILD, max_size=8),
 )
 

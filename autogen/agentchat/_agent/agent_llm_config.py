@@ -38,6 +38,6 @@ def validate_llm_config(llm_config: object, default: object) -> dict[str, Any] |
             f"A value in llm_config can't be copied ({error}). Give its class a __deepcopy__ method; a method that returns "
             "self is enough for a value that may be shared."
         ) from error
-    # in place, because it may be an LLMConfig
+    # In place, because it may be an LLMConfig.
     copied.update(hide_secrets(dict(copied)))
     return copied

@@ -23,7 +23,7 @@ class GroupMemberMixin(AgentState):
     @property
     def context_variables(self) -> ContextVariables:
         """Context variables that the members of a group chat share while it runs; otherwise those of the agent."""
-        # the innermost group chat in progress has precedence
+        # The innermost group chat in progress has precedence.
         shared: ContextVariables | None = turn_context.get_variables()
         return self._own_variables if shared is None else shared
 
@@ -37,9 +37,9 @@ class GroupMemberMixin(AgentState):
 
     def _detach_clone(self) -> None:
         super()._detach_clone()
-        # made again on first access
+        # Made again on first access.
         vars(self).pop("_own_variables", None)
-        # copied, but to the same targets: only the clone of a group has clones of them
+        # Copied, but to the same targets: only the clone of a group has clones of them.
         rebind_handoffs(self, lambda agent: agent)
 
 

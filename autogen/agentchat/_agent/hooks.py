@@ -98,12 +98,12 @@ def transform_last_message(agent: AgentCore, messages: list[Message]) -> Steps[l
         return messages
     last = messages[-1]
     content = last.get("content")
-    # 0.2 skips calls, templates and the word that ends the chat
+    # 0.2 skips calls, templates and the word that ends the chat.
     if "function_call" in last or "context" in last or not isinstance(content, (str, list)) or content == "exit":
         return messages
     processed = yield from _apply_hooks(agent, "process_last_received_message", content)
     if processed != content:
-        # a new dict, because other histories may hold this one too
+        # A new dict, because other histories may hold this one too.
         messages[-1] = {**last, "content": processed}
     return messages
 
@@ -126,7 +126,7 @@ def _pair_hooks(agent: AgentCore, point: str) -> list[tuple[Hook | None, Hook | 
     """Pair sync and async hooks; async chats fall back to sync hooks."""
     sync_hooks = [hook for hook in agent.hook_lists[point] if not is_coroutine_function(hook)]
     async_hooks = [hook for hook in agent.hook_lists["a_" + point] if is_coroutine_function(hook)]
-    # side by side, in the order of registration
+    # Side by side, in the order of registration.
     return list(zip_longest(sync_hooks, async_hooks or sync_hooks))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from .._core import unmatched_tools
+from .._core import registration_warnings
 from .._replies.registry import copy_config
 from .state import HistoriesMixin
 
@@ -23,7 +23,7 @@ class LifecycleMixin(HistoriesMixin):
         self.stop_reply_at_receive()
         if self.client is not None:
             self.client.clear_usage_summary()
-        # a function of the program knows how to reset its config; others start from a new copy
+        # A function of the program knows how to reset its config; others start from a new copy.
         for row in self._reply_func_list:
             if row["reset_config"] is not None:
                 row["reset_config"](row["config"])
@@ -40,14 +40,14 @@ class LifecycleMixin(HistoriesMixin):
         """
         clone = copy.copy(self)
         clone._detach_clone()
-        unmatched_tools.register_agent(clone)
+        registration_warnings.register_agent(clone)
         return clone
 
     def _detach_clone(self) -> None:
         super()._detach_clone()
         self._reply_func_list = [{**row, "config": copy_config(row["init_config"])} for row in self._reply_func_list]
         self.llm_config = copy.deepcopy(self.llm_config)
-        # programs assign clients of their own, which can't be rebuilt and are shared
+        # Programs assign clients of their own, which can't be rebuilt and are shared.
         if hasattr(self.client, "rebuild"):
             self.client = self.client.rebuild(**self.llm_config)  # type: ignore[arg-type]
             self.client.start_own_ledger()

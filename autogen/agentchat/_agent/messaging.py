@@ -166,11 +166,11 @@ class MessagingMixin(HooksMixin, ClassicMethods):
         elif steps := builtin_generate_reply(self, history, sender):
             reply = yield from steps
         else:
-            # `messages` is bound for sync callers alone: async overrides get the sender, as in 0.2
+            # `messages` is bound for sync callers alone: async overrides get the sender, as in 0.2.
             reply = yield Call(partial(self.generate_reply, messages=history), self.a_generate_reply, (), {"sender": sender})
         if reply is None:
             return None
-        # a reply function may have registered a hook
+        # A reply function may have registered a hook.
         if is_untouched and not any(self.hook_lists.values()):
             return self._record_sent(sender, reply, None, delivery.silent)
         return Send(self, sender, reply, silent=delivery.silent)

@@ -9,7 +9,7 @@ from .._handoffs.context_variables import ContextVariables
 from .._handoffs.handoffs import Handoffs
 from ..agent import Message
 
-# the executors need pydantic, which a program without code execution should not load
+# The executors need pydantic, which a program without code execution should not load.
 if TYPE_CHECKING:
     from ...coding.base import CodeExecutionConfig
 

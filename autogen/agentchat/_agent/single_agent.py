@@ -132,13 +132,13 @@ def _lend_tools(caller: ToolRegistrationMixin, executor: ToolRegistrationMixin, 
     """Register tools for the model of `caller` and for execution by `executor`, in this block only."""
     offered = {tool["function"]["name"] for tool in (caller.llm_config or {}).get("tools", ())}
     named = index_by_name(tools)
-    # tools of the same names are set aside for this block
+    # Tools of the same names are set aside for this block.
     replaced = {name: executor.function_map.pop(name) for name in named if name in executor.function_map}
     added: list[str] = []
     try:
         for name, tool in named.items():
             executor.register_for_execution(name)(tool)
-            # tools that the model already knows stay as they are
+            # Tools that the model already knows stay as they are.
             if name not in offered:
                 caller.register_for_llm(name=name, description=describe_function(tool))(tool)
                 added.append(name)
@@ -161,9 +161,9 @@ def _make_options(
     """
     if recipient is None:
         options = {"message": message, "tools": tuple(tools or ()), **kwargs}
-        # None means the default of `run`
+        # None means the default of `run`.
         return {key: value for key, value in options.items() if key != "max_turns" or value is not None}
-    # a task given by position would be taken for the recipient
+    # A task given by position would be taken for the recipient.
     if not hasattr(recipient, "receive"):
         raise TypeError(f"The recipient must be an agent, not {recipient!r}. The task is given by message=.")
     return {"message": message, **kwargs}

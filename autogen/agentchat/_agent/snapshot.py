@@ -39,7 +39,7 @@ class SnapshotMixin(HistoriesMixin):
         >>> Path("state.json").write_text(json.dumps(agent.save_state()))  # doctest: +SKIP
         """
         histories = {_get_key(peer): messages for peer, messages in self._oai_messages.items()}
-        # histories are keyed by name, because objects don't outlive the process
+        # Histories are keyed by name, because objects don't outlive the process.
         if len(histories) < len(self._oai_messages):
             raise StateError(f"{self.name!r} has conversations with several agents of one name, so it can't be saved.")
         stop_reasons = self._internals.stop_reasons
@@ -68,7 +68,7 @@ class SnapshotMixin(HistoriesMixin):
         Raises:
             ValueError: if it is the state of another agent or of an unknown version, or a peer is missing.
         """
-        # everything is checked before anything is changed
+        # Everything is checked before anything is changed.
         check_document(state, "agent", self.name)
         registered: dict[str, Any] = {"": None, **{peer.name: peer for peer in peers}}
         names = {name for key in PEER_MAPPINGS for name in state[key]}
@@ -81,7 +81,7 @@ class SnapshotMixin(HistoriesMixin):
         self.update_system_message(state["system_message"])
         self._description = state["description"]
         self._max_consecutive_auto_reply = state["limit"]
-        # in place, because these mappings have defaults for new peers
+        # In place, because these mappings have defaults for new peers.
         for mapping, key in (
             (self._consecutive_auto_reply_counter, "auto_replies"),
             (self._max_consecutive_auto_reply_dict, "limits"),

@@ -46,16 +46,16 @@ class AgentState(AgentCore):
     _default_auto_reply: str | Message | None
     _reply_func_list: list[dict[str, Any]]
     _human_input: list[str]
-    # a dict, or False if the agent runs no code
+    # A dict, or False if the agent runs no code.
     _code_execution_config: Any
-    # set if the config names an executor
+    # Set if the config names an executor.
     _code_executor: CodeExecutor
-    # by position after `initiate_chats`, by id after `a_initiate_chats`
+    # By position after `initiate_chats`, by id after `a_initiate_chats`.
     _finished_chats: Any
 
     @cached_property
     def _internals(self) -> AgentInternals:
-        # made on first access, because programs subclass without calling `__init__`
+        # Made on first access, because programs subclass without calling `__init__`.
         return AgentInternals()
 
     def _reset_conversations(self) -> None:
@@ -65,12 +65,12 @@ class AgentState(AgentCore):
         self._consecutive_auto_reply_counter = defaultdict(int)
         self._human_input = []
         self._finished_chats = []
-        # a new object: the old one may be shared with the original of a clone
+        # A new object: the old one may be shared with the original of a clone.
         self._internals = AgentInternals()
 
     def _detach_clone(self) -> None:
         """Make a shallow copy independent of its original. Each class copies its own attributes, after `super()`."""
-        # known to be checked, so clones don't repeat warnings; a manager's clone needs the group to copy it
+        # Known to be checked, so clones don't repeat warnings; a manager's clone needs the group to copy it.
         original = self._internals
         self._reset_conversations()
         self._internals = AgentInternals(checked_tools=set(original.checked_tools), group=original.group)
@@ -143,7 +143,7 @@ class HistoriesMixin(AgentState):
             self._is_termination_msg = bind_condition(self._is_termination_msg.condition)
 
     def _reset_reply_limits(self) -> None:
-        # a partial and not a lambda, so that agents can be pickled and copied deeply
+        # A partial and not a lambda, so that agents can be pickled and copied deeply.
         self._max_consecutive_auto_reply_dict = defaultdict(partial(_get_general_limit, self))
 
     def chat_messages_for_summary(self, agent: Agent) -> list[Message]:
@@ -194,7 +194,7 @@ class HistoriesMixin(AgentState):
             return
         for history in [get_history(self, recipient)] if recipient else self._oai_messages.values():
             start = max(0, len(history) - keep)
-            # endpoints refuse a tool response without its call
+            # Endpoints refuse a tool response without its call.
             if keep and start and history[start].get("tool_responses"):
                 start -= 1
                 text = f"Keeping one more message of {self.name}: a tool response stays with its call."
@@ -211,7 +211,7 @@ class HistoriesMixin(AgentState):
             self._max_consecutive_auto_reply_dict[sender] = value
             return
         self._max_consecutive_auto_reply = value
-        # peers with a limit of their own get the new one, too
+        # Peers with a limit of their own get the new one, too.
         for peer in self._max_consecutive_auto_reply_dict:
             self._max_consecutive_auto_reply_dict[peer] = value
 
@@ -235,7 +235,7 @@ class HistoriesMixin(AgentState):
         if sender is None:
             self.reply_at_receive.clear()
         else:
-            # not `del`: programs read the key
+            # Not `del`: programs read the key.
             self.reply_at_receive[sender] = False
 
     def _record_for(self, peer: Agent) -> list[Message] | None:
@@ -257,7 +257,7 @@ class HistoriesMixin(AgentState):
             self._human_input = []
         if isinstance(self._is_termination_msg, BoundCondition):
             self._is_termination_msg.reset(recipient, get_history(self, recipient))
-        # `prepare_recipient=False` ends the mutual calls
+        # `prepare_recipient=False` ends the mutual calls.
         if prepare_recipient and isinstance(recipient, HistoriesMixin):
             recipient._prepare_chat(self, clear_history, False, reply_at_receive)
 

@@ -16,8 +16,9 @@ from ..._steps import get_callable_name, is_coroutine_function, run_async, run_s
 from .._core import runtime_log, turn_context
 from .._core.internals import internals
 from .._core.messages import assert_valid_name
+from .._core.turn_context import Outcome
 from .._replies.tool_arguments import repair_json
-from .._replies.tool_execution import Outcome, execute_call
+from .._replies.tool_execution import execute_call
 from ..agent import Message
 from .state import AgentState
 
@@ -46,12 +47,12 @@ class ToolRegistrationMixin(AgentState):
         """
         for name, function in function_map.items():
             assert_valid_name(name)
-            # warnings, because programs of 0.2 do both on purpose
+            # Warnings, because programs of 0.2 do both on purpose.
             if function is None and name not in self._function_map:
                 _warn_caller(f"Function {name!r} is not registered: nothing to remove.")
             if name in self._function_map and not _is_same_function(self._function_map[name], function):
                 _warn_caller(f"Function {name!r} is being overridden.")
-        # a new dict: programs may hold the old one
+        # A new dict: programs may hold the old one.
         merged = {**self._function_map, **function_map}
         self._function_map = {name: function for name, function in merged.items() if function is not None}
 
@@ -113,12 +114,12 @@ class ToolRegistrationMixin(AgentState):
                 _warn_caller(f"Function {name!r} is being overridden.")
             internals(self).offered_functions[key, name] = internals(self).offered_function
             signatures = [*(item for item in signatures if get_name(item) != name), signature]
-        # endpoints refuse an empty list of tools
+        # Endpoints refuse an empty list of tools.
         if signatures:
             config[key] = signatures
         else:
             config.pop(key, None)
-        # programs assign clients of their own, which take the tools with each request
+        # Programs assign clients of their own, which take the tools with each request.
         if hasattr(self.client, "rebuild"):
             self.client = self.client.rebuild(**config)
 
@@ -152,7 +153,7 @@ class ToolRegistrationMixin(AgentState):
         def decorate(function: F) -> F:
             _set_if_given(function, "_name", name)
             _set_if_given(function, "_description", description)
-            # decorators of one function share name and description, whichever of them has the arguments
+            # Decorators of one function share name and description, whichever of them has the arguments.
             text = description or getattr(function, "_description", None)
             tool_name = name or get_tool_name(function)
             if text is None:
@@ -162,7 +163,7 @@ class ToolRegistrationMixin(AgentState):
             schema = get_function_schema(function, name=tool_name, description=text)
             if api_style not in ("tool", "function"):
                 raise ValueError(f"api_style must be 'tool' or 'function', got {api_style!r}.")
-            # not an argument of the methods below: subclasses override them
+            # Not an argument of the methods below: subclasses override them.
             internals(self).offered_function = function
             try:
                 if api_style == "tool":
@@ -214,7 +215,7 @@ class ToolRegistrationMixin(AgentState):
         from ...function_utils import INJECTED, get_injected_parameters, load_basemodels_if_needed, serialize_to_str
 
         loaded = load_basemodels_if_needed(func)
-        # directives pass as they are: they are applied when the call has returned
+        # Directives pass as they are: they are applied when the call has returned.
 
         def finish(kwargs: dict[str, object], result: object) -> object:
             if runtime_logging.is_logging:
@@ -236,7 +237,7 @@ class ToolRegistrationMixin(AgentState):
                 return finish(kwargs, loaded(*args, **kwargs))
 
             wrapped = run
-        # read when the function is executed
+        # Read when the function is executed.
         vars(wrapped).update(_origin=func, _injected=get_injected_parameters(func))
         return wrapped  # type: ignore[no-any-return]
 
@@ -303,7 +304,7 @@ def as_list(items: T | Iterable[T] | None) -> list[T]:
 
 def _set_if_given(function: Callable[..., object], attribute: str, value: str | None) -> None:
     """Store a decorator's argument at the function, for its other decorators."""
-    # attributes of a bound method can't be set
+    # Attributes of a bound method can't be set.
     if value is not None:
         with contextlib.suppress(AttributeError):
             setattr(function, attribute, value)

@@ -44,7 +44,7 @@ class _EventBuffer:
     def __init__(self, control: ChatControl) -> None:
         self._control = control
         self._events: deque[Event] = deque()
-        # re-entrant: a finaliser may close the buffer at any moment
+        # re-entrant: a finaliser may close the buffer at any moment.
         self._lock = threading.RLock()
         self._is_open = True
         self.notify: Callable[[], object] = lambda: None
@@ -92,7 +92,7 @@ class _Iteration(ABC, Generic[RunChat]):
         self._control = control or ChatControl()
         self._kinds = None if yield_on is None else events.resolve_types(yield_on)
         self._buffer = _EventBuffer(self._control)
-        # the chat runs in the context of the caller, not in that of the reader
+        # The chat runs in the context of the caller, not in that of the reader.
         self._context = copy_context()
         self._is_closed = False
         self._finalizer: weakref.finalize[..., _Iteration[RunChat]] | None = None
@@ -119,7 +119,7 @@ class _Iteration(ABC, Generic[RunChat]):
     def _watch(self, outcome: _Outcome) -> None:
         """Have the chat stopped if this iterator is abandoned: it would wait for its reader forever."""
         self._finalizer = weakref.finalize(self, _abandon, self._control, self._buffer, outcome)
-        # at the end of the process nobody reads a warning, and the thread is a daemon
+        # At the end of the process nobody reads a warning, and the thread is a daemon.
         self._finalizer.atexit = False
 
     def _stop(self) -> None:
@@ -127,7 +127,7 @@ class _Iteration(ABC, Generic[RunChat]):
         self._is_closed = True
         if self._finalizer is not None:
             self._finalizer.detach()
-        # the control may be the caller's, who can see whether it was stopped
+        # The control may be the caller's, who can see whether it was stopped.
         outcome = self._get_outcome()
         if outcome is not None and not outcome.done():
             self._control.stop()
@@ -175,7 +175,7 @@ class ChatIterator(_Iteration[Callable[[ChatControl], ChatResult]]):
         future = self._future or self._start()
         while True:
             self._news.clear()
-            # read first: events that came before the end are still returned
+            # Read first: events that came before the end are still returned.
             is_over = future.done()
             event = self._buffer.pop()
             if event is not None:
@@ -193,7 +193,7 @@ class ChatIterator(_Iteration[Callable[[ChatControl], ChatResult]]):
         self._buffer.notify = news.set
         self._future = future = Future[ChatResult]()
         future.add_done_callback(lambda _: news.set())
-        # the thread has no reference to this object, so that an abandoned iterator is garbage-collected
+        # The thread has no reference to this object, so that an abandoned iterator is garbage-collected.
         run = partial(self._context.run, _run, self._run_chat, self._control, self._buffer, self._kinds, future)
         self._thread = threading.Thread(target=run, name="autogen-chat-iterator", daemon=True)
         self._watch(future)
@@ -209,7 +209,7 @@ class ChatIterator(_Iteration[Callable[[ChatControl], ChatResult]]):
             _log_error(self._future.exception())
 
     def _join(self) -> None:
-        # a listener or a tool of the chat itself may close the iterator
+        # A listener or a tool of the chat itself may close the iterator.
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -326,7 +326,7 @@ async def _a_run(
 
 def _finish(news: asyncio.Event, task: asyncio.Task[ChatResult]) -> None:
     if not task.cancelled():
-        # marks the error as retrieved: the event loop must not report it if nobody reads the result
+        # Marks the error as retrieved: the event loop must not report it if nobody reads the result.
         task.exception()
     news.set()
 

@@ -31,9 +31,9 @@ class Delivery(ABC):
         message: The message.
         request_reply: True to request a reply, False not to, None to leave it to the receiver.
         silent: True to print nothing.
-        follow_up: Next delivery, left by the base method for the loop that called an override of it.
+        follow_up: Next delivery. The base method leaves it here if the loop called an override, which returns nothing.
         in_override: True while the loop waits for an override.
-        methods: The methods that run it.
+        methods: The public methods that run it, to be checked for overrides.
     """
 
     agent: Any
@@ -52,7 +52,7 @@ class Delivery(ABC):
 
     @abstractmethod
     def run_overridden(self) -> Steps[None]:
-        """Run it through the agent's public method, whose own variant may be an override."""
+        """Run it through the agent's public method, which is overridden."""
 
 
 class Send(Delivery):
@@ -65,7 +65,7 @@ class Send(Delivery):
         return self.agent._send_step(self)  # type: ignore[no-any-return]
 
     def run_overridden(self) -> Steps[None]:
-        # passed only if it is set: overrides written for early versions lack the parameter
+        # Passed only if it is set: overrides written for early versions lack the parameter.
         options = {} if self.request_reply is None else {"request_reply": self.request_reply}
         a_send = getattr(self.agent, "a_send", None)
         yield from invoke(self.agent.send, a_send, self.message, self.peer, **options, silent=self.silent)
@@ -95,9 +95,9 @@ def deliver(delivery: Delivery) -> Steps[None]:
     _current_delivery.set(None)
     try:
         if caller and caller.in_override and _is_same_delivery(caller, delivery):
-            # this is the `super()` call of an override, which the loop called: the loop continues with the follow-up
+            # This is the `super()` call of an override that the loop called. The follow-up is left to the loop; one of an
+            # earlier `super()` call in the same override is run first.
             earlier, caller.follow_up = caller.follow_up, None
-            # left by an earlier `super()` call of the same override
             yield from run_loop(earlier)
             caller.follow_up = yield from delivery.run_builtin()
         else:
@@ -107,15 +107,15 @@ def deliver(delivery: Delivery) -> Steps[None]:
 
 
 def run_loop(delivery: Delivery | None) -> Steps[None]:
-    """Run a delivery and all that follow it, each through its agent's public method, at a constant stack depth."""
+    """Run a delivery and all that follow it, at a constant stack depth. Overridden methods are called, others passed by."""
     is_controlled = get_control() is not None
     while delivery is not None:
         if is_controlled:
             yield from yield_point()
         agent = delivery.agent
-        # the usual case, in one step: nothing that receiving or replying involves is overridden
+        # The usual case, in one step: nothing that receiving or replying involves is overridden.
         if type(delivery) is Receive and not is_controlled and TALKING.is_untouched(agent):
-            delivery = yield from agent._receive_step(delivery, True)
+            delivery = yield from agent._receive_step(delivery, is_untouched=True)
             continue
         if delivery.methods.is_untouched(agent):
             delivery = yield from delivery.run_builtin()
@@ -135,6 +135,7 @@ def _accepts_silent(agent: Any) -> bool:
     if hasattr(agent, "_receive_step"):
         return True
     parameters = signature(agent.receive).parameters.values()
+    # Besides `message`, `sender` and `request_reply`.
     return len(parameters) > 3 or any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
 
 

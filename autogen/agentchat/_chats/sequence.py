@@ -65,7 +65,7 @@ async def a_initiate_chats(chat_queue: ChatQueue) -> dict[int, ChatResult]:
     try:
         await asyncio.gather(*tasks.values())
     finally:
-        # after a failure the other chats are cancelled, and waited for
+        # After a failure the other chats are cancelled, and waited for.
         for task in tasks.values():
             task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)

@@ -66,7 +66,7 @@ def reflect_on_chat(sender: AgentCore, recipient: AgentCore, args: dict[str, Any
     history = recipient.chat_messages_for_summary(sender)
     agent = sender if recipient is None or recipient.client is None else recipient
     refusal: Exception | None = None
-    # not every endpoint accepts, or heeds, a system message at the end
+    # Not every endpoint accepts, or heeds, a system message at the end.
     for prompt_role in [role] if role else [None, "user"]:
         try:
             reflect = partial(request_reflection, sender)
@@ -75,7 +75,7 @@ def reflect_on_chat(sender: AgentCore, recipient: AgentCore, args: dict[str, Any
                 sender, "_reflection_with_llm", reflect, prompt, history, agent, cache, prompt_role
             )
         except Exception as error:
-            # by name, because a chat without a model must not load the SDK
+            # By name, because a chat without a model must not load the SDK.
             if type(error).__name__ != "BadRequestError":
                 raise
             refusal = error

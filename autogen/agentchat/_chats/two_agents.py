@@ -17,7 +17,7 @@ from ...exception_utils import BudgetExceeded
 from ...oai._usage.ledger import enter_chat_budget
 from ...operations import Operation, perform
 from ...types import ChatMessage
-from .._core import unmatched_tools
+from .._core import registration_warnings
 from .._core.internals import get_history, get_human_inputs, internals, invoke_overridable, is_conversable
 from .._core.protocols import AgentCore
 from .._core.result import ChatResult, StopReason, consolidate_chat_info, find_repetitions, gather_usage_summary
@@ -112,19 +112,19 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
     consolidate_chat_info({"sender": sender, "recipient": recipient, "summary_method": options.summary_method})
     max_turns = _validate_max_turns(options.max_turns)
     if _has_tools(sender) or _has_tools(recipient):
-        unmatched_tools.warn_of_unmatched(sender, recipient)
+        registration_warnings.warn_of_unmatched(sender, recipient)
     with use_cache(options.cache, sender, recipient), enter_chat_budget(options.limits):
         _reset_pair(sender, recipient, options.clear_history, max_turns)
         try:
             with controlled_by(options.control) if options.control else nullcontext():
                 summary, reason = yield from _run_turns(request, max_turns)
         except ChatStopped:
-            # without a control of its own, the outer chat is being stopped
+            # Without a control of its own, the outer chat is being stopped.
             if options.control is None:
                 raise
             return _build_result(request, None, StopReason.STOPPED)
         except BudgetExceeded as error:
-            # an outer chat replaces this by its own result
+            # An outer chat replaces this by its own result.
             error.result = _build_result(request, None, StopReason.BUDGET)
             raise
     return _build_result(request, summary, reason)
@@ -168,7 +168,7 @@ def _take_turns(request: ChatRequest, max_turns: int) -> Steps[StopReason]:
             return StopReason.NO_REPLY
         length = len(get_history(sender, recipient))
         yield from run_loop(Send(sender, recipient, outgoing, True, options.silent))
-        # without a reply, the sender would reply to its own message in the next turn
+        # Without a reply, the sender would reply to its own message in the next turn.
         if len(get_history(sender, recipient)) == length + 1:
             return StopReason.NO_REPLY
     return StopReason.MAX_TURNS
@@ -193,7 +193,7 @@ def _validate_max_turns(max_turns: object) -> int | None:
 
 
 def _reset_pair(sender: AgentCore, recipient: AgentCore, clear_history: bool, max_turns: int | None) -> None:
-    # with a limited number of turns, the sender's messages come from `_take_turns` and not from its `receive`
+    # With a limited number of turns, the sender's messages come from `_take_turns` and not from its `receive`.
     sender._prepare_chat(recipient, clear_history, reply_at_receive=max_turns is None)
     for agent, peer in ((sender, recipient), (recipient, sender)):
         internals(agent).start_chat(peer)

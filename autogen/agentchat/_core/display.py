@@ -29,7 +29,7 @@ def show_received(
     for response in message.get("tool_responses") or ():
         show_response(response, sender)
     role = message.get("role")
-    # such a message has no content of its own: its content repeats the responses
+    # Such a message has no content of its own: its content repeats the responses.
     if message.get("tool_responses") and role == "tool":
         return
     if role in ("function", "tool"):
@@ -85,7 +85,7 @@ def _print_content(receiver: AgentCore, message: Message) -> None:
     content = message.get("content")
     if content is None:
         return
-    # the content is a template if there are values to fill in
+    # The content is a template if there are values to fill in.
     if "context" in message:
         is_allowed = isinstance(receiver.llm_config, dict) and receiver.llm_config.get("allow_format_str_template", False)
         content = instantiate_template(content, message["context"], is_allowed)

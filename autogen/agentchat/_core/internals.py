@@ -72,11 +72,11 @@ class GroupInternals:
     has_checked_descriptions: bool = False
 
 
-# one attribute for both: an agent is never a group
+# One attribute for both: an agent is never a group.
 internals: Callable[[AgentCore], AgentInternals] = attrgetter("_internals")
 group_internals: Callable[[Group], GroupInternals] = attrgetter("_internals")
 
-# names of 0.2. Programs assign them too, so no value is cached here.
+# Names of 0.2. Programs assign them too, so no value is cached here.
 get_histories: Callable[[AgentCore], MutableMapping[Agent | None, list[Message]]] = attrgetter("_oai_messages")
 get_system_messages: Callable[[AgentCore], list[Message]] = attrgetter("_oai_system_message")
 get_reply_rows: Callable[[AgentCore], list[dict[str, Any]]] = attrgetter("_reply_func_list")
@@ -127,7 +127,7 @@ class MethodSet:
 
     @cached_property
     def _originals(self) -> tuple[object, ...]:
-        # on first use, because the table is filled after this module is loaded
+        # On first use, because the table is filled after this module is loaded.
         return tuple(ORIGINAL_METHODS[name] for name in self.names)
 
     def is_class_untouched(self, agent_class: type) -> bool:
@@ -139,10 +139,10 @@ class MethodSet:
 
     def is_untouched(self, agent: object) -> bool:
         """Return True if no method is overridden, patched or wrapped. False for an agent of another kind."""
-        # not by `is_class_untouched`: this runs several times for each message
+        # Not by `is_class_untouched`: this runs several times for each message.
         try:
             return bool(self._get(type(agent)) == self._originals) and vars(agent).keys().isdisjoint(self.names)
-        # an agent of another kind has not all of the methods, or no `__dict__`
+        # An agent of another kind has not all of the methods, or no `__dict__`.
         except AttributeError:
             return False
 

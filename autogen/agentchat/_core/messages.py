@@ -1,13 +1,8 @@
-"""Forms of messages, and the repair of histories before a request.
-
-An endpoint accepts a history in which every call is followed by its results, no result lacks its call, and no content is
-null. Users cut, resume and mix histories, so a history is repaired just before a request; the stored one stays as it is.
-"""
+"""Forms of messages: as programs give them, as histories store them, as endpoints get them."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from ..agent import Message
@@ -44,20 +39,20 @@ def to_stored_form(message: Message, role: str, speaker: str) -> Message | None:
         role: `assistant` in the history of the sender, `user` in that of the receiver.
         speaker: Name of the sender.
     """
-    # the usual message, without the detours below
+    # The usual message, without the detours below.
     if len(message) == 1 and isinstance(text := message.get("content"), str):
         return {"content": text, "role": role, "name": speaker}
     stored = {key: message[key] for key in STORED_KEYS if message.get(key) is not None}
-    # a key with None counts as missing, but a message with calls keeps a content of None: endpoints require the key
+    # A key with None counts as missing, but a message with calls keeps a content of None: endpoints require the key.
     if "content" not in stored:
         if "function_call" not in stored and "tool_calls" not in stored:
             return None
         stored = {"content": None, **stored}
     if stored.get("function_call") or stored.get("tool_calls"):
-        # only a model calls, and endpoints accept calls from no other role
+        # Only a model calls, and endpoints accept calls from no other role.
         stored["role"] = "assistant"
         return stored
-    # results of calls keep their role on both sides
+    # Results of calls keep their role on both sides.
     role_as_sent = message.get("role")
     stored["role"] = role_as_sent if role_as_sent in ("function", "tool") else message.get("override_role", role)
     stored.setdefault("name", speaker)
@@ -72,7 +67,7 @@ def unroll_tool_responses(messages: Iterable[Message]) -> list[Message]:
             flat.append(message)
             continue
         flat.extend(message["tool_responses"])
-        # a message of another role has responses and a content of its own, such as human input beside interrupted calls
+        # A message of another role has responses and a content of its own, such as human input beside interrupted calls.
         if message.get("role") != "tool":
             flat.append({key: value for key, value in message.items() if key != "tool_responses"})
     return flat
@@ -94,64 +89,3 @@ def assert_valid_name(name: str) -> str:
 def normalize_name(name: str) -> str:
     """Return a function name made up by a model in a form that endpoints accept."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64]
-
-
-NO_RESULT = "There is no result of this call."
-
-
-def repair_history(messages: list[Message]) -> tuple[list[Message], list[str]]:
-    """Return the repaired messages, and notes about the repairs for the log. Valid messages are not copied."""
-    if _is_valid(messages):
-        return messages, []
-    results = _index_results(messages)
-    moved: set[int] = set()
-    ordered: list[Message] = []
-    notes: list[str] = []
-    for index, message in enumerate(messages):
-        if message.get("role") == "tool":
-            # some servers give calls no ids: such a result can't be matched, and stays where it is
-            if message.get("tool_call_id") is None:
-                ordered.append(message)
-            continue
-        ordered.append({**message, "content": ""} if _is_empty(message) else message)
-        if _is_empty(message):
-            notes.append(f"message {index} had no content")
-        for call in message.get("tool_calls") or ():
-            if call.get("id") is None:
-                continue
-            result = next((other for other in results[call["id"]] if other > index and other not in moved), None)
-            if result is None:
-                ordered.append({"role": "tool", "tool_call_id": call["id"], "content": NO_RESULT})
-                notes.append(f"the call {call['id']} had no result")
-            else:
-                ordered.append(messages[result])
-                moved.add(result)
-    for call_id, indexes in results.items():
-        notes += [
-            f"the result {index} of {call_id} had no call, and was left out" for index in indexes if index not in moved
-        ]
-    return ordered, notes
-
-
-def _is_valid(messages: list[Message]) -> bool:
-    """Return True if nothing can be out of order. One plain loop, because a long history spends most of its time here."""
-    for message in messages:
-        if message.get("tool_calls") or message.get("role") == "tool":
-            return False
-        if message.get("content") is None and _is_empty(message):
-            return False
-    return True
-
-
-def _index_results(messages: list[Message]) -> defaultdict[str, list[int]]:
-    """Return the indexes of the results of each call, by call id."""
-    indexes: defaultdict[str, list[int]] = defaultdict(list)
-    for index, message in enumerate(messages):
-        if message.get("role") == "tool" and message.get("tool_call_id") is not None:
-            indexes[message["tool_call_id"]].append(index)
-    return indexes
-
-
-def _is_empty(message: Message) -> bool:
-    calls = message.get("tool_calls") or message.get("function_call")
-    return message.get("content") is None and not calls

@@ -9,7 +9,7 @@ from ..._steps import Steps
 from ..agent import Agent, LLMAgent, Message
 from .result import ChatResult
 
-# the executors need pydantic, which a program without code execution should not load
+# The executors need pydantic, which a program without code execution should not load.
 if TYPE_CHECKING:
     from ...coding.base import CodeExecutor
 

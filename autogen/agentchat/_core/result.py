@@ -86,7 +86,7 @@ def consolidate_chat_info(
     """
     entries = [chat_info] if isinstance(chat_info, Mapping) else chat_info
     for entry in entries:
-        # assertions, because 0.2 programs catch them
+        # Assertions, because 0.2 programs catch them.
         sender = uniform_sender or entry.get("sender")
         recipient = entry.get("recipient")
         assert sender is not None, f"A chat needs a sender: {sorted(entry)}"
@@ -112,7 +112,7 @@ def gather_usage_summary(agents: Iterable[object]) -> ChatCost:
         `usage_including_cached_inference` and `usage_excluding_cached_inference`, each with `total_cost` (USD) and, by
         model, cost and tokens.
     """
-    # agents may share a client, and its usage counts once
+    # Agents may share a client, and its usage counts once.
     found = (getattr(agent, "client", None) for agent in agents)
     clients = {id(client): client for client in found if client}.values()
     return {
@@ -128,7 +128,7 @@ def _add_up(usages: Iterable[UsageSummary | None]) -> UsageSummary:
             if model == "total_cost":
                 total["total_cost"] += amounts
                 continue
-            # a client of the program may report other figures than tokens
+            # A client of the program may report other figures than tokens.
             sums = total.setdefault(model, dict.fromkeys(amounts, 0))
             for kind, amount in amounts.items():
                 sums[kind] = sums.get(kind, 0) + amount
@@ -164,7 +164,7 @@ class RepeatCounter:
             self.fingerprint, self.times = fingerprint, 1
             return 1
         self.times = times = self.times + 1
-        # faster than `max`, and this runs on every message
+        # Faster than `max`, and this runs on every message.
         if times > self.longest:
             self.longest = times
         return times
@@ -172,12 +172,12 @@ class RepeatCounter:
 
 def count_message(counters: MutableMapping[Agent, RepeatCounter], agent: Agent, peer: Agent, message: Message | str) -> None:
     """Count a message of `agent` to `peer`. The third equal message in a row is logged."""
-    # text is its own fingerprint, which is the usual case
+    # Text is its own fingerprint, which is the usual case.
     fingerprint = message if isinstance(message, str) else message_fingerprint(message)
     counter = counters.get(peer)
     if counter is None:
         counters[peer] = RepeatCounter(fingerprint)
-    # exactly, so that a longer run is not logged again
+    # Exactly, so that a longer run is not logged again.
     elif counter.count(fingerprint) == REPORTED_TIMES:
         logger.warning(
             "Agent %r sends %s, %d times in a row, to %r. "

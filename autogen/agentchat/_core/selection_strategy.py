@@ -52,7 +52,7 @@ class SelectionMethod:
 
 def get_selection_method(group: Group) -> SelectionMethod:
     """Return the group's selection strategy; the default strategy if it has a plain function or the name of a method."""
-    # a name or a plain function decides nothing but the speaker
+    # A name or a plain function decides nothing but the speaker.
     method = group.speaker_selection_method
     return method if isinstance(method, SelectionMethod) else _DEFAULT
 

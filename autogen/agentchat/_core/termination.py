@@ -19,7 +19,7 @@ from ..agent import Agent, Message
 from .internals import get_history
 from .protocols import AgentCore
 
-# raised by functions written for text if there is no text
+# Raised by functions written for text if there is no text.
 _UNSUITED = (TypeError, AttributeError, LookupError, ValueError)
 
 
@@ -63,7 +63,7 @@ class Condition(ABC):
     "'assistant' said 'DONE'"
     """
 
-    # on the class, because subclasses define `__init__` without calling this one
+    # On the class, because subclasses define `__init__` without calling this one.
     _direct: BoundCondition | None = None
 
     def start(self) -> object:
@@ -112,7 +112,7 @@ class Condition(ABC):
         return Not(self)
 
     def __getstate__(self) -> dict[str, object]:
-        # a copy shares no counts
+        # A copy shares no counts.
         return {key: value for key, value in self.__dict__.items() if key != "_direct"}
 
 
@@ -184,7 +184,7 @@ def evaluate(condition: Condition, reasons: Mapping[Condition, str]) -> str | No
     if not isinstance(condition, Combination):
         return reasons.get(condition)
     found = [evaluate(part, reasons) for part in condition.parts]
-    # a negation has one part, and never becomes true for good
+    # A negation has one part, and never becomes true for good.
     if isinstance(condition, Not):
         return f"not {condition.parts[0]!r}" if found[0] is None else None
     if isinstance(condition, All):
@@ -217,7 +217,7 @@ class ConditionState:
     def __init__(self, condition: Condition) -> None:
         self._condition = condition
         self._ledger = get_chat_ledger()
-        # length of the history, and its last message, at the last observation
+        # Length of the history, and its last message, at the last observation.
         self._length = 0
         self._message: Message | None = None
         self._messages = 0
@@ -239,22 +239,22 @@ class ConditionState:
         if history is None:
             self._messages += 1
         else:
-            # a history that did not grow was cleared, unless this is the same message again
+            # A history that did not grow was cleared, unless this is the same message again.
             growth = len(history) - self._length
             self._messages += growth if growth > 0 else message is not self._message
             self._length, self._message = len(history), message
         cost, tokens = compute_spending(self._ledger)
         speaker = _get_speaker(message, peer)
         seen = Observation(message, speaker, self._messages, cost - self._spent[0], tokens - self._spent[1])
-        # a leaf that has become true stays true, and is not checked again
+        # A leaf that has become true stays true, and is not checked again.
         for leaf, state in self._states.items():
             if leaf not in self._reasons and (reason := leaf.check(state, seen)) is not None:
-                # an empty reason counts as true
+                # An empty reason counts as true.
                 self._reasons[leaf] = reason or repr(leaf)
         self.reason = evaluate(self._condition, self._reasons)
         if self.reason is None:
             return False
-        # a human may continue the chat: the condition then starts over
+        # A human may continue the chat: the condition then starts over.
         self._restart()
         return True
 
@@ -270,7 +270,7 @@ class BoundCondition:
         return repr(self.condition)
 
     def __reduce__(self) -> tuple[type[BoundCondition], tuple[Condition]]:
-        # chats are not copied with an agent
+        # Chats are not copied with an agent.
         return BoundCondition, (self.condition,)
 
     def __call__(self, message: Message) -> bool:
@@ -291,7 +291,7 @@ class BoundCondition:
 
     def reset(self, peer: Agent | None = None, history: Sequence[Message] = ()) -> None:
         """Reset the state for a chat with `peer` that starts now; its history may hold earlier chats."""
-        # the state under None is for calls without a peer, as managers of groups make them
+        # The state under None is for calls without a peer, as managers of groups make them.
         for key in (peer, None):
             self._states[key] = ConditionState(self.condition)
         if peer is not None:
@@ -312,7 +312,7 @@ def get_termination_test(agent: AgentCore) -> Callable[[Message], object]:
     """Return the agent's `is_termination_msg`, bound to the agent if it is a condition."""
     test = agent._is_termination_msg
     if isinstance(test, Condition):
-        # assigned by a program after construction
+        # Assigned by a program after construction.
         test = agent._is_termination_msg = bind_condition(test)
     return test
 
@@ -320,7 +320,7 @@ def get_termination_test(agent: AgentCore) -> Callable[[Message], object]:
 def is_termination(agent: AgentCore, message: Message, sender: Agent | None = None) -> bool:
     """Return True if the chat ends with this message, by the agent's `is_termination_msg`."""
     test = agent._is_termination_msg
-    # a plain function is the usual case, and cheaper
+    # A plain function is the usual case, and cheaper.
     if type(test) is FunctionType:
         return call_predicate(test, message)
     test = get_termination_test(agent)
@@ -344,7 +344,7 @@ def call_predicate(predicate: Callable[[Message], object], message: Message) -> 
         if result or not isinstance(content, list):
             return result
     except _UNSUITED:
-        # called again below, with text
+        # Called again below, with text.
         pass
     text = get_text(content)
     try:

@@ -56,7 +56,7 @@ class VariableEffects(SideEffects):
 
     def __init__(self, variables: MutableMapping[str, object]) -> None:
         self._variables = variables
-        # a copy, so that changes inside of a value are noticed; a value that JSON can't represent may not be copyable
+        # A copy, so that changes inside of a value are noticed; a value that JSON can't represent may not be copyable.
         self._before = {key: copy.deepcopy(value) if _is_json(value) else value for key, value in variables.items()}
 
     def snapshot(self) -> dict[str, object]:
@@ -132,7 +132,7 @@ def enter_turn(turn: GroupTurn | None, variables: MutableMapping[str, object]) -
         turn: Turn; None while the next speaker is selected.
         variables: Context variables that the members share.
     """
-    # restored by value, because the step may be closed in another context, where a token is invalid
+    # Restored by value, because the step may be closed in another context, where a token is invalid.
     outer = _current_turn.get(), _shared_variables.get()
     _current_turn.set(turn)
     _shared_variables.set(variables)
@@ -146,7 +146,7 @@ def enter_turn(turn: GroupTurn | None, variables: MutableMapping[str, object]) -
 @contextmanager
 def extra_tools_scope(tools: Schemas) -> Iterator[None]:
     """Offer tools to the model that is requested in the `with` block."""
-    # by value, as in `enter_turn`
+    # By value, as in `enter_turn`.
     outer = _extra_tools.get()
     _extra_tools.set(tools)
     try:
@@ -155,7 +155,7 @@ def extra_tools_scope(tools: Schemas) -> Iterator[None]:
         _extra_tools.set(outer)
 
 
-# built-in methods, because they run on every model reply
+# built-in methods, because they run on every model reply.
 get_extra_tools: Callable[[], Schemas] = _extra_tools.get
 """Return the schemas of the tools that a model has besides those of its agent."""
 
@@ -166,7 +166,7 @@ get_active_turn: Callable[[], GroupTurn | None] = _current_turn.get
 def get_current_turn(agent: object, sender: object) -> GroupTurn | None:
     """Return the group turn in which `agent` is answering `sender`, else None (also in chats nested in a turn)."""
     turn = _current_turn.get()
-    # a chat nested in a turn has the same context, but other agents
+    # A chat nested in a turn has the same context, but other agents.
     return turn if turn is not None and turn.agent is agent and turn.manager is sender else None
 
 
@@ -200,7 +200,7 @@ def apply_directive(agent: AgentCore, call: Message, result: object) -> str:
     if turn is not None:
         return turn.apply(call, result)
     text = result.result_text() if isinstance(result, ToolDirective) else f"{getattr(result, 'name', None)} should go on."
-    # a directive without a target only sets variables, which works outside of a group chat too
+    # A directive without a target only sets variables, which works outside of a group chat too.
     if not isinstance(result, ToolDirective) or getattr(result, "target", result) is not None:
         logger.warning(
             "The tool %r of agent %r selects the next speaker. That has no effect outside of a group chat with hand-offs.",

@@ -15,7 +15,7 @@ TEXT, CALL, RESULT, NOTE = "text", "call", "result", "note"
 
 CODE_BLOCK = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 
-# directional controls, which would turn the text around them
+# Directional controls, which would turn the text around them.
 _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 
@@ -54,7 +54,7 @@ def build_story(messages: Sequence[Message], participants: Iterable[str], max_te
         if speaker is None:
             steps.append(Step(NOTE, "", "", shorten(f"system: {format_content(message)}", max_text)))
             continue
-        # nobody knows the real receivers of a group: the next speaker is a good guess
+        # Nobody knows the real receivers of a group: the next speaker is a good guess.
         next_speaker = next(filter(None, speakers[index + 1 :]), None)
         receiver = next_speaker or _find_last_receiver(speaker, names, speakers[:index])
         for kind, text in _split_message(message, called):
@@ -83,7 +83,7 @@ def _replace_char(char: str) -> str:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "\u2421"
-    # controls, surrogates and code points that are not characters
+    # Controls, surrogates and code points that are not characters.
     is_invalid = unicodedata.category(char) in ("Cc", "Cs") or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
     return "\ufffd" if is_invalid else char
 
@@ -108,7 +108,7 @@ def _find_speakers(messages: Sequence[Message], participants: list[str]) -> list
             speakers.append(None)
             continue
         name = names[index]
-        # with more than two participants a message without a name could be anybody's
+        # With more than two participants a message without a name could be anybody's.
         if name is None and speakable and len(speakable) <= 2:
             other = last or next(filter(None, names[index + 1 :]), None)
             name = next((candidate for candidate in speakable if candidate != other), None)

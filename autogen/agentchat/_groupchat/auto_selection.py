@@ -39,7 +39,7 @@ def auto_select(
     client = get_client(group, selector)
     if client is None:
         return _select_in_order(group, last, agents, "there is no model to select a speaker", logging.INFO)
-    # here, because descriptions matter to a model only
+    # Here, because descriptions matter to a model only.
     warn_of_equal_descriptions(group)
     messages = _transform_messages(group, messages)
     attempts = Attempts(1 + group.max_retries_for_selecting_speaker)
@@ -52,7 +52,7 @@ def auto_select(
             result = yield from ask_in_dialogue(group, selector, messages, agents, attempts)
             return group._process_speaker_selection_result(result, last, agents)
     except Exception as error:
-        # an error of the endpoint must not end the chat, but an error of the program must not be hidden
+        # An error of the endpoint must not end the chat, but an error of the program must not be hidden.
         if classify_error(error) is None and not isinstance(error, TimeoutError):
             raise
         return _select_in_order(group, last, agents, f"the request to the model failed ({error})")
@@ -72,7 +72,7 @@ def _select_in_order(group: Group, last: Agent, agents: list[Agent], why: str, l
 
 
 def _supports_schema(group: Group, client: Any) -> bool:
-    # the program knows its endpoint better
+    # The program knows its endpoint better.
     if group.select_speaker_auto_structured is not None:
         return group.select_speaker_auto_structured
     configs = getattr(client, "_config_list", None) or [{}]
@@ -107,7 +107,7 @@ def _ask_with_schema(
         logger.info("The endpoint refuses a schema, so the model is asked in a dialogue: %s", error)
         return None
     text = answer if isinstance(answer, str) else str((answer or {}).get("content") or "")
-    # an endpoint may ignore the schema and return the name as text
+    # An endpoint may ignore the schema and return the name as text.
     try:
         names = [str(json.loads(text)["next_speaker"])]
     except (ValueError, TypeError, KeyError):
@@ -132,7 +132,7 @@ def _transform_messages(group: Group, messages: list[Message]) -> list[Message]:
     transforms = group_internals(group).transforms
     if transforms is None:
         return messages
-    # transforms are hooks, so they need an agent
+    # Transforms are hooks, so they need an agent.
     agent = _make_selector_agent()
     transforms.add_to_agent(agent)
     return agent.process_all_messages_before_reply(messages)
@@ -161,7 +161,7 @@ def get_client(group: Group, selector: object) -> Any:
     if not config:
         return getattr(selector, "client", None)
     state = group_internals(group)
-    # the program may assign another config to the group
+    # The program may assign another config to the group.
     if state.client is None or state.client[0] is not config:
         state.client = (config, _make_client(group, config))
     return state.client[1]

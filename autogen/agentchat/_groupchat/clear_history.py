@@ -39,7 +39,7 @@ def apply_command(manager: AgentCore, group: Group, reply: Message) -> Message:
         return reply
     if _parse_command(content, group) is None:
         return reply
-    # any agent can manage a group, but only a `GroupChatManager` has the method
+    # Any agent can manage a group, but only a `GroupChatManager` has the method.
     clear = getattr(manager, "clear_agents_history", clear_histories)
     return {**reply, "content": clear(reply, group)}
 
@@ -50,7 +50,7 @@ def clear_histories(reply: Message, group: Group) -> str:
     if command is None:
         return str(reply.get("content") or "")
     keep = command.keep or 0
-    # an endpoint refuses results without their calls
+    # An endpoint refuses results without their calls.
     if reply.get("tool_responses") and not keep:
         keep = 1
         logger.warning("The last message has calls that are being answered: it is kept.")
@@ -80,9 +80,9 @@ def _parse_command(content: str, group: Group) -> Command | None:
     keep: int | None = None
     for word in words[start + 2 : start + 4]:
         if word.isdecimal() or word[:-1].isdecimal():
-            # of two numbers the second is used, and both stay in the text
+            # Of two numbers the second is used, and both stay in the text.
             keep = int(word if word.isdecimal() else word[:-1])
-        # a punctuation mark may follow the name
+        # A punctuation mark may follow the name.
         elif agent is None:
             agent = group.agent_by_name(word) or group.agent_by_name(word[:-1])
     length = 2 + (agent is not None) + (keep is not None)

@@ -39,7 +39,7 @@ def resolve_mention(answer: str, agents: Sequence[Agent]) -> list[str]:
     """
     names = list(dict.fromkeys(agent.name for agent in agents))
     normalized = _normalize(answer)
-    # exact first, because two names may differ in letter case only
+    # Exact first, because two names may differ in letter case only.
     for convert in (str.__str__, str.casefold):
         matches = [name for name in names if convert(_normalize(name)) == convert(normalized)]
         if len(matches) == 1:
@@ -65,14 +65,14 @@ def _normalize(text: str) -> str:
 
 def _is_in_markup(name: str, text: str) -> bool:
     """Return True if a name occurs in `_italics_`, or in a script without blanks between words."""
-    # Chinese, Japanese, Korean
+    # Chinese, Japanese, Korean.
     if any(letter >= "\u2e80" for letter in name):
         return name in text
     return re.search(rf"(?<![^\W_])_{re.escape(name)}_(?![^\W_])", text) is not None
 
 
 def _is_only_within_longer(name: str, names: list[str], text: str) -> bool:
-    # without the longer names, see if the name is still there
+    # Without the longer names, see if the name is still there.
     longer = [other for other in names if other != name and any(form in other for form in (name, name.replace("_", " ")))]
     for other in sorted(longer, key=len, reverse=True):
         text = re.sub("|".join(_get_spellings(other)), " ", text)

@@ -37,7 +37,7 @@ def resume(
         Exception: The messages are not a list of dicts, or an author is not in the group. Nothing is changed then.
     """
     group = manager.groupchat
-    # everything that may fail comes before the first change
+    # Everything that may fail comes before the first change.
     prepared = _validate_messages(manager, messages)
     manager._valid_resume_messages(prepared)
     authors = [_find_author(manager, group, message) for message in prepared]
@@ -50,7 +50,7 @@ def resume(
         name = last_agent.name if last_agent else "nobody"
         text = f"Prepared group chat with {len(prepared)} messages, the last speaker is"
         IOStream.get_default().print(text, colored(name, "yellow"), flush=True)
-    # the members have been introduced
+    # The members have been introduced.
     group.send_introductions = False
     internals(manager).is_resumed = True
     return last_agent, last_message
@@ -70,7 +70,7 @@ def _validate_messages(manager: GroupManager, messages: Any) -> list[Message]:
             raise Exception(f"Message {index} of those to resume with has neither content nor calls.")
         if not isinstance(message.get("content"), (str, list, type(None))):
             raise Exception(f"The content of message {index} of those to resume with is neither text nor a list.")
-    # the program keeps its messages as they are
+    # The program keeps its messages as they are.
     return copy.deepcopy(messages)
 
 
@@ -86,7 +86,7 @@ def validate_authors(manager: GroupManager, messages: list[Message]) -> None:
     names = {*group.agent_names, group.admin_name, manager.name}
     for message in messages:
         name = message.get("name")
-        # a function message has the name of the function
+        # A function message has the name of the function.
         if name and name not in names and message.get("role") != "function":
             raise Exception(f"A message to resume with is by {name!r}, who is not in the group.")
 
@@ -109,7 +109,7 @@ def _clear_all(manager: GroupManager, group: Group) -> None:
 
 
 def _restore(manager: GroupManager, group: Group, message: Message, author: Agent | None) -> None:
-    # the author has its own messages as an assistant; the broadcast leaves it out
+    # The author has its own messages as an assistant; the broadcast leaves it out.
     if author in group.agents and isinstance(author, ConversableAgent):
         author._append_oai_message(message, "assistant", manager, is_sending=True)
         manager._append_oai_message(message, "user", author, is_sending=False)

@@ -47,11 +47,11 @@ def run_group_chat(
     silent = bool(getattr(manager, "_silent", False))
     for agent in group.agents:
         if isinstance(agent, ConversableAgent):
-            # the reason of an earlier run
+            # The reason of an earlier run.
             internals(agent).stop_reasons.pop(manager, None)
     opening = _copy_last_message(get_history(manager, sender), messages[-1])
     outer_group = get_managed_group(sender)
-    # a group inside of a group replies, a group that an agent starts does not
+    # A group inside of a group replies, a group that an agent starts does not.
     is_member = outer_group is not None and manager in outer_group.agents
     members = [agent for agent in group.agents if hasattr(agent, "client_cache")]
     cache = getattr(manager, "client_cache", None)
@@ -98,12 +98,12 @@ def _introduce(manager: AgentCore, group: Group) -> Steps[None]:
 
 
 def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Agent, silent: bool) -> Steps[StopReason]:
-    # the last round only records the message: nobody is selected for a reply that would not be recorded
+    # The last round only records the message: nobody is selected for a reply that would not be recorded.
     for round_number in range(1, group.max_round + 1):
         internals(manager).last_speaker = speaker
         content = message.get("content")
         group.append(message, speaker)
-        # the record holds text; the members get the parts
+        # The record holds text; the members get the parts.
         received = {**message, "content": content} if isinstance(content, list) else message
         yield from broadcast(manager, group, received, speaker)
         if get_termination_test(manager)(message):
@@ -113,7 +113,7 @@ def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Age
         try:
             speaker, reply = yield from _run_turn(manager, group, speaker, silent)
         except NoEligibleSpeaker as error:
-            # set if the selection strategy ended the chat on purpose
+            # Set if the selection strategy ended the chat on purpose.
             reason = get_selection_method(group).stop_reason
             logger.log(logging.INFO if reason else logging.WARNING, "The group chat ends: %s", error)
             return reason or StopReason.NO_ELIGIBLE_SPEAKER
@@ -129,7 +129,7 @@ def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Age
 def _select_next_speaker(manager: AgentCore, group: Group, last: Agent) -> Steps[Agent]:
     """Select the next speaker; a resumed chat gets the recorded one."""
     select = partial(group._select_speaker_step, last, manager)
-    # a function of the program runs again, as its state is rebuilt by the replay
+    # A function of the program runs again, as its state is rebuilt by the replay.
     if not isinstance(group.speaker_selection_method, str):
         return (yield from select())
 
@@ -189,11 +189,11 @@ def _collect_reply(manager: AgentCore, group: Group, reply: object, speaker: Age
     lengths = [len(history) for history in histories]
     try:
         yield from run_loop(delivery)
-        # an override of `send` or `receive` may drop the message
+        # An override of `send` or `receive` may drop the message.
         if len(histories[0]) == lengths[0]:
             raise ValueError(f"{speaker.name!r} replied, but did not send its reply to {manager.name!r}.")
         message = histories[0][-1]
-        # raises if the record can't hold the content
+        # Raises if the record can't hold the content.
         content_str(message.get("content"))
     except BaseException:
         for history, length in zip(histories, lengths, strict=True):
@@ -217,18 +217,18 @@ def broadcast(manager: AgentCore, group: Group, message: Message, speaker: Agent
     receivers = None if message.get("receivers") is None else _get_names(message["receivers"])
     if receivers is not None or group.visible_to is not None:
         members = [agent for agent in members if _can_see(group, agent, message, receivers)]
-    # one object for all members, and one for all histories of the manager
+    # One object for all members, and one for all histories of the manager.
     received = to_stored_form(message, "user", manager.name)
     sent = to_stored_form(message, "assistant", manager.name)
     if received is None or sent is None:
-        # neither content nor calls: the members refuse the message
+        # Neither content nor calls: the members refuse the message.
         for agent in members:
             yield from _send_to_member(manager, agent, message, None)
         return
     quiet_classes: set[type] = set()
     if _uses_builtin_send(manager):
-        # once per class, because a group may have a hundred members
-        quiet_classes = {kind for kind in set(map(type, members)) if _RECEIVING.is_class_untouched(kind)}
+        # Once per class, because a group may have a hundred members.
+        quiet_classes = {kind for kind in set(map(type, members)) if _QUIET_RECEIVE.is_class_untouched(kind)}
     histories = get_histories(manager)
     pending = iter(members)
     try:
@@ -269,8 +269,8 @@ def _can_see(group: Group, agent: Agent, message: Message, receivers: list[str] 
     return group.visible_to is None or bool(group.visible_to(message, agent))
 
 
-_SENDING = MethodSet("send", "a_send", "_append_oai_message")
-_RECEIVING = MethodSet(*_RECEIVING_METHODS)
+_QUIET_SEND = MethodSet("send", "a_send", "_append_oai_message")
+_QUIET_RECEIVE = MethodSet(*_RECEIVING_METHODS)
 
 
 def _uses_builtin_send(manager: AgentCore) -> bool:
@@ -280,5 +280,5 @@ def _uses_builtin_send(manager: AgentCore) -> bool:
         not runtime_logging.is_logging
         and manager.silent is not False
         and not (hooks["process_message_before_send"] or hooks["a_process_message_before_send"])
-        and _SENDING.is_untouched(manager)
+        and _QUIET_SEND.is_untouched(manager)
     )

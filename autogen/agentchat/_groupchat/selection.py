@@ -23,7 +23,7 @@ from .pending_calls import can_execute, find_caller, get_pending_names
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
-# number of answers that a human has to pick a speaker; after the last one, the speaker is selected automatically
+# Number of answers that a human has to pick a speaker; after the last one, the speaker is selected automatically.
 MANUAL_ATTEMPTS = 3
 
 Selection: TypeAlias = tuple[Agent, str]
@@ -58,7 +58,7 @@ def select_speaker(group: Group, last: Agent, selector: AgentCore) -> Steps[Agen
     if selected is None:
         select = SELECTION_METHODS[prepared.method]
         selected, reason = yield from select(group, last, prepared.candidates, selector)
-    # a selection function that has selected an agent itself has nothing to override
+    # A selection function that has selected an agent itself has nothing to override.
     if prepared.method:
         selected, reason = _override_choice(group, selected, reason)
     group.last_selection = f"{selected.name}: {reason}"
@@ -145,7 +145,7 @@ def prepare_selection(group: Group, last: Agent) -> Steps[PreparedSelection]:
     """Run the steps that all methods share."""
     method: object = group.speaker_selection_method
     if callable(method):
-        # an async function also serves sync chats
+        # An async function also serves sync chats.
         answer = yield from invoke(*sync_and_async(method), last, group)
         if isinstance(answer, Agent):
             reason = get_selection_method(group).why
@@ -209,11 +209,11 @@ def _narrow_candidates(group: Group, last: Agent, method: str) -> PreparedSelect
         candidates = [agent for agent in candidates if agent is not last]
     allowed = _filter_by_transitions(group, last, candidates)
     if not allowed and names is not None:
-        # a pending call has to be executed, whatever the transitions say
+        # A pending call has to be executed, whatever the transitions say.
         allowed = candidates or list(group.agents)
     if not allowed:
         raise NoEligibleSpeaker(f"After {last.name} no agent may speak.")
-    # saves a request or a question
+    # Saves a request or a question.
     if len(allowed) == 1:
         return PreparedSelection(allowed[0], method, allowed, "the only agent that may speak now")
     return PreparedSelection(None, method, allowed, method)
@@ -221,7 +221,7 @@ def _narrow_candidates(group: Group, last: Agent, method: str) -> PreparedSelect
 
 def _find_executors(group: Group, names: list[str]) -> list[Agent]:
     """Return the members that execute all of these functions, or else some; every member if none does."""
-    # with `any`, the calls that this agent can't execute are passed on to the others
+    # With `any`, the calls that this agent can't execute are passed on to the others.
     for quantifier in (all, any):
         executors = [agent for agent in group.agents if quantifier(can_execute(agent, [name]) for name in names)]
         if executors:
@@ -273,10 +273,10 @@ def find_next(members: Sequence[Agent], agent: Agent | None, among: Sequence[Age
         raise UndefinedNextAgent()
     start = next((index for index, member in enumerate(members) if member is agent), None)
     if start is None:
-        # a clone or a stand-in has the name of the member
+        # A clone or a stand-in has the name of the member.
         name = getattr(agent, "name", None)
         start = next((index for index, member in enumerate(members) if member.name == name), -1)
-    # up to the agent itself, which may be the only eligible one
+    # Up to the agent itself, which may be the only eligible one.
     for offset in range(1, len(members) + 1):
         member = members[(start + offset) % len(members)]
         if id(member) in eligible:

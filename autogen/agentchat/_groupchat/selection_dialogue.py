@@ -67,7 +67,7 @@ def build_prompt(group: Group, agents: list[Agent], messages: list[Message]) -> 
     text = group.select_speaker_prompt(agents)
     if text is None and messages:
         return messages[:-1], messages[-1]
-    # a request needs a message
+    # A request needs a message.
     if text is None:
         text = prompts.PROMPT.format(agentlist=[agent.name for agent in agents])
     return list(messages), _make_checker_message(group, text)

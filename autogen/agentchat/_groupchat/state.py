@@ -34,7 +34,7 @@ def clone_group(group: Group) -> Group:
         agents=get_clones(group.agents),
         messages=[],
         speaker_selection_method=method.rebind(get_clone) if isinstance(method, SelectionMethod) else method,
-        # with transitions the field was derived from them
+        # With transitions the field was derived from them.
         allow_repeat_speaker=get_clones(repeat) if isinstance(repeat, list) else None if transitions else repeat,
         allowed_or_disallowed_speaker_transitions=transitions
         and {get_clone(agent): get_clones(followers) for agent, followers in transitions.items()},
@@ -92,7 +92,7 @@ def load_group(
         _load_agents(before, savable, everybody, load_manager)
         raise
     group.messages[:] = [dict(message) for message in state["messages"]]
-    # members of a chat in progress have been introduced
+    # Members of a chat in progress have been introduced.
     group.send_introductions = group.send_introductions and not group.messages
     if state.get("selection"):
         get_selection_method(group).load_state(state["selection"], group)

@@ -58,7 +58,7 @@ class ContextStrLLMCondition(LLMCondition):
 
     def __post_init__(self) -> None:
         if isinstance(self.context_str, str):
-            # a frozen dataclass refuses plain assignments
+            # A frozen dataclass refuses plain assignments.
             object.__setattr__(self, "context_str", ContextStr(self.context_str))
         if not isinstance(self.context_str, ContextStr):
             raise TypeError(f"ContextStrLLMCondition takes a ContextStr, got {self.context_str!r}.")
@@ -73,7 +73,7 @@ class _FunctionLLMCondition(LLMCondition):
     function: ConditionFunction
 
     def text(self, agent: Agent, messages: list[Message], variables: Variables) -> str:
-        # checked here, because an endpoint would refuse the tool with an obscure error
+        # Checked here, because an endpoint would refuse the tool with an obscure error.
         text = self.function(agent, messages)
         if not isinstance(text, str):
             raise TypeError(f"The function of a condition of agent {agent.name!r} must return text, got {text!r}.")
@@ -113,7 +113,7 @@ class StringContextCondition(ContextCondition):
 
     def holds(self, agent: object, messages: list[Message], variables: Variables) -> bool:
         """Return True if the variable is true; see `DataCondition.holds`."""
-        # a variable that is not set is false
+        # A variable that is not set is false.
         return bool(variables.get(self.variable_name))
 
 
@@ -176,7 +176,7 @@ DataConditionLike: TypeAlias = DataCondition | ContextExpression | str | Conditi
 """A condition on data, or an object that is converted to one; None for always."""
 
 
-# not a generated constructor: it takes more types than the attributes have
+# Not a generated constructor: it takes more types than the attributes have.
 @dataclass(init=False)
 class OnCondition:
     """A hand-off that the agent's model decides: the model has a tool for it, described by the condition.
@@ -273,7 +273,7 @@ def _as_data_condition(value: object) -> DataCondition | None:
         return StringContextCondition(value)
     if isinstance(value, ContextExpression):
         return ExpressionContextCondition(value)
-    # last, because the other kinds may be callable, too
+    # Last, because the other kinds may be callable, too.
     if _is_function(value):
         return _FunctionCondition(value)
     raise TypeError(
@@ -282,6 +282,6 @@ def _as_data_condition(value: object) -> DataCondition | None:
 
 
 def _is_function(value: object) -> TypeGuard[ConditionFunction]:
-    # classes and agents may be callable, and are mistakes here
+    # Classes and agents may be callable, and are mistakes here.
     is_other_kind = isinstance(value, (type, LLMCondition, TransitionTarget, Agent))
     return callable(value) and not is_other_kind and not is_coroutine_function(value)

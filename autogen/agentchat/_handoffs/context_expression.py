@@ -64,7 +64,7 @@ class ContextExpression:
         if not isinstance(self.expression, str):
             raise TypeError(f"An expression must be text, got {self.expression!r}.")
         tree, names = _parse(self.expression)
-        # a frozen dataclass refuses plain assignments
+        # A frozen dataclass refuses plain assignments.
         object.__setattr__(self, "_tree", tree)
         object.__setattr__(self, "_names", names)
         try:
@@ -104,10 +104,10 @@ class ContextExpression:
                 parts = [part]
             case ast.Compare(left=left, ops=kinds, comparators=others) if all(type(kind) in _COMPARISONS for kind in kinds):
                 parts = [left, *others]
-            # the only function that is allowed
+            # The only function that is allowed.
             case ast.Call(func=ast.Name(id="len"), args=[part], keywords=[]) if not isinstance(part, ast.Starred):
                 parts = [part]
-            # the text may contain a name that only looks like a placeholder
+            # The text may contain a name that only looks like a placeholder.
             case ast.Name(id=name) if name.removeprefix(_PLACEHOLDER) in map(str, range(len(self._names))):
                 parts = []
             case ast.Constant(value=value) if type(value) in _LITERALS:
@@ -126,7 +126,7 @@ def _parse(expression: str) -> tuple[ast.expr, tuple[str, ...]]:
     names: list[str] = []
 
     def translate(token: re.Match[str]) -> str:
-        # signs and placeholders within a literal are part of it
+        # Signs and placeholders within a literal are part of it.
         if token["text"] is not None:
             return token["text"]
         if token["sign"] is not None:
@@ -139,12 +139,12 @@ def _parse(expression: str) -> tuple[ast.expr, tuple[str, ...]]:
     source = _TOKEN.sub(translate, expression).strip()
     try:
         with warnings.catch_warnings():
-            # the parser warns about dubious literals, with a location in this file
+            # The parser warns about dubious literals, with a location in this file.
             warnings.simplefilter("ignore")
             return ast.parse(source, mode="eval").body, tuple(names)
     except SyntaxError as error:
         raise SyntaxError(f"Can't parse the expression {expression!r}: {error.msg}.") from None
-    # the parser raises these for null bytes, and for a text that is too long or too deeply nested
+    # The parser raises these for null bytes, and for a text that is too long or too deeply nested.
     except (ValueError, MemoryError, RecursionError) as error:
         raise SyntaxError(f"Can't parse the expression {expression!r}: {error or type(error).__name__}.") from None
 
@@ -160,11 +160,11 @@ def _evaluate(node: ast.expr, values: Mapping[str, object]) -> object:
             return _UNARY_OPERATORS[type(sign)](_evaluate(part, values))
         case ast.Compare(left=left, ops=kinds, comparators=others):
             operands = [_evaluate(part, values) for part in (left, *others)]
-            # `a < b < c` compares neighbours; the last operand has none
+            # `a < b < c` compares neighbours; the last operand has none.
             triples = zip(kinds, operands, operands[1:], strict=False)
             return all(_COMPARISONS[type(kind)](left_value, right_value) for kind, left_value, right_value in triples)
         case ast.Call(args=[part]):
-            # a value without a length raises TypeError, which `evaluate` reports
+            # A value without a length raises TypeError, which `evaluate` reports.
             return len(cast(Sized, _evaluate(part, values)))
         case ast.Name(id=name):
             return values[name]

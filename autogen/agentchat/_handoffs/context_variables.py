@@ -33,7 +33,7 @@ class ContextVariables(MutableMapping[str, Any]):
     def __init__(self, data: Mapping[str, object] | None = None) -> None:
         self._data: dict[str, Any] = {}
         if data is not None:
-            # through `__setitem__`, which checks the names
+            # Through `__setitem__`, which checks the names.
             self.update(data)
 
     @classmethod
@@ -51,7 +51,7 @@ class ContextVariables(MutableMapping[str, Any]):
         Raises:
             TypeError: if JSON can't represent a value; the message names the variable.
         """
-        # one by one, because the error of `json` does not name the variable
+        # One by one, because the error of `json` does not name the variable.
         for name, value in self._data.items():
             try:
                 json.dumps(value)
@@ -118,14 +118,14 @@ class ContextStr:
 
         def get_value(match: re.Match[str]) -> str:
             escaped, name, format_spec = match.groups()
-            # doubled braces protect a text that looks like a placeholder
+            # Doubled braces protect a text that looks like a placeholder.
             if escaped:
                 return f"{{{escaped}}}"
             if name not in variables:
                 return match[0]
             try:
                 return format(variables[name], format_spec) if format_spec else str(variables[name])
-            # a value that the format does not fit leaves the placeholder, because a template never raises
+            # A value that the format does not fit leaves the placeholder, because a template never raises.
             except (TypeError, ValueError):
                 return match[0]
 
@@ -165,7 +165,7 @@ class UpdateSystemMessage:
             TypeError: if the function did not return text.
         """
         if isinstance(self.content_updater, str):
-            # in a group chat these are the shared variables
+            # In a group chat these are the shared variables.
             text = ContextStr(self.content_updater).format(agent.context_variables)
         else:
             text = self.content_updater(agent, messages)

@@ -53,7 +53,7 @@ class Handoffs:
             ValueError: if two hand-offs have tools of the same name.
         """
         rules = _validate_items(conditions, OnCondition, OnContextCondition)
-        # first, because it may raise
+        # First, because it may raise.
         self.add_llm_conditions(rule for rule in rules if isinstance(rule, OnCondition))
         self.context_conditions += [rule for rule in rules if isinstance(rule, OnContextCondition)]
         return self
@@ -115,7 +115,7 @@ class Handoffs:
     def add_after_works(self, conditions: Iterable[OnContextCondition]) -> Handoffs:
         """Add hand-offs after a reply with text."""
         rules = [*self.after_works, *_validate_items(conditions, OnContextCondition)]
-        # a hand-off without a condition always holds, so it has to be the last
+        # A hand-off without a condition always holds, so it has to be the last.
         fallbacks = [rule for rule in rules if rule.condition is None and rule.available is None]
         self.after_works = [rule for rule in rules if rule not in fallbacks] + fallbacks[-1:]
         return self
@@ -146,9 +146,9 @@ class Handoffs:
 
 def get_handoffs(agent: object) -> Handoffs | None:
     """Return the hand-offs of an agent; None if it has none."""
-    # not by `getattr`, which would create the hand-offs of an agent that never had any
+    # Not by `getattr`, which would create the hand-offs of an agent that never had any.
     handoffs = getattr(agent, "__dict__", {}).get("handoffs")
-    # a subclass of the program may use the name for its own data
+    # A subclass of the program may use the name for its own data.
     return handoffs if isinstance(handoffs, Handoffs) else None
 
 
@@ -157,7 +157,7 @@ def _map_tools(rules: list[OnCondition]) -> dict[str, OnCondition]:
 
 
 def _rebind_rules(rules: list[Rule], agent_map: Callable[[Agent], Agent]) -> list[Rule]:
-    # conditions don't refer to agents, so only the targets are replaced
+    # Conditions don't refer to agents, so only the targets are replaced.
     clones = [copy.copy(rule) for rule in rules]
     for clone in clones:
         clone.target = clone.target.rebind(agent_map)
@@ -171,10 +171,10 @@ def _validate_items(items: object, *kinds: type[T]) -> list[T]:
         TypeError: if an item has another type, or `items` is not iterable.
     """
     names = " or ".join(kind.__name__ for kind in kinds)
-    # a text is iterable, but a mistake
+    # A text is iterable, but a mistake.
     if isinstance(items, (str, bytes)) or not isinstance(items, Iterable):
         raise TypeError(f"Hand-offs must be a list of {names}, got {items!r}.")
-    # an iterator can be read only once
+    # An iterator can be read only once.
     validated = list(items)
     for item in validated:
         if not isinstance(item, kinds):

@@ -19,7 +19,7 @@ from .._core.turn_context import ToolDirective
 from ..agent import Agent, Message
 from .context_variables import ContextStr
 
-# the longest function name that endpoints accept
+# The longest function name that endpoints accept.
 _MAX_NAME_LENGTH = 64
 
 
@@ -145,7 +145,7 @@ class AgentNameTarget(TransitionTarget):
 
     def members(self, group: Group) -> Iterable[Agent | str]:
         """Return the agent, or its name if it is missing."""
-        # the name of a missing agent lets the caller report it
+        # The name of a missing agent lets the caller report it.
         return (group.agent_by_name(self.agent_name) or self.agent_name,)
 
 
@@ -234,7 +234,7 @@ class RandomAgentTarget(TransitionTarget):
             yield from ()
             return random.choice(others)
 
-        # an operation, so that a resumed chat gets the same agent
+        # An operation, so that a resumed chat gets the same agent.
         operation = Operation(
             kind="draw",
             key=lambda: situation.agent.name,
@@ -290,7 +290,7 @@ class NestedChatTarget(TransitionTarget):
         """
         if not is_conversable(agent):
             raise TypeError(f"{agent.name!r} can't run nested chats: it must be a ConversableAgent.")
-        # the first message must have text, so calls and results of tools don't count
+        # The first message must have text, so calls and results of tools don't count.
         messages = [
             message
             for message in get_history(agent, sender)
@@ -315,7 +315,7 @@ class SelectionTarget(TransitionTarget):
     def resolve(self, situation: HandoffContext) -> Resolution:
         """Return the result of the function."""
         answer = self.function(situation.agent, situation.group)
-        # no method and no speaker: the chat ends
+        # No method and no speaker: the chat ends.
         if answer is None or isinstance(answer, str):
             return Resolution(method=answer)
         return as_target(answer).resolve(situation)
@@ -329,7 +329,7 @@ def as_target(value: object) -> TransitionTarget:
     """
     if isinstance(value, TransitionTarget):
         return value
-    # the structural check of `Agent` accepts the classes of agents, too
+    # The structural check of `Agent` accepts the classes of agents, too.
     if isinstance(value, Agent) and not isinstance(value, type):
         return AgentTarget(value)
     if callable(value) and not isinstance(value, type) and not is_coroutine_function(value):
@@ -347,6 +347,6 @@ def make_tool_name(target: TransitionTarget, number: int) -> str:
         target: Target.
         number: Position among the hand-offs of the agent, from 1; it makes the name unique.
     """
-    # the number distinguishes targets with the same label
+    # The number distinguishes targets with the same label.
     suffix = f"_{number}"
     return f"transfer_to_{normalize_name(target.label)}"[: _MAX_NAME_LENGTH - len(suffix)] + suffix

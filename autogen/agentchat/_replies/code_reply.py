@@ -175,7 +175,7 @@ def run_blocks(agent: AgentCore, blocks: list[tuple[str, str]]) -> tuple[int, st
         print_notice(f"EXECUTING CODE BLOCK {index} (inferred language is {language})...", "red")
         exit_code, log, image = _run_block(agent, language, code)
         if image is not None:
-            # the image contains everything that the block installed, so the next block starts from it
+            # The image contains everything that the block installed, so the next block starts from it.
             _require_code_config(agent)["use_docker"] = image
         logs += "\n" + log
         if exit_code != 0:

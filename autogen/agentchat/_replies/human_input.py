@@ -25,7 +25,7 @@ from ..agent import Agent, Message
 MODES = ("ALWAYS", "TERMINATE", "NEVER")
 
 
-class Outcome(Enum):
+class Consequence(Enum):
     """Consequence of a rule if the human was not asked, or pressed Enter."""
 
     STOP = "end the chat"
@@ -47,7 +47,7 @@ class Rule(NamedTuple):
     at_limit: bool | None
     terminated: bool | None
     prompt: str | None
-    on_enter: Outcome
+    on_enter: Consequence
 
 
 FEEDBACK = "You speak for {agent}: your feedback to {peer}? (Enter: skip, an auto-reply is used; 'exit': end the chat) "
@@ -56,14 +56,14 @@ LIMIT = "{agent} has used up its auto-replies to {peer}. Your message? (Enter: s
 
 RULES = (
     #    mode         at limit  terminated  prompt    on Enter, or not asked
-    Rule("ALWAYS",    None,     True,       FEEDBACK, Outcome.STOP),
-    Rule("ALWAYS",    None,     False,      FEEDBACK, Outcome.AUTO),
-    Rule("TERMINATE", None,     True,       STOPPING, Outcome.STOP),
-    Rule("TERMINATE", True,     False,      LIMIT,    Outcome.AUTO),
-    Rule("TERMINATE", False,    False,      None,     Outcome.AUTO),
-    Rule("NEVER",     True,     None,       None,     Outcome.STOP),
-    Rule("NEVER",     False,    True,       None,     Outcome.STOP),
-    Rule("NEVER",     False,    False,      None,     Outcome.AUTO),
+    Rule("ALWAYS",    None,     True,       FEEDBACK, Consequence.STOP),
+    Rule("ALWAYS",    None,     False,      FEEDBACK, Consequence.AUTO),
+    Rule("TERMINATE", None,     True,       STOPPING, Consequence.STOP),
+    Rule("TERMINATE", True,     False,      LIMIT,    Consequence.AUTO),
+    Rule("TERMINATE", False,    False,      None,     Consequence.AUTO),
+    Rule("NEVER",     True,     None,       None,     Consequence.STOP),
+    Rule("NEVER",     False,    True,       None,     Consequence.STOP),
+    Rule("NEVER",     False,    False,      None,     Consequence.AUTO),
 )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def check_mode(mode: str) -> str:
     """Return `mode` if it is one of MODES.
 
     Raises:
-        ValueError: It is not.
+        ValueError: if it is not.
     """
     if mode not in MODES:
         raise ValueError(f"human_input_mode must be one of {', '.join(map(repr, MODES))}, got {mode!r}.")
@@ -127,7 +127,7 @@ def decide_reply(
     message = messages[-1]
     limit = get_reply_limits(agent)[sender]
     mode, at_limit = agent.human_input_mode, get_reply_counts(agent)[sender] >= limit
-    # programs assign human_input_mode, too: an unknown value is reported here
+    # Programs assign human_input_mode, too: an unknown value is reported here.
     rule_set = _RULE_SETS.get((mode, at_limit)) or _RULE_SETS[check_mode(mode), at_limit]
     rules, prompt = rule_set.rules, rule_set.prompt
     if rule_set.needs_termination:
@@ -154,7 +154,7 @@ def _ask_and_decide(
     if text:
         return _make_human_reply(agent, message, sender, text)
     print_notice("NO HUMAN INPUT RECEIVED.", "red")
-    # where no automatic reply is allowed at all, Enter is the human's reply
+    # Where no automatic reply is allowed at all, Enter is the human's reply.
     return _decide_without_input(agent, message, sender, rule_set, rules, is_reply=limit == 0)
 
 
@@ -170,7 +170,7 @@ def _decide_without_input(
     if len(rules) > 1:
         rules = rule_set.by_termination[_is_termination(agent, message, sender)]
     rule = rules[0]
-    if rule.on_enter is Outcome.STOP:
+    if rule.on_enter is Consequence.STOP:
         return _stop(agent, sender, _get_stop_reason(rule))
     if is_reply:
         return _make_human_reply(agent, message, sender, "")
@@ -190,7 +190,7 @@ def ask_human(agent: AgentCore, prompt: str) -> Steps[str]:
         return question
 
     def run() -> Steps[str]:
-        # a listener may have answered in place of the human
+        # A listener may have answered in place of the human.
         answer = None if question is None else question.answer
         return (yield from _request_input(agent, prompt)) if answer is None else answer
 
@@ -226,7 +226,7 @@ def _request_input(agent: AgentCore, prompt: str) -> Steps[str]:
 
 
 def _is_termination(agent: AgentCore, message: Message, sender: Agent | None) -> bool:
-    # the usual case first: this runs on every message
+    # The usual case first: this runs on every message.
     if agent._is_termination_msg is is_default_termination:
         return is_default_termination(message)
     return is_termination(agent, message, sender)

@@ -10,13 +10,14 @@ from typing import Any
 from ..._steps import Steps, invoke, wrap_in_thread
 from .._core import turn_context
 from .._core.internals import ORIGINAL_METHODS, get_conversation, get_system_messages, invoke_overridable, is_overridden
-from .._core.messages import normalize_name, repair_history, unroll_tool_responses
+from .._core.messages import normalize_name, unroll_tool_responses
 from .._core.protocols import AgentCore
 from ..agent import Agent, Message
+from .history_repair import repair_history
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
-# keys of messages that only this package reads: template values, and the members that see a message
+# Keys of messages that only this package reads: template values, and the members that see a message.
 INTERNAL_KEYS = ("context", "receivers")
 
 
@@ -49,7 +50,7 @@ def generate_model_reply(
 def make_model_step(agent: AgentCore, messages: list[Message], sender: Agent | None, config: object) -> Steps[Any] | None:
     """Return `generate_model_reply` as a built-in step; None to decline."""
     if is_overridden(agent, "generate_oai_reply"):
-        # the original async method looks for an override of the sync one
+        # The original async method looks for an override of the sync one.
         sync_method, async_method = ORIGINAL_METHODS["generate_oai_reply"], ORIGINAL_METHODS["a_generate_oai_reply"]
         return invoke(sync_method, async_method, agent, messages, sender, config)
     return None if config is None and agent.client is None else generate_model_reply(agent, messages, sender, config)
@@ -87,7 +88,10 @@ def run_request(
 
 def _prepare_messages(agent: AgentCore, messages: list[Message]) -> list[Message]:
     """Return the history as it goes to an endpoint: repaired, and without internal keys."""
-    repaired, notes = repair_history(unroll_tool_responses(messages))
+    repaired = unroll_tool_responses(messages)
+    notes: list[str] = []
+    if not _has_only_text(repaired):
+        repaired, notes = repair_history(repaired)
     if notes:
         logger.warning("The history of agent %r was repaired for its model: %s.", agent.name, "; ".join(notes))
     return [
@@ -96,6 +100,15 @@ def _prepare_messages(agent: AgentCore, messages: list[Message]) -> list[Message
         else message
         for message in repaired
     ]
+
+
+def _has_only_text(messages: list[Message]) -> bool:
+    """Return True if no message has calls, results of calls or a null content, so that there is nothing to repair."""
+    # One plain loop, because a long history spends most of its time here.
+    for message in messages:
+        if message.get("content") is None or message.get("tool_calls") or message.get("role") == "tool":
+            return False
+    return True
 
 
 def _convert_reply(reply: Any) -> Message:

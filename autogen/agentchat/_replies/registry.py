@@ -185,7 +185,7 @@ def is_triggered_by(trigger: object, sender: Agent | None) -> bool:
         ValueError: The trigger is of an unsupported type.
     """
     if isinstance(trigger, list):
-        # a loop, as `any` is slower, and this runs several times a message
+        # A loop, as `any` is slower, and this runs several times a message.
         for item in trigger:  # noqa: SIM110
             if is_triggered_by(item, sender):
                 return True
@@ -193,7 +193,7 @@ def is_triggered_by(trigger: object, sender: Agent | None) -> bool:
     if trigger is None:
         return sender is None
     if isinstance(trigger, type):
-        # the nominal test first: the structural one of a protocol costs several microseconds
+        # The nominal test first: the structural one of a protocol costs several microseconds.
         return trigger in type(sender).__mro__ or isinstance(sender, trigger)
     if isinstance(trigger, str):
         if sender is None:
@@ -230,7 +230,7 @@ def run_reply_functions(
     last_message: Container[str] = messages[-1] if messages else ()
     for planned in _get_plan(agent, rows, exclude):
         key, index, _, _, _, step = planned
-        # a function that would decline is called only if somebody observes that
+        # A function that would decline is called only if somebody observes that.
         if key is not None and not is_observed and key not in last_message:
             continue
         row = rows[index]
@@ -274,7 +274,7 @@ def _make_operation(
     is_builtin = planned.step is not None or ASYNC_VARIANTS.contains(function) or is_replay_safe(function)
 
     def log(answer: ReplyTuple) -> None:
-        # a missing variant was not called
+        # A missing variant was not called.
         if answer is not SKIPPED:
             runtime_log.log_reply(agent, function, *answer)
 

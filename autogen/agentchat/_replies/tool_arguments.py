@@ -27,7 +27,7 @@ def parse_arguments(text: object, repair: Callable[[str], str]) -> dict[str, Any
         return {}
     value = _read(text)
     if isinstance(value, str):
-        # text that is not JSON either stays a str, which is refused below
+        # Text that is not JSON either stays a str, which is refused below.
         with contextlib.suppress(ValueError):
             value = _read(repair(value))
     if value is None:
@@ -61,7 +61,7 @@ def _read(text: str) -> Any:
             return read(text)
         except ValueError as error:
             first_error = first_error or error
-        # raised for text that is not a literal, and for deep nesting
+        # Raised for text that is not a literal, and for deep nesting.
         except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
             first_error = first_error or ValueError(str(error) or type(error).__name__)
     assert first_error is not None
@@ -77,10 +77,10 @@ def _read_fenced(text: str) -> Any:
 
 def _read_python(text: str) -> Any:
     with warnings.catch_warnings():
-        # syntax warnings about the model's text
+        # Syntax warnings about the model's text.
         warnings.simplefilter("ignore")
         value = ast.literal_eval(text.strip())
-    # refuses sets and bytes
+    # Refuses sets and bytes.
     json.dumps(value)
     return value
 
@@ -94,11 +94,11 @@ def _read_damaged(text: str) -> Any:
     text = text.strip()
     if not (text.startswith("{") and text.endswith("}")):
         raise ValueError("The text is not an object.")
-    # a Python literal that JSON can't hold has been refused already
+    # A Python literal that JSON can't hold has been refused already.
     with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
         ast.literal_eval(text)
         raise TypeError("The text is a Python value that JSON can't hold.")
-    # imported where it is used: most arguments need no repair
+    # Imported where it is used: most arguments need no repair.
     from json_repair import repair_json as repair_syntax
 
     return repair_syntax(text, return_objects=True, strict=True)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from ... import events
 from ..._steps import Call, Steps, gather, is_coroutine_function, sync_and_async
@@ -30,15 +30,13 @@ from .._core.display import print_notice
 from .._core.internals import get_managed_group, is_conversable
 from .._core.messages import strip_namespace
 from .._core.protocols import AgentCore, Tool
-from .._core.unmatched_tools import find_executors
+from .._core.registration_warnings import find_executors
+from .._core.turn_context import Outcome
 from ..agent import Agent, Message
 from .human_input import ask_human
 from .tool_arguments import parse_arguments
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
-
-Outcome: TypeAlias = tuple[bool, Message]
-"""Result of a call: True if it succeeded, and the message with its `content`."""
 
 
 def execute_function_call(
@@ -75,7 +73,7 @@ def execute_tool_calls(
         return await _find_executor(agent, call, sender).a_execute_function(call)
 
     turn = turn_context.get_current_turn(agent, sender)
-    # a transfer to another agent is not a function: the turn resolves it
+    # A transfer to another agent is not a function: the turn resolves it.
     transfers = turn.find_transfers(functions) if turn else ()
     executable = [function for index, function in enumerate(functions) if index not in transfers]
     outcomes = yield from gather(execute, a_execute, executable, in_threads=agent.concurrent_tool_calls)
@@ -175,7 +173,7 @@ def _execute(agent: AgentCore, call: Message, label: str, verbose: bool) -> Step
 def _get_injected_arguments(agent: AgentCore, function: Tool) -> dict[str, object]:
     """Return the arguments that a function gets from its agent, and not from the model."""
     names = getattr(function, "_injected", None)
-    # a function that was put into the `function_map` directly is not prepared
+    # A function that was put into the `function_map` directly is not prepared.
     if names is None:
         from ...function_utils import get_injected_parameters
 

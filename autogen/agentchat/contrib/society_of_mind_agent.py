@@ -87,7 +87,7 @@ class SocietyOfMindAgent(ConversableAgent):
             ValueError: if `chat_manager` manages no group chat, or `response_preparer` is neither text nor callable.
         """
         arguments = runtime_log.capture_arguments(locals())
-        # a system message is a description, too
+        # A system message is a description, too.
         if kwargs.get("description") is None and "system_message" not in kwargs:
             kwargs["description"] = self.DEFAULT_DESCRIPTION
         super().__init__(
@@ -111,7 +111,7 @@ class SocietyOfMindAgent(ConversableAgent):
         self.response_preparer = response_preparer
         self._is_thinking = False
         self.update_chat_manager(chat_manager)
-        # the group replies in place of the model
+        # The group replies in place of the model.
         self.replace_reply_func(ConversableAgent.generate_oai_reply, SocietyOfMindAgent.generate_inner_monologue_reply)
         self.replace_reply_func(ConversableAgent.a_generate_oai_reply, SocietyOfMindAgent.a_generate_inner_monologue_reply)
         runtime_log.log_new_agent(self, arguments)
@@ -164,7 +164,7 @@ class SocietyOfMindAgent(ConversableAgent):
         group = None if manager is None else _find_group(manager)
         if manager is None or group is None or manager is sender or not messages:
             return False, None
-        # before the discussion, which would be paid for in vain
+        # Before the discussion, which would be paid for in vain.
         if isinstance(self.response_preparer, str) and self.client is None:
             raise ValueError(
                 f"{self.name!r} has no model to prepare its reply: pass an llm_config, or a function as response_preparer."
@@ -194,9 +194,9 @@ class SocietyOfMindAgent(ConversableAgent):
             self.a_initiate_chat,
             manager,
             message={key: value for key, value in task.items() if key in ("content", "context")},
-            # the histories hold the conversation so far
+            # The histories hold the conversation so far.
             clear_history=False,
-            # a silent manager means the whole discussion
+            # A silent manager means the whole discussion.
             silent=getattr(manager, "_silent", False),
             cache=self.client_cache,
             summary_method=None,
@@ -205,7 +205,7 @@ class SocietyOfMindAgent(ConversableAgent):
 
     def _clear_discussion(self, manager: ConversableAgent, group: GroupChat) -> None:
         """Clear the last discussion. The members keep their conversations with other agents, and their human inputs."""
-        # not by the manager's `reset`, which would clear the histories with other agents
+        # Not by the manager's `reset`, which would clear the histories with other agents.
         group.reset()
         for agent in (self, *group.agents):
             manager.clear_history(agent)
@@ -224,7 +224,7 @@ class SocietyOfMindAgent(ConversableAgent):
         return run_sync(_request_response(self, prompt, messages))
 
     def _participants(self) -> list[Any]:
-        # the usage of the group counts as usage of the agent
+        # The usage of the group counts as usage of the agent.
         manager = self._chat_manager
         group = None if manager is None else _find_group(manager)
         return [self, *([] if manager is None else [manager]), *(group.agents if group else [])]
@@ -240,7 +240,7 @@ def _request_response(agent: SocietyOfMindAgent, prompt: str, messages: list[Mes
     """Show the discussion to the agent's model, and request the reply."""
     request: list[Message] = [{"role": "system", "content": TRANSCRIPT}]
     request += [{**_make_readable(message), "role": "user"} for message in messages]
-    # as a user: some endpoints ignore a system message that is not the first
+    # As a user: some endpoints ignore a system message that is not the first.
     request.append({"role": "user", "content": prompt})
     response: str | Message | None = yield from request_completion(agent, agent.client, request, agent.client_cache)
     return "" if response is None else response
@@ -255,7 +255,7 @@ def _make_readable(message: Message, own_name: str = "", peer: str | None = None
         peer: Author of any other message without a name.
     """
     name = message.get("name") or (own_name if message.get("role") == "assistant" else peer)
-    # a message of the outer chat, so its calls belong to tools that the group does not have
+    # A message of the outer chat, so its calls belong to tools that the group does not have.
     calls = [call.get("function") or {} for call in message.get("tool_calls") or ()]
     if message.get("function_call"):
         calls.append(message["function_call"])
@@ -272,6 +272,6 @@ def _make_readable(message: Message, own_name: str = "", peer: str | None = None
 
 def _find_group(manager: object) -> GroupChat | None:
     """Return the group that an agent manages: the config of the reply function that runs the chat."""
-    # any agent is a manager if `run_chat` is registered, so the class does not tell
+    # Any agent is a manager if `run_chat` is registered, so the class does not tell.
     rows = get_reply_rows(manager) if is_conversable(manager) else []
     return next((row["config"] for row in rows if isinstance(row["config"], GroupChat)), None)

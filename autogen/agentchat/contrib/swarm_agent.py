@@ -182,7 +182,7 @@ def register_hand_off(agent: ConversableAgent, hand_to: HandOff | Iterable[HandO
         ValueError: if an item is something else; then none is registered.
     """
     rules: list[HandOff] = as_list(hand_to)
-    # all before the first is registered
+    # All before the first is registered.
     kinds = (AfterWork, conditions.OnCondition, conditions.OnContextCondition)
     for item in rules:
         if not isinstance(item, kinds):
@@ -192,7 +192,7 @@ def register_hand_off(agent: ConversableAgent, hand_to: HandOff | Iterable[HandO
             agent.handoffs.set_after_work(rule.target)
             continue
         if isinstance(rule, conditions.OnCondition):
-            # the names of tools in swarms, which prompts of programs may mention
+            # The names of tools in swarms, which prompts of programs may mention.
             rule.llm_function_name = rule.llm_function_name or _make_tool_name(agent, rule)
         agent.handoffs.add(rule)
 
@@ -268,7 +268,7 @@ def _convert_after_work(value: object, prompt: str | ContextStr | None = None) -
     if isinstance(value, AfterWork):
         return value.target
     if isinstance(value, str):
-        # the name of an option wins over that of an agent
+        # The name of an option wins over that of an agent.
         if value not in AfterWorkOption.__members__:
             return targets.AgentNameTarget(value)
         value = AfterWorkOption[value]
@@ -277,7 +277,7 @@ def _convert_after_work(value: object, prompt: str | ContextStr | None = None) -
     if callable(value) and not isinstance(value, (Agent, targets.TransitionTarget)):
         function = value
 
-        # functions of swarms take the messages, too
+        # Functions of swarms take the messages, too.
         def select(last_speaker: Any, groupchat: Any) -> object:
             answer = function(last_speaker, groupchat.messages, groupchat)
             return None if answer is None else _convert_after_work(answer, prompt)
@@ -295,7 +295,7 @@ def _convert_condition(value: DataConditionLike) -> DataConditionLike:
         return value
     name = value[1:].strip()
 
-    # by the agent, because a function condition does not get the variables
+    # By the agent, because a function condition does not get the variables.
     def is_false(agent: ConversableAgent, messages: list[Message]) -> bool:
         return not agent.context_variables.get(name)
 
@@ -305,7 +305,7 @@ def _convert_condition(value: DataConditionLike) -> DataConditionLike:
 def _make_tool_name(agent: ConversableAgent, rule: conditions.OnCondition) -> str:
     """Return `transfer_<from>_to_<to>`, with a number if the agent has such a tool already."""
     stem = f"transfer_{normalize_name(agent.name)}_to_{normalize_name(rule.target.label)}"
-    # the name is cut to the length that endpoints accept
+    # The name is cut to the length that endpoints accept.
     tools, name, number = agent.handoffs.tools(), stem[:64], 1
     while name in tools:
         number += 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..._lazy_imports import attach as _lazy
 
-# for editors and type checkers
+# For editors and type checkers.
 if TYPE_CHECKING:
     from .chat import a_initiate_group_chat as a_initiate_group_chat
     from .chat import initiate_group_chat as initiate_group_chat
@@ -53,7 +53,7 @@ _TARGETS = (
     *("AgentNameTarget", "AgentTarget", "AskUserTarget", "GroupManagerTarget", "NestedChatTarget", "RandomAgentTarget"),
     *("RevertToUserTarget", "StayTarget", "TerminateTarget", "TransitionTarget"),
 )
-# for the interpreter: the module of each name, imported when the name is first used
+# For the interpreter: the module of each name, imported when the name is first used.
 _HOME = {
     "a_initiate_group_chat": "chat",
     "initiate_group_chat": "chat",

@@ -78,7 +78,7 @@ def encode_target(target: TransitionTarget | None) -> EncodedTarget | None:
     match target:
         case None:
             return None
-        # by name: after a restart the agent is another object
+        # By name: after a restart the agent is another object.
         case AgentTarget() | AgentNameTarget():
             return {"agent": target.label}
         case RandomAgentTarget(agents=agents):
@@ -87,7 +87,7 @@ def encode_target(target: TransitionTarget | None) -> EncodedTarget | None:
             return {"prompt": message.template if isinstance(message, ContextStr) else message}
         case _ if type(target).__name__ in _SIMPLE_TARGETS:
             return {"kind": type(target).__name__}
-    # nested chats and functions
+    # Nested chats and functions.
     logger.warning("JSON can't represent a hand-off to %s: a resumed chat won't have it.", target.label)
     return None
 
@@ -96,7 +96,7 @@ def decode_target(encoded: EncodedTarget, group: Group) -> TransitionTarget:
     """Return the target that `encode_target` encoded."""
     if "agent" in encoded:
         return AgentNameTarget(encoded["agent"])
-    # an agent that is missing after a restart is left out
+    # An agent that is missing after a restart is left out.
     if "agents" in encoded:
         return RandomAgentTarget([agent for agent in group.agents if agent.name in encoded["agents"]])
     if "prompt" in encoded:

@@ -49,14 +49,14 @@ class MemberTurn(GroupTurn):
         self._set_target = set_target
         self._group = group
         self._conditions = get_llm_conditions(agent)
-        # targets that tools returned, with their calls
+        # Targets that tools returned, with their calls.
         self._tool_targets: list[tuple[Message, TransitionTarget]] = []
 
     def get_tools(self) -> Schemas:
         """Return a tool without parameters for each hand-off that is available now, described by its condition."""
         messages = self._group.messages
         available = {name: rule for name, rule in self._conditions.items() if self._is_available(rule)}
-        # all texts first: a function of the program may change the variables
+        # All texts first: a function of the program may change the variables.
         texts = {name: rule.condition.text(self.agent, messages, self.variables) for name, rule in available.items()}
         return [
             {"type": "function", "function": {"name": name, "description": text, "parameters": dict(_NO_PARAMETERS)}}
@@ -65,7 +65,7 @@ class MemberTurn(GroupTurn):
 
     def visible_messages(self, messages: list[Message]) -> list[Message]:
         """Return the conversation without the transfers of other agents."""
-        # the usual case needs no copy
+        # The usual case needs no copy.
         hidden = self._get_hidden_tools()
         return remove_transfers(messages, hidden, self.agent.name) if hidden else messages
 
@@ -75,7 +75,7 @@ class MemberTurn(GroupTurn):
 
     def apply(self, call: Message, directive: object) -> str:
         """Set the context variables that a tool returned, and note its target. Returns the tool result."""
-        # a tool may also return an agent
+        # A tool may also return an agent.
         directive = directive if isinstance(directive, ToolDirective) else as_target(directive)
         variables = getattr(directive, "context_variables", None)
         if variables is not None:
@@ -89,7 +89,7 @@ class MemberTurn(GroupTurn):
         """Start to record the side effects of a call."""
 
         def get_target() -> TransitionTarget | None:
-            # by identity, because a message may have two equal calls
+            # By identity, because a message may have two equal calls.
             return next((target for other, target in reversed(self._tool_targets) if other is call), None)
 
         def set_target(target: TransitionTarget) -> None:
@@ -105,19 +105,19 @@ class MemberTurn(GroupTurn):
             rule = self._conditions.get(_get_name(call))
             target = rule.target if rule else self._pop_target(call)
             text = outcome[1].get("content", "")
-            # the model may call a tool that it had in an earlier turn
+            # The model may call a tool that it had in an earlier turn.
             if rule and not self._is_available(rule):
                 text = f"Not transferred to {rule.target.label}: that is not possible now."
                 results.append(_make_result(outcome, call, text))
             elif target is None:
                 results.append(outcome)
-            # a result of a tool stays, even if its hand-off has no effect
+            # A result of a tool stays, even if its hand-off has no effect.
             elif winner is not None:
                 lost = f"Not transferred to {target.label}: the hand-off to {winner.label} came first."
                 text = lost if rule or not text else f"{text}\n{lost}"
                 results.append(_make_result(outcome, call, text, success=not rule))
             elif rule and isinstance(target, NestedChatTarget):
-                # the chats run at once: their summary is the result of the call
+                # The chats run at once: their summary is the result of the call.
                 winner, answer = target, (yield from target.run_chats(self.agent, self.manager))
                 text = answer.get("content") or "" if isinstance(answer, dict) else answer
                 results.append(_make_result(outcome, call, str(text), success=True))
@@ -155,7 +155,7 @@ def remove_transfers(messages: list[Message], hidden: set[str], reader: str) -> 
         reader: Name of the agent that reads the conversation.
     """
     visible: list[Message] = []
-    # of the last message with calls: for each call True if it is hidden, and the ids of the hidden calls
+    # Of the last message with calls: for each call True if it is hidden, and the ids of the hidden calls.
     mask: list[bool] = []
     hidden_ids: set[object] = set()
     for message in messages:
@@ -167,7 +167,7 @@ def remove_transfers(messages: list[Message], hidden: set[str], reader: str) -> 
                 visible_calls = [call for call, is_hidden in zip(calls, mask, strict=True) if not is_hidden]
                 message = _replace_items(message, "tool_calls", visible_calls)
                 if not visible_calls:
-                    # without calls the rest is the text of another agent
+                    # Without calls the rest is the text of another agent.
                     message["role"] = "user"
                     if not message.get("content"):
                         continue
@@ -198,7 +198,7 @@ def _replace_items(message: Message, key: str, items: list[Message]) -> Message:
 
 
 def _get_name(call: Mapping[str, object]) -> str:
-    # some models put a namespace before the name
+    # Some models put a namespace before the name.
     return strip_namespace(str(call.get("name") or ""))
 
 

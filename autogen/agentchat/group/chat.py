@@ -62,7 +62,7 @@ def _run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping
         starter, message = _find_author(validated[0], pattern, group), validated[0]
     else:
         starter, message = _resume(validated, pattern, group, manager)
-    # clearing the history would undo the resumption
+    # Clearing the history would undo the resumption.
     chat_options: dict[str, Any] = {"summary_method": pattern.summary_method, "clear_history": is_new, **options}
     result = yield from invoke(starter.initiate_chat, starter.a_initiate_chat, manager, message=message, **chat_options)
     return result, selector.context_variables, manager.last_speaker or starter
@@ -77,7 +77,7 @@ def _validate_messages(messages: Messages, group: GroupChat) -> list[Message]:
         raise ValueError("A group chat needs a first message.")
     for message in copies:
         name = message.get("name")
-        # the name in a function message is that of the function
+        # The name in a function message is that of the function.
         if name and message.get("role") != "function" and name not in group.agent_names:
             names = ", ".join(group.agent_names)
             raise ValueError(f"The author of a message must be in the group ({names}), got {name!r}.")
@@ -92,7 +92,7 @@ def _find_author(message: Message, pattern: Pattern, group: GroupChat) -> Any:
 
 def _make_outsider(group: GroupChat) -> ConversableAgent:
     name = "user"
-    # messages are attributed by name, so it must differ from those of the members
+    # Messages are attributed by name, so it must differ from those of the members.
     while name in group.agent_names:
         name = f"_{name}"
     return ConversableAgent(name, human_input_mode="NEVER", llm_config=False)

@@ -121,7 +121,7 @@ class AutoPattern(Pattern):
             ValueError: if the manager has no model.
         """
         group, manager = super().build(max_rounds)
-        # without a model, `auto` would silently be the same as `RoundRobinPattern`
+        # Without a model, `auto` would silently be the same as `RoundRobinPattern`.
         if not manager.llm_config:
             raise ValueError('The manager of an AutoPattern needs a model: group_manager_args={"llm_config": ...}.')
         return group, manager

@@ -102,9 +102,9 @@ class HandoffSelector(SelectionMethod):
         self.why = ""
         self.stop_reason: StopReason | None = None
         self._has_started = False
-        # the target that a model or a tool selected in the last turn
+        # The target that a model or a tool selected in the last turn.
         self._pending_target: TransitionTarget | None = None
-        # the chats that the selected agent runs in its turn
+        # The chats that the selected agent runs in its turn.
         self._nested: NestedChatTarget | None = None
         self._after_nested = False
         self.selection_message = None
@@ -115,9 +115,9 @@ class HandoffSelector(SelectionMethod):
         Raises:
             ValueError: if a hand-off leads to an agent outside the group, or to the user if there is none.
         """
-        # conditions and functions of the program read the variables from their agents
+        # Conditions and functions of the program read the variables from their agents.
         with turn_context.enter_turn(None, self.context_variables):
-            # a manager that starts a new chat clears the record
+            # A manager that starts a new chat clears the record.
             if not self._has_started or len(groupchat.messages) <= 1:
                 self.reset()
                 self._validate_targets(groupchat)
@@ -132,7 +132,7 @@ class HandoffSelector(SelectionMethod):
         with turn_context.enter_turn(None, self.context_variables):
             self.selection_message = None
             resolution = self._apply_context_conditions(Resolution(chosen), group)
-            # a condition leads to a method, but a method has just selected
+            # A condition leads to a method, but a method has just selected.
             if resolution.speaker is None and resolution.method is not None:
                 return chosen
             self._accept(resolution)
@@ -153,7 +153,7 @@ class HandoffSelector(SelectionMethod):
     def load_state(self, state: Mapping[str, object], group: Group) -> None:
         """Restore a state that `save_state` returned."""
         self.reset()
-        # the same object stays, because the program may hold it
+        # The same object stays, because the program may hold it.
         self.context_variables.clear()
         self.context_variables.update(cast("Mapping[str, object]", state["context_variables"]))
         self._has_started = bool(state["started"])
@@ -184,7 +184,7 @@ class HandoffSelector(SelectionMethod):
             manager: Manager of the group.
             group: Group chat.
         """
-        # for this turn only
+        # For this turn only.
         nested, self._nested = self._nested, None
         variables = self.context_variables
         hidden_tools = partial(self._get_hidden_tools, group)
@@ -201,7 +201,7 @@ class HandoffSelector(SelectionMethod):
         """Return the names of the tools whose calls other models don't see."""
         if not self.exclude_transit_message:
             return set()
-        # added to earlier names: a program may remove a hand-off, but its calls stay in the histories
+        # Added to earlier names: a program may remove a hand-off, but its calls stay in the histories.
         for agent in group.agents:
             rules = get_llm_conditions(agent).items()
             self._transfer_tools.update(name for name, rule in rules if not isinstance(rule.target, NestedChatTarget))
@@ -212,7 +212,7 @@ class HandoffSelector(SelectionMethod):
         message: Message = group.messages[-1]
         is_member = any(agent is last for agent in group.agents)
         if message.get("tool_calls") or message.get("function_call"):
-            # the author of an opening with calls may be outside of the group
+            # The author of an opening with calls may be outside of the group.
             return Resolution(last if is_member else self.initial_agent), "executes its calls"
         situation = HandoffContext(last, group, self.user_agent)
         if self._pending_target is not None:
@@ -220,7 +220,7 @@ class HandoffSelector(SelectionMethod):
             return target.resolve(situation), f"{last.name} handed over"
         if message.get("role") in ("tool", "function"):
             return Resolution(find_caller(group) or last), "gets the result of its call"
-        # nested chats were themselves an after-work: without this they would run for ever
+        # Nested chats were themselves an after-work: without this they would run for ever.
         after_nested, self._after_nested = self._after_nested, False
         resolution = None if after_nested else self._find_first(_get_after_works(last), situation)
         if resolution is not None:
@@ -247,7 +247,7 @@ class HandoffSelector(SelectionMethod):
         visited: list[Agent] = []
         message = group.messages[-1] if group.messages else {}
         has_calls = message.get("tool_calls") or message.get("function_call")
-        # calls have to be executed in the turn of the agent that called
+        # Calls have to be executed in the turn of the agent that called.
         while resolution.speaker is not None and resolution.nested is None and not has_calls:
             speaker = resolution.speaker
             visited.append(speaker)

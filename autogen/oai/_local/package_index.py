@@ -38,7 +38,7 @@ def list_index_urls() -> list[str]:
 
 
 def _read_pip_setting(name: str) -> str:
-    # pip has no API. Without pip in this environment there are no settings.
+    # Pip has no API. Without pip in this environment there are no settings.
     command = [sys.executable, "-m", "pip", "config", "get", name]
     completed = subprocess.run(command, capture_output=True, text=True, check=False)
     return re.sub(r"\s+", " ", completed.stdout).strip() if completed.returncode == 0 else ""

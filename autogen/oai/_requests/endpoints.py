@@ -44,7 +44,7 @@ EXTRA_KEYS = {
 }
 """Settings of a request that are not sent to the endpoint."""
 
-# used if neither the config nor the call sets `cache` or `cache_seed`
+# Used if neither the config nor the call sets `cache` or `cache_seed`.
 LEGACY_DEFAULT_CACHE_SEED = 41
 LEGACY_CACHE_DIR = ".cache"
 

@@ -16,7 +16,7 @@ from .protocols import AgentCore
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
 _agents: WeakSet[AgentCore] = WeakSet()
-# adding to a set while another thread iterates over it is an error
+# Adding to a set while another thread iterates over it is an error.
 _lock = threading.Lock()
 
 
@@ -39,7 +39,7 @@ def warn_of_unmatched(*agents: object) -> None:
             continue
         offered, executed, checked = _get_offered(agent), agent.function_map.keys(), internals(agent).checked_tools
         for name in (offered ^ executed) - checked:
-            # once for each agent and tool, also if the counterpart exists now and goes away later
+            # Once for each agent and tool, also if the counterpart exists now and goes away later.
             checked.add(name)
             if name in offered and not find_executors(name):
                 text = "The model of agent %r knows the tool %r, but no agent executes it: use register_for_execution."

@@ -5,7 +5,7 @@ import copy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autogen.agentchat._core.messages import NO_RESULT, repair_history
+from autogen.agentchat._replies.history_repair import NO_RESULT, repair_history
 from autogen.testing import ScriptedModel, tool_call
 
 IDS = ("c1", "c2", "c3")
