@@ -15,6 +15,7 @@ from ..cache.abstract_cache_base import AbstractCache
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
 from ..control import ChatControl
 from ..oai.client import OpenAIWrapper
+from ..operations import JournalStore
 from ..types import ChatQueue, LLMConfigDict
 from ._agent import agent_llm_config, hooks
 from ._agent.group_member import GroupMemberMixin
@@ -314,7 +315,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         max_cost: float | None = None,
         max_tokens_total: int | None = None,
         control: ChatControl | None = None,
-        checkpoint: str | Path | None = None,
+        checkpoint: str | Path | JournalStore | None = None,
         on_unfinished: Literal["report", "rerun", "ask"] = "report",
         **kwargs: Any,
     ) -> ChatResult:
@@ -371,7 +372,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         max_cost: float | None = None,
         max_tokens_total: int | None = None,
         control: ChatControl | None = None,
-        checkpoint: str | Path | None = None,
+        checkpoint: str | Path | JournalStore | None = None,
         on_unfinished: Literal["report", "rerun", "ask"] = "report",
         **kwargs: Any,
     ) -> ChatResult:
