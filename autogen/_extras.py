@@ -13,7 +13,7 @@ def require(module: str, *, extra: str | None = None, feature: str) -> ModuleTyp
         feature: The feature that needs it, as the subject of the error message.
 
     Raises:
-        ImportError: If `module` is not installed. If it is installed but broken, its own error is raised.
+        ImportError: if `module` is not installed. If it is installed but broken, its own error is raised.
     """
     try:
         return import_module(module)

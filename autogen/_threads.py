@@ -57,7 +57,7 @@ def run_with_timeout(seconds: float, function: Callable[P, T], /, *args: P.args,
         **kwargs: The keyword arguments of `function`.
 
     Raises:
-        CallTimeout: If the function doesn't return in time.
+        CallTimeout: if the function doesn't return in time.
     """
     future, cancel = start_daemon_thread(function, *args, **kwargs)
     try:
@@ -89,7 +89,7 @@ async def await_with_timeout(seconds: float, function: Callable[P, Awaitable[T]]
         **kwargs: The keyword arguments of `function`.
 
     Raises:
-        CallTimeout: If the function doesn't return in time.
+        CallTimeout: if the function doesn't return in time.
     """
 
     async def await_function() -> T:

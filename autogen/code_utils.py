@@ -77,7 +77,7 @@ def check_can_use_docker_or_throw(use_docker: _UseDocker) -> None:
     """Check that Docker is available if code is to run in it.
 
     Raises:
-        RuntimeError: If no engine responds. The message lists the addresses tried and the alternatives.
+        RuntimeError: if no engine responds. The message lists the addresses tried and the alternatives.
     """
     _legacy.check_can_use_docker_or_throw(
         use_docker, is_in_container=in_docker_container, is_engine_running=is_docker_running
@@ -107,9 +107,9 @@ def execute_code(
         The exit code (1 after a timeout), the output, and the Docker image that contains packages installed by the run.
 
     Raises:
-        AssertionError: If neither code nor filename is set.
-        RuntimeError: If Docker is required and no engine responds.
-        NotImplementedError: If the language is not supported.
+        AssertionError: if neither code nor filename is set.
+        RuntimeError: if Docker is required and no engine responds.
+        NotImplementedError: if the language is not supported.
     """
     return _legacy.execute_code(
         code,

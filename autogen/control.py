@@ -43,7 +43,7 @@ class ChatControl:
         deadline: The time limit in seconds, counted from the start of the chat; None for no limit.
 
     Raises:
-        ValueError: If `deadline` is not positive.
+        ValueError: if `deadline` is not positive.
     """
 
     def __init__(self, *, deadline: float | None = None) -> None:
@@ -135,7 +135,7 @@ class ChatControl:
         """Wait until the chat may go on.
 
         Raises:
-            ChatStopped: If the chat is stopped.
+            ChatStopped: if the chat is stopped.
         """
         blocks_loop = not self._running.is_set() and self._blocks_its_loop()
         while not self._running.is_set():
@@ -176,7 +176,7 @@ class ChatControl:
         """Call a blocking function in a thread, and abandon it when the chat is stopped.
 
         Raises:
-            ChatStopped: If the chat is stopped before the function returns.
+            ChatStopped: if the chat is stopped before the function returns.
         """
         future, cancel = start_daemon_thread(function, *args, **kwargs)
         wait([cast("Future[object]", future), cast("Future[object]", self._stopped)], return_when=FIRST_COMPLETED)
@@ -190,7 +190,7 @@ class ChatControl:
         """Control the chat that runs in the `with` block: register its task and start the deadline.
 
         Raises:
-            ChatStopped: If the chat was stopped by cancelling its task.
+            ChatStopped: if the chat was stopped by cancelling its task.
         """
         token = _current.set(self)
         task = _get_current_task()
@@ -247,7 +247,7 @@ def yield_point() -> Steps[None]:
     """Wait here while the chat is paused.
 
     Raises:
-        ChatStopped: If the chat is stopped.
+        ChatStopped: if the chat is stopped.
     """
     control = _current.get()
     if control is not None:

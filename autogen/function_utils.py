@@ -74,8 +74,8 @@ def get_function_schema(f: Callable[..., object], *, name: str | None = None, de
         description: The purpose of the function.
 
     Raises:
-        TypeError: If a parameter without a default has no annotation.
-        ValueError: If the description of a parameter is not text.
+        TypeError: if a parameter without a default has no annotation.
+        ValueError: if the description of a parameter is not text.
         pydantic.errors.PydanticUserError: If a type has no JSON schema. The message names the function and the parameter.
         pydantic.errors.PydanticUndefinedAnnotation: If an annotation uses a name that is not defined.
 
@@ -115,7 +115,7 @@ def get_parameter_json_schema(k: str, v: Any, default_values: Mapping[str, objec
         default_values: The defaults of the function's parameters.
 
     Raises:
-        ValueError: If the description is not text.
+        ValueError: if the description is not text.
         pydantic.errors.PydanticUserError: If the type has no JSON schema.
         pydantic.errors.PydanticUndefinedAnnotation: If the annotation uses a name that is not defined.
     """
@@ -183,8 +183,8 @@ def _serialize_default(adapter: TypeAdapter[object], default: object) -> object:
     """Serialise a default to a JSON value, even if it does not match its annotation.
 
     Raises:
-        ValueError: If JSON can't hold the value, such as NaN.
-        TypeError: If JSON can't hold the type.
+        ValueError: if JSON can't hold the value, such as NaN.
+        TypeError: if JSON can't hold the type.
     """
     value: object = adapter.dump_python(default, mode="json", by_alias=True, warnings=False)
     json.dumps(value, allow_nan=False)

@@ -38,7 +38,7 @@ def check_graph_validity(allowed_speaker_transitions_dict: Mapping[S, Sequence[S
         agents: The members of the group.
 
     Raises:
-        ValueError: If the graph is not a dict of lists, has an agent that is not in `agents`, or allows a transition to an
+        ValueError: if the graph is not a dict of lists, has an agent that is not in `agents`, or allows a transition to an
             object that is not an agent.
     """
     graph = allowed_speaker_transitions_dict
@@ -88,7 +88,7 @@ def invert_disallowed_to_allowed(
         agents: The members of the group.
 
     Raises:
-        KeyError: If an agent with disallowed transitions is not in `agents`.
+        KeyError: if an agent with disallowed transitions is not in `agents`.
     """
     allowed = {agent: list(agents) for agent in agents}
     for agent, successors in disallowed_speaker_transitions_dict.items():
@@ -108,7 +108,7 @@ def visualize_speaker_transitions_dict(
         export_path: The path of the image file; None for the screen.
 
     Raises:
-        ImportError: If networkx or matplotlib is not installed.
+        ImportError: if networkx or matplotlib is not installed.
     """
     try:
         networkx = require("networkx", extra="graph", feature="Drawing speaker transitions")

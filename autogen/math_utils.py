@@ -126,7 +126,7 @@ def _normalize(text: str) -> str:
     r"""Return an answer in a canonical form.
 
     Raises:
-        ValueError: If the answer has more than one unit.
+        ValueError: if the answer has more than one unit.
     """
     for old, new in (("\n", ""), ("\\!", ""), ("\\\\", "\\"), ("tfrac", "frac"), ("dfrac", "frac"), ("\\left", "")):
         text = text.replace(old, new)

@@ -40,8 +40,8 @@ class Recording:
         about: Its metadata: `version`, `chat` (a description as JSON), `chat_id`.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        JournalError: If the file is not a checkpoint, or has an unknown version.
+        FileNotFoundError: if there is no such file.
+        JournalError: if the file is not a checkpoint, or has an unknown version.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -98,9 +98,9 @@ class Recording:
             The new recording.
 
         Raises:
-            FileExistsError: If the new file exists.
-            ValueError: If the chat has fewer messages.
-            JournalError: If the checkpoint is damaged, or the new file can't be written.
+            FileExistsError: if the new file exists.
+            ValueError: if the chat has fewer messages.
+            JournalError: if the checkpoint is damaged, or the new file can't be written.
         """
         target = Path(path)
         if target.exists():
@@ -161,7 +161,7 @@ class Recording:
         """Open the database for reading in a `with` block.
 
         Raises:
-            JournalError: If it can't be read.
+            JournalError: if it can't be read.
         """
         try:
             with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as database:

@@ -47,8 +47,8 @@ def start(
         The session id.
 
     Raises:
-        ValueError: If `logger_type` is unknown.
-        Exception: If the logger can't start; for SQLite a `sqlite3.Error`. Nothing is recorded then.
+        ValueError: if `logger_type` is unknown.
+        Exception: if the logger can't start; for SQLite a `sqlite3.Error`. Nothing is recorded then.
     """
     global autogen_logger, is_logging
     with _state_lock:

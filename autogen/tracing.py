@@ -84,7 +84,7 @@ def trace(
             started from it.
 
     Raises:
-        ImportError: If `opentelemetry` is not installed.
+        ImportError: if `opentelemetry` is not installed.
     """
     tracer = _Tracer(tracer_provider, content)
     with tracer.open(), events.subscribe(tracer.listen, everywhere=everywhere, types=_TRACED):

@@ -32,8 +32,8 @@ def choose_model(config: str | None, model: str | None) -> Choice:
         model: Name of a model in the list, or of a local model.
 
     Raises:
-        FileNotFoundError: If the named config list does not exist.
-        ValueError: If the list has no such model.
+        FileNotFoundError: if the named config list does not exist.
+        ValueError: if the list has no such model.
     """
     # A local model needs no config list.
     if model and (model in weights.CATALOGUE or model.endswith(".gguf")):

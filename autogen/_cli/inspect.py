@@ -57,9 +57,9 @@ def run_inspect(file: Path, html: Path | None, turn: str | None, as_json: bool, 
         force: True to overwrite an existing page.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        FileExistsError: If the page exists.
-        ValueError: If the file is not a checkpoint, or there is no such turn.
+        FileNotFoundError: if there is no such file.
+        FileExistsError: if the page exists.
+        ValueError: if the file is not a checkpoint, or there is no such turn.
     """
     report = _read_report(file)
     # Before anything is written.

@@ -139,8 +139,8 @@ class _ArgumentBinder:
         """Return the converted arguments of a call, by position and by name.
 
         Raises:
-            ValueError: If an argument doesn't fit its parameter.
-            TypeError: If an argument is missing that Python would not miss.
+            ValueError: if an argument doesn't fit its parameter.
+            TypeError: if an argument is missing that Python would not miss.
         """
         positional = [self._convert(name, value) for name, value in zip(self.positional, args, strict=False)]
         # Further positional arguments belong to `*args`.

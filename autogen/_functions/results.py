@@ -21,7 +21,7 @@ def serialize_to_str(x: object) -> str:
     of values); objects with a text of their own (`__str__` or `__repr__`). As a whole result, such a text has no quotes.
 
     Raises:
-        TypeError: If JSON can't hold the result.
+        TypeError: if JSON can't hold the result.
 
     >>> serialize_to_str({"a": {1}})
     '{"a": [1]}'
@@ -59,7 +59,7 @@ def _convert_unknown(item: object) -> object:
     """Convert a value of a type that pydantic doesn't know to a simpler value.
 
     Raises:
-        TypeError: If there is no way.
+        TypeError: if there is no way.
     """
     if isinstance(item, Mapping):
         return dict(item)

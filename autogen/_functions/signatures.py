@@ -211,7 +211,7 @@ def find_description(name: str, annotation: object) -> str | None:
         The description; None if there is none, so that the docstring can be asked.
 
     Raises:
-        ValueError: If the first metadata is a constant that is not text.
+        ValueError: if the first metadata is a constant that is not text.
     """
     annotation = expand_alias(annotation)
     if get_origin(annotation) is not Annotated:

@@ -27,7 +27,7 @@ def to_text(value: object) -> str:
     """Convert a value to JSON text.
 
     Raises:
-        TypeError: If the value has no JSON form.
+        TypeError: if the value has no JSON form.
     """
     try:
         return json.dumps(value)

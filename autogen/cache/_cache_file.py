@@ -111,8 +111,8 @@ class CacheFile(SharedFile):
             The number of copied texts.
 
         Raises:
-            DamagedFile: If this file is damaged.
-            OSError: If the other file can't be used.
+            DamagedFile: if this file is damaged.
+            OSError: if the other file can't be used.
             sqlite3.Error: If this file can't be used.
         """
         with self.connect(create=True) as connection:
@@ -187,7 +187,7 @@ def _attach(connection: sqlite3.Connection, other: Path) -> None:
     """Attach another file as the schema `other`.
 
     Raises:
-        OSError: If the file can't be read.
+        OSError: if the file can't be read.
     """
     try:
         _attach_uri(connection, other.absolute().as_uri() + "?mode=rw")

@@ -45,7 +45,7 @@ class RemoteCache(Backend):
         """Store a value.
 
         Raises:
-            TypeError: If the value has no JSON form.
+            TypeError: if the value has no JSON form.
         """
         self._call(self._store, key, to_text(value))
 

@@ -79,8 +79,8 @@ class SharedFile(ABC):
                 None if there is no file.
 
         Raises:
-            DamagedFile: If the file was not a valid database and has been renamed.
-            OSError: If the directory or the file can't be created.
+            DamagedFile: if the file was not a valid database and has been renamed.
+            OSError: if the directory or the file can't be created.
             sqlite3.Error: If the file can't be used.
         """
         _registry.touch(self)

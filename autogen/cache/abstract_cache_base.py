@@ -17,7 +17,7 @@ class AbstractCache(Protocol):
         """Store a value.
 
         Raises:
-            TypeError: If the value has no JSON form.
+            TypeError: if the value has no JSON form.
         """
         ...
 

@@ -30,8 +30,8 @@ class Cache(AbstractCache):
         config: `cache_seed`, and `cache_path_root`, `redis_url` or `cosmos_db_config`.
 
     Raises:
-        ValueError: If `config` has an unknown key or an invalid value.
-        ImportError: If the package for Redis or Cosmos DB is not installed.
+        ValueError: if `config` has an unknown key or an invalid value.
+        ImportError: if the package for Redis or Cosmos DB is not installed.
     """
 
     ALLOWED_CONFIG_KEYS = ["cache_seed", "redis_url", "cache_path_root", "cosmos_db_config"]
@@ -122,7 +122,7 @@ class Cache(AbstractCache):
         """Store a value.
 
         Raises:
-            TypeError: If the value has no JSON form.
+            TypeError: if the value has no JSON form.
         """
         self.cache.set(key, value)
 

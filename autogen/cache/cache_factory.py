@@ -30,9 +30,9 @@ class CacheFactory:
             cosmosdb_config: The connection to Cosmos DB; see `CosmosDBConfig`.
 
         Raises:
-            ImportError: If the package for Redis or Cosmos DB is not installed. There is no fallback: nobody would look for
+            ImportError: if the package for Redis or Cosmos DB is not installed. There is no fallback: nobody would look for
                 the entries in another cache.
-            ValueError: If the URL or the config is invalid.
+            ValueError: if the URL or the config is invalid.
         """
         if redis_url is not None:
             return RedisCache(seed, redis_url)

@@ -46,8 +46,8 @@ class CosmosDBCache(RemoteCache):
         cosmosdb_config: The connection to the container.
 
     Raises:
-        ImportError: If azure-cosmos is not installed.
-        ValueError: If the config has no container, or neither a client nor a connection string.
+        ImportError: if azure-cosmos is not installed.
+        ValueError: if the config has no container, or neither a client nor a connection string.
     """
 
     def __init__(self, seed: str | int, cosmosdb_config: CosmosDBConfig) -> None:

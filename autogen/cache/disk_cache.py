@@ -36,7 +36,7 @@ class DiskCache(Backend):
         size_limit: The limit for the size in bytes; the oldest entries are deleted first. None for no limit.
 
     Raises:
-        ValueError: If the path contains a null character, or the limit is less than 65,536.
+        ValueError: if the path contains a null character, or the limit is less than 65,536.
     """
 
     def __init__(self, seed: str | int | Path, size_limit: int | None = SIZE_LIMIT) -> None:
@@ -61,7 +61,7 @@ class DiskCache(Backend):
         """Store a value.
 
         Raises:
-            TypeError: If the value has no JSON form.
+            TypeError: if the value has no JSON form.
         """
         self._file.set(hash_key(key), to_text(value), self._size_limit)
 
@@ -76,8 +76,8 @@ class DiskCache(Backend):
             path: The directory; it is created if it is missing.
 
         Raises:
-            FileExistsError: If the directory has a cache already. Use its `merge`.
-            OSError: If the copy can't be written.
+            FileExistsError: if the directory has a cache already. Use its `merge`.
+            OSError: if the copy can't be written.
         """
         target = DiskCache(path, size_limit=None)
         if target.file.exists():
@@ -103,8 +103,8 @@ class DiskCache(Backend):
             The number of copied entries.
 
         Raises:
-            FileNotFoundError: If the directory has no cache.
-            OSError: If either cache can't be used.
+            FileNotFoundError: if the directory has no cache.
+            OSError: if either cache can't be used.
         """
         source = (other if isinstance(other, DiskCache) else DiskCache(other)).file
         if not source.exists():

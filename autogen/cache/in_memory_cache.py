@@ -20,7 +20,7 @@ class InMemoryCache(Backend):
         max_entries: The limit for the number of entries; the oldest are deleted first. None for no limit.
 
     Raises:
-        ValueError: If `max_entries` is less than 1.
+        ValueError: if `max_entries` is less than 1.
     """
 
     def __init__(self, seed: str | int = "", max_entries: int | None = None) -> None:
@@ -44,7 +44,7 @@ class InMemoryCache(Backend):
         """Store a copy of a value.
 
         Raises:
-            TypeError: If the value has no JSON form.
+            TypeError: if the value has no JSON form.
         """
         # Outside of the lock, because large values take time.
         text = to_text(value)

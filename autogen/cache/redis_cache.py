@@ -29,8 +29,8 @@ class RedisCache(RemoteCache):
             options of redis-py may follow, as in `?socket_timeout=1`.
 
     Raises:
-        ImportError: If redis-py is not installed.
-        ValueError: If the URL is not a Redis URL.
+        ImportError: if redis-py is not installed.
+        ValueError: if the URL is not a Redis URL.
     """
 
     def __init__(self, seed: str | int, redis_url: str) -> None:

@@ -86,7 +86,7 @@ def check_work_dir(work_dir: Path) -> None:
     """Check that a work directory does not expose protected folders.
 
     Raises:
-        ValueError: If it is or contains the home directory or a system folder, or is in a virtual file system.
+        ValueError: if it is or contains the home directory or a system folder, or is in a virtual file system.
     """
     for protected in (Path.home(), *map(Path, PROTECTED_FOLDERS)):
         if protected.resolve().is_relative_to(work_dir):
@@ -102,7 +102,7 @@ def build_command(view: SandboxView, program: Sequence[str]) -> list[str]:
     """Return the command that runs a program in a sandbox.
 
     Raises:
-        RuntimeError: If this machine can't create a sandbox.
+        RuntimeError: if this machine can't create a sandbox.
     """
     bwrap = _find_bwrap()
     return [bwrap, *_build_options(view, _detect_features(bwrap)), "--", *program]
@@ -112,7 +112,7 @@ def check_machine() -> None:
     """Check that this machine can create a sandbox. A success is cached.
 
     Raises:
-        RuntimeError: If it can't. The message explains the changes required.
+        RuntimeError: if it can't. The message explains the changes required.
     """
     _detect_features(_find_bwrap())
 
@@ -207,7 +207,7 @@ def _detect_features(bwrap: str) -> Features:
     """Return the largest set of features with which a sandbox works.
 
     Raises:
-        RuntimeError: If a sandbox works with no set of features.
+        RuntimeError: if a sandbox works with no set of features.
     """
     help_text = _run_probe(bwrap, "--help")[1]
     supported = Features(no_more_namespaces="--disable-userns" in help_text, sizes="--size" in help_text)

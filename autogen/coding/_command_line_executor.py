@@ -37,7 +37,7 @@ class CommandLineExecutor(CodeExecutor):
             limits: Resource limits of the programs; `timeout` replaces their `seconds`.
 
         Raises:
-            ValueError: If the timeout is less than 1.
+            ValueError: if the timeout is less than 1.
         """
         if timeout < 1:
             raise ValueError("Timeout must be greater than or equal to 1.")

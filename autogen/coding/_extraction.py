@@ -93,10 +93,10 @@ def content_str(content: object) -> str:
     """Return a message's content as text; images become `<image>`.
 
     Raises:
-        TypeError: If the content is not None, a str or a list of dicts.
-        AssertionError: If a content part has no type.
-        ValueError: If a content part is of an unknown type.
-        KeyError: If a text part has no text.
+        TypeError: if the content is not None, a str or a list of dicts.
+        AssertionError: if a content part has no type.
+        ValueError: if a content part is of an unknown type.
+        KeyError: if a text part has no text.
     """
     if content is None:
         return ""

@@ -48,7 +48,7 @@ def decide_use_docker(use_docker: UseDocker) -> UseDocker:
     """Return `use_docker`; the value of the environment variable AUTOGEN_USE_DOCKER replaces None.
 
     Raises:
-        ValueError: If the variable is not a boolean word or `None`.
+        ValueError: if the variable is not a boolean word or `None`.
     """
     if use_docker is not None:
         return use_docker
@@ -70,7 +70,7 @@ def check_can_use_docker_or_throw(
     """Check that Docker is available if code is to run in it.
 
     Raises:
-        RuntimeError: If no engine responds. The message lists the addresses tried and the alternatives.
+        RuntimeError: if no engine responds. The message lists the addresses tried and the alternatives.
     """
     if use_docker and not is_in_container() and not is_engine_running():
         raise RuntimeError(explain_missing_engine())

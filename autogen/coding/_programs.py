@@ -14,8 +14,8 @@ def get_command(lang: str) -> str:
     """Return the program that runs a language.
 
     Raises:
-        NotImplementedError: If the language is not supported.
-        FileNotFoundError: If PowerShell is needed and not usable.
+        NotImplementedError: if the language is not supported.
+        FileNotFoundError: if PowerShell is needed and not usable.
     """
     if lang in PYTHON_VARIANTS:
         return "python"
@@ -38,7 +38,7 @@ def get_powershell_command() -> str | None:
     """Return the command that starts PowerShell; None if it is installed but fails.
 
     Raises:
-        FileNotFoundError: If PowerShell is not installed.
+        FileNotFoundError: if PowerShell is not installed.
     """
     for command in ("powershell", "pwsh"):
         try:

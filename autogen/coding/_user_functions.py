@@ -31,7 +31,7 @@ def install_functions(
         check: Whether to try the import.
 
     Raises:
-        ValueError: If a function is not self-contained, an installation fails, or the module can't be imported.
+        ValueError: if a function is not self-contained, an installation fails, or the module can't be imported.
     """
     file = write_code(work_dir, f"{module}.py", _build_python_functions_file(functions))
     if packages := required_packages(functions):

@@ -35,7 +35,7 @@ def resolve_name(work_dir: Path, name: str) -> str:
     """Resolve all links in a file name, and return it relative to the work directory.
 
     Raises:
-        ValueError: If the name leads out of the work directory, or is not a valid file name.
+        ValueError: if the name leads out of the work directory, or is not a valid file name.
     """
     try:
         workspace = work_dir.resolve()
@@ -57,7 +57,7 @@ def write_code(work_dir: Path, name: str, code: str) -> Path:
         The file's absolute path.
 
     Raises:
-        OSError: If the file can't be written, or a parent folder is a link.
+        OSError: if the file can't be written, or a parent folder is a link.
     """
     parts = Path(name).parts
     if not parts:

@@ -45,7 +45,7 @@ class ApprovedCodeExecutor(CodeExecutor):
                 exception propagates.
 
         Raises:
-            TypeError: If `executor` is not an executor, or `approve` is not callable.
+            TypeError: if `executor` is not an executor, or `approve` is not callable.
         """
         # A class passes the structural check of the protocol too.
         if isinstance(executor, type) or not isinstance(executor, CodeExecutor):

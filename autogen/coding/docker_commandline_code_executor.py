@@ -125,9 +125,9 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
                 `reuse=True`. The executor that created it stops it.
 
         Raises:
-            ValueError: If the timeout is less than 1, the container does not start, the engine does not see the work
+            ValueError: if the timeout is less than 1, the container does not start, the engine does not see the work
                 directory, `reuse` is set without a name, or the named container has other settings.
-            FileNotFoundError, FileExistsError: If the work directory can't be created.
+            FileNotFoundError, FileExistsError: if the work directory can't be created.
             docker.errors.DockerException: If no engine responds (the message lists alternatives), the image is not
                 available, or the name is taken.
         """
@@ -212,7 +212,7 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
             name are reported in the result, not raised.
 
         Raises:
-            ValueError: If `code_blocks` is empty.
+            ValueError: if `code_blocks` is empty.
             docker.errors.NotFound: If the container was stopped.
             docker.errors.APIError: If the engine fails.
         """
@@ -260,7 +260,7 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         """Restart the container: its processes are killed, its files are kept.
 
         Raises:
-            ValueError: If the container does not run afterwards.
+            ValueError: if the container does not run afterwards.
             docker.errors.NotFound: If the container was stopped.
         """
         restart_container(self._container)

@@ -16,7 +16,7 @@ class CodeExecutorFactory:
         """Return the executor of a `code_execution_config`, created if the config holds only its name.
 
         Raises:
-            ValueError: If the executor is unknown.
+            ValueError: if the executor is unknown.
         """
         executor = code_execution_config.get("executor")
         if isinstance(executor, CodeExecutor):

@@ -91,7 +91,7 @@ class FunctionWithRequirements(Generic[T, P]):
             global_imports: Imports above the function.
 
         Raises:
-            ValueError: If the source does not define exactly one function.
+            ValueError: if the source does not define exactly one function.
         """
         return FunctionWithRequirementsStr(func, python_packages, global_imports)
 
@@ -125,7 +125,7 @@ class FunctionWithRequirementsStr:
             global_imports: Imports above the function.
 
         Raises:
-            ValueError: If the source does not define exactly one function.
+            ValueError: if the source does not define exactly one function.
         """
         self.func = func
         self.python_packages = python_packages
@@ -186,7 +186,7 @@ def _build_python_functions_file(functions: Sequence[UserFunction]) -> str:
     """Build the source of the functions' module: imports without duplicates, and definitions.
 
     Raises:
-        ValueError: If a function is not self-contained.
+        ValueError: if a function is not self-contained.
     """
     imports = dict.fromkeys(_format_import(item) for func in functions for item in getattr(func, "global_imports", ()))
     sources = [_get_source(func).strip("\n") + "\n" for func in functions]

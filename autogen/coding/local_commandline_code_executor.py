@@ -101,9 +101,9 @@ $functions"""
             limits: Resource limits of the programs. `seconds` is ignored, `timeout` applies.
 
         Raises:
-            ValueError: If the timeout is less than 1, or the module's name is not an identifier.
-            TypeError: If `functions` is not a sequence.
-            FileNotFoundError, FileExistsError: If the work directory can't be created.
+            ValueError: if the timeout is less than 1, or the module's name is not an identifier.
+            TypeError: if `functions` is not a sequence.
+            FileNotFoundError, FileExistsError: if the work directory can't be created.
         """
         super().__init__(timeout, work_dir, execution_policies, limits)
         if not functions_module.isidentifier():
@@ -132,7 +132,7 @@ $functions"""
             prompt_template: The text, with the placeholders `$module_name` and `$functions`; `$$` is a dollar sign.
 
         Raises:
-            KeyError: If the text contains another placeholder.
+            KeyError: if the text contains another placeholder.
         """
         stubs = "\n\n".join(to_stub(func) for func in self._functions)
         return string.Template(prompt_template).substitute(module_name=self._functions_module, functions=stubs)
@@ -142,7 +142,7 @@ $functions"""
         """Reject shell code with a well-known destructive command. This prevents accidents, not attacks.
 
         Raises:
-            ValueError: If the code contains such a command.
+            ValueError: if the code contains such a command.
         """
         if lang not in ("bash", "shell", "sh"):
             return
@@ -159,7 +159,7 @@ $functions"""
             the result, not raised.
 
         Raises:
-            ValueError: If the user-defined functions can't be installed.
+            ValueError: if the user-defined functions can't be installed.
         """
         if not self._functions_are_installed:
             self._install_functions()
@@ -219,7 +219,7 @@ $functions"""
             settings: Additional environment variables; those of generated code take precedence.
 
         Raises:
-            OSError: If the program can't be started.
+            OSError: if the program can't be started.
         """
         return run_program(command, cwd=self._work_dir, env={**settings, **self._build_environment()}, limits=self._limits)
 

@@ -76,10 +76,10 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
             writable: Additional writable files and folders.
 
         Raises:
-            RuntimeError: If this machine can't create a sandbox; the message explains the changes required.
-            ValueError: If the timeout is less than 1, the module's name is not an identifier, or the work directory
+            RuntimeError: if this machine can't create a sandbox; the message explains the changes required.
+            ValueError: if the timeout is less than 1, the module's name is not an identifier, or the work directory
                 contains the home directory or a system folder.
-            FileNotFoundError: If a path in `readable` or `writable` does not exist, or the work directory can't be created.
+            FileNotFoundError: if a path in `readable` or `writable` does not exist, or the work directory can't be created.
         """
         check_machine()
         check_work_dir(Path(work_dir).resolve())

@@ -37,7 +37,7 @@ def _get_file_name_from_content(code: str, workspace_path: Path) -> str | None:
     """Return the file name requested in the first line of code, relative to the workspace, or None.
 
     Raises:
-        ValueError: If the name leads out of the workspace, directly or through a link.
+        ValueError: if the name leads out of the workspace, directly or through a link.
     """
     name = requested_name(code)
     return None if name is None else resolve_name(workspace_path, name)

@@ -33,7 +33,7 @@ class Observer:
         # By id of the operation; by id of the chat in recordings of earlier versions, where operations have no id.
         self._open: dict[str, list[RecordedOperation]] = {}
         self._handlers: dict[type[Event], _Handler] = {MessageSent: self._add_message, SpeakerSelected: self._start_turn}
-        # re-entrant: a finaliser may emit an event at any moment.
+        # Re-entrant: a finaliser may emit an event at any moment.
         self._lock = threading.RLock()
 
     def get_chat(self, chat_id: str) -> Conversation:

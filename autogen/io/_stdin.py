@@ -39,8 +39,8 @@ class LineReader:
             seconds: The time limit in seconds; None for no limit.
 
         Raises:
-            CallTimeout: If there is no line in time.
-            EOFError: If standard input has ended.
+            CallTimeout: if there is no line in time.
+            EOFError: if standard input has ended.
         """
         pending = self.pending_line
         if pending is None:

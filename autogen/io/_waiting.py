@@ -18,8 +18,8 @@ def iterate_waits(seconds: float | None) -> Iterator[float]:
         seconds: The time limit in seconds; None for no limit.
 
     Raises:
-        CallTimeout: If the time limit is over.
-        StreamClosed: If the waiting call was cancelled.
+        CallTimeout: if the time limit is over.
+        StreamClosed: if the waiting call was cancelled.
     """
     end = None if seconds is None else time.monotonic() + seconds
     # Nothing can interrupt a wait, so cancellation is polled between short waits.

@@ -63,7 +63,7 @@ def run_server(
         options: Further arguments for `websockets.sync.server.serve`.
 
     Raises:
-        OSError: If the server can't listen on the address.
+        OSError: if the server can't listen on the address.
     """
     clients = ClientThreads(handle_client, limits)
     server = _listen(clients.run, host, port, ssl_context, options)

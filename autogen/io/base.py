@@ -59,7 +59,7 @@ class TimedInputStream(Protocol):
             prompt: The question.
 
         Raises:
-            TimeoutError: If there is no input in time.
+            TimeoutError: if there is no input in time.
         """
         ...
 
@@ -84,7 +84,7 @@ class IOStream(InputStream, OutputStream, Protocol):
         """Return the default stream of the process.
 
         Raises:
-            RuntimeError: If there is none.
+            RuntimeError: if there is none.
         """
         if IOStream._global_default is None:
             raise RuntimeError("No global default IOStream has been set")

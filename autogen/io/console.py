@@ -48,7 +48,7 @@ class IOConsole(IOStream):
             prompt: The question.
 
         Raises:
-            TimeoutError: If there is no input in time.
+            TimeoutError: if there is no input in time.
         """
         STDIN.drop_late_line()
         print(prompt, end="", flush=True)

@@ -79,7 +79,7 @@ class IOQueue(IOStream):
             flush: Ignored, because text is sent at once.
 
         Raises:
-            StreamClosed: If the stream was closed.
+            StreamClosed: if the stream was closed.
         """
         if message := make_print_message(format_print(objects, sep, end)):
             self._publish(message)
@@ -92,7 +92,7 @@ class IOQueue(IOStream):
             password: True if the answer must not be displayed.
 
         Raises:
-            StreamClosed: If the stream was closed.
+            StreamClosed: if the stream was closed.
         """
         return self._ask(prompt, password, None)
 
@@ -104,8 +104,8 @@ class IOQueue(IOStream):
             prompt: The question.
 
         Raises:
-            TimeoutError: If there is no answer in time.
-            StreamClosed: If the stream was closed.
+            TimeoutError: if there is no answer in time.
+            StreamClosed: if the stream was closed.
         """
         return self._ask(prompt, False, seconds)
 
@@ -131,8 +131,8 @@ class IOQueue(IOStream):
             text: The answer; empty for the Enter key alone.
 
         Raises:
-            LookupError: If there is no open question with this id.
-            TypeError: If `text` is not a string.
+            LookupError: if there is no open question with this id.
+            TypeError: if `text` is not a string.
         """
         if not isinstance(text, str):
             raise TypeError(f"An answer must be a string, got {type(text).__name__}.")
@@ -178,8 +178,8 @@ class IOQueue(IOStream):
             timeout: The time limit in seconds; None for no limit.
 
         Raises:
-            TimeoutError: If there is no message in time.
-            StreamClosed: If the stream was closed and all messages were read.
+            TimeoutError: if there is no message in time.
+            StreamClosed: if the stream was closed and all messages were read.
         """
         waits = iterate_waits(timeout)
         while True:
@@ -193,7 +193,7 @@ class IOQueue(IOStream):
         """Async version of `get`. No message is lost if it is cancelled, as by `asyncio.wait_for`.
 
         Raises:
-            StreamClosed: If the stream was closed and all messages were read.
+            StreamClosed: if the stream was closed and all messages were read.
         """
         while True:
             with self._take_message() as message:

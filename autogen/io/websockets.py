@@ -42,7 +42,7 @@ class IOWebsockets(IOStream):
         websocket: A connection of `websockets.sync`.
 
     Raises:
-        ImportError: If the extra `websockets` is not installed.
+        ImportError: if the extra `websockets` is not installed.
     """
 
     def __init__(self, websocket: ServerConnection) -> None:
@@ -85,8 +85,8 @@ class IOWebsockets(IOStream):
             **kwargs: Arguments for `websockets.sync.server.serve`: `max_size`, `ping_interval`, `origins` and others.
 
         Raises:
-            ImportError: If the extra `websockets` is not installed.
-            OSError: If the server can't listen on the address.
+            ImportError: if the extra `websockets` is not installed.
+            OSError: if the server can't listen on the address.
 
         >>> def on_connect(stream):
         ...     user.initiate_chat(assistant, message=stream.input())
@@ -123,7 +123,7 @@ class IOWebsockets(IOStream):
             flush: Ignored, because text is sent at once.
 
         Raises:
-            StreamClosed: If the client has disconnected.
+            StreamClosed: if the client has disconnected.
         """
         text = format_print(objects, sep, end)
         if not self._is_typed:
@@ -139,7 +139,7 @@ class IOWebsockets(IOStream):
             password: True to ask the client to hide the input; plain clients ignore it.
 
         Raises:
-            StreamClosed: If the client has disconnected.
+            StreamClosed: if the client has disconnected.
         """
         return self._ask(prompt, password, None)
 
@@ -151,8 +151,8 @@ class IOWebsockets(IOStream):
             prompt: The question.
 
         Raises:
-            TimeoutError: If there is no answer in time.
-            StreamClosed: If the client has disconnected.
+            TimeoutError: if there is no answer in time.
+            StreamClosed: if the client has disconnected.
         """
         return self._ask(prompt, False, seconds)
 

@@ -44,7 +44,7 @@ class Database:
         """Open the file, and close an earlier connection. A new file is readable for its owner only.
 
         Raises:
-            OSError: If the file can't be opened.
+            OSError: if the file can't be opened.
             sqlite3.Error: If the file is not a database.
         """
         self.close()

@@ -55,7 +55,7 @@ class FileLogger(BaseLogger):
             The session id.
 
         Raises:
-            OSError: If the file can't be written.
+            OSError: if the file can't be written.
         """
         learn_environment()
         with self._lock:

@@ -24,7 +24,7 @@ class LoggerFactory:
             config: `{"dbname": ...}` for SQLite, `{"filename": ...}` for a file.
 
         Raises:
-            ValueError: If `logger_type` is unknown.
+            ValueError: if `logger_type` is unknown.
         """
         if logger_type == "sqlite":
             from .sqlite_logger import SqliteLogger

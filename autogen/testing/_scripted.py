@@ -159,7 +159,7 @@ def normalize_item(item: object) -> Reply | Fault | BaseException:
     """Convert an item of a script to one of the three possible outcomes of a request.
 
     Raises:
-        TypeError: If the item is of no valid type.
+        TypeError: if the item is of no valid type.
     """
     if isinstance(item, (Reply, Fault, BaseException)):
         return item
@@ -231,7 +231,7 @@ class ScriptedModel:
             params: The parameters of the request.
 
         Raises:
-            ScriptExhausted: If the script has no reply left.
+            ScriptExhausted: if the script has no reply left.
         """
         messages = get_messages(params)
         with self._lock:

@@ -86,7 +86,7 @@ class _Iteration(ABC, Generic[RunChat]):
             yield_on: Kinds of events for the reader; None for all.
 
         Raises:
-            ValueError: If there is no such kind of event.
+            ValueError: if there is no such kind of event.
         """
         self._run_chat = run_chat
         self._control = control or ChatControl()
@@ -106,7 +106,7 @@ class _Iteration(ABC, Generic[RunChat]):
         """The result of the chat; if the iterator was closed early, with the messages up to there.
 
         Raises:
-            RuntimeError: If the chat has not ended, or never started.
+            RuntimeError: if the chat has not ended, or never started.
             Exception: The error that ended the chat.
         """
         outcome = self._get_outcome()

@@ -93,7 +93,7 @@ def start_container(
 
     Raises:
         docker.errors.APIError: If the engine refuses.
-        ValueError: If the engine does not see the folder.
+        ValueError: if the engine does not see the folder.
     """
     import docker
 
@@ -198,7 +198,7 @@ def wait_for_ready(container: Container, timeout: float = 60, stop_time: float =
         stop_time: Seconds between polls.
 
     Raises:
-        ValueError: If the container has ended, or does not run in time.
+        ValueError: if the container has ended, or does not run in time.
     """
     deadline = time.monotonic() + timeout
     while container.status != "running":
@@ -213,7 +213,7 @@ def restart_container(container: Container) -> None:
 
     Raises:
         docker.errors.APIError: If the engine refuses.
-        ValueError: If the container does not run, or no program can be run in it.
+        ValueError: if the container does not run, or no program can be run in it.
     """
     container.restart(timeout=0)
     container.reload()
@@ -230,7 +230,7 @@ def check_mount(container: Container, work_dir: Path) -> None:
     """Check that a container sees the files of the work directory.
 
     Raises:
-        ValueError: If the engine has another file system than this process.
+        ValueError: if the engine has another file system than this process.
     """
     with tempfile.NamedTemporaryFile(prefix=".autogen-", dir=work_dir) as probe:
         result = container.exec_run(["test", "-e", f"{WORKSPACE}/{Path(probe.name).name}"])
@@ -251,7 +251,7 @@ def get_first_available(client: DockerClient, names: Sequence[str]) -> str:
 
     Raises:
         docker.errors.DockerException: If no image is available.
-        ValueError: If `names` is empty.
+        ValueError: if `names` is empty.
     """
     import docker
 

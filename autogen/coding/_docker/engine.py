@@ -73,7 +73,7 @@ def connect() -> DockerClient:
 
     Raises:
         docker.errors.DockerException: If no engine responds. The message lists the addresses tried and the alternatives.
-        ImportError: If the package `docker` is not installed.
+        ImportError: if the package `docker` is not installed.
     """
     docker = require("docker", feature="Running code in Docker")
     address = find_address()

@@ -48,7 +48,7 @@ def run_program(
     """Run a program until it ends or exceeds its limits. Stdout and stderr are merged in the order of printing.
 
     Raises:
-        OSError: If the program can't be started.
+        OSError: if the program can't be started.
     """
     marker, env = mark_environment(env)
     process = subprocess.Popen(

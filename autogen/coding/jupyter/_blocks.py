@@ -71,7 +71,7 @@ def validate_output_dir(folder: Path | str) -> Path:
     """Return the folder as a path.
 
     Raises:
-        ValueError: If the folder does not exist.
+        ValueError: if the folder does not exist.
     """
     if not Path(folder).is_dir():
         raise ValueError(f"Output directory {folder} does not exist.")

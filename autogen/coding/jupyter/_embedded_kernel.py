@@ -49,8 +49,8 @@ class EmbeddedKernel:
             limits: The resources that the kernel may use.
 
         Raises:
-            ValueError: If the kernel is not installed.
-            OSError: If the kernel can't be started.
+            ValueError: if the kernel is not installed.
+            OSError: if the kernel can't be started.
         """
         self._manager = _jupyter_client.KernelManager(kernel_name=name)
         try:
@@ -104,7 +104,7 @@ class EmbeddedKernel:
         """Wait until the kernel is ready. Return True if it had ended since the last cell, and was restarted.
 
         Raises:
-            RuntimeError: If the kernel can't be started.
+            RuntimeError: if the kernel can't be started.
         """
         has_ended = self._is_ready and self._process.find_failure() is not None
         # A kernel that was stopped on purpose starts again without a notice.

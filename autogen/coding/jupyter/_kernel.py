@@ -53,7 +53,7 @@ class Kernel(Protocol):
         """Wait until the kernel is ready. Return True if it lost its variables since the last cell.
 
         Raises:
-            RuntimeError: If the kernel can't be started.
+            RuntimeError: if the kernel can't be started.
         """
         ...
 
@@ -62,7 +62,7 @@ def wait_until_ready(kernel: Kernel, seconds: float = START_TIMEOUT) -> None:
     """Wait until a kernel answers on all channels.
 
     Raises:
-        RuntimeError: If the kernel dies, or does not answer in time. The message has the end of its output.
+        RuntimeError: if the kernel dies, or does not answer in time. The message has the end of its output.
     """
     deadline = time.monotonic() + seconds
     request_ids: set[str | None] = set()
@@ -94,7 +94,7 @@ def run_cell(kernel: Kernel, code: str, seconds: float) -> Cell:
         The cell. A timeout and the death of the kernel are results too; afterwards the kernel can run the next cell.
 
     Raises:
-        RuntimeError: If the kernel can't be started.
+        RuntimeError: if the kernel can't be started.
     """
     has_restarted = kernel.prepare()
     content = {

@@ -46,7 +46,7 @@ class SupervisedProcess:
             folder: Its private folder. The watchdog removes it if this process can't.
 
         Raises:
-            OSError: If `cwd` does not exist, or no process can be started.
+            OSError: if `cwd` does not exist, or no process can be started.
         """
         mark, env = mark_environment(env)
         self._limits = limits

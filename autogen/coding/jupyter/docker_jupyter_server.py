@@ -89,7 +89,7 @@ WORKDIR "${HOME}"
                 `network_mode="host"` the server listens at port 8888 of this machine.
 
         Raises:
-            ValueError: If the image does not exist, or the server does not start. The message has the end of its output.
+            ValueError: if the image does not exist, or the server does not start. The message has the end of its output.
             docker.errors.DockerException: If Docker is not running, or rejects a request.
         """
         self._token = resolve_token(token)
@@ -196,7 +196,7 @@ def _ensure_image(client: DockerClient, custom: str | None) -> str:
     """Return the name of the image. Build the default image if it does not exist.
 
     Raises:
-        ValueError: If the custom image does not exist.
+        ValueError: if the custom image does not exist.
     """
     import docker
 

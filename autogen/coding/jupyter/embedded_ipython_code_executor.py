@@ -37,7 +37,7 @@ class EmbeddedIPythonCodeExecutor(BaseModel):
     IPythonCodeResult(exit_code=0, output='42', output_files=[])
 
     Raises:
-        ValueError: If a field is invalid, or the kernel is not installed.
+        ValueError: if a field is invalid, or the kernel is not installed.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)

@@ -109,7 +109,7 @@ class JupyterClient:
         """Connect to a kernel.
 
         Raises:
-            ConnectionError: If the server rejects the connection.
+            ConnectionError: if the server rejects the connection.
         """
 
         def connect() -> WebSocket:
@@ -175,7 +175,7 @@ class JupyterKernelClient:
             kernel_id: The id of the kernel.
 
         Raises:
-            ConnectionError: If the server rejects the connection.
+            ConnectionError: if the server rejects the connection.
         """
         self._connect = connect
         self._client = client
@@ -205,8 +205,8 @@ class JupyterKernelClient:
                 restarted.
 
         Raises:
-            RuntimeError: If the kernel does not become ready.
-            OSError: If the server can't be reached.
+            RuntimeError: if the kernel does not become ready.
+            OSError: if the server can't be reached.
         """
         with self.lock:
             cell = run_cell(self, code, float("inf") if timeout_seconds is None else timeout_seconds)
@@ -231,7 +231,7 @@ class JupyterKernelClient:
         """Send a request of the Jupyter protocol. Return its id.
 
         Raises:
-            ConnectionError: If the connection was lost.
+            ConnectionError: if the connection was lost.
         """
         message = {**self._session.msg(kind, dict(content)), "channel": "shell"}
         try:
@@ -285,8 +285,8 @@ class JupyterKernelClient:
             False. The server itself reports a kernel that ended since the last cell.
 
         Raises:
-            RuntimeError: If the kernel does not become ready.
-            OSError: If the server can't be reached.
+            RuntimeError: if the kernel does not become ready.
+            OSError: if the server can't be reached.
         """
         if self._failure is not None:
             self._reconnect()
@@ -299,7 +299,7 @@ class JupyterKernelClient:
         """Restart the kernel.
 
         Raises:
-            OSError: If the server can't be reached, or rejects the request.
+            OSError: if the server can't be reached, or rejects the request.
         """
         self._client.restart_kernel(self._kernel_id)
         self._reconnect()

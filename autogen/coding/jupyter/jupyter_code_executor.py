@@ -48,8 +48,8 @@ class JupyterCodeExecutor(CodeExecutor):
             output_dir: An existing folder, for images and other outputs that aren't text.
 
         Raises:
-            ValueError: If an argument is invalid, or the kernel is not installed.
-            OSError: If the server can't be reached (`requests.exceptions.ConnectionError`), or rejects a request
+            ValueError: if an argument is invalid, or the kernel is not installed.
+            OSError: if the server can't be reached (`requests.exceptions.ConnectionError`), or rejects a request
                 (`requests.exceptions.HTTPError`).
         """
         if timeout < 1:
@@ -106,7 +106,7 @@ class JupyterCodeExecutor(CodeExecutor):
         """Replace the kernel with a fresh kernel.
 
         Raises:
-            OSError: If the server can't be reached, or rejects a request.
+            OSError: if the server can't be reached, or rejects a request.
         """
         with self._lock:
             self.stop()

@@ -71,7 +71,7 @@ class LocalJupyterServer(JupyterConnectable):
                 kernels together.
 
         Raises:
-            ValueError: If the server can't be started. The message has the end of its output.
+            ValueError: if the server can't be started. The message has the end of its output.
         """
         if sys.platform == "win32":
             raise ValueError("LocalJupyterServer is not supported on Windows: use EmbeddedIPythonCodeExecutor.")
@@ -198,7 +198,7 @@ def _find_free_port(ip: str) -> int:
     """Return a port that is free now.
 
     Raises:
-        ValueError: If the address is not one of this machine.
+        ValueError: if the address is not one of this machine.
     """
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

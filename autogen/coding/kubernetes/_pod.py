@@ -115,7 +115,7 @@ class Pod:
             seconds: The time limit for the pod to start.
 
         Raises:
-            ValueError: If the pod can't be created, or does not run in time.
+            ValueError: if the pod can't be created, or does not run in time.
         """
         assert spec.metadata is not None
         self._configuration = client.configuration
@@ -183,7 +183,7 @@ class Pod:
             None, or why the file can't be written.
 
         Raises:
-            OSError: If the pod does not answer.
+            OSError: if the pod does not answer.
         """
         command = ["sh", "-c", WRITE_SCRIPT, "sh", work_dir, folder, name, str(len(content))]
         result = self._execute(command, content, Limits())
@@ -193,7 +193,7 @@ class Pod:
         """Run a program in the working directory.
 
         Raises:
-            OSError: If the pod does not answer.
+            OSError: if the pod does not answer.
         """
         start = time.monotonic()
         # One more byte than the limit, to notice that output was cut.
@@ -255,7 +255,7 @@ def _get_exit_code(connection: Any) -> int:
     """Return the exit code of the program, which the cluster sends on a channel of its own.
 
     Raises:
-        OSError: If the connection was lost before the program ended.
+        OSError: if the connection was lost before the program ended.
     """
     try:
         return int(connection.returncode)

@@ -73,9 +73,9 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
             execution_policies: For each language, whether its blocks are run (True) or only saved (False).
 
         Raises:
-            ImportError: If the extra `kubernetes` is not installed.
+            ImportError: if the extra `kubernetes` is not installed.
             kubernetes.config.ConfigException: If no cluster is configured.
-            ValueError: If the timeout is less than 1, the namespace is missing, the pod has no such container, or the pod
+            ValueError: if the timeout is less than 1, the namespace is missing, the pod has no such container, or the pod
                 can't be created or does not run in time.
         """
         client = make_api_client(kube_config_file)
@@ -90,7 +90,7 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
         """Add a name and a namespace to the definition of the pod, or build a whole definition.
 
         Raises:
-            ValueError: If the namespace is missing, or the pod has no such container.
+            ValueError: if the namespace is missing, or the pod has no such container.
         """
         spec_namespace = pod_spec.metadata.namespace if pod_spec is not None and pod_spec.metadata else None
         namespace = spec_namespace or namespace or get_own_namespace()
@@ -119,7 +119,7 @@ class PodCommandLineCodeExecutor(CommandLineExecutor):
             The exit code of the last block (124 after a timeout), all output, and the file of the first block, in the pod.
 
         Raises:
-            ValueError: If `code_blocks` is empty.
+            ValueError: if `code_blocks` is empty.
         """
         if not code_blocks:
             raise ValueError("No code blocks to execute.")
@@ -181,7 +181,7 @@ def _resolve_name(work_dir: str, name: str) -> str:
     Links are not resolved, since they are in the pod and lead to files of the pod.
 
     Raises:
-        ValueError: If the name leads out of the working directory.
+        ValueError: if the name leads out of the working directory.
     """
     path = posixpath.normpath(posixpath.join(work_dir, name))
     relative = posixpath.relpath(path, work_dir)
