@@ -163,6 +163,10 @@ $functions"""
         """
         if not self._functions_are_installed:
             self._install_functions()
+        return self._execute_code_dont_check_setup(code_blocks)
+
+    # 0.2's name: programs override it to refuse code.
+    def _execute_code_dont_check_setup(self, code_blocks: list[CodeBlock]) -> CommandLineCodeResult:
         before = snapshot(self._work_dir)
         exit_code, output, files = run_until_failure(code_blocks, self._execute)
         return CommandLineCodeResult(

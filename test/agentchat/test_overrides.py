@@ -398,3 +398,15 @@ def test_a_name_of_its_own_is_the_one_that_others_see(call, agent):
     a, b = agent("a", Titled), agent("b")
     call(a.send, "hi", b)
     assert a.last_message(b)["name"] == b.last_message(a)["name"] == "Dr a"
+
+
+def test_messages_are_stored_as_early_programs_do_it(agent):
+    """Before `is_sending` came, the role said who is speaking."""
+
+    class Early(ConversableAgent):
+        def send(self, message, recipient, request_reply=None, silent=False):
+            self._append_oai_message(message, "assistant", recipient)
+            recipient.receive(message, self, request_reply, silent)
+
+    result = agent("user", kind=Early).initiate_chat(agent("b", default_auto_reply="hm"), message="go", max_turns=1)
+    assert [message["name"] for message in result.chat_history] == ["user", "b"]

@@ -187,3 +187,12 @@ def test_the_same_code_in_several_threads(run):
     with ThreadPoolExecutor(8) as threads:
         results = list(threads.map(lambda _: run(("python", "print(1)")), range(16)))
     assert {(result.exit_code, result.output) for result in results} == {(0, "1\n")}
+
+
+def test_an_override_that_refuses_code_is_called(tmp_path):
+    class Guarded(LocalCommandLineCodeExecutor):
+        def _execute_code_dont_check_setup(self, code_blocks):
+            return CommandLineCodeResult(exit_code=1, output="refused")
+
+    result = Guarded(work_dir=tmp_path).execute_code_blocks([CodeBlock(language="python", code="print('ran')")])
+    assert result.output == "refused"

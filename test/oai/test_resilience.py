@@ -346,3 +346,14 @@ def test_a_cancelled_request_stops_waiting(openai_server):
     began = time.monotonic()
     asyncio.run(main())
     assert time.monotonic() - began < 100
+
+
+@pytest.mark.parametrize("seconds", ["251644464000", "1e400"])
+def test_nobody_is_set_aside_for_years(create, openai_server, monkeypatch, seconds):
+    now = [1000.0]
+    monkeypatch.setattr(retry.time, "monotonic", lambda: now[0])
+    first = openai_server(Fault(status=429, headers={"Retry-After": seconds}), "well again")
+    wrapper = wrapper_for(first, openai_server("b"))
+    assert text(create(wrapper)) == "b"
+    now[0] += 601
+    assert text(create(wrapper)) == "well again"

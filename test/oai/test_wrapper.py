@@ -11,6 +11,7 @@ import pytest
 
 from autogen import OpenAIWrapper
 from autogen.cache import Cache
+from autogen.oai.client import OpenAIClient
 from autogen.testing import Fault, OpenAIServer, Reply, ScriptedModel, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
@@ -407,3 +408,23 @@ def test_an_http_client_of_your_own_is_used_in_both_kinds_of_call(create, openai
     assert text(create(wrapper, messages=HI)) == "x"
     assert server.headers[0]["x-mine"] == "yes"
     http_client.close()
+
+
+def test_a_subclass_of_the_client_may_bring_its_own_sdk_client(create, openai_server):
+    """Programs of 0.2 assign `_oai_client`, and don't call the constructor."""
+
+    class Bracketed(OpenAIClient):
+        def __init__(self, config):
+            self._oai_client = openai.OpenAI(api_key="k", base_url=config["base_url"])
+
+        def create(self, params):
+            return super().create({key: value for key, value in params.items() if key != "model_client_cls"})
+
+        def message_retrieval(self, response):
+            return [f"<{choice.message.content}>" for choice in response.choices]
+
+    entry = {**openai_server("hi").config, "model_client_cls": "Bracketed"}
+    wrapper = OpenAIWrapper(config_list=[entry], cache_seed=None)
+    wrapper.register_model_client(Bracketed)
+    response = create(wrapper, messages=HI)
+    assert wrapper.extract_text_or_completion_object(response) == ["<hi>"]

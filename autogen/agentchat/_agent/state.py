@@ -171,8 +171,13 @@ class HistoriesMixin(AgentState):
             raise KeyError(f"The agent {agent.name!r} is not in any conversation with {self.name!r}.")
         return history[-1] if history else None
 
-    def _append_oai_message(self, message: Message | str, role: str, conversation_id: Agent, is_sending: bool) -> bool:
+    def _append_oai_message(
+        self, message: Message | str, role: str, conversation_id: Agent, is_sending: bool | None = None
+    ) -> bool:
         """Store a message; return False if it has neither content nor calls."""
+        # Programs written for early versions of 0.2 don't pass it.
+        if is_sending is None:
+            is_sending = role == "assistant"
         speaker = self.name if is_sending else conversation_id.name
         stored = to_stored_form(self._message_to_dict(message), role, speaker)
         if stored is None:

@@ -53,7 +53,11 @@ def auto_select(
             return group._process_speaker_selection_result(result, last, agents)
     except Exception as error:
         # An error of the endpoint must not end the chat, but an error of the program must not be hidden.
-        if classify_error(error) is None and not isinstance(error, TimeoutError):
+        fault = classify_error(error)
+        if fault is None and not isinstance(error, TimeoutError):
+            raise
+        # A wrong key is wrong in every round: the program has to know.
+        if fault is not None and fault.name == "access denied":
             raise
         return _select_in_order(group, last, agents, f"the request to the model failed ({error})")
     return _select_in_order(group, last, agents, "the model could not name one agent")

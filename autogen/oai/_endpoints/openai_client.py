@@ -46,6 +46,9 @@ class OpenAIClient:
 
     RESPONSE_USAGE_KEYS = ["prompt_tokens", "completion_tokens", "total_tokens", "cost", "model"]
 
+    # For subclasses of programs that assign `_oai_client` and don't call this constructor.
+    _provider = PROVIDERS["openai"]
+
     def __init__(self, client: openai.OpenAI | Endpoint, provider: Provider | None = None) -> None:
         self._provider = provider or PROVIDERS["openai"]
         self._client = client
@@ -68,7 +71,11 @@ class OpenAIClient:
         """The SDK's client for sync callers."""
         return self._client.get_client() if isinstance(self._client, Endpoint) else self._client
 
-    # 0.2's name, which programs use.
+    @sdk_client.setter
+    def sdk_client(self, client: openai.OpenAI) -> None:
+        self._client = client
+
+    # 0.2's name, which programs read and assign.
     _oai_client = sdk_client
 
     async def _a_get_sdk_client(self) -> openai.AsyncOpenAI:

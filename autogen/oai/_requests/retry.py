@@ -261,7 +261,8 @@ class Health:
         with self._lock:
             self.failures += 1
             now = time.monotonic()
-            seconds = retry_after or 0.0
+            # Some servers ask for years.
+            seconds = min(retry_after or 0.0, MAX_SET_ASIDE)
             if fault.blame is Blame.ENDPOINT or self.failures >= policy.set_aside_after:
                 seconds = max(seconds, min(MAX_SET_ASIDE, policy.set_aside_for * 2.0 ** min(self._periods, _MAX_EXPONENT)))
                 # Failures while it is set aside don't lengthen the next period.

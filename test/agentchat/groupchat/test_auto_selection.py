@@ -1,5 +1,6 @@
 """A model chooses the next speaker: what it is asked, how often, and what is made of its answers."""
 
+import openai
 import pytest
 
 from autogen import GroupChat
@@ -252,7 +253,7 @@ def test_an_endpoint_that_takes_no_late_system_message_is_asked_in_another_form(
     assert "chosen by the model" in group.last_selection
 
 
-@pytest.mark.parametrize("status", [400, 401, 429, 500])
+@pytest.mark.parametrize("status", [400, 429, 500])
 def test_an_endpoint_that_fails_does_not_end_the_chat(trio, select, openai_server, caplog, status):
     server = openai_server(lambda messages: Fault(status=status))
     group = group_of(trio)
@@ -382,3 +383,11 @@ def test_a_subclass_may_look_at_the_answer_itself(trio, select, openai_server):
             return True, None
 
     assert select(Stubborn(trio, [dict(TASK)]), openai_server("b").llm_config) == "c"
+
+
+def test_a_wrong_key_of_the_manager_is_an_error(trio, select):
+    """It would be wrong in every round. A failure that may pass does not end the chat."""
+    refused, failing = ScriptedModel(Fault(status=401)), ScriptedModel(Fault(status=500))
+    with pytest.raises(openai.AuthenticationError):
+        select(group_of(trio), refused.llm_config)
+    assert select(group_of(trio), {**failing.llm_config, "retry_policy": {"retries": 0}}) == "b"
