@@ -13,7 +13,7 @@ from autogen.coding import DockerCommandLineCodeExecutor
 from autogen.coding._docker.ownership import NAME_LABEL, OWNER_LABEL, get_process_label, is_process_gone
 
 docker = pytest.importorskip("docker")
-pytestmark = [pytest.mark.docker, pytest.mark.skipif("no_docker()", reason=str(no_docker()))]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.skipif("no_docker()", reason=str(no_docker()))]
 
 
 def test_an_engine_that_goes_away_does_not_break_the_end(made, caplog, name):

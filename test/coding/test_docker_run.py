@@ -7,7 +7,7 @@ from autogen import code_utils
 from autogen.code_utils import execute_code
 from autogen.coding._docker.ownership import OWNER_LABEL, get_process_label
 
-pytestmark = [pytest.mark.docker, pytest.mark.skipif("no_docker()", reason=str(no_docker()))]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.skipif("no_docker()", reason=str(no_docker()))]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ SERVER = (
     "exec python3 -m jupyter_server --no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port={port}"
     ' --ServerApp.port_retries=0 --IdentityProvider.token="$TOKEN" --ZMQChannelsWebsocketConnection.limit_rate=False'
 )
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ def execute(executor, code):
     return executor.execute_code_blocks([CodeBlock(language="python", code=code)])
 
 
+@pytest.mark.slow
 def test_two_executors_on_one_server_have_a_kernel_each(server, tmp_path):
     with (
         JupyterCodeExecutor(server, output_dir=tmp_path) as one,
@@ -87,6 +88,7 @@ def test_a_server_that_is_gone_is_a_failed_result(tmp_path):
     executor.stop()
 
 
+@pytest.mark.slow
 def test_the_factory_starts_a_server_if_there_is_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     executor = CodeExecutorFactory.create({"executor": "jupyter", "jupyter": {"timeout": 7}})
@@ -96,6 +98,7 @@ def test_the_factory_starts_a_server_if_there_is_none(tmp_path, monkeypatch):
     executor._server.stop()
 
 
+@pytest.mark.slow
 def test_the_token_is_in_no_log_repr_command_line_or_environment(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     log = tmp_path / "server.log"
@@ -113,6 +116,7 @@ def test_the_token_is_in_no_log_repr_command_line_or_environment(tmp_path, caplo
     assert not [text for text in texts if server.token in text]
 
 
+@pytest.mark.slow
 def test_no_secret_of_the_environment_is_seen(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "planted-secret")
     settings = {"log_file": os.devnull, "environment": {"GIVEN": "seen"}}
@@ -173,6 +177,7 @@ def test_no_server_is_a_connection_error():
             JupyterClient(info).list_kernel_specs()
 
 
+@pytest.mark.slow
 def test_the_client_manages_kernels(server):
     client = server.get_client()
     assert "python3" in client.list_kernel_specs()["kernelspecs"]
