@@ -7,7 +7,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from types import FunctionType, MethodType
+from types import FunctionType, GenericAlias, MethodType
 from typing import Annotated, Any, ForwardRef, Literal, NewType, get_args, get_origin, get_type_hints
 
 from pydantic.fields import FieldInfo
@@ -32,6 +32,8 @@ def get_typed_annotation(annotation: object, globalns: dict[str, Any]) -> object
             return text
         except _NAME_ERRORS:
             return ForwardRef(text)
+    if sys.version_info < (3, 11):
+        annotation = _mark_references(annotation)
     if not find_references(annotation):
         return annotation
 
@@ -44,6 +46,14 @@ def get_typed_annotation(annotation: object, globalns: dict[str, Any]) -> object
         return annotation
     # A recursive type is evaluated to a limited depth only, and pydantic would recurse endlessly into the result.
     return annotation if find_references(evaluated) else evaluated
+
+
+def _mark_references(annotation: object) -> object:
+    """Mark text in `list["X"]` as a reference, which Python 3.10 does not do itself."""
+    if isinstance(annotation, GenericAlias):
+        args = (ForwardRef(arg) if isinstance(arg, str) else _mark_references(arg) for arg in get_args(annotation))
+        return GenericAlias(get_origin(annotation), tuple(args))
+    return annotation
 
 
 def get_typed_signature(call: Callable[..., object]) -> inspect.Signature:

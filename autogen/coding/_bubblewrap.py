@@ -127,7 +127,9 @@ def find_python_files(executable: str | Path, *prefixes: str) -> list[Path]:
     paths: dict[Path, None] = {}
     chain = list(_follow_links(Path(os.path.abspath(executable))))
     roots = [hop.parent.parent for hop in chain]
-    roots += [Path(folder).parent for folder in _read_base_folders(chain[0].parent.parent)]
+    for folder in _read_base_folders(chain[0].parent.parent):
+        # Up to Python 3.10 the base of an environment may be another environment, whose interpreter is a link.
+        roots += [hop.parent.parent for hop in _follow_links(Path(folder) / chain[0].name)]
     for root in (*roots, *map(Path, prefixes)):
         # Programs use both the linked and the resolved form.
         for form in (root, root.resolve()):

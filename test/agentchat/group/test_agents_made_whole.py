@@ -39,6 +39,11 @@ def test_functions_in_a_chat_of_two(call, agent, member):
     assert [message["content"] for message in result.chat_history][1:] == [None, "nothing in the box", "It is empty."]
 
 
+def _find_order(number: int) -> str:
+    """Find an order."""
+    return f"order {number}"
+
+
 def test_a_function_needs_a_model_that_calls_it(agent):
     with pytest.raises(AssertionError, match="no llm_config"):
-        agent("a", functions=[print])
+        agent("a", functions=[_find_order])
