@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ._lazy_imports import deprecate
 from ._secrets import redact
+from .oai._config.lists import validate_config_list
+from .oai._usage.cost import parse_price
 from .oai.openai_utils import config_list_from_json, filter_config
 from .types import LLMConfigDict
 
@@ -72,7 +74,7 @@ class LLMConfig(dict[str, Any]):
             also describe a single model (`model`, `api_key`, ...).
 
     Raises:
-        ValueError: if there is no model, or an entry is not a dict.
+        ValueError: if there is no model, an entry is not a dict, or a price is invalid.
 
     >>> config = LLMConfig(model="gpt-4o-mini", api_key="sk-0123456789abcdefghijkl", temperature=0)
     >>> config
@@ -90,8 +92,7 @@ class LLMConfig(dict[str, Any]):
         config_list: Mapping[str, object] | Sequence[ConfigEntry] | Sequence[Mapping[str, object]] | None = None,
         **settings: Any,
     ) -> None:
-        listed = [config_list] if isinstance(config_list, Mapping) else list(config_list or ())
-        raw_entries: list[object] = [*_unpack_config(entries, settings), *listed]
+        raw_entries: list[object] = [*_unpack_config(entries, settings), *_list_entries(config_list)]
         if not raw_entries:
             # The keywords describe a single model.
             raw_entries = [{key: settings.pop(key) for key in list(settings) if key not in CONFIG_SETTINGS}]
@@ -100,6 +101,8 @@ class LLMConfig(dict[str, Any]):
             if key in settings:
                 value = settings.pop(key)
                 validated = [{key: value, **entry} for entry in validated]
+        if settings.get("price") is not None:
+            parse_price(settings["price"])
         _warn_of_misspellings([*settings, *(key for entry in validated for key in entry)])
         super().__init__(config_list=validated, **settings)
 
@@ -222,7 +225,18 @@ def _unpack_config(entries: tuple[object, ...], settings: dict[str, Any]) -> tup
     listed = whole.pop("config_list")
     for key, value in whole.items():
         settings.setdefault(key, value)
-    return (listed,) if isinstance(listed, Mapping) else tuple(listed)
+    return _list_entries(listed)
+
+
+def _list_entries(config_list: object) -> tuple[object, ...]:
+    """Return the entries of a config list; a single dict is an entry.
+
+    Raises:
+        ValueError: if it is neither a dict nor a list of dicts.
+    """
+    entries = [config_list] if isinstance(config_list, Mapping) else config_list or ()
+    validate_config_list(entries)
+    return tuple(cast("Sequence[object]", entries))
 
 
 def _validate_entry(entry: object) -> dict[str, Any]:
@@ -231,6 +245,8 @@ def _validate_entry(entry: object) -> dict[str, Any]:
     if not entry.get("model"):
         raise ValueError("An entry has no model: give it a 'model'.")
     validated = dict(entry)
+    if validated.get("price") is not None:
+        parse_price(validated["price"])
     url = validated.get("base_url")
     if url and "://" not in str(url):
         validated["base_url"] = f"http://{url}"

@@ -34,6 +34,7 @@ __all__ = [
     "UsageSummary",
     "UserMessageImageContentPart",
     "UserMessageTextContentPart",
+    "VideoContentPart",
 ]
 
 JSON: TypeAlias = Union[bool, int, float, str, "list[JSON]", "dict[str, JSON]", None]
@@ -74,7 +75,16 @@ class FileContentPart(TypedDict):
     file: dict[str, str]
 
 
-ContentPart: TypeAlias = Union[UserMessageTextContentPart, UserMessageImageContentPart, AudioContentPart, FileContentPart]
+class VideoContentPart(TypedDict):
+    """A video part of a message, as vLLM and others take it: `video_url` holds a web or data URL under the key `url`."""
+
+    type: Literal["video_url"]
+    video_url: dict[str, str]
+
+
+ContentPart: TypeAlias = Union[
+    UserMessageTextContentPart, UserMessageImageContentPart, AudioContentPart, FileContentPart, VideoContentPart
+]
 """A part of a message with several parts."""
 
 

@@ -21,6 +21,9 @@ from autogen.code_utils import content_str, decide_use_docker, execute_code, ext
             [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "u"}}, {"type": "text", "text": "b"}],
             "a<image>b",
         ),
+        ([{"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}], "<audio>"),
+        ([{"type": "file", "file": {"file_id": "f"}}, {"type": "video_url", "video_url": {"url": "u"}}], "<file><video>"),
+        ([{"type": "refusal", "refusal": "No."}, {"type": "map", "map": {"zoom": 3}}], "No.<map>"),
     ],
 )
 def test_content_as_text(content, text):
@@ -34,6 +37,8 @@ def test_content_as_text(content, text):
         (["x"], TypeError),
         ([{}], AssertionError),
         ([{"type": "audio"}], ValueError),
+        ([{"type": ["audio"]}], ValueError),
+        ([{"type": "\x1b[2J", "\x1b[2J": 1}], ValueError),
         ([{"type": "text"}], KeyError),
     ],
 )

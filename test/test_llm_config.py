@@ -57,6 +57,8 @@ def test_settings_of_each_model_go_into_every_entry():
     [
         lambda: LLMConfig(),
         lambda: LLMConfig(config_list=[]),
+        lambda: LLMConfig(config_list="gpt-4o"),
+        lambda: LLMConfig({"config_list": "gpt-4o"}),
         lambda: LLMConfig(model=""),
         lambda: LLMConfig({"api_key": KEY}),
         lambda: LLMConfig("gpt-4"),

@@ -22,6 +22,18 @@ _NAME_COMMENTS = {
 }
 
 
+_TEXT_KEYS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
+"""Key of the text by type of content part."""
+
+_MEDIA = {
+    **dict.fromkeys(("image_url", "input_image"), "image"),
+    **dict.fromkeys(("input_audio", "audio_url", "output_audio"), "audio"),
+    **dict.fromkeys(("video_url", "input_video"), "video"),
+    **dict.fromkeys(("file", "file_url", "input_file", "document_url", "document"), "file"),
+}
+"""Kind of media by type of content part."""
+
+
 def find_fences(text: str) -> list[Fence]:
     """Return the fenced blocks of a text in order. Blocks without lines are left out.
 
@@ -90,7 +102,10 @@ def find_named_code(content: object, blocks: list[tuple[str, str]]) -> list[str]
 
 
 def content_str(content: object) -> str:
-    """Return a message's content as text; images become `<image>`.
+    """Return a message's content as text; images become `<image>`, and other media likewise `<audio>`, `<file>`, `<video>`.
+
+    A part of another type must hold its data under the name of the type, as in `{"type": "map", "map": {...}}`. It becomes
+    `<map>`.
 
     Raises:
         TypeError: if the content is not None, a str or a list of dicts.
@@ -111,11 +126,15 @@ def _render_part(part: object) -> str:
     if not isinstance(part, dict):
         raise TypeError(f"A content part must be a dict, got {type(part).__name__}.")
     assert "type" in part, "Wrong content format: a content part must have a 'type'."
-    if part["type"] == "text":
-        return str(part["text"])
-    if part["type"] == "image_url":
-        return "<image>"
-    raise ValueError(f"Wrong content format: unknown type {part['type']!r}.")
+    kind = part["type"]
+    if isinstance(kind, str):
+        if kind in _TEXT_KEYS:
+            return str(part[_TEXT_KEYS[kind]])
+        if kind in _MEDIA:
+            return f"<{_MEDIA[kind]}>"
+        if kind.isidentifier() and kind in part:
+            return f"<{kind}>"
+    raise ValueError(f"Wrong content format: unknown type {kind!r}.")
 
 
 def infer_lang(code: str) -> str:

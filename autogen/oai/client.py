@@ -10,6 +10,7 @@ from typing import Any, cast
 from .._steps import Steps, run_async, run_sync
 from ..io.base import IOStream
 from ._config.legacy_keys import translate_legacy_keys
+from ._config.lists import validate_config_list
 from ._endpoints.clients import PlaceHolderClient
 from ._endpoints.endpoint_pool import AZURE_KEYS, OPENAI_KEYS
 from ._endpoints.openai_client import OpenAIClient
@@ -82,6 +83,8 @@ class OpenAIWrapper:
         """
         self.wrapper_id = id(self)
         self._ledger = UsageLedger()
+        if config_list is not None:
+            validate_config_list(config_list)
         # Translated as a whole, because an old key in one entry decides how the others are read.
         settings = translate_legacy_keys({**base_config, "config_list": config_list or [{}]}, warn=log_once)
         entries: list[dict[str, Any]] = settings.pop("config_list")

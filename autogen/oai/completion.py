@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ._config.lists import validate_config_list
 from ._legacy.completion_calls import Defaults, make_entry, request_answer
 from ._legacy.completion_history import COUNTS, History
 from ._legacy.completion_results import aggregate_metrics, get_texts, get_texts_or_calls
@@ -149,10 +150,12 @@ class Completion:
 
         Raises:
             openai.APIError: if the endpoint refuses, or fails for the whole retry period; with a list, the last entry's.
-            ValueError: if a chat model has neither a prompt nor messages.
+            ValueError: if a chat model has neither a prompt nor messages, or a setting is invalid.
         """
         if config_list is not None and not config_list:
             logger.warning("The config_list is empty: the other settings alone are used.")
+        if config_list is not None:
+            validate_config_list(config_list)
         entries: Sequence[Mapping[str, object]] = config_list or [{}]
         config = {"allow_format_str_template": allow_format_str_template, **config}
         if not use_cache:

@@ -30,6 +30,23 @@ def test_a_message_without_content_or_calls_is_refused(call, agent, message):
 
 
 @pytest.mark.parametrize(
+    ("part", "shown"),
+    [
+        ({"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}, "<audio>"),
+        ({"type": "file", "file": {"file_id": "f"}}, "<file>"),
+        ({"type": "video_url", "video_url": {"url": "http://127.0.0.1/v"}}, "<video>"),
+    ],
+)
+def test_media_are_shown_by_their_kind_and_sent_as_they_are(call, agent, openai_server, capsys, part, shown):
+    server = openai_server("ok")
+    content = [{"type": "text", "text": "see "}, part]
+    assistant = agent("assistant", llm_config={"config_list": [server.config], "cache_seed": None})
+    call(agent("user", silent=False).initiate_chat, assistant, message={"content": content}, max_turns=1)
+    assert f"\nsee {shown}\n" in capsys.readouterr().out
+    assert server.requests[0]["messages"][-1]["content"] == content
+
+
+@pytest.mark.parametrize(
     ("wire", "sent", "received"),
     [
         ({"content": "x", "role": "system"}, "assistant", "user"),

@@ -163,6 +163,42 @@ def test_azure_signs_in_as_the_machine_does(create, openai_server, monkeypatch):
     assert "azure_ad_token_provider_scope" not in server.requests[1]
 
 
+@pytest.mark.parametrize("key", ["base_url", "azure_endpoint"])
+@pytest.mark.parametrize(
+    ("path", "deployment"),
+    [
+        ("", "gpt-41"),
+        ("/", "gpt-41"),
+        ("/openai", "gpt-41"),
+        ("/openai/v1/", "gpt-41"),
+        ("/openai/deployments/mine", "mine"),
+        ("/openai/deployments/mine/", "mine"),
+        ("/openai/deployments/mine/chat/completions", "mine"),
+        ("/openai/deployments/mine/chat/completions?api-version=2024-10-21", "mine"),
+        ("/gateway/openai/deployments/mine", "mine"),
+    ],
+)
+def test_an_address_at_azure_may_have_a_deployment(create, openai_server, key, path, deployment):
+    urls = []
+    library = importlib.import_module(openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0])
+    client = library.Client(event_hooks={"request": [lambda request: urls.append(str(request.url))]})
+    server = openai_server("x")
+    version = {} if "?" in path else {"api_version": "2024-10-21"}
+    root = server.base_url.removesuffix("/v1")
+    config = {"model": "gpt-4.1", "api_type": "azure", "api_key": "k", key: root + path, "http_client": client}
+    create(config | version, messages=HI)
+    prefix = f"{root}/gateway" if "gateway" in path else root
+    assert urls == [f"{prefix}/openai/deployments/{deployment}/chat/completions?api-version=2024-10-21"]
+
+
+def test_a_deployment_in_the_config_wins_over_that_in_the_address():
+    config = {"model": "m", "api_type": "azure", "api_key": "k", "api_version": "2024-02-01", "azure_deployment": "other"}
+    url = "https://acme.openai.azure.com/openai/deployments/mine/chat/completions?api-version=2023-05-15"
+    client = OpenAIWrapper(config_list=[{**config, "base_url": url}])._clients[0]._oai_client
+    assert str(client.base_url) == "https://acme.openai.azure.com/openai/deployments/other/"
+    assert client._api_version == "2024-02-01"
+
+
 def test_settings_of_azure_are_nothing_to_others(create, openai_server):
     server = openai_server("x")
     azure = {"api_version": "2024-02-01", "azure_deployment": "d", "azure_ad_token_provider_scope": "s"}

@@ -50,6 +50,9 @@ def source():
         ("gpt-35-turbo-16k", 0.007),
         ("openai/gpt-4-0314", 0.09),
         ("text-davinci-003", 0.04),
+        ("code-davinci-002", 0.2),
+        ("code-cushman-001", 0.048),
+        ("llama3-70b-8192", 0.00138),
     ],
 )
 def test_retired_models_have_the_price_that_they_had(model, cost):

@@ -4,12 +4,13 @@ import asyncio
 import copy
 import dataclasses
 import logging
+import re
 import socket
 
 import openai
 import pytest
 
-from autogen import OpenAIWrapper
+from autogen import ChatCompletion, ConversableAgent, LLMConfig, OpenAIWrapper
 from autogen.cache import Cache
 from autogen.oai.client import OpenAIClient
 from autogen.testing import Fault, OpenAIServer, Reply, ScriptedModel, tool_call
@@ -428,3 +429,60 @@ def test_a_subclass_of_the_client_may_bring_its_own_sdk_client(create, openai_se
     wrapper.register_model_client(Bracketed)
     response = create(wrapper, messages=HI)
     assert wrapper.extract_text_or_completion_object(response) == ["<hi>"]
+
+
+ENTRY = {"model": "m", "api_key": KEY}
+USERS = {
+    "a wrapper": lambda config: OpenAIWrapper(**config),
+    "an agent": lambda config: ConversableAgent("agent", llm_config=config),
+    "a config": lambda config: LLMConfig(**config),
+    "Completion": lambda config: ChatCompletion.create(messages=HI, **config),
+}
+
+
+@pytest.mark.parametrize("use", USERS.values(), ids=USERS)
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [
+        ("gpt-4o", "must be a list of dicts, got a str"),
+        (5, "must be a list of dicts, got int"),
+        (iter([ENTRY]), "must be a list of dicts, got"),
+        (["gpt-4o"], 'Entry 1 of the config_list must be a dict, got str. For a model alone write {"model": "..."}.'),
+        ([ENTRY, None], "Entry 2 of the config_list must be a dict, got NoneType"),
+        ([ENTRY, {"config_list": [ENTRY]}], "Entry 2 of the config_list has a config_list itself"),
+    ],
+)
+def test_a_config_list_of_another_form_is_refused(use, entries, reason):
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        use({"config_list": entries})
+
+
+@pytest.mark.parametrize("make", [lambda c: OpenAIWrapper(**c), lambda c: ConversableAgent("agent", llm_config=c)])
+def test_a_single_dict_is_no_config_list(make):
+    with pytest.raises(ValueError, match=r"config_list must be a list of dicts, got a single dict"):
+        make({"config_list": ENTRY})
+
+
+WRONG_PRICES = ["0.1", ["0.1", "0.2"], [0.1], [0.1, 0.2, 0.3], [-0.1, 0.2], [0.1, None], True, [float("nan"), 1], {"in": 1}]
+
+
+@pytest.mark.parametrize("use", USERS.values(), ids=USERS)
+@pytest.mark.parametrize("price", WRONG_PRICES, ids=str)
+def test_a_wrong_price_is_refused_before_anything_is_paid(openai_server, use, price):
+    server = openai_server("paid")
+    for config in ({"config_list": [server.config | {"price": price}]}, {"config_list": [server.config], "price": price}):
+        with pytest.raises(ValueError, match=re.escape("price must be [input, output] in USD per 1,000 tokens")):
+            use({**config, "cache_seed": None})
+    assert not server.requests
+
+
+def test_a_wrong_price_of_a_call_is_refused_before_anything_is_paid(create, openai_server):
+    server = openai_server("paid")
+    with pytest.raises(ValueError, match="price must be"):
+        create(OpenAIWrapper(config_list=[server.config], cache_seed=None), messages=HI, price=["1", "2"])
+    assert not server.requests
+
+
+def test_a_price_in_an_unusual_order_is_logged(caplog):
+    OpenAIWrapper(config_list=[ENTRY | {"price": [0.004, 0.001]}])
+    assert "[0.004, 0.001] is higher for input than for output" in caplog.text

@@ -85,6 +85,28 @@ def _hide(key: str | None) -> str | None:
     return Secret(key) if key else key
 
 
+def validate_config_list(config_list: object) -> None:
+    """Check that a config list is a sequence of dicts.
+
+    Raises:
+        ValueError: if it is not; the error names the entry.
+    """
+    if isinstance(config_list, Mapping):
+        raise ValueError("config_list must be a list of dicts, got a single dict: put it into brackets, [{...}].")
+    if isinstance(config_list, str):
+        hint = "config_list_from_json reads a list from a file, or from JSON in an environment variable."
+        raise ValueError(f"config_list must be a list of dicts, got a str. {hint}")
+    # Read several times, so an iterator won't do.
+    if not isinstance(config_list, Sequence):
+        raise ValueError(f"config_list must be a list of dicts, got {type(config_list).__name__}.")
+    for number, entry in enumerate(config_list, start=1):
+        if not isinstance(entry, Mapping):
+            hint = ' For a model alone write {"model": "..."}.' if isinstance(entry, str) else ""
+            raise ValueError(f"Entry {number} of the config_list must be a dict, got {type(entry).__name__}.{hint}")
+        if "config_list" in entry:
+            raise ValueError(f"Entry {number} of the config_list has a config_list itself: put its entries into the list.")
+
+
 def filter_config(config_list: list[Entry], filter_dict: Mapping[str, object] | None, exclude: bool = False) -> list[Entry]:
     """Return the entries that match for every key of the filter.
 

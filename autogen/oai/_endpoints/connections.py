@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from ..._extras import require
 from .._local import embedded, weights
@@ -100,16 +102,44 @@ def connect_openai(connection: Connection, config: ConfigEntry, api_type: str) -
 def connect_azure(connection: Connection, config: ConfigEntry, api_type: str) -> Endpoint:
     """Make an endpoint for a deployment at Azure. Names of deployments have no dots."""
     settings = {key: value for key, value in config.items() if key in AZURE_KEYS and key != "base_url"}
+    deployment = config.get("model")
     # 0.2's configs have Azure's endpoint under `base_url`, which the SDK takes for the URL of the deployment.
-    if not settings.get("azure_endpoint") and config.get("base_url"):
-        settings["azure_endpoint"] = config["base_url"]
-    deployment = config.get("azure_deployment") or config.get("model")
+    if url := config.get("azure_endpoint") or config.get("base_url") or os.environ.get("AZURE_OPENAI_ENDPOINT"):
+        address = _parse_azure_url(url)
+        settings["azure_endpoint"] = address.resource
+        deployment = address.deployment or deployment
+        if address.api_version and not settings.get("api_version"):
+            settings["api_version"] = address.api_version
+    deployment = config.get("azure_deployment") or deployment
     if deployment:
         settings["azure_deployment"] = deployment.replace(".", "")
     if settings.get("azure_ad_token_provider") == "DEFAULT":
         scope = config.get("azure_ad_token_provider_scope") or AZURE_SCOPE
         settings["azure_ad_token_provider"] = _get_azure_token_provider(scope)
     return Endpoint("azure", settings)
+
+
+class _AzureAddress(NamedTuple):
+    """The parts of an address at Azure: the resource's URL, and empty texts for parts that the address lacks."""
+
+    resource: str
+    deployment: str
+    api_version: str
+
+
+def _parse_azure_url(url: str) -> _AzureAddress:
+    """Split an address at Azure.
+
+    The portal shows the whole address of a deployment, up to `/chat/completions?api-version=...`. The SDK appends all this
+    to the resource's URL by itself.
+    """
+    parts = urlsplit(url)
+    match = re.fullmatch(r"(.*?)/openai(?:/v1)?(?:/deployments/([^/]+)(?:/(?:chat/)?completions)?)?/*", parts.path)
+    if not match:
+        return _AzureAddress(url, "", "")
+    version = dict(parse_qsl(parts.query)).get("api-version", "")
+    resource = urlunsplit((parts.scheme, parts.netloc, match[1] or "/", "", ""))
+    return _AzureAddress(resource, unquote(match[2] or ""), version)
 
 
 # Cached so that agents with one identity share one client and its connections.

@@ -18,6 +18,7 @@ from .._endpoints.endpoint_pool import AZURE_KEYS
 from .._endpoints.openai_client import OpenAIClient
 from .._endpoints.provider_registry import get_connection_keys
 from .._model_client import ModelClient, ModelResponse
+from .._usage.cost import parse_price
 from .._usage.ledger import Budget
 from ..rate_limiters import TimeRateLimiter
 from .response_schema import ResponseSchema, make_schema
@@ -100,6 +101,8 @@ def make_endpoint(config: Mapping[str, object], connection_keys: AbstractSet[str
         ValueError, ImportError: if a setting is invalid, or needs a package that is not installed.
     """
     config = dict(config)
+    if config.get("price") is not None:
+        parse_price(config["price"])
     rate = config.pop("api_rate_limit", None)
     policy = RetryPolicy.from_config(config)
     client = cast("ModelClient", make_client(config))
@@ -181,7 +184,7 @@ def build_request(
         is_last: True if no other endpoint is left.
 
     Raises:
-        ValueError: if there are neither messages nor a prompt, or both.
+        ValueError: if there are neither messages nor a prompt, or both, or the price is invalid.
     """
     endpoint = endpoints[index]
     settings: dict[str, Any] = {**config, **endpoint.config}
@@ -198,6 +201,9 @@ def build_request(
         params["model"] = params["model"].replace(".", "")
     if (params.get("prompt") is None) == (params.get("messages") is None):
         raise ValueError("A request needs either messages or a prompt, and not both.")
+    # Parsed before the request is sent, because a wrong price would be noticed after paying.
+    if extra.get("price") is not None:
+        extra["price"] = parse_price(extra["price"])
     if context := extra.get("context"):
         _fill_templates(params, context, bool(extra.get("allow_format_str_template")))
     schema = make_schema(params["response_format"]) if "response_format" in params else None

@@ -20,7 +20,7 @@ from ...exception_utils import BudgetExceeded
 from ...types import Usage
 from .._cache_key import get_key
 from .._model_client import ModelResponse
-from .._usage.cost import UnknownCost, compute_cost, parse_price
+from .._usage.cost import UnknownCost, compute_cost
 from .._usage.ledger import get_budgets
 from . import runtime_log
 from .endpoints import EndpointRequest, Handler, RequestState, find_cache
@@ -209,7 +209,7 @@ def record_response(
         if price is None:
             response.cost = client.cost(response)
         else:
-            response.cost = compute_cost(cast("Usage", client.get_usage(response)), parse_price(price))
+            response.cost = compute_cost(cast("Usage", client.get_usage(response)), price)
     # A custom client may return None for a response that doesn't count.
     usage = cast("Usage", client.get_usage(response) or {})
     for budget in get_budgets(state.budget):

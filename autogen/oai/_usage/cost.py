@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -44,14 +45,22 @@ def parse_price(price: object) -> Price:
     """Return the `price` of a config as a pair: USD per 1,000 tokens of input and of output.
 
     Raises:
-        ValueError: if it is neither a number nor a pair.
+        ValueError: if it is neither a number nor a pair of them, or a number is negative or not finite.
     """
-    if isinstance(price, (int, float)):
-        logger.warning("The price %s is a single number: it is used for input and output alike.", price)
-        return price, price
-    if not isinstance(price, (list, tuple)) or len(price) != 2:
-        raise ValueError(f"A price must be a pair of USD per 1,000 tokens, [input, output], got {price!r}.")
-    return price[0], price[1]
+    numbers = price if isinstance(price, (list, tuple)) else (price, price)
+    if len(numbers) != 2 or not all(map(_is_amount, numbers)):
+        raise ValueError(f"price must be [input, output] in USD per 1,000 tokens, two numbers from 0 on, got {price!r}.")
+    prompt, completion = numbers
+    if numbers is not price:
+        log_once(f"The price {price} is a single number: it is used for input and output alike.")
+    # Hardly any model has such a price, but some do.
+    elif prompt > completion:
+        log_once(f"The price {price!r} is higher for input than for output. Its order is [input, output].")
+    return prompt, completion
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def read_usage(response: object) -> TokenUsage:

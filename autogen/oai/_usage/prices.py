@@ -29,8 +29,8 @@ class PriceTable(dict[str, "float | Price"]):
         return price
 
 
-# As OpenAI published them, checked 2026-11. Models that are still sold are in the maintained source, which also has their
-# prices for cached input: a pair can't express those.
+# As the vendors published them last, checked 2026-11. Models that are still sold are in the maintained source, which also
+# has their prices for cached input: a pair can't express those.
 OAI_PRICE1K = PriceTable(
     {
         "ada": 0.0004,
@@ -43,6 +43,8 @@ OAI_PRICE1K = PriceTable(
         "text-davinci-001": 0.02,
         "text-davinci-002": 0.02,
         "text-davinci-003": 0.02,
+        "code-cushman-001": 0.024,
+        "code-davinci-002": 0.1,
         "babbage-002": 0.0004,
         "davinci-002": 0.002,
         "gpt-3.5-turbo-0301": (0.0015, 0.002),
@@ -66,6 +68,11 @@ OAI_PRICE1K = PriceTable(
         "chatgpt-4o-latest": (0.005, 0.015),
         # Anthropic's.
         "claude-instant-1.2": (0.0008, 0.0024),
+        # Groq's.
+        "llama3-8b-8192": (0.00005, 0.00008),
+        "llama3-70b-8192": (0.00059, 0.00079),
+        "llama3-groq-8b-8192-tool-use-preview": 0.00019,
+        "llama3-groq-70b-8192-tool-use-preview": 0.00089,
     }
 )
 """USD per 1,000 tokens by model: one number, or a pair of input and output.
