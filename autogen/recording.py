@@ -16,7 +16,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ._journal import FINISHED, VERSION, JournalError
+from ._journal import FINISHED, JournalError, read_meta
+from ._sqlite_guard import UnexpectedSchema, fetch_all, limit_work, open_database
 
 __all__ = ["JournalError", "Recording"]
 
@@ -48,9 +49,10 @@ class Recording:
         self.path = Path(path)
         if not self.path.is_file():
             raise FileNotFoundError(f"No such checkpoint: {self.path}.")
-        self.about: dict[str, str] = dict(self._fetch("SELECT key, value FROM meta"))
-        if self.about.get("version") != str(VERSION):
-            raise JournalError(f"{self.path} has version {self.about.get('version')}; this program knows version {VERSION}.")
+        with self._open() as database:
+            self.about: dict[str, str] = read_meta(database, self.path, str(self.path))
+        if not self.about:
+            raise JournalError(f"{self.path} is not a checkpoint: nothing is recorded in it.")
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -69,6 +71,9 @@ class Recording:
     def steps(self) -> list[dict[str, Any]]:
         """The journaled operations: dicts with `kind`, `about`, `scope`, `finished`, `value` (the result) and `at`."""
         rows = self._fetch("SELECT n, kind, about, scope, state, value, at FROM steps ORDER BY at, n")
+        for number, *texts, _, at in rows:
+            if not all(isinstance(text, str) for text in texts) or not isinstance(at, (int, float)):
+                raise self._make_error("steps", number, "is not a step")
         return [
             {
                 "kind": kind,
@@ -113,7 +118,9 @@ class Recording:
         try:
             with closing(sqlite3.connect(target)) as copy:
                 with self._open() as source:
+                    read_meta(source, self.path, str(self.path))
                     source.backup(copy)
+                limit_work(copy, target)
                 copy.execute("DELETE FROM steps WHERE after >= ?", (last,))
                 copy.execute("DELETE FROM events WHERE n > ?", (last,))
                 copy.commit()
@@ -154,7 +161,8 @@ class Recording:
 
     def _fetch(self, query: str) -> list[Any]:
         with self._open() as database:
-            return database.execute(query).fetchall()
+            read_meta(database, self.path, str(self.path))
+            return fetch_all(database, self.path, query)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -164,18 +172,24 @@ class Recording:
             JournalError: if it can't be read.
         """
         try:
-            with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            with closing(open_database(self.path, "ro")) as database:
                 yield database
         except sqlite3.Error as error:
-            raise JournalError(f"{self.path} {self._explain(str(error))}: {error}") from error
+            raise JournalError(f"{self.path} {self._explain(error)}: {error}") from error
 
-    def _explain(self, error: str) -> str:
+    def _explain(self, error: sqlite3.Error) -> str:
         """Return the meaning of an error of SQLite for the file."""
-        if any(phrase in error for phrase in _NO_ACCESS):
+        text = str(error)
+        if any(phrase in text for phrase in _NO_ACCESS):
             return "can't be read"
-        with open(self.path, "rb") as file:
-            is_database = file.read(len(_HEADER)) == _HEADER
-        return "is not a checkpoint" if "no such" in error or not is_database else "is a damaged checkpoint"
+        if isinstance(error, UnexpectedSchema) or "no such" in text:
+            return "is not a checkpoint"
+        try:
+            with open(self.path, "rb") as file:
+                is_database = file.read(len(_HEADER)) == _HEADER
+        except OSError:
+            return "can't be read"
+        return "is a damaged checkpoint" if is_database else "is not a checkpoint"
 
 
 def _to_dict(message: object) -> dict[str, Any]:

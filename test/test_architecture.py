@@ -29,7 +29,7 @@ LAYERS = """
     _extras, _lazy_imports               optional packages, and names that are loaded on first use
     _tokenizers                          files of tokenizers
     _image_tokens, _model_catalogue      tokens of images, and prices and context lengths of models
-    _http                                the HTTP library that is installed
+    _http, _sqlite_guard                 the HTTP library that is installed, and SQLite files of strangers
     exception_utils, formatting_utils    exceptions, and coloured text
     types, version                       types of messages and configs, and the version
 """

@@ -5,6 +5,8 @@ import sqlite3
 
 import pytest
 
+from autogen._cli.inspect import run_inspect
+from autogen.operations import SQLiteStore
 from autogen.recording import JournalError, Recording
 from autogen.testing import OpenAIServer, ScriptedModel
 
@@ -122,11 +124,12 @@ def test_what_is_no_recording_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("notes " * 1000)
     with pytest.raises(JournalError, match="not a checkpoint"):
         Recording(tmp_path / "notes.txt")
-    with sqlite3.connect(tmp_path / "other.db") as database:
-        database.execute("CREATE TABLE meta (key TEXT, value TEXT)")
-    database.close()
-    with pytest.raises(JournalError, match="version None"):
+    edit(tmp_path / "other.db", "CREATE TABLE meta (key TEXT, value TEXT)")
+    with pytest.raises(JournalError, match="is not a checkpoint: the table 'meta' is not expected in it"):
         Recording(tmp_path / "other.db")
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(JournalError, match="is not a checkpoint: nothing is recorded in it"):
+        Recording(tmp_path / "empty.db")
 
 
 def test_events_are_json_lines_for_other_programs(call, agent, file):
@@ -208,14 +211,80 @@ def test_a_fork_that_fails_leaves_no_file(call, agent, file, tmp_path):
 
 def test_a_chat_of_which_nothing_was_kept_yet(file):
     """As a process leaves it that is killed in its first moment."""
-    edit(
-        file,
-        "CREATE TABLE meta (key TEXT, value TEXT)",
-        "INSERT INTO meta VALUES ('version', '2')",
-        "CREATE TABLE events (n INTEGER PRIMARY KEY, data TEXT)",
-    )
+    store = SQLiteStore(file)
+    store.open({})
     recording = Recording(file)
     assert (recording.events, recording.messages, recording.is_finished) == ([], [], False)
+    store.close()
+
+
+# Files that are made to harm their reader
+
+SLOW = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT n, 1.0 at, 'x' type, '' chat, '{}' data"
+
+HOSTILE = {
+    "a view without end": ("DROP TABLE events", f"CREATE VIEW events AS {SLOW} FROM r"),
+    "a trigger": (f"CREATE TRIGGER t AFTER INSERT ON events BEGIN INSERT INTO events SELECT * FROM ({SLOW} FROM r); END",),
+    "a generated column": (
+        "DROP TABLE events",
+        "CREATE TABLE events (n INTEGER PRIMARY KEY, at REAL, type TEXT, chat TEXT, data TEXT AS (hex(zeroblob(4e8))))",
+    ),
+    "a check": (
+        "DROP TABLE events",
+        "CREATE TABLE events (n INTEGER PRIMARY KEY, at REAL NOT NULL, type TEXT NOT NULL, chat TEXT, data TEXT NOT NULL, "
+        "CHECK (length(hex(zeroblob(4e8))) > n))",
+    ),
+    "an index with a function": ("CREATE INDEX i ON events (length(hex(zeroblob(n))))",),
+    "another table": ("CREATE TABLE more (n)",),
+    "metadata that are no text": ("UPDATE meta SET value = x'00' WHERE key = 'chat'",),
+}
+
+
+def write_circle(file):
+    """Put pages into the table of events that refer to each other, so that it has 500 ** 12 rows."""
+    with sqlite3.connect(file) as database:
+        [[root]] = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'events'")
+        [[size]] = database.execute("PRAGMA page_size")
+        [[count]] = database.execute("PRAGMA page_count")
+    database.close()
+    content = bytearray(file.read_bytes())
+    cells = 500
+
+    def make_interior(child):
+        cell = child.to_bytes(4, "big") + b"\x01"
+        start = size - 5 * cells
+        header = b"\x05\0\0" + cells.to_bytes(2, "big") + start.to_bytes(2, "big") + b"\0" + child.to_bytes(4, "big")
+        pointers = b"".join((start + 5 * index).to_bytes(2, "big") for index in range(cells))
+        return (header + pointers).ljust(start, b"\0") + cell * cells
+
+    leaf = content[(root - 1) * size : root * size]
+    content[(root - 1) * size : root * size] = make_interior(count + 1)
+    for level in range(1, 12):
+        content += make_interior(count + level + 1)
+    content += leaf
+    content[28:32] = (count + 12).to_bytes(4, "big")
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("attack", [*HOSTILE, "pages in a circle"])
+def test_a_hostile_file_is_refused_by_whoever_reads_it(call, agent, file, tmp_path, attack):
+    hold(call, agent, file, "one", "two", "three")
+    if attack in HOSTILE:
+        edit(file, *HOSTILE[attack])
+    else:
+        write_circle(file)
+    before = file.read_bytes()
+    with pytest.raises(JournalError, match="checkpoint"):
+        Recording(file).events
+    with pytest.raises(JournalError):
+        Recording(file).fork(tmp_path / "fork.db", messages=1)
+    with pytest.raises(JournalError):
+        hold(call, agent, file, "one", "two", "three")
+    with pytest.raises(JournalError):
+        run_inspect(file, html=None, turn=None, as_json=True, force=False)
+    # The tables of the circle are as they should be, so that a resumed chat opens the file.
+    assert file.read_bytes() == before or attack not in HOSTILE
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
 def test_whether_a_price_was_known_is_recorded(call, agent, file):

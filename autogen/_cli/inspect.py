@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from .._sqlite_guard import limit_work, open_database
 from ..agentchat._diagrams.steps import build_story
 from ..coding.approval import visible
 from ..events._observations import Conversation, RecordedOperation, Totals, Turn
@@ -94,7 +95,8 @@ def _read_report(file: Path) -> Report:
 
 def _is_log(file: Path) -> bool:
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        with closing(open_database(file, "ro")) as database:
+            limit_work(database, file)
             return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = 'chat_completions'").fetchone())
     except sqlite3.Error:
         return False

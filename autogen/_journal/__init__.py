@@ -19,7 +19,7 @@ from .journal import (
     scope_for,
     step_scope,
 )
-from .sqlite_store import VERSION, SQLiteStore
+from .sqlite_store import VERSION, SQLiteStore, read_meta
 from .store import FINISHED, STARTED, JournalError, JournalStore, Position, Step
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "fingerprint",
     "get_journal",
     "open_journal",
+    "read_meta",
     "run_recorded",
     "scope_for",
     "step_scope",

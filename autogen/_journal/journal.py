@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import threading
 import uuid
 from bisect import bisect_left
@@ -12,14 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from .. import events
 from .._secrets import redact
 from .._steps import Steps
 from .sqlite_store import SQLiteStore
-from .store import FINISHED, STARTED, JournalStore, Position, Step
+from .store import FINISHED, STARTED, JournalError, JournalStore, Position, Step
 
 T = TypeVar("T")
 
@@ -42,6 +42,9 @@ class _StoredEvent(NamedTuple):
 class Journal:
     """The journal of a chat that is under way.
 
+    A journal with a gap would be worse than none. So after the first write that failed, every further write raises
+    `JournalError`: the chat ends, and its journal is complete up to that point.
+
     Args:
         store: Where it is kept: a `JournalStore`, or the path of a SQLite file.
         chat: Description of the chat, which tells it from others.
@@ -50,20 +53,32 @@ class Journal:
 
     Raises:
         JournalError: The storage can't be used; see `JournalStore.open`.
+        TypeError: `store` is neither a store nor a path.
         ValueError: `on_unfinished` has an unknown value.
     """
 
-    def __init__(self, store: JournalStore | str | Path, chat: Mapping[str, Any], on_unfinished: str = "report") -> None:
+    def __init__(
+        self, store: JournalStore | str | os.PathLike[str], chat: Mapping[str, Any], on_unfinished: str = "report"
+    ) -> None:
         if on_unfinished not in ON_UNFINISHED:
             raise ValueError(f"on_unfinished must be 'report', 'rerun' or 'ask', got {on_unfinished!r}.")
-        self.store = SQLiteStore(store) if isinstance(store, (str, Path)) else store
+        if isinstance(store, (str, os.PathLike)):
+            store = SQLiteStore(store)
+        elif not isinstance(store, JournalStore):
+            raise TypeError(f"checkpoint must be the path of a file or a JournalStore, got {store!r}.")
+        self.store = store
         self.on_unfinished = on_unfinished
         self.is_live = False
         """False during a replay."""
-        self.chat_id = self.store.open(chat)
+        self._failure: Exception | None = None
         self._lock = threading.Lock()
         self._ordinals: Counter[tuple[str, str, str]] = Counter()
-        self._stored = list(self._read_index())
+        self.chat_id = self.store.open(chat)
+        try:
+            self._stored = list(self._read_index())
+        except BaseException:
+            self.store.close()
+            raise
         self._stored_milestones = self._count_milestones()
         self._replayed_milestones: Counter[tuple[str, str | None]] = Counter()
         self._parent_chats: dict[str | None, str] = {}
@@ -75,11 +90,13 @@ class Journal:
 
     def _read_index(self) -> Iterator[_StoredEvent]:
         for number, event in self.store.read_events():
-            kind = str(event.get("type"))
+            kind, chat = str(event.get("type")), event.get("chat")
+            if not isinstance(chat, (str, type(None))):
+                raise JournalError(f"{self.name} is damaged: row {number} of its events is not an event.")
             # A chat that ended in an error continues when it is resumed, so this end is not a milestone.
             if kind == "chat_ended" and event.get("error") is not None:
                 kind = "chat_failed"
-            yield _StoredEvent(number, kind, event.get("chat"))
+            yield _StoredEvent(number, kind, chat)
 
     def _count_milestones(self) -> Counter[tuple[str, str | None]]:
         return Counter((event.type, event.chat) for event in self._stored if event.type in MILESTONES)
@@ -100,10 +117,33 @@ class Journal:
         """Return a step; None if it was never started."""
         return self.store.get_step(position)
 
+    @contextmanager
+    def _write(self) -> Iterator[None]:
+        """Stop all later writes if that of a `with` block fails.
+
+        Raises:
+            JournalError: It failed, or an earlier write did.
+        """
+        if self._failure is not None:
+            raise JournalError(
+                f"The chat can't continue, because its journal has failed: {self._failure}"
+            ) from self._failure
+        try:
+            yield
+        # JSON can't hold the value; the storage works.
+        except TypeError:
+            raise
+        except Exception as error:
+            self._failure = error
+            if isinstance(error, JournalError):
+                raise
+            raise JournalError(f"{self.name} can't be written: {type(error).__name__}: {error}") from error
+
     def mark_started(self, position: Position) -> None:
         """Record that a step is started."""
         self.go_live()
-        self.store.start_step(position)
+        with self._write():
+            self.store.start_step(position)
 
     def mark_finished(self, position: Position, value: Any) -> None:
         """Record the result of a step.
@@ -112,11 +152,13 @@ class Journal:
             TypeError: JSON can't hold the value.
         """
         self.is_live = True
-        self.store.finish_step(position, value)
+        with self._write():
+            self.store.finish_step(position, value)
 
     def discard(self, position: Position) -> None:
         """Delete a step that came to nothing: it will be made again."""
-        self.store.discard_step(position)
+        with self._write():
+            self.store.discard_step(position)
 
     def has_steps_within(self, position: Position) -> bool:
         """Return True if steps were made within this one."""
@@ -146,7 +188,8 @@ class Journal:
         )
         first = next(following, None)
         if first is not None:
-            self.store.delete_events(self._stored[first].number)
+            with self._write():
+                self.store.delete_events(self._stored[first].number)
             del self._stored[first:]
             self._stored_milestones = self._count_milestones()
 
@@ -161,7 +204,8 @@ class Journal:
                 return
             self.is_live = True
         if self.is_live:
-            self.store.add_event(event.to_dict())
+            with self._write():
+                self.store.add_event(event.to_dict())
 
 
 _journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
@@ -174,7 +218,9 @@ get_journal: Callable[[], Journal | None] = _journal.get
 
 
 @contextmanager
-def open_journal(store: JournalStore | str | Path | None, chat: Mapping[str, Any], on_unfinished: str) -> Iterator[None]:
+def open_journal(
+    store: JournalStore | str | os.PathLike[str] | None, chat: Mapping[str, Any], on_unfinished: str
+) -> Iterator[None]:
     """Give the chat of a `with` block a journal, if there is a store."""
     if store is None:
         yield
@@ -182,7 +228,7 @@ def open_journal(store: JournalStore | str | Path | None, chat: Mapping[str, Any
     journal = Journal(store, chat, on_unfinished)
     token, outer_scope = _journal.set(journal), _scope.set("")
     try:
-        with events.subscribe(journal.record_event):
+        with events.subscribe(journal.record_event, essential=True):
             yield
     finally:
         _scope.reset(outer_scope)
@@ -255,7 +301,9 @@ def run_recorded(
             # A step that was interrupted (Ctrl-C, a stopped chat, a cancelled task) may have taken effect. It stays started
             # if somebody can decide about it; otherwise, and after a failure, it runs again.
             if on_unfinished is None or isinstance(error, Exception):
-                journal.discard(position)
+                # If that fails, this error is still the reason why the chat ends.
+                with contextlib.suppress(JournalError):
+                    journal.discard(position)
             raise
     if not (holds_chats and journal.has_steps_within(position)):
         journal.mark_finished(position, encode(result))

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import stat
 import threading
 import time
 import uuid
@@ -14,33 +15,74 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .._sqlite_guard import check_schema, fetch_all, limit_work, open_database
 from .store import FINISHED, STARTED, JournalError, Position, Step
 
 VERSION = 2
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS steps (
-    n INTEGER PRIMARY KEY, place TEXT UNIQUE NOT NULL, scope TEXT NOT NULL, kind TEXT NOT NULL, about TEXT NOT NULL,
-    state TEXT NOT NULL, value TEXT, at REAL NOT NULL, after INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS events (
-    n INTEGER PRIMARY KEY, at REAL NOT NULL, type TEXT NOT NULL, chat TEXT, data TEXT NOT NULL
-);
-"""
+_SCHEMA = {
+    "meta": "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "steps": """
+        CREATE TABLE IF NOT EXISTS steps (
+            n INTEGER PRIMARY KEY, place TEXT UNIQUE NOT NULL, scope TEXT NOT NULL, kind TEXT NOT NULL, about TEXT NOT NULL,
+            state TEXT NOT NULL, value TEXT, at REAL NOT NULL, after INTEGER NOT NULL
+        )
+    """,
+    "events": """
+        CREATE TABLE IF NOT EXISTS events (
+            n INTEGER PRIMARY KEY, at REAL NOT NULL, type TEXT NOT NULL, chat TEXT, data TEXT NOT NULL
+        )
+    """,
+}
+
+_LOCK, _WAL = ".lock", "-wal"
+# Endings of the names of the files beside a checkpoint.
+_RESERVED = (_LOCK, _WAL, "-shm", "-journal")
+
+
+def read_meta(database: sqlite3.Connection, file: Path, name: str) -> dict[str, str]:
+    """Check that a file is a checkpoint, and return its metadata: `version`, `chat` (JSON), and `chat_id`.
+
+    Args:
+        database: The connection.
+        file: The file.
+        name: Name of the file in messages.
+
+    Returns:
+        The metadata; empty if the file is new, or its first chat was interrupted before it began.
+
+    Raises:
+        JournalError: It has an unknown version.
+        sqlite3.Error: It is not a checkpoint, or damaged.
+    """
+    limit_work(database, file)
+    meta: dict[str, str] = {}
+    # Checked first: another version may have other tables.
+    if check_schema(database, file, _SCHEMA, only=["meta"]):
+        meta = dict(fetch_all(database, file, "SELECT key, value FROM meta"))
+        if not all(isinstance(text, str) for text in (*meta, *meta.values())):
+            raise sqlite3.DatabaseError("its metadata are not text")
+        if meta and meta.get("version") != str(VERSION):
+            raise JournalError(f"{name} has version {meta.get('version')}; this program knows version {VERSION}.")
+    check_schema(database, file, _SCHEMA)
+    return meta
 
 
 class SQLiteStore:
     """A `JournalStore` in a SQLite file, locked while it is open.
 
+    A file is the same by whatever path it is reached: relative, absolute, or through symbolic links. If it is removed or
+    replaced while it is open, the next access raises `JournalError`.
+
     Args:
         path: The file; it is created if it is missing, its folder is not.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
         self._resources = contextlib.ExitStack()
+        self._identity: list[tuple[int, int]] = []
 
     @property
     def name(self) -> str:
@@ -49,47 +91,81 @@ class SQLiteStore:
 
     def open(self, chat: Mapping[str, Any]) -> str:
         """Open the file, and lock it."""
+        # Resolved now, because the program may change its working directory, or a link, while the file is open.
+        self._file = _resolve(self.path)
         with contextlib.ExitStack() as resources:
-            resources.enter_context(_lock_file(self.path))
+            resources.enter_context(_lock_file(self._file, self.path))
             try:
-                self._database = sqlite3.connect(self.path, timeout=5, check_same_thread=False, isolation_level=None)
-                resources.callback(self._database.close)
-                self._database.execute("PRAGMA journal_mode = WAL")
-                # The default of WAL mode may lose the last steps when the machine loses power.
-                self._database.execute("PRAGMA synchronous = FULL")
-                self._database.executescript(_SCHEMA)
-                # Fails if the tables are those of another program.
-                self._database.execute("SELECT place, state, value, after FROM steps, events LIMIT 0")
-                chat_id = self._identify(chat)
-            except sqlite3.Error as error:
-                raise JournalError(f"{self.path} can't be used as a checkpoint: {error}") from error
+                self._database = open_database(self._file, "rwc", timeout=5, check_same_thread=False, isolation_level=None)
+                resources.callback(self._close_database)
+                # Read before anything is written: it may be the file of another program.
+                meta = read_meta(self._database, self._file, self.name)
+                text = json.dumps(chat, sort_keys=True)
+                if meta.get("chat", text) != text:
+                    raise JournalError(f"{self.path} is the checkpoint of another chat: {meta['chat']}, and not {text}.")
+                chat_id = meta.get("chat_id") or uuid.uuid4().hex
+                self._prepare({"version": str(VERSION), "chat": text, "chat_id": chat_id})
+            except (sqlite3.Error, OSError) as error:
+                raise JournalError(f"{self.path} can't be used as a checkpoint: {error}.") from error
             self._resources = resources.pop_all()
         return chat_id
 
-    def _identify(self, chat: Mapping[str, Any]) -> str:
-        """Check that the file belongs to the chat, and return the chat's id."""
-        stored = dict(self._database.execute("SELECT key, value FROM meta"))
-        if stored.get("version", str(VERSION)) != str(VERSION):
-            raise JournalError(f"{self.path} has version {stored['version']}; this program knows version {VERSION}.")
-        text = json.dumps(chat, sort_keys=True)
-        if stored.get("chat", text) != text:
-            raise JournalError(f"{self.path} is the checkpoint of another chat: {stored['chat']}, and not {text}.")
-        chat_id: str = stored.get("chat_id") or uuid.uuid4().hex
-        meta = {"version": str(VERSION), "chat": text, "chat_id": chat_id}
+    def _prepare(self, meta: Mapping[str, str]) -> None:
+        """Create the tables that are missing, and write the metadata."""
+        self._database.execute("PRAGMA journal_mode = WAL")
+        # The default of WAL mode may lose the last steps when the machine loses power.
+        self._database.execute("PRAGMA synchronous = FULL")
+        # One transaction: a process that dies here leaves no table, or all of them.
+        self._database.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.values():
+            self._database.execute(statement)
         self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
-        return chat_id
+        self._database.execute("COMMIT")
+        self._identity = self._read_identity()
+
+    def _read_identity(self) -> list[tuple[int, int]]:
+        """Return device and inode of the file, and of its log, which has the last steps."""
+        statuses = [os.stat(f"{self._file}{suffix}") for suffix in ("", _WAL)]
+        return [(status.st_dev, status.st_ino) for status in statuses]
+
+    @contextmanager
+    def _use(self) -> Iterator[sqlite3.Connection]:
+        """Give a `with` block exclusive use of the database.
+
+        Raises:
+            JournalError: It can't be used, or is another file by now.
+        """
+        with self._lock:
+            try:
+                is_same = self._read_identity() == self._identity
+            except OSError:
+                is_same = False
+            # SQLite would not notice, and the steps would go to a file without a name.
+            if not is_same:
+                raise JournalError(f"{self.path} was removed or replaced while a chat used it.")
+            limit_work(self._database, self._file)
+            try:
+                yield self._database
+            except sqlite3.Error as error:
+                raise JournalError(f"{self.path} can't be used any more: {error}.") from error
 
     def get_step(self, position: Position) -> Step | None:
         """Return a step; None if it was never started."""
-        with self._lock:
+        with self._use() as database:
             query = "SELECT state, value FROM steps WHERE place = ?"
-            row = self._database.execute(query, (str(position),)).fetchone()
+            row = database.execute(query, (_to_text(position),)).fetchone()
         if row is None:
             return None
+        state, value = row
+        if state not in (STARTED, FINISHED):
+            raise JournalError(f"{self.path} is damaged: the state of {position} is {state!r}.")
+        return Step(state, None if value is None else self._parse(value, f"the result of {position}"))
+
+    def _parse(self, text: str | bytes, subject: str) -> Any:
         try:
-            return Step(row[0], None if row[1] is None else json.loads(row[1]))
-        except ValueError as error:
-            raise JournalError(f"{self.path} is damaged: the result of {position} is not JSON ({error}).") from error
+            return json.loads(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise JournalError(f"{self.path} is damaged: {subject} is not JSON ({error}).") from error
 
     def start_step(self, position: Position) -> None:
         """Store that a step is started."""
@@ -100,10 +176,11 @@ class SQLiteStore:
         self._write_step(position, FINISHED, json.dumps(value))
 
     def _write_step(self, position: Position, state: str, value: str | None) -> None:
-        row = (str(position), position.scope, position.kind, position.key, state, value, time.time())
-        with self._lock:
+        texts = map(_to_text, (position, position.scope, position.kind, position.key))
+        row = (*texts, state, value, time.time())
+        with self._use() as database:
             # `after` is the last event before the step: a fork cuts both at the same point.
-            self._database.execute(
+            database.execute(
                 "INSERT INTO steps (place, scope, kind, about, state, value, at, after) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(n), 0) FROM events)) ON CONFLICT (place) DO UPDATE "
                 "SET state = excluded.state, value = excluded.value, at = excluded.at, after = excluded.after",
@@ -112,69 +189,111 @@ class SQLiteStore:
 
     def discard_step(self, position: Position) -> None:
         """Delete a step."""
-        with self._lock:
-            self._database.execute("DELETE FROM steps WHERE place = ?", (str(position),))
+        with self._use() as database:
+            database.execute("DELETE FROM steps WHERE place = ?", (_to_text(position),))
 
     def has_steps_within(self, position: Position) -> bool:
         """Return True if there are steps within this one."""
-        with self._lock:
+        text = _to_text(position)
+        with self._use() as database:
             # The positions of steps within it begin with `{position}/`, and "0" follows "/" in ASCII.
             query = "SELECT 1 FROM steps WHERE place > ? AND place < ? LIMIT 1"
-            return self._database.execute(query, (f"{position}/", f"{position}0")).fetchone() is not None
+            return database.execute(query, (f"{text}/", f"{text}0")).fetchone() is not None
 
     def read_events(self, after: int = 0) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """Yield the events above a number."""
-        with self._lock:
-            rows = self._database.execute("SELECT n, data FROM events WHERE n > ? ORDER BY n", (after,)).fetchall()
+        query = "SELECT n, data FROM events WHERE n > ? ORDER BY n"
+        with self._use() as database:
+            rows = fetch_all(database, self._file, query, (after,))
         for number, data in rows:
-            try:
-                event = json.loads(data)
-            except ValueError as error:
-                raise JournalError(f"{self.path} is damaged: row {number} of its events is not JSON: {error}") from error
+            event = self._parse(data, f"row {number} of its events")
             if not isinstance(event, dict):
                 raise JournalError(f"{self.path} is damaged: row {number} of its events is not an event.")
             yield number, event
 
     def add_event(self, event: Mapping[str, Any]) -> int:
         """Append an event."""
-        row = (event["at"], event["type"], event["chat"], json.dumps(event))
-        with self._lock:
-            cursor = self._database.execute("INSERT INTO events (at, type, chat, data) VALUES (?, ?, ?, ?)", row)
+        row = (event["at"], event["type"], _to_text(event["chat"]), json.dumps(event))
+        with self._use() as database:
+            cursor = database.execute("INSERT INTO events (at, type, chat, data) VALUES (?, ?, ?, ?)", row)
             return int(cursor.lastrowid or 0)
 
     def delete_events(self, first: int) -> None:
         """Delete the events from a number on."""
-        with self._lock:
-            self._database.execute("DELETE FROM events WHERE n >= ?", (first,))
+        with self._use() as database:
+            database.execute("DELETE FROM events WHERE n >= ?", (first,))
 
     def close(self) -> None:
         """Close the file, and unlock it."""
-        # OperationalError: somebody reads the file at this moment, so it stays in WAL mode.
-        with self._lock, self._resources, contextlib.suppress(sqlite3.OperationalError):
-            # Leaves one file, which can be read in a folder where nobody may write.
-            self._database.execute("PRAGMA journal_mode = DELETE")
+        with self._lock:
+            self._resources.close()
+
+    def _close_database(self) -> None:
+        # Fails if somebody reads the file at this moment, or the disk is full. Then the file stays in WAL mode.
+        with contextlib.suppress(sqlite3.Error, OSError):
+            # By its name SQLite would remove the log of a file that has replaced this one.
+            if self._read_identity() == self._identity:
+                # Leaves one file, which can be read in a folder where nobody may write.
+                self._database.execute("PRAGMA journal_mode = DELETE")
+        self._database.close()
+
+
+def _to_text(value: object) -> str:
+    """Return a text that SQLite can store: a model may have put half of a character into the name of a tool."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _resolve(path: Path) -> Path:
+    """Return the file that a path leads to.
+
+    Raises:
+        JournalError: A checkpoint can't have this path.
+    """
+    problem = ""
+    try:
+        file = Path(os.path.realpath(path))
+        # Checked first, because the lock would create the folder.
+        if not file.parent.is_dir():
+            problem = f"there is no folder {file.parent}"
+        elif file.name.endswith(_RESERVED):
+            problem = f"a name that ends in {', '.join(_RESERVED[:-1])} or {_RESERVED[-1]} is that of a file beside another"
+        elif file.exists():
+            status = file.stat()
+            if not stat.S_ISREG(status.st_mode):
+                problem = "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file"
+            # SQLite names the file with the last steps by the path, so that they would be lost under the other name.
+            elif status.st_nlink > 1:
+                problem = f"it has {status.st_nlink} names (hard links); copy it, and use the copy"
+    # ValueError: a null character.
+    except (OSError, ValueError) as error:
+        raise JournalError(f"{str(path)!r} can't be used as a checkpoint: {error}.") from error
+    if problem:
+        raise JournalError(f"{path} can't be used as a checkpoint: {problem}.")
+    return file
 
 
 @contextmanager
-def _lock_file(path: Path) -> Iterator[None]:
+def _lock_file(file: Path, path: Path) -> Iterator[None]:
     """Lock a file. The system releases the lock of a process that dies, however it dies.
 
+    Args:
+        file: The file.
+        path: Its path in messages.
+
     Raises:
-        JournalError: The file is locked, or its folder is missing.
+        JournalError: The file is locked, or the lock can't be created.
     """
     # Takes longer to import than all of this package, and most chats have no journal.
     import filelock
 
-    # Checked first, because the lock would create the folder.
-    if not path.parent.is_dir():
-        raise JournalError(f"{path} can't be used as a checkpoint: there is no folder {path.parent}.")
-    lock = filelock.FileLock(f"{path}.lock", blocking=False, is_singleton=False)
+    lock = filelock.FileLock(f"{file}{_LOCK}", blocking=False, is_singleton=False)
     try:
         lock.acquire()
     except filelock.Timeout:
         raise JournalError(f"{path} is in use by another chat, of this process or of another.") from None
-    except OSError as error:
-        raise JournalError(f"{path} can't be used as a checkpoint: {error}") from error
+    # NotImplementedError: the file system has no locks.
+    except (OSError, NotImplementedError) as error:
+        raise JournalError(f"{path} can't be used as a checkpoint: {error}.") from error
     try:
         yield
     finally:

@@ -9,7 +9,11 @@ STARTED, FINISHED = "started", "finished"
 
 
 class JournalError(ValueError):
-    """A checkpoint can't be used: it is damaged, in use, of another version, or belongs to another chat."""
+    """A checkpoint can't be used: it is damaged, in use, of another version, or belongs to another chat.
+
+    It also ends a chat whose checkpoint can't be written any more: the disk is full, or the file was removed. Started again
+    with the same checkpoint, the chat resumes at that step.
+    """
 
 
 class Position(NamedTuple):

@@ -179,15 +179,19 @@ def enter_chat(chat_id: str | None = None) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def subscribe(listener: Listener, *, everywhere: bool = False, types: Kinds | None = None) -> Iterator[None]:
+def subscribe(
+    listener: Listener, *, everywhere: bool = False, types: Kinds | None = None, essential: bool = False
+) -> Iterator[None]:
     """Call a function with each event, in the order and in the thread in which they happen.
 
-    An exception of the listener is logged, and the chat continues.
+    An exception of the listener is logged, and the chat continues; that of an essential listener ends the chat.
 
     Args:
         listener: The function.
         everywhere: True for all chats of the process; False for those started in this context.
         types: Kinds to listen to: classes, or names of types; None for all. Fewer kinds cost less.
+        essential: True if the chat must not continue without the listener, such as a record of all payments. Its exception
+            is raised where the event happens, after all other listeners were called.
 
     Raises:
         ValueError: There is no such kind.
@@ -197,6 +201,8 @@ def subscribe(listener: Listener, *, everywhere: bool = False, types: Kinds | No
     callback = cast("_AnyListener", listener)
     if kinds is not None:
         callback = _filter_kinds(kinds, callback)
+    if essential:
+        callback = _EssentialListener(callback)
     token = None
     with _lock:
         if everywhere:
@@ -233,10 +239,30 @@ def _filter_kinds(kinds: frozenset[type[Event]], listener: _AnyListener) -> _Any
     return listen
 
 
+class _EssentialListener:
+    """A listener whose exceptions end the chat."""
+
+    def __init__(self, listener: _AnyListener) -> None:
+        self._listener = listener
+
+    def __call__(self, event: Event) -> None:
+        self._listener(event)
+
+
 def emit(event: Event) -> None:
-    """Call the listeners with an event."""
+    """Call the listeners with an event.
+
+    Raises:
+        Exception: An essential listener raised it.
+    """
+    failure: Exception | None = None
     for listener in _process_listeners + _context_listeners.get():
         try:
             listener(event)
-        except Exception:
-            logger.exception("A listener failed at a %s event; the chat continues.", event.type)
+        except Exception as error:
+            if isinstance(listener, _EssentialListener):
+                failure = failure or error
+            else:
+                logger.exception("A listener failed at a %s event; the chat continues.", event.type)
+    if failure is not None:
+        raise failure

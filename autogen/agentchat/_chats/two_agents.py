@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -26,6 +27,8 @@ from .._replies.registry import builtin_generate_reply
 from ..agent import Agent
 from .message_loop import Send, run_loop
 from .summary import summarize
+
+logger = logging.getLogger(__name__)
 
 
 class ChatOptions(NamedTuple):
@@ -90,7 +93,12 @@ def _run_with_events(request: ChatRequest) -> Steps[ChatResult]:
         except BaseException as error:
             seconds = time.monotonic() - started_at
             text = f"{type(error).__name__}: {error}"
-            events.emit(events.ChatEnded(initiator=initiator, recipient=recipient, seconds=seconds, error=text))
+            try:
+                events.emit(events.ChatEnded(initiator=initiator, recipient=recipient, seconds=seconds, error=text))
+            except Exception as failure:
+                # An essential listener failed. The caller needs the error that came first.
+                if type(failure) is not type(error):
+                    logger.exception("The end of a chat could not be recorded.")
             raise
         events.emit(
             events.ChatEnded(
