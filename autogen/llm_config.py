@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ._lazy_imports import deprecate
 from ._secrets import redact
+from .oai._config.entry_checks import warn_of_misspelt_settings
 from .oai._config.lists import validate_config_list
 from .oai._usage.cost import parse_price
 from .oai.openai_utils import config_list_from_json, filter_config
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from .types import ConfigEntry
 
 __all__ = ["LLMConfig"]
-
-logger = logging.getLogger(__name__)
 
 CONFIG_SETTINGS = frozenset(
     {
@@ -103,7 +100,7 @@ class LLMConfig(dict[str, Any]):
                 validated = [{key: value, **entry} for entry in validated]
         if settings.get("price") is not None:
             parse_price(settings["price"])
-        _warn_of_misspellings([*settings, *(key for entry in validated for key in entry)])
+        warn_of_misspelt_settings("LLMConfig", dict.fromkeys([*settings, *(key for entry in validated for key in entry)]))
         super().__init__(config_list=validated, **settings)
 
     @classmethod
@@ -254,13 +251,6 @@ def _validate_entry(entry: object) -> dict[str, Any]:
     if "model_client_cls" not in validated:
         validated.setdefault("api_type", "openai")
     return validated
-
-
-def _warn_of_misspellings(keys: list[str]) -> None:
-    known = LLMConfigDict.__optional_keys__
-    for key in dict.fromkeys(keys):
-        if key not in known and (near := get_close_matches(key, known, n=1, cutoff=0.8)):
-            logger.warning("LLMConfig: unknown setting %r, did you mean %r? It is passed on unchanged.", key, near[0])
 
 
 __getattr__ = deprecate(globals(), {"in_force": "get_active_config"})

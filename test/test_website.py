@@ -236,7 +236,6 @@ def test_the_site_reaches_for_nothing_elsewhere():
 
 
 SYMPTOMS = {  # headings of the FAQ that are no message of ours
-    "Missing credentials",
     "AuthenticationError: Error code: 401",
     "APIConnectionError: Connection error",
     "The answer is always the same",

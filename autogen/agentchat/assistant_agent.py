@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..types import LLMConfigDict
+from ._agent import agent_llm_config
 from ._agent.options import AssistantOptions
 from ._core import runtime_log
 from .agent import Message
@@ -22,6 +23,9 @@ class AssistantAgent(ConversableAgent):
 
     >>> AssistantAgent("assistant", llm_config={"model": "smollm2-135m", "api_type": "local"})  # doctest: +SKIP
     """
+
+    # True until the model is first needed, for an agent whose `llm_config` was left out.
+    _awaits_model = False
 
     DEFAULT_SYSTEM_MESSAGE = """You are an assistant that solves tasks together with a user who can run code.
 
@@ -55,7 +59,9 @@ When the task is done, say what the answer is and end your message with the word
         Args:
             name: Name that others see.
             system_message: System message of the model; by default instructions to solve tasks by writing code.
-            llm_config: Config of the model, as `OpenAIWrapper` takes it; False for an agent without a model.
+            llm_config: Config of the model, as `OpenAIWrapper` takes it; False for an agent without a model. If it is left
+                out, the agent takes the model that the user has set up, when it first needs one: the entries of
+                OAI_CONFIG_LIST (variable or file), or else that of a vendor's key in the environment.
             is_termination_msg: Function of a received message that returns True if it ends the chat, or a condition from
                 `autogen.agentchat.conditions`. By default the exact text `TERMINATE` does.
             max_consecutive_auto_reply: Maximum number of automatic replies in a row; None for the limit of the class.
@@ -80,4 +86,16 @@ When the task is done, say what the answer is and end your message with the word
             description=description,
             **kwargs,
         )
+        # Subclasses of programs may count on an agent without a model.
+        self._awaits_model = llm_config is None and self.client is None and type(self) is AssistantAgent
         runtime_log.log_new_agent(self, arguments)
+
+    def _get_model_client(self) -> Any:
+        if self._awaits_model and self.client is None and not self.llm_config:
+            has_reply = bool(self._default_auto_reply)
+            config = agent_llm_config.find_llm_config(self.name, has_reply)
+            # The message comes once: nothing is looked up again.
+            self._awaits_model = False
+            if config is not None:
+                self._validate_llm_config(config)
+        return self.client

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from .._mistakes import warn_caller
 from .._steps import run_async, run_sync
 from ..cache.abstract_cache_base import AbstractCache
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
@@ -31,7 +31,14 @@ from ._chats.message_loop import Receive, Send, deliver
 from ._chats.nested import SUMMARY, make_nested_reply
 from ._chats.two_agents import ChatOptions, run_chat
 from ._core import registration_warnings, runtime_log
-from ._core.internals import ORIGINAL_METHODS, as_async_method, get_conversation
+from ._core.argument_checks import (
+    NESTED_OPTIONS,
+    check_agent_arguments,
+    check_code_config,
+    check_nested_options,
+    check_recipient,
+)
+from ._core.internals import ORIGINAL_METHODS, as_async_method, get_conversation, is_overridden
 from ._core.messages import assert_valid_name
 from ._core.protocols import ReplyFunction, Trigger
 from ._core.result import ChatResult
@@ -131,11 +138,12 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
                 `UpdateSystemMessage`.
 
         Raises:
-            ValueError: if an argument has an invalid value; the message names it.
+            TypeError, ValueError: if an argument has an invalid value; the message names it.
             AssertionError: if `llm_config` is not a dict, False or None.
             RuntimeError: if code is to run in Docker, and Docker is not available.
         """
         arguments = runtime_log.capture_arguments(locals())
+        check_agent_arguments(name, system_message, is_termination_msg, max_consecutive_auto_reply, function_map)
         self._reset_conversations()
         # A copy, because the settings are completed below.
         self._code_execution_config = copy.copy(code_execution_config)
@@ -144,8 +152,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         self._oai_messages = defaultdict(list) if chat_messages is None else chat_messages
         self._oai_system_message = [{"content": system_message, "role": "system"}]
         self._description = system_message if description is None else description  # type: ignore[assignment]
-        test = is_default_termination if is_termination_msg is None else is_termination_msg
-        self._is_termination_msg = bind_condition(test)
+        self._is_termination_msg = bind_condition(is_termination_msg or is_default_termination)
         self.silent = silent
         self._validate_llm_config(llm_config)
         self.human_input_mode = check_mode(human_input_mode)
@@ -194,14 +201,14 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
 
     def _set_up_code_execution(self) -> None:
         if self._code_execution_config is None:
-            text = "code_execution_config=None is deprecated: use False for no code execution."
-            warnings.warn(text, UserWarning, stacklevel=4)
+            warn_caller("code_execution_config=None is deprecated: use False for no code execution.")
             self._code_execution_config = {}
         config = self._code_execution_config
         if config is False:
             return
         if not isinstance(config, dict):
-            raise ValueError("code_execution_config must be a dict or False.")
+            raise ValueError(f"code_execution_config must be a dict or False, got {config!r}.")
+        check_code_config(config, is_open=is_overridden(self, "run_code"))
         if config.get("executor") is None:
             # The decision about Docker is stored, because each run reads it.
             config.pop("executor", None)
@@ -349,6 +356,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         >>> result.summary  # doctest: +SKIP
         '4'
         """
+        check_recipient(recipient)
         # Refused before the first message, not in the middle of the chat.
         for agent in (self, recipient):
             agent._raise_exception_on_async_reply_functions()
@@ -469,9 +477,9 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
             ValueError: if the function does not fit `use_async`, or a chat lacks its id.
         """
         reply = make_nested_reply(chat_queue, reply_func_from_nested_chats, use_async)
-        # Other keywords are ignored, as in 0.2.
-        passed = ("config", "reset_config", "ignore_async_in_sync_chat")
-        self.register_reply(trigger, reply, position, **{key: kwargs[key] for key in passed if key in kwargs})
+        check_nested_options(kwargs)
+        passed = {key: kwargs[key] for key in NESTED_OPTIONS if key in kwargs}
+        self.register_reply(trigger, reply, position, **passed)
 
     def check_termination_and_human_reply(
         self, messages: list[Message] | None = None, sender: Agent | None = None, config: object = None

@@ -114,6 +114,8 @@ class GroupChat:
 
     def __post_init__(self) -> None:
         validation.validate_group(self)
+        if not callable(self.speaker_selection_method):
+            selection.validate_method(self.speaker_selection_method)
 
     @cached_property
     def _internals(self) -> GroupInternals:
@@ -321,9 +323,11 @@ class GroupChatManager(ConversableAgent):
             **kwargs: As for `ConversableAgent`: `llm_config` of the selecting model, `is_termination_msg`...
 
         Raises:
+            TypeError: if `groupchat` is not a group chat.
             ValueError: if the model has tools or functions.
         """
         arguments = runtime_log.capture_arguments(locals())
+        validation.require_group(groupchat)
         if human_input_mode != "NEVER":
             logger.warning("human_input_mode of a GroupChatManager has no effect: ask the human through a member.")
         super().__init__(

@@ -294,7 +294,7 @@ def test_where_nested_chats_are_registered(agent):
         return True, config["count"]
 
     me, outer, calls = agent("me"), agent("outer"), []
-    me.register_nested_chats([], outer, answer, config={"count": 1}, reset_config=calls.append, unknown="ignored")
+    me.register_nested_chats([], outer, answer, config={"count": 1}, reset_config=calls.append)
     row = me._reply_func_list[2]
     assert (row["trigger"], row["reply_func"].__name__, row["config"]) == (outer, "answer", {"count": 1})
     me.reset()

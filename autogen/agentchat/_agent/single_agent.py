@@ -12,6 +12,7 @@ from ..._steps import Steps, invoke, run_async, run_sync
 from ...control import ChatControl
 from ...types import ChatMessage
 from .._chats.event_iterator import AsyncChatIterator, ChatIterator
+from .._core.argument_checks import check_task_options
 from .._core.internals import get_history
 from .._core.protocols import FirstMessage, Tool
 from .._core.result import ChatResult
@@ -114,6 +115,7 @@ class SingleAgentMixin(ToolRegistrationMixin):
     def _run_task(
         self, message: Message | str, tools: Sequence[Tool], max_turns: int, options: dict[str, Any]
     ) -> Steps[ChatResult]:
+        check_task_options(options, message)
         runner = self._make_runner(max_turns)
         with _lend_tools(self, runner, tools):
             result = yield from invoke(runner.initiate_chat, runner.a_initiate_chat, self, message=message, **options)
@@ -160,6 +162,7 @@ def _make_options(
         TypeError: if the recipient is not an agent.
     """
     if recipient is None:
+        check_task_options(kwargs, message)
         options = {"message": message, "tools": tuple(tools or ()), **kwargs}
         # None means the default of `run`.
         return {key: value for key, value in options.items() if key != "max_turns" or value is not None}

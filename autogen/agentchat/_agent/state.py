@@ -19,6 +19,7 @@ from functools import partial
 
 from ...formatting_utils import colored
 from ...io.base import IOStream
+from .._core.argument_checks import check_system_message
 from .._core.internals import get_history
 from .._core.messages import as_dict, to_stored_form
 from .._core.termination import BoundCondition, bind_condition
@@ -57,6 +58,10 @@ class AgentState(AgentCore):
     def _internals(self) -> AgentInternals:
         # Made on first access, because programs subclass without calling `__init__`.
         return AgentInternals()
+
+    def _get_model_client(self) -> Any:
+        """Return the client of the agent's model; None if it has no model."""
+        return self.client
 
     def _reset_conversations(self) -> None:
         """Initialise the state of conversations."""
@@ -98,7 +103,12 @@ class AgentState(AgentCore):
         return self._oai_system_message[0]["content"]  # type: ignore[no-any-return]
 
     def update_system_message(self, system_message: str) -> None:
-        """Replace the system message; the description stays."""
+        """Replace the system message; the description stays.
+
+        Raises:
+            TypeError: if it is neither text, nor a list of content parts, nor None.
+        """
+        check_system_message(system_message)
         self._oai_system_message[0]["content"] = system_message
 
     @property

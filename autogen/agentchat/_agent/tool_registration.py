@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from types import MethodType
 from typing import Any, TypeVar
 
 from ... import runtime_logging
+from ..._mistakes import warn_caller
 from ..._steps import get_callable_name, is_coroutine_function, run_async, run_sync
 from .._core import runtime_log, turn_context
 from .._core.internals import internals
@@ -27,8 +26,6 @@ logger = logging.getLogger("autogen.agentchat.conversable_agent")
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=Callable[..., object])
 T = TypeVar("T")
-
-_PACKAGE = __name__.partition(".")[0]
 
 
 class ToolRegistrationMixin(AgentState):
@@ -49,9 +46,9 @@ class ToolRegistrationMixin(AgentState):
             assert_valid_name(name)
             # Warnings, because programs of 0.2 do both on purpose.
             if function is None and name not in self._function_map:
-                _warn_caller(f"Function {name!r} is not registered: nothing to remove.")
+                warn_caller(f"Function {name!r} is not registered: nothing to remove.")
             if name in self._function_map and not _is_same_function(self._function_map[name], function):
-                _warn_caller(f"Function {name!r} is being overridden.")
+                warn_caller(f"Function {name!r} is being overridden.")
         # A new dict: programs may hold the old one.
         merged = {**self._function_map, **function_map}
         self._function_map = {name: function for name, function in merged.items() if function is not None}
@@ -97,6 +94,8 @@ class ToolRegistrationMixin(AgentState):
     def _update_signature(
         self, key: str, signature: str | Mapping[str, object], is_remove: bool, get_name: Callable[[Any], str]
     ) -> None:
+        # A model that is set up when it is first needed is needed now.
+        self._get_model_client()
         config = self.llm_config
         if not isinstance(config, dict):
             text = f"Agent {self.name!r} has no llm_config: a tool needs a model that calls it."
@@ -111,7 +110,7 @@ class ToolRegistrationMixin(AgentState):
                 raise ValueError(f"A signature must be a dict, got a {type(signature).__name__}.")
             name = assert_valid_name(get_name(signature))
             if any(get_name(item) == name and not self._is_same_offer(key, name, item, signature) for item in signatures):
-                _warn_caller(f"Function {name!r} is being overridden.")
+                warn_caller(f"Function {name!r} is being overridden.")
             internals(self).offered_functions[key, name] = internals(self).offered_function
             signatures = [*(item for item in signatures if get_name(item) != name), signature]
         # Endpoints refuse an empty list of tools.
@@ -314,11 +313,3 @@ def _is_same_function(function: object, other: object) -> bool:
     """Return True if both are one function, or wrappers of it, or one method of one object."""
     function, other = getattr(function, "_origin", function), getattr(other, "_origin", other)
     return function is other or (isinstance(function, MethodType) and function == other)
-
-
-def _warn_caller(text: str) -> None:
-    """Issue a warning that points at the line of the program that called into this package."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, UserWarning, stacklevel=level)

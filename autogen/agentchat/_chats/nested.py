@@ -9,6 +9,7 @@ from typing import Any
 from ..._steps import is_coroutine_function
 from ...operations import replay_safe
 from ...types import ChatQueue
+from .._core.argument_checks import warn_of_misspelt_context
 from .._core.protocols import AgentCore
 from ..agent import Agent, Message
 from .sequence import Entry, a_initiate_chats, initiate_chats
@@ -79,6 +80,7 @@ def make_nested_reply(chat_queue: ChatQueue, answer: Any, use_async: bool | None
     Raises:
         ValueError: `answer` is not usable in this mode, or an async queue has a chat without an id.
     """
+    warn_of_misspelt_context(*chat_queue)
     if use_async and any(chat.get("chat_id") is None for chat in chat_queue):
         raise ValueError("With use_async each chat of the queue needs a chat_id.")
     if answer == SUMMARY:

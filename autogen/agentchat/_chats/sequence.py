@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
 from ...types import ChatQueue, ChatSpec
+from .._core.argument_checks import warn_of_misspelt_context
 from .._core.display import show_chat_banner
 from .._core.result import ChatResult, consolidate_chat_info
 
@@ -78,6 +79,7 @@ def add_sender(chat_queue: ChatQueue, sender: object) -> list[Entry]:
 
 
 def _validate(chat_queue: ChatQueue) -> None:
+    warn_of_misspelt_context(*chat_queue)
     consolidate_chat_info(chat_queue)
     if len({id(chat["recipient"]) for chat in chat_queue}) < len(chat_queue):
         warnings.warn(

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..._steps import Steps, invoke, sync_and_async
-from .._core.internals import internals, invoke_overridable
+from .._core.internals import internals, invoke_overridable, is_conversable
 from .._core.protocols import AgentCore
 from .._replies.model_reply import request_completion
 from ..agent import Agent, Message
@@ -64,7 +64,7 @@ def reflect_on_chat(sender: AgentCore, recipient: AgentCore, args: dict[str, Any
     if role is not None and not isinstance(role, str):
         raise ValueError(f"summary_role must be a string, got a {type(role).__name__}.")
     history = recipient.chat_messages_for_summary(sender)
-    agent = sender if recipient is None or recipient.client is None else recipient
+    agent = sender if recipient is None or (recipient.client is None and sender.client is not None) else recipient
     refusal: Exception | None = None
     # Not every endpoint accepts, or heeds, a system message at the end.
     for prompt_role in [role] if role else [None, "user"]:
@@ -101,7 +101,7 @@ def request_reflection(
         cache: Cache of responses.
         role: Role of the prompt; None for `system`.
     """
-    client = getattr(agent, "client", None) or owner.client
+    client = (agent._get_model_client() if is_conversable(agent) else getattr(agent, "client", None)) or owner.client
     if client is None:
         raise ValueError(f"A reflection needs a model, but agent {owner.name!r} has none: give it an llm_config.")
     conversation = [*messages, {"role": role or "system", "content": prompt}]

@@ -18,7 +18,7 @@ from ...exception_utils import BudgetExceeded
 from ...oai._usage.ledger import enter_chat_budget
 from ...operations import Operation, perform
 from ...types import ChatMessage
-from .._core import registration_warnings
+from .._core import argument_checks, registration_warnings
 from .._core.internals import get_history, get_human_inputs, internals, invoke_overridable, is_conversable
 from .._core.protocols import AgentCore
 from .._core.result import ChatResult, StopReason, consolidate_chat_info, find_repetitions, gather_usage_summary
@@ -68,6 +68,8 @@ def run_chat(
     sender: AgentCore, recipient: AgentCore, message: object, options: ChatOptions, context: dict[str, Any]
 ) -> Steps[ChatResult]:
     """Run a chat from the first message to the summary."""
+    argument_checks.check_recipient(recipient)
+    argument_checks.warn_of_misspelt_context(context)
     request = ChatRequest(sender, recipient, message, options, context)
     if options.checkpoint is None and get_journal() is None:
         return (yield from _run_with_events(request))

@@ -63,6 +63,8 @@ class GroupInternals:
         transforms: Validated transforms of the messages shown to the selecting model.
         reported_agents: Names of agents already reported for a missing description.
         has_checked_descriptions: True if the descriptions were checked for duplicates.
+        has_reported_model: True if it was reported that no model selects the speakers.
+        reported_tests: Names of agents already reported for a termination test that ends nothing.
     """
 
     auto_reason: str = ""
@@ -70,6 +72,8 @@ class GroupInternals:
     transforms: Any = None
     reported_agents: set[str] = field(default_factory=set)
     has_checked_descriptions: bool = False
+    has_reported_model: bool = False
+    reported_tests: set[str] = field(default_factory=set)
 
 
 # One attribute for both: an agent is never a group.

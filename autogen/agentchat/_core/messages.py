@@ -24,11 +24,16 @@ def as_dict(message: Message | str | Mapping[str, object]) -> Message:
     """Return a message as a dict: text becomes its content, a dict stays as it is.
 
     Raises:
-        TypeError, ValueError: if `message` is neither text nor accepted by `dict`.
+        TypeError: if `message` is neither text nor accepted by `dict`.
     """
     if isinstance(message, str):
         return {"content": message}
-    return message if isinstance(message, dict) else dict(message)
+    if isinstance(message, dict):
+        return message
+    try:
+        return dict(message)
+    except (TypeError, ValueError):
+        raise TypeError(f"A message must be a string, or a dict with 'content' or calls, got {message!r}.") from None
 
 
 def to_stored_form(message: Message, role: str, speaker: str) -> Message | None:

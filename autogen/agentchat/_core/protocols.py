@@ -75,6 +75,9 @@ class AgentCore(LLMAgent, Protocol):
     def chat_messages(self) -> MutableMapping[Agent, list[Message]]:
         """Live histories by peer."""
 
+    def _get_model_client(self) -> Any:
+        """Return the client of the agent's model; None if it has no model."""
+
     @property
     def code_executor(self) -> CodeExecutor | None:
         """Code executor, or None."""

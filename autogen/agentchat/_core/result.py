@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from ..._mistakes import find_close, suggest
 from ...types import ChatCost, ChatMessage, ChatQueue, ChatSpec, UsageSummary
 from ..agent import Agent, Message
 
@@ -89,14 +90,19 @@ def consolidate_chat_info(
         # Assertions, because 0.2 programs catch them.
         sender = uniform_sender or entry.get("sender")
         recipient = entry.get("recipient")
-        assert sender is not None, f"A chat needs a sender: {sorted(entry)}"
-        assert recipient is not None, f"A chat needs a recipient: {sorted(entry)}"
+        for role, agent in (("sender", sender), ("recipient", recipient)):
+            close = next((key for key in entry if find_close(key, [role])), None)
+            hint = f" Did you mean {role!r} by {close!r}?" if close else ""
+            assert agent is not None, f"A chat needs a {role}, got the keys {', '.join(sorted(entry))}.{hint}"
         method = entry.get("summary_method")
         is_known = method is None or callable(method) or method in SUMMARY_METHODS
-        text = f"summary_method is {method!r}; it must be 'last_msg', 'reflection_with_llm', a callable or None."
+        hint = suggest(method, SUMMARY_METHODS) if isinstance(method, str) else ""
+        text = f"summary_method must be 'last_msg', 'reflection_with_llm', a callable or None, got {method!r}.{hint}"
         assert is_known, text
         if method == "reflection_with_llm":
-            has_model = getattr(sender, "client", None) or getattr(recipient, "client", None)
+            has_model = any(
+                getattr(agent, "client", None) or getattr(agent, "_awaits_model", False) for agent in (sender, recipient)
+            )
             assert has_model, "The summary method 'reflection_with_llm' needs a model: give an agent an llm_config."
 
 

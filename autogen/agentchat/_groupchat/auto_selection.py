@@ -38,7 +38,10 @@ def auto_select(
     group_internals(group).auto_reason = ""
     client = get_client(group, selector)
     if client is None:
-        return _select_in_order(group, last, agents, "there is no model to select a speaker", logging.INFO)
+        why = "there is no model to select a speaker: pass llm_config to the GroupChatManager, or choose 'round_robin'"
+        level = logging.INFO if group_internals(group).has_reported_model else logging.WARNING
+        group_internals(group).has_reported_model = True
+        return _select_in_order(group, last, agents, why, level)
     # Here, because descriptions matter to a model only.
     warn_of_equal_descriptions(group)
     messages = _transform_messages(group, messages)

@@ -28,6 +28,7 @@ from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from .clear_history import apply_command
 from .pending_calls import get_pending_names
+from .validation import warn_of_idle_test
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
@@ -108,6 +109,7 @@ def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Age
         yield from broadcast(manager, group, received, speaker)
         if get_termination_test(manager)(message):
             return StopReason.TERMINATION_MESSAGE
+        warn_of_idle_test(group, speaker, message)
         if round_number == group.max_round:
             break
         try:

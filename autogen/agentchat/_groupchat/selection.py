@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
+from ..._mistakes import suggest
 from ..._steps import Steps, invoke, run_sync, sync_and_async
 from ...exception_utils import NoEligibleSpeaker, UndefinedNextAgent
 from ...io.base import IOStream
@@ -156,7 +157,7 @@ def prepare_selection(group: Group, last: Agent) -> Steps[PreparedSelection]:
             kind = type(answer).__name__
             raise ValueError(f"speaker_selection_method must return an agent, a method or None, got {kind}.")
         method = answer
-    name = _validate_method(method)
+    name = validate_method(method)
     _validate_size(group, name, last)
     return _narrow_candidates(group, last, name)
 
@@ -167,10 +168,16 @@ def _require_member(group: Group, agent: Agent) -> Agent:
     return agent
 
 
-def _validate_method(method: object) -> str:
+def validate_method(method: object) -> str:
+    """Return the name of a selection method in lower case.
+
+    Raises:
+        ValueError: There is no such method.
+    """
     if not isinstance(method, str) or method.lower() not in SELECTION_METHODS:
         names = ", ".join(map(repr, SELECTION_METHODS))
-        raise ValueError(f"speaker_selection_method must be one of {names}, or a function, got {method!r}.")
+        hint = suggest(method, SELECTION_METHODS) if isinstance(method, str) else ""
+        raise ValueError(f"speaker_selection_method must be one of {names}, or a function, got {method!r}.{hint}")
     return method.lower()
 
 

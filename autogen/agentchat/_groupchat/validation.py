@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from types import FunctionType
 from typing import TypeVar
 
 from ...graph_utils import check_graph_validity, invert_disallowed_to_allowed
-from .._core.internals import group_internals
+from .._core.internals import group_internals, is_conversable
 from .._core.protocols import Group
-from ..agent import Agent
+from .._core.termination import call_predicate
+from .._replies.human_input import is_default_termination
+from ..agent import Agent, Message
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
@@ -25,6 +28,7 @@ def validate_group(group: Group) -> None:
     Raises:
         ValueError: A field has an invalid value; the message names the field.
     """
+    _validate_members(group)
     _validate_transitions(group)
     group.allowed_speaker_transitions_dict = build_transitions(group)
     check_graph_validity(group.allowed_speaker_transitions_dict, group.agents)
@@ -44,6 +48,37 @@ def validate_group(group: Group) -> None:
     group_internals(group).transforms = _validate_transforms(group.select_speaker_transform_messages)
     if not isinstance(group.select_speaker_auto_verbose, bool):
         raise ValueError(f"select_speaker_auto_verbose must be a bool, got {group.select_speaker_auto_verbose!r}.")
+
+
+def require_group(group: object) -> None:
+    """Require a group chat.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    # By its attributes: a program may have a class of its own.
+    if not hasattr(group, "agents"):
+        hint = ": GroupChatManager(GroupChat(agents))" if isinstance(group, (list, tuple)) else ""
+        raise TypeError(f"groupchat must be a GroupChat, got {group!r}{hint}.")
+
+
+def _validate_members(group: Group) -> None:
+    if not isinstance(group.agents, (list, tuple)):
+        raise ValueError(f"agents must be a list of agents, got {group.agents!r}.")
+    for agent in group.agents:
+        if not hasattr(agent, "name"):
+            raise ValueError(f"agents must be a list of agents, got {agent!r} in it.")
+    # An error would end programs of 0.2, which get along with them in `round_robin`.
+    for name, count in Counter(agent.name for agent in group.agents).items():
+        if count > 1:
+            logger.warning(
+                "%d agents of the group have the name %r: their messages look the same. Rename them.", count, name
+            )
+    if not hasattr(group.messages, "append"):
+        raise ValueError(f"messages must be a list, got {group.messages!r}.")
+    # Infinity counts, too.
+    if not isinstance(group.max_round, (int, float)):
+        raise ValueError(f"max_round must be a number, got {group.max_round!r}.")
 
 
 def _validate_transitions(group: Group) -> None:
@@ -128,6 +163,28 @@ def warn_of_missing_descriptions(group: Group, agents: Iterable[Agent]) -> None:
                 "The agent %r has no description: the model that selects speakers can't tell when it should speak.",
                 agent.name,
             )
+
+
+def warn_of_idle_test(group: Group, speaker: Agent, message: Message) -> None:
+    """Log once per agent that its message passes its own termination test, which nobody applies in a group."""
+    if not is_conversable(speaker) or speaker not in group.agents or speaker.name in group_internals(group).reported_tests:
+        return
+    test = speaker._is_termination_msg
+    # A condition would count the message.
+    if type(test) is not FunctionType or test is is_default_termination:
+        return
+    try:
+        passes = call_predicate(test, message)
+    except Exception as error:  # noqa: BLE001 - it is written for messages of other agents
+        logger.debug("The termination test of %r fails on its own message: %s", speaker.name, error)
+        return
+    if passes:
+        group_internals(group).reported_tests.add(speaker.name)
+        logger.warning(
+            "The message of %r passes its own is_termination_msg, which ends nothing in a group chat: the test of the "
+            "GroupChatManager is applied. Pass is_termination_msg to the manager.",
+            speaker.name,
+        )
 
 
 def warn_of_equal_descriptions(group: Group) -> None:

@@ -32,7 +32,7 @@ def generate_model_reply(
         sender: Agent that is answered.
         config: Model client; None for that of the agent.
     """
-    client = agent.client if config is None else config
+    client = agent._get_model_client() if config is None else config
     if client is None:
         return False, None
     messages = get_conversation(agent, messages, sender)
@@ -53,7 +53,9 @@ def make_model_step(agent: AgentCore, messages: list[Message], sender: Agent | N
         # The original async method looks for an override of the sync one.
         sync_method, async_method = ORIGINAL_METHODS["generate_oai_reply"], ORIGINAL_METHODS["a_generate_oai_reply"]
         return invoke(sync_method, async_method, agent, messages, sender, config)
-    return None if config is None and agent.client is None else generate_model_reply(agent, messages, sender, config)
+    if config is None and agent.client is None and agent._get_model_client() is None:
+        return None
+    return generate_model_reply(agent, messages, sender, config)
 
 
 def request_completion(agent: AgentCore, client: Any, messages: list[Message], cache: object) -> Steps[Any]:

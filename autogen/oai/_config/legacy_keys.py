@@ -18,6 +18,9 @@ _RENAMED = {"request_timeout": "timeout", "api_base": "base_url"}
 _DEPLOYMENTS = ("engine", "deployment_id")
 _RETRIES = ("retry_wait_time", "max_retry_period")
 _FAILS_TODAY = {*_RENAMED, *_DEPLOYMENTS, *_RETRIES, "use_cache"}
+LEGACY_KEYS = frozenset(_FAILS_TODAY)
+"""Keys of the 0.1 line that are read."""
+
 _NEVER_IN_0_1 = {
     *("cache_seed", "cache", "timeout", "base_url", "max_retries", "api_rate_limit", "price", "tags", "model_client_cls"),
     *("azure_endpoint", "azure_deployment", "azure_ad_token", "azure_ad_token_provider"),

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, cast
 
+from .connections import DUMMY_KEY
 from .litellm_client import LiteLLMClient
 from .openai_client import OpenAIClient
 from .provider_registry import find_provider
@@ -15,6 +16,7 @@ from .provider_registry import find_provider
 if TYPE_CHECKING:
     from ...types import ConfigEntry
     from .._model_client import ModelClient
+    from .endpoint_pool import Endpoint
 
     class CustomClient(ModelClient, Protocol):
         """A custom model client, made from the entry that names its class."""
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger("autogen.oai.client")
+
+EMBEDDED_EXAMPLE = '{"model": "smollm2-135m", "api_type": "local"}'
+"""Config of the embedded model, for messages to people."""
 
 
 class PlaceHolderClient:
@@ -37,13 +42,38 @@ class PlaceHolderClient:
         self.model_client_cls = str(config["model_client_cls"])
 
 
+def _require_credentials(endpoint: Endpoint, entry: ConfigEntry, api_type: str) -> None:
+    """Require that the SDK finds credentials. It looks for them in more variables than this package.
+
+    Raises:
+        MissingCredentials: if there are none.
+    """
+    from openai import OpenAIError
+
+    try:
+        endpoint.get_client()
+    except OpenAIError as error:
+        if "credentials" not in str(error):
+            raise
+        from ..errors import MissingCredentials
+
+        variable = "AZURE_OPENAI_API_KEY" if api_type == "azure" else "OPENAI_API_KEY"
+        advice = f'set "api_key" in its config, or the environment variable {variable}'
+        if entry.get("base_url"):
+            alternative = f'For a server that needs no key, "api_key": "{DUMMY_KEY}" will do.'
+        else:
+            alternative = f"A model inside this process needs no key: {EMBEDDED_EXAMPLE}."
+        text = f"The endpoint {api_type!r} for the model {entry.get('model')!r} has no credentials: {advice}. {alternative}"
+        raise MissingCredentials(text) from None
+
+
 def make_client(
     config: Mapping[str, object],
 ) -> OpenAIClient | LiteLLMClient | ModelClient | PlaceHolderClient:
     """Make the client for an entry of a config list.
 
     Raises:
-        openai.OpenAIError: if there are no credentials.
+        MissingCredentials: if there are no credentials.
         ImportError: if a package that the `api_type` needs is not installed.
     """
     custom = config.get("model_client_cls")
@@ -62,6 +92,5 @@ def make_client(
     endpoint = provider.connection.connect(entry, provider.api_type)
     has_key = entry.get("api_key") or os.environ.get("OPENAI_API_KEY")
     if provider.api_type == "azure" or (provider.api_type == "openai" and not has_key):
-        # The SDK looks for credentials in more variables; made now, its client reports missing ones at once.
-        endpoint.get_client()
+        _require_credentials(endpoint, entry, provider.api_type)
     return OpenAIClient(endpoint, provider)

@@ -79,7 +79,7 @@ def test_an_exact_answer_is_that_agent_or_nobody_else(names, data):
         assert name in meant or not meant
 
 
-@given(st.text(max_size=60), st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=4))
+@given(st.text(max_size=60), st.lists(st.text(min_size=1, max_size=5).filter(str.strip), min_size=1, max_size=4))
 def test_whatever_is_said_only_members_are_meant(answer, names):
     assert set(resolve_mention(answer, agents(*names))) <= set(names)
 

@@ -65,8 +65,9 @@ def said(speaker, **message):
 
 
 @pytest.mark.parametrize("method", ["sometimes", "", 7, None])
-def test_an_unknown_method_is_an_error_when_it_is_first_used(trio, choose, method):
-    group = GroupChat(trio, [], speaker_selection_method=method)
+def test_an_unknown_method_that_is_set_later_is_an_error_when_it_is_first_used(trio, choose, method):
+    group = GroupChat(trio, [])
+    group.speaker_selection_method = method
     with pytest.raises(ValueError, match="'auto', 'manual', 'random', 'round_robin'"):
         choose(group, trio[0])
 
