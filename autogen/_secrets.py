@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 MASK = "***"
@@ -47,6 +49,8 @@ _BARE = re.compile(
     """
 )
 
+# A few milliseconds.
+_DIGEST_ROUNDS = 3_000
 # Less than Python's recursion limit allows, and more than anybody reads.
 _MAX_DEPTH = 50
 # An empty value of these types hides no secret, so it is kept under a secret name. Other types may have a costly `bool()`.
@@ -66,6 +70,19 @@ def redact(value: object) -> Any:
     return _Redactor().redact(value)
 
 
+def redact_distinctly(value: object, *, named: bool = False) -> Any:
+    """Redact a value, and follow each masked text by a digest, so that values which differ only in secrets stay different.
+
+    A digest is short and takes milliseconds to compute, so that it doesn't lead back to the secret.
+
+    Args:
+        value: The value.
+        named: True to add a digest for values under a secret name, too. A key in a header may change at any time, and the
+            request is still the same.
+    """
+    return _DistinctRedactor(named).redact(value)
+
+
 def is_secret_name(name: object) -> bool:
     """Return True if values of this name are secret: `api_key` is a secret name, `max_tokens` is not."""
     text = name.decode("latin-1") if isinstance(name, bytes) else name
@@ -81,7 +98,7 @@ class _Redactor:
 
     def redact(self, value: object, depth: int = 0) -> object:
         if isinstance(value, str):
-            return _BARE.sub(MASK, _LABELLED.sub(rf"\1{MASK}", value))
+            return self.redact_text(value)
         # Latin-1 maps each byte to a character, so bytes that are not masked survive unchanged.
         if isinstance(value, (bytes, bytearray)):
             return str(self.redact(value.decode("latin-1"))).encode("latin-1")
@@ -93,6 +110,9 @@ class _Redactor:
             self._copies[id(value)] = (value, MASK)
             self._copies[id(value)] = (value, self._copy(value, depth + 1))
         return self._copies[id(value)][1]
+
+    def redact_text(self, text: str) -> str:
+        return _BARE.sub(MASK, _LABELLED.sub(rf"\1{MASK}", text))
 
     def _copy(self, value: object, depth: int) -> object:
         fields = _get_fields(value)
@@ -118,6 +138,32 @@ class _Redactor:
     def _redact_item(self, name: object, item: object, depth: int) -> object:
         is_empty = type(item) in _TYPES_WITH_EMPTY_VALUES and not item
         return MASK if is_secret_name(name) and not is_empty else self.redact(item, depth)
+
+
+class _DistinctRedactor(_Redactor):
+    """Adds digests to masked texts."""
+
+    def __init__(self, named: bool) -> None:
+        super().__init__()
+        self._named = named
+
+    def _redact_item(self, name: object, item: object, depth: int) -> object:
+        masked = super()._redact_item(name, item, depth)
+        if self._named and masked == MASK and is_secret_name(name):
+            return f"{MASK} {_digest(repr(item))}"
+        return masked
+
+    def redact_text(self, text: str) -> str:
+        masked = super().redact_text(text)
+        return masked if masked == text else f"{masked} {_digest(text)}"
+
+
+# Each request of a chat has all messages before it, too.
+@lru_cache(maxsize=10_000)
+def _digest(text: str) -> str:
+    """Return a short digest of a text that has secrets, slow to compute so that they can't be guessed from it."""
+    content = text.encode("utf-8", "surrogatepass")
+    return hashlib.pbkdf2_hmac("sha256", content, b"autogen: a text with secrets", _DIGEST_ROUNDS, dklen=6).hex()
 
 
 def _get_fields(value: object) -> Mapping[Any, object] | None:

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 from .. import events
-from .._secrets import redact
+from .._secrets import redact_distinctly
 from .._steps import Steps
 from .sqlite_store import SQLiteStore
 from .store import FINISHED, STARTED, JournalError, JournalStore, Position, Step
@@ -310,6 +310,12 @@ def run_recorded(
     return result
 
 
-def fingerprint(value: object) -> str:
-    """Return a short digest that tells values apart; it reveals no secret."""
-    return hashlib.sha256(json.dumps(redact(value), sort_keys=True, default=repr).encode()).hexdigest()[:16]
+def fingerprint(value: object, *, named_secrets: bool = False) -> str:
+    """Return a short digest that tells values apart, also those that differ only in secrets; it reveals none of them.
+
+    Args:
+        value: The value.
+        named_secrets: True to tell values apart by what stands under a secret name, such as `token`.
+    """
+    text = json.dumps(redact_distinctly(value, named=named_secrets), sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

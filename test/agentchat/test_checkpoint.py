@@ -460,6 +460,46 @@ def test_a_file_of_another_chat_is_refused(call, agent, file):
     assert contents(again.chat_history) == ["hi", ""]
 
 
+SECRET_MESSAGES = {
+    "a parameter": "Summarise https://example.org/doc?key={}",
+    "a key": "Use sk-abcdefghijklmnop{}",
+    "a password": "Fetch https://ada:{}@example.org/",
+    "a secret name": {"content": "Log in.", "password": "{}"},
+    "a text in a message": {"content": [{"type": "text", "text": "api_key: {}"}]},
+}
+
+
+@pytest.mark.parametrize("message", SECRET_MESSAGES)
+def test_chats_that_differ_only_in_a_secret_are_different(call, agent, file, message):
+    def hold(secret):
+        chosen = SECRET_MESSAGES[message]
+        text = json.loads(json.dumps(chosen).replace("{}", secret))
+        b = agent("b", llm_config=ScriptedModel("fine").llm_config)
+        return call(agent("a").initiate_chat, b, message=text, max_turns=1, checkpoint=file).summary
+
+    assert hold("FIRSTSECRET") == "fine"
+    with pytest.raises(JournalError, match="another chat") as error:
+        hold("SECONDSECRET")
+    assert "SECRET" not in str(error.value)
+    assert hold("FIRSTSECRET") == "fine"
+    assert b"SECRET" not in file.read_bytes()
+
+
+def test_requests_that_differ_only_in_a_secret_are_different(call, agent, file):
+    """A key in a header may change, though: that is no part of the question."""
+
+    def hold(secret, header, *answers):
+        model = ScriptedModel(*answers)
+        config = {**model.llm_config, "extra_headers": {"x-key": header}}
+        b = agent("b", system_message=f"Read https://example.org/doc?key={secret}", llm_config=config)
+        return call(agent("a").initiate_chat, b, message="hi", max_turns=1, checkpoint=file).summary
+
+    assert hold("AAAA", "h1", "about A") == "about A"
+    assert hold("AAAA", "h2") == "about A"
+    assert hold("BBBB", "h1", "about B") == "about B"
+    assert b"AAAA" not in file.read_bytes()
+
+
 def test_a_file_that_is_none_or_of_another_version_is_refused(call, agent, file):
     file.write_text("these are my notes " * 100)
     with pytest.raises(JournalError, match="checkpoint"):

@@ -73,7 +73,7 @@ def run_chat(
     request = ChatRequest(sender, recipient, message, options, context)
     if options.checkpoint is None and get_journal() is None:
         return (yield from _run_with_events(request))
-    first_message = get_callable_name(message) if callable(message) else fingerprint(message)
+    first_message = get_callable_name(message) if callable(message) else fingerprint(message, named_secrets=True)
     description = {"initiator": sender.name, "recipient": recipient.name, "message": first_message}
     with (
         open_journal(options.checkpoint, description, options.on_unfinished),
