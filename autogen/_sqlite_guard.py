@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,16 @@ def limit_work(connection: sqlite3.Connection, *paths: Path) -> None:
     connection.set_progress_handler(count, _INTERVAL)
 
 
+@contextmanager
+def limited_work(connection: sqlite3.Connection, *paths: Path) -> Iterator[None]:
+    """Limit the work of the queries in a `with` block; see `limit_work`."""
+    limit_work(connection, *paths)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
 def check_schema(
     connection: sqlite3.Connection,
     path: Path,
@@ -102,11 +113,12 @@ def check_schema(
     """
     existing = set()
     query = f"SELECT type, name, tbl_name, sql FROM {database}.sqlite_master LIMIT {_MAX_ENTRIES}"
-    for kind, name, table, sql in fetch_all(connection, path, query):
+    for row in fetch_all(connection, path, query):
+        kind, name, table, sql = (_decode(value) for value in row)
         if (only and name not in only) or (kind == "index" and sql is None and table in expected):
             continue
-        if name not in expected or not isinstance(sql, str) or _normalize(sql) != _normalize(expected[name]):
-            raise UnexpectedSchema(f"the {str(kind)[:20]} {str(name)[:60]!r} is not expected in it")
+        if name not in expected or sql is None or _normalize(sql) != _normalize(expected[name]):
+            raise UnexpectedSchema(f"the {kind} {name!r:.60} is not expected in it")
         existing.add(name)
     [[page_count]] = fetch_all(connection, path, f"PRAGMA {database}.page_count")
     [[page_size]] = fetch_all(connection, path, f"PRAGMA {database}.page_size")
@@ -136,6 +148,13 @@ def fetch_all(connection: sqlite3.Connection, path: Path, query: str, parameters
             raise ExcessiveWork("it claims more data than it holds") from error
         raise
     return rows
+
+
+def _decode(value: object) -> str | None:
+    """Return a value of a schema, which is text, as text; the connection may read texts as bytes."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return None if value is None else str(value)
 
 
 def _normalize(sql: str) -> str:

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+from .._sqlite_guard import ExcessiveWork, UnexpectedSchema, check_schema, limited_work
 from ._backend import Outage
 from ._shared_file import DamagedFile, SharedFile, is_busy
 
@@ -19,6 +20,7 @@ _ROW_OVERHEAD = 200  # bytes
 
 _TABLE = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT NOT NULL, stored REAL NOT NULL)"
 _INDEX = "CREATE INDEX IF NOT EXISTS ages ON answers (stored)"
+_SCHEMA = {"answers": _TABLE, "ages": _INDEX}
 _MERGE = """
 INSERT INTO answers (key, value, stored)
 SELECT key, value, stored FROM other.answers
@@ -41,9 +43,11 @@ class CacheFile(SharedFile):
 
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Create the table."""
+        # The directory may come from somebody else, so the tables are checked before the first write.
+        self._check(connection)
         connection.execute(_TABLE)
-        self.validate(connection)
         connection.execute(_INDEX)
+        self.validate(connection)
 
     def validate(self, connection: sqlite3.Connection) -> None:
         """Check that the table exists.
@@ -53,11 +57,14 @@ class CacheFile(SharedFile):
         """
         # A damaged text may be no valid UTF-8, and the driver would raise while it fetches the row.
         connection.text_factory = bytes
+        if "answers" not in self._check(connection):
+            raise sqlite3.DatabaseError("it is not the file of a cache: it has no answers")
+
+    def _check(self, connection: sqlite3.Connection) -> frozenset[str]:
         try:
-            connection.execute("SELECT key, value, stored FROM answers LIMIT 0")
-        except sqlite3.OperationalError as error:
-            if "no such" not in str(error):
-                raise
+            with limited_work(connection, self.file):
+                return check_schema(connection, self.file, _SCHEMA)
+        except (UnexpectedSchema, ExcessiveWork) as error:
             raise sqlite3.DatabaseError(f"it is not the file of a cache: {error}") from error
 
     def get(self, key: str) -> bytes | None:
@@ -90,7 +97,7 @@ class CacheFile(SharedFile):
             try:
                 with self.connect(create=True) as connection:
                     assert connection is not None
-                    _put(connection, key, text, limit)
+                    _put(connection, self.file, key, text, limit)
                 return
             except FileNotFoundError as error:
                 # The first time, somebody may have removed the directory at that moment.
@@ -119,13 +126,14 @@ class CacheFile(SharedFile):
             assert connection is not None
             _attach(connection, other)
             try:
-                count = connection.execute(_MERGE).rowcount
+                with limited_work(connection, self.file, other):
+                    count = connection.execute(_MERGE).rowcount
             # Not passed on as it is: the other file may be the damaged one, and this one must not be renamed.
             except sqlite3.DatabaseError as error:
                 raise OSError(str(error)) from error
             finally:
                 connection.execute("DETACH other")
-            _evict(connection, limit)
+            _evict(connection, self.file, limit)
         return count
 
     def _handle_failure(self, error: Exception, outage: Outage) -> bool:
@@ -142,21 +150,21 @@ class CacheFile(SharedFile):
         return False
 
 
-def _put(connection: sqlite3.Connection, key: str, text: str, limit: int | None) -> None:
+def _put(connection: sqlite3.Connection, file: Path, key: str, text: str, limit: int | None) -> None:
     if len(text) > min(limit or _MAX_LENGTH, _MAX_LENGTH):
         # The text is too long to store, but the text that it replaces is outdated.
         connection.execute("DELETE FROM answers WHERE key = ?", (key,))
         return
     connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", (key, text, time.time()))
-    _evict(connection, limit)
+    _evict(connection, file, limit)
 
 
-def _evict(connection: sqlite3.Connection, limit: int | None) -> None:
+def _evict(connection: sqlite3.Connection, file: Path, limit: int | None) -> None:
     """Delete the oldest texts until the file is within its limit."""
     if limit is None or _get_size(connection) <= limit:
         return
     # One transaction: two processes that evict at the same time would delete twice as much.
-    with connection:
+    with limited_work(connection, file), connection:
         connection.execute("BEGIN IMMEDIATE")
         while (excess := _get_size(connection) - limit) > 0 and (rows := _find_oldest(connection, excess)):
             connection.executemany("DELETE FROM answers WHERE rowid = ?", rows)
@@ -190,21 +198,23 @@ def _attach(connection: sqlite3.Connection, other: Path) -> None:
         OSError: if the file can't be read.
     """
     try:
-        _attach_uri(connection, other.absolute().as_uri() + "?mode=rw")
+        _attach_uri(connection, other, "rw")
     except sqlite3.OperationalError as error:
         # Without write access, the file can only be read as immutable.
         try:
-            _attach_uri(connection, other.absolute().as_uri() + "?mode=ro&immutable=1")
+            _attach_uri(connection, other, "ro&immutable=1")
         except sqlite3.DatabaseError:
             raise OSError(str(error)) from error
     except sqlite3.DatabaseError as error:
         raise OSError(str(error)) from error
 
 
-def _attach_uri(connection: sqlite3.Connection, uri: str) -> None:
-    connection.execute("ATTACH ? AS other", (uri,))
+def _attach_uri(connection: sqlite3.Connection, other: Path, mode: str) -> None:
+    connection.execute("ATTACH ? AS other", (f"{other.absolute().as_uri()}?mode={mode}",))
     try:
-        connection.execute("SELECT key FROM other.answers LIMIT 1").fetchall()
+        with limited_work(connection, other):
+            if "answers" not in check_schema(connection, other, _SCHEMA, database="other"):
+                raise sqlite3.DatabaseError("it is not the file of a cache: it has no answers")
     except sqlite3.DatabaseError:
         connection.execute("DETACH other")
         raise

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from .._sqlite_guard import harden
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -161,6 +163,7 @@ class SharedFile(ABC):
             self.file.absolute().as_uri() + query, uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False
         )
         try:
+            harden(connection)
             if not self._read_only:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")

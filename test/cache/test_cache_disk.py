@@ -276,6 +276,34 @@ def test_the_file_of_another_program_is_set_aside(tmp_path):
     assert (tmp_path / f"{FILE}.damaged").exists()
 
 
+ENDLESS = (
+    "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT n AS key, '1' AS value, 1.0 AS stored FROM r"
+)
+
+HOSTILE = {
+    "a view without end": f"DROP TABLE answers; CREATE VIEW answers AS {ENDLESS}",
+    "a trigger": f"CREATE TRIGGER t AFTER INSERT ON answers BEGIN INSERT OR IGNORE INTO answers {ENDLESS}; END",
+    "another table": "CREATE TABLE more (n)",
+}
+
+
+@pytest.mark.parametrize("attack", HOSTILE)
+def test_a_file_that_is_made_to_harm_its_reader_is_set_aside(tmp_path, attack):
+    for name in ("used", "merged"):
+        cache = DiskCache(tmp_path / name)
+        cache.set("k", 1)
+        cache.close()
+        with sqlite3.connect(tmp_path / name / FILE) as connection:
+            connection.executescript(HOSTILE[attack])
+        connection.close()
+    with pytest.raises(OSError, match="can't be merged.*is not expected in it"):
+        DiskCache(tmp_path / "new").merge(tmp_path / "merged")
+    assert DiskCache(tmp_path / "used").get("k") is None
+    DiskCache(tmp_path / "used").set("k", 2)
+    assert DiskCache(tmp_path / "used").get("k") == 2
+    assert (tmp_path / "used" / f"{FILE}.damaged").exists()
+
+
 def test_a_file_that_is_damaged_while_it_is_in_use_is_set_aside_once(tmp_path, warnings_of):
     cache = DiskCache(tmp_path)
     for number in range(200):
