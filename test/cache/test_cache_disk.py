@@ -296,7 +296,7 @@ def test_a_file_that_is_made_to_harm_its_reader_is_set_aside(tmp_path, attack):
         with sqlite3.connect(tmp_path / name / FILE) as connection:
             connection.executescript(HOSTILE[attack])
         connection.close()
-    with pytest.raises(OSError, match="can't be merged.*is not expected in it"):
+    with pytest.raises(OSError, match=r"can't be merged.*is not expected in it"):
         DiskCache(tmp_path / "new").merge(tmp_path / "merged")
     assert DiskCache(tmp_path / "used").get("k") is None
     DiskCache(tmp_path / "used").set("k", 2)
