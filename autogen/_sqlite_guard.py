@@ -114,10 +114,10 @@ def check_schema(
     existing = set()
     query = f"SELECT type, name, tbl_name, sql FROM {database}.sqlite_master LIMIT {_MAX_ENTRIES}"
     for row in fetch_all(connection, path, query):
-        kind, name, table, sql = (_decode(value) for value in row)
-        if (only and name not in only) or (kind == "index" and sql is None and table in expected):
+        kind, name, table, sql = map(_decode, row)
+        if (only and name not in only) or (kind == "index" and not sql and table in expected):
             continue
-        if name not in expected or sql is None or _normalize(sql) != _normalize(expected[name]):
+        if name not in expected or _normalize(sql) != _normalize(expected[name]):
             raise UnexpectedSchema(f"the {kind} {name!r:.60} is not expected in it")
         existing.add(name)
     [[page_count]] = fetch_all(connection, path, f"PRAGMA {database}.page_count")
@@ -150,11 +150,9 @@ def fetch_all(connection: sqlite3.Connection, path: Path, query: str, parameters
     return rows
 
 
-def _decode(value: object) -> str | None:
-    """Return a value of a schema, which is text, as text; the connection may read texts as bytes."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return None if value is None else str(value)
+def _decode(value: object) -> str:
+    """Return a value of a schema as text, empty for NULL; the connection may read texts as bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
 
 
 def _normalize(sql: str) -> str:
