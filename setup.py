@@ -57,6 +57,7 @@ setup(
         "markdown-it-py>=3",
         "openai>=1.66",
         "pydantic>=2.6,<3",
+        "pyseccomp>=0.1.2; sys_platform == 'linux'",
         "python-dotenv>=1",
         "rich>=13",
         "termcolor>=2.3",

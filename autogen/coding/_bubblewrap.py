@@ -1,7 +1,8 @@
 """The bubblewrap command of a sandbox, and detection of the features that this machine supports.
 
 The program gets its own namespaces for users, processes, mounts, IPC, host names and (by default) the network, and no
-capabilities. Its file system is an allow-list: other paths do not exist in the sandbox.
+capabilities. Its file system is an allow-list: other paths do not exist in the sandbox. The system calls that `_seccomp`
+lists are refused.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from ._seccomp import open_filter
 
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 ETC_ENTRIES = (
@@ -98,14 +101,20 @@ def check_work_dir(work_dir: Path) -> None:
         raise ValueError(f"The work directory of a sandbox must not be in /{work_dir.parts[1]}, got {work_dir}.")
 
 
-def build_command(view: SandboxView, program: Sequence[str]) -> list[str]:
+def build_command(view: SandboxView, program: Sequence[str], filter_file: int | None = None) -> list[str]:
     """Return the command that runs a program in a sandbox.
+
+    Args:
+        view: The resources that the program sees.
+        program: The program and its arguments.
+        filter_file: The file descriptor of the filter of system calls, which bubblewrap must inherit; None for no filter.
 
     Raises:
         RuntimeError: if this machine can't create a sandbox.
     """
     bwrap = _find_bwrap()
-    return [bwrap, *_build_options(view, _detect_features(bwrap)), "--", *program]
+    options = _build_options(view, _detect_features(bwrap))
+    return [bwrap, *options, *_build_filter_options(filter_file), "--", *program]
 
 
 def check_machine() -> None:
@@ -124,18 +133,40 @@ def find_python_files(executable: str | Path, *prefixes: str) -> list[Path]:
         executable: The path of the interpreter.
         *prefixes: More installation folders.
     """
-    paths: dict[Path, None] = {}
-    chain = list(_follow_links(Path(os.path.abspath(executable))))
-    roots = [hop.parent.parent for hop in chain]
-    for folder in _read_base_folders(chain[0].parent.parent):
+    program = locate_python(executable)
+    chain = [*_follow_links(program)]
+    for folder in _read_base_folders(program.parent.parent):
         # Up to Python 3.10 the base of an environment may be another environment, whose interpreter is a link.
-        roots += [hop.parent.parent for hop in _follow_links(Path(folder) / chain[0].name)]
+        chain += _follow_links(Path(folder) / program.name)
+    # The folder of a mere link, such as `~/.local`, may hold anything.
+    paths = dict.fromkeys(hop for hop in chain if hop.is_symlink())
+    roots = [root for hop in (Path(os.path.abspath(executable)), *chain) if _is_python_home(root := hop.parent.parent)]
     for root in (*roots, *map(Path, prefixes)):
         # Programs use both the linked and the resolved form.
         for form in (root, root.resolve()):
-            if form != Path("/"):
+            if form != Path("/") and ".." not in form.parts:
                 paths.update(dict.fromkeys(form / name for name in PYTHON_ENTRIES if (form / name).exists()))
     return [path for path in paths if not any(path.is_relative_to(system) for system in SYSTEM_FOLDERS)]
+
+
+def locate_python(path: str | Path) -> Path:
+    """Return a path of a Python interpreter whose parts all exist in a sandbox: without links or `..` in its folder.
+
+    The name in a Python's folder is kept: it tells a virtual environment from the Python on which it is based. Another
+    link to the interpreter is resolved.
+    """
+    program = _resolve_folder(path)
+    return program if _is_python_home(program.parent.parent) else program.resolve()
+
+
+def _resolve_folder(path: str | Path) -> Path:
+    folder, name = os.path.split(path)
+    return Path(os.path.realpath(folder), name)
+
+
+def _is_python_home(folder: Path) -> bool:
+    """Return True for a virtual environment, or a folder with a standard library."""
+    return (folder / "pyvenv.cfg").is_file() or any(any(folder.glob(f"{lib}/python3*/os.py")) for lib in ("lib", "lib64"))
 
 
 def _follow_links(path: Path) -> Iterator[Path]:
@@ -146,6 +177,10 @@ def _follow_links(path: Path) -> Iterator[Path]:
         if not path.is_symlink():
             break
         path = Path(os.path.normpath(path.parent / os.readlink(path)))
+        if (resolved := _resolve_folder(path)) != path:
+            # The link names this form, so it must exist in the sandbox too.
+            yield path
+            path = resolved
 
 
 def _read_base_folders(environment: Path) -> Iterator[str]:
@@ -170,15 +205,29 @@ def _build_options(view: SandboxView, features: Features) -> Iterator[str]:
     yield from _build_system_mounts(network=view.network)
     yield from ("--proc", "/proc") if features.processes else ("--tmpfs", "/proc")
     yield from ("--dev", "/dev")
+    if features.processes:
+        # The names of the user's keys. Their values are out of reach.
+        for file in filter(os.path.exists, ("/proc/keys", "/proc/key-users")):
+            yield from ("--ro-bind", "/dev/null", file)
     for folder, size in TMPFS_SIZES.items():
         yield from ("--size", str(size), "--tmpfs", folder) if features.sizes else ("--tmpfs", folder)
     yield from ("--remount-ro", "/dev")
     if not features.processes:
         yield from ("--remount-ro", "/proc")
+    mounted: list[Path] = []
     for path, writable in view.list_mounts():
-        yield from ("--bind" if writable else "--ro-bind", str(path.resolve()), str(path))
+        if not path.is_symlink() or path.name in PYTHON_ENTRIES:
+            yield from ("--bind" if writable else "--ro-bind", str(path.resolve()), str(path))
+            mounted.append(path)
+        elif not any(path.is_relative_to(folder) for folder in mounted):
+            # An interpreter finds its library by following the links to itself.
+            yield from ("--symlink", os.readlink(path), str(path))
     # Last, since mount points are created in the root.
     yield from ("--remount-ro", "/", "--chdir", str(view.work_dir))
+
+
+def _build_filter_options(filter_file: int | None) -> list[str]:
+    return [] if filter_file is None else ["--seccomp", str(filter_file)]
 
 
 def _build_system_mounts(*, network: bool) -> Iterator[str]:
@@ -218,7 +267,9 @@ def _detect_features(bwrap: str) -> Features:
         options = [*_build_options(SandboxView(Path("/usr")), features)]
         # The probe's work directory is /usr, which must stay read-only.
         options = ["--ro-bind" if option == "--bind" else option for option in options]
-        code, output = _run_probe(bwrap, *options, "--", "/bin/sh", "-c", "exit 0")
+        with open_filter() as filter_file:
+            options += _build_filter_options(filter_file)
+            code, output = _run_probe(bwrap, *options, "--", "/bin/sh", "-c", "exit 0", descriptors=[filter_file])
         if code == 0:
             return features
         first_error = first_error or output.strip()
@@ -239,10 +290,16 @@ def _list_fallbacks(supported: Features) -> Iterable[Features]:
     return dict.fromkeys(candidates)
 
 
-def _run_probe(*command: str) -> tuple[int, str]:
+def _run_probe(*command: str, descriptors: Collection[int] = ()) -> tuple[int, str]:
     try:
         completed = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False, env={"PATH": os.defpath}
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=False,
+            env={"PATH": os.defpath},
+            pass_fds=descriptors,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 1, str(error)

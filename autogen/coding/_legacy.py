@@ -23,7 +23,7 @@ from ._docker.engine import explain_missing_engine, is_running
 from ._processes.environment import build_child_environment
 from ._processes.runner import Limits, run_program
 from ._programs import get_command
-from ._workspace import OUTSIDE_MESSAGE, make_temporary_name, resolve_name, write_code
+from ._workspace import OUTSIDE_MESSAGE, clear_set_id_bits, make_temporary_name, resolve_name, write_code
 
 # 0.2 programs configure the logger by this name.
 logger = logging.getLogger("autogen.code_utils")
@@ -115,7 +115,9 @@ def execute_code(
         if use_docker and not is_in_container():
             from ._docker.one_shot import run_in_docker
 
-            return run_in_docker(get_command(lang), Path(name), folder, use_docker, limits)
+            result = run_in_docker(get_command(lang), Path(name), folder, use_docker, limits)
+            clear_set_id_bits(folder)
+            return result
         if use_docker:
             logger.warning("This process runs in a container: the code runs next to it, not in a container of its own.")
         return *_run_locally(lang, file, folder, limits, is_temporary=filename is None), None

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
+import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 OUTSIDE_MESSAGE = "Filename is not in the workspace"
 """Output of a block with a file name that leads out of the work directory."""
 
 _NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_SET_ID_BITS = stat.S_ISUID | stat.S_ISGID
 _FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -69,6 +74,98 @@ def write_code(work_dir: Path, name: str, code: str) -> Path:
     else:
         _write_file(str(_enter_folder(workspace, folders) / last), code, None)
     return workspace / name
+
+
+def clear_set_id_bits(folder: Path) -> None:
+    """Clear the set-user-ID and set-group-ID bits of the files in a folder that code could write to.
+
+    With such a bit, every user of this machine could run a program of that code with the rights of the file's owner.
+    Failures are logged.
+    """
+    # Windows has no such bits.
+    if not hasattr(os, "O_NOFOLLOW"):
+        return
+    try:
+        descriptor = os.open(folder, _FOLDER_FLAGS)
+    except OSError:
+        # Code may remove its work directory.
+        return
+    # The folders on the way down: identity, and names of the subfolders that are still to be visited. Only the last is
+    # open, since they may be nested more deeply than files can be opened at once.
+    way = [(_get_identity(descriptor), _clear_files(descriptor))]
+    try:
+        while way:
+            identity, subfolders = way[-1]
+            if _get_identity(descriptor) != identity:
+                raise OSError("folders were moved meanwhile")
+            name = subfolders.pop() if subfolders else ".."
+            if name == ".." and len(way) == 1:
+                return
+            try:
+                other = _open_subfolder(name, descriptor)
+            except (FileNotFoundError, NotADirectoryError):
+                # It was deleted or exchanged meanwhile.
+                continue
+            os.close(descriptor)
+            descriptor = other
+            if name == "..":
+                way.pop()
+            else:
+                way.append((_get_identity(descriptor), _clear_files(descriptor)))
+    except OSError as error:
+        logger.warning("The set-user-ID bits of files in %s can't all be cleared: %s", folder, error)
+    finally:
+        os.close(descriptor)
+
+
+def _open_subfolder(name: str, folder: int) -> int:
+    try:
+        return os.open(name, _FOLDER_FLAGS, dir_fd=folder)
+    except PermissionError:
+        # Code may have made its folder unreadable for its owner, but not for others.
+        _change_mode(name, folder, lambda mode: mode | stat.S_IRWXU)
+        return os.open(name, _FOLDER_FLAGS, dir_fd=folder)
+
+
+def _get_identity(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+def _clear_files(folder: int) -> list[str]:
+    """Clear the bits of the files directly in an open folder, and return the names of its subfolders."""
+    subfolders = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                subfolders.append(entry.name)
+            elif entry.is_file(follow_symlinks=False):
+                try:
+                    _clear_set_id_bits(entry.name, folder)
+                except FileNotFoundError:
+                    # It was deleted meanwhile.
+                    continue
+                except OSError as error:
+                    logger.warning("The set-user-ID bit of %r can't be cleared: %s", entry.name, error.strerror)
+    return subfolders
+
+
+def _clear_set_id_bits(name: str, folder: int) -> None:
+    if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode & _SET_ID_BITS:
+        _change_mode(name, folder, lambda mode: mode & ~_SET_ID_BITS)
+
+
+def _change_mode(name: str, folder: int, change: Callable[[int], int]) -> None:
+    # Code that still runs may have exchanged the file for a link meanwhile.
+    flags = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW
+    descriptor = os.open(name, flags, dir_fd=folder)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        # `O_PATH` opens links too, and what it opens can be changed by this path only.
+        if not stat.S_ISLNK(mode):
+            os.chmod(f"/proc/self/fd/{descriptor}" if hasattr(os, "O_PATH") else descriptor, change(stat.S_IMODE(mode)))
+    finally:
+        os.close(descriptor)
 
 
 def _get_extension(language: str) -> str:

@@ -36,7 +36,7 @@ from ._docker.ownership import (
 )
 from ._output_files import find_changes, snapshot
 from ._processes.limits import Limits as Limits
-from ._workspace import OUTSIDE_MESSAGE, make_file_name, write_code
+from ._workspace import OUTSIDE_MESSAGE, clear_set_id_bits, make_file_name, write_code
 from .base import CodeBlock, CommandLineCodeResult
 from .local_commandline_code_executor import LocalCommandLineCodeExecutor
 from .utils import _get_file_name_from_content, silence_pip
@@ -220,6 +220,7 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
             raise ValueError("No code blocks to execute.")
         before = snapshot(self._work_dir)
         exit_code, output, names = run_until_failure(code_blocks, self._execute)
+        clear_set_id_bits(self._work_dir)
         folder = self._work_dir.resolve()
         return CommandLineCodeResult(
             exit_code=exit_code,

@@ -57,6 +57,8 @@ class LocalCommandLineCodeExecutor(CommandLineExecutor):
     - leaves a daemon that drops its environment;
     - uses the rights of root, if the user is root;
     - makes a device, likewise;
+    - makes a program with the rights of its owner;
+    - reads the user's keyrings;
     - reaches services on loopback.
 
     The executor is thread-safe. Cancelling an async chat kills the running program.
@@ -230,17 +232,22 @@ $functions"""
     def _get_program(self, language: str) -> str:
         if language != "python":
             return get_command(language)
-        return os.path.abspath(self._virtual_env_context.env_exe) if self._virtual_env_context else sys.executable
+        return self._locate(self._virtual_env_context.env_exe if self._virtual_env_context else sys.executable)
+
+    def _locate(self, program: str) -> str:
+        """Return the absolute path of a program. Subclasses override this if programs see other files."""
+        return os.path.join(os.getcwd(), program)
 
     def _build_environment(self) -> dict[str, str]:
         """Build the environment of generated code, with the virtual environment of the interpreter activated."""
         environment = build_child_environment(self._environment)
         if self._virtual_env_context:
-            folder = os.path.abspath(self._virtual_env_context.bin_path)
+            program = os.path.join(self._virtual_env_context.bin_path, "python")
         elif sys.prefix != sys.base_prefix:
-            folder = os.path.dirname(sys.executable)
+            program = sys.executable
         else:
             return environment
+        folder = os.path.dirname(self._locate(program))
         # `pip` in a shell block must install for the Python that runs the blocks.
         return {**prepend_to_path(folder, environment), "VIRTUAL_ENV": os.path.dirname(folder)}
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from ._bubblewrap import SandboxView, build_command, check_machine, check_work_dir, find_python_files
-from ._processes.runner import ProgramResult
+from ._bubblewrap import SandboxView, build_command, check_machine, check_work_dir, find_python_files, locate_python
+from ._processes.runner import ProgramResult, run_program
+from ._seccomp import make_keyring_replacer, open_filter
 from .func_with_reqs import UserFunction
 from .local_commandline_code_executor import Limits, LocalCommandLineCodeExecutor
 
@@ -33,7 +34,11 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
     - a private `/tmp` (its home too) and `/dev/shm`, in memory, deleted when it ends;
     - no other files: not the home directory, nor keys, nor sockets of services;
     - no other processes: it can't read their environment or signal them, and all its children end with it;
+    - no kernel keyrings of the user;
     - no network, unless `network=True`: then this machine's network, including its services on loopback.
+
+    The kernel refuses it what code has no use for: keyrings, tracing, BPF, performance counters, mounts, namespaces, kernel
+    modules, input typed into a terminal, and set-user-ID and set-group-ID bits of files.
 
     Parameters, results and limits are otherwise those of `LocalCommandLineCodeExecutor`. Packages must be installed
     beforehand, or with the network enabled and their folder in `writable`.
@@ -110,15 +115,26 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
         # Earlier code may have replaced a folder by a link to a folder outside of the sandbox.
         if self._view.resolve_paths() != self._real_paths or self._work_dir.resolve() != self._view.work_dir:
             raise OSError("the folders of the sandbox were replaced since it was created")
-        try:
-            sandboxed = build_command(self._view, command)
-        except RuntimeError as error:
-            # Bubblewrap was uninstalled meanwhile.
-            raise OSError(str(error)) from error
-        result = super()._launch(sandboxed, settings)
+        with open_filter() as filter_file:
+            try:
+                sandboxed = build_command(self._view, command, filter_file)
+            except RuntimeError as error:
+                # Bubblewrap was uninstalled meanwhile.
+                raise OSError(str(error)) from error
+            result = run_program(
+                sandboxed,
+                cwd=self._work_dir,
+                env={**settings, **self._build_environment()},
+                limits=self._limits,
+                descriptors=[filter_file],
+                prepare=make_keyring_replacer(),
+            )
         if not result.timed_out and _SIGNAL_BASE < result.exit_code <= _SIGNAL_BASE + _LAST_SIGNAL:
             return replace(result, exit_code=_SIGNAL_BASE - result.exit_code)
         return result
+
+    def _locate(self, program: str) -> str:
+        return str(locate_python(program))
 
     def _build_environment(self) -> dict[str, str]:
         """Return the environment of generated code, without variables that refer to paths outside of the sandbox."""

@@ -177,6 +177,19 @@ PROGRAMS = [
         contained_by=ISOLATED,
     ),
     Program(
+        "makes a program with the rights of its owner",
+        "import os, shutil\nshutil.copy('/bin/sh', 'shell')\nos.mkdir('.hidden')\nshutil.copy('/bin/sh', '.hidden/shell')\n"
+        "for path in ('shell', '.hidden/shell'): os.chmod(path, 0o6755)",
+        contained_by=ISOLATED,
+    ),
+    Program(
+        "reads the user's keyrings",
+        "import ctypes, platform\nkeyctl = {'x86_64': 250, 'aarch64': 219}[platform.machine()]\n"
+        "print('reached' if ctypes.CDLL(None).syscall(keyctl, 0, -3, 0) > 0 else 'refused')",
+        never_says="reached",
+        contained_by=ISOLATED,
+    ),
+    Program(
         "reaches services on loopback",
         "import socket\nsocket.create_connection(('127.0.0.1', @PORT@), 5)\nprint('connected')",
         fails=True,

@@ -1,8 +1,10 @@
 """What the table of hostile programs can't say: those that need a second step, and callers that don't wait for the end."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from autogen._threads import run_in_thread
 from autogen.coding import CodeBlock, LocalCommandLineCodeExecutor
 from autogen.coding._processes import runner
-from autogen.coding._workspace import write_code
+from autogen.coding._workspace import clear_set_id_bits, write_code
 from autogen.coding.local_commandline_code_executor import Limits
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are written for POSIX")
@@ -166,6 +168,34 @@ def test_a_link_that_appears_after_the_name_was_checked_is_not_followed(tmp_path
     else:
         assert write_code(inside, "file.py", "code").read_text() == "code"
     assert [path.read_text() for path in outside.iterdir()] == ["precious"]
+
+
+def test_set_id_bits_are_cleared_at_any_depth_and_behind_no_link(tmp_path):
+    """A container, which has no filter of ours, may leave such files in the folder that it shares with this machine."""
+    work, outside = tmp_path / "work", tmp_path / "outside"
+    for folder in (work, work / ".hidden", outside):
+        folder.mkdir()
+    files = [work / "a", work / ".hidden" / "b", outside / "c"]
+    folder = os.open(work, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=folder)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = deeper
+    with contextlib.closing(os.fdopen(os.open("deep", os.O_CREAT | os.O_RDWR, 0o600, dir_fd=folder), "w")) as deep:
+        for file in files:
+            file.touch()
+            file.chmod(0o6755)
+        os.fchmod(deep.fileno(), 0o6711)
+        (work / "link").symlink_to(outside / "c")
+        (work / "folder").symlink_to(outside)
+        os.mkfifo(work / "pipe")
+        clear_set_id_bits(work)
+        assert [oct(file.stat().st_mode & 0o7777) for file in files] == ["0o755", "0o755", "0o6755"]
+        assert oct(os.fstat(deep.fileno()).st_mode & 0o7777) == "0o711"
+    os.close(folder)
+    clear_set_id_bits(tmp_path / "missing")
+    subprocess.run(["rm", "-r", str(work)], check=True)
 
 
 @pytest.mark.parametrize("name", [".", "sub/..", "x" * 300 + ".py", "a\0.py", "\ud800.py"])

@@ -122,6 +122,13 @@ def test_it_is_contained(entry, program, tmp_path, outside, victim, port, monkey
     assert {path.name: path.read_text() for path in outside.iterdir()} == {"key": SECRET}
     assert {path.name for path in tmp_path.iterdir()} <= {"outside", "work"}
     assert all(path.stat().st_size <= LIMITS.file_size for path in work.glob("*") if path.is_file())
+    if entry.name in ISOLATED:
+        assert not [
+            name
+            for *_, names, folder in os.fwalk(work)
+            for name in names
+            if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode & 0o6000
+        ]
     shutil.rmtree(work, ignore_errors=True)  # some of it is hard to remove by path
 
 

@@ -10,9 +10,11 @@ import pytest
 from executors import no_sandbox
 
 from autogen import ConversableAgent
-from autogen.coding import CodeBlock, SandboxedCommandLineCodeExecutor, _bubblewrap
+from autogen.coding import CodeBlock, SandboxedCommandLineCodeExecutor, _bubblewrap, _seccomp
 from autogen.coding._bubblewrap import Features, SandboxView, build_command
 from autogen.coding.func_with_reqs import with_requirements
+
+pyseccomp = pytest.importorskip("pyseccomp", reason="the sandbox is made of Linux features")
 
 needs_sandbox = pytest.mark.skipif(no_sandbox() is not None, reason=no_sandbox() or "")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sandbox is made of Linux namespaces")
@@ -65,6 +67,30 @@ class TestInside:
         result = run("python", "import sys, ssl, sqlite3, pydantic; print(sys.executable, sys.prefix)")
         assert result.output == f"{sys.executable} {sys.prefix}\n"
 
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "{tmp}/other/../link/{bin}/{name}",
+            "{tmp}/link/{bin}/{name}",
+            "{tmp}/link/../{folder}/{bin}/{name}",
+            "{tmp}/python",
+        ],
+    )
+    def test_python_may_have_been_started_by_any_path(self, run, tmp_path, monkeypatch, path):
+        """A folder before `..`, or in the place of a link, may be missing in the sandbox."""
+        real = Path(sys.prefix).resolve()
+        (tmp_path / "other").mkdir()
+        (tmp_path / "link").symlink_to(real)
+        (tmp_path / "python").symlink_to(sys.executable)
+        program = Path(sys.executable)
+        path = path.format(tmp=tmp_path, bin=program.parent.name, name=program.name, folder=real.name)
+        monkeypatch.setattr(sys, "executable", path)
+        outside = subprocess.run([path, "-c", "import sys; print(sys.version)"], capture_output=True, text=True, check=True)
+        assert run("python", "import sys, ssl; print(sys.version)").output == outside.stdout
+        assert "/bin/python" in run("sh", f"PATH=${{PATH%%:*}}; command -v {program.name}").output or path.endswith(
+            "/python"
+        )
+
     def test_the_python_of_a_virtual_environment_runs_and_stays_as_it_is(self, run, work):
         work.mkdir()
         builder = venv.EnvBuilder(with_pip=False)
@@ -109,6 +135,67 @@ class TestInside:
         namespace = run("sh", "readlink /proc/self/ns/net", network=network).output.strip()
         assert (namespace == os.readlink("/proc/self/ns/net")) is network
 
+    @pytest.mark.parametrize(
+        ("name", "arguments"),
+        [
+            *(
+                (name, ())
+                for name in ("keyctl", "add_key", "request_key", "ptrace", "bpf", "perf_event_open", "userfaultfd")
+            ),
+            *(
+                (name, ())
+                for name in ("mount", "umount2", "open_tree", "fsopen", "move_mount", "mount_setattr", "pivot_root")
+            ),
+            *((name, ()) for name in ("kexec_load", "init_module", "finit_module", "delete_module", "setns", "chroot")),
+            *((name, (0x10000000,)) for name in ("unshare", "clone")),
+            # The kernel ignores the high half of a request.
+            *(("ioctl", (0, request)) for request in (0x5412, 0x5412 | 1 << 40, 0x541C)),
+            *((name, ()) for name in ("clone3", "io_uring_setup", "openat2")),
+        ],
+    )
+    def test_the_kernel_refuses_calls(self, run, name, arguments):
+        number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name)
+        code = (
+            "import ctypes, errno\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+            f"numbers = [ctypes.c_long(n) for n in {(number, *arguments, 0, 0, 0, 0)[:6]}]\n"
+            "print(libc.syscall(*numbers), errno.errorcode[ctypes.get_errno()])"
+        )
+        hidden = name in ("clone3", "io_uring_setup", "openat2")
+        assert run("python", code).output == ("-1 ENOSYS\n" if hidden else "-1 EPERM\n")
+
+    def test_no_file_gets_the_rights_of_its_owner(self, run, work):
+        code = """
+import os
+def attempt(action, *arguments, **options):
+    try:
+        action(*arguments, **options)
+    except PermissionError:
+        return "refused"
+    return "done"
+open("file", "w").close()
+folder = os.open(".", 0)
+for bit in (0o4000, 0o2000):
+    mode = 0o755 | bit
+    print(attempt(os.chmod, "file", mode), attempt(os.chmod, os.open("file", 0), mode))
+    print(attempt(os.chmod, "file", mode, dir_fd=folder), attempt(os.mknod, f"node{bit}", 0o100000 | mode))
+    print(attempt(os.open, f"new{bit}", os.O_CREAT | os.O_WRONLY, mode))
+    print(attempt(os.open, ".", os.O_TMPFILE | os.O_WRONLY, mode))
+print(attempt(os.chmod, "file", 0o1777), attempt(os.open, "usual", os.O_CREAT, 0o755))
+"""
+        *refused, usual = run("python", code).output.splitlines()
+        assert {*" ".join(refused).split()} == {"refused"}
+        assert usual == "done done"
+        assert {path.name for path in work.iterdir() if path.suffix != ".py"} == {"file", "usual"}
+
+    def test_threads_children_and_pools_run(self, run):
+        code = (
+            "import multiprocessing, subprocess, threading\nif __name__ == '__main__':\n"
+            "    thread = threading.Thread(target=print, args=['thread']); thread.start(); thread.join()\n"
+            "    print(subprocess.run(['echo', 'child'], capture_output=True).stdout)\n"
+            "    with multiprocessing.Pool(2) as pool: print(pool.map(abs, [-1, -2]))"
+        )
+        assert run("python", code).output == "thread\nb'child\\n'\n[1, 2]\n"
+
     def test_a_signal_is_told_as_for_any_program(self, run):
         assert run("sh", "kill -11 $$").exit_code == -11
 
@@ -149,6 +236,77 @@ def test_impossible_settings_are_refused(work):
         SandboxedCommandLineCodeExecutor(work_dir=work, readable=["/nothing/here"])
     with pytest.raises(ValueError, match="Timeout"):
         SandboxedCommandLineCodeExecutor(work_dir=work, timeout=0)
+
+
+# The key is put into a keyring of the script's own, so that nothing is left in that of the tester.
+KEYRING = """
+import ctypes, os, sys
+from pathlib import Path
+import pyseccomp
+from autogen.coding import CodeBlock, SandboxedCommandLineCodeExecutor
+from autogen.coding._processes.runner import Limits, run_program
+from autogen.coding._seccomp import make_keyring_replacer
+add_key, keyctl = (pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name) for name in ("add_key", "keyctl"))
+libc = ctypes.CDLL(None)
+if libc.syscall(keyctl, 1, None) < 0 or libc.syscall(add_key, b"user", b"key-of-a-test", b"planted-secret", 14, -3) < 0:
+    sys.exit("no keyrings")
+read = f'''
+import ctypes
+libc = ctypes.CDLL(None)
+text = ctypes.create_string_buffer(64)
+key = libc.syscall({keyctl}, 10, libc.syscall({keyctl}, 0, -3, 0), b"user", b"key-of-a-test", 0)
+print(libc.syscall({keyctl}, 11, key, text, 64), text.value)
+'''
+executor = SandboxedCommandLineCodeExecutor(work_dir=sys.argv[1])
+blocks = [CodeBlock(language="python", code=read)], [CodeBlock(language="sh", code="cat /proc/keys")]
+value, names = (executor.execute_code_blocks(each).output for each in blocks)
+print(value, "key-of-a-test" in names)
+command, options = [sys.executable, "-c", read], {"cwd": Path(sys.argv[1]), "env": {}, "limits": Limits(seconds=30)}
+print(run_program(command, **options, prepare=make_keyring_replacer()).output)
+print(run_program(command, **options).output)
+"""
+
+
+@needs_sandbox
+def test_the_keyring_of_the_user_is_out_of_reach(work):
+    command = [sys.executable, "-c", KEYRING, str(work)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if "no keyrings" in done.stderr:
+        pytest.skip("this machine has no keyrings, or refuses them")
+    assert done.stdout.split("\n") == ["-1 b''", " False", "-1 b''", "", "14 b'planted-secret'", "", ""]
+
+
+@needs_sandbox
+@pytest.mark.parametrize(
+    ("remove", "advice"),
+    [
+        (lambda patch: patch.setitem(sys.modules, "pyseccomp", None), "pip install pyseccomp"),
+        (lambda patch: patch.setattr("ctypes.util.find_library", lambda name: None), "apt-get install libseccomp2"),
+    ],
+)
+def test_without_a_library_for_filters_the_error_says_how_to_install_it(run, monkeypatch, remove, advice):
+    for function in (_seccomp._build_filter, _bubblewrap._detect_features):
+        function.cache_clear()
+    monkeypatch.delitem(sys.modules, "pyseccomp")
+    remove(monkeypatch)
+    with pytest.raises(RuntimeError, match=advice):
+        run("sh", "echo ran")
+
+
+@needs_sandbox
+@pytest.mark.parametrize("known", [True, False])
+def test_calls_that_are_newer_than_the_library_are_refused_too(run, monkeypatch, known):
+    resolve = pyseccomp.resolve_syscall
+    monkeypatch.setattr(
+        pyseccomp, "resolve_syscall", lambda arch, name: resolve(arch, name) if known or name != "fchmodat2" else -1
+    )
+    _seccomp._build_filter.cache_clear()
+    try:
+        code = "import ctypes\nlibc = ctypes.CDLL(None)\nopen('file', 'w').close()\n"
+        code += "print(libc.syscall(452, -100, b'file', 0o4755, 0), libc.syscall(452, -100, b'file', 0o755, 0))"
+        assert run("python", code).output in ("-1 0\n", "-1 -1\n")  # an old kernel has no such call
+    finally:
+        _seccomp._build_filter.cache_clear()
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, TypedDict
 
@@ -44,8 +45,19 @@ def run_program(
     cwd: str | Path,
     env: Mapping[str, str],
     limits: Limits,
+    descriptors: Collection[int] = (),
+    prepare: Callable[[], None] | None = None,
 ) -> ProgramResult:
     """Run a program until it ends or exceeds its limits. Stdout and stderr are merged in the order of printing.
+
+    Args:
+        command: The program and its arguments.
+        cwd: Its working directory.
+        env: Its environment.
+        limits: The resources it may use.
+        descriptors: Open file descriptors that it inherits (POSIX).
+        prepare: A function that is called in the child process before the program starts (POSIX). It must not import
+            anything or wait for a lock.
 
     Raises:
         OSError: if the program can't be started.
@@ -58,7 +70,8 @@ def run_program(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        **make_group_options(limits),
+        pass_fds=descriptors,
+        **make_group_options(limits, prepare),
     )
     output = BoundedOutput(limits.output)
     reader = threading.Thread(target=output.read, args=(process.stdout,), daemon=True)
@@ -88,11 +101,22 @@ class GroupOptions(TypedDict, total=False):
     preexec_fn: Callable[[], None] | None
 
 
-def make_group_options(limits: Limits) -> GroupOptions:
-    """Return `Popen` arguments that start a program in a process group of its own, with its limits set."""
+def make_group_options(limits: Limits, prepare: Callable[[], None] | None = None) -> GroupOptions:
+    """Return `Popen` arguments that start a program in a process group of its own, with its limits set.
+
+    Args:
+        limits: The limits.
+        prepare: A function to call before they are set; ignored on Windows.
+    """
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True, "preexec_fn": make_limit_setter(limits)}
+    steps = [step for step in (prepare, make_limit_setter(limits)) if step is not None]
+    return {"start_new_session": True, "preexec_fn": partial(_call_all, steps)}
+
+
+def _call_all(steps: Iterable[Callable[[], None]]) -> None:
+    for step in steps:
+        step()
 
 
 def _wait_for_exit(process: subprocess.Popen[bytes], reader: threading.Thread, limits: Limits) -> str | None:
