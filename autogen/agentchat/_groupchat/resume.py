@@ -75,20 +75,26 @@ def _validate_messages(manager: GroupManager, messages: Any) -> list[Message]:
 
 
 def validate_authors(manager: GroupManager, messages: list[Message]) -> None:
-    """Check the authors of the messages to resume with.
+    """Check the authors of the messages to resume with. An outsider may have begun the chat.
 
     Raises:
-        Exception: There are no messages, or an author is not in the group.
+        Exception: There are no messages, or the author of another message is not in the group.
     """
     if not messages:
         raise Exception("Cannot resume without messages: start a new chat instead.")
     group = manager.groupchat
     names = {*group.agent_names, group.admin_name, manager.name}
-    for message in messages:
-        name = message.get("name")
-        # A function message has the name of the function.
-        if name and name not in names and message.get("role") != "function":
+    # A function message has the name of the function.
+    authors = [None if message.get("role") == "function" else message.get("name") for message in messages]
+    for name in authors:
+        if name and name not in names and name != authors[0]:
             raise Exception(f"A message to resume with is by {name!r}, who is not in the group.")
+    last = authors[-1]
+    if last and last not in names:
+        raise Exception(
+            f"The last message to resume with is by {last!r}, who is not in the group and can't be returned. Resume with "
+            f"the messages before it, and let {last!r} send it again."
+        )
 
 
 def _find_author(manager: GroupManager, group: Group, message: Message) -> Agent | None:
@@ -115,7 +121,7 @@ def _restore(manager: GroupManager, group: Group, message: Message, author: Agen
         manager._append_oai_message(message, "user", author, is_sending=False)
     run_sync(broadcast(manager, group, message, author))
     if author is None or author is manager:
-        group.messages.append(message)
+        group.messages.append({**message, "content": content_str(message.get("content"))})
     else:
         message.setdefault("content", None)
         group.append(message, author)

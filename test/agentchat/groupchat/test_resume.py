@@ -77,6 +77,28 @@ def test_a_chat_result_can_be_resumed_too(team, call, speaker, manage, resume):
     assert (last_agent, last_message["content"]) == (team.groupchat.agents[1], "one")
 
 
+def test_a_chat_that_an_outsider_began(team, call, speaker, manage, resume, record):
+    """The outsider may have come back, too."""
+    visitor, first = speaker("visitor"), manage([speaker("a", "one", "three"), speaker("b", "two")], max_round=3)
+    call(visitor.initiate_chat, first, message="go")
+    said = call(visitor.initiate_chat, first, message="more", clear_history=False).chat_history
+    assert [(m["name"], m["content"]) for m in said][3:] == [("visitor", "more"), ("a", "three")]
+    last_agent, last_message = resume(team, said)
+    assert (last_agent, last_message["content"]) == (team.groupchat.agents[0], "three")
+    assert record(team) == [(m["name"], m["content"]) for m in said[:-1]]
+    for member in team.groupchat.agents:
+        assert contents(member.chat_messages[team]) == contents(said[:-1])
+    call(last_agent.initiate_chat, team, message=last_message, clear_history=False)
+    assert record(team)[:5] == [(m["name"], m["content"]) for m in said]
+
+
+def test_an_outsider_that_spoke_last_can_not_be_returned(team, resume):
+    with pytest.raises(Exception, match="Resume with the messages before it, and let 'visitor' send it again"):
+        resume(team, [message("visitor", "go"), message("a", "one"), message("visitor", "more")])
+    with pytest.raises(Exception, match="by 'stranger', who is not in the group"):
+        resume(team, [message("visitor", "go"), message("stranger", "one"), message("a", "more")])
+
+
 def test_a_new_topic_may_be_begun_instead(team, call, resume, record):
     resume(team, TALK)
     call(team.initiate_chat, recipient=team.groupchat.agents[1], message="new", clear_history=False)
