@@ -13,6 +13,7 @@ from typing import NamedTuple, get_args
 from rich.text import Text
 
 from . import events
+from ._markdown_view import MarkdownText
 from ._secrets import redact
 from .coding.approval import visible
 from .events._observations import REPLY, Conversation, RecordedOperation, get_calls, get_text
@@ -33,7 +34,7 @@ class Line(NamedTuple):
     """A line or a paragraph, and its indentation in columns."""
 
     indent: int
-    text: Text
+    text: Text | MarkdownText
 
 
 class EventFormatter:
@@ -42,6 +43,7 @@ class EventFormatter:
     Args:
         encoding: Encoding of the terminal; characters that it lacks are replaced.
         lines: Maximum number of lines of a message; None for all.
+        markdown: True to render replies of models as Markdown.
 
     Attributes:
         observer: The chats and operations of the events, and their totals.
@@ -52,20 +54,28 @@ class EventFormatter:
     # Reply functions are left out: their operations show what they do.
     KINDS = tuple(kind for kind in get_args(events.AnyEvent) if REPLY not in (kind.starts, kind.ends))
 
-    def __init__(self, encoding: str = "utf-8", lines: int | None = None) -> None:
+    def __init__(self, encoding: str = "utf-8", lines: int | None = None, markdown: bool = False) -> None:
         self.observer = Observer()
         self.waiting: dict[RecordedOperation, tuple[str, float]] = {}
         self.symbols = SYMBOLS if encoding.lower().replace("-", "").startswith("utf") else ASCII
         self._encoding = encoding
         self._lines = lines
+        self._markdown = markdown
         self._started_at = time.monotonic()
         self._colours: dict[str, str] = {}
         # The last response for each agent of a chat, which is shown with the agent's next message.
         self._responses: dict[RecordedOperation, dict[str, events.ModelAnswered]] = {}
         self._are_chats_concurrent = False
 
-    def format_event(self, event: events.Event) -> tuple[list[Line], Sequence[RecordedOperation]]:
-        """Return the lines for an event, and the operations that it opened or closed."""
+    def format_event(
+        self, event: events.Event, streamed: str | None = None
+    ) -> tuple[list[Line], Sequence[RecordedOperation]]:
+        """Return the lines for an event, and the operations that it opened or closed.
+
+        Args:
+            event: The event.
+            streamed: The text of the message that was shown while it arrived; None if there was none.
+        """
         changed = self.observer.observe(event)
         chat = self.observer.get_chat(event.chat)
         for operation in changed:
@@ -77,7 +87,7 @@ class EventFormatter:
             if isinstance(operation, Conversation):
                 # At its end the observer has dropped it already.
                 chat = operation
-        lines = self._format(event, chat)
+        lines = self._format(event, chat, streamed)
         return [Line(chat.depth * _NESTED + line.indent, line.text) for line in lines], changed
 
     def summarize(self) -> Iterator[str]:
@@ -126,18 +136,31 @@ class EventFormatter:
             return f"{event.agent} runs {', '.join(dict.fromkeys(language or 'code' for language, *_ in event.blocks))}"
         return ""
 
-    def _format(self, event: events.Event, chat: Conversation) -> Iterator[Line]:
+    def format_streamed_head(self, agent: str) -> Line:
+        """Return the line above a reply that begins to arrive."""
+        chat = self.observer.get_chat(events.get_current_chat())
+        head = Text.assemble((f"{self.symbols['says']} ", self._colour(agent)), self._mark(chat), self._name(agent, "bold "))
+        return Line(chat.depth * _NESTED, head)
+
+    def format_reply(self, text: str, indent: int = 0) -> Line:
+        """Return the text of a model, or a block of it."""
+        clean = self._cut(self.clean(text).rstrip())
+        return Line(indent + _INSIDE, MarkdownText(clean) if self._markdown else Text(clean))
+
+    def _format(self, event: events.Event, chat: Conversation, streamed: str | None) -> Iterator[Line]:
         match event:
             case events.ChatStarted():
                 yield from self._format_start(event, chat)
             case events.ChatEnded(error=None):
                 parts = [event.stop_reason or "ended", _count(event.messages, "message"), _format_seconds(event.seconds)]
                 yield self._rule(chat, Text(self.join(parts), "dim"))
+            case events.ChatEnded(error=error) if error and error.startswith("KeyboardInterrupt"):
+                yield self._rule(chat, Text(f"interrupted after {_format_seconds(event.seconds)}", "yellow"))
             case events.ChatEnded():
                 error = f"failed after {_format_seconds(event.seconds)}: {self.clean(event.error or '')}"
                 yield self._rule(chat, Text(error, "red"))
             case events.MessageSent():
-                yield from self._format_message(event, chat)
+                yield from self._format_message(event, chat, streamed)
             case events.SpeakerSelected():
                 why = "  " + self.clean(event.why).removeprefix(f"{self.clean(event.speaker)}: ")
                 yield Line(
@@ -164,19 +187,24 @@ class EventFormatter:
                 yield Line(0, Text())
         yield self._rule(chat, self._names(event.initiator, event.recipient))
 
-    def _format_message(self, event: events.MessageSent, chat: Conversation) -> Iterator[Line]:
+    def _format_message(self, event: events.MessageSent, chat: Conversation, streamed: str | None) -> Iterator[Line]:
         response = self._responses.get(chat, {}).pop(event.sender, None)
         message = event.message if isinstance(event.message, Mapping) else {"content": event.message}
         if message.get("tool_responses") or message.get("role") in ("tool", "function"):
             # The results were shown when the tools returned.
             return
-        head = Text.assemble((f"{self.symbols['says']} ", self._colour(event.sender)), self._mark(chat))
-        head.append(self._names(event.sender, event.recipient))
-        if response is not None:
-            head.append("  " + self._format_usage(response), "dim")
-        yield Line(0, head)
-        if text := get_text(message.get("content")):
-            yield Line(_INSIDE, Text(self._cut(self.clean(text).rstrip())))
+        text = get_text(message.get("content"))
+        if streamed is not None and response is not None and streamed.strip() == text.strip():
+            yield Line(_INSIDE, Text(self._format_usage(response), "dim"))
+        else:
+            head = Text.assemble((f"{self.symbols['says']} ", self._colour(event.sender)), self._mark(chat))
+            head.append(self._names(event.sender, event.recipient))
+            if response is not None:
+                head.append("  " + self._format_usage(response), "dim")
+            yield Line(0, head)
+            if text:
+                is_reply = response is not None
+                yield self.format_reply(text) if is_reply else Line(_INSIDE, Text(self._cut(self.clean(text).rstrip())))
         for name, arguments in get_calls(message):
             yield Line(_INSIDE, Text.assemble(("calls ", "dim"), self._format_call(name, arguments)))
 

@@ -17,26 +17,30 @@ from typing import TYPE_CHECKING, cast
 from rich.console import Console
 from rich.live import Live
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from . import events
 from ._event_formatter import EventFormatter, Line
+from ._markdown_view import StreamedReply
 from .events._observations import HUMAN
 from .io.base import IOStream, TimedInputStream
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import ConsoleOptions, RenderResult
 
 __all__ = ["view"]
 
+_ENDS_OF_REPLIES = (events.ModelAsked, events.ModelFailed, events.MessageSent, events.ChatEnded)
+REFRESH_INTERVAL = 0.125  # seconds
 # A terminal has one status line.
 _status_line = threading.Lock()
 
 
 @contextmanager
-def view(console: Console | None = None, *, lines: int | None = None) -> Iterator[None]:
+def view(console: Console | None = None, *, lines: int | None = None, markdown: bool = True) -> Iterator[None]:
     """Show the chats of a `with` block in place of the agents' own output.
 
     It shows the chats that are started in this context, and in threads and tasks started from it. A terminal has a status
@@ -46,11 +50,12 @@ def view(console: Console | None = None, *, lines: int | None = None) -> Iterato
     Args:
         console: Console for the output; None for standard output.
         lines: Maximum number of lines of a message; None for all.
+        markdown: True to render replies of models as Markdown on a terminal, also while they arrive.
 
     >>> with autogen.terminal.view(lines=20):  # doctest: +SKIP
     ...     user.initiate_chat(assistant, message="Hello")
     """
-    screen = _View(console or Console(), lines)
+    screen = _View(console or Console(), lines, markdown)
     outer = IOStream.get_default()
     stream = (_TimedSilencedStream if isinstance(outer, TimedInputStream) else _SilencedStream)(screen, outer)
     with screen, IOStream.set_default(stream), events.subscribe(screen.listen, types=EventFormatter.KINDS):
@@ -60,9 +65,9 @@ def view(console: Console | None = None, *, lines: int | None = None) -> Iterato
 class _View:
     """The output of a view: lines, and a status line if the console is a terminal."""
 
-    def __init__(self, console: Console, lines: int | None) -> None:
+    def __init__(self, console: Console, lines: int | None, markdown: bool) -> None:
         self._console = console
-        self._formatter = EventFormatter(console.encoding, lines)
+        self._formatter = EventFormatter(console.encoding, lines, markdown and console.is_terminal)
         self._lock = threading.RLock()
         self._live: Live | None = None
         # Open questions to humans; the status line makes room for the answers.
@@ -70,29 +75,73 @@ class _View:
         # Output of agents since the last event.
         self._output: deque[str] = deque(maxlen=200)
         self._status = _StatusLine(self._formatter)
+        self._ended = threading.Event()
+        # The agent whose model was asked last.
+        self._asking = ""
 
     def __enter__(self) -> None:
         is_live = self._console.is_terminal and not self._console.is_jupyter and not self._console.is_dumb_terminal
         if is_live and _status_line.acquire(blocking=False):
-            self._live = Live(self._status, console=self._console, refresh_per_second=8, transient=True)
-            self._live.start()
+            # Rich's own thread refreshes while another one prints, and then erases lines that it shouldn't.
+            self._live = Live(self._status, console=self._console, auto_refresh=False, transient=True)
+            self._live.start(refresh=True)
+            threading.Thread(target=self._refresh, daemon=True).start()
 
     def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-            _status_line.release()
+        self._ended.set()
+        with self._lock:
+            if self._live is not None:
+                self._live.stop()
+                _status_line.release()
         self._print(Line(0, Text(self._formatter.join(self._formatter.summarize()), "bold")))
+
+    def _refresh(self) -> None:
+        """Redraw the status line until the view ends."""
+        while not self._ended.wait(REFRESH_INTERVAL):
+            with self._lock:
+                if self._live is not None and self._live.is_started:
+                    self._live.refresh()
 
     def listen(self, event: events.Event) -> None:
         """Show an event."""
         with self._lock:
             self._output.clear()
-            lines, changed = self._formatter.format_event(event)
+            streamed = self._end_reply() if isinstance(event, _ENDS_OF_REPLIES) else None
+            if isinstance(event, events.ModelAsked):
+                self._asking = event.agent
+            lines, changed = self._formatter.format_event(event, streamed)
             for line in lines:
                 self._print(line)
             for operation in changed:
                 if operation.kind == HUMAN:
                     self._open_question(operation) if operation.is_open else self._close_question(operation)
+
+    def receive_token(self, text: str) -> None:
+        """Show a piece of a reply that arrives, if the console is a terminal."""
+        with self._lock:
+            if self._live is None or not text:
+                return
+            reply = self._status.reply
+            if reply is None:
+                head = self._formatter.format_streamed_head(self._asking)
+                self._print(head)
+                reply = self._status.reply = StreamedReply(self._asking, head.indent)
+            self._print_blocks(reply, reply.feed(text))
+
+    def _end_reply(self) -> str | None:
+        """Show the rest of the reply that arrived, and return its text; None if there is none."""
+        reply, self._status.reply = self._status.reply, None
+        if reply is None:
+            return None
+        self._print_blocks(reply, reply.finish())
+        return reply.text
+
+    def _print_blocks(self, reply: StreamedReply, blocks: list[str]) -> None:
+        for block in filter(str.strip, blocks):
+            if reply.has_blocks:
+                self._print(Line(0, Text()))
+            reply.has_blocks = True
+            self._print(self._formatter.format_reply(block, reply.indent))
 
     def note(self, text: str) -> None:
         """Keep a text that an agent prints, in case that a question follows that needs it."""
@@ -131,29 +180,55 @@ class _View:
             self._console.print(Padding(line.text, (0, 0, 0, line.indent)), highlight=False)
             return
         # In a file nothing is wrapped.
+        assert isinstance(line.text, Text)
         for part in line.text.split("\n", allow_blank=True):
             self._console.print(Text(" " * line.indent if part else "") + part, highlight=False, soft_wrap=True)
 
 
 class _StatusLine:
-    """The last line of a terminal: running operations, and totals."""
+    """The last lines of a terminal: the block of a reply that arrives, running operations, and totals.
+
+    Attributes:
+        reply: The reply that arrives; None if there is none.
+    """
 
     def __init__(self, formatter: EventFormatter) -> None:
         self._formatter = formatter
         self._spinner = Spinner("dots")
+        self.reply: StreamedReply | None = None
 
-    def __rich__(self) -> RenderableType:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        reply = self.reply
+        if reply is not None and (tail := reply.get_whole_words()).strip():
+            line = self._formatter.format_reply(tail, reply.indent)
+            block = Padding(line.text, (int(reply.has_blocks), 0, 0, line.indent))
+            # The end of a block that is higher than the terminal.
+            drawn = console.render_lines(block, options.update(height=None), pad=False)
+            for segments in drawn[-max(console.height - 3, 1) :]:
+                yield from segments
+                yield Segment.line()
+        yield self._make_grid(options.max_width)
+
+    def _make_grid(self, width: int) -> Table:
         waiting = list(self._formatter.waiting.values())
         texts = [f"{text} {time.monotonic() - since:.0f} s" for text, since in waiting[:3]]
         if len(waiting) > 3:
             texts.append(f"{len(waiting) - 3} more")
+        totals = list(self._formatter.summarize_briefly())
+        # A narrow terminal has room for the cost and the time.
+        while len(totals) > 1 and len(self._formatter.join(totals)) > 0.6 * width:
+            del totals[0]
         grid = Table.grid(expand=True, padding=(0, 1))
         grid.add_column(width=1)
         grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         grid.add_column(justify="right", no_wrap=True)
-        totals = self._formatter.join(self._formatter.summarize_briefly())
-        grid.add_row(self._spinner if waiting else "", Text(self._formatter.join(texts), "italic"), Text(totals, "dim"))
+        text = Text(self._formatter.join(totals), "dim")
+        grid.add_row(self._spinner if waiting else "", Text(self._formatter.join(texts), "italic"), text)
         return grid
+
+
+# The model client prints these around the pieces of a streamed reply.
+_STREAM_START, _STREAM_END = "\033[32m", "\033[0m\n"
 
 
 class _SilencedStream(IOStream):
@@ -162,10 +237,17 @@ class _SilencedStream(IOStream):
     def __init__(self, screen: _View, outer: IOStream) -> None:
         self._screen = screen
         self._outer = outer
+        self._is_streaming = False
 
     def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Print nothing: the view shows the event instead."""
-        self._screen.note(sep.join(map(str, objects)) + end)
+        """Print nothing but streamed replies: the view shows the events instead."""
+        text = sep.join(map(str, objects)) + end
+        if text.startswith((_STREAM_START, _STREAM_END)):
+            self._is_streaming = text == _STREAM_START
+        elif self._is_streaming and not end:
+            self._screen.receive_token(text)
+        else:
+            self._screen.note(text)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         """Ask at the stream of the surrounding code."""

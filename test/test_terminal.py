@@ -73,6 +73,21 @@ def test_a_chat_with_tools_and_a_retry(call, agent, shown):
     assert lines[8].startswith("  ✗ multiply → Error")
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_reply_is_shown_while_it_arrives(call, agent, shown, terminal):
+    with OpenAIServer("First *word*.\n\n- Second sk-0123456789abcdefghijklmnop\n- third") as server:
+        me = agent("me", llm_config={"config_list": [server.config | {"stream": True}], "cache_seed": None})
+        text = CODES.sub("", shown(lambda: call(me.run, "Write.", max_turns=1), terminal))
+    # On a terminal the name stands above before the end is known, and no part is shown a second time under the whole.
+    assert ("● me → user" in text) is not terminal
+    expected = (
+        ("● me", "First word.", " • Second ***", " • third") if terminal else ("● me", "First *word*.", "- Second ***")
+    )
+    positions = [text.rindex(part) for part in expected]
+    assert positions == sorted(positions)
+    assert "sk-01" not in text
+
+
 def test_a_group_and_a_chat_inside(call, agent, shown):
     a, b, inner = agent("a", default_auto_reply="A"), agent("b"), agent("inner", default_auto_reply="deep")
     b.register_nested_chats([{"recipient": inner, "max_turns": 1}], trigger=lambda sender: True)
@@ -283,7 +298,7 @@ def test_the_command_line_has_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with OpenAIServer("hello") as server:
         (tmp_path / "LIST").write_text(json.dumps([server.config]))
-        arguments = ["chat", "hi", "--view", "--config", "LIST", "--no-docker", "--human", "never", "--max-turns", "1"]
+        arguments = ["chat", "hi", "--config", "LIST", "--no-docker", "--human", "never", "--max-turns", "1"]
         output = CliRunner().invoke(app, arguments).output
     assert "● user → assistant\n  hi\n● assistant → user" in output
     assert "user (to assistant)" not in output

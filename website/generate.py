@@ -19,7 +19,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from typer.main import get_command
+
 import autogen
+from autogen._cli.app import app
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "website" / "docs"
@@ -397,9 +400,31 @@ def list_differences() -> str:
     return changelog.partition("### Different from 0.2, on purpose\n")[2].partition("\n#")[0].strip()
 
 
+def list_commands() -> str:
+    """Return a section for each command of the command line, with its arguments."""
+    return "\n\n".join(_iter_commands(get_command(app), "autogen"))
+
+
+def _iter_commands(command: Any, name: str) -> Iterator[str]:
+    if inner := getattr(command, "commands", None):
+        for word, subcommand in inner.items():
+            yield from _iter_commands(subcommand, f"{name} {word}")
+        return
+    rows = []
+    for parameter in command.params:
+        if parameter.name == "help":
+            continue
+        is_option = parameter.param_type_name == "option"
+        names = ", ".join(f"`{word}`" for word in (*parameter.opts, *parameter.secondary_opts))
+        rows.append((names if is_option else f"`{parameter.name.upper()}`", parameter.help or ""))
+    table = f"\n\n{format_table(('Argument', 'Meaning'), rows)}" if rows else ""
+    yield f"### {name}\n\n{command.help}{table}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "differences": list_differences,
     "how-to": partial(_format_list, "how-to"),
+    "commands": list_commands,
     "topics": partial(_format_list, "topics"),
     "notebooks": list_notebooks,
     "events": list_events,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional, cast
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Agents that solve tasks by talking to each other. New here? Try: autogen demo",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     # `main` shows errors that users can fix, and leaves the others to Python.
     pretty_exceptions_enable=False,
 )
@@ -39,6 +40,20 @@ class Human(str, enum.Enum):
     def mode(self) -> HumanInputMode:
         """The `human_input_mode` of an agent."""
         return cast("HumanInputMode", self.value.upper())
+
+
+ConfigOption = Annotated[
+    Optional[str], typer.Option(help="A config list: a file, or an environment variable; by default OAI_CONFIG_LIST.")
+]
+
+
+def _complete_model(incomplete: str) -> list[str]:
+    """Return the names of models that begin with what was typed."""
+    from ..oai._local.weights import CATALOGUE
+    from .choice import DEFAULT_MODELS
+
+    names = [*CATALOGUE, *(f"{vendor}/{model}" for vendor, model in DEFAULT_MODELS.items())]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def _show_version(wanted: bool) -> None:
@@ -68,28 +83,106 @@ def run_demo_command(
 
 @app.command("chat")
 def run_chat_command(
-    task: Annotated[str, typer.Argument(help="The task.")],
-    config: Annotated[Optional[str], typer.Option(help="A config list: a file, or an environment variable.")] = None,
-    model: Annotated[Optional[str], typer.Option(help="A model of the list, or a local model (also a GGUF file).")] = None,
-    human: Annotated[Human, typer.Option(help="When you are asked.")] = Human.terminate,
-    docker: Annotated[bool, typer.Option("--docker/--no-docker", help="Where the code runs.")] = True,
+    context: typer.Context,
+    task: Annotated[
+        Optional[str],
+        typer.Argument(help="The task; - reads it from standard input. With --resume: your next message."),
+    ] = None,
+    config: ConfigOption = None,
+    model: Annotated[
+        Optional[str],
+        typer.Option(
+            help="A model of the list; vendor/name, such as anthropic/claude-haiku-4-5; a local model; a GGUF file.",
+            autocompletion=_complete_model,
+        ),
+    ] = None,
+    base_url: Annotated[
+        Optional[str], typer.Option(help="The address of a server with OpenAI's protocol.", metavar="URL")
+    ] = None,
+    human: Annotated[
+        Optional[Human],
+        typer.Option(
+            help="When you are asked: always; terminate: at the end, or if there is no code to run; never."
+            " Without a terminal: never.",
+        ),
+    ] = None,
+    docker: Annotated[
+        Optional[bool], typer.Option("--docker/--no-docker", help="Where the code runs.", show_default="docker")
+    ] = None,
+    approve: Annotated[bool, typer.Option("--approve", help="Ask before code runs.")] = False,
+    max_replies: Annotated[
+        int, typer.Option(min=0, help="Maximum number of automatic replies in a row; then you are asked.")
+    ] = 10,
     max_turns: Annotated[Optional[int], typer.Option(min=1, help="Maximum number of turns.")] = None,
-    view: Annotated[bool, typer.Option("--view", help="Show messages, costs and tools in a live view.")] = False,
+    checkpoint: Annotated[
+        Optional[Path], typer.Option(help="Keep the chat in this file.", metavar="FILE", show_default=False)
+    ] = None,
+    resume: Annotated[
+        Optional[Path], typer.Option(help="Go on with the chat in this file, or with the last one.", metavar="FILE|last")
+    ] = None,
 ) -> None:
     """Let an assistant and a user proxy solve a task."""
-    from .chat import run_chat
+    from .chat import ChatOptions, run_chat
+    from .environment import load_env_file
 
-    raise typer.Exit(run_chat(task, config, model, human.mode, docker, max_turns, view))
+    load_env_file()
+    if resume and checkpoint:
+        raise typer.BadParameter("--resume goes on in its own file: leave --checkpoint out.")
+    options = ChatOptions(
+        task=_read_task(task, is_optional=resume is not None),
+        config=config,
+        model=model,
+        base_url=base_url,
+        human=human.mode if human else None,
+        docker=docker,
+        approve=approve,
+        max_replies=max_replies,
+        max_turns=max_turns,
+        checkpoint=checkpoint,
+        resume=resume,
+        command=_list_given_options(context, without=("task", "checkpoint", "resume")),
+    )
+    raise typer.Exit(run_chat(options))
+
+
+def _read_task(task: str | None, *, is_optional: bool) -> str | None:
+    """Return the task, read from standard input or asked for at the terminal if need be."""
+    if task == "-":
+        task = sys.stdin.read().strip()
+    elif task is None and not is_optional:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter('A task is missing: autogen chat "TASK", or - to read it from standard input.')
+        task = input("Your task: ").strip()
+    if not task and not is_optional:
+        raise typer.BadParameter("The task must not be empty.")
+    return task or None
+
+
+def _list_given_options(context: typer.Context, *, without: Collection[str]) -> tuple[str, ...]:
+    """Return the options of the command line, so that they can be repeated in another one."""
+    words: list[str] = []
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        source = context.get_parameter_source(parameter.name or "")
+        # By name, since typer has a copy of click's class in some versions.
+        if parameter.name in without or source is None or source.name != "COMMANDLINE":
+            continue
+        if isinstance(value, bool):
+            words.append((parameter.opts if value else parameter.secondary_opts)[0])
+        else:
+            words += [parameter.opts[0], str(value.value if isinstance(value, enum.Enum) else value)]
+    return tuple(words)
 
 
 @app.command("doctor")
 def run_doctor_command(
-    config: Annotated[Optional[str], typer.Option(help="A config list: a file, or an environment variable.")] = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Show the installation, the endpoints that respond, and the model that would be used."""
+    """Show the installation, and ask each model for one token. The exit code is 1 if none answers."""
     from .doctor import run_doctor
+    from .environment import load_env_file
 
-    raise typer.Exit(run_doctor(config))
+    raise typer.Exit(run_doctor(config, load_env_file()))
 
 
 @app.command("inspect")

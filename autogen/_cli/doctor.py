@@ -1,97 +1,181 @@
-"""`autogen doctor`: the installation, the endpoints, and the model that would be used."""
+"""`autogen doctor`: the installation, and the endpoints that answer."""
 
 from __future__ import annotations
 
 import platform
+import re
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from .._secrets import redact
 from ..code_utils import is_docker_running
+from ..coding.approval import visible
 from ..oai._endpoints.clients import make_client
 from ..oai._endpoints.openai_client import OpenAIClient
 from ..oai._local import weights as weights_module
 from ..version import __version__
 from .choice import Choice, choose_model
+from .environment import EnvFile
 
 if TYPE_CHECKING:
     from ..types import ConfigEntry
 
-PACKAGES = {
-    "openai": "core",
-    "docker": "core",
-    "tiktoken": "core",
-    "xllamacpp": "extra 'local'",
-    "flaml": "extra 'tune'",
-    "ipykernel": "extra 'notebook'",
-}
-TIMEOUT = 5.0  # seconds
+DISTRIBUTION = "autogen-classic"
+TIMEOUT = 30.0  # seconds; a server may have to load the model first
+_FOR_DEVELOPERS = {"dev", "docs", "test"}
+_REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:\[([^\]]*)\])?")
+_EXTRA = re.compile(r"""extra\s*==\s*["']([\w.-]+)["']""")
 
 
-def run_doctor(config: str | None) -> int:
-    """Print the report, and return 0 if there is a model to use.
+class Probe(NamedTuple):
+    """The result of a request to an endpoint.
+
+    Attributes:
+        model: Name of the model.
+        address: Address of the endpoint.
+        is_usable: True if the model answered.
+        problem: The reason if it did not.
+    """
+
+    model: str
+    address: str
+    is_usable: bool
+    problem: str = ""
+
+
+def run_doctor(config: str | None, env_file: EnvFile) -> int:
+    """Print the report, and return 0 if a model answers, else 1.
 
     Args:
         config: Name of a config list; None for the default.
+        env_file: The names that were read from `.env`.
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False)
     console.print(f"[bold]autogen[/] {__version__} on Python {platform.python_version()}, {platform.platform()}\n")
-    console.print(_make_package_table())
-    console.print(
-        f"\n[bold]Docker[/]    {'[green]up[/]' if is_docker_running() else '[yellow]not running[/]: use --no-docker'}"
-    )
-    weights = ", ".join(weights_module.list_installed()) or "none: autogen models pull smollm2-135m"
-    console.print(f"[bold]Weights[/]   {weights}")
+    extras = list_extras()
+    console.print(_make_package_table(extras))
+    console.print()
+    if missing := [extra for extra, is_installed in extras.items() if not is_installed]:
+        console.print(Text(f'An extra is installed by: pip install "{DISTRIBUTION}[{missing[0]}]"\n'))
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    is_running = is_docker_running()
+    facts.add_row("Docker", Text("up", "green") if is_running else Text("not running: use --no-docker", "yellow"))
+    facts.add_row("Weights", ", ".join(weights_module.list_installed()) or "none: autogen models pull smollm2-135m")
+    for title, names in _describe_env_file(env_file):
+        facts.add_row(title, Text(names))
     try:
         choice = choose_model(config, None)
     except (OSError, ValueError) as error:
-        console.print(f"[bold]Model[/]     [red]none[/]: {redact(str(error))}")
+        facts.add_row("Model", Text.assemble(("none", "red"), f": {redact(str(error))}"))
+        console.print(facts)
         return 1
-    console.print(f"[bold]Model[/]     {choice.label}\n")
-    console.print(_make_endpoint_table(choice))
-    return 0
+    facts.add_row("Model", Text(choice.label))
+    console.print(facts)
+    console.print()
+    probes = _probe_all(console, choice)
+    console.print(_make_endpoint_table(probes))
+    if any(probe.is_usable for probe in probes):
+        return 0
+    console.print("\n[red]No model answers.[/] Without an account: autogen models pull smollm2-135m, and autogen demo.")
+    return 1
 
 
-def _make_package_table() -> Table:
-    table = Table("Package", "Version", "", box=None, header_style="bold")
-    for name, origin in PACKAGES.items():
-        try:
-            table.add_row(name, version(name), origin)
-        except PackageNotFoundError:
-            table.add_row(name, "[yellow]not installed[/]", origin)
+def _describe_env_file(env_file: EnvFile) -> Iterator[tuple[str, str]]:
+    if env_file.read:
+        yield ".env", f"read: {', '.join(env_file.read)}"
+    if env_file.kept:
+        yield ".env", f"not read, since the environment has them: {', '.join(env_file.kept)}"
+    if env_file.ignored:
+        yield ".env", f"not read, since only keys are taken from a file: {', '.join(env_file.ignored)}"
+
+
+def list_extras() -> dict[str, bool]:
+    """Return the extras for users, each with True if its packages are installed; empty for a source tree alone."""
+    requirements = _get_requirements(DISTRIBUTION)
+    names = {extra for requirement in requirements for extra in _EXTRA.findall(requirement)} - _FOR_DEVELOPERS
+    return {extra: _is_extra_installed(DISTRIBUTION, extra) for extra in sorted(names)}
+
+
+def _is_extra_installed(package: str, extra: str) -> bool:
+    for requirement in _get_requirements(package):
+        if extra not in _EXTRA.findall(requirement):
+            continue
+        match = _REQUIREMENT.match(requirement)
+        assert match is not None, requirement
+        if _get_version(match[1]) is None:
+            return False
+        # `openai[bedrock]` is installed if the packages of that extra are.
+        inner = [name.strip() for name in (match[2] or "").split(",") if name.strip()]
+        if not all(_is_extra_installed(match[1], name) for name in inner):
+            return False
+    return True
+
+
+def _get_requirements(package: str) -> list[str]:
+    try:
+        return requires(package) or []
+    except PackageNotFoundError:
+        return []
+
+
+def _get_version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _make_package_table(extras: Mapping[str, bool]) -> Table:
+    table = Table(Column("Package", overflow="fold"), Column("Version", overflow="fold"), box=None, header_style="bold")
+    for name in ("openai", "docker", "tiktoken"):
+        table.add_row(name, _get_version(name) or Text("missing", "red"))
+    for extra, is_installed in extras.items():
+        table.add_row(f"extra {extra}", Text("installed", "green") if is_installed else Text("missing", "yellow"))
     return table
 
 
-def _make_endpoint_table(choice: Choice) -> Table:
-    table = Table("Endpoint", "Address", Column("Answers?", overflow="fold"), box=None, header_style="bold")
+def _make_endpoint_table(probes: list[Probe]) -> Table:
+    table = Table(Column("Answers?", no_wrap=True), Column("Model", overflow="fold"), box=None, header_style="bold")
+    for probe in probes:
+        text = f"{probe.model} at {probe.address}" + (f": {probe.problem}" if probe.problem else "")
+        table.add_row(Text("yes", "green") if probe.is_usable else Text("no", "red"), Text(visible(text)))
+    return table
+
+
+def _probe_all(console: Console, choice: Choice) -> list[Probe]:
     # An endpoint that doesn't respond takes its whole timeout.
-    with ThreadPoolExecutor(8) as pool:
-        for entry, (address, verdict) in zip(choice.config_list, pool.map(_probe, choice.config_list), strict=True):
-            table.add_row(str(entry.get("model")), address, verdict)
-    return table
+    status = console.status("Asking each model for a token") if console.is_terminal else nullcontext()
+    with status, ThreadPoolExecutor(8) as pool:
+        return list(pool.map(_probe, choice.config_list))
 
 
-def _probe(entry: ConfigEntry) -> tuple[str, str]:
-    """Return the address of an entry, and the result of a request for the list of its models."""
-    if entry.get("api_type") == "local":
-        model = str(entry.get("model"))
-        is_installed = model in weights_module.list_installed() or model.endswith(".gguf")
-        return "this process", "[green]weights are here[/]" if is_installed else f"[yellow]autogen models pull {model}[/]"
+def _probe(entry: ConfigEntry) -> Probe:
+    """Ask the model of an entry for one token."""
+    model = str(entry.get("model"))
     if entry.get("model_client_cls"):
-        return "custom client", "not requested"
-    address = str(redact(str(entry.get("base_url") or entry.get("azure_endpoint") or "the SDK's default")))
+        return Probe(model, "custom client", False, "not asked")
+    address = "this process" if entry.get("api_type") == "local" else str(entry.get("base_url") or "")
     try:
         client = make_client({**entry, "timeout": TIMEOUT, "max_retries": 0})
         if not isinstance(client, OpenAIClient):
-            return address, "not requested"
-        client.sdk_client.models.list()
+            return Probe(model, address, False, "not asked")
+        address = client.address if entry.get("api_type") != "local" else address
+        messages = [{"role": "user", "content": "Hi"}]
+        extra = {key: value for key, value in entry.items() if key in ("extra_body", "extra_headers")}
+        client.create({**extra, "model": model, "messages": messages, "max_tokens": 1})
     except Exception as error:  # noqa: BLE001 - any error is the result of the probe
-        return address, f"[red]{type(error).__name__}[/]: {_shorten(str(redact(str(error))), entry)}"
-    return address, "[green]yes[/]"
+        problem = f"{type(error).__name__}: {_shorten(str(redact(str(error))), entry)}"
+        return Probe(model, str(redact(address)), False, problem)
+    return Probe(model, str(redact(address)), True)
 
 
 def _shorten(text: str, entry: ConfigEntry) -> str:

@@ -1,15 +1,127 @@
 """Recorded chats to look at."""
 
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import ExitStack
+
 import pytest
 
 from autogen import GroupChat, GroupChatManager, register_function
 from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.testing import Fault, OpenAIServer, Reply, tool_call
 
+CODES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>])")
 HOSTILE = (
     "</script><script>document.title = 'broken'</script><img src=x onerror=\"document.title = 'broken'\">"
     " [bold]markup[/bold] \x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J \u202egnp.exe"
 )
+
+
+def make_environment(**variables):
+    """Return an environment without keys and config lists, and with these variables."""
+    names = ("OPENAI", "OAI", "ANTHROPIC", "AUTOGEN_USE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    return {**kept, "COLUMNS": "200", "NO_COLOR": "1", "DOCKER_HOST": "tcp://127.0.0.1:9", **variables}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run the command line in a process of its own, in an empty folder."""
+
+    def run(*arguments, stdin="", **variables):
+        return subprocess.run(
+            [sys.executable, "-m", "autogen", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=tmp_path,
+            env=make_environment(**variables),
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def config_list(tmp_path):
+    """Write a config list; returns its path."""
+
+    def write(*entries):
+        path = tmp_path / "LIST"
+        path.write_text(json.dumps(entries))
+        return str(path)
+
+    return write
+
+
+class Terminal:
+    """A command line in a pseudo-terminal.
+
+    Attributes:
+        text: All that was shown, without codes of the terminal.
+        exit_code: The exit code, after `finish`.
+    """
+
+    def __init__(self, pexpect, arguments, folder, columns):
+        environment = make_environment(TERM="xterm", COLUMNS=str(columns), AUTOGEN_HOME=str(folder / "home"))
+        self._pexpect = pexpect
+        self._log = io.StringIO()
+        self._child = pexpect.spawn(
+            sys.executable,
+            ["-m", "autogen", *arguments],
+            cwd=str(folder),
+            env=environment,
+            dimensions=(40, columns),
+            timeout=60,
+            encoding="utf-8",
+        )
+        self._child.logfile_read = self._log
+        self.exit_code = None
+
+    @property
+    def text(self):
+        return CODES.sub("", self._log.getvalue()).replace("\r", "")
+
+    def wait_for(self, text):
+        """Wait until a text is shown, which must not be cut by codes of the terminal."""
+        self._child.expect_exact(text)
+
+    def type(self, line):
+        self._child.sendline(line)
+
+    def interrupt(self):
+        self._child.sendintr()
+
+    def finish(self):
+        """Wait for the end."""
+        self._child.expect(self._pexpect.EOF)
+        self.close()
+        return self
+
+    def close(self):
+        self._child.close(force=True)
+        self.exit_code = self._child.exitstatus
+
+
+@pytest.fixture
+def in_terminal(tmp_path, sigint_raises):
+    """Start a command line in a pseudo-terminal, in an empty folder."""
+    pexpect = pytest.importorskip("pexpect")
+    if not hasattr(pexpect, "spawn"):
+        pytest.skip("Windows has no pseudo-terminals.")
+    with ExitStack() as terminals:
+
+        def start(*arguments, columns=80):
+            terminal = Terminal(pexpect, arguments, tmp_path, columns)
+            terminals.callback(terminal.close)
+            return terminal
+
+        yield start
 
 
 def reply(text, prompt, completion, **more):

@@ -7,6 +7,7 @@ and are closed with it.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ class Endpoint:
         if callable(self.settings):
             return "local"
         url = self.settings.get("azure_endpoint") or self.settings.get("base_url")
-        return str(url or self.signed_for or "the SDK's default URL")
+        return str(url or self.signed_for or _find_default_url(self.kind))
 
     @property
     def is_synchronous(self) -> bool:
@@ -147,6 +148,13 @@ class Endpoint:
 
         sdk_class = openai.AsyncAzureOpenAI if self.kind == "azure" else openai.AsyncOpenAI
         return sdk_class(**_complete_settings(settings, make_async_http_client))
+
+
+def _find_default_url(kind: str) -> str:
+    """Return the URL that the SDK uses if none is set."""
+    if kind == "azure":
+        return os.environ.get("AZURE_OPENAI_ENDPOINT") or "no azure_endpoint"
+    return os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
 
 
 def _complete_settings(settings: Settings, make_http_client: Callable[[], object]) -> dict[str, Any]:
