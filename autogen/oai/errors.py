@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import openai
 
-__all__ = ["InvalidResponse", "MissingCredentials"]
+__all__ = ["InvalidResponse", "MissingCredentials", "UnreadableAnswer"]
 
 
 class InvalidResponse(openai.APIError):
@@ -32,6 +32,14 @@ class InvalidResponse(openai.APIError):
         self.message = message
         self.received = received
         self.body = self.code = self.param = self.type = None
+
+
+class UnreadableAnswer(InvalidResponse):
+    """Raised if a response has no meaning that can be told: no completion, calls that can't be told apart, a cut stream.
+
+    The request is retried, or goes to the next endpoint; the error is raised if there is none. See `InvalidResponse` for
+    its attributes.
+    """
 
 
 class MissingCredentials(openai.OpenAIError, ValueError, AssertionError):

@@ -7,12 +7,34 @@ from collections.abc import Iterable, Mapping
 
 from ..agent import Message
 
-STORED_KEYS = ("content", "function_call", "tool_calls", "tool_responses", "tool_call_id", "name", "context", "receivers")
+ANSWER_KEYS = ("reasoning", "refusal", "stop_reason", "native")
+"""Keys of a model's message besides its content and calls: thinking, a refusal, and fields that its vendor needs back."""
+
+STORED_KEYS = (
+    *("content", "function_call", "tool_calls", "tool_responses", "tool_call_id", "name", "context", "receivers"),
+    *ANSWER_KEYS,
+)
 """Keys that a history stores, in this order. Other keys of a message apply to its delivery only."""
 
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 _TOOL_NAMESPACE = re.compile(r"^(?:functions|default_api)[._]")
+
+
+class AnswerText(str):
+    """Text of a model's answer that has more fields, such as the thinking. Its message in a history has them, too.
+
+    Attributes:
+        fields: The fields, by their keys in `ANSWER_KEYS`.
+    """
+
+    fields: Mapping[str, object] = {}
+
+    def __new__(cls, text: str, fields: Mapping[str, object] | None = None) -> AnswerText:
+        """Make the text."""
+        self = super().__new__(cls, text)
+        self.fields = dict(fields or {})
+        return self
 
 
 def strip_namespace(name: str) -> str:
@@ -27,7 +49,7 @@ def as_dict(message: Message | str | Mapping[str, object]) -> Message:
         TypeError: if `message` is neither text nor accepted by `dict`.
     """
     if isinstance(message, str):
-        return {"content": message}
+        return {"content": str(message), **message.fields} if isinstance(message, AnswerText) else {"content": message}
     if isinstance(message, dict):
         return message
     try:

@@ -8,9 +8,11 @@ from functools import partial
 from typing import Any
 
 from ..._steps import Steps, invoke, wrap_in_thread
+from ...oai._responses.text import repair_text
+from ...oai._responses.thinking import split_thinking
 from .._core import turn_context
 from .._core.internals import ORIGINAL_METHODS, get_conversation, get_system_messages, invoke_overridable, is_overridden
-from .._core.messages import normalize_name, unroll_tool_responses
+from .._core.messages import ANSWER_KEYS, AnswerText, normalize_name, unroll_tool_responses
 from .._core.protocols import AgentCore
 from ..agent import Agent, Message
 from .history_repair import repair_history
@@ -80,12 +82,34 @@ def run_request(
     async_create = getattr(client, "a_create", None) or wrap_in_thread(client.create)
     response = yield from invoke(client.create, async_create, **request)
     reply = client.extract_text_or_completion_object(response)[0]
+    if isinstance(reply, str):
+        return _clean_text(reply, response)
     if reply is None:
         reasons = [getattr(choice, "finish_reason", None) for choice in getattr(response, "choices", None) or ()]
         text = f"The model of agent {agent.name!r} returned an empty response (finish_reason: {reasons})."
         warnings.warn(text, UserWarning, stacklevel=2)
         return None
-    return reply if isinstance(reply, str) else _convert_reply(reply)
+    return _convert_reply(reply)
+
+
+def _clean_text(text: str, response: Any) -> str:
+    """Return the text of an answer, with the fields that its message has besides.
+
+    The responses of endpoints are clean already, those of custom clients may be anything.
+    """
+    choices = getattr(response, "choices", None)
+    message = getattr(choices[0], "message", None) if choices else None
+    fields = {key: value for key in ANSWER_KEYS if (value := getattr(message, key, None))}
+    if not text.isascii():
+        text = repair_text(text)
+    # Most answers have no tag.
+    if "<" in text:
+        text, thinking = split_thinking(text)
+        if thinking:
+            fields["reasoning"] = thinking
+    if "refusal" in fields:
+        fields["stop_reason"] = "refusal"
+    return AnswerText(text, fields) if fields else text
 
 
 def _prepare_messages(agent: AgentCore, messages: list[Message]) -> list[Message]:
@@ -116,6 +140,10 @@ def _has_only_text(messages: list[Message]) -> bool:
 def _convert_reply(reply: Any) -> Message:
     """Convert the message object of a response to a dict, with calls in the form that every endpoint accepts."""
     message: Message = dict(reply) if isinstance(reply, dict) else reply.model_dump()
+    if isinstance(content := message.get("content"), str) and "<" in content:
+        message["content"], thinking = split_thinking(content)
+        if thinking:
+            message["reasoning"] = thinking
     if call := message.get("function_call"):
         message["function_call"] = {**call, "name": normalize_name(call["name"])}
     if calls := message.get("tool_calls"):

@@ -25,11 +25,14 @@ from .message_forms import (
     fill_missing_content,
     insert_tool_acknowledgements,
     join_text_parts,
+    keep_thinking_beside_calls,
     remove_names,
     remove_nulls,
+    remove_thinking,
     render_calls_as_text,
     replace_blanks,
     shorten_call_ids,
+    sign_calls,
 )
 from .parameters import Params, drop_params, rename_params, use_max_completion_tokens
 from .tool_schemas import simplify_tools
@@ -113,6 +116,18 @@ _EMPTY = r"(?:null|none|nil|empty|blank|missing|required|non-empty|valid string|
 _UNKNOWN = r"(?:not (?:\w+ )?support|unsupported|unavailable|unknown|unrecogni[sz]ed|extra)"
 
 ADAPTATIONS = (
+    _change_messages(
+        "thinking beside calls only",
+        r"missing.{0,20}reasoning_content|reasoning_content.{0,60}(?:must be passed|missing|required)",
+        keep_thinking_beside_calls,
+    ),
+    _change_messages(
+        "no thinking in the history",
+        rf"(?:reasoning(?:_content|_details)?|thinking_blocks)\b.{{0,60}}{_NOT}"
+        rf"|{_NOT}.{{0,60}}\b(?:reasoning(?:_content|_details)?|thinking_blocks)\b",
+        remove_thinking,
+    ),
+    _change_messages("stand-ins for signatures", r"thought_?signature", sign_calls),
     _change_request(
         "describe the response format in a system message",
         rf"(?:response_format|json_schema).{{0,60}}{_UNKNOWN}|{_UNKNOWN}.{{0,60}}(?:response_format|json_schema)",

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..._extras import require
 from ..._steps import Steps, invoke, run_async, run_sync
+from .._responses.completion import build_completion
+from .._responses.history import prepare_history
+from .._responses.native import compute_origin
+from .._responses.normalize import normalize_completion
 from .._usage.cost import compute_cost
 from .connections import CREDENTIALS
 from .endpoint_pool import AZURE_KEYS
@@ -38,6 +42,8 @@ class LiteLLMClient:
     """
 
     api_type = "litellm-native"
+    # Its requests pass `prepare_history`.
+    takes_internal_form = True
     RESPONSE_USAGE_KEYS = OpenAIClient.RESPONSE_USAGE_KEYS
     get_usage = staticmethod(OpenAIClient.get_usage)
 
@@ -61,12 +67,14 @@ class LiteLLMClient:
         return await run_async(self._create(params))
 
     def _create(self, params: Params) -> Steps[ChatCompletion]:
-        from openai.types.chat import ChatCompletion
-
+        origin = compute_origin(self.api_type, repr(sorted(self._settings)))
+        if "messages" in params:
+            params = {**params, "messages": prepare_history(params["messages"], origin)}
         request = PROVIDERS["litellm"].adapt({**params, "stream": False})
         request = {**self._settings, **request, "drop_params": True}
         response = yield from invoke(self._litellm.completion, self._litellm.acompletion, **request)
-        return ChatCompletion.model_validate(response.model_dump())
+        body = normalize_completion(response.model_dump(), model=str(params.get("model")), origin=origin)
+        return build_completion(body)
 
     def message_retrieval(self, response: ChatCompletion) -> list[ChatCompletionMessage]:
         """Return the message of each choice."""

@@ -23,6 +23,8 @@ UNDERSTOOD = "Understood."
 BLANK = "(empty)"
 """The text that replaces a blank one where an endpoint requires text."""
 SYSTEM = ("system", "developer")
+THINKING_KEYS = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks")
+"""Fields in which vendors want the thinking of earlier answers back."""
 
 
 def remove_nulls(messages: Sequence[Message]) -> list[Message]:
@@ -184,6 +186,36 @@ def _shorten_id(call_id: object) -> str:
     # A hash, so that the call and its result get the same id.
     text = str(call_id)
     return text if re.fullmatch("[a-zA-Z0-9]{9}", text) else hashlib.sha256(text.encode()).hexdigest()[:9]
+
+
+def remove_thinking(messages: Sequence[Message]) -> list[Message]:
+    """Remove the thinking of earlier answers, for endpoints that refuse it."""
+    return [_filter_keys(m, lambda key, _: key not in THINKING_KEYS) for m in messages]
+
+
+def keep_thinking_beside_calls(messages: Sequence[Message]) -> list[Message]:
+    """Keep the thinking of answers with calls only, and add an empty one to calls of other models.
+
+    DeepSeek refuses calls without the thinking that led to them.
+    """
+    return [
+        {"reasoning_content": "", **m} if m.get("tool_calls") else _filter_keys(m, lambda key, _: key not in THINKING_KEYS)
+        for m in messages
+    ]
+
+
+def sign_calls(messages: Sequence[Message]) -> list[Message]:
+    """Add Google's stand-in for a signature to calls of other models since the last turn of the user."""
+    start = max((index for index, m in enumerate(messages) if m.get("role") == "user"), default=0)
+    return [_sign_first_call(m) if index > start and m.get("tool_calls") else m for index, m in enumerate(messages)]
+
+
+def _sign_first_call(message: Message) -> Message:
+    first, *others = message["tool_calls"]
+    if first.get("extra_content"):
+        return message
+    signature = {"google": {"thought_signature": "skip_thought_signature_validator"}}
+    return {**message, "tool_calls": [{**first, "extra_content": signature}, *others]}
 
 
 def convert_functions_to_tools(messages: Sequence[Message]) -> list[Message]:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
-from ..._steps import Call, Steps, invoke, run_async, run_sync, wrap_in_thread
-from ...io.base import IOStream
-from ...token_count_utils import estimate_tokens
+from ..._steps import Call, Steps, run_async, run_sync, wrap_in_thread
+from .._responses.completion import build_completion, build_text_completion
+from .._responses.history import prepare_history
+from .._responses.native import compute_origin
+from .._responses.normalize import make_unreadable, normalize_completion, normalize_text_completion
 from .._usage.cost import compute_cost, read_usage
 from .adaptations import call_with_adaptations
 from .endpoint_pool import Endpoint
 from .parameters import Params
 from .provider_registry import PROVIDERS
 from .provider_spec import Provider
-from .streaming import StreamAssembler
+from .sdk_calls import get_read_errors, request_json, request_stream
+from .streaming import receive_stream
 
 if TYPE_CHECKING:
     import openai
     from openai.types import Completion
-    from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage
+    from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
     from ...types import Usage
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     SDKClient: TypeAlias = Union[openai.OpenAI, openai.AsyncOpenAI]
 
 logger = logging.getLogger("autogen.oai.client")
-
-_BULK = ("messages", "tools")
 
 
 class OpenAIClient:
@@ -44,6 +42,8 @@ class OpenAIClient:
         provider: The endpoint's differences from OpenAI's; None for OpenAI.
     """
 
+    # Its requests pass `prepare_history`.
+    takes_internal_form = True
     RESPONSE_USAGE_KEYS = ["prompt_tokens", "completion_tokens", "total_tokens", "cost", "model"]
 
     # For subclasses of programs that assign `_oai_client` and don't call this constructor.
@@ -90,7 +90,7 @@ class OpenAIClient:
 
         Raises:
             openai.APIError: if the endpoint can't be reached, or refuses.
-            InvalidResponse: if the response is not a completion. It is an `openai.APIError` too.
+            UnreadableAnswer: if the response is not a completion. It is an `openai.APIError` too.
         """
         return run_sync(self._create(params))
 
@@ -102,29 +102,31 @@ class OpenAIClient:
 
     def _create(self, params: Params) -> Steps[Response]:
         sdk = yield Call(lambda: self.sdk_client, self._a_get_sdk_client, (), {})
+        origin = compute_origin(str(getattr(sdk, "base_url", "")), getattr(sdk, "api_key", None))
+        if "messages" in params:
+            params = {**params, "messages": prepare_history(params["messages"], origin)}
         request = self._provider.adapt(params)
         if params.get("adapt_request") is False:
-            return (yield from self._send(sdk, request))
+            return (yield from self._send(sdk, origin, request))
         # Refusals are remembered per endpoint, whichever client sends the request.
         identity = self.endpoint.identity if self.endpoint else str(sdk.base_url)
-        return (yield from call_with_adaptations(identity, repr(self), request, partial(self._send, sdk)))
+        return (yield from call_with_adaptations(identity, repr(self), request, partial(self._send, sdk, origin)))
 
-    def _send(self, sdk: SDKClient, params: Params) -> Steps[Response]:
+    def _send(self, sdk: SDKClient, origin: str, params: Params) -> Steps[Response]:
+        model = str(params.get("model"))
         try:
             if "messages" not in params:
-                return _validate((yield from _call_sdk(sdk.completions.create, {**params, "stream": False})))
-            create = sdk.chat.completions.create
-            # Methods that are wrapped, by a tracing package for example, must see the messages where they expect them.
-            request = _bypass_transform(params) if _is_sdk_method(create) and _is_json(params) else params
+                body = yield from request_json(sdk.completions, {**params, "stream": False})
+                return build_text_completion(normalize_text_completion(body, model=model))
             if not params.get("stream"):
-                return _validate((yield from _call_sdk(create, {**request, "stream": False})))
-            chunks = yield from _call_sdk(create, request)
-            return (yield from _receive_stream(chunks, params))
-        except _get_read_errors() as error:
-            from ..errors import InvalidResponse
-
+                body = yield from request_json(sdk.chat.completions, {**params, "stream": False})
+            else:
+                chunks = yield from request_stream(sdk.chat.completions, params)
+                body = chunks if isinstance(chunks, Mapping) else (yield from receive_stream(chunks, params))
+            return build_completion(normalize_completion(body, model=model, origin=origin))
+        except get_read_errors() as error:
             reason = f"{type(error).__name__}: {error}"
-            raise InvalidResponse(f"The endpoint sent a response that can't be read ({reason})", received=reason) from error
+            raise make_unreadable(f"can't be read ({reason})") from error
 
     def message_retrieval(self, response: Response) -> list[str | ChatCompletionMessage | None]:
         """Return for each choice its text, or the message if it has calls or the provider asks for messages."""
@@ -153,108 +155,3 @@ class OpenAIClient:
 
 def _has_calls(message: ChatCompletionMessage) -> bool:
     return any(getattr(message, key, None) is not None for key in ("function_call", "tool_calls"))
-
-
-def _call_sdk(method: Callable[..., Any], params: Params) -> Steps[Any]:
-    return (yield from invoke(method, None, **params))
-
-
-def _is_sdk_method(create: object) -> bool:
-    """Return True for the SDK's own method, False for a replacement by a tracing package or a test."""
-    function = getattr(create, "__func__", None)
-    return type(function) is FunctionType and function.__globals__["__name__"].partition(".")[0] == "openai"
-
-
-def _is_json(params: Params) -> bool:
-    """Return True if messages and tools are plain JSON. Pydantic objects, for example, need the SDK's transform."""
-    try:
-        json.dumps([params.get(key) for key in _BULK])
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _bypass_transform(params: Params) -> Params:
-    """Move messages and tools to `extra_body`, which the SDK sends unchanged.
-
-    Its transform matches every message against all types of messages: 50 us each, for the whole history in every turn. On
-    plain JSON it changes nothing.
-    """
-    bulk = {key: params[key] for key in _BULK if key in params}
-    rest = {key: value for key, value in params.items() if key not in bulk}
-    return {**rest, "messages": (), "extra_body": {**bulk, **(params.get("extra_body") or {})}}
-
-
-def _get_read_errors() -> tuple[type[Exception], ...]:
-    """Return the exceptions of a response that breaks off or isn't JSON, which the SDK doesn't translate."""
-    # Only a loaded library can have raised its exceptions.
-    libraries = [sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules]
-    return (json.JSONDecodeError, *(library.TransportError for library in libraries))
-
-
-def _validate(response: Any) -> Response:
-    """Return the response if it is a completion. The SDK accepts any body with status 200.
-
-    Raises:
-        InvalidResponse: if it is not.
-    """
-    choices = getattr(response, "choices", None)
-    if isinstance(choices, list) and choices and all(_has_content(choice) for choice in choices):
-        return response  # type: ignore[no-any-return]
-    from ..errors import InvalidResponse
-
-    text = repr(response)
-    excerpt = text if len(text) <= 200 else f"{text[:200]}... ({len(text)} characters)"
-    raise InvalidResponse(f"The endpoint sent no completion but {excerpt}", received=excerpt)
-
-
-def _has_content(choice: object) -> bool:
-    return bool(getattr(choice, "message", None)) or getattr(choice, "text", None) is not None
-
-
-def _receive_stream(
-    chunks: openai.Stream[ChatCompletionChunk] | openai.AsyncStream[ChatCompletionChunk], params: Params
-) -> Steps[ChatCompletion]:
-    """Print a streamed response while it arrives, and return it as a whole."""
-    from openai.types.chat import ChatCompletion
-
-    assembler = StreamAssembler(str(params.get("model")))
-    show = IOStream.get_default().print
-    show("\033[32m", end="")
-    try:
-        yield Call(_read, _a_read, (chunks, assembler, show), {})
-    finally:
-        show("\033[0m\n")
-    if not assembler.complete:
-        from ..errors import InvalidResponse
-
-        raise InvalidResponse("The endpoint sent a stream that ended early", received=repr(assembler.build_response()))
-    response = assembler.build_response()
-    if not response["usage"]:
-        response["usage"] = _estimate_usage(params, response["choices"])
-    return ChatCompletion.model_validate(response)
-
-
-def _read(chunks: openai.Stream[ChatCompletionChunk], assembler: StreamAssembler, show: Callable[..., None]) -> None:
-    with chunks:
-        for chunk in chunks:
-            if text := assembler.feed(chunk):
-                show(text, end="", flush=True)
-
-
-async def _a_read(
-    chunks: openai.AsyncStream[ChatCompletionChunk], assembler: StreamAssembler, show: Callable[..., None]
-) -> None:
-    async with chunks:
-        async for chunk in chunks:
-            if text := assembler.feed(chunk):
-                show(text, end="", flush=True)
-
-
-def _estimate_usage(params: Params, choices: list[dict[str, Any]]) -> dict[str, int]:
-    """Estimate the tokens of a stream whose server doesn't report them."""
-    model = str(params.get("model"))
-    prompt = estimate_tokens(params["messages"], model) + estimate_tokens(params.get("tools"), model)
-    messages = [choice["message"] for choice in choices]
-    completion = sum(estimate_tokens([m.get("content"), *(m.get("tool_calls") or ())], model) for m in messages)
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}

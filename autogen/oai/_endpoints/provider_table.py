@@ -15,9 +15,11 @@ from .message_forms import (
     ensure_user_last,
     fill_missing_content,
     insert_tool_acknowledgements,
+    keep_thinking_beside_calls,
     merge_system_messages,
     remove_names,
     remove_nulls,
+    remove_thinking,
     replace_blanks,
     shorten_call_ids,
 )
@@ -173,7 +175,8 @@ BUILT_IN_PROVIDERS = (
         },
         refuses=_LOGPROBS,
         body=_keep_paths("reasoning_format", "include_reasoning"),
-        forms=(*_USUAL, remove_names, fill_missing_content),
+        # It sends thinking, and refuses to get it back.
+        forms=(*_USUAL, remove_names, fill_missing_content, remove_thinking),
         messages=True,
     ),
     Provider(
@@ -277,7 +280,7 @@ BUILT_IN_PROVIDERS = (
         renames={"max_completion_tokens": "max_tokens"},
         bounds={"temperature": Bound(0, 2), "frequency_penalty": _PENALTY, "presence_penalty": _PENALTY, "n": _ONE},
         body=_keep_paths("thinking"),
-        forms=(*_USUAL, fill_missing_content),
+        forms=(*_USUAL, fill_missing_content, keep_thinking_beside_calls),
     ),
     Provider(
         api_type="xai",

@@ -1,86 +1,72 @@
-"""Assembly of streamed responses. There is no I/O here: chunks go in, text to print and the complete response come out."""
+"""Reception of streamed responses: what arrives is shown at once, and the whole response is returned."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...types import ChatMessage, FunctionCall, ToolCall
+from ..._steps import Call, Steps
+from ...io.base import IOStream
+from ...token_count_utils import estimate_tokens
+from ...types import JSON
+from .._responses.assembly import Delta, StreamAssembler
+from .._responses.calls import UnreadableCalls
+from .._responses.normalize import make_unreadable, normalize_completion
+from .._responses.text import repair_text
+from .parameters import Params
+from .sdk_calls import a_iter_chunks, iter_chunks
 
 if TYPE_CHECKING:
-    from openai.types.chat import ChatCompletionChunk
-    from openai.types.chat.chat_completion_chunk import ChoiceDelta
+    from .sdk_calls import SDKStream
 
 
-class StreamAssembler:
-    """Assembles the chunks of a streamed chat completion.
+def receive_stream(stream: SDKStream, params: Params) -> Steps[dict[str, JSON]]:
+    """Print a streamed response while it arrives, and return it as a whole, as JSON.
 
-    Servers differ in the fields that they repeat or leave out: the first id, type and name of a call count, arguments are
-    concatenated, gaps in the numbering of calls are closed.
-
-    Args:
-        model: Name of the requested model, used if no chunk has one.
-
-    Attributes:
-        complete: True if the server marked the end of the response.
+    Raises:
+        UnreadableAnswer: if it ends early, or its chunks don't make a response.
     """
-
-    def __init__(self, model: str) -> None:
-        self._head: dict[str, Any] = {"id": "", "created": 0, "model": model}
-        self._texts: dict[int, list[str]] = defaultdict(list)
-        self._calls: dict[int, dict[int, ToolCall]] = defaultdict(lambda: defaultdict(_make_call))
-        self._function_calls: dict[int, FunctionCall] = {}
-        self._finish_reasons: dict[int, str] = {}
-        self._usage: dict[str, Any] | None = None
-        self.complete = False
-
-    def feed(self, chunk: ChatCompletionChunk) -> str:
-        """Add a chunk, and return the text that it contains."""
-        for key in self._head:
-            self._head[key] = getattr(chunk, key, None) or self._head[key]
-        # The chunk with the usage is the last, and has no choices.
-        if usage := getattr(chunk, "usage", None):
-            self._usage = usage.model_dump()
-        text = ""
-        for choice in chunk.choices or ():
-            if choice.finish_reason:
-                self._finish_reasons[choice.index] = choice.finish_reason
-                self.complete = True
-            if choice.delta:
-                text += self._add_delta(choice.index, choice.delta)
-        return text
-
-    def _add_delta(self, index: int, delta: ChoiceDelta) -> str:
-        if delta.function_call:
-            function = self._function_calls.setdefault(index, {"name": "", "arguments": ""})
-            function["name"] = function["name"] or delta.function_call.name or ""
-            function["arguments"] += delta.function_call.arguments or ""
-        for part in delta.tool_calls or ():
-            call = self._calls[index][part.index]
-            call["id"] = call["id"] or part.id or ""
-            if part.function:
-                call["function"]["name"] = call["function"]["name"] or part.function.name or ""
-                call["function"]["arguments"] += part.function.arguments or ""
-        text = delta.content or ""
-        self._texts[index].append(text)
-        return text
-
-    def build_response(self) -> dict[str, Any]:
-        """Return the response in the form of a chat completion that was not streamed."""
-        indexes = sorted({*self._texts, *self._calls, *self._function_calls, *self._finish_reasons}) or [0]
-        choices = [self._build_choice(index) for index in indexes]
-        return {**self._head, "object": "chat.completion", "choices": choices, "usage": self._usage}
-
-    def _build_choice(self, index: int) -> dict[str, object]:
-        message: ChatMessage = {"role": "assistant", "content": "".join(self._texts[index])}
-        calls = [call for _, call in sorted(self._calls[index].items())] if index in self._calls else []
-        if calls:
-            message["tool_calls"] = calls
-        if index in self._function_calls:
-            message["function_call"] = self._function_calls[index]
-        reason = self._finish_reasons.get(index) or ("tool_calls" if calls else "stop")
-        return {"index": index, "finish_reason": reason, "message": message, "logprobs": None}
+    assembler = StreamAssembler()
+    show = IOStream.get_default().print
+    show("\033[32m", end="")
+    try:
+        yield Call(_read, _a_read, (stream, assembler, show), {})
+    finally:
+        show("\033[0m\n")
+    try:
+        response = assembler.build_response()
+    except UnreadableCalls as error:
+        raise make_unreadable(f"can't be read: {error}") from None
+    if not assembler.complete:
+        raise make_unreadable("ended early", response)
+    if assembler.skipped and assembler.is_empty:
+        raise make_unreadable("is a stream without an answer", response)
+    response = normalize_completion(response, model=str(params.get("model")))
+    if not response["usage"]:
+        response["usage"] = _estimate_usage(params, response["choices"])
+    return response
 
 
-def _make_call() -> ToolCall:
-    return {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+def _read(stream: SDKStream, assembler: StreamAssembler, show: Callable[..., None]) -> None:
+    for chunk in iter_chunks(stream):
+        _show(assembler.feed(chunk), show)
+
+
+async def _a_read(stream: SDKStream, assembler: StreamAssembler, show: Callable[..., None]) -> None:
+    async for chunk in a_iter_chunks(stream):
+        _show(assembler.feed(chunk), show)
+
+
+def _show(deltas: list[Delta], show: Callable[..., None]) -> None:
+    for delta in deltas:
+        if delta.kind == "text":
+            show(repair_text(delta.text), end="", flush=True)
+
+
+def _estimate_usage(params: Params, choices: Any) -> dict[str, JSON]:
+    """Estimate the tokens of a stream whose server doesn't report them."""
+    model = str(params.get("model"))
+    prompt = estimate_tokens(params["messages"], model) + estimate_tokens(params.get("tools"), model)
+    messages: list[Mapping[str, Any]] = [choice["message"] for choice in choices]
+    completion = sum(estimate_tokens([m.get("content"), *(m.get("tool_calls") or ())], model) for m in messages)
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}

@@ -20,6 +20,7 @@ from ...exception_utils import BudgetExceeded
 from ...types import Usage
 from .._cache_key import get_key
 from .._model_client import ModelResponse
+from .._responses.history import drop_internal_keys
 from .._usage.cost import UnknownCost, compute_cost
 from .._usage.ledger import get_budgets
 from . import runtime_log
@@ -171,10 +172,16 @@ def add_accounting(handler: Handler) -> Handler:
 
 def send_request(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
     """Send the request: the innermost handler."""
-    create = cast("Callable[[dict[str, Any]], ModelResponse]", request.endpoint.client.create)
-    a_create = getattr(request.endpoint.client, "a_create", None) or wrap_in_thread(create)
+    client = request.endpoint.client
+    create = cast("Callable[[dict[str, Any]], ModelResponse]", client.create)
+    a_create = getattr(client, "a_create", None) or wrap_in_thread(create)
     sync_create = create if get_control() is None else interruptible(create)
-    response: ModelResponse = yield Call(sync_create, a_create, (request.params,), {})
+    params = request.params
+    # Custom clients send messages on to somebody who refuses keys that only this package knows.
+    if messages := params.get("messages"):
+        sent = messages if getattr(client, "takes_internal_form", False) else drop_internal_keys(messages)
+        params = params if sent is messages else {**params, "messages": sent}
+    response: ModelResponse = yield Call(sync_create, a_create, (params,), {})
     return response
 
 

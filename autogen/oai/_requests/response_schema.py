@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...types import ChatMessage
 from .._model_client import ModelResponse
+from .._responses.structured import validate_json_in
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -47,7 +48,8 @@ def make_schema(response_format: object) -> ResponseSchema | None:
 def validate_response(response: ModelResponse, schema: ResponseSchema) -> str | None:
     """Validate the text of each choice, and set `message.parsed` to the resulting object.
 
-    It is None for tool calls and refusals, which are not validated.
+    It is None for tool calls and refusals, which are not validated. JSON in a fence or after other text is found, and
+    becomes the content of the message.
 
     Returns:
         A description of the problems; None if the response is valid.
@@ -61,10 +63,12 @@ def validate_response(response: ModelResponse, schema: ResponseSchema) -> str | 
         if getattr(message, "tool_calls", None) or getattr(message, "refusal", None):
             continue
         try:
-            message.parsed = schema.model.model_validate_json(message.content or "")
+            text, message.parsed = validate_json_in(message.content or "", schema.model.model_validate_json)
         except ValidationError as error:
             problems = error.errors()
             return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'the response'}: {p['msg']}" for p in problems)
+        if text != message.content:
+            message.content = text
     return None
 
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 from ..._jsonable import to_jsonable
 from ...types import JSON
 from .._model_client import ModelResponse
+from .._responses.completion import build_completion, build_text_completion
+from .._responses.normalize import normalize_completion, normalize_text_completion
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _TAG = "autogen.answer"
 _OTHER = "namespace"
+_SDK_KINDS = ("chat.completion", "text_completion")
 
 
 class ResponseDict(dict[str, Any]):
@@ -66,14 +69,16 @@ def to_json(response: ModelResponse) -> dict[str, JSON]:
         TypeError: if JSON can't hold it.
     """
     kind = getattr(response, "object", None)
-    if _find_sdk_class(kind) is not None and hasattr(response, "model_dump"):
-        return {_TAG: kind, "value": cast("BaseModel", response).model_dump(mode="json", exclude_unset=True)}
+    if kind in _SDK_KINDS and hasattr(response, "model_dump"):
+        return {_TAG: kind, "value": cast("BaseModel", response).model_dump(mode="json", exclude_unset=True, warnings=False)}
     # The attributes of a dataclass that aren't fields, such as the cost, would be left out of the object itself.
     return {_TAG: _OTHER, "value": to_jsonable(get_attributes(response), get_attributes)}
 
 
 def from_json(stored: object) -> ModelResponse | None:
     """Convert JSON to a response: one of the SDK, or a `ResponseDict` for that of a custom client.
+
+    It is normalised like a response that has just arrived: an earlier version may have stored it.
 
     Returns:
         The response; None if the JSON is something else, such as a damaged entry of a cache.
@@ -82,18 +87,13 @@ def from_json(stored: object) -> ModelResponse | None:
         return None
     if (kind := stored.get(_TAG)) == _OTHER:
         return cast("ModelResponse", ResponseDict(value))
-    sdk_class = _find_sdk_class(kind)
-    return None if sdk_class is None else cast("ModelResponse", sdk_class.model_validate(value))
+    if kind not in _SDK_KINDS:
+        return None
+    from ..errors import UnreadableAnswer
 
-
-def _find_sdk_class(kind: object) -> type[BaseModel] | None:
-    # The imports take long, so they are made for the response at hand alone.
-    if kind == "chat.completion":
-        from openai.types.chat import ChatCompletion
-
-        return ChatCompletion
-    if kind == "text_completion":
-        from openai.types import Completion
-
-        return Completion
-    return None
+    try:
+        if kind == "chat.completion":
+            return cast("ModelResponse", build_completion(normalize_completion(value)))
+        return cast("ModelResponse", build_text_completion(normalize_text_completion(value)))
+    except UnreadableAnswer:
+        return None

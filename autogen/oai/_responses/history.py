@@ -1,0 +1,141 @@
+"""The door for what goes out: a history that every endpoint accepts, made just before a request.
+
+Histories come from models, programs, files and other endpoints. What an endpoint refuses in one message would make it refuse
+every later request of the chat, so it is mended here; the stored history stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from ...types import JSON, Message
+from .calls import format_arguments, make_call_id
+from .native import restore_native
+from .text import repair_json, repair_text
+
+INTERNAL_KEYS = frozenset({"native", "reasoning", "stop_reason", "citations", "files", "hosted"})
+"""Keys of the internal form that no endpoint knows."""
+_CALL_ROLES = ("assistant", "tool", "function")
+
+
+def prepare_history(messages: Sequence[Message], origin: str) -> Sequence[Message]:
+    """Return messages that are valid for an endpoint; those that are valid already are not copied.
+
+    Call ids are unique, arguments are JSON objects, there are no empty lists of calls, all text can be encoded, and the
+    fields that a vendor needs back are there.
+
+    Args:
+        messages: The history.
+        origin: Origin of the answers of the endpoint; see `native.compute_origin`.
+    """
+    ids = _CallIds()
+    return [
+        # A program may pass objects of its SDK, which go through the SDK's own transform.
+        _prepare_message(message, index, origin, ids) if isinstance(message, dict) else message
+        for index, message in enumerate(messages)
+    ]
+
+
+def drop_internal_keys(messages: Sequence[Message]) -> Sequence[Message]:
+    """Return messages without the keys that only this package knows, for custom model clients."""
+    # Nearly all messages have a role, a content and a name alone, and histories are long.
+    if not any(len(message) > 3 and not INTERNAL_KEYS.isdisjoint(message) for message in messages):
+        return messages
+    return [{key: value for key, value in message.items() if key not in INTERNAL_KEYS} for message in messages]
+
+
+def _prepare_message(message: Message, index: int, origin: str, ids: _CallIds) -> Message:
+    content = message.get("content")
+    if isinstance(content, str):
+        # Every message has text, so this is the fast way.
+        repaired = content if content.isascii() else repair_text(content)
+        if repaired is not content:
+            message = {**message, "content": repaired}
+    elif content is not None:
+        message = {**message, "content": repair_json(content)}
+    if message.get("role") in _CALL_ROLES:
+        message = _prepare_calls(message, index, ids)
+    if not INTERNAL_KEYS.isdisjoint(message):
+        restored = restore_native(message, origin) if message.get("role") == "assistant" else {}
+        message = {key: value for key, value in message.items() if key not in INTERNAL_KEYS}
+        message = _add_restored(message, restored)
+    return message
+
+
+def _add_restored(message: Message, restored: dict[str, JSON]) -> Message:
+    extras = restored.pop("tool_calls", None)
+    message = {**message, **restored}
+    if isinstance(extras, dict) and message.get("tool_calls"):
+        message["tool_calls"] = [{**call, **_as_dict(extras.get(call.get("id")))} for call in message["tool_calls"]]
+    return message
+
+
+def _as_dict(value: object) -> dict[str, object]:
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _prepare_calls(message: Message, index: int, ids: _CallIds) -> Message:
+    if message.get("role") == "tool":
+        call_id = ids.take(message.get("tool_call_id"))
+        return message if call_id == message.get("tool_call_id") else {**message, "tool_call_id": call_id}
+    if "tool_calls" not in message and "function_call" not in message:
+        return message
+    prepared = {key: value for key, value in message.items() if key not in ("tool_calls", "function_call") or value}
+    if calls := prepared.get("tool_calls"):
+        prepared["tool_calls"] = [_prepare_call(call, ids, index, position) for position, call in enumerate(calls)]
+    if isinstance(function := prepared.get("function_call"), Mapping):
+        prepared["function_call"] = _prepare_function(function)
+    return prepared
+
+
+def _prepare_call(call: object, ids: _CallIds, index: int, position: int) -> object:
+    if not isinstance(call, Mapping) or not isinstance(call.get("function"), Mapping):
+        return call
+    function = _prepare_function(call["function"])
+    call_id = ids.register(call.get("id"), make_call_id(str(index), position, function))
+    # A new id leaves the restored fields of the vendor behind: they belong to the answer as it was.
+    return {**call, "id": call_id, "type": call.get("type") or "function", "function": function}
+
+
+def _prepare_function(function: Mapping[str, object]) -> Message:
+    return {**function, "arguments": repair_arguments(function.get("arguments"))}
+
+
+def repair_arguments(arguments: object) -> str:
+    r"""Return the arguments of a call as the text of a JSON object. Servers parse those of the whole history again.
+
+    >>> repair_arguments('{"city": "Os')
+    '{"invalid_arguments": "{\\"city\\": \\"Os"}'
+    """
+    text = repair_text(format_arguments(arguments))
+    try:
+        value = json.loads(text)
+        # Some models encode them twice.
+        if isinstance(value, str):
+            value, text = json.loads(value), value
+    except (ValueError, RecursionError):
+        return json.dumps({"invalid_arguments": text}, ensure_ascii=False)
+    return text if isinstance(value, dict) else json.dumps({"value": value}, ensure_ascii=False)
+
+
+class _CallIds:
+    """The ids of calls in a history, which some servers leave out, and others repeat in each turn."""
+
+    def __init__(self) -> None:
+        self._used: set[object] = set()
+        # The ids that are sent, in the order of the calls, by the ids in the history.
+        self._open: defaultdict[object, list[str]] = defaultdict(list)
+
+    def register(self, call_id: object, substitute: str) -> str:
+        """Return the id of a call: its own, or the substitute if there is none or an earlier call has it."""
+        sent = call_id if isinstance(call_id, str) and call_id and call_id not in self._used else substitute
+        self._used.add(sent)
+        self._open[call_id or None].append(sent)
+        return sent
+
+    def take(self, call_id: object) -> object:
+        """Return the id with which the result of a call is sent."""
+        waiting = self._open.get(call_id or None)
+        return waiting.pop(0) if waiting else call_id

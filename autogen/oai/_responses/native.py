@@ -1,0 +1,72 @@
+"""`native`: the fields of an answer that its vendor needs back, as they came, with their origin.
+
+Models that think want their thinking back in the next request, be it as text, encrypted or signed. Any other endpoint
+refuses it, so the fields are kept beside the neutral ones and go back only to the origin that they came from, and only if
+the message is still as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from ...types import JSON, Message
+
+REPLAYED_KEYS = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "extra_content")
+"""Fields of a message that go back to their origin."""
+_CALL_KEYS = ("id", "type", "function", "index")
+_SEALED_KEYS = ("content", "tool_calls", "refusal")
+
+
+def compute_origin(address: str, api_key: object) -> str:
+    """Return the origin of the answers of an endpoint: eight hex digits of a hash over its address and its account.
+
+    Args:
+        address: URL of the endpoint.
+        api_key: Its key, from which nothing can be told but whether it is the same.
+    """
+    parts = urlsplit(address)
+    account = hashlib.sha256(str(api_key).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(f"chat {parts.hostname}:{parts.port} {account}".encode()).hexdigest()[:8]
+
+
+def attach_native(message: Message, received: Mapping[str, object], origin: str) -> Message:
+    """Return a message with `native`, if its vendor needs fields back.
+
+    Args:
+        message: Message in the internal form. Its calls lose the fields that only the vendor understands.
+        received: The message as it arrived.
+        origin: Origin of the response.
+    """
+    item: dict[str, JSON] = {key: received[key] for key in REPLAYED_KEYS if received.get(key)}  # type: ignore[misc]
+    calls = message.get("tool_calls") or []
+    extras = {call["id"]: {key: value for key, value in call.items() if key not in _CALL_KEYS} for call in calls}
+    if any(extras.values()):
+        item["tool_calls"] = {call_id: fields for call_id, fields in extras.items() if fields}
+        message = {**message, "tool_calls": [{key: call[key] for key in call if key in _CALL_KEYS} for call in calls]}
+    # A field of this name that an endpoint sends is not ours.
+    message = {key: value for key, value in message.items() if key != "native"}
+    if not item:
+        return message
+    native = {"v": 1, "protocol": "chat", "origin": origin, "items": [item], "seal": _compute_seal(message)}
+    return {**message, "native": native}
+
+
+def restore_native(message: Message, origin: str) -> dict[str, JSON]:
+    """Return the fields that a message has to be sent with to an endpoint, besides its neutral ones.
+
+    There are none if the message is from another origin, or was changed since.
+    """
+    native = message.get("native")
+    if not isinstance(native, Mapping) or native.get("origin") != origin or native.get("seal") != _compute_seal(message):
+        return {}
+    items = native.get("items")
+    item = items[0] if isinstance(items, list) and items else None
+    return dict(item) if isinstance(item, Mapping) else {}
+
+
+def _compute_seal(message: Mapping[str, object]) -> str:
+    sealed = {key: message.get(key) or None for key in _SEALED_KEYS}
+    return hashlib.sha256(json.dumps(sealed, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,189 @@
+"""Normalisation of responses: JSON of any server becomes a chat completion in the internal form, or an `UnreadableAnswer`.
+
+Normalised responses are unchanged when they are normalised again, so those of caches and journals pass it, too.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ...types import JSON, Message
+from .calls import UnreadableCalls, has_calls, normalize_calls, normalize_function
+from .content import REASONING_KEYS, read_content, read_text
+from .native import attach_native
+from .text import TooDeep, repair_json
+from .usage import normalize_usage
+
+if TYPE_CHECKING:
+    from ..errors import UnreadableAnswer
+
+# Responses may be large, and nested without end.
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 5, 12, 120, 120
+
+# Finish reasons of other vendors and servers, by OpenAI's words. An unknown reason means `stop`.
+_FINISH_REASONS = {
+    "stop": {"stop", "eos", "eos_token", "end_turn", "stop_sequence", "end", "complete", "completed"},
+    "length": {"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded", "abort"},
+    "content_filter": {"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "refusal"},
+    "tool_calls": {"tool_calls", "tool_use", "function_calls", "tool_call"},
+    "function_call": {"function_call"},
+}
+_OPENAI_REASONS = {alias: reason for reason, aliases in _FINISH_REASONS.items() for alias in aliases}
+# The endpoint failed while it answered.
+_FAILURES = ("error", "failed", "malformed_function_call", "malformed_response", "malformed_model_output")
+
+
+def normalize_completion(data: object, *, model: str = "", origin: str = "") -> dict[str, JSON]:
+    """Return a response to a chat request as the JSON of a chat completion.
+
+    Args:
+        data: JSON as the endpoint sent it, or as it was stored.
+        model: Name of the requested model, used if the response has none.
+        origin: Origin of a response that has just arrived; empty for a stored one.
+
+    Raises:
+        UnreadableAnswer: if it isn't an answer.
+    """
+    try:
+        body = repair_json(data)
+        if not isinstance(body, dict):
+            raise make_unreadable("is no completion", data)
+        choices = [_normalize_choice(choice, body, origin) for choice in _list_choices(body)]
+    except (TooDeep, UnreadableCalls) as error:
+        raise make_unreadable(f"can't be read: {error}", data) from None
+    # Numbers that are missing or twice would mix the choices up.
+    for index, choice in enumerate(choices):
+        choice["index"] = index
+    return {**_normalize_head(body, model), "object": "chat.completion", "choices": [*choices]}
+
+
+def _list_choices(body: Mapping[str, JSON]) -> list[Mapping[str, JSON]]:
+    choices = body.get("choices")
+    # `choices` without a list around the only one has been seen.
+    items = choices if isinstance(choices, list) else [choices]
+    present: list[Mapping[str, JSON]] = [choice for choice in items if isinstance(choice, dict)]
+    if not present:
+        raise make_unreadable("is no completion", body)
+    return present
+
+
+def _normalize_choice(choice: Mapping[str, JSON], body: Mapping[str, JSON], origin: str) -> dict[str, JSON]:
+    message = choice.get("message")
+    if isinstance(message, str):
+        message = {"content": message}
+    if not isinstance(message, dict):
+        raise make_unreadable("has no message", body)
+    message = normalize_message(message, seed=str(body.get("id") or ""), origin=origin)
+    reason = str(choice.get("finish_reason") or "").lower()
+    if reason in _FAILURES:
+        raise make_unreadable(f"ended with {reason!r}", body)
+    is_empty = not message.get("content") and not has_calls(message) and not message.get("refusal")
+    # An empty answer is one only if the model ended it.
+    if is_empty and _OPENAI_REASONS.get(reason, "unknown") in ("unknown", "content_filter"):
+        raise make_unreadable(f"is empty, with the finish reason {reason or None!r}", body)
+    return {**choice, "finish_reason": _translate_finish_reason(reason, message), "message": message}
+
+
+def _translate_finish_reason(reason: str, message: Mapping[str, object]) -> str:
+    """Return a finish reason in OpenAI's words. Servers differ most in the reason beside calls."""
+    translated = _OPENAI_REASONS.get(reason, "stop")
+    if message.get("tool_calls"):
+        # Cut calls must be recognisable.
+        return translated if translated == "length" else "tool_calls"
+    if message.get("function_call"):
+        return translated if translated == "length" else "function_call"
+    return "stop" if translated in ("tool_calls", "function_call") else translated
+
+
+def normalize_message(message: Mapping[str, object], *, seed: str = "", origin: str = "") -> Message:
+    """Return the message of an answer in the internal form; fields that it doesn't know are kept.
+
+    Args:
+        message: JSON of the message, without surrogates.
+        seed: Id of the response.
+        origin: Origin of a response that has just arrived; see `native.attach`.
+
+    Raises:
+        UnreadableCalls: if its calls can't be read.
+    """
+    content = read_content(message.get("content"))
+    text = content.take_text()
+    refusal = message.get("refusal") if isinstance(message.get("refusal"), str) else "".join(content.refusals)
+    result: Message = {**message, "role": "assistant", "content": text}
+    for key in ("tool_calls", "function_call", "refusal", "reasoning"):
+        result.pop(key, None)
+    if thinking := _join_thinking(message, content.thoughts):
+        result["reasoning"] = thinking
+    if refusal:
+        # People and programs read the content alone.
+        result |= {"refusal": refusal, "content": text or refusal}
+    if calls := normalize_calls(message.get("tool_calls"), seed):
+        result["tool_calls"] = calls
+    function = message.get("function_call")
+    # An empty object means that there is no call.
+    if function is not None and not (isinstance(function, Mapping) and not any(function.values())):
+        result["function_call"] = normalize_function(function)
+    return attach_native(result, message, origin) if origin else result
+
+
+def _join_thinking(message: Mapping[str, object], thoughts: list[str]) -> str:
+    """Return the thinking of a message: the fields for it, and that of its content. Many servers send it twice."""
+    fields = [read_text(message.get(key)) for key in REASONING_KEYS]
+    if not any(fields):
+        fields = [read_text(message.get("reasoning_details"))]
+    joined: list[str] = []
+    for text in (*fields, *thoughts):
+        if text and not any(text in earlier for earlier in joined):
+            joined.append(text)
+    return "\n\n".join(joined)
+
+
+def normalize_text_completion(data: object, *, model: str = "") -> dict[str, JSON]:
+    """Return a response to a `prompt` as the JSON of a text completion.
+
+    Raises:
+        UnreadableAnswer: if it isn't an answer.
+    """
+    try:
+        body = repair_json(data)
+    except TooDeep as error:
+        raise make_unreadable(f"can't be read: {error}", data) from None
+    if not isinstance(body, dict):
+        raise make_unreadable("is no completion", data)
+    choices: list[JSON] = []
+    for index, choice in enumerate(_list_choices(body)):
+        text = read_text(choice.get("text"))
+        if text is None:
+            raise make_unreadable("has no text", data)
+        reason = _OPENAI_REASONS.get(str(choice.get("finish_reason") or "").lower(), "stop")
+        choices.append({"logprobs": None, **choice, "index": index, "text": text, "finish_reason": reason})
+    return {**_normalize_head(body, model), "object": "text_completion", "choices": choices}
+
+
+def _normalize_head(body: Mapping[str, JSON], model: str) -> dict[str, JSON]:
+    created = body.get("created")
+    return {
+        **body,
+        "id": str(body.get("id") or ""),
+        "created": int(created) if isinstance(created, (int, float)) else 0,
+        "model": str(body.get("model") or model),
+        "usage": normalize_usage(body.get("usage")),
+    }
+
+
+def make_unreadable(problem: str, data: object = None) -> UnreadableAnswer:
+    """Return the error for an answer that can't be read.
+
+    Args:
+        problem: Predicate of a sentence about the response.
+        data: The response, of which an excerpt is quoted.
+    """
+    # Importing the exception imports the SDK.
+    from ..errors import UnreadableAnswer
+
+    excerpt = "" if data is None else _SHORT.repr(data)[:300]
+    quoted = f": {excerpt}" if excerpt else ""
+    return UnreadableAnswer(f"The endpoint sent a response that {problem}{quoted}", received=excerpt or problem)
