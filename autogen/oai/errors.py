@@ -35,7 +35,7 @@ class InvalidResponse(openai.APIError):
 
 
 class UnreadableAnswer(InvalidResponse):
-    """Raised if a response has no meaning that can be told: no completion, calls that can't be told apart, a cut stream.
+    """Raised if a response is not a completion, ends early, or has calls that may mean several things.
 
     The request is retried, or goes to the next endpoint; the error is raised if there is none. See `InvalidResponse` for
     its attributes.

@@ -49,11 +49,13 @@ def message(role, content, name, call, keys):
         made["function_call"] = call["function"]
     if "null" in keys:
         made["refusal"] = None
+    if role == "assistant" and "thinking" in keys:
+        made["reasoning_content"] = "hm"
     return made
 
 
 ROLES = ["system", "developer", "user", "user", "assistant", "assistant", "tool", "function"]
-KEYS = st.sets(st.sampled_from(["name", "calls", "function", "null"]))
+KEYS = st.sets(st.sampled_from(["name", "calls", "function", "null", "thinking"]))
 HISTORY = st.lists(st.builds(message, st.sampled_from(ROLES), CONTENT, NAME, CALL, KEYS), max_size=8)
 
 
@@ -109,6 +111,15 @@ FORBIDDEN = {
         for one in [m.get("tool_call_id", "123456789"), *(c["id"] for c in m.get("tool_calls", ()))]
     ),
     forms.convert_functions_to_tools: lambda ms: any(m["role"] == "function" or m.get("function_call") for m in ms),
+    forms.remove_thinking: lambda ms: any("reasoning_content" in m for m in ms),
+    forms.keep_thinking_beside_calls: lambda ms: any(
+        ("reasoning_content" in m) is not bool(m.get("tool_calls")) for m in ms
+    ),
+    forms.sign_calls: lambda ms: any(
+        "extra_content" not in m["tool_calls"][0]
+        for m in ms[max((i for i, m in enumerate(ms) if m["role"] == "user"), default=0) + 1 :]
+        if m.get("tool_calls")
+    ),
     forms.render_calls_as_text: lambda ms: any(m["role"] in ("tool", "function") or m.get("tool_calls") for m in ms),
 }
 

@@ -13,7 +13,7 @@ from .._chats.message_loop import Delivery, Receive, Send
 from .._core import messages as messages_module
 from .._core import runtime_log
 from .._core.display import show_received
-from .._core.internals import get_conversation, internals
+from .._core.internals import get_conversation
 from .._core.protocols import AgentCore, ReplyFunction
 from .._core.result import count_message
 from .._replies import registry
@@ -144,7 +144,7 @@ class MessagingMixin(HooksMixin, ClassicMethods):
             raise ValueError(
                 f"{self.name!r} cannot send {message!r} to {recipient.name!r}: it has neither content nor calls."
             )
-        count_message(internals(self).repeat_counters, self, recipient, message)
+        count_message(self._internals.repeat_counters, self, recipient, message)
         if events.has_listeners and not _is_relayed(self, message):
             events.emit(events.MessageSent(sender=self.name, recipient=recipient.name, message=message))
         return Receive(recipient, self, message, request_reply, silent)

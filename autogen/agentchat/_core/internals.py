@@ -145,7 +145,9 @@ class MethodSet:
         """Return True if no method is overridden, patched or wrapped. False for an agent of another kind."""
         # Not by `is_class_untouched`: this runs several times for each message.
         try:
-            return bool(self._get(type(agent)) == self._originals) and vars(agent).keys().isdisjoint(self.names)
+            if self._get(type(agent)) != self._originals:
+                return False
+            return vars(agent).keys().isdisjoint(self.names)
         # An agent of another kind has not all of the methods, or no `__dict__`.
         except AttributeError:
             return False

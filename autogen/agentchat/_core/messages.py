@@ -48,8 +48,11 @@ def as_dict(message: Message | str | Mapping[str, object]) -> Message:
     Raises:
         TypeError: if `message` is neither text nor accepted by `dict`.
     """
+    # The usual case first: this runs three times for each message.
+    if type(message) is str:
+        return {"content": message}
     if isinstance(message, str):
-        return {"content": str(message), **message.fields} if isinstance(message, AnswerText) else {"content": message}
+        return {"content": str(message), **getattr(message, "fields", {})}
     if isinstance(message, dict):
         return message
     try:

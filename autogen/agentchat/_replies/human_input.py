@@ -16,7 +16,7 @@ from ...control import interruptible
 from ...io.base import IOStream, TimedInputStream
 from ...operations import Operation, fingerprint, perform
 from .._core.display import print_notice
-from .._core.internals import get_human_inputs, get_reply_counts, get_reply_limits, internals
+from .._core.internals import get_human_inputs, get_reply_counts, internals
 from .._core.protocols import AgentCore
 from .._core.result import StopReason
 from .._core.termination import get_text, is_termination
@@ -125,8 +125,9 @@ def decide_reply(
     if not messages:
         return False, None
     message = messages[-1]
-    limit = get_reply_limits(agent)[sender]
-    mode, at_limit = agent.human_input_mode, get_reply_counts(agent)[sender] >= limit
+    # Read without the accessors: this runs on every message.
+    limit, counts = agent._max_consecutive_auto_reply_dict[sender], agent._consecutive_auto_reply_counter
+    mode, at_limit = agent.human_input_mode, counts[sender] >= limit
     # Programs assign human_input_mode, too: an unknown value is reported here.
     rule_set = _RULE_SETS.get((mode, at_limit)) or _RULE_SETS[check_mode(mode), at_limit]
     rules, prompt = rule_set.rules, rule_set.prompt
@@ -135,6 +136,12 @@ def decide_reply(
         prompt = rules[0].prompt
     if prompt:
         return _ask_and_decide(agent, message, sender, rule_set, rules, prompt, limit)
+    if len(rules) > 1:
+        rules = rule_set.by_termination[_is_termination(agent, message, sender)]
+    # The usual case, in the same step.
+    if mode == "NEVER" and rules[0].on_enter is Consequence.AUTO:
+        counts[sender] += 1
+        return False, None
     return _decide_without_input(agent, message, sender, rule_set, rules)
 
 

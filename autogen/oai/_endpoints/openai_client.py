@@ -12,14 +12,14 @@ from .._responses.completion import build_completion, build_text_completion
 from .._responses.history import prepare_history
 from .._responses.native import compute_origin
 from .._responses.normalize import make_unreadable, normalize_completion, normalize_text_completion
+from .._responses.sdk_calls import get_read_errors, request_json, request_stream
+from .._responses.streaming import receive_stream
 from .._usage.cost import compute_cost, read_usage
 from .adaptations import call_with_adaptations
 from .endpoint_pool import Endpoint
 from .parameters import Params
 from .provider_registry import PROVIDERS
 from .provider_spec import Provider
-from .sdk_calls import get_read_errors, request_json, request_stream
-from .streaming import receive_stream
 
 if TYPE_CHECKING:
     import openai

@@ -28,13 +28,13 @@ class Delta(NamedTuple):
 
 
 class StreamAssembler:
-    """Assembles the chunks of a streamed chat completion, as JSON in the form of one that was not streamed.
+    """Assembles the chunks of a streamed chat completion, as JSON in the form of a response that was not streamed.
 
     Servers differ in the fields that they repeat, number or leave out. The result still has to be normalised.
 
     Attributes:
         complete: True if the server marked the end of the response.
-        skipped: Number of frames that were no chunks.
+        skipped: Number of frames that are not chunks.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class StreamAssembler:
         """Return the response.
 
         Raises:
-            UnreadableCalls: if it can't be told which call a piece belongs to.
+            UnreadableCalls: if a piece may belong to several calls.
         """
         choices: list[JSON] = [assembler.build(index) for index, assembler in sorted(self._choices.items())]
         return {**self._head, "object": "chat.completion", "choices": choices}

@@ -10,7 +10,7 @@ from ...types import Message
 
 
 class UnreadableCalls(ValueError):
-    """Raised if the calls of an answer can't be told: executing a guess would be worse than asking again."""
+    """Raised if the calls of an answer are unclear: executing a guess would be worse than asking again."""
 
 
 def normalize_calls(value: object, seed: str = "") -> list[Message]:
@@ -21,7 +21,7 @@ def normalize_calls(value: object, seed: str = "") -> list[Message]:
         seed: Id of the response, from which the ids of calls without one are made.
 
     Raises:
-        UnreadableCalls: if it is no list of calls.
+        UnreadableCalls: if it is not a list of calls.
     """
     if value is None:
         return []

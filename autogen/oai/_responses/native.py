@@ -25,7 +25,7 @@ def compute_origin(address: str, api_key: object) -> str:
 
     Args:
         address: URL of the endpoint.
-        api_key: Its key, from which nothing can be told but whether it is the same.
+        api_key: Its key. The origin only shows whether it is the same.
     """
     parts = urlsplit(address)
     account = hashlib.sha256(str(api_key).encode("utf-8", "surrogatepass")).hexdigest()

@@ -50,7 +50,7 @@ def normalize_completion(data: object, *, model: str = "", origin: str = "") -> 
     try:
         body = repair_json(data)
         if not isinstance(body, dict):
-            raise make_unreadable("is no completion", data)
+            raise make_unreadable("is not a completion", data)
         choices = [_normalize_choice(choice, body, origin) for choice in _list_choices(body)]
     except (TooDeep, UnreadableCalls) as error:
         raise make_unreadable(f"can't be read: {error}", data) from None
@@ -66,7 +66,7 @@ def _list_choices(body: Mapping[str, JSON]) -> list[Mapping[str, JSON]]:
     items = choices if isinstance(choices, list) else [choices]
     present: list[Mapping[str, JSON]] = [choice for choice in items if isinstance(choice, dict)]
     if not present:
-        raise make_unreadable("is no completion", body)
+        raise make_unreadable("is not a completion", body)
     return present
 
 
@@ -152,7 +152,7 @@ def normalize_text_completion(data: object, *, model: str = "") -> dict[str, JSO
     except TooDeep as error:
         raise make_unreadable(f"can't be read: {error}", data) from None
     if not isinstance(body, dict):
-        raise make_unreadable("is no completion", data)
+        raise make_unreadable("is not a completion", data)
     choices: list[JSON] = []
     for index, choice in enumerate(_list_choices(body)):
         text = read_text(choice.get("text"))
@@ -179,7 +179,7 @@ def make_unreadable(problem: str, data: object = None) -> UnreadableAnswer:
 
     Args:
         problem: Predicate of a sentence about the response.
-        data: The response, of which an excerpt is quoted.
+        data: The response. The error quotes an excerpt of it.
     """
     # Importing the exception imports the SDK.
     from ..errors import UnreadableAnswer

@@ -39,7 +39,7 @@ def validate_json_in(text: str, validate: Callable[[str], T]) -> tuple[str, T]:
             return candidate, validate(candidate)
         except ValidationError as error:
             errors.append(error)
-    # JSON with a fault in a field comes closer than text that is none.
+    # JSON with a fault in a field comes closer than plain text.
     raise next((error for error in errors if not _is_syntax_error(error)), errors[0])
 
 

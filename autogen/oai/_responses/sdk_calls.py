@@ -1,6 +1,6 @@
 """Calls of the `openai` SDK that leave out its walks through types: JSON goes in, and JSON comes out.
 
-The SDK builds an object for each part of a response, whatever a server sent, so nothing can be told from its types. And it
+The SDK builds an object for each part of a response, whatever a server sent, so the types of the objects say nothing. And it
 matches every message of a request against all types of messages, 50 us each, for the whole history in every turn. Methods
 that are wrapped, by a tracing package for example, are called as usual: their wrappers look into both.
 """
@@ -14,12 +14,12 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast
 
 from ..._steps import Call, Steps, invoke
-from .._responses.normalize import make_unreadable
-from .parameters import Params
+from .normalize import make_unreadable
 
 if TYPE_CHECKING:
     import openai
 
+    Params: TypeAlias = dict[str, Any]
     SDKStream: TypeAlias = Union[openai.Stream[object], openai.AsyncStream[object]]
 
 _BULK = ("messages", "tools")

@@ -9,15 +9,14 @@ from ..._steps import Call, Steps
 from ...io.base import IOStream
 from ...token_count_utils import estimate_tokens
 from ...types import JSON
-from .._responses.assembly import Delta, StreamAssembler
-from .._responses.calls import UnreadableCalls
-from .._responses.normalize import make_unreadable, normalize_completion
-from .._responses.text import repair_text
-from .parameters import Params
+from .assembly import Delta, StreamAssembler
+from .calls import UnreadableCalls
+from .normalize import make_unreadable, normalize_completion
 from .sdk_calls import a_iter_chunks, iter_chunks
+from .text import repair_text
 
 if TYPE_CHECKING:
-    from .sdk_calls import SDKStream
+    from .sdk_calls import Params, SDKStream
 
 
 def receive_stream(stream: SDKStream, params: Params) -> Steps[dict[str, JSON]]:
