@@ -70,6 +70,8 @@ class AgentCore(LLMAgent, Protocol):
     reply_at_receive: MutableMapping[Any, bool]
     silent: bool | None
     _is_termination_msg: Callable[[Message], object]
+    _consecutive_auto_reply_counter: MutableMapping[Agent | None, int]
+    _max_consecutive_auto_reply_dict: MutableMapping[Agent | None, int]
 
     @property
     def chat_messages(self) -> MutableMapping[Agent, list[Message]]:
