@@ -23,8 +23,8 @@ from rich.table import Table
 from rich.text import Text
 
 from . import events
-from ._event_formatter import EventFormatter, Line
-from ._markdown_view import StreamedReply
+from ._terminal.event_formatter import EventFormatter, Line
+from ._terminal.markdown import StreamedReply
 from .events._observations import HUMAN
 from .io.base import IOStream, TimedInputStream
 

@@ -13,8 +13,7 @@ LAYERS = """
     __init__                             the names of `import autogen`
     terminal, testing                    a live view of chats, and test doubles for models
     tracing, recording, math_utils       spans, the events of a checkpoint, answers of maths problems
-    agentchat, _event_formatter          agents and chats, and the lines that views show of them
-    _markdown_view                       Markdown of models on a terminal
+    agentchat, _terminal                 agents and chats, and the lines that views show of them
     code_utils                           the classic functions that extract and run code
     _code_writing                        the classic functions that ask a model for code
     llm_config, graph_utils              `LLMConfig`, and speaker transitions as a graph

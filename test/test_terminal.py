@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import autogen.terminal
 from autogen import GroupChat, GroupChatManager
 from autogen._cli.app import app
-from autogen._event_formatter import EventFormatter
+from autogen._terminal.event_formatter import EventFormatter
 from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.io import IOConsole, IOStream
 from autogen.testing import Fault, OpenAIServer, Reply, ScriptedModel, tool_call

@@ -12,12 +12,12 @@ from typing import NamedTuple, get_args
 
 from rich.text import Text
 
-from . import events
-from ._markdown_view import MarkdownText
-from ._secrets import redact
-from .coding.approval import visible
-from .events._observations import REPLY, Conversation, RecordedOperation, get_calls, get_text
-from .events._observer import Observer
+from .. import events
+from .._secrets import redact
+from ..coding.approval import visible
+from ..events._observations import REPLY, Conversation, RecordedOperation, get_calls, get_text
+from ..events._observer import Observer
+from .markdown import MarkdownText
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_red", "bright_cyan", "bright_magenta", "bright_green")
 SYMBOLS = {"says": "●", "to": "→", "good": "✓", "bad": "✗", "next": "↳", "rule": "──", "dot": "·", "more": "…"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from autogen._markdown_view import MarkdownText, StreamedReply
+from autogen._terminal.markdown import MarkdownText, StreamedReply
 
 FRAGMENTS = [
     "# T\n",
