@@ -9,8 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.panel import Panel
 from rich.syntax import Syntax
+from rich.text import Text
 
 from ..agentchat import AssistantAgent, ChatResult, UserProxyAgent
+from ..coding.approval import visible
 from ..coding.base import CodeBlock, CodeResult, CommandLineCodeResult
 from ..coding.local_commandline_code_executor import LocalCommandLineCodeExecutor
 from ..oai._local import embedded, weights
@@ -92,9 +94,11 @@ def _print_report(
         return 1
     blocks, run = executor.runs[-1]
     code = "\n\n".join(block.code for block in blocks)
-    console.print(Panel(Syntax(code, blocks[0].language or "text", word_wrap=True), title="ran", title_align="left"))
+    console.print(
+        Panel(Syntax(visible(code), blocks[0].language or "text", word_wrap=True), title="ran", title_align="left")
+    )
     title = f"printed (exit code {run.exit_code})"
-    console.print(Panel(run.output.rstrip() or "(nothing)", title=title, title_align="left", highlight=False))
+    console.print(Panel(Text(visible(run.output.rstrip()) or "(nothing)"), title=title, title_align="left", highlight=False))
     if answer is not None:
         is_right = answer in run.output
         console.print(

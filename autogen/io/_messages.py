@@ -53,8 +53,11 @@ def format_print(objects: tuple[object, ...], sep: str | None, end: str | None) 
         sep: The separator; None for a space.
         end: The end; None for a line end.
     """
-    # UTF-16 joins the two halves of a surrogate pair, and only a lone half is replaced.
-    text = (" " if sep is None else sep).join(map(str, objects)) + ("\n" if end is None else end)
+    return join_surrogates((" " if sep is None else sep).join(map(str, objects)) + ("\n" if end is None else end))
+
+
+def join_surrogates(text: str) -> str:
+    """Join the two halves of each surrogate pair in a text, and replace the halves that are alone."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -1,10 +1,16 @@
-"""`IOConsole`: standard input and output."""
+"""`IOConsole`: standard input and output.
+
+Models, tools and generated code decide most of the text. So their terminal codes are not passed on, and characters that the
+output can't represent are replaced.
+"""
 
 from __future__ import annotations
 
 import getpass
+import sys
 
 from ._stdin import STDIN
+from ._terminal_text import make_printable
 from .base import IOStream
 
 __all__ = ["IOConsole"]
@@ -14,15 +20,15 @@ class IOConsole(IOStream):
     """Prints to standard output and reads from standard input."""
 
     def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Print objects as the built-in `print` does.
+        """Print objects as the built-in `print` does, without terminal codes in their text.
 
         Args:
-            *objects: The objects, printed as text.
+            *objects: The objects, printed as text. The colours of `formatting_utils.colored` are kept.
             sep: The text between them.
             end: The text after the last one.
             flush: True to display the text at once.
         """
-        print(*objects, sep=sep, end=end, flush=flush)
+        print(*map(_clean, objects), sep=sep, end=end, flush=flush)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         """Ask for a line of input.
@@ -32,13 +38,13 @@ class IOConsole(IOStream):
             password: True to hide the input.
         """
         if password:
-            return getpass.getpass(prompt or "Password: ")
+            return getpass.getpass(_clean(prompt) or "Password: ")
         STDIN.drop_late_line()
         # The pending read of an earlier question would take the line away from the built-in `input`.
         if STDIN.pending_line is not None:
-            print(prompt, end="", flush=True)
+            print(_clean(prompt), end="", flush=True)
             return STDIN.read_line()
-        return input(prompt)
+        return input(_clean(prompt))
 
     def input_within(self, seconds: float, prompt: str = "") -> str:
         """Ask for a line of input with a time limit.
@@ -51,5 +57,11 @@ class IOConsole(IOStream):
             TimeoutError: if there is no input in time.
         """
         STDIN.drop_late_line()
-        print(prompt, end="", flush=True)
+        print(_clean(prompt), end="", flush=True)
         return STDIN.read_line(seconds)
+
+
+def _clean(item: object) -> str:
+    """Return the text of an object in a form that standard output can take."""
+    # It may have been replaced, also by None or by an object that takes any text.
+    return make_printable(item, getattr(sys.stdout, "encoding", None), getattr(sys.stdout, "errors", None))

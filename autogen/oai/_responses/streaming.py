@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..._steps import Call, Steps
+from ...formatting_utils import ColouredText
 from ...io.base import IOStream
 from ...token_count_utils import estimate_tokens
 from ...types import JSON
@@ -27,11 +28,11 @@ def receive_stream(stream: SDKStream, params: Params) -> Steps[dict[str, JSON]]:
     """
     assembler = StreamAssembler()
     show = IOStream.get_default().print
-    show("\033[32m", end="")
+    show(ColouredText(start="\033[32m"), end="")
     try:
         yield Call(_read, _a_read, (stream, assembler, show), {})
     finally:
-        show("\033[0m\n")
+        show(ColouredText(end="\033[0m"), end="\n\n")
     try:
         response = assembler.build_response()
     except UnreadableCalls as error:
