@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .code_utils import FAST_MODEL as FAST_MODEL
     from .exception_utils import AgentNameConflict as AgentNameConflict
     from .exception_utils import BudgetExceeded as BudgetExceeded
+    from .exception_utils import ChatInProgress as ChatInProgress
     from .exception_utils import InvalidCarryOverType as InvalidCarryOverType
     from .exception_utils import NoEligibleSpeaker as NoEligibleSpeaker
     from .exception_utils import SenderRequired as SenderRequired
@@ -63,6 +64,7 @@ _HOME = {
     "FAST_MODEL": "code_utils",
     "AgentNameConflict": "exception_utils",
     "BudgetExceeded": "exception_utils",
+    "ChatInProgress": "exception_utils",
     "InvalidCarryOverType": "exception_utils",
     "NoEligibleSpeaker": "exception_utils",
     "SenderRequired": "exception_utils",

@@ -11,8 +11,8 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token, copy_context
 from typing import NoReturn, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -138,7 +138,7 @@ def cancel_scope(cancel: threading.Event) -> Iterator[None]:
     try:
         yield
     finally:
-        _cancel_events.reset(token)
+        reset_variable(_cancel_events, token)
 
 
 def is_cancelled() -> bool:
@@ -154,3 +154,13 @@ def _retrieve_error(future: asyncio.Future[T]) -> None:
 
 def _raise_timeout(seconds: float) -> NoReturn:
     raise CallTimeout(f"There was no result within {seconds:g} seconds.")
+
+
+def reset_variable(variable: ContextVar[T], token: Token[T]) -> None:
+    """Restore the value of a context variable that a block has set.
+
+    No-op in another context. There, the garbage collector or a caller's `close()` ends a coroutine or generator that was
+    abandoned in the middle of the block.
+    """
+    with suppress(ValueError):
+        variable.reset(token)

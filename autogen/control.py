@@ -17,7 +17,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar, cast
 
 from ._steps import Steps, invoke
-from ._threads import cancel_scope, start_daemon_thread
+from ._threads import cancel_scope, reset_variable, start_daemon_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -218,7 +218,7 @@ class ChatControl:
                     self._tasks.pop(task, None)
                 if self._timer is not None:
                     self._timer.cancel()
-            _current.reset(token)
+            reset_variable(_current, token)
 
 
 def _finish_sleep(sleeper: asyncio.Future[None]) -> None:

@@ -6,6 +6,7 @@ Exception
     SenderRequired          a reply function is triggered by a name, and there is no sender
     InvalidCarryOverType    a carryover is neither text nor a list
     UndefinedNextAgent      the selected next speaker is not a member of the group
+    ChatInProgress          a chat of the same agents runs already
     BudgetExceeded          the budget of an agent or a chat is used up
 """
 
@@ -51,6 +52,29 @@ class UndefinedNextAgent(Exception):
     def __init__(self, message: str = "The next agent is not one of the agents of this chat.") -> None:
         self.message = message
         super().__init__(message)
+
+
+class ChatInProgress(RuntimeError):
+    """Raised when a chat starts while another chat of the same agents runs: their histories would be mixed.
+
+    Attributes:
+        sender: Name of the agent that starts the chat.
+        recipient: Name of the other agent.
+        others: Names of the agents of the chat that runs.
+    """
+
+    def __init__(self, sender: str, recipient: str, *others: str) -> None:
+        self.sender, self.recipient, self.others = sender, recipient, others
+        names = " and ".join(map(repr, others or (sender, recipient)))
+        super().__init__(
+            f"{sender!r} can't start a chat with {recipient!r}: a chat of {names} runs already, and histories would mix. "
+            "Give each chat agents of its own: `sender.clone().initiate_chat(recipient.clone(), ...)`, or a function that "
+            "makes them."
+        )
+
+    def __reduce__(self) -> tuple[type[ChatInProgress], tuple[str, ...]]:
+        # The default passes the message as the only argument.
+        return type(self), (self.sender, self.recipient, *self.others)
 
 
 class BudgetExceeded(Exception):

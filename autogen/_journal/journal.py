@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from .. import events
 from .._secrets import redact_distinctly
 from .._steps import Steps
+from .._threads import reset_variable
 from .sqlite_store import SQLiteStore
 from .store import FINISHED, STARTED, JournalError, JournalStore, Position, Step
 
@@ -232,7 +233,7 @@ def open_journal(
             yield
     finally:
         _scope.reset(outer_scope)
-        _journal.reset(token)
+        reset_variable(_journal, token)
         journal.close()
 
 
@@ -243,7 +244,7 @@ def step_scope(position: Position) -> Iterator[None]:
     try:
         yield
     finally:
-        _scope.reset(token)
+        reset_variable(_scope, token)
 
 
 def scope_for(kind: str, key: str) -> contextlib.AbstractContextManager[None]:

@@ -30,14 +30,8 @@ from ._chats.carryover import ask_first_message
 from ._chats.message_loop import Receive, Send, deliver
 from ._chats.nested import SUMMARY, make_nested_reply
 from ._chats.two_agents import ChatOptions, run_chat
+from ._core import argument_checks as checks
 from ._core import registration_warnings, runtime_log
-from ._core.argument_checks import (
-    NESTED_OPTIONS,
-    check_agent_arguments,
-    check_code_config,
-    check_nested_options,
-    check_recipient,
-)
 from ._core.internals import ORIGINAL_METHODS, as_async_method, get_conversation, is_overridden
 from ._core.messages import assert_valid_name
 from ._core.protocols import ReplyFunction, Trigger
@@ -143,7 +137,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
             RuntimeError: if code is to run in Docker, and Docker is not available.
         """
         arguments = runtime_log.capture_arguments(locals())
-        check_agent_arguments(name, system_message, is_termination_msg, max_consecutive_auto_reply, function_map)
+        checks.check_agent_arguments(name, system_message, is_termination_msg, max_consecutive_auto_reply, function_map)
         self._reset_conversations()
         # A copy, because the settings are completed below.
         self._code_execution_config = copy.copy(code_execution_config)
@@ -208,7 +202,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
             return
         if not isinstance(config, dict):
             raise ValueError(f"code_execution_config must be a dict or False, got {config!r}.")
-        check_code_config(config, is_open=is_overridden(self, "run_code"))
+        checks.check_code_config(config, is_open=is_overridden(self, "run_code"))
         if config.get("executor") is None:
             # The decision about Docker is stored, because each run reads it.
             config.pop("executor", None)
@@ -351,12 +345,13 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
 
         Raises:
             BudgetExceeded: if the budget is spent; its `result` is the chat so far.
+            ChatInProgress: if a chat of the two runs already, in another thread or task: their histories would be mixed.
 
         >>> result = user.initiate_chat(assistant, message="What is 2 + 2?", max_turns=1)  # doctest: +SKIP
         >>> result.summary  # doctest: +SKIP
         '4'
         """
-        check_recipient(recipient)
+        checks.check_recipient(recipient)
         # Refused before the first message, not in the middle of the chat.
         for agent in (self, recipient):
             agent._raise_exception_on_async_reply_functions()
@@ -477,8 +472,8 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
             ValueError: if the function does not fit `use_async`, or a chat lacks its id.
         """
         reply = make_nested_reply(chat_queue, reply_func_from_nested_chats, use_async)
-        check_nested_options(kwargs)
-        passed = {key: kwargs[key] for key in NESTED_OPTIONS if key in kwargs}
+        checks.check_nested_options(kwargs)
+        passed = {key: kwargs[key] for key in checks.NESTED_OPTIONS if key in kwargs}
         self.register_reply(trigger, reply, position, **passed)
 
     def check_termination_and_human_reply(

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeAlias, Union, cast
 
+from .._threads import reset_variable
 from ._kinds import (
     AnyEvent,
     ChatEnded,
@@ -175,7 +176,7 @@ def enter_chat(chat_id: str | None = None) -> Iterator[tuple[str, str]]:
         with enter_operation(own_id):
             yield own_id, parent_id
     finally:
-        current_chat_id.reset(token)
+        reset_variable(current_chat_id, token)
 
 
 @contextmanager
@@ -219,7 +220,7 @@ def subscribe(
                 index = next(index for index, other in enumerate(_process_listeners) if other is callback)
                 _process_listeners = _process_listeners[:index] + _process_listeners[index + 1 :]
             else:
-                _context_listeners.reset(token)
+                reset_variable(_context_listeners, token)
             _subscriptions.remove(kinds)
             _update_wanted_kinds()
 

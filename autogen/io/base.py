@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import ClassVar, Protocol, runtime_checkable
 
+from .._threads import reset_variable
+
 __all__ = ["IOStream", "InputStream", "OutputStream", "StreamClosed", "TimedInputStream"]
 
 
@@ -104,7 +106,7 @@ class IOStream(InputStream, OutputStream, Protocol):
         try:
             yield
         finally:
-            _context_default.reset(token)
+            reset_variable(_context_default, token)
 
 
 _context_default: ContextVar[IOStream | None] = ContextVar("default IOStream", default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
@@ -53,11 +54,15 @@ async def a_initiate_chats(chat_queue: ChatQueue) -> dict[int, ChatResult]:
     order = _sort({chat_id: chat.get("prerequisites") or [] for chat_id, chat in chats.items()})
     tasks: dict[Hashable, asyncio.Task[ChatResult]] = {}
 
+    # Chats of the same two agents would mix their histories, so they wait for each other.
+    locks: defaultdict[frozenset[int], asyncio.Lock] = defaultdict(asyncio.Lock)
+
     async def run(chat_id: Any) -> ChatResult:
         chat = chats[chat_id]
         finished = {prerequisite: await tasks[prerequisite] for prerequisite in chat.get("prerequisites") or []}
         arguments = _with_carryover(chat, finished)
-        result: ChatResult = await arguments["sender"].a_initiate_chat(**arguments)
+        async with locks[frozenset((id(arguments["sender"]), id(arguments["recipient"])))]:
+            result: ChatResult = await arguments["sender"].a_initiate_chat(**arguments)
         result.chat_id = chat_id
         return result
 

@@ -25,6 +25,7 @@ from .._core.result import ChatResult, StopReason, consolidate_chat_info, find_r
 from .._core.termination import BoundCondition, get_termination_test
 from .._replies.registry import builtin_generate_reply
 from ..agent import Agent
+from .active_chats import enter_active_chat
 from .message_loop import Send, run_loop
 from .summary import summarize
 
@@ -67,10 +68,20 @@ class ChatRequest(NamedTuple):
 def run_chat(
     sender: AgentCore, recipient: AgentCore, message: object, options: ChatOptions, context: dict[str, Any]
 ) -> Steps[ChatResult]:
-    """Run a chat from the first message to the summary."""
+    """Run a chat from the first message to the summary.
+
+    Raises:
+        ChatInProgress: A chat of the same agents runs already.
+    """
     argument_checks.check_recipient(recipient)
     argument_checks.warn_of_misspelt_context(context)
-    request = ChatRequest(sender, recipient, message, options, context)
+    with enter_active_chat(sender, recipient, options.control):
+        return (yield from _run_with_journal(ChatRequest(sender, recipient, message, options, context)))
+
+
+def _run_with_journal(request: ChatRequest) -> Steps[ChatResult]:
+    """Run the chat with its checkpoint, if it has one."""
+    sender, recipient, message, options, _ = request
     if options.checkpoint is None and get_journal() is None:
         return (yield from _run_with_events(request))
     first_message = get_callable_name(message) if callable(message) else fingerprint(message, named_secrets=True)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
+from ..._threads import reset_variable
 from ...exception_utils import BudgetExceeded
 from ...types import Usage
 from .cost import UnknownCost
@@ -179,7 +180,7 @@ def enter_chat_budget(limits: Mapping[str, float | None]) -> Iterator[None]:
     try:
         yield
     finally:
-        _chat_budgets.reset(token)
+        reset_variable(_chat_budgets, token)
 
 
 def get_chat_ledger() -> UsageLedger | None:
