@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from ... import events
 from ..._journal import JournalStore, chat_id_for, fingerprint, get_journal, open_journal, scope_for
-from ..._steps import Steps, get_callable_name, invoke
+from ..._steps import Steps, get_callable_name, hide_from_tracebacks, invoke
 from ...control import ChatControl, ChatStopped, controlled_by
 from ...exception_utils import BudgetExceeded
 from ...oai._usage.ledger import enter_chat_budget
@@ -79,6 +79,7 @@ def run_chat(
         return (yield from _run_with_journal(ChatRequest(sender, recipient, message, options, context)))
 
 
+@hide_from_tracebacks
 def _run_with_journal(request: ChatRequest) -> Steps[ChatResult]:
     """Run the chat with its checkpoint, if it has one."""
     sender, recipient, message, options, _ = request
@@ -93,6 +94,7 @@ def _run_with_journal(request: ChatRequest) -> Steps[ChatResult]:
         return (yield from _run_with_events(request))
 
 
+@hide_from_tracebacks
 def _run_with_events(request: ChatRequest) -> Steps[ChatResult]:
     """Run the chat and emit `ChatStarted` and `ChatEnded`."""
     if not events.has_listeners:
