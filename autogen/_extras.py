@@ -1,7 +1,18 @@
-"""Import of optional dependencies on first use, with installation advice if they are missing."""
+"""Import of optional dependencies on first use, with installation advice if they are missing.
+
+`from ._extras import httpx` gives the HTTP library that the `openai` SDK depends on. Write it where the library is used.
+"""
+
+from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx2 as httpx
+
+__all__ = ["httpx", "require"]
 
 
 def require(module: str, *, extra: str | None = None, feature: str) -> ModuleType:
@@ -24,3 +35,13 @@ def require(module: str, *, extra: str | None = None, feature: str) -> ModuleTyp
         target = f'"autogen-classic[{extra}]"' if extra else f'"{error.name}"'
         hint = f"{feature} needs the package {error.name!r}, which is not installed: pip install {target}"
         raise ImportError(hint, name=error.name) from error
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name != "httpx":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Version 3 of the SDK replaced httpx by its successor. Both have the API that this package uses.
+    try:
+        return import_module("httpx2")
+    except ModuleNotFoundError:
+        return import_module("httpx")

@@ -149,7 +149,7 @@ def _download(path: Path, name: str) -> bool:
 
 
 def _stream_ranks(path: Path, ranks: str) -> None:
-    from ._http import httpx
+    from ._extras import httpx
 
     url = f"{FETCHED_FROM}{ranks}.tiktoken"
     digest = hashlib.sha256()

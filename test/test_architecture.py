@@ -26,10 +26,10 @@ LAYERS = """
     events                               what happens in chats
     _steps, _secret_text                 one logic for sync and async callers, and secrets in text
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
-    _extras, _lazy_imports, _mistakes    optional packages, names that are loaded on first use, and words for mistakes
+    _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
     _tokenizers                          files of tokenizers
     _image_tokens, _model_catalogue      tokens of images, and prices and context lengths of models
-    _http, _sqlite_guard                 the HTTP library that is installed, and SQLite files of strangers
+    _extras, _sqlite_guard               optional packages, and SQLite files of strangers
     exception_utils, formatting_utils    exceptions, and coloured text
     types, version                       types of messages and configs, and the version
 """

@@ -49,8 +49,8 @@ ConfigOption = Annotated[
 
 def _complete_model(incomplete: str) -> list[str]:
     """Return the names of models that begin with what was typed."""
+    from ..oai._config.environment import DEFAULT_MODELS
     from ..oai._local.weights import CATALOGUE
-    from .choice import DEFAULT_MODELS
 
     names = [*CATALOGUE, *(f"{vendor}/{model}" for vendor, model in DEFAULT_MODELS.items())]
     return [name for name in names if name.startswith(incomplete)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from .._model_catalogue import is_private
+from ..oai._config.environment import CONFIG_LIST, DEFAULT_MODELS
 from ..oai._endpoints.connections import DUMMY_KEY
 from ..oai._endpoints.provider_registry import PROVIDERS
 from ..oai._local import weights
@@ -17,22 +17,6 @@ from .demo import MODEL as LOCAL_MODEL
 
 if TYPE_CHECKING:
     from ..types import ConfigEntry
-
-CONFIG_LIST = "OAI_CONFIG_LIST"
-DEFAULT_MODELS: Mapping[str, str] = {
-    "openai": "gpt-4o-mini",
-    "anthropic": "claude-haiku-4-5",
-    "google": "gemini-2.5-flash",
-    "mistral": "mistral-small-latest",
-    "groq": "openai/gpt-oss-20b",
-    "deepseek": "deepseek-chat",
-    "xai": "grok-4.5",
-    "cerebras": "gpt-oss-120b",
-    "together": "openai/gpt-oss-120b",
-    "perplexity": "sonar",
-    "openrouter": "openrouter/auto",
-}
-"""The model that is used if a vendor's key is in the environment and no model is named, by `api_type`, in order."""
 
 
 class Choice(NamedTuple):

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urljoin
 from ..._secrets import redact
 
 if TYPE_CHECKING:
-    from ..._http import httpx
+    from ..._extras import httpx
 
 Progress = Callable[[int, int], None]
 """A function that is called with the bytes downloaded so far, and the total."""
@@ -50,7 +50,7 @@ def find_file(project: str, filename: str) -> str:
     Raises:
         IndexUnreachable: if no index has it. The text has the answer of each index, without credentials.
     """
-    from ..._http import httpx
+    from ..._extras import httpx
 
     failures = []
     for index in list_index_urls():
@@ -79,7 +79,7 @@ def download(url: str, part: Path, on_progress: Progress) -> None:
     Raises:
         IndexUnreachable: if the connection broke `ATTEMPTS` times.
     """
-    from ..._http import httpx
+    from ..._extras import httpx
 
     for attempt in range(ATTEMPTS):
         try:
@@ -118,7 +118,7 @@ def _download_rest(client: httpx.Client, url: str, part: Path, on_progress: Prog
 
 def _make_client() -> httpx.Client:
     """Make an HTTP client that trusts the system's certificates, or those of PIP_CERT, as pip does."""
-    from ..._http import httpx
+    from ..._extras import httpx
 
     context = ssl.create_default_context(cafile=os.environ.get("PIP_CERT") or None)
     return httpx.Client(verify=context, timeout=TIMEOUT, follow_redirects=True)
