@@ -122,7 +122,7 @@ class Cache(AbstractCache):
         """Store a value.
 
         Raises:
-            TypeError: if the value has no JSON form.
+            TypeError: if the value has no JSON form. A cache in memory takes any value.
         """
         self.cache.set(key, value)
 

@@ -6,14 +6,16 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from ._backend import Backend, from_text, to_text
+from ._backend import Backend
+
+_MISSING = object()
 
 
 class InMemoryCache(Backend):
     """A cache that lives as long as the object, which threads may share.
 
-    It stores JSON text, so that each `get` returns a new value and nobody can change an entry. It accepts and returns the
-    same values as a cache on disk, and text is faster to make and parse than a deep copy.
+    It keeps any value. Dicts, lists, tuples and sets are copied at each `set` and `get`, at any depth, so that nobody can
+    change an entry; other objects in them are shared.
 
     Args:
         seed: The namespace of the keys.
@@ -28,7 +30,7 @@ class InMemoryCache(Backend):
             raise ValueError(f"max_entries must be at least 1, got {max_entries}.")
         self._seed = str(seed)
         self._max_entries = max_entries
-        self._cache: dict[str, str] = {}
+        self._cache: dict[str, object] = {}
         self._lock = threading.Lock()
 
     def _add_prefix(self, key: str) -> str:
@@ -37,21 +39,17 @@ class InMemoryCache(Backend):
     def get(self, key: str, default: object = None) -> Any:
         """Return a copy of the value of a key, or `default` if there is none."""
         with self._lock:
-            text = self._cache.get(self._add_prefix(key))
-        return default if text is None else from_text(text, default)
+            value = self._cache.get(self._add_prefix(key), _MISSING)
+        return default if value is _MISSING else _copy_containers(value)
 
     def set(self, key: str, value: object) -> None:
-        """Store a copy of a value.
-
-        Raises:
-            TypeError: if the value has no JSON form.
-        """
+        """Store a copy of a value."""
         # Outside of the lock, because large values take time.
-        text = to_text(value)
+        copied = _copy_containers(value)
         with self._lock:
             # Removed first, so that the order of the keys is the order of storing.
             self._cache.pop(self._add_prefix(key), None)
-            self._cache[self._add_prefix(key)] = text
+            self._cache[self._add_prefix(key)] = copied
             if self._max_entries is not None and len(self._cache) > self._max_entries:
                 del self._cache[next(iter(self._cache))]
 
@@ -62,3 +60,37 @@ class InMemoryCache(Backend):
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _copy_containers(value: object) -> object:
+    """Copy the built-in containers in a value. Values that are nested too deep stay as they are."""
+    try:
+        return _copy_value(value, {})
+    except RecursionError:
+        return value
+
+
+def _copy_value(value: Any, copies: dict[int, object]) -> object:
+    """Copy a value.
+
+    Args:
+        value: The value.
+        copies: The copies so far by the id of the original, for circular references.
+    """
+    kind = type(value)
+    if kind not in (dict, list, tuple, set, frozenset):
+        return value
+    if id(value) in copies:
+        return copies[id(value)]
+    if kind is dict:
+        copied: dict[Any, object] = {}
+        copies[id(value)] = copied
+        copied.update((key, _copy_value(item, copies)) for key, item in value.items())
+        return copied
+    if kind is list:
+        items: list[object] = []
+        copies[id(value)] = items
+        items.extend(_copy_value(item, copies) for item in value)
+        return items
+    # The members of sets are hashable, so nobody can change them.
+    return tuple(_copy_value(item, copies) for item in value) if kind is tuple else kind(value)

@@ -18,6 +18,12 @@ _MIN_LENGTH = 8
 # A service may serve many users, each with keys of their own. The latest are kept.
 _MAX_SECRETS = 256
 _MAX_CONTAINERS = 10_000
+# Keys of vendors are longer.
+_MAX_WORD = 16
+_DATA_KEY = re.compile(r"(^|[_-])key$", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"(access|account|api|auth|encryption|private|secret|service|signing|subscription)[_-]?key$", re.IGNORECASE
+)
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|apikey) ")
 
 _lock = threading.Lock()
@@ -40,6 +46,26 @@ def mask_known(text: str) -> str:
     return _pattern.sub(MASK, text) if _pattern else text
 
 
+def is_secret(name: object, value: object) -> bool:
+    """Return True if a value is secret because of its name.
+
+    `key` and `primary_key` are names of secrets, but also of arguments of tools. Their values are secret unless they are
+    numbers, text with spaces, or short words.
+    """
+    if not is_secret_name(name):
+        return False
+    text = name.decode("latin-1") if isinstance(name, bytes) else str(name)
+    return not (_DATA_KEY.search(text) and not _SECRET_KEY.search(text) and _is_plain(value))
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, (str, bytes)):
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        has_both = re.search(r"[^\W\d]", text) and re.search(r"\d", text)
+        return bool(re.search(r"\s", text.strip())) or (len(text) < _MAX_WORD and not has_both)
+    return value is None or isinstance(value, (bool, int, float))
+
+
 def _find_secrets(config: object) -> dict[str, None]:
     secrets: dict[str, None] = {}
     visited: set[int] = set()
@@ -57,7 +83,7 @@ def _find_secrets(config: object) -> dict[str, None]:
         for name, item in items:
             if isinstance(item, str) and is_secret_name(name):
                 secret = _SCHEME.sub("", item.strip(), count=1)
-                if len(secret) >= _MIN_LENGTH and not re.search(r"\s", secret):
+                if is_secret(name, item) and len(secret) >= _MIN_LENGTH and not re.search(r"\s", secret):
                     secrets[secret] = None
             else:
                 pending.append(item)

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import PurePath
 
 from .._jsonable import to_jsonable
-from .._secrets import MASK, is_secret_name, redact
+from .._secrets import MASK, redact
 from ..types import JSON
-from ._known_secrets import mask_known
+from ._known_secrets import is_secret, mask_known
 
 Fallback = Callable[[object], object]
 """Converts a value that has no JSON form. Its result is serialised in turn."""
@@ -180,19 +180,19 @@ class _MaskingSerializer:
     def _serialize_mapping(self, value: Mapping[object, object], depth: int, hide_text: bool) -> JSON:
         result: dict[str, JSON] = {}
         # HTTP headers are also written as {"name": "Authorization", "value": ...}.
-        has_secret_value = is_secret_name(value.get("name")) and "value" in value
+        has_secret_value = "value" in value and is_secret(value.get("name"), value["value"])
         for name, item in value.items():
             if isinstance(name, str) and name in self._exclude:
                 continue
-            is_secret = (is_secret_name(name) or (has_secret_value and name == "value")) and not _is_empty(item)
+            is_masked = (is_secret(name, item) or (has_secret_value and name == "value")) and not _is_empty(item)
             text = name.decode("latin-1") if isinstance(name, bytes) else str(name)
             hide_item_text = hide_text or _has_secret_word(text)
-            result[clean_text(text)] = MASK if is_secret else self.serialize(item, depth, hide_item_text)
+            result[clean_text(text)] = MASK if is_masked else self.serialize(item, depth, hide_item_text)
         return result
 
     def _serialize_items(self, items: Sequence[object], depth: int, hide_text: bool) -> JSON:
         # HTTP headers are also written as pairs.
-        if len(items) == 2 and is_secret_name(items[0]) and isinstance(items[1], (str, bytes)) and items[1]:
+        if len(items) == 2 and isinstance(items[1], (str, bytes)) and items[1] and is_secret(*items):
             return [clean_text(str(items[0])), MASK]
         return [self.serialize(item, depth, hide_text) for item in items]
 

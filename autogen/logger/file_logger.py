@@ -167,13 +167,18 @@ class FileLogger(BaseLogger):
                 self.session_id = str(uuid.uuid4())
 
     def report_error(self, method: str, error: Exception) -> None:
-        """Write a line about a record that can't be written.
+        """Write a line about a record that can't be written; log it while the file is closed.
 
         Args:
             method: The name of the method that failed.
             error: Its error.
         """
-        self._write(f"[file logger] {method} failed, the record is lost: {describe_error(error)}")
+        line = f"[file logger] {method} failed, the record is lost: {describe_error(error)}"
+        if self._handler is None:
+            # The logger of this class writes to its files alone.
+            logging.getLogger("autogen.logger").error("%s", line)
+        else:
+            self._write(line)
 
     def _open_file(self) -> logging.Handler:
         Path(self.log_file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -186,6 +191,8 @@ class FileLogger(BaseLogger):
         return handler
 
     def _write_record(self, **record: object) -> None:
+        if self._handler is None:
+            raise RuntimeError("the logger is not started, call its start() first")
         self._write(json.dumps({**record, "thread_id": threading.get_ident()}))
 
     def _write(self, line: str) -> None:

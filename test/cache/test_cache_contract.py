@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -85,12 +86,34 @@ def deep():
     return value
 
 
-@pytest.mark.parametrize("make", [object, circle, deep, set, lambda: {(1, 2): 3}, lambda: 10**5000, lambda: b"x"])
+WITHOUT_JSON = [object, circle, deep, set, lambda: {(1, 2): 3}, lambda: 10**5000, lambda: b"x"]
+
+
+@outside
+@pytest.mark.parametrize("make", WITHOUT_JSON)
 def test_a_value_that_json_cannot_hold_is_refused(cache, make):
     cache.set("k", "before")
     with pytest.raises(TypeError, match="values that have a JSON form"):
         cache.set("k", make())
     assert cache.get("k") == "before"
+
+
+ANY = [(1, (2,)), {(1, 2): {3}}, 10**5000, b"x", frozenset({1}), {1: threading.Lock()}, object()]
+
+
+@pytest.mark.parametrize("value", ANY, ids=lambda value: type(value).__name__)
+def test_memory_holds_any_value(value):
+    cache = Cache.in_memory()
+    cache.set("k", value)
+    assert cache.get("k") == value
+    assert type(cache.get("k")) is type(value)
+
+
+@pytest.mark.parametrize("make", [circle, deep])
+def test_memory_holds_circles_and_depths(make):
+    cache = Cache.in_memory()
+    cache.set("k", make())
+    assert isinstance(cache.get("k")[0], list)
 
 
 @WILD

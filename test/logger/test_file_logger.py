@@ -167,3 +167,17 @@ def test_long_lines_of_several_processes_do_not_mix(tmp_path):
     records = [json.loads(line) for line in path.read_text().splitlines() if line.startswith("{")]
     texts = [json.loads(record["json_state"])["text"] for record in records]
     assert sorted(texts) == sorted([letter * 50_000 for letter in "abc"] * 40)
+
+
+def test_a_record_before_the_start_is_reported(tmp_path, caplog):
+    logger = FileLogger({"filename": str(tmp_path / "x.log")})
+    logger.log_event("me", "early")
+    assert "log_event failed, the record is lost: RuntimeError: the logger is not started" in caplog.text
+    logger.start()
+    logger.log_event("me", "in time")
+    logger.stop()
+    logger.log_event("me", "late")
+    assert [record.levelname for record in caplog.records].count("ERROR") == 2
+    written = (tmp_path / "x.log").read_text()
+    assert "in time" in written
+    assert "early" not in written

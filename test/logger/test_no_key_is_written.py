@@ -113,11 +113,13 @@ def test_a_chat_whose_endpoint_quotes_its_key(call, written, agent, openai_serve
 @pytest.mark.parametrize(
     "value",
     [
-        {"key": "PLANTED"},
+        {"api_key": "PLANTED"},
+        {"key": "PLANTED-1"},
+        {"primary_key": "PLANTEDbyNoVendor"},
         {"password": 73570},
         [("Cookie", "PLANTED")],
         {"name": "x-api-key", "value": "PLANTED"},
-        {b"key": "PLANTED"},
+        {b"api-key": "PLANTED"},
     ],
     ids=str,
 )
@@ -135,6 +137,11 @@ def test_what_is_no_secret_stays(rows):
         "usage": {"total_tokens": 7, "prompt_tokens_details": {"cached_tokens": 1}},
         "key_points": ["one", "two"],
         "monkey": "x",
+        "key": "paris",
+        "primary_key": 7,
+        "sort-key": "name and date",
+        "pairs": [["key", "paris"], {"name": "key", "value": "paris"}],
+        "arguments": '{"key":  "paris"}',
         "token_usage": {"n": 3},
         "empty": {"api_key": "", "password": None},
         "text": '{"a":  1}',
