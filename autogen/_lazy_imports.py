@@ -6,10 +6,13 @@ the interpreter. A test compares the two lists.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def attach(
@@ -59,3 +62,18 @@ def deprecate(namespace: dict[str, Any], aliases: Mapping[str, str]) -> Callable
         return namespace[name]
 
     return get_renamed
+
+
+def get_current(module: str, name: str, original: T) -> T:
+    """Return the object that a module has under a name that programs replace there, mostly in tests.
+
+    The code that uses the object is elsewhere: `mock.patch("autogen.oai.client.OpenAI")` names the module where 0.2 had it.
+
+    Args:
+        module: The full name of the module.
+        name: The name in it.
+        original: The object if the module isn't imported, or its attribute is computed.
+    """
+    holder = sys.modules.get(module)
+    current: T = original if holder is None else vars(holder).get(name, original)
+    return current

@@ -22,6 +22,7 @@ LAYERS = """
     operations                           everything that leaves the framework: events, journal, control and log in one
     _journal, runtime_logging            checkpoints, and the database of requests
     coding, cache, function_utils        executors, caches of responses, schemas of functions
+    _pydantic                            names of 0.2 for pydantic
     io, control, logger, _functions      consoles, stopping a chat, backends of the runtime log, parts of function_utils
     events                               what happens in chats
     _steps, _secret_text                 one logic for sync and async callers, and secrets in text

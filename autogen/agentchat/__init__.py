@@ -1,5 +1,6 @@
 """Agents and the chats between them."""
 
+from .._lazy_imports import attach as _lazy
 from .agent import Agent
 from .assistant_agent import AssistantAgent
 from .chat import ChatResult, initiate_chats
@@ -20,3 +21,5 @@ __all__ = [
     "gather_usage_summary",
     "ChatResult",
 ]
+
+__getattr__, __dir__, _ = _lazy(globals(), {}, ("contrib",))

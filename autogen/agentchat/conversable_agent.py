@@ -14,6 +14,7 @@ from .._steps import run_async, run_sync
 from ..cache.abstract_cache_base import AbstractCache
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
 from ..control import ChatControl
+from ..formatting_utils import colored as colored
 from ..oai.client import OpenAIWrapper
 from ..operations import JournalStore
 from ..types import ChatQueue, LLMConfigDict

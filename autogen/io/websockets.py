@@ -7,7 +7,8 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, suppress
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any, Protocol
 
 from .._extras import require
 from .._steps import sync_and_async
@@ -17,13 +18,39 @@ from ._waiting import iterate_waits
 from ._websocket_server import SUBPROTOCOL, Limits, run_server
 from .base import IOStream, StreamClosed
 
-if TYPE_CHECKING:
-    from websockets.sync.server import ServerConnection
-
 __all__ = ["IOWebsockets"]
 
 # Close codes of the websocket protocol: an unacceptable type of data, invalid data, and too much data.
 NOT_TEXT, NOT_AN_ANSWER, TOO_BIG = 1003, 1007, 1009
+
+
+class ServerConnection(Protocol):
+    """A connection to a client, as `websockets.sync` has it."""
+
+    def send(self, message: str | bytes) -> None:
+        """Send a message."""
+
+    def recv(self, timeout: float | None = None) -> str | bytes:
+        """Return the next message."""
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the connection."""
+
+
+class WebSocketServer(Protocol):
+    """A server, as `websockets.sync` has it."""
+
+    def serve_forever(self) -> None:
+        """Accept connections until `shutdown`."""
+
+    def shutdown(self) -> None:
+        """Stop the server."""
+
+    def __enter__(self) -> WebSocketServer: ...
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
 
 
 class IOWebsockets(IOStream):

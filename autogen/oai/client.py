@@ -49,6 +49,15 @@ TOOL_ENABLED = True
 OPEN_API_BASE_URL_PREFIX = "https://api.openai.com"
 
 
+def __getattr__(name: str) -> Any:
+    # Not imported, because that takes half a second. A class that a test puts here makes the clients, see `make_client`.
+    if name in ("OpenAI", "AzureOpenAI"):
+        import openai
+
+        return getattr(openai, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 class OpenAIWrapper:
     """Client for a list of endpoints: a request goes to the first that responds.
 
@@ -98,15 +107,25 @@ class OpenAIWrapper:
         models = ", ".join(str(endpoint.config.get("model")) for endpoint in self._endpoints)
         return f"OpenAIWrapper({models})"
 
+    # Programs assign None to both summaries, or take over those of another wrapper.
+
     @property
     def actual_usage_summary(self) -> dict[str, Any] | None:
         """Cost (USD) and tokens by model, without responses from the cache; None before the first response."""
         return self._ledger.actual
 
+    @actual_usage_summary.setter
+    def actual_usage_summary(self, summary: dict[str, Any] | None) -> None:
+        self._ledger.actual = summary
+
     @property
     def total_usage_summary(self) -> dict[str, Any] | None:
         """Cost (USD) and tokens by model, with responses from the cache; None before the first response."""
         return self._ledger.total
+
+    @total_usage_summary.setter
+    def total_usage_summary(self, summary: dict[str, Any] | None) -> None:
+        self._ledger.total = summary
 
     # 0.2 had a list for each field of the endpoints, which programs read and assign items of.
 

@@ -314,6 +314,17 @@ def test_a_call_that_fails_is_told_to_the_model(call, agent, function_call, cont
         assert result["content"] == content
 
 
+def test_a_tool_that_fails_is_one_line_in_the_log_and_a_traceback_for_debugging(call, agent, caplog):
+    def fail():
+        raise ValueError("no\nsuch api_key=PLANTED")
+
+    caplog.set_level("DEBUG", "autogen")
+    call(agent("me", function_map={"fail": fail}).execute_function, {"name": "fail"})
+    seen = [(record.levelname, bool(record.exc_info)) for record in caplog.records if "fail" in record.getMessage()]
+    assert seen == [("WARNING", False), ("DEBUG", True)]
+    assert "The function 'fail' of agent 'me' failed: ValueError: no such api_key=***" in caplog.messages
+
+
 @pytest.mark.parametrize("arguments", ['{"a": "x\ny"}', '{\n"a":\n"x\\ny"}', {"a": "x\ny"}])
 def test_arguments_are_mended_where_that_is_safe(call, agent, arguments):
     me = agent("me", function_map={"f": lambda a: a})

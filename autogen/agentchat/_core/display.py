@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from ..._lazy_imports import get_current
 from ..._steps import get_callable_name
 from ...code_utils import content_str
 from ...formatting_utils import colored
@@ -25,7 +26,7 @@ def show_received(
         show_response: Prints a tool response of the message, so that overrides of the agent apply to it.
     """
     show = IOStream.get_default().print
-    show(colored(sender.name, "yellow"), f"(to {receiver.name}):\n", flush=True)
+    show(_color(sender.name, "yellow"), f"(to {receiver.name}):\n", flush=True)
     for response in message.get("tool_responses") or ():
         show_response(response, sender)
     role = message.get("role")
@@ -55,25 +56,25 @@ def show_chat_banner(message: object, carryover: Iterable[object], verbose: bool
         verbose: True to print the message and the carryover, too.
     """
     show = IOStream.get_default().print
-    show(colored("\n" + "*" * 80, "blue"), flush=True)
-    show(colored("Starting a new chat....", "blue"), flush=True)
+    show(_color("\n" + "*" * 80, "blue"), flush=True)
+    show(_color("Starting a new chat....", "blue"), flush=True)
     if verbose:
-        show(colored("Message:\n" + _format_message(message), "blue"), flush=True)
-        show(colored("Carryover:\n" + "\n".join(map(str, carryover)), "blue"), flush=True)
-    show(colored("\n" + "*" * 80, "blue"), flush=True)
+        show(_color("Message:\n" + _format_message(message), "blue"), flush=True)
+        show(_color("Carryover:\n" + "\n".join(map(str, carryover)), "blue"), flush=True)
+    show(_color("\n" + "*" * 80, "blue"), flush=True)
 
 
 def print_notice(text: str, color: str) -> None:
     """Print one line about the framework's own work, set off from the messages around it."""
-    IOStream.get_default().print(colored(f"\n>>>>>>>> {text}", color), flush=True)
+    IOStream.get_default().print(_color(f"\n>>>>>>>> {text}", color), flush=True)
 
 
 def _print_framed(title: str, body: str) -> None:
     show = IOStream.get_default().print
     head = f"***** {title} *****"
-    show(colored(head, "green"), flush=True)
+    show(_color(head, "green"), flush=True)
     show(body, flush=True)
-    show(colored("*" * len(head), "green"), flush=True)
+    show(_color("*" * len(head), "green"), flush=True)
 
 
 def _format_arguments(call: Message) -> str:
@@ -96,3 +97,7 @@ def _format_message(message: object) -> str:
     if callable(message):
         return f"Callable: {get_callable_name(message)}"
     return f"Dict: {message!r}" if isinstance(message, dict) else str(message)
+
+
+def _color(text: str, color: str) -> str:
+    return get_current("autogen.agentchat.conversable_agent", "colored", colored)(text, color)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from ... import events
+from ..._secrets import redact
 from ..._steps import Call, Steps, gather, is_coroutine_function, sync_and_async
 from ...control import interruptible, yield_point
 from ...io.base import IOStream
@@ -163,7 +164,9 @@ def _execute(agent: AgentCore, call: Message, label: str, verbose: bool) -> Step
         result = yield Call(interruptible(sync_function), async_function, (), keywords)
         content = turn_context.apply_directive(agent, call, result)
     except Exception as error:
-        logger.warning("The function %r of agent %r failed.", name, agent.name, exc_info=True)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        logger.warning("The function %r of agent %r failed: %s", name, agent.name, redact(reason))
+        logger.debug("The traceback of %r:", name, exc_info=True)
         return _make_failure(name, f"Error: {error}" if str(error) else f"Error: {type(error).__name__}")
     if verbose:
         IOStream.get_default().print(f"\nInput arguments: {arguments}\nOutput:\n{content}", flush=True)

@@ -1,1 +1,5 @@
 """Agents of special kinds, and capabilities that agents can be given. Each is imported from its own module."""
+
+from ..._lazy_imports import attach as _lazy
+
+__getattr__, __dir__, _ = _lazy(globals(), {}, ("society_of_mind_agent", "swarm_agent"))

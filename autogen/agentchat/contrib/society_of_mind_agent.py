@@ -73,7 +73,7 @@ class SocietyOfMindAgent(ConversableAgent):
             chat_manager: Manager of the group that discusses the requests; None for none yet.
             response_preparer: Makes a reply from the discussion: a prompt for the agent's model, or a function
                 `(agent, messages)`, sync or async, that takes the record and returns the reply, or None to end the outer
-                chat. None for the prompt `DEFAULT_RESPONSE_PROMPT`.
+                chat. None for the prompt `DEFAULT_RESPONSE_PROMPT`; without a model, the last message is the reply.
             is_termination_msg: As for `ConversableAgent`, like the following arguments; for the outer chat.
             max_consecutive_auto_reply: Maximum number of replies in a row.
             human_input_mode: When the human is asked.
@@ -148,7 +148,7 @@ class SocietyOfMindAgent(ConversableAgent):
             True and the reply. `(False, None)` without a group or messages, and if the sender is the group's manager.
 
         Raises:
-            ValueError: if a model has to prepare the reply, and the agent has none.
+            ValueError: if `response_preparer` is a prompt of the program's, and the agent has no model.
             RuntimeError: if the group is discussing already, for another chat or because the agent is a member of it.
         """
         return run_sync(self._run_monologue(messages, sender))
@@ -165,9 +165,9 @@ class SocietyOfMindAgent(ConversableAgent):
         if manager is None or group is None or manager is sender or not messages:
             return False, None
         # Before the discussion, which would be paid for in vain.
-        if isinstance(self.response_preparer, str) and self.client is None:
+        if self.client is None and isinstance(self.response_preparer, str) and not self._has_default_prompt():
             raise ValueError(
-                f"{self.name!r} has no model to prepare its reply: pass an llm_config, or a function as response_preparer."
+                f"{self.name!r} has no model that could read its response_preparer: pass an llm_config, or a function."
             )
         if self._is_thinking:
             raise RuntimeError(
@@ -212,6 +212,9 @@ class SocietyOfMindAgent(ConversableAgent):
             if isinstance(agent, ConversableAgent):
                 agent.clear_history(manager)
 
+    def _has_default_prompt(self) -> bool:
+        return self.response_preparer == self.DEFAULT_RESPONSE_PROMPT
+
     def _prepare_response(self, messages: list[Message]) -> Steps[Any]:
         """Make the reply from the record of a discussion."""
         preparer = self.response_preparer
@@ -237,7 +240,9 @@ ORIGINAL_METHODS["_llm_response_preparer"] = SocietyOfMindAgent._llm_response_pr
 
 
 def _request_response(agent: SocietyOfMindAgent, prompt: str, messages: list[Message]) -> Steps[str | Message]:
-    """Show the discussion to the agent's model, and request the reply."""
+    """Show the discussion to the agent's model, and request the reply. Without a model the last message is the reply."""
+    if agent.client is None:
+        return next((text for m in reversed(messages) if (text := content_str(m.get("content")).strip())), "")
     request: list[Message] = [{"role": "system", "content": TRANSCRIPT}]
     request += [{**_make_readable(message), "role": "user"} for message in messages]
     # As a user: some endpoints ignore a system message that is not the first.

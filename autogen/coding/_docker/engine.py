@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..._extras import require
+from ..._lazy_imports import get_current
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -48,6 +49,8 @@ def find_address() -> str | None:
 
 def is_running() -> bool:
     """Return True if an engine responds."""
+    if _is_replaced():
+        return _ping_replaced()
     # Probed first: Docker's SDK leaks a socket if it can't connect.
     address = find_address()
     if address is None:
@@ -76,6 +79,8 @@ def connect() -> DockerClient:
         ImportError: if the package `docker` is not installed.
     """
     docker = require("docker", feature="Running code in Docker")
+    if _is_replaced():
+        return _get_current_sdk().from_env()
     address = find_address()
     if address is None:
         raise docker.errors.DockerException(explain_missing_engine())
@@ -83,6 +88,24 @@ def connect() -> DockerClient:
         return _make_client(address)
     except docker.errors.DockerException as error:
         raise docker.errors.DockerException(f"{explain_missing_engine()}\nThe last error: {error}") from error
+
+
+def _get_current_sdk() -> Any:
+    """Return Docker's SDK, or the stand-in of a test, which may be None; None while it isn't imported."""
+    return get_current("autogen.code_utils", "docker", sys.modules.get("docker"))
+
+
+def _is_replaced() -> bool:
+    return _get_current_sdk() is not sys.modules.get("docker")
+
+
+def _ping_replaced() -> bool:
+    sdk = _get_current_sdk()
+    try:
+        return sdk is not None and bool(sdk.from_env().ping())
+    # The stand-in's exceptions may be of any class.
+    except Exception:  # noqa: BLE001
+        return False
 
 
 def explain_missing_engine() -> str:

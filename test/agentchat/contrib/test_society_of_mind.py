@@ -362,10 +362,15 @@ def test_societies_that_are_members_of_each_other_are_refused(call, agent):
         call(agent("user").initiate_chat, one, message="go", max_turns=1)
 
 
+def test_without_a_model_the_last_message_is_the_answer(call, agent, team):
+    society = agent("society", SocietyOfMindAgent, chat_manager=team(["first"], ["last"]))
+    assert call(agent("user").initiate_chat, society, message="go", max_turns=1).summary == "last"
+
+
 def test_it_says_at_once_that_a_model_is_missing(call, agent, team):
     manager = team(["not asked"])
-    society = agent("society", SocietyOfMindAgent, chat_manager=manager)
-    with pytest.raises(ValueError, match="'society' has no model to prepare its reply"):
+    society = agent("society", SocietyOfMindAgent, chat_manager=manager, response_preparer="Be brief.")
+    with pytest.raises(ValueError, match="'society' has no model that could read its response_preparer"):
         call(agent("user").initiate_chat, society, message="go", max_turns=1)
     assert manager.groupchat.messages == []
 
