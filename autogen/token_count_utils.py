@@ -19,9 +19,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._image_tokens import count_image_tokens, is_image
 from ._model_catalogue import get_context_limit
-from ._tokenizers import count_tokens
+from ._tokens.images import count_image_tokens, is_image
+from ._tokens.tokenizers import count_tokens
+from ._tokens.tools import count_tool_tokens, is_tool
 from .types import Message
 
 __all__ = [
@@ -184,7 +185,8 @@ def estimate_tokens(input: object, model: str = "gpt-4o") -> int:
     within 20 per cent for English, German, French and code, and up to 40 per cent low for Chinese or Arabic. The tokenizers
     of other vendors differ by as much.
 
-    Messages are counted like those to GPT-4, tools as their JSON: a few tokens of framing are uncertain. Images count by
+    Messages are counted like those to GPT-4, and tools in the form in which the model sees them: declarations for OpenAI's
+    models, JSON for others. A few tokens of framing are uncertain. Images count by
     tiles, patches or area, as their vendors document it. An image behind a URL, whose size is unknown, counts as
     1024 x 1024 pixels.
 
@@ -195,7 +197,10 @@ def estimate_tokens(input: object, model: str = "gpt-4o") -> int:
     """
     items = [_dump_model(item) for item in (input if isinstance(input, (list, tuple)) else [input])]
     framing = 3 if any(_is_message(item) for item in items) else 0
-    return framing + sum(_estimate_item(item, str(model)) for item in items)
+    # Plain data, because methods of unknown objects may raise anything.
+    tools = [json.loads(_render_any(item) or "{}") for item in items if is_tool(item)]
+    others = sum(_estimate_item(item, str(model)) for item in items if not is_tool(item))
+    return framing + others + count_tool_tokens(tools, str(model))
 
 
 def _dump_model(value: object) -> object:

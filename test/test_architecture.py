@@ -28,8 +28,7 @@ LAYERS = """
     _steps, _secret_text                 one logic for sync and async callers, and secrets in text
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
-    _tokenizers                          files of tokenizers
-    _image_tokens, _model_catalogue      tokens of images, and prices and context lengths of models
+    _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models
     _extras, _sqlite_guard               optional packages, and SQLite files of strangers
     exception_utils, formatting_utils    exceptions, and coloured text
     types, version                       types of messages and configs, and the version

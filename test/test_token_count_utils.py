@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autogen import _tokenizers
+from autogen._tokens import tokenizers as _tokenizers
 from autogen.token_count_utils import (
     UnknownModel,
     count_token,
@@ -342,3 +342,77 @@ def test_import_autogen_is_enough_and_loads_no_tokenizer():
         "print(json.dumps([name for name in ('tiktoken', 'genai_prices') if name in sys.modules]))"
     )
     assert json.loads(subprocess.check_output([sys.executable, "-c", probe], text=True)) == []
+
+
+WEATHER = {
+    "name": "get_weather",
+    "description": "Get the weather.",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "description": "The city."},
+            "days": {"type": "integer", "default": 1},
+            "unit": {"enum": ["C", "F"]},
+            "near": {"type": "array", "items": {"$ref": "#/$defs/Point"}},
+            "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        },
+        "required": ["city"],
+        "$defs": {"Point": {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]}},
+    },
+}
+DECLARED = """namespace functions {
+
+// Get the weather.
+type get_weather = (_: {
+// The city.
+city: string,
+days?: number, // default: 1
+unit?: "C" | "F",
+near?: {
+x: number,
+}[],
+note?: string | null,
+}) => any;
+
+// Ping.
+type ping = () => any;
+
+} // namespace functions"""
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_tools_are_counted_as_openais_models_see_them(tokenizer, wrapped):
+    functions = [{"type": "function", "function": one} if wrapped else one for one in (WEATHER, PING)]
+    assert estimate_tokens(functions, "gpt-4") == count_token(DECLARED, "gpt-4") + 9
+    assert estimate_tokens(functions, "openai/gpt-4") == estimate_tokens(functions, "gpt-4")
+    assert estimate_tokens([], "gpt-4") == 0
+
+
+def test_tools_are_counted_near_what_openai_reports(tokenizer):
+    place = {"type": "string", "description": "The city and state, e.g. San Francisco, CA"}
+    unit = {"type": "string", "description": "The unit of temperature to return", "enum": ["celsius", "fahrenheit"]}
+    parameters = {"type": "object", "properties": {"location": place, "unit": unit}, "required": ["location"]}
+    text = "Get the current weather in a given location"
+    tool = {"type": "function", "function": {"name": "get_current_weather", "description": text, "parameters": parameters}}
+    messages = [
+        {"role": "system", "content": "You are a helpful assistant that can answer to questions about the weather."},
+        {"role": "user", "content": "What's the weather like in Pittsburgh?"},
+    ]
+    # The endpoint reported 105 prompt tokens for GPT-4.
+    assert estimate_tokens(messages, "gpt-4") + estimate_tokens([tool], "gpt-4") == pytest.approx(105, abs=4)
+
+
+def test_other_vendors_show_the_json_and_anthropic_adds_instructions(tokenizer):
+    tokens = estimate_tokens([WEATHER], "mistral-large")
+    assert tokens == estimate_tokens(json.dumps(WEATHER), "mistral-large") > estimate_tokens([WEATHER], "gpt-4")
+    assert estimate_tokens([WEATHER], "claude-sonnet-4-5") == tokens + 346
+
+
+circular = {"name": "f", "parameters": {"properties": {"x": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"$ref": "#/$defs/A"}}}}
+
+
+@pytest.mark.parametrize(
+    "schema", [circular["parameters"], {"properties": 5}, {"properties": {"x": 5, "y": {"enum": 3}}}, 7]
+)
+def test_odd_schemas_are_counted_all_the_same(schema):
+    assert estimate_tokens([{"name": "f", "parameters": schema}], "gpt-4") > 0

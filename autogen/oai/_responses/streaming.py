@@ -66,7 +66,8 @@ def _show(deltas: list[Delta], show: Callable[..., None]) -> None:
 def _estimate_usage(params: Params, choices: Any) -> dict[str, JSON]:
     """Estimate the tokens of a stream whose server doesn't report them."""
     model = str(params.get("model"))
-    prompt = estimate_tokens(params["messages"], model) + estimate_tokens(params.get("tools"), model)
+    offered = [*(params.get("tools") or ()), *(params.get("functions") or ())]
+    prompt = estimate_tokens(params["messages"], model) + estimate_tokens(offered, model)
     messages: list[Mapping[str, Any]] = [choice["message"] for choice in choices]
     completion = sum(estimate_tokens([m.get("content"), *(m.get("tool_calls") or ())], model) for m in messages)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}

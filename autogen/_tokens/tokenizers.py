@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tiktoken import Encoding
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("autogen.token_count_utils")
 
 # `tiktoken` names the files in its cache after these URLs.
 PUBLISHED_AT = "https://openaipublic.blob.core.windows.net/encodings/"
@@ -149,7 +149,7 @@ def _download(path: Path, name: str) -> bool:
 
 
 def _stream_ranks(path: Path, ranks: str) -> None:
-    from ._extras import httpx
+    from .._extras import httpx
 
     url = f"{FETCHED_FROM}{ranks}.tiktoken"
     digest = hashlib.sha256()

@@ -1,0 +1,1 @@
+"""Token counts of texts, images and tools."""
