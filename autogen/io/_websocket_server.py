@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import logging
 import re
 import socket
@@ -158,7 +159,7 @@ def _listen(
     if not options.keys() & {"subprotocols", "select_subprotocol"}:
         options["select_subprotocol"] = _select_subprotocol
     # Else any web page could connect to a local server through the browser of its visitor.
-    if "origins" not in options and host in ("localhost", "127.0.0.1", "::1"):
+    if "origins" not in options and _is_loopback(options["sock"].getsockname()[0] if "sock" in options else host):
         options["origins"] = [None, LOCAL_ORIGIN]
     if ":" in host:
         options.setdefault("family", socket.AF_INET6)
@@ -169,6 +170,17 @@ def _listen(
         hint = " Use port=0 for any free port, which the URI then names." if error.errno == errno.EADDRINUSE else ""
         text = f"The websocket server can't listen on {host}:{port}: {error.strerror or error}.{hint}"
         raise OSError(error.errno or 0, text) from error
+
+
+def _is_loopback(host: object) -> bool:
+    """Return True if an address or the name of a host, in any spelling, leads to this machine alone."""
+    try:
+        hosts = {str(address[0]) for *_, address in socket.getaddrinfo(str(host), None, type=socket.SOCK_STREAM)}
+    # Listening on it fails with a better error.
+    except (OSError, UnicodeError):
+        return False
+    addresses = [ipaddress.ip_address(address.partition("%")[0]) for address in hosts]
+    return all((getattr(address, "ipv4_mapped", None) or address).is_loopback for address in addresses)
 
 
 def _select_subprotocol(_: ServerConnection, offered: Sequence[str]) -> str | None:

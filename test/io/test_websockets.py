@@ -327,6 +327,14 @@ def test_options_go_on_to_the_library():
     ],
 )
 def test_pages_of_other_sites_are_refused_by_a_local_server(origin, served):
+    # Any spelling of an address of this machine.
+    for host in ("127.0.0.2", "0:0:0:0:0:0:0:1", "127.1"):
+        with serving(echo, host=host) as uri, ExitStack() as clients:
+            if served:
+                clients.enter_context(connect(uri, origin=origin))
+            else:
+                with pytest.raises(InvalidStatus, match="403"):
+                    clients.enter_context(connect(uri, origin=origin))
     with serving(echo) as uri:
         if served:
             with connect(uri, origin=origin):

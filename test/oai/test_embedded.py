@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -81,6 +83,23 @@ def test_there_is_one_server_for_a_model(weights):
         thread.join()
     assert len(set(found)) == 1
     assert embedded.serve(str(weights)).base_url == found[0].base_url
+
+
+def test_only_this_process_may_ask_its_server():
+    """Other users of the machine have no key, and pages in a browser no origin that is allowed."""
+    url = embedded.serve(MODEL).base_url
+    page = {"Origin": "http://example.com", "Content-Type": "text/plain"}
+    body = b'{"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}'
+    for path, data in (("/chat/completions", body), ("/models", None), ("/../slots", None)):
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            urllib.request.urlopen(urllib.request.Request(url + path, data, page))
+        with refusal.value as response:
+            assert response.code in (401, 404)
+            assert not response.headers["Access-Control-Allow-Origin"]
+    preflight = urllib.request.Request(url + "/chat/completions", None, page, method="OPTIONS")
+    with urllib.request.urlopen(preflight) as response:
+        assert not response.headers["Access-Control-Allow-Origin"]
+        assert response.headers["Access-Control-Allow-Credentials"] != "true"
 
 
 def test_a_missing_library_of_the_system_is_named_before_anything_is_fetched(monkeypatch, tmp_path):

@@ -157,7 +157,8 @@ def connect_local(connection: Connection, config: ConfigEntry, api_type: str) ->
 
 
 def _serve_local(model: str, settings: Settings) -> Settings:
-    return {**settings, "base_url": embedded.serve(model).base_url, "api_key": "local"}
+    endpoint = embedded.serve(model)
+    return {**settings, "base_url": endpoint.base_url, "api_key": endpoint.api_key}
 
 
 def connect_ollama(connection: Connection, config: ConfigEntry, api_type: str) -> Endpoint:

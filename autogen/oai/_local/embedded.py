@@ -1,17 +1,20 @@
 """A model in this process: llama.cpp behind its own OpenAI-compatible server on loopback.
 
-There is one server for each file of weights, started by the first request and stopped with the process.
+There is one server for each file of weights, started by the first request and stopped with the process. Other users of the
+machine and pages in a browser can reach its port, so it answers only requests with its key, which no other process knows, and
+allows no origin to read its responses.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import secrets
 import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -25,17 +28,26 @@ if TYPE_CHECKING:
 CONTEXT = 8192  # tokens, for a file that is not in the catalogue
 
 _lock = threading.Lock()
-_servers: dict[tuple[int, Path], xllamacpp.Server] = {}
+_servers: dict[tuple[int, Path], _Server] = {}
 # A child's copies of its parent's servers. Closing one would wait for threads that don't exist in the child.
-_abandoned: list[xllamacpp.Server] = []
+_abandoned: list[_Server] = []
 
 
 @dataclass(frozen=True)
 class LocalEndpoint:
-    """The address of a model in this process, and the path of its weights."""
+    """The address of a model in this process, the path of its weights, and the key of its server."""
 
     base_url: str
     path: Path
+    api_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Server:
+    """A running server and its key."""
+
+    server: xllamacpp.Server
+    api_key: str = field(repr=False)
 
 
 def serve(model: str) -> LocalEndpoint:
@@ -56,10 +68,10 @@ def serve(model: str) -> LocalEndpoint:
         server = _servers.get((os.getpid(), path))
         if server is None:
             server = _servers[os.getpid(), path] = _start_server(path, model)
-    return LocalEndpoint(f"{server.listening_address}/v1", path)
+    return LocalEndpoint(f"{server.server.listening_address}/v1", path, server.api_key)
 
 
-def _start_server(path: Path, name: str) -> xllamacpp.Server:
+def _start_server(path: Path, name: str) -> _Server:
     validate_gguf(path)
     llama = load_llama_cpp()
     params = llama.CommonParams()
@@ -73,9 +85,14 @@ def _start_server(path: Path, name: str) -> xllamacpp.Server:
     # Tool calls depend on the chat template.
     params.use_jinja = True
     params.verbosity = -1
+    api_key = secrets.token_urlsafe()
+    params.api_keys = [api_key]
+    # The default is any origin, with credentials.
+    params.cors_origins, params.cors_credentials = "", False
+    params.ui = params.endpoint_slots = False
     try:
         with _silence_stderr():
-            return llama.Server(params)
+            return _Server(llama.Server(params), api_key)
     except RuntimeError as error:
         raise weights.WeightsError(f"{path} can't be loaded as a model: {error}") from error
 
