@@ -19,6 +19,7 @@ JUPYTER = [
 KUBERNETES = ["kubernetes>=27.2"]
 LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
 COSMOS = ["azure-cosmos>=4.5"]
+DISKCACHE = ["diskcache>=5.6.3"]
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "nbclient>=0.10"]
 OTEL = ["opentelemetry-api>=1.27"]
@@ -31,7 +32,7 @@ TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *NOTEBOOK, *OTEL, *REDIS
 TEST += ["openinference-instrumentation-ag2>=0.1.12"]  # one of the tools that wrap methods by the path of their module
 TEST += ["opentelemetry-sdk>=1.27", "opentelemetry-semantic-conventions>=0.66b0"]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
-TEST += ["pandas>=2"]
+TEST += [*DISKCACHE, "pandas>=2"]
 TEST += ["hypothesis>=6.100", "pexpect>=4.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
 CHECK = ["basedpyright>=1.29", "mypy>=1.11", "ruff>=0.6"]
 
@@ -68,6 +69,7 @@ setup(
         "azure": ["azure-identity>=1.15"],
         "bedrock": ["openai[bedrock]>=3"],  # not for the tests: botocore and current kubernetes want different dateutils
         "cosmos": COSMOS,
+        "diskcache": DISKCACHE,
         "docs": DOCS,
         "graph": GRAPH,
         "jupyter-executor": JUPYTER,

@@ -1,4 +1,4 @@
-"""Base class of caches on servers. A server that is down, or sends nonsense, disables the cache and never the chat."""
+"""Base class of caches on servers and of other packages. If they fail, that disables the cache and never the chat."""
 
 from __future__ import annotations
 

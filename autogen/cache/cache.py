@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._secret_text import Secret
 from .abstract_cache_base import AbstractCache
@@ -42,17 +42,36 @@ class Cache(AbstractCache):
         return Cache({"cache_seed": cache_seed, "redis_url": redis_url})
 
     @staticmethod
-    def disk(cache_seed: str | int = 42, cache_path_root: str = ".cache", *, size_limit: int | None = SIZE_LIMIT) -> Cache:
+    def disk(
+        cache_seed: str | int = 42,
+        cache_path_root: str = ".cache",
+        *,
+        size_limit: int | None = SIZE_LIMIT,
+        backend: Literal["sqlite", "diskcache"] = "sqlite",
+    ) -> Cache:
         """Create a cache in the directory `<cache_path_root>/<cache_seed>`.
 
         Args:
             cache_seed: The namespace of the keys.
             cache_path_root: The directory of all caches.
             size_limit: The limit for the size in bytes, by default 1 GiB; None for no limit.
+            backend: `sqlite`, a file of this package, or `diskcache`, files of the package of that name, which the extra
+                `diskcache` installs. Both hold JSON text; their entries are apart.
+
+        Raises:
+            ValueError: if `backend` is neither.
+            ImportError: if `diskcache` is not installed.
         """
+        if backend not in ("sqlite", "diskcache"):
+            raise ValueError(f"backend must be 'sqlite' or 'diskcache', got {backend!r}.")
         cache = Cache({"cache_seed": cache_seed, "cache_path_root": cache_path_root})
         # `config` accepts 0.2's keys only, and none of them is a size limit.
-        cache.cache = DiskCache(Path(cache_path_root, str(cache_seed)), size_limit)
+        folder = Path(cache_path_root, str(cache_seed))
+        cache.cache = DiskCache(folder, size_limit)
+        if backend == "diskcache":
+            from ._diskcache_store import DiskcacheCache
+
+            cache.cache = DiskcacheCache(folder, size_limit)
         return cache
 
     @staticmethod

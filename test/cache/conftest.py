@@ -19,7 +19,7 @@ from azure.cosmos.exceptions import CosmosHttpResponseError, CosmosResourceNotFo
 
 from autogen.cache import Cache
 
-KINDS = ("disk", "memory", "redis", "cosmos")
+KINDS = ("disk", "diskcache", "memory", "redis", "cosmos")
 
 
 @dataclass
@@ -117,6 +117,17 @@ def _kind(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> Kind:
             connection.close()
 
         return Kind(name, lambda seed: Cache.disk(seed, str(tmp_path)), into_file)
+    if name == "diskcache":
+        pytest.importorskip("diskcache", reason="the extra 'diskcache' is not installed")
+
+        def into_row(seed: str, key: str, raw: bytes) -> None:
+            """A row that `diskcache` itself would unpickle, or read as bytes."""
+            mode = 4 if raw[:1] in (b"\x80", b"c", b"(") else 1
+            with sqlite3.connect(tmp_path / seed / "diskcache" / "cache.db") as connection:
+                connection.execute("UPDATE Cache SET value = ?, mode = ?", (raw, mode))
+            connection.close()
+
+        return Kind(name, lambda seed: Cache.disk(seed, str(tmp_path), backend="diskcache"), into_row)
     if name == "memory":
         return Kind(name, Cache.in_memory, None)
     if name == "redis":

@@ -17,7 +17,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters()), inner, max_size=4),
     max_leaves=10,
 )
-outside = pytest.mark.parametrize("kind", ["disk", "redis", "cosmos"], indirect=True)  # what others can get at
+outside = pytest.mark.parametrize("kind", ["disk", "diskcache", "redis", "cosmos"], indirect=True)  # what others can get at
 WILD = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
