@@ -9,6 +9,7 @@ import pytest
 
 from autogen import ConversableAgent, UserProxyAgent, code_utils
 from autogen.code_utils import content_str, decide_use_docker, execute_code, extract_code, infer_lang
+from autogen.coding._legacy import warn_of_container
 
 
 @pytest.mark.parametrize(
@@ -164,10 +165,17 @@ def test_a_program_that_is_not_installed_is_a_result(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_in_a_container_there_is_a_warning(tmp_path, monkeypatch, caplog):
+def test_in_a_container_there_is_a_warning_once(agent, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(code_utils, "in_docker_container", lambda: True)
-    assert execute_code("print(1)", work_dir=str(tmp_path), use_docker=True) == (0, "1\n", None)
+    warn_of_container.cache_clear()
+    agent("careful", code_execution_config={"use_docker": False})
+    assert not caplog.records
+    # The default of an agent, before any code runs.
+    agent("me", code_execution_config={})
     assert "not in a container of its own" in caplog.text
+    assert "apt-get install bubblewrap" in caplog.text
+    assert execute_code("print(1)", work_dir=str(tmp_path), use_docker=True) == (0, "1\n", None)
+    assert len(caplog.records) == 1
 
 
 def test_the_same_code_at_once(tmp_path):

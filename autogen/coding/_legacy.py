@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from ._constants import (
@@ -67,13 +68,26 @@ def check_can_use_docker_or_throw(
     is_in_container: Callable[[], bool] = in_docker_container,
     is_engine_running: Callable[[], bool] = is_docker_running,
 ) -> None:
-    """Check that Docker is available if code is to run in it.
+    """Check that Docker is available if code is to run in it. In a container, where it isn't used, there is a warning.
 
     Raises:
         RuntimeError: if no engine responds. The message lists the addresses tried and the alternatives.
     """
-    if use_docker and not is_in_container() and not is_engine_running():
+    if use_docker and is_in_container():
+        warn_of_container()
+    elif use_docker and not is_engine_running():
         raise RuntimeError(explain_missing_engine())
+
+
+# Once: the check is made for each agent and each run.
+@cache
+def warn_of_container() -> None:
+    """Warn that code runs beside this process."""
+    logger.warning(
+        "This process runs in a container: code runs next to it, with its rights and files, not in a container of its own. "
+        'code_execution_config={"use_docker": False} says that this is meant. To isolate the code, install bubblewrap '
+        '(apt-get install bubblewrap) and use {"executor": SandboxedCommandLineCodeExecutor()}, from autogen.coding.'
+    )
 
 
 def execute_code(
@@ -118,8 +132,6 @@ def execute_code(
             result = run_in_docker(get_command(lang), Path(name), folder, use_docker, limits)
             clear_set_id_bits(folder)
             return result
-        if use_docker:
-            logger.warning("This process runs in a container: the code runs next to it, not in a container of its own.")
         return *_run_locally(lang, file, folder, limits, is_temporary=filename is None), None
     finally:
         if filename is None:

@@ -36,8 +36,11 @@ from ._docker.ownership import (
 )
 from ._output_files import find_changes, snapshot
 from ._processes.limits import Limits as Limits
+from ._processes.runner import ProgramResult
+from ._user_functions import FunctionProvider
 from ._workspace import OUTSIDE_MESSAGE, clear_set_id_bits, make_file_name, write_code
 from .base import CodeBlock, CommandLineCodeResult
+from .func_with_reqs import UserFunction
 from .local_commandline_code_executor import LocalCommandLineCodeExecutor
 from .utils import _get_file_name_from_content, silence_pip
 
@@ -58,7 +61,7 @@ _PROGRAMS = {
 _NOT_EXECUTABLE = ("html", "css")
 
 
-class DockerCommandLineCodeExecutor(CommandLineExecutor):
+class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
     r"""Executor that runs code blocks as programs in a Docker container, which runs until `stop()`.
 
     Only the work directory is shared with the container. Files that blocks install or write elsewhere remain for later
@@ -97,6 +100,8 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         capabilities: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         reuse: bool = False,
+        functions: Sequence[UserFunction] = [],
+        functions_module: str = "functions",
     ) -> None:
         """Start the container, or connect to a shared container.
 
@@ -123,10 +128,15 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
             environment: Environment variables of the programs. None of this process's variables are passed on.
             reuse: Whether to share the container, by its name, with other executors that have the same settings and
                 `reuse=True`. The executor that created it stops it.
+            functions: Functions that blocks may import; see `with_requirements`. The first run installs them in the
+                container.
+            functions_module: The module from which they are imported.
 
         Raises:
-            ValueError: if the timeout is less than 1, the container does not start, the engine does not see the work
-                directory, `reuse` is set without a name, or the named container has other settings.
+            ValueError: if the timeout is less than 1, the module's name is not an identifier, the container does not
+                start, the engine does not see the work directory, `reuse` is set without a name, or the named container
+                has other settings.
+            TypeError: if `functions` is not a sequence.
             FileNotFoundError, FileExistsError: if the work directory can't be created.
             docker.errors.DockerException: If no engine responds (the message lists alternatives), the image is not
                 available, or the name is taken.
@@ -135,6 +145,7 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         super().__init__(timeout, work_dir, execution_policies, limits)
         if reuse and not container_name:
             raise ValueError("reuse=True requires a container_name, by which executors find the shared container.")
+        self._set_functions(functions, functions_module)
         self._work_dir.mkdir(exist_ok=True)
         self._bind_dir = self._work_dir if bind_dir is None else Path(bind_dir)
         self._environment = dict(environment or {})
@@ -212,12 +223,13 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
             name are reported in the result, not raised.
 
         Raises:
-            ValueError: if `code_blocks` is empty.
+            ValueError: if `code_blocks` is empty, or the user-defined functions can't be installed.
             docker.errors.NotFound: If the container was stopped.
             docker.errors.APIError: If the engine fails.
         """
         if not code_blocks:
             raise ValueError("No code blocks to execute.")
+        self._ensure_functions()
         before = snapshot(self._work_dir)
         exit_code, output, names = run_until_failure(code_blocks, self._execute)
         clear_set_id_bits(self._work_dir)
@@ -249,13 +261,24 @@ class DockerCommandLineCodeExecutor(CommandLineExecutor):
         return *self._run(language, name), name
 
     def _run(self, language: str, name: str) -> tuple[int, str]:
-        command = [_PROGRAMS.get(language, language), Path(name).as_posix()]
+        return format_result(self._launch([self._get_program(language), Path(name).as_posix()]))
+
+    def _get_program(self, language: str) -> str:
+        return _PROGRAMS.get(language, language)
+
+    def _launch_setup(self, command: Sequence[str], settings: Mapping[str, str]) -> ProgramResult:
+        return self._launch(command, settings)
+
+    def _launch(self, command: Sequence[str], settings: Mapping[str, str] = {}) -> ProgramResult:
         # After a block all processes in an unshared container are killed, so blocks must not run concurrently.
         with contextlib.nullcontext() if self._shared else self._lock:
-            result = run_in_container(
-                self._container, command, env=self._environment, limits=self._limits, shared=self._shared
+            return run_in_container(
+                self._container,
+                command,
+                env={**settings, **self._environment},
+                limits=self._limits,
+                shared=self._shared,
             )
-        return format_result(result)
 
     def restart(self) -> None:
         """Restart the container: its processes are killed, its files are kept.

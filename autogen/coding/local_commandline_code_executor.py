@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import string
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,10 +19,10 @@ from ._processes.environment import build_child_environment, prepend_to_path
 from ._processes.limits import Limits as Limits
 from ._processes.runner import ProgramResult, run_program
 from ._programs import get_command
-from ._user_functions import install_functions
+from ._user_functions import FunctionProvider
 from ._workspace import OUTSIDE_MESSAGE, make_file_name, write_code
 from .base import CodeBlock, CommandLineCodeResult
-from .func_with_reqs import UserFunction, to_stub
+from .func_with_reqs import UserFunction
 from .utils import _get_file_name_from_content, silence_pip
 
 __all__ = ["LocalCommandLineCodeExecutor"]
@@ -37,7 +36,7 @@ _DANGEROUS_COMMANDS = (
 )
 
 
-class LocalCommandLineCodeExecutor(CommandLineExecutor):
+class LocalCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
     r"""Executor that runs each block as a process on this machine, without isolation.
 
     Programs have the rights of the user who runs this process; choose this executor deliberately. Programs get no secrets
@@ -73,10 +72,6 @@ class LocalCommandLineCodeExecutor(CommandLineExecutor):
         **dict.fromkeys(["bash", "shell", "sh", "pwsh", "powershell", "ps1", "python"], True),
         **dict.fromkeys(["javascript", "html", "css"], False),
     }
-    FUNCTION_PROMPT_TEMPLATE = """Your Python code can use the functions below, besides the standard library and installed \
-packages. They are in the module `$module_name`. To use a function called `foo`, write `from $module_name import foo`.
-
-$functions"""
 
     def __init__(
         self,
@@ -108,36 +103,10 @@ $functions"""
             FileNotFoundError, FileExistsError: if the work directory can't be created.
         """
         super().__init__(timeout, work_dir, execution_policies, limits)
-        if not functions_module.isidentifier():
-            raise ValueError("Module name must be a valid Python identifier")
+        self._set_functions(functions, functions_module)
         self._work_dir.mkdir(exist_ok=True)
         self._virtual_env_context = virtual_env_context
-        self._functions = [*functions]
-        self._functions_module = functions_module
-        self._functions_are_installed = not self._functions
         self._environment = dict(environment or {})
-
-    @property
-    def functions_module(self) -> str:
-        """The module from which user-defined functions are imported."""
-        return self._functions_module
-
-    @property
-    def functions(self) -> list[UserFunction]:
-        """The user-defined functions."""
-        return self._functions
-
-    def format_functions_for_prompt(self, prompt_template: str = FUNCTION_PROMPT_TEMPLATE) -> str:
-        """Describe the user-defined functions for a model.
-
-        Args:
-            prompt_template: The text, with the placeholders `$module_name` and `$functions`; `$$` is a dollar sign.
-
-        Raises:
-            KeyError: if the text contains another placeholder.
-        """
-        stubs = "\n\n".join(to_stub(func) for func in self._functions)
-        return string.Template(prompt_template).substitute(module_name=self._functions_module, functions=stubs)
 
     @staticmethod
     def sanitize_command(lang: str, code: str) -> None:
@@ -163,8 +132,7 @@ $functions"""
         Raises:
             ValueError: if the user-defined functions can't be installed.
         """
-        if not self._functions_are_installed:
-            self._install_functions()
+        self._ensure_functions()
         return self._execute_code_dont_check_setup(code_blocks)
 
     # 0.2's name: programs override it to refuse code.
@@ -178,16 +146,8 @@ $functions"""
             output_files=find_changes(before, snapshot(self._work_dir), exclude=files),
         )
 
-    def _install_functions(self) -> None:
-        install_functions(
-            self._functions,
-            self._functions_module,
-            python=self._get_program("python"),
-            work_dir=self._work_dir,
-            launch=self._launch,
-            check=self.execution_policies.get("python", False),
-        )
-        self._functions_are_installed = True
+    def _launch_setup(self, command: Sequence[str], settings: Mapping[str, str]) -> ProgramResult:
+        return self._launch(command, settings)
 
     def _execute(self, block: CodeBlock) -> tuple[int, str, Path | None]:
         language = block.language.lower()

@@ -113,6 +113,7 @@ WAYS_OUT = [
     "podman.socket",
     "DOCKER_HOST",
     "SandboxedCommandLineCodeExecutor",
+    "apt-get install bubblewrap",
     '{"use_docker": False}',
     "LocalCommandLineCodeExecutor",
     "AUTOGEN_USE_DOCKER",

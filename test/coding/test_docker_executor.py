@@ -13,6 +13,7 @@ from autogen._threads import run_in_thread
 from autogen.coding import DockerCommandLineCodeExecutor
 from autogen.coding._docker import containers, execution
 from autogen.coding._docker.ownership import OWNER_LABEL, get_process_label
+from autogen.coding.func_with_reqs import FunctionWithRequirements
 from autogen.coding.local_commandline_code_executor import Limits
 
 docker = pytest.importorskip("docker")
@@ -51,6 +52,33 @@ def test_only_the_work_directory_and_tmp_can_be_written_to(made):
     executor = made(read_only=True)
     assert sh(executor, "echo x > /workspace/x; echo x > /tmp/x; echo x > $HOME/x; cat /tmp/x").output == "x\n"
     assert sh(executor, "echo x > /etc/x").exit_code != 0
+
+
+def test_blocks_may_import_functions(made):
+    executor = made(
+        functions=[FunctionWithRequirements.from_str("def shout(x):\n    return x.upper()")], functions_module="mine"
+    )
+    for code in ("from mine import shout\nprint(shout('a'))", "import mine\nprint(mine.shout('a'))"):
+        assert run(executor, ("python", code)).output == "A\n"
+    assert executor.functions_module == "mine"
+    assert "def shout(x)" in executor.format_functions_for_prompt()
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (FunctionWithRequirements.from_str("def f(): ...", ["no-such-package-4711"]), "Pip install failed"),
+        (FunctionWithRequirements.from_str("def f(): ...", [], ["no_such_module"]), "Functions failed to load"),
+    ],
+)
+def test_functions_that_can_not_be_installed(made, function, message):
+    with pytest.raises(ValueError, match=message):
+        run(made(functions=[function], network=False), ("python", "print(1)"))
+
+
+def test_the_module_of_functions_has_a_name_that_can_be_imported():
+    with pytest.raises(ValueError, match="valid Python identifier"):
+        DockerCommandLineCodeExecutor(functions_module="not a name")
 
 
 def test_memory_is_limited(made):

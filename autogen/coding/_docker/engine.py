@@ -119,7 +119,8 @@ def explain_missing_engine() -> str:
         "- Start an engine: Docker; or `colima start`; or Podman's (`systemctl --user start podman.socket`, "
         "`podman machine start`). If it listens elsewhere, set its address: DOCKER_HOST=unix:///path/to.sock\n"
         "- On Linux without Docker, run the code in a sandbox: code_execution_config="
-        '{"executor": SandboxedCommandLineCodeExecutor()}, from autogen.coding; it requires bubblewrap.\n'
+        '{"executor": SandboxedCommandLineCodeExecutor()}, from autogen.coding '
+        "(it requires bubblewrap: apt-get install bubblewrap).\n"
         '- Run the code on this machine, without isolation: code_execution_config={"use_docker": False}, or '
         '{"executor": LocalCommandLineCodeExecutor()}.\n'
         "- The same for all agents: set the environment variable AUTOGEN_USE_DOCKER to 0 (command line: --no-docker).\n"
