@@ -1,8 +1,8 @@
 """A model in this process: llama.cpp behind its own OpenAI-compatible server on loopback.
 
 There is one server for each file of weights, started by the first request and stopped with the process. Other users of the
-machine and pages in a browser can reach its port, so it answers only requests with its key, which no other process knows, and
-allows no origin to read its responses.
+machine and pages in a browser can reach its port, so it answers only requests with its key, which no other process knows,
+and allows no origin to read its responses.
 """
 
 from __future__ import annotations
