@@ -76,8 +76,6 @@ class _View:
         self._output: deque[str] = deque(maxlen=200)
         self._status = _StatusLine(self._formatter)
         self._ended = threading.Event()
-        # The agent whose model was asked last.
-        self._asking = ""
 
     def __enter__(self) -> None:
         is_live = self._console.is_terminal and not self._console.is_jupyter and not self._console.is_dumb_terminal
@@ -105,10 +103,12 @@ class _View:
     def listen(self, event: events.Event) -> None:
         """Show an event."""
         with self._lock:
+            if isinstance(event, events.TokenReceived):
+                if event.kind == "text":
+                    self._receive_token(event)
+                return
             self._output.clear()
             streamed = self._end_reply() if isinstance(event, _ENDS_OF_REPLIES) else None
-            if isinstance(event, events.ModelAsked):
-                self._asking = event.agent
             lines, changed = self._formatter.format_event(event, streamed)
             for line in lines:
                 self._print(line)
@@ -116,17 +116,16 @@ class _View:
                 if operation.kind == HUMAN:
                     self._open_question(operation) if operation.is_open else self._close_question(operation)
 
-    def receive_token(self, text: str) -> None:
+    def _receive_token(self, event: events.TokenReceived) -> None:
         """Show a piece of a reply that arrives, if the console is a terminal."""
-        with self._lock:
-            if self._live is None or not text:
-                return
-            reply = self._status.reply
-            if reply is None:
-                head = self._formatter.format_streamed_head(self._asking)
-                self._print(head)
-                reply = self._status.reply = StreamedReply(self._asking, head.indent)
-            self._print_blocks(reply, reply.feed(text))
+        if self._live is None or not event.delta:
+            return
+        reply = self._status.reply
+        if reply is None:
+            head = self._formatter.format_streamed_head(event.agent)
+            self._print(head)
+            reply = self._status.reply = StreamedReply(event.agent, head.indent)
+        self._print_blocks(reply, reply.feed(event.delta))
 
     def _end_reply(self) -> str | None:
         """Show the rest of the reply that arrived, and return its text; None if there is none."""
@@ -227,27 +226,16 @@ class _StatusLine:
         return grid
 
 
-# The model client prints these around the pieces of a streamed reply.
-_STREAM_START, _STREAM_END = "\033[32m", "\033[0m\n"
-
-
 class _SilencedStream(IOStream):
     """The stream of the agents while a view is on: it prints nothing."""
 
     def __init__(self, screen: _View, outer: IOStream) -> None:
         self._screen = screen
         self._outer = outer
-        self._is_streaming = False
 
     def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Print nothing but streamed replies: the view shows the events instead."""
-        text = sep.join(map(str, objects)) + end
-        if text.startswith((_STREAM_START, _STREAM_END)):
-            self._is_streaming = text == _STREAM_START
-        elif self._is_streaming and not end:
-            self._screen.receive_token(text)
-        else:
-            self._screen.note(text)
+        """Print nothing: the view shows the events instead."""
+        self._screen.note(sep.join(map(str, objects)) + end)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         """Ask at the stream of the surrounding code."""

@@ -196,6 +196,9 @@ class Journal:
 
     def record_event(self, event: events.Event) -> None:
         """Store an event, unless the replay brings it again."""
+        # The whole response is recorded as the result of its operation.
+        if isinstance(event, events.TokenReceived):
+            return
         if isinstance(event, events.ChatStarted):
             self._parent_chats[event.chat] = event.parent
         if event.type in MILESTONES:

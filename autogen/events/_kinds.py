@@ -201,6 +201,24 @@ class ModelAnswered(Event):
 
 
 @dataclass(kw_only=True)
+class TokenReceived(Event):
+    """Piece of a streamed response. Pieces of a response that breaks off are not taken back: `ModelFailed` follows.
+
+    Attributes:
+        agent: Name of the agent.
+        delta: The piece.
+        kind: `text`, `thinking` or `arguments`.
+        tool: Name of the called function, for arguments.
+    """
+
+    type: ClassVar[str] = "token_received"
+    agent: str
+    delta: str
+    kind: str = "text"
+    tool: str = ""
+
+
+@dataclass(kw_only=True)
 class ModelFailed(Event):
     """Failure of a request to an endpoint.
 
@@ -358,6 +376,7 @@ AnyEvent: TypeAlias = Union[
     ReplyStarted,
     ReplyEnded,
     ModelAsked,
+    TokenReceived,
     ModelAnswered,
     ModelFailed,
     ToolCalled,

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Union, cast
 
 from .._steps import Steps, run_async, run_sync, sleep
-from ..io.base import IOStream
+from ..oai._responses.assembly import Delta
+from ..oai._responses.tokens import get_token_receiver
 from ..types import Message, ToolCall
 
 if TYPE_CHECKING:
@@ -289,10 +290,9 @@ class ScriptedModel:
             yield from sleep(reply.delay)
         if isinstance(reply, Fault):
             raise reply.error()
-        # A real client prints the pieces of a streamed response while it receives them.
+        # A real client passes on the pieces of a streamed response while it receives them.
         if params.get("stream"):
-            for piece in reply.pieces:
-                IOStream.get_default().print(piece, end="", flush=True)
+            get_token_receiver().receive([Delta("text", piece) for piece in reply.pieces])
         choice = SimpleNamespace(index=0, message=_Message(**reply.message), finish_reason=reply.reason)
         usage = SimpleNamespace(**reply.usage_for(get_messages(params)))
         return SimpleNamespace(model=self.name, choices=[choice], usage=usage, cost=0.0)

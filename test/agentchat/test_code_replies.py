@@ -16,7 +16,8 @@ def runner(request, agent, tmp_path):
             config = {"executor": LocalCommandLineCodeExecutor(work_dir=tmp_path)}
         else:
             config = {"work_dir": str(tmp_path), "use_docker": False}
-        return agent("runner", code_execution_config={**config, **options}, default_auto_reply="nothing")
+        config = {**config, **options}
+        return agent("runner", code_execution_config=config, default_auto_reply="nothing", silent=None)
 
     make.legacy = request.param == "legacy"
     return make

@@ -57,7 +57,7 @@ TABLE = [
 @pytest.mark.parametrize("pending", [False, True], ids=["text", "calls"])
 @pytest.mark.parametrize(("mode", "at_limit", "terminated", "typed", "zero", "prompt", "outcome"), TABLE)
 def test_the_decision_table(call, agent, capsys, mode, at_limit, terminated, typed, zero, prompt, outcome, pending):
-    peer, me = agent("peer"), agent("me", human_input_mode=mode, max_consecutive_auto_reply=0 if zero else 2)
+    peer, me = agent("peer"), agent("me", human_input_mode=mode, max_consecutive_auto_reply=0 if zero else 2, silent=None)
     me._is_termination_msg = lambda message: terminated
     count = 0 if zero else (2 if at_limit else 1)
     me._consecutive_auto_reply_counter[peer] = count

@@ -69,7 +69,8 @@ def test_a_coroutine_source_holds_no_thread_in_an_asynchronous_chat(agent):
 
 def test_when_the_time_is_over_the_default_counts_as_typed(call, agent):
     stream = Never()
-    user = agent("user", human_input_mode="ALWAYS", human_input_timeout=0.05, human_input_default="use your judgement")
+    settings = {"human_input_timeout": 0.05, "human_input_default": "use your judgement", "silent": None}
+    user = agent("user", human_input_mode="ALWAYS", **settings)
     with IOStream.set_default(stream):
         result = call(agent("peer").initiate_chat, user, message="hi", max_turns=1)
     stream.gone.set()

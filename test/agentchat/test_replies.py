@@ -621,7 +621,7 @@ def test_clearing_and_counting(agent):
 
 
 def test_a_tools_answer_stays_with_its_call(agent, capsys):
-    a, b = agent("a"), agent("b")
+    a, b = agent("a", silent=None), agent("b")
     history = [
         {"content": None, "tool_calls": [tool_call("f")]},
         {"role": "tool", "content": "x", "tool_responses": [{"role": "tool"}]},

@@ -438,7 +438,8 @@ def test_results_as_text(call, agent):
 @pytest.mark.parametrize(("name", "arguments", "told"), [("f", "{}", True), ("g", "{}", False), ("f", "{", False)])
 def test_a_line_is_printed_before_a_function_is_called(call, mode, agent, capsys, monkeypatch, name, arguments, told):
     monkeypatch.setenv("NO_COLOR", "1")
-    call(agent("me", function_map={"f": lambda: "done"}).execute_function, {"name": name, "arguments": arguments})
+    me = agent("me", function_map={"f": lambda: "done"}, silent=None)
+    call(me.execute_function, {"name": name, "arguments": arguments})
     flavour = "FUNCTION" if mode == "sync" else "ASYNC FUNCTION"
     assert capsys.readouterr().out == (f"\n>>>>>>>> EXECUTING {flavour} f...\n" if told else "")
 

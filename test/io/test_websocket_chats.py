@@ -136,7 +136,7 @@ def test_a_json_client_can_tell_questions_from_texts(serve, call):
 def test_the_pieces_of_a_streamed_answer_come_one_by_one(serve, call):
     def hold(stream):
         user, writer = people("one two three", human_input_mode="NEVER", max_consecutive_auto_reply=0)
-        return call(user.initiate_chat, writer, message="Count.", silent=True)
+        return call(user.initiate_chat, writer, message="Count.")
 
     server, join = serve(hold)
     texts = [message["text"] for message in messages_until(join(subprotocols=["autogen.json"]), "end")[:-1]]

@@ -12,10 +12,11 @@ from .._chats import carryover, nested, summary
 from .._chats.message_loop import Delivery, Receive, Send
 from .._core import messages as messages_module
 from .._core import runtime_log
-from .._core.display import show_received
+from .._core.display import is_silent, show_received
 from .._core.internals import get_conversation
 from .._core.protocols import AgentCore, ReplyFunction
 from .._core.result import count_message
+from .._core.token_display import TokenDisplay
 from .._replies import registry
 from .._replies.model_reply import run_request
 from .._replies.registry import builtin_generate_reply, run_reply_functions
@@ -66,6 +67,12 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
             )
         if not self._is_silent(sender, silent):
             self._print_received_message(message, sender)
+
+    def _open_token_display(self) -> TokenDisplay | None:
+        """Return a display for a reply that arrives as a stream; None if the agent or the chat is silent."""
+        peer = self._internals.reply_peer
+        self._internals.token_display = None if is_silent(self) else TokenDisplay(self, peer)
+        return self._internals.token_display
 
     def _print_received_message(self, message: Message | str, sender: Agent) -> None:
         show_received(self, self._message_to_dict(message), sender, self._print_received_message)

@@ -7,6 +7,7 @@ from collections.abc import Callable, MutableMapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._core.display import is_silent
 from .._core.internals import AgentInternals
 from .._core.protocols import AgentCore, Hook, Tool
 from .._core.result import ChatResult
@@ -213,7 +214,8 @@ class HistoriesMixin(AgentState):
             if keep and start and history[start].get("tool_responses"):
                 start -= 1
                 text = f"Keeping one more message of {self.name}: a tool response stays with its call."
-                IOStream.get_default().print(colored(text, "yellow"), flush=True)
+                if not is_silent(self):
+                    IOStream.get_default().print(colored(text, "yellow"), flush=True)
             del history[:start]
 
     def max_consecutive_auto_reply(self, sender: Agent | None = None) -> int:

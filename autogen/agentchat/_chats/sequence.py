@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from ...types import ChatQueue, ChatSpec
 from .._core.argument_checks import warn_of_misspelt_context
-from .._core.display import show_chat_banner
+from .._core.display import is_silent, show_chat_banner
 from .._core.result import ChatResult, consolidate_chat_info
 
 Entry: TypeAlias = dict[str, Any]
@@ -105,9 +105,8 @@ def _with_carryover(chat: ChatSpec | Mapping[str, Any], finished: Mapping[Any, C
     excluded = chat.get("finished_chat_indexes_to_exclude_from_carryover") or ()
     summaries = [result.summary for key, result in finished.items() if key not in excluded]
     arguments = {**chat, "carryover": carryover + summaries}
-    if chat.get("silent"):
-        return arguments
-    show_chat_banner(chat.get("message"), arguments["carryover"], bool(chat.get("verbose")))
+    if not (chat.get("silent") or is_silent()):
+        show_chat_banner(chat.get("message"), arguments["carryover"], bool(chat.get("verbose")))
     if "message" not in chat:
         warnings.warn("A chat of the queue has no message: its sender will be asked for one.", UserWarning, stacklevel=3)
     return arguments

@@ -19,6 +19,7 @@ from ...oai._usage.ledger import enter_chat_budget
 from ...operations import Operation, perform
 from ...types import ChatMessage
 from .._core import argument_checks, registration_warnings
+from .._core.display import silence
 from .._core.internals import get_history, get_human_inputs, internals, invoke_overridable, is_conversable
 from .._core.protocols import AgentCore
 from .._core.result import ChatResult, StopReason, consolidate_chat_info, find_repetitions, gather_usage_summary
@@ -136,7 +137,13 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
     max_turns = _validate_max_turns(options.max_turns)
     if _has_tools(sender) or _has_tools(recipient):
         registration_warnings.warn_of_unmatched(sender, recipient)
-    with use_cache(options.cache, sender, recipient), enter_chat_budget(options.limits):
+    with (
+        silence(options.silent) as is_silent,
+        use_cache(options.cache, sender, recipient),
+        enter_chat_budget(options.limits),
+    ):
+        # A chat within a silent chat is silent, too.
+        request = request._replace(options=options._replace(silent=is_silent or options.silent))
         _reset_pair(sender, recipient, options.clear_history, max_turns)
         try:
             with controlled_by(options.control) if options.control else nullcontext():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from ..._lazy_imports import get_current
 from ..._steps import get_callable_name
@@ -11,7 +13,30 @@ from ...formatting_utils import colored
 from ...io.base import IOStream
 from ...oai._requests.endpoints import instantiate_template
 from ..agent import Agent, Message
+from .internals import internals, is_conversable
 from .protocols import AgentCore
+
+_is_chat_silent: ContextVar[bool] = ContextVar("silent chat", default=False)
+
+
+@contextmanager
+def silence(silent: bool | None) -> Iterator[bool]:
+    """Print nothing in a `with` block if `silent` is true, or in a chat that is silent already.
+
+    Yields:
+        True if the block is silent.
+    """
+    token = _is_chat_silent.set(bool(silent) or _is_chat_silent.get())
+    try:
+        yield _is_chat_silent.get()
+    finally:
+        _is_chat_silent.reset(token)
+
+
+def is_silent(agent: object = None) -> bool:
+    """Return True if nothing is printed. The setting of the agent has precedence over that of the chat."""
+    setting = getattr(agent, "silent", None)
+    return _is_chat_silent.get() if setting is None else bool(setting)
 
 
 def show_received(
@@ -26,7 +51,11 @@ def show_received(
         show_response: Prints a tool response of the message, so that overrides of the agent apply to it.
     """
     show = IOStream.get_default().print
-    show(_color(sender.name, "yellow"), f"(to {receiver.name}):\n", flush=True)
+    # Its text was displayed, under the name of the sender, while it arrived.
+    streamed, content = _take_streamed_text(sender), message.get("content")
+    was_streamed = bool(streamed) and isinstance(content, str) and content.strip() == streamed
+    if not was_streamed:
+        show(_color(sender.name, "yellow"), f"(to {receiver.name}):\n", flush=True)
     for response in message.get("tool_responses") or ():
         show_response(response, sender)
     role = message.get("role")
@@ -37,7 +66,8 @@ def show_received(
         call_id = message.get("name" if role == "function" else "tool_call_id") or "no id"
         _print_framed(f"Response from calling {role} ({call_id})", content_str(message.get("content")))
     else:
-        _print_content(receiver, message)
+        if not was_streamed:
+            _print_content(receiver, message)
         if call := message.get("function_call"):
             _print_framed(f"Suggested function call: {call.get('name') or 'no name'}", _format_arguments(call))
         for call in message.get("tool_calls") or ():
@@ -45,6 +75,15 @@ def show_received(
             title = f"Suggested tool call ({call.get('id') or 'no id'}): {function.get('name') or 'no name'}"
             _print_framed(title, _format_arguments(function))
     show("\n", "-" * 80, flush=True, sep="")
+
+
+def _take_streamed_text(sender: Agent) -> str | None:
+    """Return the text that was displayed while it arrived, and forget it; None if there is none."""
+    state = internals(sender) if is_conversable(sender) else None
+    if state is None or state.token_display is None:
+        return None
+    text, state.token_display = state.token_display.text, None
+    return text.strip()
 
 
 def show_chat_banner(message: object, carryover: Iterable[object], verbose: bool) -> None:
@@ -64,9 +103,10 @@ def show_chat_banner(message: object, carryover: Iterable[object], verbose: bool
     show(_color("\n" + "*" * 80, "blue"), flush=True)
 
 
-def print_notice(text: str, color: str) -> None:
-    """Print one line about the framework's own work, set off from the messages around it."""
-    IOStream.get_default().print(_color(f"\n>>>>>>>> {text}", color), flush=True)
+def print_notice(agent: object, text: str, color: str) -> None:
+    """Print one line about the work of an agent, set off from the messages around it, unless the chat is silent."""
+    if not is_silent(agent):
+        IOStream.get_default().print(_color(f"\n>>>>>>>> f43caef (Streamed replies are printed under their speaker and are events; silent chats print nothing at all)
 
 
 def _print_framed(title: str, body: str) -> None:

@@ -16,6 +16,7 @@ from ..._steps import Steps, hide_from_tracebacks, invoke, run_async, wrap_in_th
 from ..agent import Agent, Message
 from .protocols import AgentCore, Group
 from .result import RepeatCounter, StopReason
+from .token_display import TokenDisplay
 
 
 @dataclass(slots=True)
@@ -32,6 +33,8 @@ class AgentInternals:
         last_speaker: Author of the message being answered, for the manager of a group chat.
         group: Group chat that the agent manages, if any.
         is_resumed: True if the group chat was resumed and has not started again since.
+        reply_peer: Agent that the current reply of the model is for; None for a program.
+        token_display: Display of the last reply that arrived as a stream.
         reply_plan: Reply functions to call, cached while the list of reply functions stays the same.
     """
 
@@ -44,6 +47,8 @@ class AgentInternals:
     last_speaker: Agent | None = None
     group: Group | None = None
     is_resumed: bool = False
+    reply_peer: Agent | None = None
+    token_display: TokenDisplay | None = None
     reply_plan: Any = None
 
     def start_chat(self, peer: Agent) -> None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ...io.base import IOStream
+from .._core.display import is_silent
 from .._core.protocols import AgentCore, Group
 from ..agent import Agent, Message
 
@@ -56,7 +57,8 @@ def clear_histories(reply: Message, group: Group) -> str:
         logger.warning("The last message has calls that are being answered: it is kept.")
     whose = f"history of {command.agent.name}" if command.agent else "history of all agents"
     kept = f", except the last {keep} messages" if keep else ""
-    IOStream.get_default().print(f"Clearing the {whose}{kept}.", flush=True)
+    if not is_silent():
+        IOStream.get_default().print(f"Clearing the {whose}{kept}.", flush=True)
     for agent in [command.agent] if command.agent else group.agents:
         if hasattr(agent, "clear_history"):
             agent.clear_history(nr_messages_to_preserve=keep or None)

@@ -18,6 +18,7 @@ from ...io.base import IOStream
 from ...operations import Operation, perform
 from .._chats.message_loop import Delivery, Receive, Send, run_loop
 from .._chats.two_agents import use_cache
+from .._core.display import is_silent
 from .._core.internals import MethodSet, get_histories, get_history, get_managed_group, internals, is_conversable
 from .._core.messages import to_stored_form
 from .._core.protocols import AgentCore, Group
@@ -45,7 +46,7 @@ def run_group_chat(
         `(True, None)`, as a manager does not reply. If it is a member of the sender's group, it replies with the last text
         of its own group.
     """
-    silent = bool(getattr(manager, "_silent", False))
+    silent = bool(getattr(manager, "_silent", False)) or is_silent(manager)
     for agent in group.agents:
         if isinstance(agent, ConversableAgent):
             # The reason of an earlier run.

@@ -13,6 +13,7 @@ from ..._steps import Steps, invoke
 from ...formatting_utils import colored
 from ...io.base import IOStream
 from ...operations import replay_safe
+from .._core.display import is_silent
 from .._core.protocols import Group
 from .._core.result import ChatResult
 from ..agent import Agent, Message
@@ -121,5 +122,5 @@ def check_answer(
 
 def log_attempt(group: Group, text: str, color: str) -> None:
     """Print an attempt to select a speaker, if the group is verbose."""
-    if group.select_speaker_auto_verbose:
+    if group.select_speaker_auto_verbose and not is_silent():
         IOStream.get_default().print(colored(f">>>>>>>> {text}", color), flush=True)

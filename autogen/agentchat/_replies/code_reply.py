@@ -76,9 +76,9 @@ def run_code_by_executor(agent: AgentCore, messages: list[Message], config: None
             blocks = _name_blocks(message["content"], blocks)
         languages = ", ".join(block.language for block in blocks)
         if len(blocks) == 1:
-            print_notice(f"EXECUTING CODE BLOCK (inferred language is {languages})...", "red")
+            print_notice(agent, f"EXECUTING CODE BLOCK (inferred language is {languages})...", "red")
         else:
-            print_notice(f"EXECUTING {len(blocks)} CODE BLOCKS (inferred languages are [{languages}])...", "red")
+            print_notice(agent, f"EXECUTING {len(blocks)} CODE BLOCKS (inferred languages are [{languages}])...", "red")
         pairs = [[block.language, block.code] for block in blocks]
         exit_code, output = yield from perform(
             _make_operation(agent, blocks, pairs, partial(_run_by_executor, executor, blocks))
@@ -172,7 +172,7 @@ def run_blocks(agent: AgentCore, blocks: list[tuple[str, str]]) -> tuple[int, st
     exit_code, logs = 0, ""
     for index, (language, code) in enumerate(blocks):
         language = language or infer_lang(code)
-        print_notice(f"EXECUTING CODE BLOCK {index} (inferred language is {language})...", "red")
+        print_notice(agent, f"EXECUTING CODE BLOCK {index} (inferred language is {language})...", "red")
         exit_code, log, image = _run_block(agent, language, code)
         if image is not None:
             # The image contains everything that the block installed, so the next block starts from it.

@@ -160,7 +160,7 @@ def _ask_and_decide(
         return _stop(agent, sender, StopReason.HUMAN_EXIT)
     if text:
         return _make_human_reply(agent, message, sender, text)
-    print_notice("NO HUMAN INPUT RECEIVED.", "red")
+    print_notice(agent, "NO HUMAN INPUT RECEIVED.", "red")
     # Where no automatic reply is allowed at all, Enter is the human's reply.
     return _decide_without_input(agent, message, sender, rule_set, rules, is_reply=limit == 0)
 
@@ -182,7 +182,7 @@ def _decide_without_input(
     if is_reply:
         return _make_human_reply(agent, message, sender, "")
     if agent.human_input_mode != "NEVER":
-        print_notice("USING AUTO REPLY...", "red")
+        print_notice(agent, "USING AUTO REPLY...", "red")
     get_reply_counts(agent)[sender] += 1
     return False, None
 
@@ -228,7 +228,7 @@ def _request_input(agent: AgentCore, prompt: str) -> Steps[str]:
         text: str = yield from invoke(interruptible(ask), a_ask, prompt)
     except CallTimeout:
         text = agent.human_input_default
-        print_notice(f"NO HUMAN INPUT WITHIN {agent.human_input_timeout:g} SECONDS: {text!r} IS USED.", "red")
+        print_notice(agent, f"NO HUMAN INPUT WITHIN {agent.human_input_timeout:g} SECONDS: {text!r} IS USED.", "red")
     return text
 
 

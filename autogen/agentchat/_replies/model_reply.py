@@ -11,7 +11,14 @@ from ..._steps import Steps, invoke, wrap_in_thread
 from ...oai._responses.text import repair_text
 from ...oai._responses.thinking import split_thinking
 from .._core import turn_context
-from .._core.internals import ORIGINAL_METHODS, get_conversation, get_system_messages, invoke_overridable, is_overridden
+from .._core.internals import (
+    ORIGINAL_METHODS,
+    get_conversation,
+    get_system_messages,
+    internals,
+    invoke_overridable,
+    is_overridden,
+)
 from .._core.messages import ANSWER_KEYS, AnswerText, normalize_name, unroll_tool_responses
 from .._core.protocols import AgentCore
 from ..agent import Agent, Message
@@ -38,6 +45,7 @@ def generate_model_reply(
     if client is None:
         return False, None
     messages = get_conversation(agent, messages, sender)
+    internals(agent).reply_peer = sender
     is_group_turn = turn_context.get_active_turn() is not None
     turn = turn_context.get_current_turn(agent, sender) if is_group_turn else None
     if turn is None:

@@ -156,7 +156,7 @@ def _execute(agent: AgentCore, call: Message, label: str, verbose: bool) -> Step
     except ValueError as error:
         return _make_failure(name, f"Error: {error}\n The arguments must be a JSON object.")
     yield from yield_point()
-    print_notice(f"EXECUTING {label} {name}...", "magenta")
+    print_notice(agent, f"EXECUTING {label} {name}...", "magenta")
     try:
         timeout = getattr(function, "_timeout", None)
         sync_function, async_function = sync_and_async(function, seconds=timeout, blocks=agent.concurrent_tool_calls)

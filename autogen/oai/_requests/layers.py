@@ -21,6 +21,7 @@ from ...types import Usage
 from .._cache_key import get_key
 from .._model_client import ModelResponse
 from .._responses.history import drop_internal_keys
+from .._responses.tokens import receive_tokens
 from .._usage.cost import UnknownCost, compute_cost
 from .._usage.ledger import get_budgets
 from . import runtime_log
@@ -177,11 +178,20 @@ def send_request(request: EndpointRequest, state: RequestState) -> Steps[ModelRe
     a_create = getattr(client, "a_create", None) or wrap_in_thread(create)
     sync_create = create if get_control() is None else interruptible(create)
     params = request.params
+    if params.get("stream"):
+        with receive_tokens(request.extra.get("agent")):
+            return (yield from _call_client(client, params, sync_create, a_create))
+    return (yield from _call_client(client, params, sync_create, a_create))
+
+
+def _call_client(
+    client: object, params: dict[str, Any], create: Callable[..., Any], a_create: Callable[..., Any]
+) -> Steps[ModelResponse]:
     # Custom clients send messages on to somebody who refuses keys that only this package knows.
     if messages := params.get("messages"):
         sent = messages if getattr(client, "takes_internal_form", False) else drop_internal_keys(messages)
         params = params if sent is messages else {**params, "messages": sent}
-    response: ModelResponse = yield Call(sync_create, a_create, (params,), {})
+    response: ModelResponse = yield Call(create, a_create, (params,), {})
     return response
 
 

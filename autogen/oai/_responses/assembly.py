@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Literal, NamedTuple
 
 from ...types import JSON, Message
 from .calls import UnreadableCalls, format_arguments
 from .content import REASONING_KEYS, read_content, read_text
+from .thinking import ThinkingStream
 
 DeltaKind = Literal["text", "thinking", "arguments"]
 
@@ -61,6 +62,10 @@ class StreamAssembler:
                 self.complete = self.complete or assembler.finish_reason is not None
         return deltas
 
+    def finish(self) -> list[Delta]:
+        """Return the last pieces for people, after the last chunk."""
+        return [delta for assembler in self._choices.values() for delta in assembler.finish()]
+
     @property
     def is_empty(self) -> bool:
         """True if nothing of an answer has arrived."""
@@ -80,6 +85,7 @@ class _ChoiceAssembler:
     def __init__(self) -> None:
         self._message: dict[str, JSON] = {}
         self._texts: list[str] = []
+        self._thinking = ThinkingStream()
         self._calls = _CallAssembler()
         self._fields: dict[str, JSON] = {}
         self.finish_reason: str | None = None
@@ -110,13 +116,20 @@ class _ChoiceAssembler:
         if content.texts:
             text = "".join(content.texts)
             self._texts.append(text)
-            yield Delta("text", text)
+            yield from self._split(self._thinking.feed(text))
         if content.thoughts and not fields:
             merge_delta(self._message, {"reasoning": "".join(content.thoughts)})
         if content.refusals:
             merge_delta(self._message, {"refusal": "".join(content.refusals)})
         yield from self._calls.feed(delta.get("tool_calls"))
         merge_delta(self._message, {key: value for key, value in delta.items() if key not in ("content", "tool_calls")})
+
+    def finish(self) -> Iterator[Delta]:
+        """Yield the piece that waited for the next one, because it might have been a tag."""
+        return self._split(self._thinking.finish())
+
+    def _split(self, pieces: Iterable[tuple[bool, str]]) -> Iterator[Delta]:
+        return (Delta("thinking" if is_thinking else "text", piece) for is_thinking, piece in pieces)
 
     def build(self, index: int) -> dict[str, JSON]:
         message: dict[str, JSON] = {**self._message, "content": "".join(self._texts)}

@@ -1,38 +1,31 @@
-"""Reception of streamed responses: what arrives is shown at once, and the whole response is returned."""
+"""Reception of streamed responses: each piece is passed on at once, and the whole response is returned."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..._steps import Call, Steps
-from ...formatting_utils import ColouredText
-from ...io.base import IOStream
 from ...token_count_utils import estimate_tokens
 from ...types import JSON
-from .assembly import Delta, StreamAssembler
+from .assembly import StreamAssembler
 from .calls import UnreadableCalls
 from .normalize import make_unreadable, normalize_completion
 from .sdk_calls import a_iter_chunks, iter_chunks
-from .text import repair_text
+from .tokens import TokenReceiver, get_token_receiver
 
 if TYPE_CHECKING:
     from .sdk_calls import Params, SDKStream
 
 
 def receive_stream(stream: SDKStream, params: Params) -> Steps[dict[str, JSON]]:
-    """Print a streamed response while it arrives, and return it as a whole, as JSON.
+    """Pass the pieces of a response on to the receiver of the request, and return the response as a whole, as JSON.
 
     Raises:
         UnreadableAnswer: if it ends early, or its chunks don't make a response.
     """
     assembler = StreamAssembler()
-    show = IOStream.get_default().print
-    show(ColouredText(start="\033[32m"), end="")
-    try:
-        yield Call(_read, _a_read, (stream, assembler, show), {})
-    finally:
-        show(ColouredText(end="\033[0m"), end="\n\n")
+    yield Call(_read, _a_read, (stream, assembler, get_token_receiver()), {})
     try:
         response = assembler.build_response()
     except UnreadableCalls as error:
@@ -47,20 +40,16 @@ def receive_stream(stream: SDKStream, params: Params) -> Steps[dict[str, JSON]]:
     return response
 
 
-def _read(stream: SDKStream, assembler: StreamAssembler, show: Callable[..., None]) -> None:
+def _read(stream: SDKStream, assembler: StreamAssembler, receiver: TokenReceiver) -> None:
     for chunk in iter_chunks(stream):
-        _show(assembler.feed(chunk), show)
+        receiver.receive(assembler.feed(chunk))
+    receiver.receive(assembler.finish())
 
 
-async def _a_read(stream: SDKStream, assembler: StreamAssembler, show: Callable[..., None]) -> None:
+async def _a_read(stream: SDKStream, assembler: StreamAssembler, receiver: TokenReceiver) -> None:
     async for chunk in a_iter_chunks(stream):
-        _show(assembler.feed(chunk), show)
-
-
-def _show(deltas: list[Delta], show: Callable[..., None]) -> None:
-    for delta in deltas:
-        if delta.kind == "text":
-            show(repair_text(delta.text), end="", flush=True)
+        receiver.receive(assembler.feed(chunk))
+    receiver.receive(assembler.finish())
 
 
 def _estimate_usage(params: Params, choices: Any) -> dict[str, JSON]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 # Code hides tags: an answer may explain them. The length of a code span is bounded, because the text is untrusted.
 _TOKEN = re.compile(
@@ -93,3 +94,60 @@ class _Splitter:
     def _begins_line(self, tag: re.Match[str]) -> bool:
         line_start = max(self._position, self._text.rfind("\n", self._position, tag.start()) + 1)
         return not self._text[line_start : tag.start()].strip()
+
+
+_OPENING = re.compile(r"\s*<(think|thinking|thought|reasoning)>", re.IGNORECASE)
+_LONGEST_TAG = len("</reasoning>")
+
+
+class ThinkingStream:
+    """Splits the pieces of a text that arrives into thinking and answer: a block in tags at the start is thinking.
+
+    It is for display. What the whole text means is only known at its end; see `split_thinking`.
+    """
+
+    def __init__(self) -> None:
+        self._pending = ""
+        self._name = ""
+        self._is_answer = False
+        self._is_blank = False
+
+    def feed(self, piece: str) -> Iterator[tuple[bool, str]]:
+        """Yield pairs of a flag, True for thinking, and a text. A part that may be a tag waits for the next piece."""
+        text, self._pending = self._pending + piece, ""
+        if not self._is_answer and not self._name:
+            opening = _OPENING.match(text)
+            if opening is not None:
+                self._name, text = opening[1], text[opening.end() :]
+            elif text.lstrip()[:1] in ("", "<") and len(text.lstrip()) < _LONGEST_TAG:
+                self._pending = text
+                return
+            else:
+                self._is_answer = True
+        if self._name:
+            thinking, tag, rest = _partition(text, f"</{self._name}>")
+            if not tag:
+                # The end may be the beginning of the closing tag.
+                start = thinking.rfind("<", max(0, len(thinking) - _LONGEST_TAG))
+                thinking, self._pending = (thinking[:start], thinking[start:]) if start >= 0 else (thinking, "")
+            if thinking:
+                yield True, thinking
+            if not tag:
+                return
+            self._name, self._is_answer, self._is_blank, text = "", True, True, rest
+        if self._is_blank:
+            # The answer is set off from the thinking by blank lines.
+            text = text.lstrip()
+        if text:
+            self._is_blank = False
+            yield False, text
+
+    def finish(self) -> Iterator[tuple[bool, str]]:
+        """Yield the part that waited for the next piece."""
+        if self._pending:
+            yield bool(self._name), self._pending
+
+
+def _partition(text: str, tag: str) -> tuple[str, str, str]:
+    start = text.lower().find(tag.lower())
+    return (text, "", "") if start < 0 else (text[:start], tag, text[start + len(tag) :])

@@ -291,10 +291,11 @@ def test_what_is_printed(call, speaker, manage, capsys, silent, opening, member)
     call(a.initiate_chat, manage([a, b], max_round=3, silent=silent), message="opening", silent=opening)
     shown = capsys.readouterr().out
     assert ("opening" in shown) is not opening
-    assert ("Next speaker: b" in shown) is not silent
-    assert ("second" in shown) is not silent
-    assert ("first" in shown) is (not silent and member is None)
-    assert ("a\x1b[0m (to chat_manager):" in shown or "a (to chat_manager):" in shown) is not (opening and silent)
+    is_shown = not (opening or silent)
+    assert ("Next speaker: b" in shown) is is_shown
+    assert ("second" in shown) is is_shown
+    assert ("first" in shown) is (is_shown and member is None)
+    assert ("a\x1b[0m (to chat_manager):" in shown or "a (to chat_manager):" in shown) is not opening
 
 
 # Costs and humans
