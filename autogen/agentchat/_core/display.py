@@ -106,7 +106,7 @@ def show_chat_banner(message: object, carryover: Iterable[object], verbose: bool
 def print_notice(agent: object, text: str, color: str) -> None:
     """Print one line about the work of an agent, set off from the messages around it, unless the chat is silent."""
     if not is_silent(agent):
-        IOStream.get_default().print(_color(f"\n>>>>>>>> f43caef (Streamed replies are printed under their speaker and are events; silent chats print nothing at all)
+        IOStream.get_default().print(_color(f"\n>>>>>>>> {text}", color), flush=True)
 
 
 def _print_framed(title: str, body: str) -> None:
