@@ -25,7 +25,7 @@ LAYERS = """
     _pydantic                            names of 0.2 for pydantic
     io, control, logger, _functions      consoles, stopping a chat, backends of the runtime log, parts of function_utils
     events                               what happens in chats
-    _steps, _secret_text                 one logic for sync and async callers, and secrets in text
+    _steps, _secret_string                 one logic for sync and async callers, and secrets in text
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
     _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models

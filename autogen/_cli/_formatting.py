@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ..agentchat._diagrams.steps import format_arguments
+from ..agentchat._diagrams.story import format_arguments
 from ..events import CodeEnded, CodeStarted, HumanAnswered, HumanAsked, ModelAnswered, ModelFailed, ToolCalled, ToolReturned
 from ..events._observations import CODE, HUMAN, MODEL, TOOL, RecordedOperation, Totals, Turn
 from ._report import Report, get_human_time, get_languages, get_model

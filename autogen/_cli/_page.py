@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..agentchat._diagrams.steps import CODE_BLOCK, build_story, make_printable, shorten
+from ..agentchat._diagrams.story import CODE_BLOCK, build_story, make_printable, shorten
 from ..events._observations import CODE, HUMAN, TOOL, RecordedOperation, Totals, Turn
 from . import _formatting as formatting
 from ._ascii_sequence import render

@@ -19,7 +19,7 @@ from .. import terminal
 from ..agentchat import Agent, AssistantAgent, UserProxyAgent
 from ..agentchat._core.internals import internals
 from ..agentchat._core.result import StopReason
-from ..agentchat._replies.human_input import FEEDBACK
+from ..agentchat._replies.termination_and_human import FEEDBACK
 from ..agentchat.conversable_agent import HumanInputMode
 from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, in_docker_container, is_docker_running
 from ..coding.approval import ApprovedCodeExecutor, ask_a_human

@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from .._sqlite_guard import limit_work, open_database
-from ..agentchat._diagrams.steps import build_story
+from ..agentchat._diagrams.story import build_story
 from ..coding.approval import visible
 from ..events._observations import Conversation, RecordedOperation, Totals, Turn
 from ..recording import JournalError, Recording

@@ -37,12 +37,12 @@ from ._core.internals import ORIGINAL_METHODS, as_async_method, get_conversation
 from ._core.messages import assert_valid_name
 from ._core.protocols import ReplyFunction, Trigger
 from ._core.result import ChatResult
-from ._core.termination import bind_condition
+from ._core.termination import bind_condition, is_default_termination
 from ._handoffs.context_variables import ContextVariables
 from ._handoffs.handoffs import Handoffs
 from ._replies import code_reply, registry
-from ._replies.human_input import ask_human, check_mode, check_termination_and_human, decide_reply, is_default_termination
 from ._replies.model_reply import generate_model_reply, make_model_step
+from ._replies.termination_and_human import ask_human, check_mode, check_termination_and_human, decide_reply
 from ._replies.tool_execution import execute_function_call, execute_tool_calls, make_function_step, make_tool_step
 from .agent import Agent, Message
 

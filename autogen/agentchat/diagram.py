@@ -17,7 +17,7 @@ from typing import cast
 
 from ._core.protocols import Group
 from ._core.result import ChatResult
-from ._diagrams.steps import CALL, NOTE, RESULT, Step, Story, build_story, make_printable, shorten
+from ._diagrams.story import CALL, NOTE, RESULT, Step, Story, build_story, make_printable, shorten
 from .agent import Agent, Message
 
 __all__ = ["SequenceDiagram", "sequence_diagram"]

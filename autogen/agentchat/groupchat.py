@@ -22,11 +22,20 @@ from ._core import runtime_log
 from ._core.internals import GroupInternals, get_conversation, get_managed_group, group_internals
 from ._core.protocols import AgentCapability, Group, GroupManager, ReplyFunction, SpeakerSelector
 from ._core.result import ChatResult
-from ._core.selection_strategy import get_selection_method
-from ._groupchat import auto_selection, mentions, prompts, run, selection, selection_dialogue, validation
+from ._core.selection_strategy import get_selection_strategy
+from ._groupchat import (
+    auto_selection,
+    cloning,
+    mentions,
+    prompts,
+    restore,
+    run,
+    selection,
+    selection_dialogue,
+    snapshot,
+    validation,
+)
 from ._groupchat import clear_history as clear_history_module
-from ._groupchat import resume as resume_module
-from ._groupchat import state as state_module
 from ._replies import registry
 from .agent import Agent, Message
 from .conversable_agent import ConversableAgent, HumanInputMode, Reply
@@ -194,7 +203,7 @@ class GroupChat:
         agents = self.agents if agents is None else agents
         names = [agent.name for agent in agents]
         # A hand-off may bring its own message.
-        template = get_selection_method(self).selection_message or self.select_speaker_message_template
+        template = get_selection_strategy(self).selection_message or self.select_speaker_message_template
         return template.format(roles=self._participant_roles(agents), agentlist=names)
 
     def select_speaker_prompt(self, agents: list[Agent] | None = None) -> str | None:
@@ -436,7 +445,7 @@ class GroupChatManager(ConversableAgent):
         Raises:
             Exception: if the messages are invalid; then nothing is changed.
         """
-        return resume_module.resume(self, messages, remove_termination_string, bool(silent))
+        return restore.restore_group(self, messages, remove_termination_string, bool(silent))
 
     async def a_resume(
         self,
@@ -448,12 +457,12 @@ class GroupChatManager(ConversableAgent):
         return self.resume(messages, remove_termination_string, silent)
 
     def _valid_resume_messages(self, messages: list[Message]) -> None:
-        resume_module.validate_authors(self, messages)
+        restore.validate_authors(self, messages)
 
     def _process_resume_termination(
         self, remove_termination_string: str | Callable[[str], str] | None, messages: list[Message]
     ) -> None:
-        resume_module.remove_termination(self, remove_termination_string, messages)
+        restore.remove_termination(self, remove_termination_string, messages)
 
     def messages_from_string(self, message_string: str) -> list[Message]:
         """Parse messages from JSON text.
@@ -461,7 +470,7 @@ class GroupChatManager(ConversableAgent):
         Raises:
             Exception: if the text is not valid JSON.
         """
-        return resume_module.parse_messages(message_string)
+        return restore.parse_messages(message_string)
 
     def messages_to_string(self, messages: list[Message]) -> str:
         """Serialise messages to JSON text, for `resume`.
@@ -481,7 +490,7 @@ class GroupChatManager(ConversableAgent):
     def _detach_clone(self) -> None:
         super()._detach_clone()
         group = self.groupchat
-        self._internals.group = clone = state_module.clone_group(group)
+        self._internals.group = clone = cloning.clone_group(group)
         # `run_chat` gets the group as its config.
         for row in self._reply_func_list:
             if row["init_config"] is group:
@@ -489,11 +498,11 @@ class GroupChatManager(ConversableAgent):
 
     def save_state(self) -> dict[str, Any]:
         """Return the state of the manager, its group and all members."""
-        return state_module.save_group(self, super().save_state())
+        return snapshot.save_group(self, super().save_state())
 
     def load_state(self, state: Mapping[str, Any], peers: Iterable[Agent] = ()) -> None:
         """Restore the state of the manager, its group and all members; see `ConversableAgent.load_state`."""
-        state_module.load_group(self, state, peers, super().save_state, super().load_state)
+        snapshot.load_group(self, state, peers, super().save_state, super().load_state)
 
     def clear_agents_history(self, reply: Message, groupchat: GroupChat) -> str:
         """Execute the command `clear history [agent] [number]` in a reply, and return its text without the command."""

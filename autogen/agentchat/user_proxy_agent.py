@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ..types import LLMConfigDict
 from ._agent.options import AgentOptions
 from ._core import runtime_log
-from ._replies.human_input import check_mode
+from ._replies.termination_and_human import check_mode
 from .agent import Message
 from .conversable_agent import ConversableAgent, HumanInputMode
 

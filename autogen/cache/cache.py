@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from .._secret_text import Secret
+from .._secret_string import Secret
 from .abstract_cache_base import AbstractCache
 from .cache_factory import CacheFactory
 from .disk_cache import SIZE_LIMIT, DiskCache

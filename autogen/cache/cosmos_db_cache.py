@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from .._extras import require
-from .._secret_text import Secret
+from .._secret_string import Secret
 from ._backend import hash_key, logger
 from ._remote import TIMEOUT, RemoteCache
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from autogen import ConversableAgent, UserProxyAgent
-from autogen.agentchat._replies.human_input import FEEDBACK, LIMIT, MODES, RULES, STOPPING
+from autogen.agentchat._replies.termination_and_human import FEEDBACK, LIMIT, MODES, RULES, STOPPING
 from autogen.agentchat.chat import StopReason
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}

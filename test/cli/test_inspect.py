@@ -24,7 +24,7 @@ from autogen._cli._ascii_sequence import render
 from autogen._cli._page import render_page
 from autogen._cli._report import build_report
 from autogen._cli.app import app
-from autogen.agentchat._diagrams.steps import build_story
+from autogen.agentchat._diagrams.story import build_story
 from autogen.recording import Recording
 from autogen.testing import OpenAIServer, Reply, ScriptedModel, tool_call
 

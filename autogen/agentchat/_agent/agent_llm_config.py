@@ -6,7 +6,7 @@ import copy
 import logging
 from typing import Any, Literal
 
-from ..._secret_text import hide_secrets
+from ..._secret_string import hide_secrets
 from ...llm_config import LLMConfig, get_active_config
 from ...oai._config.entry_checks import check_config, warn_of_placeholders
 from ...oai._config.environment import find_environment_config

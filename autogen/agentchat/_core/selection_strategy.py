@@ -11,7 +11,7 @@ from .protocols import Group
 from .result import StopReason
 
 
-class SelectionMethod:
+class SelectionStrategy:
     """Base class for selection functions that also control turns and state; the defaults do nothing.
 
     Attributes:
@@ -37,7 +37,7 @@ class SelectionMethod:
     def load_state(self, state: Mapping[str, object], group: Group) -> None:
         """Restore a state that `save_state` returned."""
 
-    def rebind(self, agent_map: Callable[[Agent], Agent]) -> SelectionMethod:
+    def rebind(self, agent_map: Callable[[Agent], Agent]) -> SelectionStrategy:
         """Copy this strategy for a cloned group.
 
         Args:
@@ -50,11 +50,11 @@ class SelectionMethod:
         return (yield from invoke(speaker.generate_reply, speaker.a_generate_reply, sender=manager))
 
 
-def get_selection_method(group: Group) -> SelectionMethod:
+def get_selection_strategy(group: Group) -> SelectionStrategy:
     """Return the group's selection strategy; the default strategy if it has a plain function or the name of a method."""
     # A name or a plain function decides nothing but the speaker.
     method = group.speaker_selection_method
-    return method if isinstance(method, SelectionMethod) else _DEFAULT
+    return method if isinstance(method, SelectionStrategy) else _DEFAULT
 
 
-_DEFAULT = SelectionMethod()
+_DEFAULT = SelectionStrategy()

@@ -137,19 +137,19 @@ class Combination(Condition):
 
 
 class All(Combination):
-    """True when all parts are: `a & b`."""
+    """True when all of its parts are: `a & b`."""
 
     _sign = "&"
 
 
 class AnyOf(Combination):
-    """True when a part is: `a | b`."""
+    """True when any of its parts is: `a | b`."""
 
     _sign = "|"
 
 
 class Not(Combination):
-    """True as long as the part is not: `~a`."""
+    """True while its part is false: `~a`."""
 
     def __init__(self, part: Condition) -> None:
         super().__init__((part,))
@@ -327,6 +327,12 @@ def is_termination(agent: AgentCore, message: Message, sender: Agent | None = No
     if isinstance(test, BoundCondition):
         return test.observe(message, sender, None if sender is None else get_history(agent, sender))
     return call_predicate(test, message)
+
+
+def is_default_termination(message: Message) -> bool:
+    """Return True for the default termination message: the exact text `TERMINATE`."""
+    content = message.get("content")
+    return (content if isinstance(content, str) else get_text(content)) == "TERMINATE"
 
 
 def call_predicate(predicate: Callable[[Message], object], message: Message) -> bool:

@@ -21,14 +21,14 @@ from .._chats.two_agents import use_cache
 from .._core.display import is_silent
 from .._core.internals import MethodSet, get_histories, get_history, get_managed_group, internals, is_conversable
 from .._core.messages import to_stored_form
+from .._core.pending_calls import get_pending_names
 from .._core.protocols import AgentCore, Group
 from .._core.result import StopReason
-from .._core.selection_strategy import get_selection_method
+from .._core.selection_strategy import get_selection_strategy
 from .._core.termination import get_termination_test
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from .clear_history import apply_command
-from .pending_calls import get_pending_names
 from .validation import warn_of_idle_test
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
@@ -117,7 +117,7 @@ def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Age
             speaker, reply = yield from _run_turn(manager, group, speaker, silent)
         except NoEligibleSpeaker as error:
             # Set if the selection strategy ended the chat on purpose.
-            reason = get_selection_method(group).stop_reason
+            reason = get_selection_strategy(group).stop_reason
             logger.log(logging.INFO if reason else logging.WARNING, "The group chat ends: %s", error)
             return reason or StopReason.NO_ELIGIBLE_SPEAKER
         if reply is None:
@@ -169,7 +169,7 @@ def _run_turn(manager: AgentCore, group: Group, last: Agent, silent: bool) -> St
             events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=group.last_selection))
         if not silent:
             IOStream.get_default().print(colored(f"\nNext speaker: {speaker.name}\n", "green"), flush=True)
-        reply = yield from get_selection_method(group).take_turn(speaker, manager, group)
+        reply = yield from get_selection_strategy(group).take_turn(speaker, manager, group)
     except KeyboardInterrupt:
         admin = group.agent_by_name(group.admin_name)
         if admin is None:

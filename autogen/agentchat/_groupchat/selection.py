@@ -17,10 +17,10 @@ from ...exception_utils import NoEligibleSpeaker, UndefinedNextAgent
 from ...io.base import IOStream
 from ...operations import Operation, perform
 from .._core.internals import group_internals
+from .._core.pending_calls import can_execute, find_caller, get_pending_names
 from .._core.protocols import AgentCore, Group
-from .._core.selection_strategy import get_selection_method
+from .._core.selection_strategy import get_selection_strategy
 from ..agent import Agent, Message
-from .pending_calls import can_execute, find_caller, get_pending_names
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
@@ -80,7 +80,7 @@ def select_without_model(group: Group, last: Agent) -> tuple[Agent | None, list[
 
 def _override_choice(group: Group, selected: Agent, reason: str) -> Selection:
     """Let a selection strategy that left the choice to a method override the result."""
-    strategy = get_selection_method(group)
+    strategy = get_selection_strategy(group)
     override = strategy.override_choice(selected, group)
     if override is None:
         raise NoEligibleSpeaker(f"After {selected.name} was chosen, the selection function ended the chat.")
@@ -149,7 +149,7 @@ def prepare_selection(group: Group, last: Agent) -> Steps[PreparedSelection]:
         # An async function also serves sync chats.
         answer = yield from invoke(*sync_and_async(method), last, group)
         if isinstance(answer, Agent):
-            reason = get_selection_method(group).why
+            reason = get_selection_strategy(group).why
             return PreparedSelection(_require_member(group, answer), "", [answer], reason)
         if answer is None:
             raise NoEligibleSpeaker("The selection function chose nobody.")
@@ -241,7 +241,7 @@ def _find_waiting_caller(group: Group, last: Agent, method: str) -> Agent | None
     """Return the agent that waits for the result in the last message, if results return to it and transitions allow."""
     returns_results = group.return_results_to_caller
     if returns_results is None:
-        if get_selection_method(group).routes_results:
+        if get_selection_strategy(group).routes_results:
             return None
         returns_results = method == "auto"
     caller = find_caller(group) if returns_results else None

@@ -11,8 +11,7 @@ from typing import TypeVar
 from ...graph_utils import check_graph_validity, invert_disallowed_to_allowed
 from .._core.internals import group_internals, is_conversable
 from .._core.protocols import Group
-from .._core.termination import call_predicate
-from .._replies.human_input import is_default_termination
+from .._core.termination import call_predicate, is_default_termination
 from ..agent import Agent, Message
 
 logger = logging.getLogger("autogen.agentchat.groupchat")

@@ -18,7 +18,7 @@ from .._core.display import print_notice
 from .._core.internals import get_code_config
 from .._core.protocols import AgentCore
 from ..agent import Message
-from .human_input import ask_human
+from .termination_and_human import ask_human
 
 if TYPE_CHECKING:
     from ...coding.base import CodeBlock

@@ -34,7 +34,7 @@ from .._core.protocols import AgentCore, Tool
 from .._core.registration_warnings import find_executors
 from .._core.turn_context import Outcome
 from ..agent import Agent, Message
-from .human_input import ask_human
+from .termination_and_human import ask_human
 from .tool_arguments import parse_arguments
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ..._secret_text import Secret
+from ..._secret_string import Secret
 from ..._secrets import redact
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
-from ..._secret_text import hide_secrets
+from ..._secret_string import hide_secrets
 from ..._secrets import redact
 from .lists import explain_mismatches, filter_config
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autogen.agentchat._handoffs.member_turn import remove_transfers
 from autogen.agentchat.group import (
     AgentNameTarget,
     ContextExpression,
@@ -16,7 +17,6 @@ from autogen.agentchat.group import (
     StayTarget,
     TerminateTarget,
 )
-from autogen.agentchat.group._turns import remove_transfers
 from autogen.testing import Reply, tool_call
 
 

@@ -8,8 +8,8 @@ from typing import Any, TypedDict
 
 from .._core.protocols import Group
 from .._core.turn_context import VariableEffects
-from .._handoffs.context_variables import ContextStr, ContextVariables
-from .._handoffs.targets import (
+from .context_variables import ContextStr, ContextVariables
+from .targets import (
     AgentNameTarget,
     AgentTarget,
     AskUserTarget,

@@ -19,7 +19,7 @@ from .._core.display import print_notice
 from .._core.internals import get_human_inputs, get_reply_counts, internals
 from .._core.protocols import AgentCore
 from .._core.result import StopReason
-from .._core.termination import get_text, is_termination
+from .._core.termination import is_default_termination, is_termination
 from ..agent import Agent, Message
 
 MODES = ("ALWAYS", "TERMINATE", "NEVER")
@@ -237,12 +237,6 @@ def _is_termination(agent: AgentCore, message: Message, sender: Agent | None) ->
     if agent._is_termination_msg is is_default_termination:
         return is_default_termination(message)
     return is_termination(agent, message, sender)
-
-
-def is_default_termination(message: Message) -> bool:
-    """Return True for the default termination message: the exact text `TERMINATE`."""
-    content = message.get("content")
-    return (content if isinstance(content, str) else get_text(content)) == "TERMINATE"
 
 
 def answer_pending_calls(message: Message) -> list[Message]:

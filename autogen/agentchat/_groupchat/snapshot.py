@@ -1,47 +1,15 @@
-"""Cloning, saving and loading of a whole group chat."""
+"""The state of a group chat as a plain document, with its manager and its members."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
-from .._agent.group_member import rebind_handoffs
 from .._agent.snapshot import VERSION, State, StateError, check_document, encode_messages
 from .._core.internals import internals
-from .._core.protocols import Group, GroupManager
-from .._core.selection_strategy import SelectionMethod, get_selection_method
+from .._core.protocols import GroupManager
+from .._core.selection_strategy import get_selection_strategy
 from ..agent import Agent
-
-
-def clone_group(group: Group) -> Group:
-    """Make a group of clones of the members, with an empty record.
-
-    Transitions, selection method and hand-offs lead to the clones.
-    """
-    clones = {id(agent): agent.clone() if hasattr(agent, "clone") else agent for agent in group.agents}
-
-    def get_clone(agent: Agent) -> Agent:
-        return clones.get(id(agent), agent)
-
-    def get_clones(agents: Iterable[Agent]) -> list[Agent]:
-        return [get_clone(agent) for agent in agents]
-
-    method, repeat = group.speaker_selection_method, group.allow_repeat_speaker
-    transitions = group.allowed_or_disallowed_speaker_transitions
-    clone: Group = replace(
-        group,  # type: ignore[type-var]
-        agents=get_clones(group.agents),
-        messages=[],
-        speaker_selection_method=method.rebind(get_clone) if isinstance(method, SelectionMethod) else method,
-        # With transitions the field was derived from them.
-        allow_repeat_speaker=get_clones(repeat) if isinstance(repeat, list) else None if transitions else repeat,
-        allowed_or_disallowed_speaker_transitions=transitions
-        and {get_clone(agent): get_clones(followers) for agent, followers in transitions.items()},
-    )
-    for agent in clone.agents:
-        rebind_handoffs(agent, get_clone)
-    return clone
 
 
 def save_group(manager: GroupManager, manager_state: State) -> State:
@@ -55,7 +23,7 @@ def save_group(manager: GroupManager, manager_state: State) -> State:
         "last_speaker": last_speaker.name if last_speaker else None,
         "manager": manager_state,
         "members": {agent.name: agent.save_state() for agent in group.agents if hasattr(agent, "save_state")},
-        "selection": get_selection_method(group).save_state(),
+        "selection": get_selection_strategy(group).save_state(),
     }
 
 
@@ -95,7 +63,7 @@ def load_group(
     # Members of a chat in progress have been introduced.
     group.send_introductions = group.send_introductions and not group.messages
     if state.get("selection"):
-        get_selection_method(group).load_state(state["selection"], group)
+        get_selection_strategy(group).load_state(state["selection"], group)
     last_speaker = state["last_speaker"]
     internals(manager).last_speaker = next((agent for agent in everybody if agent.name == last_speaker), None)
 

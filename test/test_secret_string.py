@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from autogen._secret_text import Secret, hide_secrets
+from autogen._secret_string import Secret, hide_secrets
 from autogen._secrets import redact
 
 

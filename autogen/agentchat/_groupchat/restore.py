@@ -1,4 +1,4 @@
-"""Resuming a group chat from its messages."""
+"""Restoring a group chat from its messages, for `GroupChatManager.resume`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .run import broadcast
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
 
-def resume(
+def restore_group(
     manager: GroupManager,
     messages: list[Message] | str,
     remove: str | Callable[[str], str] | None,
@@ -44,7 +44,7 @@ def resume(
     manager._process_resume_termination(remove, prepared)
     _clear_all(manager, group)
     for message, author in zip(prepared[:-1], authors[:-1], strict=True):
-        _restore(manager, group, message, author)
+        _restore_message(manager, group, message, author)
     last_message, last_agent = prepared[-1], authors[-1]
     if not silent:
         name = last_agent.name if last_agent else "nobody"
@@ -114,7 +114,7 @@ def _clear_all(manager: GroupManager, group: Group) -> None:
     group.reset()
 
 
-def _restore(manager: GroupManager, group: Group, message: Message, author: Agent | None) -> None:
+def _restore_message(manager: GroupManager, group: Group, message: Message, author: Agent | None) -> None:
     # The author has its own messages as an assistant; the broadcast leaves it out.
     if author in group.agents and isinstance(author, ConversableAgent):
         author._append_oai_message(message, "assistant", manager, is_sending=True)

@@ -1,4 +1,4 @@
-"""Turn of a member of a group chat with hand-offs: its extra tools, its view of the conversation, and its hand-offs."""
+"""The turn of a member of a group chat with hand-offs: the tools it gets, the messages it sees, and where its calls lead."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..._steps import Steps
 from .._core.messages import strip_namespace
 from .._core.protocols import Group
 from .._core.turn_context import GroupTurn, Outcome, Schemas, ToolDirective
-from .._handoffs.conditions import OnCondition, is_available
-from .._handoffs.context_variables import ContextVariables
-from .._handoffs.handoffs import get_handoffs
-from .._handoffs.targets import NestedChatTarget, TransitionTarget, as_target
 from ..agent import Agent, Message
-from ._effects import ToolEffects
+from .conditions import OnCondition, is_available
+from .context_variables import ContextVariables
+from .handoffs import get_handoffs
+from .targets import NestedChatTarget, TransitionTarget, as_target
+from .tool_effects import ToolEffects
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
