@@ -12,6 +12,7 @@ from ..._steps import Steps, invoke, run_async, run_sync
 from ...control import ChatControl
 from ...types import ChatMessage
 from .._chats.event_iterator import AsyncChatIterator, ChatIterator
+from .._core.answer_values import enter_output_type, make_output_type
 from .._core.argument_checks import check_task_options
 from .._core.internals import get_history
 from .._core.protocols import FirstMessage, Tool
@@ -27,7 +28,15 @@ class SingleAgentMixin(ToolRegistrationMixin):
         """Make the other side of the conversation: it sends the task, and executes the calls of this agent."""
         raise NotImplementedError
 
-    def run(self, message: Message | str, *, tools: Sequence[Tool] = (), max_turns: int = 20, **kwargs: Any) -> ChatResult:
+    def run(
+        self,
+        message: Message | str,
+        *,
+        tools: Sequence[Tool] = (),
+        max_turns: int = 20,
+        output_type: object = None,
+        **kwargs: Any,
+    ) -> ChatResult:
         """Work on a task alone: call tools until there is an answer without a call.
 
         Args:
@@ -35,21 +44,35 @@ class SingleAgentMixin(ToolRegistrationMixin):
             tools: Functions that the model may call in this run, in addition to those that it knows and the agent can
                 execute. Their annotations become their schemas, the first sentence of their docstrings describes them.
             max_turns: Maximum number of turns in which tools are called.
+            output_type: Type of the answer, which becomes the `value` of the result: a pydantic model, a dataclass,
+                `list[str]`, or any type that pydantic validates; None for text.
             **kwargs: Arguments of `initiate_chat`: `silent`, `cache`, `summary_method`...
 
         Returns:
             The agent's side of the conversation; the summary is its answer.
 
+        Raises:
+            TypeError: if a keyword has no meaning, or pydantic has no schema for the `output_type`.
+            InvalidResponse: if the answer does not match the `output_type`, not even after corrections.
+
         >>> agent.run("What is 6 times 7?", tools=[multiply]).summary  # doctest: +SKIP
         '42'
+        >>> agent.run("The capital of France?", output_type=City).value  # doctest: +SKIP
+        City(name='Paris')
         """
-        return run_sync(self._run_task(message, tools, max_turns, kwargs))
+        return run_sync(self._run_task(message, tools, max_turns, output_type, kwargs))
 
     async def a_run(
-        self, message: Message | str, *, tools: Sequence[Tool] = (), max_turns: int = 20, **kwargs: Any
+        self,
+        message: Message | str,
+        *,
+        tools: Sequence[Tool] = (),
+        max_turns: int = 20,
+        output_type: object = None,
+        **kwargs: Any,
     ) -> ChatResult:
         """Async version of `run`."""
-        return await run_async(self._run_task(message, tools, max_turns, kwargs))
+        return await run_async(self._run_task(message, tools, max_turns, output_type, kwargs))
 
     def run_iter(
         self,
@@ -113,13 +136,21 @@ class SingleAgentMixin(ToolRegistrationMixin):
         return AsyncChatIterator(run_chat, control, yield_on)
 
     def _run_task(
-        self, message: Message | str, tools: Sequence[Tool], max_turns: int, options: dict[str, Any]
+        self,
+        message: Message | str,
+        tools: Sequence[Tool],
+        max_turns: int,
+        output_type: object,
+        options: dict[str, Any],
     ) -> Steps[ChatResult]:
         check_task_options(options, message)
+        output = None if output_type is None else make_output_type(self, output_type)
         runner = self._make_runner(max_turns)
-        with _lend_tools(self, runner, tools):
+        with _lend_tools(self, runner, tools), enter_output_type(output):
             result = yield from invoke(runner.initiate_chat, runner.a_initiate_chat, self, message=message, **options)
-        return replace(result, chat_history=cast(list[ChatMessage], list(get_history(self, runner))))
+        messages = cast(list[ChatMessage], list(get_history(self, runner)))
+        value = result.value if output is None else output.unwrap(result.value)
+        return replace(result, chat_history=messages, value=value)
 
     def _run_with_tools(
         self, recipient: ToolRegistrationMixin, tools: Sequence[Tool], options: dict[str, Any]

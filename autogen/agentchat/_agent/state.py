@@ -55,6 +55,10 @@ class AgentState(AgentCore):
     # By position after `initiate_chats`, by id after `a_initiate_chats`.
     _finished_chats: Any
 
+    def __repr__(self) -> str:
+        # Programs subclass without calling `__init__`.
+        return f"{type(self).__name__}({getattr(self, '_name', None)!r})"
+
     @cached_property
     def _internals(self) -> AgentInternals:
         # Made on first access, because programs subclass without calling `__init__`.

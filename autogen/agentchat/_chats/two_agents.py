@@ -15,14 +15,22 @@ from ..._journal import JournalStore, chat_id_for, fingerprint, get_journal, ope
 from ..._steps import Steps, get_callable_name, hide_from_tracebacks, invoke
 from ...control import ChatControl, ChatStopped, controlled_by
 from ...exception_utils import BudgetExceeded
-from ...oai._usage.ledger import enter_chat_budget
+from ...oai._usage.ledger import UsageLedger, enter_chat_budget
 from ...operations import Operation, perform
-from ...types import ChatMessage
+from ...types import ChatCost, ChatMessage
 from .._core import argument_checks, registration_warnings
+from .._core.answer_values import collect_values, find_value
 from .._core.display import silence
 from .._core.internals import get_history, get_human_inputs, internals, invoke_overridable, is_conversable
 from .._core.protocols import AgentCore
-from .._core.result import ChatResult, StopReason, consolidate_chat_info, find_repetitions, gather_usage_summary
+from .._core.result import (
+    ChatResult,
+    StopReason,
+    consolidate_chat_info,
+    find_repetitions,
+    gather_chat_usage,
+    gather_foreign_usage,
+)
 from .._core.termination import BoundCondition, get_termination_test
 from .._replies.registry import builtin_generate_reply
 from ..agent import Agent
@@ -64,6 +72,20 @@ class ChatRequest(NamedTuple):
     message: Any
     options: ChatOptions
     context: dict[str, Any]
+
+
+class ChatOutcome(NamedTuple):
+    """State of a chat from which its result is built.
+
+    Attributes:
+        ledger: Usage of the chat.
+        foreign_usage: Usage of clients that know no ledger when the chat began, by id.
+        values: Parsed answers by their text.
+    """
+
+    ledger: UsageLedger
+    foreign_usage: Mapping[int, ChatCost]
+    values: Mapping[str, object]
 
 
 def run_chat(
@@ -137,13 +159,16 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
     max_turns = _validate_max_turns(options.max_turns)
     if _has_tools(sender) or _has_tools(recipient):
         registration_warnings.warn_of_unmatched(sender, recipient)
+    before = gather_foreign_usage(_collect_clients(sender, recipient))
     with (
         silence(options.silent) as is_silent,
         use_cache(options.cache, sender, recipient),
-        enter_chat_budget(options.limits),
+        enter_chat_budget(options.limits) as ledger,
+        collect_values() as values,
     ):
         # A chat within a silent chat is silent, too.
         request = request._replace(options=options._replace(silent=is_silent or options.silent))
+        outcome = ChatOutcome(ledger, before, values)
         _reset_pair(sender, recipient, options.clear_history, max_turns)
         try:
             with controlled_by(options.control) if options.control else nullcontext():
@@ -152,12 +177,12 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
             # Without a control of its own, the outer chat is being stopped.
             if options.control is None:
                 raise
-            return _build_result(request, None, StopReason.STOPPED)
+            return _build_result(request, outcome, None, StopReason.STOPPED)
         except BudgetExceeded as error:
             # An outer chat replaces this by its own result.
-            error.result = _build_result(request, None, StopReason.BUDGET)
+            error.result = _build_result(request, outcome, None, StopReason.BUDGET)
             raise
-    return _build_result(request, summary, reason)
+    return _build_result(request, outcome, summary, reason)
 
 
 def _run_turns(request: ChatRequest, max_turns: int | None) -> Steps[tuple[Any, StopReason]]:
@@ -229,7 +254,7 @@ def _reset_pair(sender: AgentCore, recipient: AgentCore, clear_history: bool, ma
         internals(agent).start_chat(peer)
 
 
-def _build_result(request: ChatRequest, summary: object, reason: StopReason) -> ChatResult:
+def _build_result(request: ChatRequest, outcome: ChatOutcome, summary: object, reason: StopReason) -> ChatResult:
     """Build the `ChatResult` from copies, so that later chats can't change it."""
     sender, recipient, _, _, context = request
     state, peer_state = internals(sender), internals(recipient)
@@ -238,10 +263,12 @@ def _build_result(request: ChatRequest, summary: object, reason: StopReason) -> 
         (sender.name, state.repeat_counters.get(recipient)),
         (recipient.name, peer_state.repeat_counters.get(sender)),
     ]
+    messages = list(recipient._record_for(sender) or get_history(sender, recipient))
     return ChatResult(
-        chat_history=cast(list[ChatMessage], list(recipient._record_for(sender) or get_history(sender, recipient))),
+        chat_history=cast(list[ChatMessage], messages),
         summary=summary,
-        cost=gather_usage_summary(_collect_participants(sender, recipient)),
+        cost=gather_chat_usage(outcome.ledger, _collect_clients(sender, recipient), outcome.foreign_usage),
+        value=find_value(outcome.values, messages),
         human_input=list(get_human_inputs(sender)),
         summary_error=state.summary_errors.get(recipient),
         carryover=context.get("carryover"),
@@ -270,6 +297,10 @@ def _collect_participants(*agents: Agent) -> list[Any]:
             participants[id(agent)] = agent
             pending.extend(agent._participants() if is_conversable(agent) else ())
     return list(participants.values())
+
+
+def _collect_clients(*agents: Agent) -> list[Any]:
+    return [client for agent in _collect_participants(*agents) if (client := getattr(agent, "client", None)) is not None]
 
 
 @contextmanager

@@ -6,11 +6,15 @@ import logging
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from enum import Enum
+from types import SimpleNamespace
 from typing import Any
 
 from ..._mistakes import find_close, suggest
+from ...oai._usage.ledger import UsageLedger
+from ...oai.client import OpenAIWrapper
 from ...types import ChatCost, ChatMessage, ChatQueue, ChatSpec, UsageSummary
 from ..agent import Agent, Message
+from .result_views import format_cost, format_line, format_table
 
 
 class StopReason(str, Enum):
@@ -41,7 +45,7 @@ class StopReason(str, Enum):
         return self.value
 
 
-@dataclass
+@dataclass(repr=False)
 class ChatResult:
     """Result of a chat.
 
@@ -49,13 +53,16 @@ class ChatResult:
         chat_id: Number of the chat in a queue.
         chat_history: Messages, as the agent that started the chat has them.
         summary: Summary made by `summary_method`.
-        cost: Cost in USD and tokens by model, with and without responses from the cache.
+        cost: Cost in USD and tokens by model of this chat, with the chats inside it, with and without responses from the
+            cache. `gather_usage_summary` has the sums of agents over all their chats.
         human_input: Texts typed by humans.
         stop_reason: Why the chat ended.
         stop_detail: Reason given by an agent's condition; see `autogen.agentchat.conditions`.
         summary_error: Why a requested summary by a model is missing.
         carryover: Carryover from earlier chats.
         repetitions: How often agents sent the same message in a row, by their names; without those that rarely did.
+        value: Parsed answer: the object of the last message that was made by a `response_format`, or of the `output_type`
+            of `run`; None if there is none.
     """
 
     chat_id: int | None = None
@@ -68,6 +75,22 @@ class ChatResult:
     carryover: Any = None
     repetitions: dict[str, int] = field(default_factory=dict)
     stop_detail: str | None = None
+    value: Any = None
+
+    def __repr__(self) -> str:
+        parts = {
+            "chat_id": self.chat_id,
+            "messages": len(self.chat_history or ()),
+            "stop_reason": self.stop_reason and self.stop_reason.value,
+            "cost": format_cost(self.cost),
+            "value": self.value,
+            "summary": self.summary,
+        }
+        return format_line("ChatResult", parts)
+
+    def _repr_html_(self) -> str:
+        parts = (self.stop_reason and f"ended by {self.stop_reason.value}", format_cost(self.cost), self.stop_detail)
+        return format_table(self.chat_history or (), ", ".join(filter(None, parts)))
 
 
 SUMMARY_METHODS = ("last_msg", "reflection_with_llm")
@@ -124,6 +147,40 @@ def gather_usage_summary(agents: Iterable[object]) -> ChatCost:
     return {
         "usage_including_cached_inference": _add_up(client.total_usage_summary for client in clients),
         "usage_excluding_cached_inference": _add_up(client.actual_usage_summary for client in clients),
+    }
+
+
+def gather_chat_usage(ledger: UsageLedger, clients: Iterable[object], before: Mapping[int, ChatCost]) -> ChatCost:
+    """Return the usage of one chat.
+
+    Args:
+        ledger: Ledger of the chat, in which `OpenAIWrapper` records its requests.
+        clients: Clients of its agents.
+        before: Usage of the clients that know no ledger when the chat began, by id; see `gather_foreign_usage`.
+    """
+    after = gather_foreign_usage(clients)
+    kinds: dict[str, list[UsageSummary | None]] = {
+        "usage_including_cached_inference": [ledger.total],
+        "usage_excluding_cached_inference": [ledger.actual],
+    }
+    for key, usage in after.items():
+        for kind, usages in kinds.items():
+            start = before[key][kind] if key in before else {}  # type: ignore[literal-required]
+            usages.append(_subtract(usage[kind], start))  # type: ignore[literal-required]
+    return {kind: _add_up(usages) for kind, usages in kinds.items()}  # type: ignore[return-value]
+
+
+def gather_foreign_usage(clients: Iterable[object]) -> dict[int, ChatCost]:
+    """Return the usage of the clients that a program has assigned in place of an `OpenAIWrapper`, by id."""
+    foreign = {id(client): client for client in clients if not isinstance(client, OpenAIWrapper)}
+    reporting = {key: client for key, client in foreign.items() if hasattr(client, "total_usage_summary")}
+    return {key: gather_usage_summary([SimpleNamespace(client=client)]) for key, client in reporting.items()}
+
+
+def _subtract(usage: UsageSummary, before: UsageSummary) -> UsageSummary:
+    return {
+        key: _subtract(value, before.get(key) or {}) if isinstance(value, dict) else value - (before.get(key) or 0)
+        for key, value in usage.items()
     }
 
 

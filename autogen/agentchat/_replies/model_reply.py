@@ -10,7 +10,9 @@ from typing import Any
 from ..._steps import Steps, invoke, wrap_in_thread
 from ...oai._responses.text import repair_text
 from ...oai._responses.thinking import split_thinking
+from ...oai.client import OpenAIWrapper
 from .._core import turn_context
+from .._core.answer_values import get_output_model, record_value
 from .._core.internals import (
     ORIGINAL_METHODS,
     get_conversation,
@@ -87,11 +89,16 @@ def run_request(
     }
     if extra_tools := turn_context.get_extra_tools():
         request["more_tools"] = extra_tools
+    if (output_model := get_output_model(agent)) is not None:
+        # Of a config entry's `response_format` and that of a call, the entry's wins.
+        request["output_type" if isinstance(client, OpenAIWrapper) else "response_format"] = output_model
     async_create = getattr(client, "a_create", None) or wrap_in_thread(client.create)
     response = yield from invoke(client.create, async_create, **request)
     reply = client.extract_text_or_completion_object(response)[0]
     if isinstance(reply, str):
-        return _clean_text(reply, response)
+        cleaned = _clean_text(reply, response)
+        record_value(response, cleaned)
+        return cleaned
     if reply is None:
         reasons = [getattr(choice, "finish_reason", None) for choice in getattr(response, "choices", None) or ()]
         text = f"The model of agent {agent.name!r} returned an empty response (finish_reason: {reasons})."

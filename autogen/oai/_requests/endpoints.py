@@ -39,6 +39,7 @@ EXTRA_KEYS = {
     "context",
     "filter_func",
     "more_tools",
+    "output_type",
     "price",
     "retry_policy",
     "tags",
@@ -193,6 +194,8 @@ def build_request(
     # Tools for this call alone are added to those of the entry, which would override them otherwise.
     if more_tools := extra.get("more_tools"):
         params["tools"] = [*(params.get("tools") or ()), *more_tools]
+    if (output_type := extra.get("output_type")) is not None:
+        params["response_format"] = output_type
     # A class or an object is not a parameter, and can't be part of a cache key.
     if not isinstance(params.get("model_client_cls", ""), str):
         del params["model_client_cls"]

@@ -174,11 +174,16 @@ _chat_budgets: ContextVar[tuple[Budget, ...]] = ContextVar("budgets of chats", d
 
 
 @contextmanager
-def enter_chat_budget(limits: Mapping[str, float | None]) -> Iterator[None]:
-    """Apply a budget to all requests in the `with` block, also in chats inside the chat. Without limits it only counts."""
-    token = _chat_budgets.set((*_chat_budgets.get(), Budget("chat", limits)))
+def enter_chat_budget(limits: Mapping[str, float | None]) -> Iterator[UsageLedger]:
+    """Apply a budget to all requests in the `with` block, also in chats inside the chat. Without limits it only counts.
+
+    Yields:
+        The ledger of the chat.
+    """
+    budget = Budget("chat", limits)
+    token = _chat_budgets.set((*_chat_budgets.get(), budget))
     try:
-        yield
+        yield budget.ledger
     finally:
         reset_variable(_chat_budgets, token)
 
