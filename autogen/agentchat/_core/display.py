@@ -8,6 +8,7 @@ from contextvars import ContextVar
 
 from ..._lazy_imports import get_current
 from ..._steps import get_callable_name
+from ..._threads import reset_variable
 from ...code_utils import content_str
 from ...formatting_utils import colored
 from ...io.base import IOStream
@@ -30,7 +31,7 @@ def silence(silent: bool | None) -> Iterator[bool]:
     try:
         yield _is_chat_silent.get()
     finally:
-        _is_chat_silent.reset(token)
+        reset_variable(_is_chat_silent, token)
 
 
 def is_silent(agent: object = None) -> bool:

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from ... import events
+from ..._threads import reset_variable
 from ...io.base import IOStream
 from .assembly import Delta
 from .text import repair_text
@@ -85,7 +86,7 @@ def receive_tokens(agent: object) -> Iterator[None]:
     else:
         receiver.finish()
     finally:
-        _receiver.reset(token)
+        reset_variable(_receiver, token)
 
 
 def get_token_receiver() -> TokenReceiver:
