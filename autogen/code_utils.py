@@ -110,7 +110,8 @@ def execute_code(
         code: The code; None to run the existing file.
         timeout: Time limit in seconds; 600 by default.
         filename: The name of the file, relative to `work_dir`; a temporary file by default.
-        work_dir: The work directory; a folder of this package by default.
+        work_dir: The work directory; by default a new folder of this process in the user's cache directory, `WORKING_DIR`,
+            which the output of a run names if there are new files in it.
         use_docker: Whether to run in Docker, or the image, or images in order of preference. By default the environment
             variable AUTOGEN_USE_DOCKER decides.
         lang: The language of the code.
@@ -127,9 +128,10 @@ def execute_code(
         code,
         timeout or DEFAULT_TIMEOUT,
         filename,
-        work_dir or WORKING_DIR,
+        work_dir,
         use_docker,
         lang,
+        default_folder=WORKING_DIR,
         check_docker=check_can_use_docker_or_throw,
         is_in_container=in_docker_container,
     )

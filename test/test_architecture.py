@@ -30,6 +30,7 @@ LAYERS = """
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
     _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models
     _extras, _sqlite_guard               optional packages, and SQLite files of strangers
+    _folders                             the folder of files that are kept
     exception_utils, formatting_utils    exceptions, and coloured text
     types, version                       types of messages and configs, and the version
 """

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from ._constants import TIMEOUT_MSG
+from ._default_folder import describe_files, make_default_folder
 from ._processes.limits import Limits
 from ._processes.runner import TIMEOUT_EXIT_CODE, ProgramResult
 from .base import CodeBlock, CodeExecutor, CodeExtractor
@@ -24,25 +25,30 @@ class CommandLineExecutor(CodeExecutor):
     def __init__(
         self,
         timeout: int,
-        work_dir: Path | str,
+        work_dir: Path | str | None,
         execution_policies: Mapping[str, bool] | None,
         limits: Limits | None = None,
+        *,
+        default_name: str | None = None,
     ) -> None:
         """Initialise the settings shared by all command-line executors.
 
         Args:
             timeout: Seconds for each block.
-            work_dir: The directory of the code. It is not created here.
+            work_dir: The directory of the code, which is not created here; None for a new folder, which is.
             execution_policies: For each language, whether its blocks are run, or only saved.
             limits: Resource limits of the programs; `timeout` replaces their `seconds`.
+            default_name: The name of the folder for `work_dir=None`; None for a new name.
 
         Raises:
             ValueError: if the timeout is less than 1.
+            OSError: if a new folder can't be created.
         """
         if timeout < 1:
             raise ValueError("Timeout must be greater than or equal to 1.")
         self._timeout = timeout
-        self._work_dir = Path(work_dir)
+        self._has_default_folder = work_dir is None
+        self._work_dir = make_default_folder(self, default_name) if work_dir is None else Path(work_dir)
         self._limits = replace(limits or Limits(), seconds=timeout)
         self.execution_policies = {**self.DEFAULT_EXECUTION_POLICY, **(execution_policies or {})}
 
@@ -55,6 +61,10 @@ class CommandLineExecutor(CodeExecutor):
     def work_dir(self) -> Path:
         """The directory in which the code is written and run."""
         return self._work_dir
+
+    def _describe_files(self, files: Sequence[str]) -> str:
+        """Return a note on new files for the output of a run, if the user may not know where they are."""
+        return describe_files(self._work_dir, files) if self._has_default_folder else ""
 
     @property
     def code_extractor(self) -> CodeExtractor:

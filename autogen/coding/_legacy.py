@@ -20,7 +20,9 @@ from ._constants import (
     WORKING_DIR,
     UseDocker,
 )
+from ._default_folder import create_process_folder, describe_files
 from ._docker.engine import explain_missing_engine, is_running
+from ._output_files import find_changes, snapshot
 from ._processes.environment import build_child_environment
 from ._processes.runner import Limits, run_program
 from ._programs import get_command
@@ -98,13 +100,14 @@ def execute_code(
     use_docker: UseDocker = SENTINEL,
     lang: str = "python",
     *,
+    default_folder: str = WORKING_DIR,
     check_docker: Callable[[UseDocker], None] = check_can_use_docker_or_throw,
     is_in_container: Callable[[], bool] = in_docker_container,
 ) -> tuple[int, str, str | None]:
     """Run code or a file; see `autogen.code_utils.execute_code` for the first six parameters.
 
-    `check_docker` must raise if Docker is required but unavailable; `is_in_container` tells whether this process runs in a
-    container.
+    `default_folder` is the work directory if there is no other; `check_docker` must raise if Docker is required but
+    unavailable; `is_in_container` tells whether this process runs in a container.
     """
     if code is None and filename is None:
         logger.error("execute_code requires code or a filename.")
@@ -114,9 +117,13 @@ def execute_code(
     # Windows has no `sh`; PowerShell runs simple commands.
     if WIN32 and lang in ("sh", "shell") and not use_docker:
         lang = "ps1"
-    folder = Path(work_dir or WORKING_DIR)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(work_dir or default_folder)
+    if work_dir:
+        folder.mkdir(parents=True, exist_ok=True)
+    else:
+        create_process_folder(folder)
     folder = folder.resolve()
+    before = None if work_dir else snapshot(folder)
     try:
         name = resolve_name(folder, filename or make_temporary_name(lang))
         file = folder / name if code is None else write_code(folder, name, code)
@@ -129,10 +136,15 @@ def execute_code(
         if use_docker and not is_in_container():
             from ._docker.one_shot import run_in_docker
 
-            result = run_in_docker(get_command(lang), Path(name), folder, use_docker, limits)
+            exit_code, output, image = run_in_docker(get_command(lang), Path(name), folder, use_docker, limits)
             clear_set_id_bits(folder)
-            return result
-        return *_run_locally(lang, file, folder, limits, is_temporary=filename is None), None
+        else:
+            exit_code, output = _run_locally(lang, file, folder, limits, is_temporary=filename is None)
+            image = None
+        # Programs compare the output of a run that timed out.
+        if before is not None and output != TIMEOUT_MSG:
+            output += describe_files(folder, find_changes(before, snapshot(folder), exclude=[file]))
+        return exit_code, output, image
     finally:
         if filename is None:
             file.unlink(missing_ok=True)

@@ -86,7 +86,7 @@ class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
         image: str = "python:3-slim",
         container_name: str | None = None,
         timeout: int = 60,
-        work_dir: Path | str = Path("."),
+        work_dir: Path | str | None = None,
         bind_dir: Path | str | None = None,
         auto_remove: bool = True,
         stop_container: bool = True,
@@ -109,7 +109,9 @@ class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
             image: The image. It is pulled if it is not present.
             container_name: The container's name; a unique name by default.
             timeout: Seconds for each block.
-            work_dir: The directory of the code, mounted in the container as `/workspace`. It is created if missing.
+            work_dir: The directory of the code, mounted in the container as `/workspace`. It is created if missing. By
+                default a new folder in the user's cache directory, or for `reuse` that of the container's name; the output
+                of a run names it if there are new files in it.
             bind_dir: The path of the work directory on the engine's machine, if this program runs in a container itself.
             auto_remove: Whether the container is removed when it is stopped.
             stop_container: Whether the container is stopped when this object is garbage-collected, or when the program
@@ -142,9 +144,11 @@ class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
                 available, or the name is taken.
         """
         limits = limits or DEFAULT_LIMITS
-        super().__init__(timeout, work_dir, execution_policies, limits)
         if reuse and not container_name:
             raise ValueError("reuse=True requires a container_name, by which executors find the shared container.")
+        # Executors that share a container share its folder.
+        shared_name = f"container-{container_name}" if reuse else None
+        super().__init__(timeout, work_dir, execution_policies, limits, default_name=shared_name)
         self._set_functions(functions, functions_module)
         self._work_dir.mkdir(exist_ok=True)
         self._bind_dir = self._work_dir if bind_dir is None else Path(bind_dir)
@@ -234,11 +238,12 @@ class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
         exit_code, output, names = run_until_failure(code_blocks, self._execute)
         clear_set_id_bits(self._work_dir)
         folder = self._work_dir.resolve()
+        changes = find_changes(before, snapshot(folder), exclude=[folder / name for name in names])
         return CommandLineCodeResult(
             exit_code=exit_code,
-            output=output,
+            output=output + self._describe_files(changes),
             code_file=str(self._work_dir / names[0]) if names else None,
-            output_files=find_changes(before, snapshot(folder), exclude=[folder / name for name in names]),
+            output_files=changes,
         )
 
     def _execute(self, block: CodeBlock) -> tuple[int, str, str | None]:

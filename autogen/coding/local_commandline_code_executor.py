@@ -77,7 +77,7 @@ class LocalCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
         self,
         timeout: int = 60,
         virtual_env_context: SimpleNamespace | None = None,
-        work_dir: Path | str = Path("."),
+        work_dir: Path | str | None = None,
         functions: Sequence[UserFunction] = [],
         functions_module: str = "functions",
         execution_policies: dict[str, bool] | None = None,
@@ -90,7 +90,8 @@ class LocalCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
         Args:
             timeout: Seconds for each block.
             virtual_env_context: The virtual environment that runs Python blocks; see `create_virtual_env`.
-            work_dir: The directory in which the code is written and run. It is created if missing.
+            work_dir: The directory in which the code is written and run. It is created if missing. By default a new folder
+                in the user's cache directory; the output of a run names it if there are new files in it.
             functions: Functions that blocks may import; see `with_requirements`. The first run installs them.
             functions_module: The module from which they are imported.
             execution_policies: For each language, whether its blocks are run, or only saved.
@@ -139,11 +140,12 @@ class LocalCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
     def _execute_code_dont_check_setup(self, code_blocks: list[CodeBlock]) -> CommandLineCodeResult:
         before = snapshot(self._work_dir)
         exit_code, output, files = run_until_failure(code_blocks, self._execute)
+        changes = find_changes(before, snapshot(self._work_dir), exclude=files)
         return CommandLineCodeResult(
             exit_code=exit_code,
-            output=output,
+            output=output + self._describe_files(changes),
             code_file=str(files[0]) if files else None,
-            output_files=find_changes(before, snapshot(self._work_dir), exclude=files),
+            output_files=changes,
         )
 
     def _launch_setup(self, command: Sequence[str], settings: Mapping[str, str]) -> ProgramResult:

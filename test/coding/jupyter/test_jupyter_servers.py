@@ -129,7 +129,7 @@ def test_no_secret_of_the_environment_is_seen(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_log_of_the_server_is_no_file_of_a_block(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
+    with LocalJupyterServer(work_dir=".") as server, JupyterCodeExecutor(server) as executor:
         result = execute(executor, "open('made.txt', 'w').write('x'); None")
         assert (tmp_path / "jupyter_gateway.log").exists()
     assert result.output_files == [str(tmp_path / "made.txt")]
