@@ -7,6 +7,8 @@ code in the program that reads it (CVE-2025-69872). `JSONDisk` stores text alone
 from __future__ import annotations
 
 import importlib
+import threading
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -81,13 +83,26 @@ class DiskcacheCache(RemoteCache):
         super().__init__(f"in {self.directory}", None)
         self._size_limit = _NO_LIMIT if size_limit is None else size_limit
         self._opened: Any = None
+        self._lock = threading.Lock()
 
     def _open(self) -> Any:
-        if self._opened is None:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            diskcache = importlib.import_module("diskcache")
-            self._opened = diskcache.Cache(str(self.directory), disk=get_disk_class(), size_limit=self._size_limit)
-        return self._opened
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open_files()
+            return self._opened
+
+    def _open_files(self) -> Any:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        diskcache = importlib.import_module("diskcache")
+        # In two steps: a constructor that fails leaves its connection open.
+        opened: Any = diskcache.Cache.__new__(diskcache.Cache)
+        try:
+            opened.__init__(str(self.directory), disk=get_disk_class(), size_limit=self._size_limit)
+        except BaseException:
+            with suppress(AttributeError):
+                opened.close()
+            raise
+        return opened
 
     def _fetch(self, key: str) -> str | None:
         text: str | None = self._open().get(hash_key(key))
@@ -97,11 +112,14 @@ class DiskcacheCache(RemoteCache):
         self._open().set(hash_key(key), text)
 
     def close(self) -> None:
-        """Close the file; the next use opens it again."""
+        """Close the connection of this thread; the next use opens it again."""
         if self._opened is not None:
             self._opened.close()
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Keep the file open, because each request enters and leaves its cache twice."""
+        """Keep the file open in the main thread, because each request enters and leaves its cache twice."""
+        # `diskcache` has a connection for each thread, and doesn't close it when the thread ends.
+        if threading.current_thread() is not threading.main_thread():
+            self.close()
