@@ -24,6 +24,14 @@ def test_every_situation_has_exactly_one_rule(mode, at_limit, terminated):
 PROMPTS = {"A": FEEDBACK, "B": STOPPING, "C": LIMIT, None: None}
 STOP, AUTO = "stop", "auto"
 
+
+def test_pages_find_the_phrases_of_the_questions():
+    phrases = ["Replying as me.", "Provide feedback to peer.", "Press enter to skip and use auto-reply", "type 'exit'"]
+    question = FEEDBACK.format(agent="me", peer="peer")
+    positions = [question.index(phrase) for phrase in phrases]
+    assert positions == sorted(positions)
+
+
 # human_input_mode, at the limit, a termination message, typed, limit 0 -> prompt, outcome (a text: what the human said)
 TABLE = [
     ("ALWAYS", False, False, "exit", False, "A", STOP),

@@ -87,7 +87,7 @@ def everything(client):
         return text
 
 
-PROMPT = "Enter: skip, an auto-reply is used; 'exit': end the chat) "
+PROMPT = "Press enter to skip and use auto-reply, or type 'exit' to end the chat: "
 
 
 def test_a_plain_client_has_a_chat(serve, call):

@@ -50,9 +50,11 @@ class Rule(NamedTuple):
     on_enter: Consequence
 
 
-FEEDBACK = "You speak for {agent}: your feedback to {peer}? (Enter: skip, an auto-reply is used; 'exit': end the chat) "
-STOPPING = "{peer} would end the chat here. Your message, to go on? (Enter or 'exit': stop) "
-LIMIT = "{agent} has used up its auto-replies to {peer}. Your message? (Enter: skip, one more auto-reply; 'exit': stop) "
+# Web pages of programs find a question, and the names in it, by the phrases of 0.2.
+_SKIP = "Press enter to skip and use auto-reply, or type 'exit' to"
+FEEDBACK = f"Replying as {{agent}}. Provide feedback to {{peer}}. {_SKIP} end the chat: "
+STOPPING = "{peer} would end the chat here. Provide feedback to {peer} to go on. Press enter or type 'exit' to stop: "
+LIMIT = f"{{agent}} has used up its auto-replies. Provide feedback to {{peer}}. {_SKIP} stop: "
 
 RULES = (
     #    mode         at limit  terminated  prompt    on Enter, or not asked
