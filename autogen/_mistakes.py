@@ -1,4 +1,4 @@
-"""Words for mistakes in arguments: close names, and warnings that point at the line of the program."""
+"""The wording of mistakes in arguments: close names, and warnings that point at the line of the program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Secret`: text with a masked `repr`, for keys in configs."""
+"""`Secret`: a string with a masked `repr`, for keys in configs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Removal of secrets from everything that is displayed or stored."""
+"""Masking of secrets in everything that is displayed or stored."""
 
 from __future__ import annotations
 

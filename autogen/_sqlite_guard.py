@@ -1,8 +1,8 @@
 """Protection against SQLite files that are damaged, or made to harm their reader.
 
-A file may hold a view without end where a table is expected, triggers, pages that refer to each other in circles, or cells
-of a claimed gigabyte. So a file is used only if its schema is exactly the expected one, and the work of each query is
-limited by the size of the file: no sound file needs more.
+A file may hold an endless view where a table is expected, triggers, pages that refer to each other in circles, or cells
+that claim to have a gigabyte. So a file is used only if its schema is exactly the expected one, and the work of each query
+is limited by the size of the file: no sound file needs more.
 """
 
 from __future__ import annotations

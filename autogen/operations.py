@@ -1,4 +1,4 @@
-"""Operations: everything that leaves the framework, and what is common to all of it.
+"""Operations: everything that leaves the framework, in one form.
 
 A request to a model, a tool call, a code run, a question to a human, a reply function of the program: each is an
 `Operation`, made by `perform`. Its events carry its id; `ChatControl` can stop the chat before it; the journal of a

@@ -143,7 +143,7 @@ class _View:
             self._print(self._formatter.format_reply(block, reply.indent))
 
     def note(self, text: str) -> None:
-        """Keep a text that an agent prints, in case that a question follows that needs it."""
+        """Keep a text that an agent prints: the question that follows may refer to it."""
         with self._lock:
             self._output.append(text)
 
@@ -238,7 +238,7 @@ class _SilencedStream(IOStream):
         self._screen.note(sep.join(map(str, objects)) + end)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
-        """Ask at the stream of the surrounding code."""
+        """Ask on the stream that was current before the view."""
         with self._screen.ask(prompt) as clean:
             return self._outer.input(clean, password=password)
 
@@ -247,6 +247,6 @@ class _TimedSilencedStream(_SilencedStream):
     """A silenced stream around a stream that supports timeouts."""
 
     def input_within(self, seconds: float, prompt: str = "") -> str:
-        """Ask at the stream of the surrounding code, with a timeout in seconds."""
+        """Ask on the stream that was current before the view, with a timeout in seconds."""
         with self._screen.ask(prompt) as clean:
             return cast("TimedInputStream", self._outer).input_within(seconds, clean)

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
-from package_source import FILES, FUNCTIONS, PACKAGES, TREES, find_imports
+from package_source import FILES, FUNCTIONS, PACKAGES, ROOT, TREES, find_imports
 
 LAYERS = """
     __main__                             python -m autogen
@@ -25,7 +25,7 @@ LAYERS = """
     _pydantic                            names of 0.2 for pydantic
     io, control, logger, _functions      consoles, stopping a chat, backends of the runtime log, parts of function_utils
     events                               what happens in chats
-    _steps, _secret_string                 one logic for sync and async callers, and secrets in text
+    _steps, _secret_string               one logic for sync and async callers, and a string with a masked `repr`
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
     _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models
@@ -115,6 +115,13 @@ def test_imports_run_downward(layer):
         if get_layer(target) != layer and heights.get(get_layer(target), 0) >= heights[layer]
     }
     assert not upward
+
+
+def test_the_map_in_contributing_names_every_module():
+    guide = (ROOT.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    parts = {path.relative_to(ROOT).parts[0] for path in FILES.values()}
+    names = {part if part.endswith(".py") else f"{part}/" for part in parts}
+    assert not {name for name in names if f"`{name}`" not in guide}
 
 
 def test_modules_form_no_import_cycle():

@@ -1,4 +1,4 @@
-"""A chat as a sequence diagram of characters, with one row for each message."""
+"""A chat as a sequence diagram in plain text, with one row for each message."""
 
 from __future__ import annotations
 

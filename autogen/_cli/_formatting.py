@@ -1,4 +1,4 @@
-"""Texts for the parts of a report, in the terminal and on a page."""
+"""The wording of the parts of a report, for the terminal and the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The choice of the model that a command uses."""
+"""Choosing the model that a command uses."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ class _ArgumentBinder:
 
         Raises:
             ValueError: if an argument doesn't fit its parameter.
-            TypeError: if an argument is missing that Python would not miss.
+            TypeError: if a required argument is missing that Python itself would not report.
         """
         positional = [self._convert(name, value) for name, value in zip(self.positional, args, strict=False)]
         # Further positional arguments belong to `*args`.
@@ -307,7 +307,7 @@ def _parse_text(text: str) -> dict[str, Any] | list[Any] | None:
 
 
 def _locate(value: object, location: tuple[int | str, ...]) -> tuple[Path, object]:
-    """Return the path and the part of a value at the location of an error, which also names members of unions."""
+    """Return the path to an error, and the part of the value there. The location may also name members of unions."""
     path: Path = []
     for key in location:
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Results of tools as text."""
+"""Conversion of the results of tools to text."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ class Journal:
             self._stored_milestones = self._count_milestones()
 
     def record_event(self, event: events.Event) -> None:
-        """Store an event, unless the replay brings it again."""
+        """Store an event, unless it is a replayed event that is stored already."""
         # The whole response is recorded as the result of its operation.
         if isinstance(event, events.TokenReceived):
             return

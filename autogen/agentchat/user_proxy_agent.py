@@ -1,4 +1,4 @@
-"""`UserProxyAgent`: stands for the user, asks them, and runs the code that others write."""
+"""`UserProxyAgent`: an agent that stands for the user, asks them for input, and runs the code that others write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The choice of a cache by its configuration."""
+"""Creation of caches from their configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Code execution on this machine, isolated by Linux namespaces: stronger than none, lighter than Docker."""
+"""Code execution on this machine, isolated by Linux namespaces, without the weight of Docker."""
 
 from __future__ import annotations
 

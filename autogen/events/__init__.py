@@ -1,6 +1,6 @@
 """A stream of typed events: what happens in chats, in a form that JSON can hold.
 
-Nothing is created while nobody listens.
+No event is created unless there is a listener.
 
 >>> import autogen.events
 >>> with autogen.events.subscribe(lambda event: print(event.to_dict())):

@@ -1,4 +1,4 @@
-"""Waiting for an answer with a time limit and cancellation."""
+"""Waiting for an answer, with a time limit and cancellation."""
 
 from __future__ import annotations
 

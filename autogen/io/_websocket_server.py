@@ -1,4 +1,7 @@
-"""A websocket server in a thread, which can be stopped whatever its clients and their chats do."""
+"""The server behind `IOWebsockets`: it listens in a thread, accepts clients, and can be stopped whatever they do.
+
+Messages to a client and its answers are in `websockets`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`IOQueue`: a stream between a chat and a server, with messages out and answers in."""
+"""`IOQueue`: a stream between a chat and a server: queues of messages to the user, and of the user's answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`IOWebsockets`: a stream to a websocket client, and a server that runs a chat with each client."""
+"""`IOWebsockets`: a stream to a websocket client, which sends prints and questions to it and receives its answers.
+
+`IOWebsockets.run_server_in_thread` runs a chat with each client; listening and stopping are in `_websocket_server`.
+"""
 
 from __future__ import annotations
 

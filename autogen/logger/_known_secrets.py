@@ -1,4 +1,4 @@
-"""Secrets that were seen under a telling name, so that they are also masked in text without that name.
+"""Secrets that were once seen under a name such as `api_key`, so that they are also masked where that name is missing.
 
 An endpoint quotes a wrong key in its error message, a tool prints an environment variable: not every key can be recognised
 by its form alone.

@@ -1,4 +1,4 @@
-"""Warnings that come once per process, however often their cause does."""
+"""Warnings that are given once per process, however often there is a reason."""
 
 from __future__ import annotations
 

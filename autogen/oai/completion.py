@@ -1,4 +1,4 @@
-"""`Completion` and `ChatCompletion`: the classic API for requests, for measuring a config, and for finding a better one.
+"""`Completion` and `ChatCompletion`: the classic API for requests, and for evaluating and tuning configs.
 
 New programs use `OpenAIWrapper`. These classes add responses as dicts, a retry period, a history of calls, and `tune`.
 """

@@ -1,4 +1,4 @@
-"""`ScriptedModel`: a model that replies from a script; and the replies and failures in a script."""
+"""`ScriptedModel`: a model that replies from a script, and the replies and failures that a script may contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of an agent that group chats with hand-offs use."""
+"""The attributes of an agent that group chats with hand-offs use."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from .tool_registration import ToolRegistrationMixin, describe_function, index_b
 
 
 class SingleAgentMixin(ToolRegistrationMixin):
-    """Running of an agent without a second agent."""
+    """The methods that run an agent without a second agent."""
 
     def _make_runner(self, max_turns: int) -> ToolRegistrationMixin:
         """Make the other side of the conversation: it sends the task, and executes the calls of this agent."""

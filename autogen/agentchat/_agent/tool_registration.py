@@ -302,7 +302,7 @@ def as_list(items: T | Iterable[T] | None) -> list[T]:
 
 
 def _set_if_given(function: Callable[..., object], attribute: str, value: str | None) -> None:
-    """Store a decorator's argument at the function, for its other decorators."""
+    """Store an argument of a decorator on the function, where its other decorators can read it."""
     # Attributes of a bound method can't be set.
     if value is not None:
         with contextlib.suppress(AttributeError):

@@ -1,6 +1,6 @@
 """The message loop: messages go back and forth in a loop, not by recursion.
 
-A *delivery* is a pending send or receive. Running it returns the next one. `run_loop` runs deliveries until there is none
+A *delivery* is a pending send or receive. Running it returns the next one. `run_loop` runs deliveries until none is
 left, so the stack has the same depth in a chat of any length.
 
 Programs override `send` and `receive`, and an override mostly calls `super()`. The loop calls the override; the base
@@ -107,7 +107,7 @@ def deliver(delivery: Delivery) -> Steps[None]:
 
 
 def run_loop(delivery: Delivery | None) -> Steps[None]:
-    """Run a delivery and all that follow it, at a constant stack depth. Overridden methods are called, others passed by."""
+    """Run a delivery and all that follow it, at a constant stack depth. Only methods that are overridden are called."""
     is_controlled = get_control() is not None
     while delivery is not None:
         if is_controlled:

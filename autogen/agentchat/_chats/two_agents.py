@@ -279,7 +279,7 @@ def _build_result(request: ChatRequest, outcome: ChatOutcome, summary: object, r
 
 
 def _get_stop_detail(sender: AgentCore, recipient: AgentCore) -> str | None:
-    """Return the reason of the condition that ended the chat: one of the two agents, or a member of the group."""
+    """Return the reason given by the condition that ended the chat: that of either agent, or of a member of the group."""
     members = filter(is_conversable, _collect_participants(recipient))
     pairs = [(sender, recipient), (recipient, sender), *((member, recipient) for member in members)]
     conditions = ((get_termination_test(agent), peer) for agent, peer in pairs)

@@ -1,4 +1,4 @@
-"""Forms of messages: as programs give them, as histories store them, as endpoints get them."""
+"""Forms of messages: as programs pass them, as histories store them, and as endpoints get them."""
 
 from __future__ import annotations
 

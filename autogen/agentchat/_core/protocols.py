@@ -1,4 +1,4 @@
-"""Protocols over which the packages of `agentchat` work, so that none of them imports a class of a package above it."""
+"""Protocols of agents and groups, by which the packages of `agentchat` know the classes of the packages above them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class AgentCapability(Protocol):
     """A capability that an agent is given: a memory, a filter, a shortened history."""
 
     def add_to_agent(self, agent: Any) -> None:
-        """Register the hooks of the capability at `agent`."""
+        """Register the capability's hooks with `agent`."""
 
 
 class AgentCore(LLMAgent, Protocol):

@@ -1,7 +1,7 @@
 """Warnings about tools that are offered to a model but not executable, or executable but not offered.
 
-Registering a tool takes two steps, usually at two agents, so only the start of a chat is late enough to notice a missing
-step. The counterpart may belong to any agent, such as one of a nested chat, so all agents are looked at.
+Registering a tool takes two steps, usually with two agents, so a missing step can't be noticed before the start of a
+chat. The counterpart may belong to any agent, such as an agent of a nested chat, so all agents are checked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Chat specs and results: validation, reasons of the end, repetitions, cost."""
+"""Chat specs and results: validation, reasons why a chat ended, repetitions, cost."""
 
 from __future__ import annotations
 

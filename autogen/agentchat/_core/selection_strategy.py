@@ -1,4 +1,4 @@
-"""Base class of selection strategies that also control turns and state of a group chat."""
+"""Base class of selection strategies, which also control the turns and the state of a group chat."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .result import StopReason
 
 
 class SelectionStrategy:
-    """Base class for selection functions that also control turns and state; the defaults do nothing.
+    """Base class for selection functions that also control turns and state. The defaults leave both as they are.
 
     Attributes:
         why: Reason of the last choice.
-        stop_reason: Why the chat ends, if the strategy ended it on purpose.
+        stop_reason: Reason why the chat ends, if the strategy ended it on purpose.
         selection_message: Message for a model that selects, in place of the group's template: an object with `format`.
         routes_results: True if the strategy itself decides who gets the results of calls.
     """

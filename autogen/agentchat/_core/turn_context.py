@@ -1,6 +1,6 @@
-"""The turn that a member of a group chat with hand-offs is taking, for the packages that need to know of it.
+"""The current turn of a group chat with hand-offs, as a context variable.
 
-Models, tools and agents ask here, so that they don't depend on the package `group`, which implements turns.
+Replies, tools and agents look it up here, so that they don't depend on `_handoffs.member_turn`, which implements turns.
 """
 
 from __future__ import annotations

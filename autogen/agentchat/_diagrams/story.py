@@ -1,4 +1,4 @@
-"""A chat as a sequence of steps for a diagram: who sends a shortened text to whom."""
+"""`Story`: a chat as the arrows of a diagram, each with its sender, its receiver and a shortened text."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Group chats: the run, speaker selection, validation, resuming."""
+"""Group chats: the run, speaker selection, validation, restoring, cloning."""

@@ -1,4 +1,4 @@
-"""The command `clear history [agent] [number]`, by which a human clears the histories of a group chat."""
+"""The command `clear history [agent] [number]`, with which a human clears the histories of a group chat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of agents in the text of a model."""
+"""Names of agents that a model's text mentions."""
 
 from __future__ import annotations
 

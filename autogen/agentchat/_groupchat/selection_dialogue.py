@@ -1,7 +1,7 @@
 """Speaker selection in a dialogue of two temporary agents.
 
-One agent is answered for by the model. The other one looks for a name in the answer, and asks again unless there is
-exactly one name.
+The model answers for one of them. The other agent looks for a name in the answer, and asks again unless there is exactly
+one name.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def ask_in_dialogue(
 
 
 def build_prompt(group: Group, agents: list[Agent], messages: list[Message]) -> tuple[list[Message], Message]:
-    """Return the conversation, and the question after it; a group without a question asks the last message."""
+    """Return the conversation, and the question after it. Without a prompt for it, the last message is the question."""
     text = group.select_speaker_prompt(agents)
     if text is None and messages:
         return messages[:-1], messages[-1]

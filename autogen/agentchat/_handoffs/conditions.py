@@ -241,7 +241,7 @@ class OnContextCondition:
 def is_available(
     rule: OnCondition | OnContextCondition, agent: Agent, messages: list[Message], variables: Variables
 ) -> bool:
-    """Return True if a hand-off is offered to the model, or checked.
+    """Return True if a hand-off is available now. Others are neither offered to the model nor evaluated.
 
     Args:
         rule: Hand-off.

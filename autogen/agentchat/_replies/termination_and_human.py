@@ -1,6 +1,6 @@
 """Termination and human input: the built-in reply function that is called first.
 
-All decisions are rows of the table RULES; there is no `if human_input_mode` anywhere else.
+Each decision is a row of the table RULES; no other code depends on `human_input_mode`.
 """
 
 from __future__ import annotations

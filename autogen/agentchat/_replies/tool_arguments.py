@@ -1,4 +1,4 @@
-"""Parsing of the arguments of a tool call, as a model wrote them: repaired where only one meaning is possible."""
+"""Parsing of the arguments of a tool call. JSON that a model wrote wrongly is repaired if only one meaning is possible."""
 
 from __future__ import annotations
 

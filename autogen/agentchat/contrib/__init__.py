@@ -1,4 +1,4 @@
-"""Agents of special kinds, and capabilities that agents can be given. Each is imported from its own module."""
+"""Agents of special kinds, and capabilities that can be added to agents. Each is imported from its own module."""
 
 from ..._lazy_imports import attach as _lazy
 

@@ -1,4 +1,4 @@
-"""Names of swarms, for programs that use them. New programs use `autogen.agentchat.group`, which implements them.
+"""The names of 0.2's swarms, for programs that use them. New programs use `autogen.agentchat.group`, which implements them.
 
 A swarm is a group chat with hand-offs: `SwarmResult` is a `ReplyResult`, an `AfterWorkOption` is a target, and
 `register_hand_off` fills `agent.handoffs`.

@@ -1,4 +1,4 @@
-"""Patterns for group chats with hand-offs. They differ in the rule for the next speaker if there is no hand-off.
+"""Patterns for group chats with hand-offs. They differ in how the next speaker is selected when there is no hand-off.
 
 A pattern can be used for several chats: it does not change its agents.
 """

@@ -1,4 +1,4 @@
-"""The built-in providers. A new one is a row here and a line in `test/oai/vendors.py`."""
+"""The built-in providers. A new provider is a row here, and an entry of `RULES` in `test/oai/vendors.py`."""
 
 from __future__ import annotations
 

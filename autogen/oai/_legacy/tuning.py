@@ -1,4 +1,4 @@
-"""`Completion.tune`: the search for settings, until trials or money are used up. Each search has its own state."""
+"""`Completion.tune`: the search for good settings, until trials or money run out. Each search has its own state."""
 
 from __future__ import annotations
 

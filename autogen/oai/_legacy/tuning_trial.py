@@ -1,4 +1,4 @@
-"""A trial of a search: settings are tried on more and more data with more and more responses, within the budget."""
+"""A trial of a search: settings are evaluated with more and more data and responses, within the budget."""
 
 from __future__ import annotations
 

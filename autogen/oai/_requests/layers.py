@@ -1,6 +1,6 @@
 """The layers of the request pipeline. Each takes a handler and returns a handler that does more; see `Handler`.
 
-A layer that has nothing to do for a request returns the step of the handler below it, so it costs a function call.
+A layer that has nothing to do for a request returns the step of the handler below it, so it costs only a function call.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Responses of endpoints: the one door through which everything passes that a model sends."""
+"""Responses and histories: everything that a model sends, and every history that it gets, passes through here."""

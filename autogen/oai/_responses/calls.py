@@ -1,4 +1,4 @@
-"""Calls in an answer: the function calls that a model asks for, in the one form that everything behind understands."""
+"""Calls in a response: the function calls that a model requests, in the single form that all other code understands."""
 
 from __future__ import annotations
 

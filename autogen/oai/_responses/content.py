@@ -1,4 +1,4 @@
-"""Content of an answer: text, or a list of parts, as the text, the thinking and the refusal that it stands for."""
+"""The content of a response, a text or a list of parts, split into text, thinking and refusal."""
 
 from __future__ import annotations
 

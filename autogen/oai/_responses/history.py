@@ -1,7 +1,7 @@
-"""The door for what goes out: a history that every endpoint accepts, made just before a request.
+"""Histories for requests: a valid history is made just before a request, so that every endpoint accepts it.
 
-Histories come from models, programs, files and other endpoints. What an endpoint refuses in one message would make it refuse
-every later request of the chat, so it is mended here; the stored history stays as it is.
+Histories come from models, programs, files and other endpoints. A message that an endpoint refuses would also make it
+refuse every later request of the chat, so it is repaired here; the stored history stays as it is.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""`native`: the fields of an answer that its vendor needs back, as they came, with their origin.
+"""`native`: the fields of a response that its vendor needs back unchanged, with their origin.
 
-Models that think want their thinking back in the next request, be it as text, encrypted or signed. Any other endpoint
-refuses it, so the fields are kept beside the neutral ones and go back only to the origin that they came from, and only if
-the message is still as it was.
+Models that think need their thinking back in the next request: as text, encrypted or signed. Any other endpoint refuses it.
+So these fields are kept beside the neutral ones, and are sent only to the endpoint that they came from, and only if the
+message is unchanged.
 """
 
 from __future__ import annotations

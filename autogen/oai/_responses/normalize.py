@@ -1,6 +1,6 @@
 """Normalisation of responses: JSON of any server becomes a chat completion in the internal form, or an `UnreadableAnswer`.
 
-Normalised responses are unchanged when they are normalised again, so those of caches and journals pass it, too.
+Normalising a normalised response changes nothing, so responses of caches and journals are normalised, too.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Calls of the `openai` SDK that leave out its walks through types: JSON goes in, and JSON comes out.
+"""Calls of the `openai` SDK without its conversion of types: JSON goes in, and JSON comes out.
 
-The SDK builds an object for each part of a response, whatever a server sent, so the types of the objects say nothing. And it
-matches every message of a request against all types of messages, 50 us each, for the whole history in every turn. Methods
-that are wrapped, by a tracing package for example, are called as usual: their wrappers look into both.
+The SDK builds an object for each part of a response, whatever a server sent, so the types of the objects guarantee nothing.
+It also compares every message of a request with all types of messages, which takes 50 us each, for the whole history in
+every turn. Methods that are wrapped, by a tracing package for example, are called as usual: wrappers read both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""JSON in the text of an answer: models put it into a fence, or write and think before it."""
+"""JSON in the text of a response, which models put into a code fence, or after other text or thinking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thinking that models write into their text: `<think>...</think>` and the like, split off from the answer."""
+"""Thinking that models write into their text, in `<think>...</think>` and the like, split off from the answer."""
 
 from __future__ import annotations
 

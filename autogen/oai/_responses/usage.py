@@ -1,4 +1,4 @@
-"""Token counts of a response, whatever a server reports."""
+"""The token counts of a response, in all forms in which servers report them."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def get_chat_ledger() -> UsageLedger | None:
 
 
 def get_budgets(budget: Budget) -> tuple[Budget, ...]:
-    """Return the budgets that apply to a request now: the given one of its agent, and those of the chats around it."""
+    """Return the budgets that apply to a request now: that of its agent, and those of the chats that it belongs to."""
     return (budget, *_chat_budgets.get())
 
 
