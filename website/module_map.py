@@ -21,8 +21,8 @@ LAYERS: dict[str, str] = {
     "agentchat": "agents and chats",
     "oai": "models and providers",
     "coding": "running code",
-    "cache": "answers that are kept",
-    "io": "consoles and browsers",
+    "cache": "caches of responses",
+    "io": "consoles, queues, websockets",
 }
 BASE = "the rest"  # the modules of the package itself
 ABOUT_BASE = "the driver, events, control, recording"
