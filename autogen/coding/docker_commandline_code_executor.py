@@ -282,6 +282,7 @@ class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
                 command,
                 env={**settings, **self._environment},
                 limits=self._limits,
+                folder=self._work_dir,
                 shared=self._shared,
             )
 

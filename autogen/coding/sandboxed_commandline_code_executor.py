@@ -43,8 +43,8 @@ class SandboxedCommandLineCodeExecutor(LocalCommandLineCodeExecutor):
     Parameters, results and limits are otherwise those of `LocalCommandLineCodeExecutor`. Packages must be installed
     beforehand, or with the network enabled and their folder in `writable`.
 
-    Not prevented: a program can fill the disk through its work directory, and it shares the kernel. To defend against
-    attacks on the kernel itself, use a virtual machine.
+    Not prevented: a program uses the disk of its work directory, down to `Limits.free_disk`, and it shares the kernel. To
+    defend against attacks on the kernel itself, use a virtual machine.
 
     >>> executor = SandboxedCommandLineCodeExecutor(work_dir="coding")  # doctest: +SKIP
     >>> user = UserProxyAgent("user", code_execution_config={"executor": executor})  # doctest: +SKIP

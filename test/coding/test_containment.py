@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,10 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from executors import no_sandbox
 
 from autogen._threads import run_in_thread
-from autogen.coding import CodeBlock, LocalCommandLineCodeExecutor
-from autogen.coding._processes import runner
+from autogen.coding import CodeBlock, LocalCommandLineCodeExecutor, SandboxedCommandLineCodeExecutor
+from autogen.coding._processes import limits, runner, watch
 from autogen.coding._workspace import clear_set_id_bits, write_code
 from autogen.coding.local_commandline_code_executor import Limits
 
@@ -77,6 +79,59 @@ def test_a_fork_bomb_is_killed_when_it_has_too_many_processes(run, tmp_path):
     assert "more than 32 processes at once" in result.output
     assert result.exit_code != 0
     assert not [path for path in tmp_path.glob("p*") if path.name[1:].isdigit() and alive(int(path.name[1:]))]
+
+
+HOGS = {
+    "one process": "hog = []\nfor _ in range(64): hog.append(b'x' * 10_000_000)",
+    "several processes": (
+        "import os, time\nfor _ in range(3):\n    if os.fork() == 0: break\nhog = b'x' * 100_000_000\ntime.sleep(600)"
+    ),
+    "shared memory": (
+        "import mmap, time\nhog = mmap.mmap(-1, 400_000_000)\nfor at in range(0, len(hog), 4096): hog[at] = 1\n"
+        "time.sleep(600)"
+    ),
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the memory of several processes is read in /proc")
+@pytest.mark.parametrize("executor", ["local", "sandbox"])
+@pytest.mark.parametrize("hog", HOGS)
+def test_by_default_a_program_gets_half_of_the_memory(tmp_path, monkeypatch, hog, executor):
+    monkeypatch.setattr(limits, "read_total_memory", lambda: 600_000_000)
+    if executor == "sandbox" and no_sandbox():
+        pytest.skip(no_sandbox())
+    kind = LocalCommandLineCodeExecutor if executor == "local" else SandboxedCommandLineCodeExecutor
+    block = CodeBlock(language="python", code=HOGS[hog])
+    result = kind(work_dir=tmp_path, timeout=60).execute_code_blocks([block])
+    assert result.exit_code not in (0, 124)
+    assert ("MemoryError" if hog == "one process" else "more than 300,000,000 bytes of memory") in result.output
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory that is shared is told in /proc")
+def test_memory_that_processes_share_counts_once(run, monkeypatch):
+    monkeypatch.setattr(limits, "read_total_memory", lambda: 600_000_000)
+    code = (
+        "import os, time\nhog = b'x' * 150_000_000\nchildren = [os.fork() for _ in range(2)]\ntime.sleep(1.5)\n"
+        "if all(children): print('done')"
+    )
+    assert run("python", code, timeout=60).output == "done\n"
+
+
+@pytest.mark.parametrize("free", [(5_000_000_000, 900_000_000), (1_000_000_000, 400_000_000)])
+def test_by_default_the_disk_does_not_become_full(run, tmp_path, monkeypatch, free):
+    """A disk is told to have little space left as soon as a program has written to it."""
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(watch.shutil, "disk_usage", lambda path: usage._replace(free=free[(tmp_path / "big").exists()]))
+    result = run("python", "import time\nopen('big', 'w').close()\ntime.sleep(600)", timeout=60)
+    assert f"less than {min(1_000_000_000, free[0] // 2):,} bytes left on the disk" in result.output
+    assert result.exit_code not in (0, 124)
+
+
+def test_no_default_limit_is_left_out(run):
+    code = "import resource as r\nprint(*(r.getrlimit(k)[0] for k in (r.RLIMIT_FSIZE, r.RLIMIT_DATA, r.RLIMIT_CORE)))"
+    size, memory, core = map(int, run("python", code, timeout=30).output.split())
+    assert (size, core) == (10_000_000_000, 0)
+    assert 0 < memory == limits.read_total_memory() // 2
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit counts on top of what /proc/loadavg says")
@@ -226,7 +281,7 @@ WAITS = "import os, time\nopen('tmp', 'w').write(str(os.getpid()))\nos.rename('t
 def test_an_interrupt_of_the_caller_kills_the_program(run, tmp_path, monkeypatch):
     """Ctrl-C arrives while the caller waits for the program."""
 
-    def interrupted(process, reader, limits):
+    def interrupted(process, *_):
         while not (tmp_path / "pid").exists():
             assert process.poll() is None
         raise KeyboardInterrupt

@@ -158,10 +158,10 @@ def _build_settings(client: DockerClient, folder: Path, isolation: Isolation) ->
         "user": user,
         "read_only": isolation.read_only,
     }
-    if limits.memory is not None:
-        settings["mem_limit"] = limits.memory
+    if memory := limits.memory or DEFAULT_LIMITS.memory:
+        settings["mem_limit"] = memory
         # The limit includes swap: an equal value means no swap.
-        settings["memswap_limit"] = limits.memory
+        settings["memswap_limit"] = memory
     if isolation.cpus is not None:
         settings["nano_cpus"] = int(isolation.cpus * 1e9)
     if isolation.read_only:

@@ -12,12 +12,14 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ..._threads import is_cancelled
 from .._processes.descendants import RUN_ID_VARIABLE
 from .._processes.limits import Limits
 from .._processes.runner import KILL_GRACE, POLL_INTERVAL, TIMEOUT, TIMEOUT_EXIT_CODE, BoundedOutput, ProgramResult
+from .._processes.watch import DiskWatch
 from .containers import WORKSPACE, restart_container
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def run_in_container(
     env: Mapping[str, str] | None = None,
     limits: Limits,
     shared: bool = False,
+    folder: Path,
 ) -> ProgramResult:
     """Run a program in a container until it ends or exceeds its time limit.
 
@@ -69,6 +72,7 @@ def run_in_container(
         env: Environment variables of the program.
         limits: The limits of time and output; the other limits are those of the container.
         shared: Whether other executors run programs in the container concurrently.
+        folder: The work folder on this machine.
 
     Raises:
         docker.errors.APIError: If the engine refuses; `docker.errors.NotFound` if the container does not exist.
@@ -87,7 +91,7 @@ def run_in_container(
     code: int | None = None
     try:
         reader.start()
-        kill_reason = _wait_for_exit(api, exec_id, reader, limits)
+        kill_reason = _wait_for_exit(api, exec_id, reader, limits, DiskWatch(limits, folder))
         code = _get_exit_code(api, exec_id) if kill_reason is None else None
     finally:
         # The shell could not clean up if it was killed itself.
@@ -113,7 +117,7 @@ def _read_stream(stream: IO[bytes], output: BoundedOutput) -> None:
                 return
 
 
-def _wait_for_exit(api: APIClient, exec_id: str, reader: threading.Thread, limits: Limits) -> str | None:
+def _wait_for_exit(api: APIClient, exec_id: str, reader: threading.Thread, limits: Limits, disk: DiskWatch) -> str | None:
     """Wait until a program ends, or must be killed; then return the reason."""
     deadline = time.monotonic() + limits.seconds
     while True:
@@ -124,6 +128,8 @@ def _wait_for_exit(api: APIClient, exec_id: str, reader: threading.Thread, limit
             return TIMEOUT
         if is_cancelled():
             return "the caller was cancelled"
+        if excess := disk.find_excess():
+            return excess
         # A leftover process may keep the output open after the program's end.
         if not _is_running(api, exec_id):
             return None

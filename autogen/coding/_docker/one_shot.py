@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .._constants import TIMEOUT_MSG
 from .._processes.limits import Limits
-from .containers import DEFAULT_LIMITS, HOME, WORKSPACE, Isolation, get_first_available, start_container
+from .containers import HOME, WORKSPACE, Isolation, get_first_available, start_container
 from .engine import connect
 from .execution import run_in_container
 from .ownership import OWNER_LABEL, end_container, get_process_label, remove_leftovers
@@ -45,12 +44,12 @@ def run_in_docker(
         remove_leftovers(client)
         names = DEFAULT_IMAGES if image is True else [image] if isinstance(image, str) else image
         result_image = get_first_available(client, names)
-        isolation = Isolation(replace(limits, memory=limits.memory or DEFAULT_LIMITS.memory))
+        isolation = Isolation(limits)
         name = f"autogen-run-{uuid.uuid4()}"
         labels = {OWNER_LABEL: get_process_label()}
         container = start_container(client, result_image, name, folder.resolve(), isolation, labels=labels)
         try:
-            result = run_in_container(container, [program, file.as_posix()], limits=limits)
+            result = run_in_container(container, [program, file.as_posix()], limits=limits, folder=folder)
             if result.timed_out:
                 return 1, TIMEOUT_MSG, result_image
             if _has_changed(container):

@@ -23,6 +23,7 @@ from ..._threads import is_cancelled
 from .descendants import find_descendants, find_marked, mark_environment
 from .limits import Limits as Limits
 from .limits import make_limit_setter
+from .watch import ProgramWatch
 
 TIMEOUT_EXIT_CODE = 124
 TIMEOUT = "timeout"
@@ -78,7 +79,7 @@ def run_program(
     kill_reason: str | None = None
     try:
         reader.start()
-        kill_reason = _wait_for_exit(process, reader, limits)
+        kill_reason = _wait_for_exit(process, reader, limits, ProgramWatch(limits, cwd))
     finally:
         # Also when the caller is interrupted, and when the program ends but leaves descendants behind.
         kill_tree(process, marker)
@@ -119,7 +120,9 @@ def _call_all(steps: Iterable[Callable[[], None]]) -> None:
         step()
 
 
-def _wait_for_exit(process: subprocess.Popen[bytes], reader: threading.Thread, limits: Limits) -> str | None:
+def _wait_for_exit(
+    process: subprocess.Popen[bytes], reader: threading.Thread, limits: Limits, watch: ProgramWatch
+) -> str | None:
     """Wait until a program ends, or must be killed; then return the reason."""
     deadline = time.monotonic() + limits.seconds
 
@@ -138,8 +141,8 @@ def _wait_for_exit(process: subprocess.Popen[bytes], reader: threading.Thread, l
             return TIMEOUT
         if is_cancelled():
             return "the caller was cancelled"
-        if limits.processes is not None and len(find_descendants(process.pid)) > limits.processes:
-            return f"more than {limits.processes} processes at once"
+        if excess := watch.find_excess(process.pid):
+            return excess
 
 
 def kill_tree(process: subprocess.Popen[bytes], marker: str) -> None:

@@ -22,6 +22,7 @@ from typing import ParamSpec
 
 from .._processes.descendants import find_descendants, find_marked, mark_environment
 from .._processes.runner import BoundedOutput, Limits, kill_tree, make_group_options
+from .._processes.watch import ProgramWatch
 
 P = ParamSpec("P")
 
@@ -49,7 +50,8 @@ class SupervisedProcess:
             OSError: if `cwd` does not exist, or no process can be started.
         """
         mark, env = mark_environment(env)
-        self._limits = limits
+        # The program itself is a descendant of the watchdog, and doesn't count.
+        self._watch = ProgramWatch(limits, cwd, helpers=1)
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", _BOOT, _ROOT, mark, str(folder), *command],
             cwd=cwd,
@@ -67,16 +69,14 @@ class SupervisedProcess:
     def find_failure(self) -> str | None:
         """Return why the program has ended, or None while it runs.
 
-        A program with more processes than its limit is killed here.
+        A program that exceeds a limit is killed here.
         """
         code = self._process.poll()
         if code is not None:
             return f"it ended with exit code {code if code >= 0 else 128 - code}"
-        limit = self._limits.processes
-        # The program itself is a descendant of the watchdog, and doesn't count.
-        if limit is not None and len(find_descendants(self._process.pid)) > limit + 1:
+        if excess := self._watch.find_excess(self._process.pid):
             self.kill()
-            return f"it was killed for having more than {limit} processes at once"
+            return f"it was killed: {excess}"
         return None
 
     def interrupt(self) -> None:
