@@ -100,6 +100,15 @@ def _iter_queries(model: str, base_url: str | None) -> Iterator[tuple[str, dict[
         yield name, {}
 
 
+def is_loopback(base_url: str) -> bool:
+    """Return True if an address is on this machine."""
+    try:
+        host = urlsplit(base_url if "//" in base_url else f"//{base_url}").hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def is_private(base_url: str) -> bool:
     """Return True if an address is on this machine or in its own network."""
     host = ""

@@ -390,12 +390,12 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
 
     def initiate_chats(self, chat_queue: ChatQueue) -> list[ChatResult]:
         """Run chats one after another; see `autogen.agentchat.chat.initiate_chats`."""
-        self._finished_chats = results = sequence.initiate_chats(sequence.add_sender(chat_queue, self))
+        self._finished_chats = results = sequence.initiate_chats(self._check_chat_queue_for_sender(chat_queue))
         return results
 
     async def a_initiate_chats(self, chat_queue: ChatQueue) -> dict[int, ChatResult]:
         """Run chats concurrently; see `autogen.agentchat.chat.a_initiate_chats`."""
-        self._finished_chats = results = await sequence.a_initiate_chats(sequence.add_sender(chat_queue, self))
+        self._finished_chats = results = await sequence.a_initiate_chats(self._check_chat_queue_for_sender(chat_queue))
         return results
 
     def generate_init_message(self, message: Message | str | None, **kwargs: Any) -> str | Message:
@@ -571,7 +571,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         return run_sync(ask_human(self, prompt))
 
     async def a_get_human_input(self, prompt: str) -> str:
-        """Async version of `get_human_input`. An override of the sync version alone runs in a thread."""
+        """Async version of `get_human_input`. An override of the sync version alone runs in a thread, or is awaited."""
         return await as_async_method(self, "get_human_input", partial(ask_human, self))(prompt)
 
 

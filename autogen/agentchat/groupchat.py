@@ -299,6 +299,9 @@ class GroupChat:
     ) -> Agent:
         return auto_selection.get_speaker_from_result(self, result, last_speaker, list(agents or self.agents))
 
+    def _finalize_speaker(self, last_speaker: Agent, final: bool, name: str, agents: list[Agent] | None) -> Agent:
+        return auto_selection.get_named_speaker(self, last_speaker, name if final else "", list(agents or self.agents))
+
     def _mentioned_agents(self, message_content: MessageContentType, agents: list[Agent] | None) -> dict[str, int]:
         return mentions.count_mentions(message_content, self.agents if agents is None else agents)
 

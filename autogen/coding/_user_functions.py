@@ -35,7 +35,7 @@ $functions"""
             raise ValueError("Module name must be a valid Python identifier")
         self._functions = [*functions]
         self._functions_module = functions_module
-        self._functions_are_installed = not self._functions
+        self._setup_functions_complete = not self._functions
 
     @property
     def functions_module(self) -> str:
@@ -67,13 +67,17 @@ $functions"""
         raise NotImplementedError
 
     def _ensure_functions(self) -> None:
-        """Install the functions, unless they are: write their module, install required packages, and try to import it.
+        """Install the functions, unless they are installed."""
+        if not self._setup_functions_complete:
+            self._setup_functions()
+
+    # 0.2's name: programs override it to install functions in another way.
+    def _setup_functions(self) -> None:
+        """Write the module of the functions, install required packages, and try to import it.
 
         Raises:
             ValueError: if a function is not self-contained, an installation fails, or the module can't be imported.
         """
-        if self._functions_are_installed:
-            return
         python, name = self._get_program("python"), f"{self._functions_module}.py"
         write_code(self._work_dir, name, _build_python_functions_file(self._functions))
         if packages := required_packages(self._functions):
@@ -88,4 +92,4 @@ $functions"""
             import_run = self._launch_setup([python, name], {})
             if import_run.exit_code != 0:
                 raise ValueError(f"Functions failed to load: {import_run.output}")
-        self._functions_are_installed = True
+        self._setup_functions_complete = True

@@ -12,6 +12,7 @@ import pytest
 
 from autogen import ChatCompletion, ConversableAgent, LLMConfig, OpenAIWrapper
 from autogen.cache import Cache
+from autogen.oai._usage.cost import compute_cost
 from autogen.oai.client import OpenAIClient
 from autogen.testing import Fault, OpenAIServer, Reply, ScriptedModel, tool_call
 
@@ -188,13 +189,29 @@ def test_a_server_that_reports_no_usage_does_no_harm(create, openai_server):
     assert wrapper.total_usage_summary["scripted"]["total_tokens"] == 0
 
 
-def test_an_unknown_price_is_told_once(create, openai_server, caplog):
+def test_nothing_is_said_about_the_price_of_a_model_on_this_machine(create, openai_server, caplog):
     server = openai_server(lambda messages: "x")
     server.model.name = f"model-{id(server)}"
     wrapper = OpenAIWrapper(config_list=[server.config], cache_seed=None)
+    assert create(wrapper, messages=HI).cost == 0
+    assert "is not known" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("address", "times"),
+    [
+        ("https://api.acme.example/v1", 1),
+        (None, 1),
+        ("http://10.0.0.7/v1", 1),
+        ("http://localhost:1/v1", 0),
+        ("http://[::1]/", 0),
+    ],
+)
+def test_an_unknown_price_elsewhere_is_logged_once(caplog, address, times):
+    usage = {"model": f"model at {address}", "prompt_tokens": 10, "completion_tokens": 1}
     for _ in range(3):
-        assert create(wrapper, messages=HI).cost == 0
-    assert caplog.text.count("is not known") == 1
+        assert compute_cost(usage, base_url=address) == 0
+    assert caplog.text.count("is not known") == times
 
 
 @pytest.mark.parametrize("by", ["seed", "disk", "in memory"])

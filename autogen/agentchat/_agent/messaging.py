@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any
 
 from ... import events, runtime_logging
-from ..._steps import Call, Steps, invoke, is_coroutine_function, run_sync
-from .._chats import carryover, nested, summary
+from ..._steps import Call, Steps, invoke, is_coroutine_function, run_async, run_sync
+from ...types import ChatQueue
+from .._chats import carryover, nested, sequence, summary
 from .._chats.message_loop import Delivery, Receive, Send
 from .._core import messages as messages_module
 from .._core import runtime_log
 from .._core.display import is_silent, show_received
-from .._core.internals import get_conversation
+from .._core.internals import BEFORE_SENDING, get_conversation, is_overridden
 from .._core.protocols import AgentCore, ReplyFunction
 from .._core.result import count_message
 from .._core.token_display import TokenDisplay
@@ -73,6 +74,23 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
         peer = self._internals.reply_peer
         self._internals.token_display = None if is_silent(self) else TokenDisplay(self, peer)
         return self._internals.token_display
+
+    def _process_message_before_send(self, message: Message | str, recipient: Agent, silent: bool) -> Message | str:
+        """Apply the hooks for outgoing messages."""
+        return run_sync(hooks.transform_before_send(self, message, recipient, silent))
+
+    async def _a_process_message_before_send(self, message: Message | str, recipient: Agent, silent: bool) -> Message | str:
+        """Async version of `_process_message_before_send`."""
+        return await run_async(hooks.transform_before_send(self, message, recipient, silent))
+
+    async def _a_execute_tool_call(self, tool_call: Message) -> Message:
+        """Execute one tool call in an async chat, and return the tool response."""
+        _, result = await self.a_execute_function(tool_call.get("function") or {})
+        return {"tool_call_id": tool_call.get("id"), "role": "tool", "content": result.get("content", "")}
+
+    def _check_chat_queue_for_sender(self, chat_queue: ChatQueue) -> list[dict[str, Any]]:
+        """Return copies of the specs of a queue; those without a sender get this agent."""
+        return sequence.add_sender(chat_queue, self)
 
     def _print_received_message(self, message: Message | str, sender: Agent) -> None:
         show_received(self, self._message_to_dict(message), sender, self._print_received_message)
@@ -139,10 +157,18 @@ class MessagingMixin(HooksMixin, ClassicMethods):
 
     def _send_step(self, delivery: Send) -> Steps[Receive]:
         message, recipient = delivery.message, delivery.peer
-        if any(self.hook_lists.values()):
+        if not BEFORE_SENDING.is_untouched(self):
+            message = yield from self._call_before_send(message, recipient, self._is_silent(self, delivery.silent))
+        elif any(self.hook_lists.values()):
             is_silent = self._is_silent(self, delivery.silent)
             message = yield from hooks.transform_before_send(self, message, recipient, is_silent)
         return self._record_sent(recipient, message, delivery.request_reply, delivery.silent)
+
+    def _call_before_send(self, message: Message | str, recipient: Agent, silent: bool) -> Steps[Message | str]:
+        """Call the overrides of the methods that apply the hooks; that of the sync method alone serves async chats, too."""
+        sync_fn, async_fn = self._process_message_before_send, self._a_process_message_before_send
+        is_sync_alone = not is_overridden(self, "_a_process_message_before_send")
+        return (yield from invoke(sync_fn, None if is_sync_alone else async_fn, message, recipient, silent))
 
     def _record_sent(
         self, recipient: Agent, message: Message | str, request_reply: bool | None, silent: bool | None
@@ -151,7 +177,9 @@ class MessagingMixin(HooksMixin, ClassicMethods):
             raise ValueError(
                 f"{self.name!r} cannot send {message!r} to {recipient.name!r}: it has neither content nor calls."
             )
-        count_message(self._internals.repeat_counters, self, recipient, message)
+        # A manager that passes on the messages of members does not repeat itself.
+        if not _is_relayed(self, message):
+            count_message(self._internals.repeat_counters, self, recipient, message)
         if events.has_listeners and not _is_relayed(self, message):
             events.emit(events.MessageSent(sender=self.name, recipient=recipient.name, message=message))
         return Receive(recipient, self, message, request_reply, silent)

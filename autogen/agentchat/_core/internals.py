@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from inspect import isawaitable
 from operator import attrgetter
 from typing import Any, Literal, TypeGuard, TypeVar
 
-from ..._steps import Steps, hide_from_tracebacks, invoke, run_async, wrap_in_thread
+from ..._steps import Steps, hide_from_tracebacks, invoke, is_coroutine_function, run_async
+from ..._threads import run_in_thread
 from ..agent import Agent, Message
 from .protocols import AgentCore, Group
 from .result import RepeatCounter, StopReason
@@ -168,7 +170,8 @@ ANSWERING = MethodSet(
     "process_all_messages_before_reply",
     "a_process_all_messages_before_reply",
 )
-TALKING = MethodSet(*SENDING.names, *RECEIVING.names, *ANSWERING.names)
+BEFORE_SENDING = MethodSet("_process_message_before_send", "_a_process_message_before_send")
+TALKING = MethodSet(*SENDING.names, *RECEIVING.names, *ANSWERING.names, *BEFORE_SENDING.names)
 
 
 def is_overridden(agent: object, method: str) -> bool:
@@ -181,13 +184,22 @@ def as_async_method(agent: object, method: str, steps: Callable[..., Steps[T]]) 
 
     Args:
         agent: Agent.
-        method: Name of the method; an override of it runs in a thread.
+        method: Name of the method; an override of it runs in a thread, unless it is a coroutine function.
         steps: Built-in implementation, for a method that is not overridden.
     """
     if is_overridden(agent, method):
-        return wrap_in_thread(getattr(agent, method))
+        return partial(_await_override, getattr(agent, method))
 
     return partial(_run_steps, steps)
+
+
+@hide_from_tracebacks
+async def _await_override(override: Callable[..., Any], *args: object, **kwargs: object) -> Any:
+    # A coroutine function is awaited, though the method is a sync one.
+    if is_coroutine_function(override):
+        return await override(*args, **kwargs)
+    result = await run_in_thread(override, *args, **kwargs)
+    return await result if isawaitable(result) else result
 
 
 @hide_from_tracebacks

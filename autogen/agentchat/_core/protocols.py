@@ -119,6 +119,9 @@ class AgentCore(LLMAgent, Protocol):
     async def a_execute_function(self, func_call: Message) -> tuple[bool, Message]:
         """Async version of `execute_function`."""
 
+    async def _a_execute_tool_call(self, tool_call: Message) -> Message:
+        """Execute one tool call in an async chat."""
+
     def execute_code_blocks(self, code_blocks: list[tuple[str, str]]) -> tuple[int, str]:
         """Run code blocks until one fails."""
 

@@ -85,7 +85,7 @@ def _supports_schema(group: Group, client: Any) -> bool:
     configs = getattr(client, "_config_list", None) or [{}]
     return all(
         str(config.get("model")).startswith(SCHEMA_MODELS)
-        and str(config.get("api_type") or "openai").startswith(("openai", "azure"))
+        and str(config.get("api_type") or "openai").lower().startswith(("openai", "azure"))
         and "model_client_cls" not in config
         for config in configs
     )
@@ -155,6 +155,13 @@ def get_speaker_from_result(group: Group, result: ChatResult, last: Agent, agent
             group_internals(group).auto_reason = "chosen by the model"
             return chosen
     return _select_in_order(group, last, agents, "the model could not name one agent")
+
+
+def get_named_speaker(group: Group, last: Agent, text: str, agents: list[Agent]) -> Agent:
+    """Return the agent that a text names, or the next one in order if it names none or several."""
+    names = resolve_mention(text, agents)
+    chosen = next((agent for agent in agents if names == [agent.name]), None)
+    return chosen or _select_in_order(group, last, agents, "the text does not name one agent")
 
 
 def get_client(group: Group, selector: object) -> Any:

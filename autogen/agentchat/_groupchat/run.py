@@ -19,7 +19,15 @@ from ...operations import Operation, perform
 from .._chats.message_loop import Delivery, Receive, Send, run_loop
 from .._chats.two_agents import use_cache
 from .._core.display import is_silent
-from .._core.internals import MethodSet, get_histories, get_history, get_managed_group, internals, is_conversable
+from .._core.internals import (
+    BEFORE_SENDING,
+    MethodSet,
+    get_histories,
+    get_history,
+    get_managed_group,
+    internals,
+    is_conversable,
+)
 from .._core.messages import to_stored_form
 from .._core.pending_calls import get_pending_names
 from .._core.protocols import AgentCore, Group
@@ -272,7 +280,7 @@ def _can_see(group: Group, agent: Agent, message: Message, receivers: list[str] 
     return group.visible_to is None or bool(group.visible_to(message, agent))
 
 
-_QUIET_SEND = MethodSet("send", "a_send", "_append_oai_message")
+_QUIET_SEND = MethodSet("send", "a_send", "_append_oai_message", *BEFORE_SENDING.names)
 _QUIET_RECEIVE = MethodSet(*_RECEIVING_METHODS)
 
 

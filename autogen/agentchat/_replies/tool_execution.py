@@ -28,7 +28,7 @@ from ...operations import (
 )
 from .._core import turn_context
 from .._core.display import print_notice
-from .._core.internals import get_managed_group, is_conversable
+from .._core.internals import get_managed_group, is_conversable, is_overridden
 from .._core.messages import strip_namespace
 from .._core.protocols import AgentCore, Tool
 from .._core.registration_warnings import find_executors
@@ -71,7 +71,11 @@ def execute_tool_calls(
         return _find_executor(agent, call, sender).execute_function(call)
 
     async def a_execute(call: Message) -> Outcome:
-        return await _find_executor(agent, call, sender).a_execute_function(call)
+        executor = _find_executor(agent, call, sender)
+        if is_overridden(executor, "_a_execute_tool_call"):
+            whole = next(item for item in calls if item.get("function") is call)
+            return True, await executor._a_execute_tool_call(whole)
+        return await executor.a_execute_function(call)
 
     turn = turn_context.get_current_turn(agent, sender)
     # A transfer to another agent is not a function: the turn resolves it.

@@ -58,7 +58,7 @@ def translate_legacy_keys(config: Mapping[str, Any], *, warn: Callable[[str], No
     """
     listed = config.get("config_list")
     entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, (list, tuple)) else []
-    api_types = [str(part.get("api_type")) for part in (config, *entries)]
+    api_types = [str(part.get("api_type")).lower() for part in (config, *entries)]
     keys = {key for part in (config, *entries) if not _is_custom(part) for key in part}
     is_old = bool(keys & _FAILS_TODAY) and not any(part.keys() & _NEVER_IN_0_1 for part in (config, *entries))
     # A dict, because a set would lose the order.
@@ -87,7 +87,7 @@ def _translate_entry(
 ) -> dict[str, object]:
     if _is_custom(entry):
         return dict(entry)
-    is_azure = str(entry.get("api_type", default_api_type)).startswith("azure")
+    is_azure = str(entry.get("api_type", default_api_type)).lower().startswith("azure")
     return _translate(entry, is_azure, is_old, translated)
 
 
@@ -115,7 +115,7 @@ def _translate(config: Mapping[str, object], is_azure: bool, is_old: bool, trans
     # After `seed`: a cache that was switched off stays off.
     if "use_cache" in result and not pop("use_cache"):
         result["cache_seed"] = None
-    if result.get("api_type") == "open_ai":
+    if str(result.get("api_type")).lower() == "open_ai":
         translated["open_ai"] = None
         result["api_type"] = "openai"
     return result

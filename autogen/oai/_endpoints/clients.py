@@ -88,7 +88,7 @@ def make_client(
         return cast("type[CustomClient]", custom)(dict(config))
     # Without a custom client, the entry has the keys of this package.
     entry = cast("ConfigEntry", config)
-    if entry.get("api_type") == LiteLLMClient.api_type:
+    if str(entry.get("api_type")).lower() == LiteLLMClient.api_type:
         return LiteLLMClient(entry)
     provider = find_provider(entry)
     endpoint = provider.connection.connect(entry, provider.api_type)

@@ -74,6 +74,9 @@ def find_provider(config: Mapping[str, object] | ConfigEntry) -> Provider:
         TypeError: if an installed package offers something other than a provider under this `api_type`.
     """
     api_type = str(config.get("api_type") or "openai")
+    # "Azure" is azure, unless a program has registered a provider of that very name.
+    if api_type not in _registered:
+        api_type = api_type.lower()
     if api_type not in _registered:
         _load_entry_point(api_type)
     matches = [name for name in list(_registered) if _matches(api_type, name)]

@@ -200,7 +200,7 @@ def build_request(
     if not isinstance(params.get("model_client_cls", ""), str):
         del params["model_client_cls"]
     # Azure's names of deployments have no dots: gpt-35-turbo.
-    if str(extra.get("api_type")).startswith("azure") and params.get("model"):
+    if str(extra.get("api_type")).lower().startswith("azure") and params.get("model"):
         params["model"] = params["model"].replace(".", "")
     if (params.get("prompt") is None) == (params.get("messages") is None):
         raise ValueError("A request needs either messages or a prompt, and not both.")

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ..._model_catalogue import is_loopback
 from .._once import log_once
 from .prices import (
     OAI_PRICE1K,
@@ -114,7 +115,7 @@ def compute_cost(usage: Mapping[str, Any], price: Price | None = None, *, base_u
             private server has none.
 
     Returns:
-        The cost; `UnknownCost` of 0, with one warning per model, if the price is unknown.
+        The cost; `UnknownCost` of 0 if the price is unknown, with one warning per model that is not on this machine.
     """
     model = str(usage.get("model"))
     price = price or get_listed_price(model)
@@ -122,6 +123,9 @@ def compute_cost(usage: Mapping[str, Any], price: Price | None = None, *, base_u
         prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
         return (prompt * price[0] + completion * price[1]) / 1000
     cost = compute_maintained_cost(model, cast("TokenUsage", usage), base_url)
+    if cost is None and base_url is not None and is_loopback(base_url):
+        # Nobody pays for a model on this machine.
+        return UnknownCost(0.0)
     if cost is None:
         hint = 'Put "price": [input, output] (USD per 1,000 tokens) into its config.'
         log_once(f"The price of the model {model} is not known: its cost counts as 0. {hint}")
