@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,7 +22,7 @@ from ._threads import cancel_scope, reset_variable, start_daemon_thread
 P = ParamSpec("P")
 T = TypeVar("T")
 
-__all__ = ["ChatControl", "ChatStopped"]
+__all__ = ["ChatControl", "ChatStopped", "ChatWaiting"]
 
 POLL_INTERVAL = 0.05  # seconds
 
@@ -32,6 +32,47 @@ class ChatStopped(BaseException):
 
     Derives from `BaseException` so that `except Exception` in tools and reply functions doesn't swallow it.
     """
+
+
+class ChatWaiting(BaseException):
+    """Raised by a program's tool, reply function or source of human input that needs an answer which comes later.
+
+    The chat ends with the stop reason `waiting`, and needs a `checkpoint`: started again with it, the chat makes the call
+    again, which then returns the answer or waits once more. So raise it before the function has an effect.
+
+    Derives from `BaseException`: an `Exception` would be reported to the model as the result of the tool.
+
+    >>> def pay(euros: int) -> str:
+    ...     if not (answer := find_approval(euros)):
+    ...         raise ChatWaiting(f"the approval of {euros} euros")
+    ...     return transfer(euros)
+
+    Args:
+        *reasons: Texts that say what the chat waits for.
+
+    Attributes:
+        reasons: The texts.
+        operations: Ids of the operations that wait, in a chat with a checkpoint.
+        result: Result of the outermost chat so far.
+    """
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__(*reasons)
+        self.reasons = list(map(str, reasons))
+        self.operations: list[str] = []
+        self.result: object = None
+
+    def __str__(self) -> str:
+        reasons = ", ".join(self.reasons) or "an answer"
+        return f"The chat waits for {reasons}. Give it a checkpoint, with which it can be resumed."
+
+    @classmethod
+    def combine(cls, signals: Iterable[ChatWaiting]) -> ChatWaiting:
+        """Return a signal with the reasons and operations of all of them."""
+        signals = list(signals)
+        combined = cls(*(reason for signal in signals for reason in signal.reasons))
+        combined.operations = [operation for signal in signals for operation in signal.operations]
+        return combined
 
 
 class ChatControl:

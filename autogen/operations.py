@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeVar
 
 from . import events, runtime_logging
 from ._journal import (
+    FINISHED,
     Journal,
     JournalError,
     JournalStore,
@@ -180,10 +181,14 @@ def _perform_observed(operation: Operation[T]) -> Steps[T]:
     with events.enter_operation(str(position)) if has_events else nullcontext():
         if not operation.is_journaled:
             return (yield from _run_with_events(operation, operation.run))
+        step = journal.get(position)
+        if step is not None and step.state == FINISHED:
+            journal.mark_replayed(position)
         record = partial(
             run_recorded,
             journal,
             position,
+            step=step,
             encode=operation.encode,
             decode=operation.decode,
             on_unfinished=operation.on_unfinished,

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ._journal import FINISHED, JournalError, read_meta
+from ._journal import FINISHED, JournalError, is_interruption, read_meta
 from ._sqlite_guard import UnexpectedSchema, fetch_all, limit_work, open_database
 
 __all__ = ["JournalError", "Recording"]
@@ -88,9 +88,9 @@ class Recording:
 
     @property
     def is_finished(self) -> bool:
-        """True if the chat has ended without an error."""
-        ends = [event for _, event in self._read_events("chat_ended")]
-        return bool(ends) and ends[-1].get("error") is None
+        """True if the chat has come to its end; False if it failed, was stopped, or waits for an answer."""
+        ends = [event for _, event in self._read_events("chat_ended", "chat_waiting")]
+        return bool(ends) and ends[-1]["type"] == "chat_ended" and not is_interruption(ends[-1])
 
     def fork(self, path: str | Path, *, messages: int) -> Recording:
         """Copy the checkpoint up to a message, so that a chat can continue from there in another way.
@@ -141,13 +141,13 @@ class Recording:
                 raise self._make_error("events", number, f"is a message without {', '.join(missing) or 'content'}")
         return sent
 
-    def _read_events(self, kind: str | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield all events, or those of a kind that belong to the chat itself, with their rows."""
+    def _read_events(self, *kinds: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield all events, or those of some kinds that belong to the chat itself, with their rows."""
         for number, data in self._fetch("SELECT n, data FROM events ORDER BY n"):
             event = self._parse("events", number, data)
             if not isinstance(event, dict) or not isinstance(event.get("type"), str):
                 raise self._make_error("events", number, "is not an event")
-            if kind is None or (event["type"] == kind and event.get("chat") == self.about.get("chat_id")):
+            if not kinds or (event["type"] in kinds and event.get("chat") == self.about.get("chat_id")):
                 yield number, event
 
     def _parse(self, table: str, number: int, data: str) -> Any:

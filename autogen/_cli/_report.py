@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from operator import attrgetter
 
-from ..events import CodeStarted, Event
+from ..events import ChatWaiting, CodeStarted, Event
 from ..events._history import fold
 from ..events._observations import CODE, HUMAN, MODEL, TOOL, Conversation, RecordedOperation, Totals, Turn, get_text
 
@@ -24,6 +24,7 @@ REASONS = {
     "stopped": "It was stopped, or its deadline was over.",
     "budget": "Its budget was spent.",
     "no_reply": "An agent had nothing to say.",
+    "waiting": "It waits for an answer.",
 }
 
 # Keys of JSON, and the attributes behind them.
@@ -211,6 +212,8 @@ def _get_label(operation: RecordedOperation) -> str:
 def _get_ending(chat: Conversation) -> tuple[str, str, str, str]:
     """Return the state of a chat, a sentence about it, its reason, and the summary."""
     end = chat.end
+    if isinstance(chat.ended, ChatWaiting):
+        return "open", "It waits for an answer:", ", ".join(chat.ended.reasons) or "the reason is not recorded", ""
     if end is None:
         return "open", "The recording stops here: the process ended, or the chat still goes on.", "", ""
     if end.error is not None:

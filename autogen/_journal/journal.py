@@ -19,6 +19,7 @@ from .. import events
 from .._secrets import redact_distinctly
 from .._steps import Steps
 from .._threads import reset_variable
+from ..control import ChatWaiting
 from .sqlite_store import SQLiteStore
 from .store import FINISHED, STARTED, JournalError, JournalStore, Position, Step
 
@@ -74,6 +75,10 @@ class Journal:
         self._failure: Exception | None = None
         self._lock = threading.Lock()
         self._ordinals: Counter[tuple[str, str, str]] = Counter()
+        # For each `chat_waiting` event: its chat and its operations.
+        self._known_waits: set[tuple[str | None, tuple[str, ...]]] = set()
+        self._replayed_operations: set[str] = set()
+        self._has_deleted_events = False
         self.chat_id = self.store.open(chat)
         try:
             self._stored = list(self._read_index())
@@ -92,11 +97,13 @@ class Journal:
     def _read_index(self) -> Iterator[_StoredEvent]:
         for number, event in self.store.read_events():
             kind, chat = str(event.get("type")), event.get("chat")
+            if kind == "chat_waiting":
+                self._known_waits.add(_describe_wait(event))
             if not isinstance(chat, (str, type(None))):
                 raise JournalError(f"{self.name} is damaged: row {number} of its events is not an event.")
-            # A chat that ended in an error continues when it is resumed, so this end is not a milestone.
-            if kind == "chat_ended" and event.get("error") is not None:
-                kind = "chat_failed"
+            # A chat that failed or was stopped continues when it is resumed, so this end is not a milestone.
+            if kind == "chat_ended" and is_interruption(event):
+                kind = "chat_interrupted"
             yield _StoredEvent(number, kind, chat)
 
     def _count_milestones(self) -> Counter[tuple[str, str | None]]:
@@ -191,6 +198,8 @@ class Journal:
         if first is not None:
             with self._write():
                 self.store.delete_events(self._stored[first].number)
+            # Among them may be events of steps that come again.
+            self._has_deleted_events = True
             del self._stored[first:]
             self._stored_milestones = self._count_milestones()
 
@@ -207,9 +216,41 @@ class Journal:
             if self._replayed_milestones[milestone] <= self._stored_milestones[milestone]:
                 return
             self.is_live = True
-        if self.is_live:
+        if self.is_live and not self._is_repeated(event):
             with self._write():
                 self.store.add_event(event.to_dict())
+
+    def mark_replayed(self, position: Position) -> None:
+        """Remember that the result of a step comes from the journal: its events were recorded with it."""
+        self._replayed_operations.add(str(position))
+
+    def _is_repeated(self, event: events.Event) -> bool:
+        """Return True if the live part of a resumed chat repeats an event: other steps before it were unfinished."""
+        if self._has_deleted_events:
+            return False
+        if isinstance(event, events.ChatWaiting):
+            wait = event.chat, tuple(event.operations)
+            is_known = wait in self._known_waits
+            self._known_waits.add(wait)
+            return is_known
+        if event.starts and self._is_waiting(event.operation):
+            return True
+        return event.operation in self._replayed_operations
+
+    def _is_waiting(self, operation: str) -> bool:
+        """Return True if an operation was recorded as waiting, or one within it."""
+        waiting = (position for _, operations in self._known_waits for position in operations)
+        return any(position == operation or position.startswith(f"{operation}/") for position in waiting)
+
+
+def is_interruption(ended: Mapping[str, Any]) -> bool:
+    """Return True if a chat that ended in this way, as a `chat_ended` event has it, continues when it is resumed."""
+    return ended.get("error") is not None or ended.get("stop_reason") == "stopped"
+
+
+def _describe_wait(event: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+    operations = event.get("operations")
+    return event.get("chat"), tuple(map(str, operations if isinstance(operations, list) else ()))
 
 
 _journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
@@ -271,6 +312,7 @@ def run_recorded(
     position: Position,
     run: Callable[[], Steps[T]],
     *,
+    step: Step | None,
     encode: Callable[[T], Any],
     decode: Callable[[Any], T],
     on_unfinished: Unfinished[T] | None = None,
@@ -282,13 +324,13 @@ def run_recorded(
         journal: The journal.
         position: Position of the step.
         run: The step.
+        step: The stored step.
         encode: Converts the result to JSON.
         decode: Converts JSON to the result.
         on_unfinished: Returns the result of a step that was under way when the process ended; None to run it again.
         holds_chats: True if the step is run again in a replay when there are steps within it, so that agents rebuild the
             histories of its inner chats.
     """
-    step = journal.get(position)
     if step is not None and step.state == FINISHED:
         return decode(step.value)
     result: T | None = None
@@ -302,9 +344,11 @@ def run_recorded(
             with step_scope(position):
                 result = yield from run()
         except BaseException as error:
+            if isinstance(error, ChatWaiting) and not error.operations:
+                error.operations.append(str(position))
             # A step that was interrupted (Ctrl-C, a stopped chat, a cancelled task) may have taken effect. It stays started
-            # if somebody can decide about it; otherwise, and after a failure, it runs again.
-            if on_unfinished is None or isinstance(error, Exception):
+            # if it is a tool, code or a function of the program; otherwise, and after a failure, it runs again.
+            if isinstance(error, (Exception, ChatWaiting)) or (on_unfinished is None and not holds_chats):
                 # If that fails, this error is still the reason why the chat ends.
                 with contextlib.suppress(JournalError):
                     journal.discard(position)

@@ -159,6 +159,8 @@ class EventFormatter:
             case events.ChatEnded():
                 error = f"failed after {_format_seconds(event.seconds)}: {self.clean(event.error or '')}"
                 yield self._rule(chat, Text(error, "red"))
+            case events.ChatWaiting():
+                yield self._rule(chat, Text(f"waits for {self.clean(', '.join(event.reasons)) or 'an answer'}", "yellow"))
             case events.MessageSent():
                 yield from self._format_message(event, chat, streamed)
             case events.SpeakerSelected():

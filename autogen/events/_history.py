@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, get_args
 
-from ._kinds import AnyEvent, ChatEnded, ChatStarted, Event, MessageSent, ModelAnswered, SpeakerSelected
+from ._kinds import AnyEvent, ChatEnded, ChatStarted, ChatWaiting, Event, MessageSent, ModelAnswered, SpeakerSelected
 from ._observations import CHAT, MODEL, Conversation, RecordedOperation, Turn
 from ._observer import Observer
 
@@ -56,6 +56,8 @@ class History(Observer):
         # All chats by id, also those that have ended.
         self._chats: dict[str, Conversation] = {}
         self._last_at: float | None = None
+        # Operations that the end of a chat has cut off, by id.
+        self._cut_off: dict[str, RecordedOperation] = {}
 
     def get_chat(self, chat_id: str) -> Conversation:
         """Return a chat; the root if there is none with this id."""
@@ -82,7 +84,7 @@ class History(Observer):
             chat.initiator, chat.recipient = event.initiator, event.recipient
             changed = (chat,)
         # A chat that is read as a part of another chat has no start and no end.
-        elif chat.id == event.chat or not isinstance(event, (ChatStarted, ChatEnded)):
+        elif chat.id == event.chat or not isinstance(event, (ChatStarted, ChatEnded, ChatWaiting)):
             changed = super()._observe(event)
         self._last_at = max(self._last_at or 0.0, event.at)
         return changed
@@ -116,14 +118,31 @@ class History(Observer):
         """Leave out the time in which no process was running, if the event is from another process."""
         main = self._chats[self._main_id or ""]
         if main.ended is not None:
-            # The chat had failed, and was resumed.
+            # The chat had failed or waited, and was resumed.
             main.ended, main.seconds, main.failed, main.is_open = None, None, False, True
             self._open.setdefault(main.id, []).insert(0, main)
+            self._reopen_operations()
             self._skip_break(event.at)
         start = _get_start(event)
         if start is not None and self._last_at is not None and start > self._last_at + SLACK:
             # An operation that an earlier process had started: its second start is not recorded.
             self._skip_break(start)
+
+    def _reopen_operations(self) -> None:
+        """Open the operations that were cut off: the resumed chat ends them, and doesn't record their start again."""
+        for key, operation in self._cut_off.items():
+            if key and key not in self._open and operation.enclosing is not None:
+                operation.is_open = True
+                operation.enclosing.inner[operation] = None
+                self._open[key] = [operation]
+        self._cut_off.clear()
+
+    def _close(self, operation: RecordedOperation) -> list[RecordedOperation]:
+        closed = super()._close(operation)
+        for inner in closed:
+            if inner.ended is None and not isinstance(inner, Conversation):
+                self._cut_off[inner.id] = inner
+        return closed
 
     def _skip_break(self, at: float) -> None:
         if self._last_at is None or at <= self._last_at:
@@ -169,7 +188,10 @@ class History(Observer):
         if operation.attempt <= lost.attempt:
             # Not the next attempt of a request, but the first of another process.
             self._skip_break(operation.at)
-        return super()._abandon(lost, operation)
+        closed = super()._abandon(lost, operation)
+        for abandoned in closed:
+            self._cut_off.pop(abandoned.id, None)
+        return closed
 
     def _observe_other(self, event: Event) -> Sequence[RecordedOperation]:
         """Keep an event of an extension as a generic operation, since nothing tells whether it starts or ends something."""

@@ -95,6 +95,27 @@ class ChatEnded(Event):
 
 
 @dataclass(kw_only=True)
+class ChatWaiting(Event):
+    """End of a run of a chat that waits for an answer; the chat is resumed later.
+
+    Attributes:
+        initiator: Agent that started the chat.
+        recipient: The other agent.
+        reasons: Texts that say what it waits for.
+        operations: Ids of the operations that wait.
+        seconds: Duration of this run.
+    """
+
+    type: ClassVar[str] = "chat_waiting"
+    ends: ClassVar[str] = "chat"
+    initiator: str
+    recipient: str
+    reasons: list[str] = field(default_factory=list)
+    operations: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(kw_only=True)
 class MessageSent(Event):
     """A message from an agent to another one.
 
@@ -372,6 +393,7 @@ class HumanAnswered(Event):
 AnyEvent: TypeAlias = Union[
     ChatStarted,
     ChatEnded,
+    ChatWaiting,
     MessageSent,
     ReplyStarted,
     ReplyEnded,

@@ -175,13 +175,17 @@ class ToolRegistrationMixin(AgentState):
 
         return decorate
 
-    def register_for_execution(self, name: str | None = None, *, timeout: float | None = None) -> Callable[[F], F]:
+    def register_for_execution(
+        self, name: str | None = None, *, timeout: float | None = None, idempotent: bool = False
+    ) -> Callable[[F], F]:
         """Return a decorator that registers a function which the agent executes.
 
         Args:
             name: Name in calls; the function's own name if None.
             timeout: Timeout of a call in seconds; it is reported to the model. A coroutine function is cancelled. A sync
                 function continues in its thread, but programs that it runs through an executor are killed.
+            idempotent: True if a second call does no harm. A chat with a checkpoint then repeats a call that was under way
+                when the process ended, whatever its `on_unfinished` says.
 
         Raises:
             ValueError: if the timeout is not positive.
@@ -194,6 +198,8 @@ class ToolRegistrationMixin(AgentState):
             wrapped = self._wrap_function(function)
             if timeout is not None:
                 vars(wrapped)["_timeout"] = timeout
+            if idempotent:
+                vars(wrapped)["_idempotent"] = True
             self.register_function({name or get_tool_name(function): wrapped})
             return function
 

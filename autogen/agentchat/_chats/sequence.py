@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from ...types import ChatQueue, ChatSpec
 from .._core.argument_checks import warn_of_misspelt_context
 from .._core.display import is_silent, show_chat_banner
-from .._core.result import ChatResult, consolidate_chat_info
+from .._core.result import ChatResult, StopReason, consolidate_chat_info
 
 Entry: TypeAlias = dict[str, Any]
 Prerequisite: TypeAlias = tuple[int, int]
@@ -20,6 +20,8 @@ Prerequisite: TypeAlias = tuple[int, int]
 
 def initiate_chats(chat_queue: ChatQueue) -> list[ChatResult]:
     """Run chats one after another; the summaries of earlier chats carry over to later ones.
+
+    A chat that waits for an answer is the last one: its result ends the list.
 
     Args:
         chat_queue: The arguments of `initiate_chat` for each chat, and its `sender`. `carryover` adds to the summaries,
@@ -34,6 +36,9 @@ def initiate_chats(chat_queue: ChatQueue) -> list[ChatResult]:
     for chat in chat_queue:
         arguments = _with_carryover(chat, dict(enumerate(results)))
         results.append(arguments["sender"].initiate_chat(**arguments))
+        # The later chats need its summary.
+        if _is_waiting(results[-1]):
+            break
     return results
 
 
@@ -44,7 +49,7 @@ async def a_initiate_chats(chat_queue: ChatQueue) -> dict[int, ChatResult]:
         chat_queue: As for `initiate_chats`, and for each chat a `chat_id` and its `prerequisites`, a list of ids.
 
     Returns:
-        The results by id, in an order that the prerequisites allow.
+        The results by id, in an order that the prerequisites allow; without chats whose prerequisites wait for an answer.
 
     Raises:
         ValueError: A chat has no id, two have the same one, a prerequisite is unknown, or they form a cycle.
@@ -52,15 +57,18 @@ async def a_initiate_chats(chat_queue: ChatQueue) -> dict[int, ChatResult]:
     _validate(chat_queue)
     chats = _index_by_id(chat_queue)
     order = _sort({chat_id: chat.get("prerequisites") or [] for chat_id, chat in chats.items()})
-    tasks: dict[Hashable, asyncio.Task[ChatResult]] = {}
+    tasks: dict[Hashable, asyncio.Task[ChatResult | None]] = {}
 
     # Chats of the same two agents would mix their histories, so they wait for each other.
     locks: defaultdict[frozenset[int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def run(chat_id: Any) -> ChatResult:
+    async def run(chat_id: Any) -> ChatResult | None:
         chat = chats[chat_id]
         finished = {prerequisite: await tasks[prerequisite] for prerequisite in chat.get("prerequisites") or []}
-        arguments = _with_carryover(chat, finished)
+        results = {key: result for key, result in finished.items() if result is not None and not _is_waiting(result)}
+        if len(results) < len(finished):
+            return None
+        arguments = _with_carryover(chat, results)
         async with locks[frozenset((id(arguments["sender"]), id(arguments["recipient"])))]:
             result: ChatResult = await arguments["sender"].a_initiate_chat(**arguments)
         result.chat_id = chat_id
@@ -75,7 +83,12 @@ async def a_initiate_chats(chat_queue: ChatQueue) -> dict[int, ChatResult]:
         for task in tasks.values():
             task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
-    return {chat_id: task.result() for chat_id, task in tasks.items()}  # type: ignore[misc]
+    results = ((chat_id, task.result()) for chat_id, task in tasks.items())
+    return {chat_id: result for chat_id, result in results if result is not None}  # type: ignore[misc]
+
+
+def _is_waiting(result: ChatResult) -> bool:
+    return result.stop_reason is StopReason.WAITING
 
 
 def add_sender(chat_queue: ChatQueue, sender: object) -> list[Entry]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 from ... import events
 from ..._journal import JournalStore, chat_id_for, fingerprint, get_journal, open_journal, scope_for
 from ..._steps import Steps, get_callable_name, hide_from_tracebacks, invoke
-from ...control import ChatControl, ChatStopped, controlled_by
+from ...control import ChatControl, ChatStopped, ChatWaiting, controlled_by
 from ...exception_utils import BudgetExceeded
 from ...oai._usage.ledger import UsageLedger, enter_chat_budget
 from ...operations import Operation, perform
@@ -108,13 +108,20 @@ def _run_with_journal(request: ChatRequest) -> Steps[ChatResult]:
     sender, recipient, message, options, _ = request
     if options.checkpoint is None and get_journal() is None:
         return (yield from _run_with_events(request))
+    outer = get_journal()
     first_message = get_callable_name(message) if callable(message) else fingerprint(message, named_secrets=True)
     description = {"initiator": sender.name, "recipient": recipient.name, "message": first_message}
     with (
         open_journal(options.checkpoint, description, options.on_unfinished),
         scope_for("chat", f"{sender.name}->{recipient.name}"),
     ):
-        return (yield from _run_with_events(request))
+        try:
+            return (yield from _run_with_events(request))
+        except ChatWaiting as signal:
+            # The chats around this one wait, too, and the outermost is the one to resume.
+            if outer is not None or options.checkpoint is None:
+                raise
+            return cast(ChatResult, signal.result)
 
 
 @hide_from_tracebacks
@@ -129,14 +136,7 @@ def _run_with_events(request: ChatRequest) -> Steps[ChatResult]:
         try:
             result = yield from _run(request)
         except BaseException as error:
-            seconds = time.monotonic() - started_at
-            text = f"{type(error).__name__}: {error}"
-            try:
-                events.emit(events.ChatEnded(initiator=initiator, recipient=recipient, seconds=seconds, error=text))
-            except Exception as failure:
-                # An essential listener failed. The caller needs the error that came first.
-                if type(failure) is not type(error):
-                    logger.exception("The end of a chat could not be recorded.")
+            _announce_interruption(request, error, time.monotonic() - started_at)
             raise
         events.emit(
             events.ChatEnded(
@@ -150,6 +150,29 @@ def _run_with_events(request: ChatRequest) -> Steps[ChatResult]:
             )
         )
     return result
+
+
+def _announce_interruption(request: ChatRequest, error: BaseException, seconds: float) -> None:
+    """Emit the event of a chat that ends with an exception."""
+    initiator, recipient = request.sender.name, request.recipient.name
+    ended: events.ChatEnded | events.ChatWaiting
+    if isinstance(error, ChatWaiting):
+        ended = events.ChatWaiting(
+            initiator=initiator,
+            recipient=recipient,
+            reasons=error.reasons,
+            operations=error.operations,
+            seconds=seconds,
+        )
+    else:
+        text = f"{type(error).__name__}: {error}"
+        ended = events.ChatEnded(initiator=initiator, recipient=recipient, seconds=seconds, error=text)
+    try:
+        events.emit(ended)
+    except Exception as failure:
+        # An essential listener failed. The caller needs the error that came first.
+        if type(failure) is not type(error):
+            logger.exception("The end of a chat could not be recorded.")
 
 
 def _run(request: ChatRequest) -> Steps[ChatResult]:
@@ -178,6 +201,9 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
             if options.control is None:
                 raise
             return _build_result(request, outcome, None, StopReason.STOPPED)
+        except ChatWaiting as signal:
+            signal.result = _build_result(request, outcome, None, StopReason.WAITING, ", ".join(signal.reasons))
+            raise
         except BudgetExceeded as error:
             # An outer chat replaces this by its own result.
             error.result = _build_result(request, outcome, None, StopReason.BUDGET)
@@ -254,11 +280,15 @@ def _reset_pair(sender: AgentCore, recipient: AgentCore, clear_history: bool, ma
         internals(agent).start_chat(peer)
 
 
-def _build_result(request: ChatRequest, outcome: ChatOutcome, summary: object, reason: StopReason) -> ChatResult:
+def _build_result(
+    request: ChatRequest, outcome: ChatOutcome, summary: object, reason: StopReason, detail: str | None = None
+) -> ChatResult:
     """Build the `ChatResult` from copies, so that later chats can't change it."""
     sender, recipient, _, _, context = request
     state, peer_state = internals(sender), internals(recipient)
-    reason = state.stop_reasons.get(recipient) or peer_state.stop_reasons.get(sender) or reason
+    if detail is None:
+        reason = state.stop_reasons.get(recipient) or peer_state.stop_reasons.get(sender) or reason
+        detail = _get_stop_detail(sender, recipient) if reason is StopReason.TERMINATION_MESSAGE else None
     counters = [
         (sender.name, state.repeat_counters.get(recipient)),
         (recipient.name, peer_state.repeat_counters.get(sender)),
@@ -274,7 +304,7 @@ def _build_result(request: ChatRequest, outcome: ChatOutcome, summary: object, r
         carryover=context.get("carryover"),
         repetitions=find_repetitions(counters),
         stop_reason=reason,
-        stop_detail=_get_stop_detail(sender, recipient) if reason is StopReason.TERMINATION_MESSAGE else None,
+        stop_detail=detail,
     )
 
 

@@ -36,6 +36,8 @@ class StopReason(str, Enum):
     """No agent of the group chat may speak next."""
     STOPPED = "stopped"
     """The chat was stopped through its `ChatControl`, or reached its deadline."""
+    WAITING = "waiting"
+    """The chat waits for an answer; `stop_detail` says for which. Start it again with the same checkpoint to resume it."""
     BUDGET = "budget"
     """The budget of the chat or an agent was spent; `BudgetExceeded` was raised."""
     NO_REPLY = "no_reply"
@@ -57,7 +59,8 @@ class ChatResult:
             cache. `gather_usage_summary` has the sums of agents over all their chats.
         human_input: Texts typed by humans.
         stop_reason: Why the chat ended.
-        stop_detail: Reason given by an agent's condition; see `autogen.agentchat.conditions`.
+        stop_detail: Reason given by an agent's condition, see `autogen.agentchat.conditions`; or the answers for which the
+            chat waits.
         summary_error: Why a requested summary by a model is missing.
         carryover: Carryover from earlier chats.
         repetitions: How often agents sent the same message in a row, by their names; without those that rarely did.

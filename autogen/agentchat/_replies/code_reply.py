@@ -13,6 +13,7 @@ from ...code_utils import UNKNOWN, extract_code, infer_lang
 from ...coding._execute import execute_blocks
 from ...coding._extraction import find_fence_error, find_named_code
 from ...coding.utils import unquote
+from ...control import yield_point
 from ...operations import KINDS, UNKNOWN_OUTCOME, Journal, Operation, fingerprint, perform, resolve_unfinished
 from .._core.display import print_notice
 from .._core.internals import get_code_config
@@ -153,10 +154,17 @@ def _make_operation(
         text = yield from resolve_unfinished(journal, KINDS["code"].description, partial(ask_human, agent))
         return None if text is None else (int(text == UNKNOWN_OUTCOME), text)
 
+    def run_to_end() -> Steps[tuple[int, str]]:
+        result = yield from run()
+        # If the chat was stopped, the code was killed: that is not its result.
+        if result[0] != 0:
+            yield from yield_point()
+        return result
+
     return Operation(
         kind="code",
         key=lambda: fingerprint([str(block) for block in blocks]),
-        run=run,
+        run=run_to_end,
         started=lambda: events.CodeStarted(agent=agent.name, blocks=pairs),
         finished=lambda result, seconds: events.CodeEnded(
             agent=agent.name, exit_code=result[0], output=result[1], seconds=seconds

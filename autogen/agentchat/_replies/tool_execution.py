@@ -15,7 +15,7 @@ from typing import Any
 from ... import events
 from ..._secrets import redact
 from ..._steps import Call, Steps, gather, is_coroutine_function, sync_and_async
-from ...control import interruptible, yield_point
+from ...control import ChatWaiting, interruptible, yield_point
 from ...io.base import IOStream
 from ...operations import (
     UNKNOWN_OUTCOME,
@@ -67,21 +67,32 @@ def execute_tool_calls(
         return False, None
     functions = [call.get("function") or {} for call in calls]
 
-    def execute(call: Message) -> Outcome:
-        return _find_executor(agent, call, sender).execute_function(call)
+    # A call that waits for an answer doesn't keep the others from running: all that is missing is known at once.
+    def execute(call: Message) -> Outcome | ChatWaiting:
+        try:
+            return _find_executor(agent, call, sender).execute_function(call)
+        except ChatWaiting as signal:
+            return signal
 
-    async def a_execute(call: Message) -> Outcome:
+    async def a_execute(call: Message) -> Outcome | ChatWaiting:
         executor = _find_executor(agent, call, sender)
-        if is_overridden(executor, "_a_execute_tool_call"):
-            whole = next(item for item in calls if item.get("function") is call)
-            return True, await executor._a_execute_tool_call(whole)
-        return await executor.a_execute_function(call)
+        try:
+            if is_overridden(executor, "_a_execute_tool_call"):
+                whole = next(item for item in calls if item.get("function") is call)
+                return True, await executor._a_execute_tool_call(whole)
+            return await executor.a_execute_function(call)
+        except ChatWaiting as signal:
+            return signal
 
     turn = turn_context.get_current_turn(agent, sender)
     # A transfer to another agent is not a function: the turn resolves it.
     transfers = turn.find_transfers(functions) if turn else ()
     executable = [function for index, function in enumerate(functions) if index not in transfers]
-    outcomes = yield from gather(execute, a_execute, executable, in_threads=agent.concurrent_tool_calls)
+    answers = yield from gather(execute, a_execute, executable, in_threads=agent.concurrent_tool_calls)
+    signals = [answer for answer in answers if isinstance(answer, ChatWaiting)]
+    if signals:
+        raise ChatWaiting.combine(signals)
+    outcomes = [answer for answer in answers if not isinstance(answer, ChatWaiting)]
     if turn:
         results = iter(outcomes)
         outcomes = [(True, {}) if index in transfers else next(results) for index in range(len(functions))]
@@ -121,6 +132,8 @@ def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = Fa
         side_effects = turn_context.make_side_effects(call) or turn_context.VariableEffects(agent.context_variables)
 
     def decide_unfinished(journal: Journal) -> Steps[Outcome | None]:
+        if getattr(_find_function(agent, name), "_idempotent", False):
+            return None
         text = yield from resolve_unfinished(journal, f"The call of {name} was made.", partial(ask_human, agent))
         return None if text is None else (text != UNKNOWN_OUTCOME, _make_result(name, text))
 
