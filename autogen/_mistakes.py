@@ -7,6 +7,9 @@ import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 _PACKAGE = __name__.partition(".")[0]
 # Below it, names have little in common: `prompt` is not a misspelt `project`.
 _SIMILARITY = 0.8
@@ -31,6 +34,15 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message about an unknown name: ` Did you mean 'x'?`, or nothing."""
     close = find_close(name, known)
     return f" Did you mean {close!r}?" if close else ""
+
+
+def trim_stop(text: object) -> str:
+    """Return a text without the full stop at its end, to be used within a sentence.
+
+    >>> f"It failed: {trim_stop(ValueError('The file is empty.'))}."
+    'It failed: The file is empty.'
+    """
+    return str(text).rstrip().removesuffix(".")
 
 
 def warn_of_misspellings(names: Iterable[object], known: Iterable[str], owner: str, outcome: str) -> None:

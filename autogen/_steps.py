@@ -31,6 +31,9 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 from . import _threads
 from ._threads import arun_with_timeout, await_with_timeout, run_in_thread, run_with_timeout
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 P = ParamSpec("P")
 A = TypeVar("A")
 T = TypeVar("T")

@@ -15,6 +15,9 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token, copy_context
 from typing import NoReturn, ParamSpec, TypeVar
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 P = ParamSpec("P")
 T = TypeVar("T")
 

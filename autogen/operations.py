@@ -38,6 +38,9 @@ from ._journal import (
 from ._steps import Steps, hide_from_tracebacks
 from .control import yield_point
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 __all__ = [
     "KINDS",
     "UNKNOWN_OUTCOME",

@@ -268,3 +268,40 @@ def test_only_an_assistant_without_llm_config_looks_for_a_model(no_keys, monkeyp
         assert other.client is None
     with ScriptedModel("own") as model:
         assert ask(AssistantAgent("a", llm_config=model.llm_config)).summary == "own"
+
+
+# Tracebacks end in the program's line
+
+
+def raise_in_reply(recipient, messages, sender, config):
+    raise KeyError("of the program")
+
+
+def find_visible_frames(error):
+    """Return the functions that pytest shows of a traceback."""
+    entries = pytest.ExceptionInfo.from_exception(error).traceback.filter(pytest.ExceptionInfo.from_exception(error))
+    return [entry.name for entry in entries]
+
+
+def fail_in_reply():
+    agent = make("b")
+    agent.register_reply([ConversableAgent, None], raise_in_reply)
+    chat(recipient=agent)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "last"),
+    [
+        (lambda: make(""), "make"),
+        (lambda: configure({"config_list": [{"modle": "m"}]}), "make"),
+        (lambda: chat(recipient="b"), "chat"),
+        (lambda: chat(message=3), "chat"),
+        (fail_in_reply, "raise_in_reply"),
+    ],
+)
+def test_pytest_shows_the_program_alone(mistake, last):
+    with pytest.raises(Exception) as caught:
+        mistake()
+    names = find_visible_frames(caught.value)
+    assert names[-1] == last
+    assert not {"run_sync", "run_chat", "__init__", "initiate_chat", "check_name"} & set(names)

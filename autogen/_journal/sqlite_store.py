@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .._mistakes import trim_stop
 from .._sqlite_guard import check_schema, fetch_all, limit_work, open_database
 from .store import FINISHED, STARTED, JournalError, Position, Step
 
@@ -106,7 +107,7 @@ class SQLiteStore:
                 chat_id = meta.get("chat_id") or uuid.uuid4().hex
                 self._prepare({"version": str(VERSION), "chat": text, "chat_id": chat_id})
             except (sqlite3.Error, OSError) as error:
-                raise JournalError(f"{self.path} can't be used as a checkpoint: {error}.") from error
+                raise JournalError(f"{self.path} can't be used as a checkpoint: {trim_stop(error)}.") from error
             self._resources = resources.pop_all()
         return chat_id
 
@@ -147,7 +148,7 @@ class SQLiteStore:
             try:
                 yield self._database
             except sqlite3.Error as error:
-                raise JournalError(f"{self.path} can't be used any more: {error}.") from error
+                raise JournalError(f"{self.path} can't be used any more: {trim_stop(error)}.") from error
 
     def get_step(self, position: Position) -> Step | None:
         """Return a step; None if it was never started."""
@@ -266,7 +267,7 @@ def _resolve(path: Path) -> Path:
                 problem = f"it has {status.st_nlink} names (hard links); copy it, and use the copy"
     # ValueError: a null character.
     except (OSError, ValueError) as error:
-        raise JournalError(f"{str(path)!r} can't be used as a checkpoint: {error}.") from error
+        raise JournalError(f"{str(path)!r} can't be used as a checkpoint: {trim_stop(error)}.") from error
     if problem:
         raise JournalError(f"{path} can't be used as a checkpoint: {problem}.")
     return file
@@ -293,7 +294,7 @@ def _lock_file(file: Path, path: Path) -> Iterator[None]:
         raise JournalError(f"{path} is in use by another chat, of this process or of another.") from None
     # NotImplementedError: the file system has no locks.
     except (OSError, NotImplementedError) as error:
-        raise JournalError(f"{path} can't be used as a checkpoint: {error}.") from error
+        raise JournalError(f"{path} can't be used as a checkpoint: {trim_stop(error)}.") from error
     try:
         yield
     finally:

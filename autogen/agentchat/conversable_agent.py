@@ -50,6 +50,9 @@ from .agent import Agent, Message
 if TYPE_CHECKING:
     from ..coding.base import CodeExecutionConfig
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 __all__ = ["ConversableAgent"]
 
 A = TypeVar("A", bound=Agent)

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Generic, ParamSpec, TypeVar, Union
 
+from .._mistakes import trim_stop
+
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -246,7 +248,7 @@ def _get_source(func: UserFunction) -> str:
         definition = ast.parse(source).body[0]
     except (OSError, TypeError, SyntaxError) as error:
         advice = "Pass its source code to FunctionWithRequirements.from_str."
-        raise ValueError(f"The source of {name} can't be found: {error}. {advice}") from error
+        raise ValueError(f"The source of {name} can't be found: {trim_stop(error)}. {advice}") from error
     if not isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef)) or inspect.ismethod(function):
         raise ValueError(f"{name} is not self-contained: it must be a function defined with `def`.")
     return "".join(source.splitlines(keepends=True)[definition.lineno - 1 :])

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from .._extras import require
+from .._mistakes import trim_stop
 from .._steps import sync_and_async
 from .._threads import CallTimeout
 from ._messages import StreamMessage, format_print, make_input_message, make_print_message
@@ -284,7 +285,7 @@ class IOWebsockets(IOStream):
 
 def _describe_disconnect(error: Exception) -> str:
     """Return the message for a lost connection, with advice if a limit was exceeded."""
-    text = f"The websocket client has disconnected: {error}."
+    text = f"The websocket client has disconnected: {trim_stop(error)}."
     received, sent = getattr(error, "rcvd", None), getattr(error, "sent", None)
     if received is not None and received.code == TOO_BIG:
         return f"{text} A message to it is too big: raise its limit."

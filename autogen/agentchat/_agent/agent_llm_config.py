@@ -12,6 +12,9 @@ from ...oai._config.entry_checks import check_config, warn_of_placeholders
 from ...oai._config.environment import find_environment_config
 from ...oai._endpoints.clients import EMBEDDED_EXAMPLE
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
 

@@ -27,6 +27,9 @@ from .hooks import HooksMixin
 from .state import HistoriesMixin
 from .tool_registration import ToolRegistrationMixin
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 
 class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
     """Private methods of `ConversableAgent` that are as good as public."""

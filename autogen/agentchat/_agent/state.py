@@ -25,6 +25,9 @@ from .._core.internals import get_history
 from .._core.messages import as_dict, to_stored_form
 from .._core.termination import BoundCondition, bind_condition
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 
 class AgentState(AgentCore):
     """State of a conversable agent, and the properties over it."""

@@ -18,6 +18,9 @@ from ...exception_utils import ChatInProgress
 from .._core.internals import get_managed_group
 from ..agent import Agent
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 
 def _get_running_loop() -> asyncio.AbstractEventLoop | None:
     try:

@@ -20,6 +20,9 @@ from ..._steps import Steps, invoke
 from ...control import get_control, yield_point
 from .._core.internals import RECEIVING, SENDING, TALKING, MethodSet
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 
 @dataclass(slots=True)
 class Delivery(ABC):

@@ -38,6 +38,9 @@ from .active_chats import enter_active_chat
 from .message_loop import Send, run_loop
 from .summary import summarize
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 logger = logging.getLogger(__name__)
 
 

@@ -7,6 +7,9 @@ from numbers import Real
 
 from ..._mistakes import suggest, warn_caller, warn_of_misspellings
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 # Parameters of `initiate_chat`, and keys that a queue adds to its specs.
 CHAT_PARAMETERS = frozenset(
     {

@@ -198,4 +198,4 @@ def warn_of_equal_descriptions(group: Group) -> None:
     for text, names in names_by_description.items():
         if text and len(names) > 1:
             joined = ", ".join(names)
-            logger.warning("The agents %s have the same description, so a model can't tell them apart: %.80r.", joined, text)
+            logger.warning("The agents %s have the same description, so a model can't tell them apart: %.80r", joined, text)

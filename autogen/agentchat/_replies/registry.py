@@ -23,6 +23,9 @@ from .._core.internals import ANSWERING, get_default_reply, get_reply_rows, inte
 from .._core.protocols import AgentCore, ReplyFunction
 from ..agent import Agent, Message
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 ReplyTuple: TypeAlias = tuple[bool, object]
 """Return value of a reply function: True if the reply is final, and the reply."""
 

@@ -11,6 +11,9 @@ from ...types import LLMConfigDict
 from .legacy_keys import LEGACY_KEYS, translate_legacy_keys
 from .lists import validate_config_list
 
+# Tracebacks of pytest show the program's frames, and not those of this module.
+__tracebackhide__ = True
+
 KNOWN_KEYS = LLMConfigDict.__optional_keys__ | LEGACY_KEYS
 
 # Texts that samples have in the position of a key. A server of the user's own may take any text for a key.

