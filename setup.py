@@ -34,7 +34,7 @@ TEST += ["opentelemetry-sdk>=1.27", "opentelemetry-semantic-conventions>=0.66b0"
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
 TEST += [*DISKCACHE, "fastapi>=0.115", "pandas>=2", "uvicorn>=0.30"]
 TEST += ["hypothesis>=6.100", "pexpect>=4.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
-CHECK = ["basedpyright>=1.29", "mypy>=1.11", "ruff>=0.6"]
+CHECK = ["basedpyright>=1.29", "build>=1.2", "mypy>=1.11", "ruff>=0.6", "twine>=6"]
 
 setup(
     name="autogen-classic",

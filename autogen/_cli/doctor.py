@@ -146,7 +146,8 @@ def _make_package_table(extras: Mapping[str, bool]) -> Table:
 def _make_endpoint_table(probes: list[Probe]) -> Table:
     table = Table(Column("Answers?", no_wrap=True), Column("Model", overflow="fold"), box=None, header_style="bold")
     for probe in probes:
-        text = f"{probe.model} at {probe.address}" + (f": {probe.problem}" if probe.problem else "")
+        preposition = "at" if "://" in probe.address else "in"
+        text = f"{probe.model} {preposition} {probe.address}" + (f": {probe.problem}" if probe.problem else "")
         table.add_row(Text("yes", "green") if probe.is_usable else Text("no", "red"), Text(visible(text)))
     return table
 
@@ -162,7 +163,7 @@ def _probe(entry: ConfigEntry) -> Probe:
     """Ask the model of an entry for one token."""
     model = str(entry.get("model"))
     if entry.get("model_client_cls"):
-        return Probe(model, "custom client", False, "not asked")
+        return Probe(model, "a client of its own", False, "not asked")
     address = "this process" if entry.get("api_type") == "local" else str(entry.get("base_url") or "")
     try:
         client = make_client({**entry, "timeout": TIMEOUT, "max_retries": 0})

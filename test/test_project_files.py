@@ -1,0 +1,69 @@
+"""Files of tools at the root of the project: they parse, and the commands, files and extras that they name exist."""
+
+import json
+import re
+import shlex
+import shutil
+from importlib.metadata import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+DEVCONTAINER = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+PRE_COMMIT = ROOT / ".pre-commit-config.yaml"
+
+
+def read_hooks():
+    yaml = pytest.importorskip("yaml")
+    return [hook for repository in yaml.safe_load(PRE_COMMIT.read_text())["repos"] for hook in repository["hooks"]]
+
+
+def test_the_dockerfile_copies_files_that_exist_and_are_not_ignored():
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = [source for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.M) for source in shlex.split(line)[:-1]]
+    assert copied
+    assert set(copied) == allowed
+    assert all((ROOT / source).exists() for source in copied)
+
+
+def test_the_stages_of_the_dockerfile_exist():
+    stages = set(re.findall(r" AS (\w+)$", DOCKERFILE, re.M))
+    used = set(re.findall(r"^FROM (\w+)|--from=(\w+)", DOCKERFILE, re.M))
+    assert {name for pair in used for name in pair if name} <= stages
+    assert DEVCONTAINER["build"]["target"] in stages
+
+
+def test_the_container_runs_the_command_line_without_root():
+    last_stage = DOCKERFILE.rpartition("FROM ")[2]
+    assert 'ENTRYPOINT ["autogen"]' in last_stage
+    assert "USER autogen" in last_stage
+    assert f"useradd --create-home --shell /bin/bash {DEVCONTAINER['remoteUser']}" in DOCKERFILE
+
+
+def test_the_devcontainer_builds_our_dockerfile():
+    folder = ROOT / ".devcontainer"
+    build = DEVCONTAINER["build"]
+    assert (folder / build["dockerfile"]).resolve() == ROOT / "Dockerfile"
+    assert (folder / build["context"]).resolve() == ROOT
+
+
+@pytest.mark.parametrize("text", [DOCKERFILE, json.dumps(DEVCONTAINER), PRE_COMMIT.read_text()])
+def test_extras_exist(text):
+    extras = set(metadata("autogen-classic").get_all("Provides-Extra") or ())
+    assert set(re.findall(r"\.(?:whl\))?\[([a-z-]+)\]", text)) <= extras
+
+
+def test_the_hooks_before_a_commit_run_what_is_there():
+    hooks = read_hooks()
+    assert {"ruff-format", "ruff-check", "mypy"} <= {hook["id"] for hook in hooks}
+    for hook in hooks:
+        program, *arguments = shlex.split(hook["entry"])
+        assert hook["language"] == "system"
+        assert shutil.which(program), f"{program}: not installed"
+        scripts = [argument for argument in arguments if argument.endswith(".py")]
+        assert all((ROOT / script).is_file() for script in scripts)
+        if "files" in hook:
+            names = ["autogen/agentchat/agent.py", "website/docs/index.md", "CHANGELOG.md"]
+            assert any(re.search(hook["files"], name) for name in names)
