@@ -108,7 +108,7 @@ class _View:
                     self._receive_token(event)
                 return
             self._output.clear()
-            streamed = self._end_reply() if isinstance(event, _ENDS_OF_REPLIES) else None
+            streamed = self._end_reply(event)
             lines, changed = self._formatter.format_event(event, streamed)
             for line in lines:
                 self._print(line)
@@ -124,14 +124,17 @@ class _View:
         if reply is None:
             head = self._formatter.format_streamed_head(event.agent)
             self._print(head)
-            reply = self._status.reply = StreamedReply(event.agent, head.indent)
-        self._print_blocks(reply, reply.feed(event.delta))
+            reply = self._status.reply = StreamedReply(event.chat, event.agent, head.indent)
+        # Of replies that arrive at the same time one is shown; the others are shown as messages.
+        if (reply.chat, reply.agent) == (event.chat, event.agent):
+            self._print_blocks(reply, reply.feed(event.delta))
 
-    def _end_reply(self) -> str | None:
-        """Show the rest of the reply that arrived, and return its text; None if there is none."""
-        reply, self._status.reply = self._status.reply, None
-        if reply is None:
+    def _end_reply(self, event: events.Event) -> str | None:
+        """Show the rest of the reply that an event ends, and return its text; None if it ends none."""
+        reply = self._status.reply
+        if reply is None or reply.chat != event.chat or not isinstance(event, _ENDS_OF_REPLIES):
             return None
+        self._status.reply = None
         self._print_blocks(reply, reply.finish())
         return reply.text
 

@@ -88,6 +88,23 @@ def test_a_reply_is_shown_while_it_arrives(call, agent, shown, terminal):
     assert "sk-01" not in text
 
 
+def test_replies_that_arrive_at_the_same_time_are_not_mixed(agent, shown):
+    long = Reply(" ".join(["word"] * 300))
+    with OpenAIServer(*[long] * 4) as server:
+        config = {"config_list": [server.config | {"stream": True}], "cache_seed": None}
+        agents = [agent(f"me{number}", llm_config=config) for number in range(4)]
+
+        def run():
+            with ThreadPoolExecutor(4) as threads:
+                contexts = [(copy_context(), me) for me in agents]
+                list(threads.map(lambda pair: pair[0].run(pair[1].run, "Write.", max_turns=1), contexts))
+
+        text = CODES.sub("", shown(run, terminal=True))
+    assert set(re.findall(r"● #\d (me\d)", text)) == {"me0", "me1", "me2", "me3"}
+    # Each reply is there as a whole: shown while it arrived, or as a message.
+    assert len(re.findall(r"scripted · \d+ \+ 300 tokens", text)) == 4
+
+
 def test_a_group_and_a_chat_inside(call, agent, shown):
     a, b, inner = agent("a", default_auto_reply="A"), agent("b"), agent("inner", default_auto_reply="deep")
     b.register_nested_chats([{"recipient": inner, "max_turns": 1}], trigger=lambda sender: True)

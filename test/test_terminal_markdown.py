@@ -52,7 +52,7 @@ def test_what_is_shown(text, shown):
 
 
 def test_blocks_are_finished_when_the_next_one_begins():
-    reply = StreamedReply("a", 0)
+    reply = StreamedReply("chat", "a", 0)
     text = "# Title\n\nOne\ntwo.\n\n- x\n\n- y\n\n```\na\n\nb\n```\nend"
     finished = [block for character in text for block in reply.feed(character)]
     assert [block.strip() for block in finished] == ["# Title", "One\ntwo.", "- x\n\n- y"]
@@ -61,13 +61,13 @@ def test_blocks_are_finished_when_the_next_one_begins():
 
 @given(st.lists(st.sampled_from(FRAGMENTS)))
 def test_no_piece_is_lost(pieces):
-    reply = StreamedReply("a", 0)
+    reply = StreamedReply("chat", "a", 0)
     shown = [block for piece in pieces for block in reply.feed(piece)]
     assert "".join([*shown, reply.tail]) == reply.text == "".join(pieces)
     assert "".join([*shown, *reply.finish()]) == f"{reply.text}\n"
 
 
 def test_a_word_that_arrives_is_not_shown_in_part():
-    reply = StreamedReply("a", 0)
+    reply = StreamedReply("chat", "a", 0)
     reply.feed("The key is sk-01234")
     assert reply.get_whole_words() == "The key is "

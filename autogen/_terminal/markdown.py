@@ -46,6 +46,7 @@ class StreamedReply:
     the terminal as they are, so that a long reply scrolls; the last one is drawn again with each piece.
 
     Attributes:
+        chat: Id of the chat.
         agent: Name of the agent.
         indent: Columns in front of each line.
         text: The text so far.
@@ -53,6 +54,7 @@ class StreamedReply:
         has_blocks: True once a block was shown.
     """
 
+    chat: str
     agent: str
     indent: int
     text: str = ""
