@@ -7,13 +7,17 @@ and see no secrets.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
+import stat
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -33,6 +37,9 @@ _FEATURE = "A Jupyter executor"
 _zmq = require("zmq", extra="jupyter-executor", feature=_FEATURE)
 _jupyter_client = require("jupyter_client", extra="jupyter-executor", feature=_FEATURE)
 
+PREFIX = "autogen-kernel-"
+# Seconds. A kernel that is about to start has no sockets yet.
+LEFTOVER_AGE = 600
 MAX_SOCKET_FOLDER = 80  # characters of the path; the system allows about a hundred for that of a socket in it
 
 
@@ -80,9 +87,9 @@ class EmbeddedKernel:
         # Outputs first: they were sent before the reply that ends the cell.
         channels = {name: getattr(self._client, f"{name}_channel").socket for name in ("iopub", "shell", "control")}
         ready, _, _ = _zmq.select(list(channels.values()), [], [], seconds)
-        for name, socket in channels.items():
-            if socket in ready:
-                return self._read(name, socket)
+        for name, source in channels.items():
+            if source in ready:
+                return self._read(name, source)
         return None
 
     def find_failure(self) -> str | None:
@@ -147,7 +154,10 @@ class EmbeddedKernel:
 
     def _start(self) -> None:
         self._is_ready = False
-        folder = Path(tempfile.mkdtemp(prefix="autogen-kernel-"))
+        # Windows has no such sockets.
+        if sys.platform != "win32":
+            _remove_leftovers()
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         # New sockets for each process, so that no request to the previous kernel reaches the new one.
         self._client = _open_client(folder)
         self._close = call_when_dropped(self, _clean_up, self._client, folder)
@@ -163,8 +173,8 @@ class EmbeddedKernel:
             self._close()
             raise
 
-    def _read(self, channel: str, socket: zmq.Socket[bytes]) -> Message | Oversized:
-        frames = socket.recv_multipart()
+    def _read(self, channel: str, source: zmq.Socket[bytes]) -> Message | Oversized:
+        frames = source.recv_multipart()
         # Checked before the message is parsed, which takes several times its size.
         size = sum(map(len, frames))
         if size > MAX_BYTES:
@@ -186,6 +196,30 @@ def build_kernel_environment() -> dict[str, str]:
     environment = build_child_environment()
     environment.pop("MPLBACKEND", None)
     return prepend_to_path(os.path.dirname(sys.executable), environment)
+
+
+@cache
+def _remove_leftovers() -> None:
+    """Remove the folders of kernels that were killed together with all that would have removed them. Done once."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            status = folder.lstat()
+            is_old = time.time() - status.st_mtime > LEFTOVER_AGE
+            if is_old and stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not _has_kernel(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_kernel(folder: Path) -> bool:
+    """Return True unless it is certain that no process listens at the sockets of a folder."""
+    sockets = [path for path in folder.iterdir() if path.is_socket()]
+    for path in sockets:
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                continue
+        return True
+    return not sockets
 
 
 def _open_client(folder: Path) -> BlockingKernelClient:

@@ -1,9 +1,11 @@
 """The executor that starts its kernel itself: its settings, and what its kernel may see and use."""
 
+import contextlib
 import gc
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +15,7 @@ import pytest
 
 from autogen import AssistantAgent, UserProxyAgent
 from autogen.coding import CodeBlock, CodeExecutor, CodeExecutorFactory, LocalCommandLineCodeExecutor
-from autogen.coding.jupyter import EmbeddedIPythonCodeExecutor
+from autogen.coding.jupyter import EmbeddedIPythonCodeExecutor, _embedded_kernel
 from autogen.coding.local_commandline_code_executor import Limits
 
 
@@ -163,7 +165,7 @@ def test_a_fork_of_this_process_does_not_end_the_kernel(tmp_path):
     script = """
 import os, sys
 from autogen.coding import CodeBlock
-from autogen.coding.jupyter import EmbeddedIPythonCodeExecutor
+from autogen.coding.jupyter import EmbeddedIPythonCodeExecutor, _embedded_kernel
 executor = EmbeddedIPythonCodeExecutor(output_dir=sys.argv[1])
 block = CodeBlock(language="python", code="x = 1; print(x)")
 executor.execute_code_blocks([block])
@@ -231,3 +233,25 @@ def test_it_and_the_local_executor_report_errors_alike(tmp_path):
     with EmbeddedIPythonCodeExecutor(output_dir=str(tmp_path)) as executor:
         for one in (executor, LocalCommandLineCodeExecutor(work_dir=tmp_path)):
             assert "ZeroDivisionError: division by zero" in execute(one, "1 / 0").output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the sockets are those of POSIX")
+def test_folders_of_kernels_that_were_killed_are_removed_at_the_next_start(tmp_path, monkeypatch):
+    listening = socket.socket(socket.AF_UNIX)
+    for name in ("dead", "alive", "young", "without-sockets"):
+        (tmp_path / f"autogen-kernel-{name}").mkdir()
+        with contextlib.closing(listening if name == "alive" else socket.socket(socket.AF_UNIX)) as bound:
+            if name != "without-sockets":
+                bound.bind(str(tmp_path / f"autogen-kernel-{name}" / "k-1"))
+                bound.listen()
+            if name == "alive":
+                listening = bound.dup()
+        age = 0 if name == "young" else 10_000
+        os.utime(tmp_path / f"autogen-kernel-{name}", (time.time() - age,) * 2)
+    (tmp_path / "autogen-kernel-link").symlink_to(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    _embedded_kernel._remove_leftovers.cache_clear()
+    with listening, EmbeddedIPythonCodeExecutor(output_dir=str(tmp_path)):
+        left = {path.name for path in tmp_path.iterdir()}
+        assert "autogen-kernel-dead" not in left
+        assert {f"autogen-kernel-{name}" for name in ("alive", "young", "without-sockets", "link")} < left
