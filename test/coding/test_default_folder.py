@@ -137,9 +137,8 @@ def test_a_folder_that_is_named_stays_as_it_is(project):
 
 
 @pytest.mark.docker
+@pytest.mark.skipif(no_docker() is not None, reason=no_docker() or "")
 def test_executors_that_share_a_container_share_its_folder(project, name):
-    if reason := no_docker():
-        pytest.skip(reason)
     first, second = (DockerCommandLineCodeExecutor(IMAGE, name, reuse=True) for _ in range(2))
     try:
         first.execute_code_blocks([CodeBlock(language="python", code="open('a', 'w').close()")])
