@@ -122,7 +122,9 @@ class OpenAIClient:
                 body = yield from request_json(sdk.chat.completions, {**params, "stream": False})
             else:
                 chunks = yield from request_stream(sdk.chat.completions, params)
-                body = chunks if isinstance(chunks, Mapping) else (yield from receive_stream(chunks, params))
+                if not isinstance(chunks, Mapping):
+                    return build_completion((yield from receive_stream(chunks, params, origin)))
+                body = chunks
             return build_completion(normalize_completion(body, model=model, origin=origin))
         except get_read_errors() as error:
             reason = f"{type(error).__name__}: {error}"

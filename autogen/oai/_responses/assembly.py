@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from ...types import JSON, Message
 from .calls import UnreadableCalls, format_arguments
-from .content import REASONING_KEYS, read_content, read_text
+from .content import REASONING_KEYS, Content, read_content, read_text
 from .thinking import ThinkingStream
 
 DeltaKind = Literal["text", "thinking", "arguments"]
@@ -84,7 +84,7 @@ class StreamAssembler:
 class _ChoiceAssembler:
     def __init__(self) -> None:
         self._message: dict[str, JSON] = {}
-        self._texts: list[str] = []
+        self._content = Content()
         self._thinking = ThinkingStream()
         self._calls = _CallAssembler()
         self._fields: dict[str, JSON] = {}
@@ -93,36 +93,39 @@ class _ChoiceAssembler:
     @property
     def has_content(self) -> bool:
         """True if text, calls or another field of the message has arrived."""
-        return bool(self._texts or self._message.keys() - {"role"} or self._calls.count)
+        content = self._content
+        return bool(
+            content.texts or content.thoughts or content.refusals or self._message.keys() - {"role"} or self._calls.count
+        )
 
     def feed(self, choice: Mapping[str, object]) -> Iterator[Delta]:
         if reason := choice.get("finish_reason"):
             self.finish_reason = str(reason)
         for key, value in choice.items():
-            if key not in ("delta", "message", "index", "finish_reason") and value is not None:
+            if key not in ("delta", "message", "text", "index", "finish_reason") and value is not None:
                 self._fields[key] = value  # type: ignore[assignment]
         delta = choice.get("delta")
-        if delta is None and not self._message and not self._texts:
-            # Some servers send a whole answer as the only chunk.
-            delta = choice.get("message")
+        if delta is None:
+            # Some servers use the form of text completions, or send a whole answer as the only chunk.
+            delta = choice.get("text") if self.has_content else choice.get("message") or choice.get("text")
         return self._add(delta if isinstance(delta, Mapping) else {"content": delta} if isinstance(delta, str) else {})
 
     def _add(self, delta: Mapping[str, object]) -> Iterator[Delta]:
         content = read_content(delta.get("content"))
-        fields = [text for key in REASONING_KEYS if (text := read_text(delta.get(key)))]
+        fields = {key: text for key in REASONING_KEYS if (text := read_text(delta.get(key)))}
         # Some servers send the same thinking in several fields.
-        if thinking := fields[0] if fields else "".join(content.thoughts):
+        if thinking := next(iter(fields.values()), None) or "".join(content.thoughts):
             yield Delta("thinking", thinking)
-        if content.texts:
-            text = "".join(content.texts)
-            self._texts.append(text)
+        if text := "".join(content.texts or ()):
             yield from self._split(self._thinking.feed(text))
-        if content.thoughts and not fields:
-            merge_delta(self._message, {"reasoning": "".join(content.thoughts)})
-        if content.refusals:
-            merge_delta(self._message, {"refusal": "".join(content.refusals)})
+        if content.texts is not None:
+            self._content.texts = self._content.texts or []
+            self._content.texts += content.texts
+        self._content.thoughts += content.thoughts
+        self._content.refusals += content.refusals
         yield from self._calls.feed(delta.get("tool_calls"))
-        merge_delta(self._message, {key: value for key, value in delta.items() if key not in ("content", "tool_calls")})
+        rest = {key: value for key, value in delta.items() if key not in ("content", "tool_calls", *REASONING_KEYS)}
+        merge_delta(self._message, {**rest, **fields})
 
     def finish(self) -> Iterator[Delta]:
         """Yield the piece that waited for the next one, because it might have been a tag."""
@@ -132,7 +135,7 @@ class _ChoiceAssembler:
         return (Delta("thinking" if is_thinking else "text", piece) for is_thinking, piece in pieces)
 
     def build(self, index: int) -> dict[str, JSON]:
-        message: dict[str, JSON] = {**self._message, "content": "".join(self._texts)}
+        message: dict[str, JSON] = {**self._message, "content": self._content.to_json()}
         if calls := self._calls.build():
             message["tool_calls"] = [*calls]
         return {**self._fields, "index": index, "finish_reason": self.finish_reason, "message": message}
@@ -191,7 +194,8 @@ class _CallAssembler:
         if isinstance(function, Mapping):
             name, arguments = function.get("name"), function.get("arguments")
             call["function"]["name"] = call["function"]["name"] or name or ""
-            if arguments is not None:
+            # An empty object stands for arguments that are still to come.
+            if arguments is not None and arguments != {}:
                 call["function"]["arguments"] += arguments if isinstance(arguments, str) else format_arguments(arguments)
             rest = {key: value for key, value in function.items() if key not in ("name", "arguments")}
             merge_delta(call["function"], rest)
@@ -258,23 +262,26 @@ def merge_delta(target: MutableMapping[str, JSON], delta: Mapping[str, object]) 
             target[key] = _merge_lists(earlier, value)
         elif isinstance(value, Mapping):
             target[key] = dict(value)
+        elif isinstance(value, list):
+            # A first list may have several pieces of a text, too.
+            target[key] = _merge_lists([], value)
         else:
-            target[key] = list(value) if isinstance(value, list) else value  # type: ignore[assignment]
+            target[key] = value  # type: ignore[assignment]
 
 
 def _merge_lists(earlier: list[JSON], later: list[JSON]) -> list[JSON]:
     """Merge lists of pieces: those of one type and index belong together."""
-    merged = list(earlier)
     for piece in later:
-        partner = next((other for other in merged if _belongs_to(piece, other)), None)
+        is_numbered = isinstance(piece, dict) and piece.get("index") is not None
+        partner = next((other for other in earlier if _belongs_to(piece, other)), None) if is_numbered else None
         if isinstance(partner, dict) and isinstance(piece, dict):
             merge_delta(partner, piece)
         else:
-            merged.append(dict(piece) if isinstance(piece, dict) else piece)
-    return merged
+            earlier.append(dict(piece) if isinstance(piece, dict) else piece)
+    return earlier
 
 
 def _belongs_to(piece: JSON, other: JSON) -> bool:
-    if not isinstance(piece, dict) or not isinstance(other, dict) or piece.get("index") is None:
+    if not isinstance(piece, dict) or not isinstance(other, dict):
         return False
     return (piece.get("type"), piece["index"]) == (other.get("type"), other.get("index"))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ...types import JSON
 from .thinking import split_thinking
 
 # Fields in which vendors send thinking beside the content. The first is ours as well.
@@ -28,11 +29,31 @@ class Content:
     thoughts: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
+    def to_json(self) -> JSON:
+        """Return the content as an endpoint could have sent it: text, or parts if there is more than text."""
+        if not self.thoughts and not self.refusals:
+            return None if self.texts is None else "".join(self.texts)
+        pieces = (("thinking", self.thoughts), ("text", self.texts or ()), ("refusal", self.refusals))
+        return [{"type": kind, kind: "".join(texts)} for kind, texts in pieces if texts]
+
     def take_text(self) -> str | None:
         """Return the answer as one text, or None; thinking that is written into it is moved to `thoughts`."""
         if self.texts is None:
             return None
-        text, thinking = split_thinking("".join(self.texts).removeprefix("\ufeff"))
+        # Byte order marks, which some servers put in front, have no meaning in a text.
+        return self._move_thinking("".join(self.texts).replace("\ufeff", ""))
+
+    def take_refusal(self, refusal: object) -> str:
+        """Return the refusal: that of the content, and that of the message's field for it.
+
+        Args:
+            refusal: Value of the field.
+        """
+        text, pieces = read_text(refusal) or "", "".join(self.refusals)
+        return self._move_thinking(text if pieces in text else text + pieces)
+
+    def _move_thinking(self, text: str) -> str:
+        text, thinking = split_thinking(text)
         if thinking:
             self.thoughts.append(thinking)
         return text

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from ...types import JSON, Message
 from .calls import format_arguments, make_call_id
@@ -29,6 +30,9 @@ def prepare_history(messages: Sequence[Message], origin: str) -> Sequence[Messag
     Args:
         messages: The history.
         origin: Origin of the answers of the endpoint; see `native.compute_origin`.
+
+    Raises:
+        TooDeep: if a message is nested too deeply to be stored, which no answer is.
     """
     ids = _CallIds()
     return [
@@ -47,28 +51,39 @@ def drop_internal_keys(messages: Sequence[Message]) -> Sequence[Message]:
 
 
 def _prepare_message(message: Message, index: int, origin: str, ids: _CallIds) -> Message:
-    content = message.get("content")
-    if isinstance(content, str):
-        # Every message has text, so this is the fast way.
-        repaired = content if content.isascii() else repair_text(content)
-        if repaired is not content:
-            message = {**message, "content": repaired}
-    elif content is not None:
-        message = {**message, "content": repair_json(content)}
-    if message.get("role") in _CALL_ROLES:
-        message = _prepare_calls(message, index, ids)
+    restored: dict[str, JSON] = {}
+    prepared = message
     if not INTERNAL_KEYS.isdisjoint(message):
-        restored = restore_native(message, origin) if message.get("role") == "assistant" else {}
-        message = {key: value for key, value in message.items() if key not in INTERNAL_KEYS}
-        message = _add_restored(message, restored)
+        if message.get("role") == "assistant":
+            # The message as it is stored: the repairs below would break its seal.
+            restored = restore_native(message, origin)
+        prepared = {key: value for key, value in message.items() if key not in INTERNAL_KEYS}
+    prepared = _repair_values(prepared)
+    if prepared.get("role") in _CALL_ROLES:
+        prepared = _prepare_calls(prepared, index, ids)
+    if restored:
+        return _add_restored(prepared, restored, message)
+    # Equal messages of a long history need no copies.
+    return message if prepared is not message and prepared == message else prepared
+
+
+def _repair_values(message: Message) -> Message:
+    """Return a message whose values can be encoded."""
+    # One plain loop, because nearly every message has text of ASCII alone.
+    for value in message.values():
+        if not (value is None or (type(value) is str and value.isascii())):
+            return cast("Message", repair_json(message))
     return message
 
 
-def _add_restored(message: Message, restored: dict[str, JSON]) -> Message:
+def _add_restored(message: Message, restored: dict[str, JSON], stored: Message) -> Message:
     extras = restored.pop("tool_calls", None)
     message = {**message, **restored}
     if isinstance(extras, dict) and message.get("tool_calls"):
-        message["tool_calls"] = [{**call, **_as_dict(extras.get(call.get("id")))} for call in message["tool_calls"]]
+        # By the ids of the answer, which may be sent under others.
+        ids = [call.get("id") for call in stored["tool_calls"]]
+        calls = zip(message["tool_calls"], ids, strict=True)
+        message["tool_calls"] = [{**call, **_as_dict(extras.get(call_id))} for call, call_id in calls]
     return message
 
 
@@ -82,25 +97,27 @@ def _prepare_calls(message: Message, index: int, ids: _CallIds) -> Message:
         return message if call_id == message.get("tool_call_id") else {**message, "tool_call_id": call_id}
     if "tool_calls" not in message and "function_call" not in message:
         return message
-    prepared = {key: value for key, value in message.items() if key not in ("tool_calls", "function_call") or value}
-    if calls := prepared.get("tool_calls"):
+    prepared = {key: value for key, value in message.items() if key not in ("tool_calls", "function_call")}
+    calls, function = message.get("tool_calls"), message.get("function_call")
+    if isinstance(calls, list) and calls:
         prepared["tool_calls"] = [_prepare_call(call, ids, index, position) for position, call in enumerate(calls)]
-    if isinstance(function := prepared.get("function_call"), Mapping):
+    if isinstance(function, dict) and function:
         prepared["function_call"] = _prepare_function(function)
     return prepared
 
 
-def _prepare_call(call: object, ids: _CallIds, index: int, position: int) -> object:
-    if not isinstance(call, Mapping) or not isinstance(call.get("function"), Mapping):
-        return call
-    function = _prepare_function(call["function"])
+def _prepare_call(value: object, ids: _CallIds, index: int, position: int) -> Message:
+    call = _as_dict(value)
+    function = _prepare_function(_as_dict(call.get("function")))
     call_id = ids.register(call.get("id"), make_call_id(str(index), position, function))
-    # A new id leaves the restored fields of the vendor behind: they belong to the answer as it was.
     return {**call, "id": call_id, "type": call.get("type") or "function", "function": function}
 
 
 def _prepare_function(function: Mapping[str, object]) -> Message:
-    return {**function, "arguments": repair_arguments(function.get("arguments"))}
+    name = function.get("name")
+    # Endpoints refuse a call without a name, and a result without a call.
+    name = name if isinstance(name, str) and name else "unknown"
+    return {**function, "name": name, "arguments": repair_arguments(function.get("arguments"))}
 
 
 def repair_arguments(arguments: object) -> str:
@@ -111,13 +128,22 @@ def repair_arguments(arguments: object) -> str:
     """
     text = repair_text(format_arguments(arguments))
     try:
-        value = json.loads(text)
+        value = _parse(text)
         # Some models encode them twice.
         if isinstance(value, str):
-            value, text = json.loads(value), value
+            text = value
+            value = _parse(text)
     except (ValueError, RecursionError):
         return json.dumps({"invalid_arguments": text}, ensure_ascii=False)
     return text if isinstance(value, dict) else json.dumps({"value": value}, ensure_ascii=False)
+
+
+def _parse(text: str) -> object:
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} can't be JSON")
 
 
 class _CallIds:
@@ -131,11 +157,17 @@ class _CallIds:
     def register(self, call_id: object, substitute: str) -> str:
         """Return the id of a call: its own, or the substitute if there is none or an earlier call has it."""
         sent = call_id if isinstance(call_id, str) and call_id and call_id not in self._used else substitute
+        while sent in self._used:
+            sent = make_call_id(sent, 0, {})
         self._used.add(sent)
-        self._open[call_id or None].append(sent)
+        self._open[_make_key(call_id)].append(sent)
         return sent
 
     def take(self, call_id: object) -> object:
         """Return the id with which the result of a call is sent."""
-        waiting = self._open.get(call_id or None)
+        waiting = self._open.get(_make_key(call_id))
         return waiting.pop(0) if waiting else call_id
+
+
+def _make_key(call_id: object) -> str | None:
+    return str(call_id) if call_id or call_id == 0 else None

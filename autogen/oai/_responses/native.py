@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ...types import JSON, Message
+from .text import repair_json
 
 REPLAYED_KEYS = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "extra_content")
 """Fields of a message that go back to their origin."""
@@ -64,7 +65,9 @@ def restore_native(message: Message, origin: str) -> dict[str, JSON]:
         return {}
     items = native.get("items")
     item = items[0] if isinstance(items, list) and items else None
-    return dict(item) if isinstance(item, Mapping) else {}
+    fields: dict[str, JSON] = dict(item) if isinstance(item, Mapping) else {}
+    # The message may come from a file.
+    return {key: repair_json(value) for key, value in fields.items() if key in (*REPLAYED_KEYS, "tool_calls")}
 
 
 def _compute_seal(message: Mapping[str, object]) -> str:

@@ -72,6 +72,9 @@ def _list_choices(body: Mapping[str, JSON]) -> list[Mapping[str, JSON]]:
 
 def _normalize_choice(choice: Mapping[str, JSON], body: Mapping[str, JSON], origin: str) -> dict[str, JSON]:
     message = choice.get("message")
+    if message is None:
+        # The form of text completions, which some servers use for both.
+        message = choice.get("text")
     if isinstance(message, str):
         message = {"content": message}
     if not isinstance(message, dict):
@@ -81,8 +84,8 @@ def _normalize_choice(choice: Mapping[str, JSON], body: Mapping[str, JSON], orig
     if reason in _FAILURES:
         raise make_unreadable(f"ended with {reason!r}", body)
     is_empty = not message.get("content") and not has_calls(message) and not message.get("refusal")
-    # An empty answer is one only if the model ended it.
-    if is_empty and _OPENAI_REASONS.get(reason, "unknown") in ("unknown", "content_filter"):
+    # An empty answer is one only if the model ended it, and didn't mean to call.
+    if is_empty and _OPENAI_REASONS.get(reason) not in ("stop", "length"):
         raise make_unreadable(f"is empty, with the finish reason {reason or None!r}", body)
     return {**choice, "finish_reason": _translate_finish_reason(reason, message), "message": message}
 
@@ -111,7 +114,7 @@ def normalize_message(message: Mapping[str, object], *, seed: str = "", origin: 
     """
     content = read_content(message.get("content"))
     text = content.take_text()
-    refusal = message.get("refusal") if isinstance(message.get("refusal"), str) else "".join(content.refusals)
+    refusal = content.take_refusal(message.get("refusal"))
     result: Message = {**message, "role": "assistant", "content": text}
     for key in ("tool_calls", "function_call", "refusal", "reasoning"):
         result.pop(key, None)

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from .sdk_calls import Params, SDKStream
 
 
-def receive_stream(stream: SDKStream, params: Params) -> Steps[dict[str, JSON]]:
-    """Pass the pieces of a response on to the receiver of the request, and return the response as a whole, as JSON.
+def receive_stream(stream: SDKStream, params: Params, origin: str = "") -> Steps[dict[str, JSON]]:
+    """Pass the pieces of a response on to the receiver of the request, and return the response as a whole, normalised.
+
+    Args:
+        stream: The SDK's stream.
+        params: Parameters of the request.
+        origin: Origin of the response; see `normalize_completion`.
 
     Raises:
         UnreadableAnswer: if it ends early, or its chunks don't make a response.
@@ -34,7 +39,7 @@ def receive_stream(stream: SDKStream, params: Params) -> Steps[dict[str, JSON]]:
         raise make_unreadable("ended early", response)
     if assembler.skipped and assembler.is_empty:
         raise make_unreadable("is a stream without an answer", response)
-    response = normalize_completion(response, model=str(params.get("model")))
+    response = normalize_completion(response, model=str(params.get("model")), origin=origin)
     if not response["usage"]:
         response["usage"] = _estimate_usage(params, response["choices"])
     return response

@@ -46,4 +46,8 @@ def repair_json(value: object, depth: int = 0) -> JSON:
     # JSON has neither NaN nor infinity, though Python's parser accepts them.
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    # Objects of the SDK, which programs put into messages.
+    dump = getattr(value, "model_dump", None)
+    return repair_json(dump(mode="json", exclude_unset=True, warnings=False), depth) if callable(dump) else str(value)

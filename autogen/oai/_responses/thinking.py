@@ -6,12 +6,19 @@ import re
 from collections.abc import Iterator
 
 # Code hides tags: an answer may explain them. The length of a code span is bounded, because the text is untrusted.
+_FENCED = (
+    r"(?P<fence>`{3,}(?!`)(?![^\n]*`)|~{3,}(?!~))[^\n]*"
+    r"(?:\n(?:.*?^[ ]{0,3}(?P=fence)[`~]*[ \t]*$|.*\Z)|\Z)"
+)
+_FENCE = re.compile(_FENCED, re.MULTILINE | re.DOTALL)
+_WORD = re.compile(r"\S")
 _TOKEN = re.compile(
-    r"""^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?^[ ]{0,3}(?P=fence)[`~]*[ \t]*$|.*\Z)
-    |(?<!`)(?P<ticks>`+)(?!`)[^\n]{0,300}?(?<!`)(?P=ticks)(?!`)
+    rf"""^[ ]{{0,3}}{_FENCED}
+    |(?<!`)(?P<ticks>`+)(?!`)[^\n]{{0,300}}?(?<!`)(?P=ticks)(?!`)
     |<(?P<slash>/?)(?P<name>think|thinking|thought|reasoning)>""",
     re.MULTILINE | re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
+_BLANK_TO_END = re.compile(r"[^\S\n]*(?:\n|\Z)")
 _TAG = re.compile("</?(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 
 
@@ -52,48 +59,67 @@ class _Splitter:
     def __init__(self, text: str) -> None:
         self._text = text
         self._position = 0
+        # Names of tags that are not closed any more.
         self._unclosed: set[str] = set()
+        # End of the blanks at the position.
+        self._first_word = -1
         self.pieces: list[str] = []
         self.thoughts: list[str] = []
 
     def run(self) -> None:
-        start = 0
+        start = self._move_to(0)
         while token := _TOKEN.search(self._text, start):
             start = token.end()
             if token["name"] and token["slash"]:
-                self._end_block_of_template(token)
+                start = self._end_block_of_template(token) or start
             elif token["name"]:
                 start = self._take_block(token) or start
         self.pieces.append(self._text[self._position :])
 
-    def _end_block_of_template(self, tag: re.Match[str]) -> None:
-        """Move all text before a closing tag without an opening one to the thinking."""
+    def _move_to(self, position: int) -> int:
+        """Begin the next piece, and return its start or the end of the fenced code that it begins with."""
+        self._position = position
+        first_word = _WORD.search(self._text, position)
+        self._first_word = first_word.start() if first_word else len(self._text)
+        # The pieces are stripped, so code may begin a line there that doesn't begin one here.
+        fenced = _FENCE.match(self._text, self._first_word)
+        return fenced.end() if fenced else position
+
+    def _end_block_of_template(self, tag: re.Match[str]) -> int | None:
+        """Move all text before a closing tag without an opening one to the thinking, and return the next start, or None."""
         # In the middle of a line it is a word of the answer.
-        if self._begins_line(tag) or not self._text[tag.end() :].partition("\n")[0].strip():
-            self.thoughts += [*self.pieces, self._text[self._position : tag.start()]]
-            self.pieces = []
-            self._position = tag.end()
+        if not self._begins_line(tag) and not _BLANK_TO_END.match(self._text, tag.end()):
+            return None
+        self.thoughts += [*self.pieces, self._text[self._position : tag.start()]]
+        self.pieces = []
+        return self._move_to(tag.end())
 
     def _take_block(self, tag: re.Match[str]) -> int | None:
-        """Move the block that a tag opens to the thinking, and return its end; None if it opens none."""
+        """Move the block that a tag opens to the thinking, and return the next start; None if it opens none."""
         name = tag["name"].lower()
-        if not self._begins_line(tag) or name in self._unclosed:
+        if not self._begins_line(tag):
             return None
         # Also in code, which may be unclosed in the thinking.
-        closing = re.compile(f"</{name}>", re.IGNORECASE).search(self._text, tag.end())
-        before = self._text[self._position : tag.start()]
+        closing = None
+        if name not in self._unclosed:
+            closing = re.compile(f"</{name}>", re.IGNORECASE).search(self._text, tag.end())
         if closing is None:
             self._unclosed.add(name)
-            if before.strip() or any(piece.strip() for piece in self.pieces):
+            if self.pieces or self._first_word < tag.start():
                 return None
-        self.pieces.append(before)
+        if self._first_word < tag.start():
+            self.pieces.append(self._text[self._position : tag.start()])
         self.thoughts.append(self._text[tag.end() : closing.start() if closing else None])
-        self._position = closing.end() if closing else len(self._text)
-        return self._position
+        return self._move_to(closing.end() if closing else len(self._text))
 
     def _begins_line(self, tag: re.Match[str]) -> bool:
-        line_start = max(self._position, self._text.rfind("\n", self._position, tag.start()) + 1)
-        return not self._text[line_start : tag.start()].strip()
+        # Back over blanks alone: a line may be as long as the text, and full of tags.
+        start = tag.start()
+        while start > self._position and self._text[start - 1].isspace():
+            start -= 1
+            if self._text[start] == "\n":
+                return True
+        return start == self._position
 
 
 _OPENING = re.compile(r"\s*<(think|thinking|thought|reasoning)>", re.IGNORECASE)
