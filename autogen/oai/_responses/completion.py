@@ -19,7 +19,7 @@ def build_completion(body: Mapping[str, Any]) -> ChatCompletion:
         return ChatCompletion.model_validate(body)
     except ValidationError:
         # An optional field has a value that OpenAI doesn't have. The SDK's own parser takes any.
-        return ChatCompletion.construct(**body)
+        return ChatCompletion.construct(**_drop_private_keys(body))
 
 
 def build_text_completion(body: Mapping[str, Any]) -> Completion:
@@ -30,4 +30,11 @@ def build_text_completion(body: Mapping[str, Any]) -> Completion:
     try:
         return Completion.model_validate(body)
     except ValidationError:
-        return Completion.construct(**body)
+        return Completion.construct(**_drop_private_keys(body))
+
+
+def _drop_private_keys(value: Any) -> Any:
+    """Return JSON without the keys that would be arguments of the SDK's `construct`, such as `_fields_set`."""
+    if isinstance(value, Mapping):
+        return {key: _drop_private_keys(item) for key, item in value.items() if not key.startswith("_")}
+    return [_drop_private_keys(item) for item in value] if isinstance(value, list) else value
