@@ -1,6 +1,7 @@
 """What people copy from is run: the README's samples, and the notebooks."""
 
 import contextlib
+import json
 import os
 import re
 from pathlib import Path
@@ -45,6 +46,20 @@ def test_a_notebook_runs(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert any(cell.get("outputs") for cell in notebook.cells)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings(
+    "default:::zmq", "default:::jupyter_client", "default::DeprecationWarning", "default::ResourceWarning"
+)
+def test_the_quickstart_takes_the_models_of_a_config_list(openai_server, tmp_path):
+    nbformat = pytest.importorskip("nbformat", reason="the extra 'notebook' is not installed")
+    nbclient = pytest.importorskip("nbclient", reason="the extra 'notebook' is not installed")
+    server = openai_server(lambda messages: "An answer of my own. TERMINATE")
+    (tmp_path / "OAI_CONFIG_LIST").write_text(json.dumps([server.config]))
+    notebook = nbformat.read(ROOT / "notebook" / "quickstart.ipynb", as_version=4)
+    nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert len(server.requests) == 3
 
 
 @pytest.mark.usefixtures("weights")
