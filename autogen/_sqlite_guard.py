@@ -54,6 +54,29 @@ def open_database(path: Path, mode: str, **options: Any) -> sqlite3.Connection:
     return connection
 
 
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open a file that is only read, also if it was left in WAL mode in a folder where nobody may write.
+
+    Raises:
+        sqlite3.Error: The file can't be opened.
+    """
+    connection = open_database(path, "ro")
+    try:
+        # The file is opened by the first query that reads it.
+        connection.execute("PRAGMA schema_version").fetchall()
+    except sqlite3.OperationalError:
+        connection.close()
+        log = Path(f"{path}-wal")
+        # Without a log nothing is missing in the file, and nobody can add to it.
+        if os.access(path.parent, os.W_OK) or (log.exists() and log.stat().st_size):
+            raise
+        return open_database(path, "ro&immutable=1")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def harden(connection: sqlite3.Connection) -> None:
     """Switch off everything that a file could misuse and a table of data doesn't need."""
     for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):

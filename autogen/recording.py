@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ._journal import FINISHED, JournalError, is_interruption, read_meta
-from ._sqlite_guard import UnexpectedSchema, fetch_all, limit_work, open_database
+from ._sqlite_guard import UnexpectedSchema, fetch_all, limit_work, open_for_reading
 
 __all__ = ["JournalError", "Recording"]
 
@@ -172,7 +172,7 @@ class Recording:
             JournalError: if it can't be read.
         """
         try:
-            with closing(open_database(self.path, "ro")) as database:
+            with closing(open_for_reading(self.path)) as database:
                 yield database
         except sqlite3.Error as error:
             raise JournalError(f"{self.path} {self._explain(error)}: {error}") from error

@@ -332,7 +332,7 @@ def run_recorded(
             histories of its inner chats.
     """
     if step is not None and step.state == FINISHED:
-        return decode(step.value)
+        return _decode(journal, position, step, decode)
     result: T | None = None
     if step is not None and step.state == STARTED and on_unfinished is not None:
         result = yield from on_unfinished(journal)
@@ -356,6 +356,18 @@ def run_recorded(
     if not (holds_chats and journal.has_steps_within(position)):
         journal.mark_finished(position, encode(result))
     return result
+
+
+def _decode(journal: Journal, position: Position, step: Step, decode: Callable[[Any], T]) -> T:
+    try:
+        return decode(step.value)
+    except JournalError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # The decoder of a response calls functions of the program, and reports damage itself.
+        if position.kind == "model":
+            raise
+        raise JournalError(f"{journal.name} is damaged: the result of {position} can't be read ({error}).") from error
 
 
 def fingerprint(value: object, *, named_secrets: bool = False) -> str:

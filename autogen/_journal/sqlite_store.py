@@ -125,9 +125,8 @@ class SQLiteStore:
         self._identity = self._read_identity()
 
     def _read_identity(self) -> list[tuple[int, int]]:
-        """Return device and inode of the file, and of its log, which has the last steps."""
-        statuses = [os.stat(f"{self._file}{suffix}") for suffix in ("", _WAL)]
-        return [(status.st_dev, status.st_ino) for status in statuses]
+        """Return device and inode of the file, of its log, which has the last steps, and of its lock."""
+        return [_read_inode(f"{self._file}{suffix}") for suffix in ("", _WAL, _LOCK)]
 
     @contextmanager
     def _use(self) -> Iterator[sqlite3.Connection]:
@@ -143,7 +142,7 @@ class SQLiteStore:
                 is_same = False
             # SQLite would not notice, and the steps would go to a file without a name.
             if not is_same:
-                raise JournalError(f"{self.path} was removed or replaced while a chat used it.")
+                raise JournalError(f"{self.path}, or a file beside it, was removed or replaced while a chat used it.")
             limit_work(self._database, self._file)
             try:
                 yield self._database
@@ -239,6 +238,11 @@ class SQLiteStore:
         self._database.close()
 
 
+def _read_inode(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
 def _to_text(value: object) -> str:
     """Return a text that SQLite can store: a model may have put half of a character into the name of a tool."""
     return str(value).encode("utf-8", "backslashreplace").decode()
@@ -290,10 +294,12 @@ def _lock_file(file: Path, path: Path) -> Iterator[None]:
     lock = filelock.FileLock(f"{file}{_LOCK}", blocking=False, is_singleton=False)
     try:
         lock.acquire()
+        inode = _read_inode(lock.lock_file)
     except filelock.Timeout:
         raise JournalError(f"{path} is in use by another chat, of this process or of another.") from None
     # NotImplementedError: the file system has no locks.
     except (OSError, NotImplementedError) as error:
+        lock.release()
         raise JournalError(f"{path} can't be used as a checkpoint: {trim_stop(error)}.") from error
     try:
         yield
@@ -301,5 +307,7 @@ def _lock_file(file: Path, path: Path) -> Iterator[None]:
         # Unlinked before the release: a process that waits for this very file sees that it is gone.
         # Windows keeps a file that is open.
         with contextlib.suppress(OSError):
-            os.unlink(lock.lock_file)
+            # Somebody may have removed it, so that this is the lock of another chat.
+            if _read_inode(lock.lock_file) == inode:
+                os.unlink(lock.lock_file)
         lock.release()

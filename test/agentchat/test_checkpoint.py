@@ -536,6 +536,36 @@ def test_a_file_that_was_edited_is_refused(call, agent, file, edit, told):
         hold()
 
 
+DAMAGED_RESULTS = {
+    "tool": ["5", "[]", "[true, []]", "[true, {}]", '[true, {"content": "x"}, {"changed": 5}]'],
+    "code": ["null", "[0]", '["0", "x"]', "[0, 5]"],
+    "human": ["null", "[]", "5"],
+    "reply": ["null", "5", "[true]"],
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED_RESULTS)
+def test_a_result_of_a_wrong_form_is_refused(call, agent, file, tmp_path, kind):
+    def hold():
+        config = {"executor": LocalCommandLineCodeExecutor(work_dir=tmp_path)}
+        model = ScriptedModel("```sh\necho 1\n```" if kind == "code" else tool_call("work"), "fine")
+        caller = agent("caller", llm_config=model.llm_config)
+        mode = "ALWAYS" if kind == "human" else "NEVER"
+        user = agent("user", code_execution_config=config, human_input_mode=mode, human_input_source=lambda prompt: "exit")
+        if kind == "reply":
+            caller.register_reply([type(user), None], lambda *given, **named: (True, "fine"))
+        register_function(lambda: "done", caller=caller, executor=user, name="work", description="Work.")
+        call(user.initiate_chat, caller, message="go", max_turns=None if kind == "human" else 2, checkpoint=file)
+
+    hold()
+    for value in DAMAGED_RESULTS[kind]:
+        with sqlite3.connect(file) as database:
+            assert database.execute("UPDATE steps SET value = ? WHERE kind = ?", (value, kind)).rowcount
+        database.close()
+        with pytest.raises(JournalError, match=r"is damaged: the result of .* can't be read"):
+            hold()
+
+
 def test_a_file_in_use_is_refused_and_its_chat_goes_on(call, agent, file):
     def meanwhile(messages):
         with pytest.raises(JournalError, match="in use by another chat"):

@@ -6,6 +6,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -261,6 +263,7 @@ MISHAPS = {
     "removed": lambda file: file.unlink(),
     "renamed": lambda file: file.rename(file.with_name("away.db")),
     "replaced": replace_by_copy,
+    "its lock removed": lambda file: os.unlink(f"{file}.lock"),
     "its log removed": lambda file: os.unlink(f"{file}-wal"),
     "its folder renamed": lambda file: file.parent.rename(file.parent.with_name("away")),
 }
@@ -277,7 +280,7 @@ def test_a_file_that_is_taken_away_in_the_middle_is_noticed(call, agent, tmp_pat
         return "fine"
 
     b = agent("b", llm_config=ScriptedModel(answer).llm_config)
-    with pytest.raises(JournalError, match="was removed or replaced while a chat used it"):
+    with pytest.raises(JournalError, match="removed or replaced while a chat used it"):
         call(agent("a").initiate_chat, b, message="hi", max_turns=1, checkpoint=file)
 
 
@@ -302,6 +305,99 @@ def test_a_file_that_replaces_another_keeps_its_steps(call, agent, file):
     assert [event["type"] for _, event in store.read_events()] == ["x"]
     store.close()
     assert [event["type"] for event in Recording(file).events] == ["x"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file can't be removed")
+def test_whoever_removes_a_lock_takes_the_file_over(call, agent, file):
+    """The chat that had it stops, and leaves the lock of the other."""
+
+    def answer(messages):
+        os.unlink(f"{file}.lock")
+        other.open(chat)
+        return "fine"
+
+    b = agent("b", llm_config=ScriptedModel("fine").llm_config)
+    call(agent("a").initiate_chat, b, message="hi", max_turns=1, checkpoint=file.with_name("same.db"))
+    chat, other = json.loads(Recording(file.with_name("same.db")).about["chat"]), SQLiteStore(file)
+    b = agent("b", llm_config=ScriptedModel(answer).llm_config)
+    with pytest.raises(JournalError, match="removed or replaced"):
+        call(agent("a").initiate_chat, b, message="hi", max_turns=1, checkpoint=file)
+    with pytest.raises(JournalError, match="in use"):
+        SQLiteStore(file).open(chat)
+    other.close()
+    b = agent("b", llm_config=ScriptedModel("fine").llm_config)
+    assert call(agent("a").initiate_chat, b, message="hi", max_turns=1, checkpoint=file).summary == "fine"
+
+
+RACE = """
+import sys
+from autogen import ConversableAgent
+from autogen.operations import JournalError
+from autogen.recording import Recording
+a, b = (ConversableAgent(name, llm_config=False, human_input_mode="NEVER", default_auto_reply="yes") for name in "ab")
+sys.stdin.read()
+try:
+    print(len(a.initiate_chat(b, message="hi", max_turns=20, checkpoint=sys.argv[1], silent=True).chat_history))
+except JournalError as error:
+    print("in use" if "in use" in str(error) else error)
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_start_together_never_mix(file):
+    processes = [
+        subprocess.Popen([sys.executable, "-c", RACE, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for process in processes:
+        process.stdin.close()
+    answers = []
+    for process in processes:
+        with process.stdout as output:
+            answers.append(output.read().strip())
+    assert [process.wait(60) for process in processes] == [0] * 4
+    assert set(answers) <= {"40", "in use"}
+    assert "40" in answers
+    assert len(Recording(file).messages) == 40
+    assert Recording(file).is_finished
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+READER = """
+import os, sys
+from autogen import ConversableAgent
+from autogen._cli.inspect import run_inspect
+from autogen.operations import JournalError
+from autogen.recording import Recording
+import filelock, urllib.parse, asyncio
+a, b = (ConversableAgent(name, llm_config=False, human_input_mode="NEVER", default_auto_reply="yes") for name in "ab")
+if os.getuid() == 0:
+    os.setgid(65534), os.setuid(65534)
+print(len(Recording(sys.argv[1]).messages))
+try:
+    a.initiate_chat(b, message="hi", max_turns=2, checkpoint=sys.argv[1], silent=True)
+except JournalError as error:
+    print("can't be used" if "can't be used as a checkpoint" in str(error) else error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
+@pytest.mark.parametrize("left_open", [False, True], ids=["ended", "killed"])
+def test_a_folder_where_nobody_may_write(call, agent, left_open):
+    # Other users can't enter the folders of pytest.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file = folder / "chat.db"
+        call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=1, checkpoint=file)
+        if left_open:
+            database = sqlite3.connect(file)
+            database.execute("PRAGMA journal_mode = WAL")
+            database.close()
+        file.chmod(0o444)
+        folder.chmod(0o555)
+        shown = subprocess.run([sys.executable, "-c", READER, str(file)], capture_output=True, text=True, timeout=60)
+        folder.chmod(0o755)
+    assert (shown.stdout.splitlines(), shown.stderr) == (["2", "can't be used"], "")
 
 
 # Paths

@@ -154,6 +154,12 @@ def _make_operation(
         text = yield from resolve_unfinished(journal, KINDS["code"].description, partial(ask_human, agent))
         return None if text is None else (int(text == UNKNOWN_OUTCOME), text)
 
+    def decode(stored: Any) -> tuple[int, str]:
+        exit_code, output = stored
+        if not isinstance(exit_code, int) or not isinstance(output, str):
+            raise TypeError("it must be an exit code and an output")
+        return exit_code, output
+
     def run_to_end() -> Steps[tuple[int, str]]:
         result = yield from run()
         # If the chat was stopped, the code was killed: that is not its result.
@@ -170,7 +176,7 @@ def _make_operation(
             agent=agent.name, exit_code=result[0], output=result[1], seconds=seconds
         ),
         encode=list,
-        decode=tuple,
+        decode=decode,
         on_unfinished=decide_unfinished,
     )
 

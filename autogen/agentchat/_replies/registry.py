@@ -291,10 +291,15 @@ def _make_operation(
         ),
         log=log,
         encode=list,
-        decode=tuple,
+        decode=_decode_answer,
         holds_chats=True,
         is_journaled=not is_builtin,
     )
+
+
+def _decode_answer(stored: Any) -> ReplyTuple:
+    final, reply = stored
+    return final, reply
 
 
 def decline(*_args: object, **_kwargs: object) -> tuple[bool, None]:

@@ -210,10 +210,17 @@ def ask_human(agent: AgentCore, prompt: str) -> Steps[str]:
         started=announce,
         finished=lambda text, seconds: events.HumanAnswered(agent=agent.name, text=text),
         is_silent_in_replay=True,
+        decode=_decode_text,
     )
     typed = yield from perform(operation)
     get_human_inputs(agent).append(typed)
     return typed
+
+
+def _decode_text(stored: object) -> str:
+    if not isinstance(stored, str):
+        raise TypeError(f"it must be text, got {type(stored).__name__}")
+    return stored
 
 
 def _request_input(agent: AgentCore, prompt: str) -> Steps[str]:

@@ -142,6 +142,8 @@ def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = Fa
 
     def decode(stored: list[Any]) -> Outcome:
         success, result, *snapshots = stored
+        if not isinstance(result, dict) or "content" not in result:
+            raise TypeError(f"it must be a message, got {type(result).__name__}")
         if side_effects is not None and snapshots:
             side_effects.replay(snapshots[0])
         return success, result
