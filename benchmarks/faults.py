@@ -1,4 +1,6 @@
-"""A thousand chats of two turns against two endpoints, a fifth of whose answers go wrong: `python -m benchmarks.faults`.
+"""A thousand chats of two turns against two endpoints: a fifth of the requests fail, and a fifth of the answers are odd.
+
+`python -m benchmarks.faults`
 
 Each chat must end with the right words. The output lists the faults on the way.
 """
@@ -14,7 +16,7 @@ import time
 from collections import Counter
 
 from autogen import ConversableAgent
-from autogen.testing import FaultInjector, OpenAIServer
+from autogen.testing import ODDITIES, FaultInjector, OpenAIServer
 
 AT_ONCE = 40
 
@@ -44,9 +46,9 @@ class Outcomes(logging.Handler):
         self.counts[next((kind for phrase, kind in kinds.items() if phrase in text), "other")] += 1
 
 
-def run(chats: int, share: float) -> None:
+def run(chats: int, share: float, odd: float) -> None:
     """Run the chats, and print the results."""
-    storms = [FaultInjector(lambda messages: f"re: {messages[-1]['content']}", share, seed) for seed in (1, 2)]
+    storms = [FaultInjector(lambda messages: f"re: {messages[-1]['content']}", share, seed, odd) for seed in (1, 2)]
     outcomes = Outcomes()
     logger = logging.getLogger("autogen.oai.client")
     logger.addHandler(outcomes)
@@ -69,6 +71,9 @@ def run(chats: int, share: float) -> None:
     for number, storm in enumerate(storms, 1):
         failed = ", ".join(f"{count} x {name}" for name, count in storm.failed.items() if count)
         print(f"endpoint {number}: {storm.answered} answers; {failed or 'no fault'}")
+        unreadable = sum(count for name, count in storm.odd.items() if not ODDITIES[name].is_readable)
+        kinds = sum(1 for count in storm.odd.values() if count)
+        print(f"  odd answers: {sum(storm.odd.values())} of {kinds} kinds, {unreadable} of them unreadable")
     print("the log: " + ", ".join(f"{count} x {what}" for what, count in outcomes.counts.most_common()))
 
 
@@ -76,5 +81,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chats", type=int, default=1000)
     parser.add_argument("--share", type=float, default=0.2, help="of the requests that fail, from 0 to 1")
+    parser.add_argument("--odd", type=float, default=0.2, help="of the answers that are odd, from 0 to 1")
     arguments = parser.parse_args()
-    run(arguments.chats, arguments.share)
+    run(arguments.chats, arguments.share, arguments.odd)

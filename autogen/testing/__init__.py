@@ -10,13 +10,18 @@
 
 from .._lazy_imports import deprecate as _deprecate
 from ._faults import FaultInjector
-from ._scripted import Fault, Reply, ScriptedModel, ScriptExhausted, ScriptNotFinished, tool_call
+from ._oddities import ODDITIES, Misbehaving, Oddity
+from ._scripted import Fault, RawReply, Reply, ScriptedModel, ScriptExhausted, ScriptNotFinished, tool_call
 from ._server import OpenAIServer
 
 __all__ = [
+    "ODDITIES",
     "Fault",
     "FaultInjector",
+    "Misbehaving",
+    "Oddity",
     "OpenAIServer",
+    "RawReply",
     "Reply",
     "ScriptExhausted",
     "ScriptNotFinished",

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 
 from ..types import Message
-from ._scripted import Fault, ScriptItem
+from ._oddities import ODDITIES, make_odd
+from ._scripted import Fault, Reply, ScriptItem, normalize_item
 
 _HEAD = b'data: {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", '
 _CUT = _HEAD + b'"choices": [{"index": 0, "delta": {"content": "hal'
@@ -23,6 +24,7 @@ FAULTS = {
     "slow drip": Fault(status=200, body=b"{" + b" " * 10_000, drip=0.05),
 }
 """The failures, by name."""
+_TEXT_ODDITIES = [name for name, oddity in ODDITIES.items() if not oddity.calls]
 
 
 class FaultInjector:
@@ -32,20 +34,26 @@ class FaultInjector:
         answer: A function from the messages of a request to a reply.
         share: The share of requests that fail, from 0 to 1.
         seed: The seed of the random generator, which makes the failures reproducible.
+        odd: The share of the answers that have an oddity, readable or not; see `Misbehaving`. Answers with calls have none.
 
     >>> server = OpenAIServer(FaultInjector(lambda messages: "hello", share=0.2))
     """
 
-    def __init__(self, answer: Callable[[list[Message]], ScriptItem], share: float = 0.2, seed: int = 0) -> None:
+    def __init__(
+        self, answer: Callable[[list[Message]], ScriptItem], share: float = 0.2, seed: int = 0, odd: float = 0.0
+    ) -> None:
         self._answer = answer
         self._share = share
+        self._odd = odd
         self._random = random.Random(seed)
         # Requests arrive in several threads.
         self._lock = threading.Lock()
         self.failed: dict[str, int] = dict.fromkeys(FAULTS, 0)
         """The number of failures, by name."""
+        self.odd: dict[str, int] = dict.fromkeys(_TEXT_ODDITIES, 0)
+        """The number of odd answers, by name."""
         self.answered = 0
-        """The number of answered requests."""
+        """The number of answered requests, odd ones included."""
 
     def __call__(self, messages: list[Message]) -> ScriptItem:
         """Return a reply or a `Fault`."""
@@ -55,4 +63,13 @@ class FaultInjector:
                 self.failed[name] += 1
                 return FAULTS[name]
             self.answered += 1
-        return self._answer(messages)
+            # Without oddities, a seed fails the same requests as ever.
+            is_odd = bool(self._odd) and self._random.random() < self._odd
+            name = self._random.choice(_TEXT_ODDITIES) if is_odd else ""
+        item = self._answer(messages)
+        reply = normalize_item(item) if name else item
+        if not isinstance(reply, Reply) or not name or reply.tool_calls:
+            return item
+        with self._lock:
+            self.odd[name] += 1
+        return make_odd(reply, name)

@@ -129,8 +129,23 @@ class Fault:
         return _get_error_class(self.status)(self.message, response=cast(Any, response), body=body)
 
 
-ScriptItem = Union[str, None, Message, ToolCall, Sequence[ToolCall], Reply, Fault, BaseException]
-"""An item of a script: text, a message, tool calls, a `Reply`, a `Fault` or an exception."""
+@dataclass(frozen=True)
+class RawReply:
+    """A response of an `OpenAIServer` in any form.
+
+    Attributes:
+        body: The response to a request that isn't streamed: JSON, or bytes.
+        events: The response to a streamed request: the data of each event, as JSON; bytes are sent as they are.
+        headers: Headers in place of the usual ones.
+    """
+
+    body: object = None
+    events: Sequence[object] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+ScriptItem = Union[str, None, Message, ToolCall, Sequence[ToolCall], Reply, RawReply, Fault, BaseException]
+"""An item of a script: text, a message, tool calls, a `Reply`, a `RawReply`, a `Fault` or an exception."""
 
 ScriptFunction = Callable[[list[Message]], ScriptItem]
 """A function from the messages of a request to an item."""
@@ -156,13 +171,13 @@ def _get_error_class(status: int) -> type[openai.APIStatusError]:
     return error_classes.get(status) or (openai.InternalServerError if status >= 500 else openai.APIStatusError)
 
 
-def normalize_item(item: object) -> Reply | Fault | BaseException:
-    """Convert an item of a script to one of the three possible outcomes of a request.
+def normalize_item(item: object) -> Reply | RawReply | Fault | BaseException:
+    """Convert an item of a script to one of the possible outcomes of a request.
 
     Raises:
         TypeError: if the item is of no valid type.
     """
-    if isinstance(item, (Reply, Fault, BaseException)):
+    if isinstance(item, (Reply, RawReply, Fault, BaseException)):
         return item
     if item is None or isinstance(item, str):
         return Reply(item)
@@ -225,7 +240,7 @@ class ScriptedModel:
         """An entry for a `config_list`."""
         return {"model": self.name, "model_client_cls": self}
 
-    def answer(self, params: Mapping[str, object]) -> Reply | Fault | BaseException:
+    def answer(self, params: Mapping[str, object]) -> Reply | RawReply | Fault | BaseException:
         """Record a request and return its outcome.
 
         Args:
@@ -286,6 +301,8 @@ class ScriptedModel:
         reply = self.answer(params)
         if isinstance(reply, BaseException):
             raise reply
+        if isinstance(reply, RawReply):
+            raise TypeError("A RawReply is the response of a server: pass it to an OpenAIServer.")
         if reply.delay:
             yield from sleep(reply.delay)
         if isinstance(reply, Fault):

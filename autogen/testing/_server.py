@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ._scripted import Fault, Reply, ScriptedModel, ScriptExhausted, ScriptFunction, ScriptItem, get_messages
+from ._scripted import Fault, RawReply, Reply, ScriptedModel, ScriptExhausted, ScriptFunction, ScriptItem, get_messages
 
 
 class OpenAIServer:
@@ -112,6 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
             reply = Fault(status=418, message=str(error))
         if isinstance(reply, BaseException):
             reply = Fault(message=str(reply))
+        if isinstance(reply, RawReply):
+            self._send_raw(reply, bool(body.get("stream")))
+            return
         owner.stopping.wait(reply.delay)
         if isinstance(reply, Fault):
             self._send_fault(reply)
@@ -136,6 +139,16 @@ class _Handler(BaseHTTPRequestHandler):
             return
         error = {"error": {"message": fault.message, "type": "scripted", "param": None, "code": fault.code}}
         self._send(fault.status, error if fault.body is None else fault.body, fault.headers, fault.drip)
+
+    def _send_raw(self, reply: RawReply, is_stream: bool) -> None:
+        if not is_stream:
+            body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+            self._send(200, body, reply.headers)
+            return
+        events = [
+            event if isinstance(event, bytes) else b"data: " + json.dumps(event).encode() + b"\n\n" for event in reply.events
+        ]
+        self._send(200, b"".join(events), {"Content-Type": "text/event-stream", **reply.headers})
 
     def _send(
         self, status: int, body: Mapping[str, object] | bytes, headers: Mapping[str, str] | None = None, drip: float = 0.0

@@ -136,7 +136,7 @@ def _join_thinking(message: Mapping[str, object], thoughts: list[str]) -> str:
     """Return the thinking of a message: the fields for it, and that of its content. Many servers send it twice."""
     fields = [read_text(message.get(key)) for key in REASONING_KEYS]
     if not any(fields):
-        fields = [read_text(message.get("reasoning_details"))]
+        fields = [read_text(message.get(key)) for key in ("reasoning_details", "thinking_blocks")]
     joined: list[str] = []
     for text in (*fields, *thoughts):
         if text and not any(text in earlier for earlier in joined):
