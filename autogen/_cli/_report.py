@@ -20,6 +20,7 @@ REASONS = {
     "human_exit": "A human typed 'exit'.",
     "max_round": "The group had as many rounds as it was given.",
     "terminate_target": "A hand-off says that the group chat ends.",
+    "refusal": "The model refused to go on.",
     "no_eligible_speaker": "Nobody in the group may speak next.",
     "stopped": "It was stopped, or its deadline was over.",
     "budget": "Its budget was spent.",

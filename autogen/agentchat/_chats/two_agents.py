@@ -283,20 +283,29 @@ def _reset_pair(sender: AgentCore, recipient: AgentCore, clear_history: bool, ma
         internals(agent).start_chat(peer)
 
 
+# Reasons that say less than a refusal: the chat ended as it would have ended with any last message.
+_REFUSABLE = (
+    *(StopReason.TERMINATION_MESSAGE, StopReason.MAX_TURNS, StopReason.MAX_ROUND, StopReason.NO_REPLY),
+    StopReason.MAX_CONSECUTIVE_AUTO_REPLY,
+)
+
+
 def _build_result(
     request: ChatRequest, outcome: ChatOutcome, summary: object, reason: StopReason, detail: str | None = None
 ) -> ChatResult:
     """Build the `ChatResult` from copies, so that later chats can't change it."""
     sender, recipient, _, _, context = request
     state, peer_state = internals(sender), internals(recipient)
+    messages = list(recipient._record_for(sender) or get_history(sender, recipient))
     if detail is None:
         reason = state.stop_reasons.get(recipient) or peer_state.stop_reasons.get(sender) or reason
         detail = _get_stop_detail(sender, recipient) if reason is StopReason.TERMINATION_MESSAGE else None
+        if reason in _REFUSABLE and messages and (refusal := messages[-1].get("refusal")):
+            reason, detail = StopReason.REFUSAL, refusal
     counters = [
         (sender.name, state.repeat_counters.get(recipient)),
         (recipient.name, peer_state.repeat_counters.get(sender)),
     ]
-    messages = list(recipient._record_for(sender) or get_history(sender, recipient))
     return ChatResult(
         chat_history=cast(list[ChatMessage], messages),
         summary=summary,

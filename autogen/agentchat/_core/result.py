@@ -40,6 +40,8 @@ class StopReason(str, Enum):
     """The chat waits for an answer; `stop_detail` says for which. Start it again with the same checkpoint to resume it."""
     BUDGET = "budget"
     """The budget of the chat or an agent was spent; `BudgetExceeded` was raised."""
+    REFUSAL = "refusal"
+    """The last message is a model's refusal; `stop_detail` has its text."""
     NO_REPLY = "no_reply"
     """An agent had no reply."""
 

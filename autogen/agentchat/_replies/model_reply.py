@@ -96,7 +96,7 @@ def run_request(
     response = yield from invoke(client.create, async_create, **request)
     reply = client.extract_text_or_completion_object(response)[0]
     if isinstance(reply, str):
-        cleaned = _clean_text(reply, response)
+        cleaned = _clean_text(reply, response, agent.name)
         record_value(response, cleaned)
         return cleaned
     if reply is None:
@@ -104,10 +104,10 @@ def run_request(
         text = f"The model of agent {agent.name!r} returned an empty response (finish_reason: {reasons})."
         warnings.warn(text, UserWarning, stacklevel=2)
         return None
-    return _convert_reply(reply)
+    return _convert_reply(reply, agent.name)
 
 
-def _clean_text(text: str, response: Any) -> str:
+def _clean_text(text: str, response: Any, speaker: str) -> str:
     """Return the text of an answer, with the fields that its message has besides.
 
     The responses of endpoints are clean already, those of custom clients may be anything.
@@ -122,9 +122,21 @@ def _clean_text(text: str, response: Any) -> str:
         text, thinking = split_thinking(text)
         if thinking:
             fields["reasoning"] = thinking
-    if "refusal" in fields:
-        fields["stop_reason"] = "refusal"
+    if "native" in fields:
+        fields["native"] = _add_speaker(fields["native"], speaker)
     return AnswerText(text, fields) if fields else text
+
+
+def _add_speaker(native: object, speaker: str) -> object:
+    """Add the name of the agent to the fields that the vendor needs back: calls of others are in its history, too."""
+    return {**native, "agent": speaker} if isinstance(native, dict) else native
+
+
+def _drop_foreign_native(message: Message, speaker: str) -> Message:
+    native = message.get("native")
+    if native is None or (isinstance(native, dict) and native.get("agent") == speaker):
+        return message
+    return {key: value for key, value in message.items() if key != "native"}
 
 
 def _prepare_messages(agent: AgentCore, messages: list[Message]) -> list[Message]:
@@ -135,12 +147,12 @@ def _prepare_messages(agent: AgentCore, messages: list[Message]) -> list[Message
         repaired, notes = repair_history(repaired)
     if notes:
         logger.warning("The history of agent %r was repaired for its model: %s.", agent.name, "; ".join(notes))
-    return [
-        {key: value for key, value in message.items() if key not in INTERNAL_KEYS}
-        if "context" in message or "receivers" in message
-        else message
-        for message in repaired
-    ]
+    prepared = []
+    for message in repaired:
+        if "context" in message or "receivers" in message:
+            message = {key: value for key, value in message.items() if key not in INTERNAL_KEYS}
+        prepared.append(_drop_foreign_native(message, agent.name) if "native" in message else message)
+    return prepared
 
 
 def _has_only_text(messages: list[Message]) -> bool:
@@ -152,13 +164,15 @@ def _has_only_text(messages: list[Message]) -> bool:
     return True
 
 
-def _convert_reply(reply: Any) -> Message:
+def _convert_reply(reply: Any, speaker: str) -> Message:
     """Convert the message object of a response to a dict, with calls in the form that every endpoint accepts."""
     message: Message = dict(reply) if isinstance(reply, dict) else reply.model_dump()
     if isinstance(content := message.get("content"), str) and "<" in content:
         message["content"], thinking = split_thinking(content)
         if thinking:
             message["reasoning"] = thinking
+    if "native" in message:
+        message["native"] = _add_speaker(message["native"], speaker)
     if call := message.get("function_call"):
         message["function_call"] = {**call, "name": normalize_name(call["name"])}
     if calls := message.get("tool_calls"):

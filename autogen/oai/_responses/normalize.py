@@ -27,13 +27,21 @@ _SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 5, 12, 120,
 _FINISH_REASONS = {
     "stop": {"stop", "eos", "eos_token", "end_turn", "stop_sequence", "end", "complete", "completed"},
     "length": {"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded", "abort"},
-    "content_filter": {"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "refusal"},
+    "content_filter": {
+        *("content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "language", "model_armor"),
+        *("refusal", "guardrail_intervened", "content_filtered"),
+    },
     "tool_calls": {"tool_calls", "tool_use", "function_calls", "tool_call"},
     "function_call": {"function_call"},
 }
 _OPENAI_REASONS = {alias: reason for reason, aliases in _FINISH_REASONS.items() for alias in aliases}
+# Reasons that a message names: others are ordinary.
+_STOP_REASONS = ("length", "context", "content_filter", "refusal")
 # The endpoint failed while it answered.
-_FAILURES = ("error", "failed", "malformed_function_call", "malformed_response", "malformed_model_output")
+_FAILURES = (
+    *("error", "failed", "cancelled", "malformed_function_call", "malformed_response", "malformed_model_output"),
+    *("malformed_tool_use", "unexpected_tool_call", "too_many_tool_calls", "insufficient_system_resource"),
+)
 
 
 def normalize_completion(data: object, *, model: str = "", origin: str = "") -> dict[str, JSON]:
@@ -87,7 +95,23 @@ def _normalize_choice(choice: Mapping[str, JSON], body: Mapping[str, JSON], orig
     # An empty answer is one only if the model ended it, and didn't mean to call.
     if is_empty and _OPENAI_REASONS.get(reason) not in ("stop", "length"):
         raise make_unreadable(f"is empty, with the finish reason {reason or None!r}", body)
-    return {**choice, "finish_reason": _translate_finish_reason(reason, message), "message": message}
+    translated = _translate_finish_reason(reason, message)
+    stop_reason = _find_stop_reason(reason, translated, message, None if origin else choice.get("message"))
+    if stop_reason:
+        message["stop_reason"] = stop_reason
+    return {**choice, "finish_reason": translated, "message": message}
+
+
+def _find_stop_reason(reason: str, translated: str, message: Message, stored: object) -> str | None:
+    """Return the reason of the end in the words of the internal form; None for an ordinary one."""
+    earlier = stored.get("stop_reason") if isinstance(stored, dict) else None
+    if isinstance(earlier, str) and earlier in _STOP_REASONS:
+        return earlier
+    if message.get("refusal"):
+        return "refusal"
+    if reason == "model_context_window_exceeded":
+        return "context"
+    return translated if translated in _STOP_REASONS else None
 
 
 def _translate_finish_reason(reason: str, message: Mapping[str, object]) -> str:
@@ -116,7 +140,7 @@ def normalize_message(message: Mapping[str, object], *, seed: str = "", origin: 
     text = content.take_text()
     refusal = content.take_refusal(message.get("refusal"))
     result: Message = {**message, "role": "assistant", "content": text}
-    for key in ("tool_calls", "function_call", "refusal", "reasoning"):
+    for key in ("tool_calls", "function_call", "refusal", "reasoning", "stop_reason"):
         result.pop(key, None)
     if thinking := _join_thinking(message, content.thoughts):
         result["reasoning"] = thinking
