@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._secrets import MASK, is_secret_name
+from ._secrets import ADDRESS_NAMES, MASK, is_secret_name, mask_url
 
 
 class Secret(str):
@@ -33,8 +33,23 @@ class Secret(str):
         return self
 
 
+class SecretAddress(Secret):
+    """An address with a masked `repr`: its credentials are not shown, the rest is.
+
+    >>> SecretAddress("https://me:pw@host/v1?code=1234")
+    'https://***@host/v1?code=***'
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(mask_url(self))
+
+
 def hide_secrets(value: Any) -> Any:
     """Copy dicts and lists, and make each text under a secret name a `Secret`, at any depth.
+
+    The addresses of endpoints become a `SecretAddress` if they have credentials in them.
 
     >>> hide_secrets({"api_key": "sk-1", "default_headers": {"x-team": "blue"}, "tags": ["a"]})
     {'api_key': '***', 'default_headers': {'x-team': '***'}, 'tags': ['a']}
@@ -42,9 +57,19 @@ def hide_secrets(value: Any) -> Any:
     return _copy(value, is_secret=False)
 
 
+def _has_credentials(address: object) -> bool:
+    return isinstance(address, str) and mask_url(address) != address
+
+
+def _hide_value(name: object, value: object, is_secret: bool) -> object:
+    if name in ADDRESS_NAMES and _has_credentials(value):
+        return SecretAddress(value)
+    return _copy(value, is_secret or is_secret_name(name))
+
+
 def _copy(value: object, is_secret: bool) -> object:
     if isinstance(value, dict):
-        return {name: _copy(item, is_secret or is_secret_name(name)) for name, item in value.items()}
+        return {name: _hide_value(name, item, is_secret) for name, item in value.items()}
     if isinstance(value, list):
         return [_copy(item, is_secret) for item in value]
     # An empty text hides nothing, and code may test for it.

@@ -11,6 +11,9 @@ from typing import Any
 
 MASK = "***"
 
+ADDRESS_NAMES = ("base_url", "azure_endpoint", "client_host")
+"""Names of settings that are addresses of endpoints: any of their parameters may be a key."""
+
 _NAMES = "api[_-]?key|key|secret|token|password|passwd|credentials?|authorization|cookie"
 _SECRET_NAME = re.compile(rf"(^|[_-])({_NAMES})$|headers$", re.IGNORECASE)
 
@@ -49,6 +52,9 @@ _BARE = re.compile(
     """
 )
 
+# Any parameter of an address, with its name.
+_URL_PARAMETER = re.compile(r"([?&](?!api-version=)(?:[^\s&#=]*=)?)[^\s&#]+")
+
 # A few milliseconds.
 _DIGEST_ROUNDS = 3_000
 # Less than Python's recursion limit allows, and more than anybody reads.
@@ -81,6 +87,17 @@ def redact_distinctly(value: object, *, named: bool = False) -> Any:
             request is still the same.
     """
     return _DistinctRedactor(named).redact(value)
+
+
+def mask_url(url: str) -> str:
+    """Mask the user, the password and the parameters of an address, but for Azure's `api-version`.
+
+    A parameter of any name may be a key, and in the address of an endpoint nothing else is worth showing.
+
+    >>> mask_url("https://me:pw@host/v1?code=1234&api-version=2")
+    'https://***@host/v1?code=***&api-version=2'
+    """
+    return _URL_PARAMETER.sub(rf"\1{MASK}", str(redact(str(url))))
 
 
 def is_secret_name(name: object) -> bool:
@@ -135,7 +152,12 @@ class _Redactor:
         except TypeError:
             return items
 
+    def redact_address(self, url: str) -> str:
+        return mask_url(url)
+
     def _redact_item(self, name: object, item: object, depth: int) -> object:
+        if name in ADDRESS_NAMES and isinstance(item, str):
+            return self.redact_address(item)
         is_empty = type(item) in _TYPES_WITH_EMPTY_VALUES and not item
         return MASK if is_secret_name(name) and not is_empty else self.redact(item, depth)
 
@@ -152,6 +174,10 @@ class _DistinctRedactor(_Redactor):
         if self._named and masked == MASK and is_secret_name(name):
             return f"{MASK} {_digest(repr(item))}"
         return masked
+
+    def redact_address(self, url: str) -> str:
+        masked = super().redact_address(url)
+        return masked if masked == url else f"{masked} {_digest(url)}"
 
     def redact_text(self, text: str) -> str:
         masked = super().redact_text(text)

@@ -171,6 +171,7 @@ class ConfigEntry(TypedDict, total=False):
     project: str
     timeout: object
     max_retries: int
+    max_response_bytes: int
     api_rate_limit: float
     default_headers: Mapping[str, str]
     default_query: Mapping[str, object]

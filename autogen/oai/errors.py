@@ -42,6 +42,37 @@ class UnreadableAnswer(InvalidResponse):
     """
 
 
+class ResponseTooLarge(InvalidResponse):
+    """Raised if a response is larger than `max_response_bytes` in the endpoint's config, after decompression.
+
+    The default is 64 MiB. The next endpoint is asked. It can be pickled.
+    """
+
+
+class RedirectRefused(openai.APIStatusError):
+    """Raised if an endpoint redirects a request to another server, which would get the key and the conversation.
+
+    The next endpoint is asked. It can be pickled.
+
+    Args:
+        message: The text of the error.
+        status_code: The HTTP status.
+        location: The address of the other server, its secrets masked.
+
+    Attributes:
+        status_code: As above.
+        location: As above.
+    """
+
+    def __init__(self, message: str, *, status_code: int = 307, location: str = "") -> None:
+        # The SDK's `__init__` wants the HTTP response, which holds the request's key.
+        Exception.__init__(self, message)
+        self.message = message
+        self.status_code = status_code
+        self.location = location
+        self.request_id = self.body = self.code = self.param = self.type = None
+
+
 class MissingCredentials(openai.OpenAIError, ValueError, AssertionError):
     """Raised if neither the config nor the environment has credentials for an endpoint.
 

@@ -186,7 +186,8 @@ def test_an_address_at_azure_may_have_a_deployment(create, openai_server, key, p
     version = {} if "?" in path else {"api_version": "2024-10-21"}
     root = server.base_url.removesuffix("/v1")
     config = {"model": "gpt-4.1", "api_type": "azure", "api_key": "k", key: root + path, "http_client": client}
-    create(config | version, messages=HI)
+    with client:
+        create(config | version, messages=HI)
     prefix = f"{root}/gateway" if "gateway" in path else root
     assert urls == [f"{prefix}/openai/deployments/{deployment}/chat/completions?api-version=2024-10-21"]
 

@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from autogen import OpenAIWrapper
-from autogen.oai._endpoints.http_clients import POOL_SIZE, PooledTransport
+from autogen.oai._http.clients import POOL_SIZE, PooledTransport
 from autogen.testing import OpenAIServer, Reply
 
 HI = [{"role": "user", "content": "hi"}]

@@ -267,7 +267,7 @@ def test_the_first_failure_is_decided_by_the_fault(name, others, last):
         (0, 1, 9, FALLBACK, RETRY),  # longer than max_delay: only the last endpoint is waited for
         (0, 59, 0.5, RETRY, RETRY),
         (0, 59, 1, FALLBACK, RAISE),  # the deadline passes meanwhile
-        (0, 61, 0.5, FALLBACK, RAISE),
+        (0, 61, 0.5, RAISE, RAISE),
     ],
 )
 def test_later_failures_are_decided_by_the_policy(retries, elapsed, delay, others, last):
@@ -325,7 +325,7 @@ def test_pauses_grow_up_to_a_limit_and_differ_by_chance():
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [({"retrys": 1}, "retrys"), ({"retries": -1}, "retries"), ({"deadline": None}, "deadline"), (3, "RetryPolicy")],
+    [({"retrys": 1}, "retrys"), ({"retries": -1}, "retries"), ({"deadline": "soon"}, "deadline"), (3, "RetryPolicy")],
 )
 def test_an_invalid_policy_is_refused(given, said):
     with pytest.raises(ValueError, match=said):

@@ -1,7 +1,7 @@
 """Endpoints, and the SDK's clients for them: one per endpoint, credentials and event loop, shared by all agents.
 
-A client is made when it is first used, so creating an agent opens nothing. Clients for async callers belong to an event loop
-and are closed with it.
+A client is made when it is first used, so creating an agent opens nothing, and freed with the last agent that uses it.
+Connections are shared by all clients. Those for async callers belong to an event loop and are closed with it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from ..._secrets import MASK, is_secret_name
+from ..._secrets import MASK, is_secret_name, mask_url
+from .._http.settings import check_settings, iter_address_secrets, split_credentials
 
 if TYPE_CHECKING:
+    import httpx2 as httpx
     import openai
 
 Settings = Mapping[str, object]
@@ -30,6 +32,7 @@ OPENAI_KEYS = frozenset(
         "base_url",
         "timeout",
         "max_retries",
+        "max_response_bytes",
         "default_headers",
         "default_query",
         "http_client",
@@ -44,19 +47,47 @@ AZURE_KEYS = OPENAI_KEYS | {
     "azure_ad_token_provider",
 }
 
-_lock = threading.Lock()
-_clients: dict[Hashable, openai.OpenAI] = {}
+MAX_RESPONSE_BYTES = 64 * 2**20
+"""The default of `max_response_bytes`."""
 
 
-@dataclass
+class _Clients:
+    """The SDK's clients of this process, and the HTTP clients that they share.
+
+    The SDK's clients hold the credentials, and live as long as an endpoint uses them. The HTTP clients hold the connections;
+    there is one for each limit of size, and for async callers for each event loop.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.by_identity: WeakValueDictionary[Hashable, openai.OpenAI] = WeakValueDictionary()
+        self.http: dict[int, httpx.Client] = {}
+        self.loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClients] = WeakKeyDictionary()
+
+
+@dataclass(eq=False)
 class _LoopClients:
     """The async clients of an event loop, and the generators that close them with it."""
 
-    by_identity: dict[Hashable, openai.AsyncOpenAI]
-    closers: list[AsyncGenerator[None, None]]
+    by_identity: WeakValueDictionary[Hashable, openai.AsyncOpenAI] = field(default_factory=WeakValueDictionary)
+    http: dict[int, httpx.AsyncClient] = field(default_factory=dict)
+    closers: list[AsyncGenerator[None, None]] = field(default_factory=list)
 
 
-_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClients] = WeakKeyDictionary()
+_current = _Clients()
+# A child's copies of its parent's clients. Freeing them would take locks that nobody releases in the child.
+_abandoned: list[_Clients] = []
+
+
+def _abandon_clients() -> None:
+    """Use other clients in a child process: two processes that read from one connection get each other's responses."""
+    global _current
+    _abandoned.append(_current)
+    _current = _Clients()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_clients)
 
 
 @dataclass(frozen=True)
@@ -72,6 +103,10 @@ class Endpoint:
     kind: str
     settings: Settings | Callable[[], Settings]
     signed_for: str = ""
+    # The clients in use, by the table that has them: a child process and each event loop have another.
+    _used: WeakKeyDictionary[_Clients | _LoopClients, object] = field(
+        default_factory=WeakKeyDictionary, compare=False, repr=False
+    )
 
     def __repr__(self) -> str:
         # The settings hold a key.
@@ -84,20 +119,38 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """The URL, for messages to people."""
+        """The URL without secrets, for messages to people."""
         if callable(self.settings):
             return "local"
         url = self.settings.get("azure_endpoint") or self.settings.get("base_url")
-        return str(url or self.signed_for or _find_default_url(self.kind))
+        return mask_url(str(url)) if url else self.signed_for or "the SDK's default URL"
 
     @property
     def is_synchronous(self) -> bool:
         """True if the user's own HTTP client is set, which serves sync callers only."""
         return not callable(self.settings) and "http_client" in self.settings
 
+    @property
+    def timeout(self) -> object:
+        """The timeout of requests: seconds or an object of the SDK; None if there is none in the config."""
+        return None if callable(self.settings) else self.settings.get("timeout")
+
+    def check_settings(self) -> None:
+        """Check the address and the headers.
+
+        Raises:
+            openai.APIConnectionError: if no request can be sent.
+        """
+        if not callable(self.settings):
+            check_settings(self.settings)
+
     def redact_secrets(self, text: str) -> str:
         """Mask the endpoint's secrets in a text: some servers quote a wrong key in their errors."""
-        for secret in _iter_secrets({} if callable(self.settings) else self.settings):
+        if callable(self.settings):
+            return text
+        # A word of a letter or two protects nothing, and would be masked within other words.
+        secrets = {*_iter_secrets(split_credentials(self.settings)), *iter_address_secrets(self.settings)}
+        for secret in sorted((secret for secret in secrets if len(secret) > 3), key=len, reverse=True):
             text = text.replace(secret, MASK)
         return text
 
@@ -108,11 +161,13 @@ class Endpoint:
             openai.OpenAIError: if the SDK finds no credentials.
         """
         settings = self.settings() if callable(self.settings) else self.settings
-        identity = _build_identity(self.kind, settings)
-        with _lock:
-            if identity not in _clients:
-                _clients[identity] = self._make_client(settings)
-            return _clients[identity]
+        identity, clients = _build_identity(self.kind, settings), _current
+        with clients.lock:
+            client = clients.by_identity.get(identity)
+            if client is None:
+                client = clients.by_identity[identity] = self._make_client(settings, clients)
+            self._used[clients] = client
+            return client
 
     async def a_get_client(self) -> openai.AsyncOpenAI:
         """Return the shared client of the running event loop.
@@ -120,49 +175,48 @@ class Endpoint:
         Raises:
             openai.OpenAIError: if the SDK finds no credentials.
         """
-        clients = _by_loop.setdefault(asyncio.get_running_loop(), _LoopClients({}, []))
         # Computing the settings may start the server of a local model, which takes seconds.
         settings = await asyncio.to_thread(self.settings) if callable(self.settings) else self.settings
+        clients = _current.loops.setdefault(asyncio.get_running_loop(), _LoopClients())
         identity = _build_identity(self.kind, settings)
         client = clients.by_identity.get(identity)
         if client is None:
-            client = clients.by_identity[identity] = self._make_async_client(settings)
-            closer = _close_with_loop(client)
-            await closer.__anext__()
-            # Without a reference the collector would finish the generator, and so close the client, at once.
-            clients.closers.append(closer)
+            client = clients.by_identity[identity] = await self._make_async_client(settings, clients)
+        self._used[clients] = client
         return client
 
-    def _make_client(self, settings: Settings) -> openai.OpenAI:
+    def _make_client(self, settings: Settings, clients: _Clients) -> openai.OpenAI:
         import openai
 
-        from .http_clients import make_http_client
+        from .._http.clients import make_http_client
 
-        sdk_class = openai.AzureOpenAI if self.kind == "azure" else openai.OpenAI
-        return sdk_class(**_complete_settings(settings, make_http_client))
+        arguments, limit = _complete_settings(settings)
+        if "http_client" not in arguments:
+            arguments["http_client"] = clients.http.get(limit) or clients.http.setdefault(limit, make_http_client(limit))
+        return (openai.AzureOpenAI if self.kind == "azure" else openai.OpenAI)(**arguments)
 
-    def _make_async_client(self, settings: Settings) -> openai.AsyncOpenAI:
+    async def _make_async_client(self, settings: Settings, clients: _LoopClients) -> openai.AsyncOpenAI:
         import openai
 
-        from .http_clients import make_async_http_client
+        from .._http.clients import make_async_http_client
 
-        sdk_class = openai.AsyncAzureOpenAI if self.kind == "azure" else openai.AsyncOpenAI
-        return sdk_class(**_complete_settings(settings, make_async_http_client))
+        arguments, limit = _complete_settings(settings)
+        if limit not in clients.http:
+            clients.http[limit] = make_async_http_client(limit)
+            closer = _close_with_loop(clients, limit)
+            # Without a reference the collector would finish the generator, and so close the client, at once.
+            clients.closers.append(closer)
+            await closer.__anext__()
+        arguments["http_client"] = clients.http[limit]
+        return (openai.AsyncAzureOpenAI if self.kind == "azure" else openai.AsyncOpenAI)(**arguments)
 
 
-def _find_default_url(kind: str) -> str:
-    """Return the URL that the SDK uses if none is set."""
-    if kind == "azure":
-        return os.environ.get("AZURE_OPENAI_ENDPOINT") or "no azure_endpoint"
-    return os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-
-
-def _complete_settings(settings: Settings, make_http_client: Callable[[], object]) -> dict[str, Any]:
+def _complete_settings(settings: Settings) -> tuple[dict[str, Any], int]:
+    """Return the arguments for the SDK's client, and the limit of size for its HTTP client."""
     # Retrying is up to a `RetryPolicy`, which also falls back to other endpoints.
-    arguments = {**settings, "max_retries": 0}
-    if "http_client" not in arguments:
-        arguments["http_client"] = make_http_client()
-    return arguments
+    arguments: dict[str, Any] = {**split_credentials(settings), "max_retries": 0}
+    limit = arguments.pop("max_response_bytes", None)
+    return arguments, MAX_RESPONSE_BYTES if limit is None else limit
 
 
 def _iter_secrets(settings: object, is_secret: bool = False) -> Iterator[str]:
@@ -192,9 +246,13 @@ def _describe_value(value: object) -> str:
     return repr(value) if isinstance(value, (int, float, type(None))) else f"{type(value).__name__} {id(value)}"
 
 
-async def _close_with_loop(client: openai.AsyncOpenAI) -> AsyncGenerator[None, None]:
-    """Close the client when the event loop ends: a loop finishes its async generators before it closes."""
+async def _close_with_loop(clients: _LoopClients, limit: int) -> AsyncGenerator[None, None]:
+    """Close an HTTP client when the event loop ends: a loop finishes its async generators before it closes."""
     try:
         yield
     finally:
-        await client.close()
+        client = clients.http.pop(limit)
+        if not clients.http:
+            # The generators refer to the loop, and would keep it in the table.
+            clients.closers.clear()
+        await client.aclose()

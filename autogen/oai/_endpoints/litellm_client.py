@@ -51,7 +51,7 @@ class LiteLLMClient:
         # Otherwise the import downloads a list of prices.
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         self._litellm = require("litellm", extra="litellm", feature=f'"api_type": "{self.api_type}"')
-        keys = AZURE_KEYS | CREDENTIALS
+        keys = (AZURE_KEYS | CREDENTIALS) - {"max_response_bytes"}
         self._settings = {_NAMES.get(key, key): value for key, value in config.items() if key in keys and value is not None}
 
     def create(self, params: Params) -> ChatCompletion:

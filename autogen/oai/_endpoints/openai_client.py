@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from ..._steps import Call, Steps, run_async, run_sync, wrap_in_thread
+from .._http.settings import BAD_HEADER, make_connection_error, name_cause
 from .._responses.completion import build_completion, build_text_completion
 from .._responses.history import prepare_history
 from .._responses.native import compute_origin
@@ -101,6 +102,8 @@ class OpenAIClient:
         return await run_async(self._create(params))
 
     def _create(self, params: Params) -> Steps[Response]:
+        if self.endpoint is not None:
+            self.endpoint.check_settings()
         sdk = yield Call(lambda: self.sdk_client, self._a_get_sdk_client, (), {})
         origin = compute_origin(str(getattr(sdk, "base_url", "")), getattr(sdk, "api_key", None))
         if "messages" in params:
@@ -113,6 +116,8 @@ class OpenAIClient:
         return (yield from call_with_adaptations(identity, repr(self), request, partial(self._send, sdk, origin)))
 
     def _send(self, sdk: SDKClient, origin: str, params: Params) -> Steps[Response]:
+        import openai
+
         model = str(params.get("model"))
         try:
             if "messages" not in params:
@@ -126,6 +131,13 @@ class OpenAIClient:
                     return build_completion((yield from receive_stream(chunks, params, origin)))
                 body = chunks
             return build_completion(normalize_completion(body, model=model, origin=origin))
+        except openai.APIConnectionError as error:
+            raise name_cause(error)
+        except UnicodeEncodeError as error:
+            # The text of a request may have any characters, its headers may not.
+            if error.encoding != "ascii":
+                raise
+            raise make_connection_error(BAD_HEADER) from error
         except get_read_errors() as error:
             reason = f"{type(error).__name__}: {error}"
             raise make_unreadable(f"can't be read ({reason})") from error

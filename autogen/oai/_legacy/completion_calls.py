@@ -338,7 +338,7 @@ def _request_patiently(request: EndpointRequest, state: RequestState) -> Steps[M
             return (yield from send_once(request, state))
         except openai.APITimeoutError:
             if timeout is not None:
-                left = policy.deadline - (time.monotonic() - state.started_at) - policy.first_delay
+                left = policy.last_retry - (time.monotonic() - state.started_at) - policy.first_delay
                 timeout = min(2 * timeout, max(left, timeout))
             raise
 

@@ -104,6 +104,9 @@ def make_endpoint(config: Mapping[str, object], connection_keys: AbstractSet[str
     config = dict(config)
     if config.get("price") is not None:
         parse_price(config["price"])
+    limit = config.get("max_response_bytes")
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+        raise ValueError(f"max_response_bytes must be a positive whole number, got {limit!r}.")
     rate = config.pop("api_rate_limit", None)
     policy = RetryPolicy.from_config(config)
     client = cast("ModelClient", make_client(config))

@@ -19,6 +19,7 @@ from ...control import get_control, interruptible, yield_point
 from ...exception_utils import BudgetExceeded
 from ...types import Usage
 from .._cache_key import get_key
+from .._endpoints.openai_client import OpenAIClient
 from .._model_client import ModelResponse
 from .._responses.history import drop_internal_keys
 from .._responses.tokens import receive_tokens
@@ -178,6 +179,10 @@ def send_request(request: EndpointRequest, state: RequestState) -> Steps[ModelRe
     a_create = getattr(client, "a_create", None) or wrap_in_thread(create)
     sync_create = create if get_control() is None else interruptible(create)
     params = request.params
+    policy = request.endpoint.policy
+    if policy.deadline and isinstance(client, OpenAIClient):
+        timeout = params.get("timeout", client.endpoint and client.endpoint.timeout)
+        params = {**params, "timeout": policy.shorten_timeout(timeout, time.monotonic() - state.started_at)}
     if params.get("stream"):
         with receive_tokens(request.extra.get("agent")):
             return (yield from _call_client(client, params, sync_create, a_create))

@@ -104,8 +104,9 @@ def _try_endpoints(
                 raise
             failures.append(f"{request.label}: {request.endpoint.describe_error(error)}")
             # The type of the last error stays, because programs handle it.
-            if request.is_last:
-                raise _combine_failures(failures, error) from None
+            policy = request.endpoint.policy
+            if request.is_last or policy.is_over(time.monotonic() - state.started_at):
+                raise _combine_failures(failures, error, policy.deadline) from None
             logger.warning("%s; trying the next endpoint (%s).", failures[-1], fault.name)
             continue
         response.pass_filter = _passes_filter(request, response)
@@ -130,13 +131,14 @@ def _passes_filter(request: EndpointRequest, response: ModelResponse) -> bool:
     return filter_func is None or bool(filter_func(context=request.extra.get("context"), response=response))
 
 
-def _combine_failures(failures: list[str], error: Exception) -> Exception:
+def _combine_failures(failures: list[str], error: Exception, deadline: float | None) -> Exception:
     """Return the last endpoint's error with the failures of all endpoints as its text; for a timeout a `TimeoutError`."""
     text = failures[0]
     if len(failures) > 1:
         text = "All endpoints failed:\n" + "\n".join(f"- {failure}" for failure in failures)
     if isinstance(error, sys.modules["openai"].APITimeoutError):
-        return TimeoutError(f"{text}\nThe setting `timeout` (seconds) in the config allows an endpoint more time.")
+        setting = "the `deadline` of its `retry_policy`" if deadline else "the setting `timeout`"
+        return TimeoutError(f"{text}\nIn the config, {setting} (seconds) allows more time.")
     error.args = (text, *error.args[1:])
     return error
 

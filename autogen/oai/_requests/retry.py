@@ -14,6 +14,8 @@ from typing import NamedTuple, cast
 
 # Powers of two above this one are beyond every limit.
 _MAX_EXPONENT = 60
+# For requests without a deadline, in seconds.
+LAST_RETRY = 600.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class RetryPolicy:
         retries: Maximum number of retries at one endpoint. `max_retries` in a config means the same.
         first_delay: Seconds before the first retry. Each further delay is twice as long, less a random part of up to 25%.
         max_delay: Maximum delay in seconds, unless the endpoint asks for more and there is no other.
-        deadline: Seconds from the start of the request after which there are no more retries.
+        deadline: Seconds for the request with all of its retries, at all endpoints: a response that is not complete by then
+            is given up. Without a deadline there are no more retries after ten minutes.
         set_aside_after: Failures in a row after which an endpoint is set aside: it is used only if no other is left.
         set_aside_for: Seconds for which it is set aside. They double with each further failure, up to ten minutes.
 
@@ -37,13 +40,15 @@ class RetryPolicy:
     retries: float = 2
     first_delay: float = 0.5
     max_delay: float = 8.0
-    deadline: float = 600.0
+    deadline: float | None = None
     set_aside_after: float = 3
     set_aside_for: float = 30.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if value is None and field.name == "deadline":
+                continue
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
                 raise ValueError(f"retry_policy: {field.name} must be a number of at least 0, got {value!r}.")
 
@@ -65,6 +70,40 @@ class RetryPolicy:
         # The SDK's own setting: its client never retries, so the policy takes it over.
         retries = config.get("max_retries")
         return policy if retries is None else replace(policy, retries=cast("float", retries))
+
+    @property
+    def last_retry(self) -> float:
+        """Seconds from the start of the request after which there are no more retries."""
+        return LAST_RETRY if self.deadline is None else self.deadline
+
+    def is_over(self, elapsed: float) -> bool:
+        """Return True if the deadline is over.
+
+        Args:
+            elapsed: Seconds since the start of the request.
+        """
+        # A deadline of 0 forbids retries, not the request.
+        return bool(self.deadline) and elapsed >= cast("float", self.deadline)
+
+    def shorten_timeout(self, timeout: object, elapsed: float) -> object:
+        """Return the timeout of a request that must end by the deadline.
+
+        Args:
+            timeout: The timeout in seconds or as an object of the SDK; None for the SDK's default.
+            elapsed: Seconds since the start of the request.
+        """
+        if not self.deadline:
+            return timeout
+        import openai
+
+        # The clock of a request can't be set to nothing.
+        remaining = max(self.deadline - elapsed, 0.001)
+        if isinstance(timeout, (int, float)):
+            return min(timeout, remaining)
+        limits = timeout if isinstance(timeout, openai.Timeout) else openai.DEFAULT_TIMEOUT
+        return openai.Timeout(
+            **{name: remaining if value is None else min(value, remaining) for name, value in limits.as_dict().items()}
+        )
 
     def compute_delay(self, retries: int, retry_after: float | None) -> float:
         """Return the seconds to wait before the next retry.
@@ -212,8 +251,9 @@ def decide_retry(fault: FaultRow, policy: RetryPolicy, state: RetryState, delay:
         state: Progress of the request.
         delay: Seconds to wait before a retry.
     """
-    give_up = RetryDecision(NextAction.FALLBACK if fault.fallback and not state.is_last else NextAction.RAISE)
-    if not fault.retry or state.retries >= policy.retries or state.elapsed + delay >= policy.deadline:
+    can_fall_back = fault.fallback and not state.is_last and not policy.is_over(state.elapsed)
+    give_up = RetryDecision(NextAction.FALLBACK if can_fall_back else NextAction.RAISE)
+    if not fault.retry or state.retries >= policy.retries or state.elapsed + delay >= policy.last_retry:
         return give_up
     # Another endpoint can answer now, while this one is down or asks for a long wait.
     if not state.is_last and (fault.blame is Blame.ENDPOINT or delay > policy.max_delay):
