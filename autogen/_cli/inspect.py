@@ -190,16 +190,22 @@ def _print_turn(console: Console, turn: Turn, left: int) -> None:
     title.rstrip()
     console.print()
     console.print(_indent(title, left))
+    if turn.thinking:
+        console.print(_indent(_clean(_cut(turn.thinking), "dim"), left + 5))
     text = turn.text.strip()
     # The results of tools are shown with the calls below.
     if text and not has_only_results(turn):
-        start = "\n".join(text[:LONGEST].splitlines()[:LINES]).rstrip()
+        start = _cut(text)
         console.print(_indent(_clean(start), left + 5))
         if len(start) < len(text):
             console.print(_indent(_clean(f"… the rest: --turn {turn.number}", "dim"), left + 5))
     for name, arguments in turn.calls:
         console.print(_indent(_clean(f"→ {format_call(name, arguments)}", "yellow"), left + 5))
     _print_operations(console, turn.work, left + 5)
+
+
+def _cut(text: str) -> str:
+    return "\n".join(text[:LONGEST].splitlines()[:LINES]).rstrip()
 
 
 def _print_operations(console: Console, operations: Sequence[RecordedOperation], left: int) -> None:
@@ -268,6 +274,8 @@ def _print_whole_turn(console: Console, turn: Turn) -> None:
     facts = [*list_facts(turn), *([f"answered by {turn.function}"] if turn.function else [])]
     if facts:
         console.print(_clean(" · ".join(facts), "dim"))
+    if turn.thinking:
+        console.print(_indent(_clean(turn.thinking, "dim"), 2, 1))
     if turn.text.strip():
         console.print(_indent(_clean(turn.text), 2, 1))
     for name, arguments in turn.calls:

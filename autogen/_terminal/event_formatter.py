@@ -15,7 +15,7 @@ from rich.text import Text
 from .. import events
 from .._secrets import redact
 from ..coding.approval import visible
-from ..events._observations import REPLY, Conversation, RecordedOperation, get_calls, get_text
+from ..events._observations import REPLY, Conversation, RecordedOperation, get_calls, get_text, get_thinking
 from ..events._observer import Observer
 from .markdown import MarkdownText
 
@@ -204,6 +204,8 @@ class EventFormatter:
             if response is not None:
                 head.append("  " + self._format_usage(response), "dim")
             yield Line(0, head)
+            if thinking := get_thinking(message):
+                yield Line(_INSIDE, Text(self._cut(self.clean(thinking)), "dim"))
             if text:
                 is_reply = response is not None
                 yield self.format_reply(text) if is_reply else Line(_INSIDE, Text(self._cut(self.clean(text).rstrip())))

@@ -108,6 +108,11 @@ class Turn:
         return get_text(self.message.get("content"))
 
     @property
+    def thinking(self) -> str:
+        """Thinking of the model before it wrote the text; empty if it is unknown."""
+        return get_thinking(self.message)
+
+    @property
     def calls(self) -> list[tuple[str, str]]:
         """Tools that the message calls, as pairs of name and arguments."""
         return get_calls(self.message)
@@ -227,6 +232,12 @@ class Totals:
             self.completion_tokens += response.completion_tokens
             self.cost += response.cost
             self.unpriced += not response.price_known
+
+
+def get_thinking(message: Mapping[str, object]) -> str:
+    """Return the thinking in a message of a model; empty if there is none."""
+    thinking = message.get("reasoning")
+    return thinking.strip() if isinstance(thinking, str) else ""
 
 
 def get_text(content: object) -> str:

@@ -184,7 +184,8 @@ class MessagingMixin(HooksMixin, ClassicMethods):
         if not _is_relayed(self, message):
             count_message(self._internals.repeat_counters, self, recipient, message)
         if events.has_listeners and not _is_relayed(self, message):
-            events.emit(events.MessageSent(sender=self.name, recipient=recipient.name, message=message))
+            shown = messages_module.get_shown_form(message)
+            events.emit(events.MessageSent(sender=self.name, recipient=recipient.name, message=shown))
         return Receive(recipient, self, message, request_reply, silent)
 
     def _receive_step(self, delivery: Receive, is_untouched: bool = False) -> Steps[Delivery | None]:

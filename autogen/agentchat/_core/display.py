@@ -68,6 +68,7 @@ def show_received(
         _print_framed(f"Response from calling {role} ({call_id})", content_str(message.get("content")))
     else:
         if not was_streamed:
+            _print_thinking(message)
             _print_content(receiver, message)
         if call := message.get("function_call"):
             _print_framed(f"Suggested function call: {call.get('name') or 'no name'}", _format_arguments(call))
@@ -121,6 +122,12 @@ def _print_framed(title: str, body: str) -> None:
 def _format_arguments(call: Message) -> str:
     arguments = call.get("arguments")
     return f"Arguments: \n{'(no arguments)' if arguments is None else arguments}"
+
+
+def _print_thinking(message: Message) -> None:
+    thinking = message.get("reasoning")
+    if isinstance(thinking, str) and thinking.strip():
+        IOStream.get_default().print(colored(thinking.strip(), attrs=["dark"]), end="\n\n", flush=True)
 
 
 def _print_content(receiver: AgentCore, message: Message) -> None:

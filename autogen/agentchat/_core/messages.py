@@ -64,6 +64,14 @@ def as_dict(message: Message | str | Mapping[str, object]) -> Message:
         raise TypeError(f"A message must be a string, or a dict with 'content' or calls, got {message!r}.") from None
 
 
+def get_shown_form(message: Message | str) -> Message | str:
+    """Return a message for events: a dict also for text that has thinking; without the fields that only its vendor reads."""
+    fields = getattr(message, "fields", None) or (message if isinstance(message, dict) else {})
+    if not fields or fields.keys().isdisjoint(ANSWER_KEYS):
+        return message
+    return {key: value for key, value in as_dict(message).items() if key != "native"}
+
+
 def to_stored_form(message: Message, role: str, speaker: str) -> Message | None:
     """Return a message as a history stores it, or None if it has neither content nor calls.
 
