@@ -175,6 +175,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
             self.handoffs = handoffs
         self._register_own_functions(functions)
         self._register_state_hooks(update_agent_state_before_reply)
+        self._unshare_attributes()
         runtime_log.log_new_agent(self, arguments)
 
     def _register_builtin_replies(self) -> None:

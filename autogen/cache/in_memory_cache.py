@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from ._backend import Backend
 
 _MISSING = object()
+_MAX_DEPTH = 100
 
 
 class InMemoryCache(Backend):
@@ -40,12 +42,14 @@ class InMemoryCache(Backend):
         """Return a copy of the value of a key, or `default` if there is none."""
         with self._lock:
             value = self._cache.get(self._add_prefix(key), _MISSING)
-        return default if value is _MISSING else _copy_containers(value)
+        if value is _MISSING:
+            return default
+        return json.loads(value) if type(value) is _JSONText else _copy_containers(value)
 
     def set(self, key: str, value: object) -> None:
         """Store a copy of a value."""
         # Outside of the lock, because large values take time.
-        copied = _copy_containers(value)
+        copied = _JSONText(json.dumps(value)) if _is_plain(value) else _copy_containers(value)
         with self._lock:
             # Removed first, so that the order of the keys is the order of storing.
             self._cache.pop(self._add_prefix(key), None)
@@ -60,6 +64,25 @@ class InMemoryCache(Backend):
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _JSONText(str):
+    """A container as JSON, which is faster to read than a copy is to make. Responses are stored so."""
+
+
+def _is_plain(value: object, depth: int = 0) -> bool:
+    """Return True if a value is a container that JSON holds without loss."""
+    kind = type(value)
+    if depth and kind in (str, int, float, bool, type(None)):
+        return value == value
+    if depth == _MAX_DEPTH:
+        return False
+    if kind is list:
+        return all(_is_plain(item, depth + 1) for item in cast("list[object]", value))
+    if kind is not dict:
+        return False
+    items = cast("dict[object, object]", value).items()
+    return all(type(key) is str and _is_plain(item, depth + 1) for key, item in items)
 
 
 def _copy_containers(value: object) -> object:

@@ -345,7 +345,7 @@ def test_a_cached_response_of_a_client_of_your_own_has_keys_and_attributes(creat
     assert (second.cost, second.model, second.choices[0]["scores"]) == (0.5, "echo", {"items": 1})
     assert vars(second.choices[0]["message"]) == {"content": "hi"}
     assert copy.deepcopy(second).choices[0].message.content == "hi"
-    with pytest.raises(AttributeError, match="no 'id'"):
+    with pytest.raises(AttributeError, match="no attribute 'id'"):
         _ = second.id
 
 

@@ -71,6 +71,14 @@ class AgentState(AgentCore):
         """Return the client of the agent's model; None if it has no model."""
         return self.client
 
+    def _unshare_attributes(self) -> None:
+        """Give the instance a dict of its own.
+
+        Objects of one class share the keys of their attributes. Python 3.11 and 3.12 read the attributes of such an object
+        four times slower once `vars` has been called for it, as the test for overridden methods does for each message.
+        """
+        self.__dict__ = {**vars(self)}
+
     def _reset_conversations(self) -> None:
         """Initialise the state of conversations."""
         self.client_cache = None

@@ -141,10 +141,9 @@ def _drop_foreign_native(message: Message, speaker: str) -> Message:
 
 def _prepare_messages(agent: AgentCore, messages: list[Message]) -> list[Message]:
     """Return the history as it goes to an endpoint: repaired, and without internal keys."""
-    repaired = unroll_tool_responses(messages)
-    notes: list[str] = []
-    if not _has_only_text(repaired):
-        repaired, notes = repair_history(repaired)
+    if _has_only_text(messages):
+        return messages
+    repaired, notes = repair_history(unroll_tool_responses(messages))
     if notes:
         logger.warning("The history of agent %r was repaired for its model: %s.", agent.name, "; ".join(notes))
     prepared = []
@@ -156,10 +155,13 @@ def _prepare_messages(agent: AgentCore, messages: list[Message]) -> list[Message
 
 
 def _has_only_text(messages: list[Message]) -> bool:
-    """Return True if no message has calls, results of calls or a null content, so that there is nothing to repair."""
+    """Return True if all messages have a text, a role and a name alone, so that there is nothing to repair or to remove."""
     # One plain loop, because a long history spends most of its time here.
     for message in messages:
-        if message.get("content") is None or message.get("tool_calls") or message.get("role") == "tool":
+        count = len(message)
+        if count > 3 or (count == 3 and "name" not in message) or message.get("content") is None:
+            return False
+        if message.get("role") == "tool":
             return False
     return True
 

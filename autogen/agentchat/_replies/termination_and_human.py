@@ -5,9 +5,10 @@ Each decision is a row of the table RULES; no other code depends on `human_input
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from ... import events
 from ..._steps import Steps, invoke, sync_and_async
@@ -32,7 +33,8 @@ class Consequence(Enum):
     AUTO = "let the other reply functions answer"
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rule:
     """A row of the table. None in a condition matches any value.
 
     Attributes:
@@ -75,7 +77,8 @@ def _select_rules(mode: str, at_limit: bool, terminated: bool | None = None) -> 
     return tuple(rule for rule in candidates if None in (terminated, rule.terminated) or rule.terminated is terminated)
 
 
-class RuleSet(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RuleSet:
     """The rules that apply before `is_termination_msg` is called. It is user code, so it is called only if needed.
 
     Attributes:

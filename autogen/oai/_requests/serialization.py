@@ -28,20 +28,15 @@ class ResponseDict(dict[str, Any]):
 
     def __init__(self, content: Mapping[str, object]) -> None:
         super().__init__({name: _add_attributes(value) for name, value in content.items()})
+        # The items are the attributes: reading one costs no more than with any object.
+        self.__dict__ = self
 
-    @property
-    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        """The dict itself, so that `vars()` returns what it returned for the object that was stored."""
-        return self
+    if TYPE_CHECKING:
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"The response has no {name!r}, only {', '.join(self)}.") from None
+        def __getattr__(self, name: str) -> Any: ...
 
-    def __setattr__(self, name: str, value: object) -> None:
-        self[name] = value
+    def __reduce__(self) -> tuple[type[ResponseDict], tuple[dict[str, Any]]]:
+        return type(self), (dict(self),)
 
 
 def _add_attributes(value: object) -> object:

@@ -45,7 +45,7 @@ def prepare_history(messages: Sequence[Message], origin: str) -> Sequence[Messag
 def drop_internal_keys(messages: Sequence[Message]) -> Sequence[Message]:
     """Return messages without the keys that only this package knows, for custom model clients."""
     # Nearly all messages have a role, a content and a name alone, and histories are long.
-    if not any(len(message) > 3 and not INTERNAL_KEYS.isdisjoint(message) for message in messages):
+    if max(map(len, messages), default=0) <= 3:
         return messages
     return [{key: value for key, value in message.items() if key not in INTERNAL_KEYS} for message in messages]
 
