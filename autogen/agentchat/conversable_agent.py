@@ -33,7 +33,7 @@ from ._chats.nested import SUMMARY, make_nested_reply
 from ._chats.two_agents import ChatOptions, run_chat
 from ._core import argument_checks as checks
 from ._core import registration_warnings, runtime_log
-from ._core.internals import ORIGINAL_METHODS, as_async_method, get_conversation, is_overridden
+from ._core.internals import as_async_method, get_conversation, is_overridden, store_original_methods
 from ._core.messages import assert_valid_name
 from ._core.protocols import ReplyFunction, Trigger
 from ._core.result import ChatResult
@@ -169,10 +169,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         registration_warnings.register_agent(self)
         self.hook_lists = hooks.make_hook_lists()
         self._register_builtin_replies()
-        if context_variables is not None:
-            self.context_variables = context_variables
-        if handoffs is not None:
-            self.handoffs = handoffs
+        self._prepare_for_groups(context_variables, handoffs)
         self._register_own_functions(functions)
         self._register_state_hooks(update_agent_state_before_reply)
         self._unshare_attributes()
@@ -580,7 +577,7 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
 
 
 # Taken here, before a program or a tracing package patches the class.
-ORIGINAL_METHODS.update({name: getattr(ConversableAgent, name) for name in dir(ConversableAgent)})
+store_original_methods(ConversableAgent)
 
 # The built-in reply functions as steps, which need no driver of their own.
 registry.BUILTIN_STEPS.update(

@@ -35,6 +35,13 @@ class GroupMemberMixin(AgentState):
     def _own_variables(self) -> ContextVariables:
         return ContextVariables()
 
+    def _prepare_for_groups(self, context_variables: ContextVariables | None, handoffs: Handoffs | None) -> None:
+        """Set the attributes, unless they are left to be made on first access."""
+        if context_variables is not None:
+            self.context_variables = context_variables
+        if handoffs is not None:
+            self.handoffs = handoffs
+
     def _detach_clone(self) -> None:
         super()._detach_clone()
         # Made again on first access.

@@ -67,6 +67,9 @@ class AgentState(AgentCore):
         # Made on first access, because programs subclass without calling `__init__`.
         return AgentInternals()
 
+    # True if the agent looks for a model when it first needs one.
+    _awaits_model = False
+
     def _get_model_client(self) -> Any:
         """Return the client of the agent's model; None if it has no model."""
         return self.client
@@ -91,6 +94,7 @@ class AgentState(AgentCore):
 
     def _detach_clone(self) -> None:
         """Make a shallow copy independent of its original. Each class copies its own attributes, after `super()`."""
+        self._unshare_attributes()
         # Known to be checked, so clones don't repeat warnings; a manager's clone needs the group to copy it.
         original = self._internals
         self._reset_conversations()

@@ -125,6 +125,16 @@ ORIGINAL_METHODS: dict[str, Any] = {}
 methods of the class."""
 
 
+_method_sets: list[MethodSet] = []
+
+
+def store_original_methods(agent_class: type) -> None:
+    """Fill the table with the methods of the class that has all of them."""
+    ORIGINAL_METHODS.update({name: getattr(agent_class, name) for name in dir(agent_class)})
+    for method_set in _method_sets:
+        method_set.load_originals()
+
+
 class MethodSet:
     """Methods that are checked for overrides together, on each message: one lookup at the class, one at the instance.
 
@@ -135,13 +145,20 @@ class MethodSet:
     def __init__(self, *names: str) -> None:
         self.names = names
         self._get = attrgetter(*names)
-        # Set on first use, because the table is filled after this module is loaded.
-        self._originals: tuple[object, ...] | None = None
+        self._originals: tuple[object, ...] = ()
+        _method_sets.append(self)
+        # The table is filled after this module is loaded.
+        if ORIGINAL_METHODS:
+            self.load_originals()
+
+    def load_originals(self) -> None:
+        """Look the methods up in the table."""
+        self._originals = tuple(ORIGINAL_METHODS[name] for name in self.names)
 
     def is_class_untouched(self, agent_class: type) -> bool:
         """Return True if a class overrides no method, which its instances still may."""
         try:
-            return bool(self._get(agent_class) == self._load_originals())
+            return bool(self._get(agent_class) == self._originals)
         except AttributeError:
             return False
 
@@ -149,18 +166,14 @@ class MethodSet:
         """Return True if no method is overridden, patched or wrapped. False for an agent of another kind."""
         # Not by `is_class_untouched`: this runs several times for each message. For the same reason the function is a
         # local variable, which Python 3.11 calls faster than an attribute.
-        get, originals = self._get, self._originals
+        get = self._get
         try:
-            if get(type(agent)) != (originals or self._load_originals()):
+            if get(type(agent)) != self._originals:
                 return False
             return vars(agent).keys().isdisjoint(self.names)
         # An agent of another kind has not all of the methods, or no `__dict__`.
         except AttributeError:
             return False
-
-    def _load_originals(self) -> tuple[object, ...]:
-        self._originals = tuple(ORIGINAL_METHODS[name] for name in self.names)
-        return self._originals
 
 
 SENDING = MethodSet("send", "a_send")

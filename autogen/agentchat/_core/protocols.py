@@ -70,6 +70,7 @@ class AgentCore(LLMAgent, Protocol):
     reply_at_receive: MutableMapping[Any, bool]
     silent: bool | None
     _is_termination_msg: Callable[[Message], object]
+    _awaits_model: bool
     _consecutive_auto_reply_counter: MutableMapping[Agent | None, int]
     _max_consecutive_auto_reply_dict: MutableMapping[Agent | None, int]
 

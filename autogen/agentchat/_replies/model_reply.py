@@ -65,7 +65,7 @@ def make_model_step(agent: AgentCore, messages: list[Message], sender: Agent | N
         # The original async method looks for an override of the sync one.
         sync_method, async_method = ORIGINAL_METHODS["generate_oai_reply"], ORIGINAL_METHODS["a_generate_oai_reply"]
         return invoke(sync_method, async_method, agent, messages, sender, config)
-    if config is None and agent.client is None and agent._get_model_client() is None:
+    if config is None and agent.client is None and not (agent._awaits_model and agent._get_model_client()):
         return None
     return generate_model_reply(agent, messages, sender, config)
 
@@ -158,10 +158,9 @@ def _has_only_text(messages: list[Message]) -> bool:
     """Return True if all messages have a text, a role and a name alone, so that there is nothing to repair or to remove."""
     # One plain loop, because a long history spends most of its time here.
     for message in messages:
-        count = len(message)
-        if count > 3 or (count == 3 and "name" not in message) or message.get("content") is None:
+        if message.get("content") is None or message.get("role") == "tool":
             return False
-        if message.get("role") == "tool":
+        if len(message) > 2 and (len(message) > 3 or "name" not in message):
             return False
     return True
 

@@ -27,7 +27,7 @@ class ResponseDict(dict[str, Any]):
     """
 
     def __init__(self, content: Mapping[str, object]) -> None:
-        super().__init__({name: _add_attributes(value) for name, value in content.items()})
+        super().__init__({name: _add_attributes(value) for name, value in dict(content).items()})
         # The items are the attributes: reading one costs no more than with any object.
         self.__dict__ = self
 
