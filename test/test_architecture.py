@@ -52,7 +52,9 @@ PUBLIC = """
     autogen.coding.jupyter   base docker_jupyter_server embedded_ipython_code_executor jupyter_client
                              jupyter_code_executor local_jupyter_server
     autogen.coding.kubernetes  pod_commandline_code_executor
-    autogen.io               base console queue_stream websockets
+    autogen.events           agent_events base_event client_events helpers print_event
+    autogen.io               base console queue_stream run_response websockets
+    autogen.io.processors    base console_event_processor
     autogen.logger           base_logger file_logger logger_factory logger_utils sqlite_logger
     autogen.oai              anthropic bedrock cerebras client client_utils cohere completion errors gemini groq mistral
                              ollama openai_utils providers rate_limiters together

@@ -74,7 +74,10 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         MAX_CONSECUTIVE_AUTO_REPLY: Limit of agents constructed with None.
         DEFAULT_SUMMARY_PROMPT: Prompt for a summary by reflection.
         DEFAULT_SUMMARY_METHOD: Summary method of chats without one.
+        run_executor: The other side of the last run in AG2's form; None before the first.
     """
+
+    run_executor = None
 
     DEFAULT_CONFIG: dict[str, Any] | Literal[False] = False
     MAX_CONSECUTIVE_AUTO_REPLY = 100
@@ -228,15 +231,8 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
         self.llm_config = agent_llm_config.validate_llm_config(llm_config, self.DEFAULT_CONFIG)
         self.client = OpenAIWrapper(**self.llm_config) if self.llm_config else None
 
-    def _make_runner(self, max_turns: int) -> ConversableAgent:
-        return ConversableAgent(
-            "user",
-            is_termination_msg=lambda message: not (message.get("tool_calls") or message.get("function_call")),
-            max_consecutive_auto_reply=max_turns,
-            human_input_mode="NEVER",
-            llm_config=False,
-            silent=self.silent,
-        )
+    def _make_plain_agent(self, **arguments: Any) -> ConversableAgent:
+        return ConversableAgent(**arguments)
 
     def register_model_client(self, model_client_cls: type, **kwargs: Any) -> None:
         """Register a custom client class for the agent's model; see `OpenAIWrapper.register_model_client`."""

@@ -16,23 +16,27 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib import import_module
 from typing import TypeAlias, Union, cast
 
 from .._threads import reset_variable
 from ._kinds import (
     AnyEvent,
+    AutoReplied,
     ChatEnded,
     ChatStarted,
     ChatWaiting,
     CodeEnded,
     CodeStarted,
     Event,
+    HandedOver,
     HumanAnswered,
     HumanAsked,
     MessageSent,
     ModelAnswered,
     ModelAsked,
     ModelFailed,
+    ProgramEvent,
     ReplyEnded,
     ReplyStarted,
     SpeakerSelected,
@@ -46,12 +50,14 @@ from ._kinds import (
 
 __all__ = [
     "AnyEvent",
+    "AutoReplied",
     "ChatEnded",
     "ChatStarted",
     "ChatWaiting",
     "CodeEnded",
     "CodeStarted",
     "Event",
+    "HandedOver",
     "HumanAnswered",
     "HumanAsked",
     "Kinds",
@@ -60,6 +66,7 @@ __all__ = [
     "ModelAnswered",
     "ModelAsked",
     "ModelFailed",
+    "ProgramEvent",
     "ReplyEnded",
     "ReplyStarted",
     "SpeakerSelected",
@@ -107,7 +114,18 @@ _RENAMED = {
 }
 
 
+_AG2_ORIGINS = {
+    "BaseEvent": "base_event",
+    "deprecated_by": "helpers",
+    "get_annotated_type_for_event_classes": "base_event",
+    "wrap_event": "base_event",
+}
+"""The modules of AG2's names, which need pydantic: they are imported on first use."""
+
+
 def __getattr__(name: str) -> object:
+    if name in _AG2_ORIGINS:
+        return getattr(import_module(f".{_AG2_ORIGINS[name]}", __name__), name)
     if name not in _RENAMED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warnings.warn(f"events.{name} is deprecated, use events.{_RENAMED[name]}.", DeprecationWarning, stacklevel=2)

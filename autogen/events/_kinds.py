@@ -270,6 +270,7 @@ class ToolCalled(Event):
         agent: Name of the agent that executes it.
         name: Name of the function.
         arguments: Arguments as the model wrote them.
+        call_id: Id of the call; None if it has none.
     """
 
     type: ClassVar[str] = "tool_called"
@@ -277,6 +278,7 @@ class ToolCalled(Event):
     agent: str
     name: str
     arguments: Any
+    call_id: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -289,6 +291,8 @@ class ToolReturned(Event):
         success: False if it failed.
         content: Result as the model sees it.
         seconds: Duration.
+        arguments: Arguments as the model wrote them.
+        call_id: Id of the call; None if it has none.
     """
 
     type: ClassVar[str] = "tool_returned"
@@ -298,6 +302,8 @@ class ToolReturned(Event):
     success: bool
     content: str
     seconds: float
+    arguments: Any = None
+    call_id: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -348,6 +354,53 @@ class SpeakerSelected(Event):
     agent: str
     speaker: str
     why: str
+
+
+@dataclass(kw_only=True)
+class HandedOver(Event):
+    """Hand-off of a group chat that is followed.
+
+    Attributes:
+        agent: Name of the agent that hands over.
+        target: Label of the target.
+        by: `llm`, `reply_result` (of a tool), `context` (a condition) or `after_work`.
+    """
+
+    type: ClassVar[str] = "handed_over"
+    agent: str
+    target: str
+    by: str
+    # The objects, for listeners in this process; not in JSON.
+    _agent: Any = field(default=None, repr=False, compare=False)
+    _target: Any = field(default=None, repr=False, compare=False)
+
+
+@dataclass(kw_only=True)
+class AutoReplied(Event):
+    """Decision of an agent that may ask a human to reply without one.
+
+    Attributes:
+        agent: Name of the agent.
+        peer: Name of the agent that gets the reply; empty if a program asked for it.
+        mode: Its `human_input_mode`.
+    """
+
+    type: ClassVar[str] = "auto_reply"
+    agent: str
+    peer: str
+    mode: str
+
+
+@dataclass(kw_only=True)
+class ProgramEvent(Event):
+    """Event that a program sent through its stream: an AG2 event, or a line that it printed in a run.
+
+    Attributes:
+        content: The event; for a line, a dict of its `objects`, `sep` and `end`.
+    """
+
+    type: ClassVar[str] = "program_event"
+    content: Any
 
 
 @dataclass(kw_only=True)
@@ -406,6 +459,9 @@ AnyEvent: TypeAlias = Union[
     CodeStarted,
     CodeEnded,
     SpeakerSelected,
+    HandedOver,
+    AutoReplied,
+    ProgramEvent,
     HumanAsked,
     HumanAnswered,
 ]

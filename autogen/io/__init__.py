@@ -1,5 +1,8 @@
 """Input and output streams of agents: the console, queues and websockets."""
 
+from typing import Any
+
+from ..events import _output
 from ._messages import EndMessage, InputMessage, PrintMessage, StreamMessage, WithdrawnMessage
 from .base import InputStream, IOStream, OutputStream, StreamClosed, TimedInputStream
 from .console import IOConsole
@@ -8,6 +11,13 @@ from .websockets import IOWebsockets
 
 # Agents print to the console unless a program sets another stream.
 IOStream.set_global_default(IOConsole())
+
+
+def _print_to_current(*objects: object, **kwargs: Any) -> None:
+    IOStream.get_default().print(*objects, **kwargs)
+
+
+_output.set_print(_print_to_current)
 
 __all__ = [
     "IOConsole",

@@ -13,7 +13,7 @@ from ..agent import Agent, Message
 from .conditions import OnCondition, is_available
 from .context_variables import ContextVariables
 from .handoffs import get_handoffs
-from .targets import NestedChatTarget, TransitionTarget, as_target
+from .targets import NestedChatTarget, TransitionTarget, announce_handoff, as_target
 from .tool_effects import ToolEffects
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
@@ -123,6 +123,7 @@ class MemberTurn(GroupTurn):
                 results.append(_make_result(outcome, call, str(text), success=True))
             else:
                 winner = target
+                announce_handoff(self.agent, target, "llm" if rule else "reply_result")
                 self._set_target(target)
                 results.append(_make_result(outcome, call, text or target.result_text(), success=True))
         self._tool_targets.clear()

@@ -27,6 +27,7 @@ from .targets import (
     TargetLike,
     TerminateTarget,
     TransitionTarget,
+    announce_handoff,
     as_target,
 )
 from .tool_effects import EncodedTarget, decode_target, encode_target
@@ -222,23 +223,26 @@ class HandoffSelector(SelectionStrategy):
             return Resolution(find_caller(group) or last), "gets the result of its call"
         # Nested chats were themselves an after-work: without this they would run for ever.
         after_nested, self._after_nested = self._after_nested, False
-        resolution = None if after_nested else self._find_first(_get_after_works(last), situation)
+        resolution = None if after_nested else self._find_first(_get_after_works(last), situation, "after_work")
         if resolution is not None:
             self._after_nested = resolution.nested is not None
             return resolution, f"an after-work of {last.name}"
         if not is_member or last is self.user_agent:
             if self.user_after_work is not None:
+                announce_handoff(last, self.user_after_work, "after_work")
                 return self.user_after_work.resolve(situation), "follows the user"
             return Resolution(self._find_speaker_before_user(group)), "spoke before the user"
+        announce_handoff(last, self.after_work, "after_work")
         return self.after_work.resolve(situation), f"the after-work of the group, after {last.name}"
 
-    def _find_first(self, rules: Iterable[OnContextCondition], situation: HandoffContext) -> Resolution | None:
-        """Return the outcome of the first rule that holds; None if none does."""
+    def _find_first(self, rules: Iterable[OnContextCondition], situation: HandoffContext, by: str) -> Resolution | None:
+        """Return the outcome of the first rule that holds; None if none does. `by` is the word of its event."""
         agent, messages, variables = situation.agent, situation.group.messages, self.context_variables
         for rule in rules:
             if not is_available(rule, agent, messages, variables):
                 continue
             if rule.condition is None or rule.condition.holds(agent, messages, variables):
+                announce_handoff(agent, rule.target, by)
                 return rule.target.resolve(situation)
         return None
 
@@ -252,7 +256,7 @@ class HandoffSelector(SelectionStrategy):
             speaker = resolution.speaker
             visited.append(speaker)
             situation = HandoffContext(speaker, group, self.user_agent)
-            following = self._find_first(_get_context_conditions(speaker), situation)
+            following = self._find_first(_get_context_conditions(speaker), situation, "context")
             if following is None or (following.nested is None and any(following.speaker is agent for agent in visited)):
                 break
             self.why = f"a context condition of {speaker.name}"

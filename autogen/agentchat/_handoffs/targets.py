@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
+from ... import events
 from ..._steps import Steps, get_callable_name, invoke, is_coroutine_function, run_sync, sync_and_async
 from ...operations import Operation, perform
 from ...types import ChatQueue
@@ -51,6 +52,19 @@ class Resolution(NamedTuple):
     method: str | None = None
     prompt: str | ContextStr | None = None
     nested: NestedChatTarget | None = None
+
+
+def announce_handoff(agent: Agent, target: TransitionTarget, by: str) -> None:
+    """Emit the event of a hand-off that is followed.
+
+    Args:
+        agent: Agent that hands over.
+        target: Where to.
+        by: `llm`, `reply_result`, `context` or `after_work`.
+    """
+    if events.has_listeners:
+        label = target.label or type(target).__name__
+        events.emit(events.HandedOver(agent=agent.name, target=label, by=by, _agent=agent, _target=target))
 
 
 class TransitionTarget(ToolDirective):

@@ -188,6 +188,9 @@ def _decide_without_input(
         return _make_human_reply(agent, message, sender, "")
     if agent.human_input_mode != "NEVER":
         print_notice(agent, "USING AUTO REPLY...", "red")
+        if events.has_listeners:
+            peer = sender.name if sender else ""
+            events.emit(events.AutoReplied(agent=agent.name, peer=peer, mode=agent.human_input_mode))
     get_reply_counts(agent)[sender] += 1
     return False, None
 

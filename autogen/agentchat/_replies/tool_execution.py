@@ -7,7 +7,9 @@ never to an exception.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 from ... import events
 from ..._secrets import redact
 from ..._steps import Call, Steps, gather, is_coroutine_function, sync_and_async
+from ..._threads import reset_variable
 from ...control import ChatWaiting, interruptible, yield_point
 from ...io.base import IOStream
 from ...operations import (
@@ -38,6 +41,8 @@ from .termination_and_human import ask_human
 from .tool_arguments import parse_arguments
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
+
+_call_ids: ContextVar[Mapping[int, str | None]] = ContextVar("ids of calls by the id() of their dicts", default={})  # noqa: B039
 
 
 def execute_function_call(
@@ -88,7 +93,8 @@ def execute_tool_calls(
     # A transfer to another agent is not a function: the turn resolves it.
     transfers = turn.find_transfers(functions) if turn else ()
     executable = [function for index, function in enumerate(functions) if index not in transfers]
-    answers = yield from gather(execute, a_execute, executable, in_threads=agent.concurrent_tool_calls)
+    with _remember_ids(calls):
+        answers = yield from gather(execute, a_execute, executable, in_threads=agent.concurrent_tool_calls)
     signals = [answer for answer in answers if isinstance(answer, ChatWaiting)]
     if signals:
         raise ChatWaiting.combine(signals)
@@ -105,6 +111,16 @@ def execute_tool_calls(
         responses.append({"tool_call_id": call["id"], **response} if call.get("id") is not None else response)
     text = "\n\n".join(agent._str_for_tool_response(response) for response in responses)
     return True, {"role": "tool", "tool_responses": responses, "content": text}
+
+
+@contextmanager
+def _remember_ids(calls: Iterable[Message]) -> Iterator[None]:
+    """Keep the ids of calls for their events: `execute_function` gets a call without its id, and may be overridden."""
+    token = _call_ids.set({id(call.get("function")): call.get("id") for call in calls})
+    try:
+        yield
+    finally:
+        reset_variable(_call_ids, token)
 
 
 def make_function_step(agent: AgentCore, messages: list[Message], sender: Agent | None, config: object) -> Steps[Any] | None:
@@ -126,7 +142,7 @@ def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = Fa
         label: Word for the call in the printed line, such as "FUNCTION".
         verbose: Print the arguments and the result, too.
     """
-    name = str(call.get("name") or "")
+    name, call_id = str(call.get("name") or ""), _call_ids.get().get(id(call))
     side_effects: turn_context.SideEffects | None = None
     if get_journal() is not None:
         side_effects = turn_context.make_side_effects(call) or turn_context.VariableEffects(agent.context_variables)
@@ -152,9 +168,15 @@ def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = Fa
         kind="tool",
         key=lambda: f"{name}:{fingerprint(call.get('arguments'))}",
         run=partial(_execute, agent, call, label, verbose),
-        started=lambda: events.ToolCalled(agent=agent.name, name=name, arguments=call.get("arguments")),
+        started=lambda: events.ToolCalled(agent=agent.name, name=name, arguments=call.get("arguments"), call_id=call_id),
         finished=lambda outcome, seconds: events.ToolReturned(
-            agent=agent.name, name=name, success=outcome[0], content=outcome[1]["content"], seconds=seconds
+            agent=agent.name,
+            name=name,
+            success=outcome[0],
+            content=outcome[1]["content"],
+            seconds=seconds,
+            arguments=call.get("arguments"),
+            call_id=call_id,
         ),
         encode=encode,
         decode=decode,

@@ -1,0 +1,127 @@
+"""AG2's events, made from the project's: the second face of one stream. Only readers of AG2's events load this module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from . import _kinds as kinds
+from . import agent_events as ag2
+from .base_event import BaseEvent
+from .client_events import StreamEvent
+from .print_event import PrintEvent
+
+_REASONS = {
+    "termination_message": "Termination message condition: the message asks for the end.",
+    "max_consecutive_auto_reply": "Maximum number of consecutive auto-replies reached.",
+    "max_turns": "Maximum turns reached.",
+    "human_exit": "User requested to end the conversation.",
+    "max_round": "Maximum rounds reached.",
+    "terminate_target": "No next speaker: a hand-off ended the chat.",
+    "no_eligible_speaker": "No next speaker may speak.",
+    "no_reply": "No reply was generated.",
+    "stopped": "The chat was stopped.",
+    "waiting": "The chat waits for an answer.",
+    "budget": "The budget was spent.",
+}
+
+
+class Translator:
+    """Converts the project's events of one run to AG2's.
+
+    Args:
+        is_replay: True for events of the past: their questions can't be answered any more.
+    """
+
+    def __init__(self, is_replay: bool = False) -> None:
+        self._is_replay = is_replay
+        # Sender and recipient of the last message of each chat.
+        self._last_messages: dict[str, tuple[str, str]] = {}
+
+    def translate(self, event: kinds.Event) -> list[BaseEvent]:
+        """Return the AG2 events of an event, in order; none if AG2 has no counterpart."""
+        converter = _CONVERTERS.get(type(event))
+        translated = [] if converter is None else list(converter(self, event))
+        for item in translated:
+            content = cast(Any, item).content
+            if content.chat_id is None:
+                content.chat_id = event.chat or None
+        return translated
+
+    def _translate_message(self, event: kinds.MessageSent) -> Iterable[Any]:
+        self._last_messages[event.chat] = event.sender, event.recipient
+        message = event.message if isinstance(event.message, dict) else {"content": event.message}
+        yield ag2.create_received_event_model(event=message, sender=event.sender, recipient=event.recipient)
+
+    def _translate_speaker(self, event: kinds.SpeakerSelected) -> Iterable[Any]:
+        yield ag2.GroupChatRunChatEvent(speaker=event.speaker)
+
+    def _translate_auto_reply(self, event: kinds.AutoReplied) -> Iterable[Any]:
+        peer = event.peer or None
+        yield ag2.UsingAutoReplyEvent(human_input_mode=event.mode, sender=peer, recipient=event.agent)
+
+    def _translate_call(self, event: kinds.ToolCalled) -> Iterable[Any]:
+        yield ag2.ExecuteFunctionEvent(
+            func_name=event.name, call_id=event.call_id, arguments=event.arguments, recipient=event.agent
+        )
+
+    def _translate_result(self, event: kinds.ToolReturned) -> Iterable[Any]:
+        yield ag2.ExecutedFunctionEvent(
+            func_name=event.name,
+            call_id=event.call_id,
+            arguments=event.arguments,
+            content=event.content,
+            recipient=event.agent,
+            is_exec_success=event.success,
+        )
+
+    def _translate_code(self, event: kinds.CodeStarted) -> Iterable[Any]:
+        sender = self._last_messages.get(event.chat, ("", ""))[0] or None
+        languages = [language for language, _ in event.blocks]
+        yield ag2.GenerateCodeExecutionReplyEvent(code_blocks=languages, sender=sender, recipient=event.agent)
+        for number, (language, code) in enumerate(event.blocks, 1):
+            yield ag2.ExecuteCodeBlockEvent(code=code, language=language, code_block_count=number, recipient=event.agent)
+
+    def _translate_question(self, event: kinds.HumanAsked) -> Iterable[Any]:
+        yield ag2.InputRequestEvent(prompt=event.prompt, respond=None if self._is_replay else event.respond)
+
+    def _translate_handoff(self, event: kinds.HandedOver) -> Iterable[Any]:
+        transition = ag2.TRANSITIONS.get(event.by)
+        if transition is not None:
+            source, target = event._agent or event.agent, event._target or event.target
+            yield transition(source_agent=source, transition_target=target)
+
+    def _translate_token(self, event: kinds.TokenReceived) -> Iterable[Any]:
+        if event.kind == "text":
+            yield StreamEvent(content=event.delta)
+
+    def _translate_end(self, event: kinds.ChatEnded) -> Iterable[Any]:
+        if event.error is not None:
+            return
+        # The recipient of the last message noticed that there is nothing more to say.
+        sender, recipient = self._last_messages.pop(event.chat, (event.recipient, event.initiator))
+        reason = _REASONS.get(event.stop_reason or "", f"The chat ended: {event.stop_reason}.")
+        yield ag2.TerminationEvent(
+            termination_reason=reason, sender=recipient, recipient=sender, stop_reason=event.stop_reason
+        )
+
+    def _translate_program_event(self, event: kinds.ProgramEvent) -> Iterable[Any]:
+        if isinstance(event.content, dict):
+            yield PrintEvent(*event.content["objects"], sep=event.content["sep"], end=event.content["end"])
+        else:
+            yield event.content
+
+
+_CONVERTERS: dict[type[kinds.Event], Callable[[Translator, Any], Iterable[Any]]] = {
+    kinds.MessageSent: Translator._translate_message,
+    kinds.SpeakerSelected: Translator._translate_speaker,
+    kinds.AutoReplied: Translator._translate_auto_reply,
+    kinds.ToolCalled: Translator._translate_call,
+    kinds.ToolReturned: Translator._translate_result,
+    kinds.CodeStarted: Translator._translate_code,
+    kinds.HumanAsked: Translator._translate_question,
+    kinds.HandedOver: Translator._translate_handoff,
+    kinds.TokenReceived: Translator._translate_token,
+    kinds.ChatEnded: Translator._translate_end,
+    kinds.ProgramEvent: Translator._translate_program_event,
+}
