@@ -291,8 +291,6 @@ class ToolReturned(Event):
         success: False if it failed.
         content: Result as the model sees it.
         seconds: Duration.
-        arguments: Arguments as the model wrote them.
-        call_id: Id of the call; None if it has none.
     """
 
     type: ClassVar[str] = "tool_returned"
@@ -302,8 +300,6 @@ class ToolReturned(Event):
     success: bool
     content: str
     seconds: float
-    arguments: Any = None
-    call_id: str | None = None
 
 
 @dataclass(kw_only=True)

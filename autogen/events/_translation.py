@@ -37,6 +37,7 @@ class Translator:
         self._is_replay = is_replay
         # Sender and recipient of the last message of each chat.
         self._last_messages: dict[str, tuple[str, str]] = {}
+        self._open_calls: dict[str, kinds.ToolCalled] = {}
 
     def translate(self, event: kinds.Event) -> list[BaseEvent]:
         """Return the AG2 events of an event, in order; none if AG2 has no counterpart."""
@@ -61,15 +62,17 @@ class Translator:
         yield ag2.UsingAutoReplyEvent(human_input_mode=event.mode, sender=peer, recipient=event.agent)
 
     def _translate_call(self, event: kinds.ToolCalled) -> Iterable[Any]:
+        self._open_calls[event.operation] = event
         yield ag2.ExecuteFunctionEvent(
             func_name=event.name, call_id=event.call_id, arguments=event.arguments, recipient=event.agent
         )
 
     def _translate_result(self, event: kinds.ToolReturned) -> Iterable[Any]:
+        call = self._open_calls.pop(event.operation, None)
         yield ag2.ExecutedFunctionEvent(
             func_name=event.name,
-            call_id=event.call_id,
-            arguments=event.arguments,
+            call_id=call and call.call_id,
+            arguments=call and call.arguments,
             content=event.content,
             recipient=event.agent,
             is_exec_success=event.success,

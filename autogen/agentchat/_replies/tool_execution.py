@@ -170,13 +170,7 @@ def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = Fa
         run=partial(_execute, agent, call, label, verbose),
         started=lambda: events.ToolCalled(agent=agent.name, name=name, arguments=call.get("arguments"), call_id=call_id),
         finished=lambda outcome, seconds: events.ToolReturned(
-            agent=agent.name,
-            name=name,
-            success=outcome[0],
-            content=outcome[1]["content"],
-            seconds=seconds,
-            arguments=call.get("arguments"),
-            call_id=call_id,
+            agent=agent.name, name=name, success=outcome[0], content=outcome[1]["content"], seconds=seconds
         ),
         encode=encode,
         decode=decode,

@@ -59,6 +59,7 @@ class ResponseBase:
     """
 
     _run: Run
+    _values: dict[str, Any]
     above_run = None
 
     @property
