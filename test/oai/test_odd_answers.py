@@ -1,12 +1,13 @@
 """Endpoints that answer oddly: chats end with the right words, and again from a cache and a checkpoint."""
 
 import itertools
+import json
 import logging
 
 import pytest
 
 from autogen import Cache, ConversableAgent, register_function
-from autogen.testing import ODDITIES, Misbehaving, OpenAIServer, RawReply, Reply, tool_call
+from autogen.testing import ODDITIES, Fault, Misbehaving, OpenAIServer, RawReply, Reply, tool_call
 
 TEXT = Reply("It rains in Oslo.")
 CALLS = Reply(
@@ -124,3 +125,34 @@ def test_an_oddity_must_be_known():
 def test_raw_replies_are_for_servers(scripted_model):
     with pytest.raises(TypeError, match="OpenAIServer"):
         scripted_model(RawReply({"x": 1}))([{"role": "user", "content": "hi"}])
+
+
+FAILED_CALLS = {
+    "tagged": ('<function=weather={"city": "Oslo"}</function>', True),
+    "tagged, with a bracket": ('<function=weather>{"city": "Oslo"}</function>', True),
+    "two calls": ('<function=weather={"city": "Oslo"}</function>\n<function=weather={"city": "Bergen"}</function>', True),
+    "JSON": ('{"name": "weather", "arguments": {"city": "Oslo"}}', True),
+    "JSON with parameters": ('[{"name": "weather", "parameters": {"city": "Oslo"}}]', True),
+    "another tool": ('<function=delete={"city": "Oslo"}</function>', False),
+    "text around it": ('Let me see. <function=weather={"city": "Oslo"}</function>', False),
+    "no call": ("It rains.", False),
+    "no text": (None, False),
+}
+
+
+@pytest.mark.parametrize(("text", "is_readable"), FAILED_CALLS.values(), ids=FAILED_CALLS)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_call_that_its_endpoint_could_not_read_is_read_or_made_again(
+    world, text, is_readable, stream, caplog, openai_server
+):
+    caplog.set_level(logging.CRITICAL)
+    error = {"message": "Failed to call a function.", "code": "tool_use_failed", "failed_generation": text}
+    fault = Fault(status=400, body=json.dumps({"error": error}).encode())
+    first = RawReply(events=[{"error": error}]) if stream else fault
+    server = openai_server(first, *([TEXT] if is_readable else [CALLS, TEXT]))
+    config = {**server.config, "max_retries": 1, "retry_policy": {"first_delay": 0}}
+    user, assistant = world.make_assistant({"config_list": [config], "cache_seed": None, "stream": stream})
+    history = user.initiate_chat(assistant, message="Weather?", max_turns=2).chat_history
+    assert history[2]["tool_responses"][0]["content"] == "weather of Oslo"
+    assert history[-1]["content"] == TEXT.content
+    assert len(server.requests) == (2 if is_readable else 3)

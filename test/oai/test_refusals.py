@@ -49,6 +49,11 @@ FORM = {"type": "json_schema", "json_schema": {"name": "City", "schema": {"type"
 PARTS = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
 
 
+NAMED_TOOL = "Invalid tool_choice type: 'object'. Supported string values: none, auto, required"
+THINKING = "parameter.enable_thinking must be set to false for non-streaming calls"
+LITELLM = "litellm.UnsupportedParamsError: Bedrock doesn't support tool calling without `tools=` param specified."
+
+
 def no_parts(body):
     told = "invalid type: sequence, expected a string"
     return next((told for m in body["messages"] if not isinstance(m["content"], str)), None)
@@ -79,6 +84,45 @@ REFUSALS = {
         value("response_format", "This response_format type is unavailable now"),
         HI,
         {"response_format": FORM},
+    ),
+    "a form of the answer, as LM Studio says it": (
+        value("response_format", "'response_format.type' must be 'json_schema' or 'text'"),
+        HI,
+        {"response_format": {"type": "json_object"}},
+    ),
+    "a form of the answer, as llama.cpp says it": (
+        value("response_format", "Failed to initialize samplers: failed to parse grammar"),
+        HI,
+        {"response_format": FORM},
+    ),
+    "a named tool, as LM Studio says it": (
+        lambda body: NAMED_TOOL if isinstance(body.get("tool_choice"), dict) else None,
+        HI,
+        {"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "now"}}},
+    ),
+    "a forced tool while thinking": (
+        lambda body: (
+            "tool_choice='required' is not supported in thinking mode" if body.get("tool_choice") == "required" else None
+        ),
+        HI,
+        {"tools": TOOLS, "tool_choice": "required"},
+    ),
+    "thinking without a stream, as DashScope says it": (
+        lambda body: None if body.get("enable_thinking") is False else THINKING,
+        HI,
+        {},
+    ),
+    "null content, as llama.cpp says it": (
+        lambda body: (
+            "Value is not an array or object: null" if any(m["content"] is None for m in body["messages"]) else None
+        ),
+        CALLED,
+        {"tools": TOOLS},
+    ),
+    "calls without tools, as LiteLLM says it": (
+        lambda body: LITELLM if any("tool_calls" in m for m in body["messages"]) else None,
+        CALLED,
+        {},
     ),
     "max_tokens": (value("max_tokens", MAX_TOKENS), HI, {"max_tokens": 5}),
     "max_completion_tokens": (without("max_completion_tokens", says="unknown field {}"), HI, {"max_completion_tokens": 5}),

@@ -102,6 +102,25 @@ def _describe_response_format(params: Params, error_text: str) -> Params:
     return {**{key: value for key, value in params.items() if key != "response_format"}, "messages": messages}
 
 
+def _require_tool(params: Params, error_text: str) -> Params:
+    """Require the only tool of the request in place of a named one, where servers know no names."""
+    choice = params.get("tool_choice")
+    if not isinstance(choice, dict):
+        return params
+    name = (choice.get("function") or {}).get("name")
+    tools = [tool for tool in params.get("tools") or () if tool.get("function", {}).get("name") == name]
+    return {**params, "tools": tools, "tool_choice": "required"} if tools else params
+
+
+def _free_tool_choice(params: Params, error_text: str) -> Params:
+    # Models that think choose for themselves.
+    return {**params, "tool_choice": "auto"} if params.get("tool_choice") not in (None, "auto", "none") else params
+
+
+def _disable_thinking(params: Params, error_text: str) -> Params:
+    return {**params, "extra_body": {**(params.get("extra_body") or {}), "enable_thinking": False}}
+
+
 def _render_calls(params: Params, error_text: str) -> Params:
     return params if params.get("tools") else {**params, "messages": render_calls_as_text(params["messages"])}
 
@@ -123,14 +142,15 @@ ADAPTATIONS = (
     ),
     _change_messages(
         "no thinking in the history",
-        rf"(?:reasoning(?:_content|_details)?|thinking_blocks)\b.{{0,60}}{_NOT}"
+        rf"both content and thinking|(?:reasoning(?:_content|_details)?|thinking_blocks)\b.{{0,60}}{_NOT}"
         rf"|{_NOT}.{{0,60}}\b(?:reasoning(?:_content|_details)?|thinking_blocks)\b",
         remove_thinking,
     ),
     _change_messages("stand-ins for signatures", r"thought_?signature", sign_calls),
     _change_request(
         "describe the response format in a system message",
-        rf"(?:response_format|json_schema).{{0,60}}{_UNKNOWN}|{_UNKNOWN}.{{0,60}}(?:response_format|json_schema)",
+        rf"(?:response_format|json_schema).{{0,60}}{_UNKNOWN}|{_UNKNOWN}.{{0,60}}(?:response_format|json_schema)"
+        r"|response_format.{0,20}must be|failed to initialize samplers",
         _describe_response_format,
     ),
     _change_request(
@@ -181,7 +201,7 @@ ADAPTATIONS = (
     _change_messages("no blanks", rf"content.{{0,80}}{_EMPTY}|{_EMPTY}.{{0,80}}content", replace_blanks),
     _change_request(
         "calls as text",
-        r"(?:must|should) (?:be )?define.{0,20}tools|toolConfig|`?tools`?=? (?:param|must|field|is required)",
+        r"(?:must|should) (?:be )?define.{0,20}tools|toolConfig|`?tools`?=?`? (?:param|must|field|is required)",
         _render_calls,
     ),
     _change_request(
@@ -190,7 +210,12 @@ ADAPTATIONS = (
         r"|only allowed for string|items: missing|type: must be specified|unknown name.{0,6}(?:default|title|const)",
         _simplify_tools,
     ),
-    _change_request("drop parameters", rf"{_NOT}|only the default", _drop_quoted_params),
+    _change_request("a required tool", r"tool_choice.{0,30}object", _require_tool),
+    _change_request("the model's own choice of tools", r"tool_choice", _free_tool_choice),
+    _change_request("no thinking without a stream", r"enable_thinking.{0,20} must be (?:set to )?false", _disable_thinking),
+    _change_request(
+        "drop parameters", rf"{_NOT}|only the default|\breasoning_effort\b.{{0,40}}must be", _drop_quoted_params
+    ),
 )
 """Adaptations in the order in which they are tried, each once per request. Those that change nothing are skipped."""
 

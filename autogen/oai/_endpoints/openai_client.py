@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, Union
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 from ..._steps import Call, Steps, run_async, run_sync, wrap_in_thread
 from .._http.settings import BAD_HEADER, make_connection_error, name_cause
 from .._responses.completion import build_completion, build_text_completion
+from .._responses.failed_calls import FAILURE_CODE, read_failed_generation
 from .._responses.history import prepare_history
 from .._responses.native import compute_origin
 from .._responses.normalize import make_unreadable, normalize_completion, normalize_text_completion
@@ -138,6 +140,14 @@ class OpenAIClient:
             if error.encoding != "ascii":
                 raise
             raise make_connection_error(BAD_HEADER) from error
+        except sys.modules["openai"].APIError as error:
+            if error.code != FAILURE_CODE:
+                raise
+            # The model called in a form that its own endpoint can't read.
+            failed = read_failed_generation(error.body, params)
+            if failed is None:
+                raise make_unreadable("has a call that can't be read", error.body) from error
+            return build_completion(normalize_completion(failed, model=model, origin=origin))
         except get_read_errors() as error:
             reason = f"{type(error).__name__}: {error}"
             raise make_unreadable(f"can't be read ({reason})") from error
