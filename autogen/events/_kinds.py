@@ -51,6 +51,26 @@ class Event:
 
 
 @dataclass(kw_only=True)
+class ChatPrepared(Event):
+    """Chat of a queue that is about to start.
+
+    Attributes:
+        initiator: Agent that starts the chat.
+        recipient: The other agent.
+        message: First message; the name of a function that makes it.
+        carryover: Items that the chat takes over from earlier chats.
+        options: Further arguments of the chat: `verbose`, `summary_method`, `summary_args`, `max_turns`, as far as given.
+    """
+
+    type: ClassVar[str] = "chat_prepared"
+    initiator: str
+    recipient: str
+    message: Any
+    carryover: list[Any]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
 class ChatStarted(Event):
     """Start of a chat.
 
@@ -440,6 +460,7 @@ class HumanAnswered(Event):
 
 
 AnyEvent: TypeAlias = Union[
+    ChatPrepared,
     ChatStarted,
     ChatEnded,
     ChatWaiting,

@@ -54,6 +54,15 @@ class Translator:
         message = event.message if isinstance(event.message, dict) else {"content": event.message}
         yield ag2.create_received_event_model(event=message, sender=event.sender, recipient=event.recipient)
 
+    def _translate_preparation(self, event: kinds.ChatPrepared) -> Iterable[Any]:
+        yield ag2.PostCarryoverProcessingEvent(
+            sender=event.initiator,
+            recipient=event.recipient,
+            message=event.message,
+            carryover=event.carryover,
+            **event.options,
+        )
+
     def _translate_speaker(self, event: kinds.SpeakerSelected) -> Iterable[Any]:
         yield ag2.GroupChatRunChatEvent(speaker=event.speaker)
 
@@ -116,6 +125,7 @@ class Translator:
 
 
 _CONVERTERS: dict[type[kinds.Event], Callable[[Translator, Any], Iterable[Any]]] = {
+    kinds.ChatPrepared: Translator._translate_preparation,
     kinds.MessageSent: Translator._translate_message,
     kinds.SpeakerSelected: Translator._translate_speaker,
     kinds.AutoReplied: Translator._translate_auto_reply,

@@ -13,6 +13,16 @@ from pydantic import TypeAdapter
 
 from autogen import ConversableAgent, events
 from autogen.agentchat.chat import ChatResult, StopReason
+from autogen.agentchat.group import (
+    AgentNameTarget,
+    ReplyResult,
+    TerminateTarget,
+    a_run_group_chat,
+    a_run_group_chat_iter,
+    run_group_chat,
+    run_group_chat_iter,
+)
+from autogen.agentchat.group.patterns import DefaultPattern
 from autogen.events import BaseEvent, get_annotated_type_for_event_classes, wrap_event
 from autogen.events.agent_events import TextEvent, ToolCallEvent
 from autogen.events.base_event import get_event_classes
@@ -428,3 +438,83 @@ def test_cost_is_a_dict_with_attributes():
     assert cost.model_dump(mode="json")["usage_including_cached_inference"] == usage
     with pytest.raises(AttributeError, match="it has"):
         cost.total
+
+
+IN_A_GROUP = [
+    *("text", "group_chat_run_chat", "using_auto_reply", "tool_call"),
+    # alice executes her own call
+    *("group_chat_run_chat", "using_auto_reply", "execute_function", "executed_function", "reply_result_transition"),
+    *("tool_response", "group_chat_run_chat", "text", "after_works_transition", "termination", "run_completion"),
+]
+
+
+def make_pattern():
+    """Make a group in which a tool hands over, and the group ends after the answer."""
+
+    def hand_over(reason: str) -> ReplyResult:
+        """Hand over."""
+        return ReplyResult("over to bob", AgentNameTarget("bob"), {"reason": reason})
+
+    model = ScriptedModel(tool_call("hand_over", reason="tired"), "It is done")
+    alice = ConversableAgent("alice", llm_config=model.llm_config, functions=[hand_over])
+    bob = ConversableAgent("bob", llm_config=model.llm_config, human_input_mode="NEVER")
+    return DefaultPattern(alice, [alice, bob], group_after_work=TerminateTarget())
+
+
+@both
+def test_a_group_has_its_events_and_values(form):
+    async def main():
+        response = run_group_chat(make_pattern(), "Hello")
+        if isinstance(form, Async):
+            response = await a_run_group_chat(make_pattern(), "Hello")
+        assert await form.read(response) == IN_A_GROUP
+        assert await form.get(response, "summary") == "It is done"
+        assert await form.get(response, "last_speaker") == "bob"
+        variables = await form.get(response, "context_variables")
+        assert variables.to_dict() == {"reason": "tired"}
+
+    run(main())
+    iterator = run_group_chat_iter(make_pattern(), "Hello", yield_on=["text"])
+    assert [event.content.content for event in iterator] == ["Hello", "It is done"]
+    assert (iterator.last_speaker, len(iterator.agents)) == ("bob", 2)
+    iterator = a_run_group_chat_iter(make_pattern(), "Hello", yield_on=[TextEvent])
+
+    async def read():
+        assert [event.content.content async for event in iterator] == ["Hello", "It is done"]
+
+    run(read())
+
+
+def make_queue(*replies):
+    answering = [
+        ConversableAgent(f"peer{number}", llm_config=ScriptedModel(reply).llm_config, human_input_mode="NEVER")
+        for number, reply in enumerate(replies)
+    ]
+    asking = ConversableAgent("asking", llm_config=False, human_input_mode="NEVER")
+    return asking, [{"recipient": peer, "message": "Go", "max_turns": 1} for peer in answering]
+
+
+@both
+def test_a_sequence_carries_over_and_runs_what_comes_before(form):
+    async def main():
+        asking, queue = make_queue("one", "two")
+        before = copy.deepcopy([list(chat) for chat in queue])
+        responses = asking.sequential_run(queue) if isinstance(form, Sync) else await asking.a_sequential_run(queue)
+        assert await form.read(responses[1]) == [
+            "post_carryover_processing",
+            "text",
+            "text",
+            "termination",
+            "run_completion",
+        ]
+        assert "one" in (await form.get(responses[1], "messages"))[0]["content"]
+        assert await form.get(responses[0], "summary") == "one"
+        assert [list(chat) for chat in queue] == before
+        asking, queue = make_queue(LookupError("down"), "two")
+        responses = asking.sequential_run(queue) if isinstance(form, Sync) else await asking.a_sequential_run(queue)
+        with pytest.raises(RuntimeError, match="Chat 0 of the queue failed"):
+            await form.get(responses[1], "summary")
+        with pytest.raises(LookupError):
+            await form.get(responses[0], "summary")
+
+    run(main())

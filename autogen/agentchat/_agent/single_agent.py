@@ -10,7 +10,7 @@ from typing import Any, cast
 from ..._steps import Steps, invoke, run_async, run_sync
 from ...code_utils import content_str
 from ...control import ChatControl
-from ...types import ChatMessage
+from ...types import ChatMessage, ChatQueue
 from .._chats.event_iterator import AsyncChatIterator, ChatIterator
 from .._core.answer_values import enter_output_type, make_output_type
 from .._core.argument_checks import check_task_options
@@ -19,7 +19,8 @@ from .._core.protocols import FirstMessage, Tool
 from .._core.result import ChatResult
 from .._runs import AsyncRunIterResponse, AsyncRunResponse, RunIterResponse, RunResponse
 from .._runs.iterators import has_ag2_events
-from .._runs.run import Run, Start
+from .._runs.queue import make_sequence
+from .._runs.run import Run, Start, convert_summary
 from ..agent import Message
 from .tool_registration import ToolRegistrationMixin, describe_function, index_by_name
 
@@ -295,6 +296,23 @@ class SingleAgentMixin(ToolRegistrationMixin):
 
         return AsyncChatIterator(run_chat, control, yield_on)
 
+    def sequential_run(self, chat_queue: ChatQueue) -> list[RunResponse]:
+        """Make the responses of chats that run one after another; summaries of earlier chats carry over to later ones.
+
+        Looking at a response runs the chats before it, too. If a chat fails, the later ones raise `RuntimeError`.
+
+        Args:
+            chat_queue: As for `initiate_chats`; this agent is the sender.
+
+        Raises:
+            AssertionError: if a chat has no recipient, or its summary method is not available.
+        """
+        return [RunResponse.of_run(run) for run in make_sequence(chat_queue, self)]
+
+    async def a_sequential_run(self, chat_queue: ChatQueue) -> list[AsyncRunResponse]:
+        """Async version of `sequential_run`."""
+        return [AsyncRunResponse.of_run(run) for run in make_sequence(chat_queue, self)]
+
     def _make_run(self, request: RunRequest) -> Run:
         start = self._make_start(request)
         agents = [self, self.run_executor if request.recipient is None and request.is_ag2 else request.recipient]
@@ -315,11 +333,11 @@ class SingleAgentMixin(ToolRegistrationMixin):
             options = {**request.options, **({} if control is None else {"control": control})}
             if request.recipient is not None:
                 result = yield from self._run_with_tools(request.recipient, request.tools, options)
-                return _tidy_summary(result), get_group_variables(request.recipient)
+                return convert_summary(result), get_group_variables(request.recipient)
             if not request.is_ag2:
                 return (yield from self._run_task(request.tools, request.output_type, options)), None
             steps = self._run_with_executor(executor, request, options)
-            return _tidy_summary((yield from steps)), None
+            return convert_summary((yield from steps)), None
 
         return start
 
@@ -406,14 +424,6 @@ def _collect_request(arguments: dict[str, Any], is_iterated: bool = False) -> Ru
         control=arguments.get("control", kwargs.get("control")),
         options={"message": message, **options, **kwargs},
     )
-
-
-def _tidy_summary(result: ChatResult) -> ChatResult:
-    """Return a result whose summary is text, where AG2's programs expect it."""
-    summary = result.summary
-    if isinstance(summary, dict) and "content" in summary:
-        summary = summary["content"]
-    return replace(result, summary="" if summary is None else summary)
 
 
 def get_group_variables(recipient: object) -> Any:

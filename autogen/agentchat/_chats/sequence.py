@@ -9,6 +9,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
+from ... import events
+from ..._steps import get_callable_name
 from ...types import ChatQueue, ChatSpec
 from .._core.argument_checks import warn_of_misspelt_context
 from .._core.display import is_silent, show_chat_banner
@@ -31,10 +33,10 @@ def initiate_chats(chat_queue: ChatQueue) -> list[ChatResult]:
         AssertionError: An entry lacks its sender or recipient, or its summary method is not available.
         TypeError: A carryover is neither text nor a list.
     """
-    _validate(chat_queue)
+    validate_queue(chat_queue)
     results: list[ChatResult] = []
     for chat in chat_queue:
-        arguments = _with_carryover(chat, dict(enumerate(results)))
+        arguments = prepare_chat(chat, dict(enumerate(results)))
         results.append(arguments["sender"].initiate_chat(**arguments))
         # The later chats need its summary.
         if _is_waiting(results[-1]):
@@ -54,7 +56,7 @@ async def a_initiate_chats(chat_queue: ChatQueue) -> dict[int, ChatResult]:
     Raises:
         ValueError: A chat has no id, two have the same one, a prerequisite is unknown, or they form a cycle.
     """
-    _validate(chat_queue)
+    validate_queue(chat_queue)
     chats = _index_by_id(chat_queue)
     order = _sort({chat_id: chat.get("prerequisites") or [] for chat_id, chat in chats.items()})
     tasks: dict[Hashable, asyncio.Task[ChatResult | None]] = {}
@@ -68,7 +70,7 @@ async def a_initiate_chats(chat_queue: ChatQueue) -> dict[int, ChatResult]:
         results = {key: result for key, result in finished.items() if result is not None and not _is_waiting(result)}
         if len(results) < len(finished):
             return None
-        arguments = _with_carryover(chat, results)
+        arguments = prepare_chat(chat, results)
         async with locks[frozenset((id(arguments["sender"]), id(arguments["recipient"])))]:
             result: ChatResult = await arguments["sender"].a_initiate_chat(**arguments)
         result.chat_id = chat_id
@@ -96,7 +98,12 @@ def add_sender(chat_queue: ChatQueue, sender: object) -> list[Entry]:
     return [{**chat, "sender": chat.get("sender") or sender} for chat in chat_queue]
 
 
-def _validate(chat_queue: ChatQueue) -> None:
+def validate_queue(chat_queue: ChatQueue) -> None:
+    """Check the chats of a queue.
+
+    Raises:
+        AssertionError: An entry lacks its sender or recipient, or its summary method is not available.
+    """
     warn_of_misspelt_context(*chat_queue)
     consolidate_chat_info(chat_queue)
     if len({id(chat["recipient"]) for chat in chat_queue}) < len(chat_queue):
@@ -108,7 +115,7 @@ def _validate(chat_queue: ChatQueue) -> None:
         )
 
 
-def _with_carryover(chat: ChatSpec | Mapping[str, Any], finished: Mapping[Any, ChatResult]) -> Entry:
+def prepare_chat(chat: ChatSpec | Mapping[str, Any], finished: Mapping[Any, ChatResult]) -> Entry:
     """Return the arguments of a chat, with its carryover, and announce the chat."""
     carryover = chat.get("carryover")
     if carryover is None or isinstance(carryover, str):
@@ -118,11 +125,26 @@ def _with_carryover(chat: ChatSpec | Mapping[str, Any], finished: Mapping[Any, C
     excluded = chat.get("finished_chat_indexes_to_exclude_from_carryover") or ()
     summaries = [result.summary for key, result in finished.items() if key not in excluded]
     arguments = {**chat, "carryover": carryover + summaries}
+    if events.has_listeners and not chat.get("silent"):
+        events.emit(_make_announcement(arguments))
     if not (chat.get("silent") or is_silent()):
         show_chat_banner(chat.get("message"), arguments["carryover"], bool(chat.get("verbose")))
     if "message" not in chat:
         warnings.warn("A chat of the queue has no message: its sender will be asked for one.", UserWarning, stacklevel=3)
     return arguments
+
+
+def _make_announcement(arguments: Entry) -> events.ChatPrepared:
+    message = arguments.get("message")
+    return events.ChatPrepared(
+        initiator=arguments["sender"].name,
+        recipient=arguments["recipient"].name,
+        message=get_callable_name(message) if callable(message) else message,
+        carryover=arguments["carryover"],
+        options={
+            name: arguments[name] for name in ("verbose", "summary_method", "summary_args", "max_turns") if name in arguments
+        },
+    )
 
 
 def _index_by_id(chat_queue: ChatQueue) -> dict[Hashable, ChatSpec | Mapping[str, Any]]:

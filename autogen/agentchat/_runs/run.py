@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextvars import copy_context
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from uuid import uuid4
@@ -27,6 +28,7 @@ Start: TypeAlias = Callable[[ChatControl | None], Steps[tuple[ChatResult, Any]]]
 
 # All kinds that AG2 has a counterpart of.
 READ_KINDS: tuple[type[Event], ...] = (
+    events.ChatPrepared,
     events.ChatStarted,
     events.ChatEnded,
     events.MessageSent,
@@ -294,3 +296,11 @@ class Run:
             if isinstance(event, events.MessageSent) and event.chat == chat
         )
         return next(senders, None)
+
+
+def convert_summary(result: ChatResult) -> ChatResult:
+    """Return a result whose summary is text, where AG2's programs expect it."""
+    summary = result.summary
+    if isinstance(summary, dict) and "content" in summary:
+        summary = summary["content"]
+    return replace(result, summary="" if summary is None else summary)

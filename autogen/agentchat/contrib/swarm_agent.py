@@ -17,9 +17,10 @@ from .._core.messages import normalize_name
 from .._handoffs import conditions, targets
 from .._handoffs.conditions import DataConditionLike, LLMConditionLike
 from .._handoffs.context_variables import ContextStr, ContextVariables, UpdateSystemMessage
+from .._runs import AsyncRunResponse, RunResponse
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent, HumanInputMode
-from ..group.chat import GroupResult, a_initiate_group_chat, initiate_group_chat
+from ..group.chat import GroupResult, a_initiate_group_chat, a_run_group_chat, initiate_group_chat, run_group_chat
 from ..group.patterns import DefaultPattern
 from ..group.reply_result import ReplyResult
 
@@ -35,8 +36,10 @@ __all__ = [
     "SwarmAgent",
     "SwarmResult",
     "a_initiate_swarm_chat",
+    "a_run_swarm",
     "initiate_swarm_chat",
     "register_hand_off",
+    "run_swarm",
 ]
 
 
@@ -246,6 +249,42 @@ async def a_initiate_swarm_chat(
         initial_agent, agents, user_agent, swarm_manager_args, context_variables, after_work, exclude_transit_message
     )
     return await a_initiate_group_chat(pattern, messages, max_rounds)
+
+
+def run_swarm(
+    initial_agent: ConversableAgent,
+    messages: list[Message] | str,
+    agents: list[ConversableAgent],
+    user_agent: ConversableAgent | None = None,
+    swarm_manager_args: Mapping[str, object] | None = None,
+    max_rounds: int = 20,
+    context_variables: ContextVariables | Mapping[str, object] | None = None,
+    after_work: SwarmTarget = AfterWorkOption.TERMINATE,
+    exclude_transit_message: bool = True,
+) -> RunResponse:
+    """Make the response of a swarm, which begins when somebody looks at it; see `initiate_swarm_chat`."""
+    pattern = _make_pattern(
+        initial_agent, agents, user_agent, swarm_manager_args, context_variables, after_work, exclude_transit_message
+    )
+    return run_group_chat(pattern, messages, max_rounds)
+
+
+async def a_run_swarm(
+    initial_agent: ConversableAgent,
+    messages: list[Message] | str,
+    agents: list[ConversableAgent],
+    user_agent: ConversableAgent | None = None,
+    swarm_manager_args: Mapping[str, object] | None = None,
+    max_rounds: int = 20,
+    context_variables: ContextVariables | Mapping[str, object] | None = None,
+    after_work: SwarmTarget = AfterWorkOption.TERMINATE,
+    exclude_transit_message: bool = True,
+) -> AsyncRunResponse:
+    """Async version of `run_swarm`."""
+    pattern = _make_pattern(
+        initial_agent, agents, user_agent, swarm_manager_args, context_variables, after_work, exclude_transit_message
+    )
+    return await a_run_group_chat(pattern, messages, max_rounds)
 
 
 def _make_pattern(

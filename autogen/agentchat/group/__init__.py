@@ -14,7 +14,11 @@ from ..._lazy_imports import attach as _lazy
 # For editors and type checkers.
 if TYPE_CHECKING:
     from .chat import a_initiate_group_chat as a_initiate_group_chat
+    from .chat import a_run_group_chat as a_run_group_chat
+    from .chat import a_run_group_chat_iter as a_run_group_chat_iter
     from .chat import initiate_group_chat as initiate_group_chat
+    from .chat import run_group_chat as run_group_chat
+    from .chat import run_group_chat_iter as run_group_chat_iter
     from .conditions import AvailableCondition as AvailableCondition
     from .conditions import ContextCondition as ContextCondition
     from .conditions import ContextStrLLMCondition as ContextStrLLMCondition
@@ -56,7 +60,11 @@ _TARGETS = (
 # For the interpreter: the module of each name, imported when the name is first used.
 _HOME = {
     "a_initiate_group_chat": "chat",
+    "a_run_group_chat_iter": "chat",
+    "a_run_group_chat": "chat",
     "initiate_group_chat": "chat",
+    "run_group_chat_iter": "chat",
+    "run_group_chat": "chat",
     **dict.fromkeys(_CONDITIONS, "conditions"),
     "ContextExpression": "context_expression",
     "ContextStr": "context_variables",

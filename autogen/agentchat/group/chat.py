@@ -6,15 +6,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..._steps import Steps, invoke, run_async, run_sync
+from ...control import ChatControl
 from .._core.result import ChatResult
 from .._handoffs.context_variables import ContextVariables
+from .._runs import AsyncRunIterResponse, AsyncRunResponse, RunIterResponse, RunResponse
+from .._runs.run import Run, convert_summary
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from ..groupchat import GroupChat, GroupChatManager
 from .patterns import Pattern
 from .selector import HandoffSelector
 
-__all__ = ["a_initiate_group_chat", "initiate_group_chat"]
+__all__ = [
+    "a_initiate_group_chat",
+    "a_run_group_chat",
+    "a_run_group_chat_iter",
+    "initiate_group_chat",
+    "run_group_chat",
+    "run_group_chat_iter",
+]
 
 GroupResult: TypeAlias = tuple[ChatResult, ContextVariables, Agent]
 """The result of the chat, the context variables, and the last speaker."""
@@ -50,6 +60,81 @@ async def a_initiate_group_chat(
 ) -> GroupResult:
     """Async version of `initiate_group_chat`."""
     return await run_async(_run(pattern, messages, max_rounds, kwargs))
+
+
+def run_group_chat(
+    pattern: Pattern, messages: list[Message] | Message | str, max_rounds: int = 20, **kwargs: Any
+) -> RunResponse:
+    """Make the response of a group chat that begins when somebody looks at it; see `RunResponse`.
+
+    Args:
+        pattern: As for `initiate_group_chat`, like all arguments.
+        messages: First message, or the messages of an earlier chat.
+        max_rounds: Maximum number of messages.
+        **kwargs: As for `initiate_chat`.
+
+    Raises:
+        ValueError: if there is no message.
+
+    >>> for event in run_group_chat(pattern, "My parcel never came.").events:  # doctest: +SKIP
+    ...     event.print()
+    """
+    return RunResponse.of_run(_make_run(pattern, messages, max_rounds, kwargs))
+
+
+async def a_run_group_chat(
+    pattern: Pattern, messages: list[Message] | Message | str, max_rounds: int = 20, **kwargs: Any
+) -> AsyncRunResponse:
+    """Async version of `run_group_chat`."""
+    return AsyncRunResponse.of_run(_make_run(pattern, messages, max_rounds, kwargs))
+
+
+def run_group_chat_iter(
+    pattern: Pattern,
+    messages: list[Message] | Message | str,
+    max_rounds: int = 20,
+    *,
+    yield_on: Any = None,
+    **kwargs: Any,
+) -> RunIterResponse:
+    """Make an iterator over AG2's events of a group chat, which waits until the next is requested.
+
+    Args:
+        pattern: As for `initiate_group_chat`, like all arguments but `yield_on`.
+        messages: First message, or the messages of an earlier chat.
+        max_rounds: Maximum number of messages.
+        yield_on: Classes of `autogen.events.agent_events`, or names of their types; None for all.
+        **kwargs: As for `initiate_chat`.
+
+    Raises:
+        ValueError: if there is no message, or no such event.
+    """
+    return RunIterResponse(_make_run(pattern, messages, max_rounds, kwargs), yield_on)
+
+
+def a_run_group_chat_iter(
+    pattern: Pattern,
+    messages: list[Message] | Message | str,
+    max_rounds: int = 20,
+    *,
+    yield_on: Any = None,
+    **kwargs: Any,
+) -> AsyncRunIterResponse:
+    """Async version of `run_group_chat_iter`, for `async for`; it is not awaited itself."""
+    return AsyncRunIterResponse(_make_run(pattern, messages, max_rounds, kwargs), yield_on)
+
+
+def _make_run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, Any]) -> Run:
+    if not messages:
+        raise ValueError("A group chat needs a first message.")
+
+    def start(control: ChatControl | None) -> Steps[tuple[ChatResult, ContextVariables]]:
+        limits = {**options, **({} if control is None else {"control": control})}
+        result, variables, _ = yield from _run(pattern, messages, max_rounds, limits)
+        return convert_summary(result), variables
+
+    user = [] if pattern.user_agent is None else [pattern.user_agent]
+    return Run(start, [*pattern.agents, *user], options.get("control"))
 
 
 def _run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, object]) -> Steps[GroupResult]:
