@@ -356,9 +356,6 @@ ODDITIES: dict[str, Oddity] = {
     "empty function call": _change_parts(_add(function_call={})),
     "odd annotations": _change_parts(_add(annotations="none", audio=[])),
     "message is text": _change_parts(lambda part: part.get("content") or ""),
-    "text beside a null message": _whole(
-        lambda body: body["choices"][0].update(text=body["choices"][0]["message"]["content"], message=None)
-    ),
     "choices is an object": _whole(lambda body: body.update(choices=body["choices"][0])),
     "a null among the choices": _whole(lambda body: body["choices"].append(None)),
     "two spaces and a line before the JSON": _whole(lambda body: b"  \n" + json.dumps(body).encode() + b"\n"),
@@ -446,6 +443,11 @@ ODDITIES: dict[str, Oddity] = {
     "no choices": _whole(lambda body: body.update(choices=[]), is_readable=False),
     "choices is null": _whole(lambda body: body.update(choices=None), is_readable=False),
     "no message": _whole(lambda body: body["choices"][0].update(message=None), is_readable=False),
+    # The form of text completions: the server has not understood the request for a chat.
+    "a text in place of a message": _whole(
+        lambda body: body["choices"][0].update(text=body["choices"][0]["message"]["content"], message=None),
+        is_readable=False,
+    ),
     "nothing, unfinished": Oddity(
         lambda body: body["choices"][0].update(finish_reason=None, message={"content": None}) or body,
         lambda chunks: [chunks[0]],

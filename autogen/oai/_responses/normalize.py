@@ -80,9 +80,6 @@ def _list_choices(body: Mapping[str, JSON]) -> list[Mapping[str, JSON]]:
 
 def _normalize_choice(choice: Mapping[str, JSON], body: Mapping[str, JSON], origin: str) -> dict[str, JSON]:
     message = choice.get("message")
-    if message is None:
-        # The form of text completions, which some servers use for both.
-        message = choice.get("text")
     if isinstance(message, str):
         message = {"content": message}
     if not isinstance(message, dict):
