@@ -19,6 +19,7 @@ tracebacks of errors, which then show the steps as if they called the functions 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,8 @@ from ._threads import arun_with_timeout, await_with_timeout, run_in_thread, run_
 
 # Tracebacks of pytest show the program's frames, and not those of this module.
 __tracebackhide__ = True
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 A = TypeVar("A")
@@ -213,7 +216,8 @@ def _remove_driver_frames(error: BaseException) -> None:
 
     Each call of a step adds three: the driver that resumes the step, `invoke`, and the driver that makes the call. They
     are the same at every level and say nothing about the error. Frames of steps and of called functions stay, except those
-    of `hide_from_tracebacks`. On Python 3.10 the entry of the outermost driver stays: a bare `raise` restores it.
+    of `hide_from_tracebacks`. If the modules that pass calls on have raised a TypeError or ValueError, none of their frames
+    stays: the traceback ends where the program called. On Python 3.10 the entry of the outermost driver stays: a bare `raise` restores it.
     """
     # An explicit `raise ... from` may have closed a circle of causes.
     seen: set[int] = set()
@@ -224,9 +228,21 @@ def _remove_driver_frames(error: BaseException) -> None:
         while entry is not None:
             entry.tb_next = following = _skip_driver_frames(entry.tb_next)
             entry = following
+        if current is error and _is_rejected_argument(error, first):
+            logger.debug("The whole traceback of an error that the caller made:", exc_info=error)
+            first = None
         # Called on the class, because an exception that is a frozen dataclass refuses assignments.
         BaseException.with_traceback(current, first)
         current = current.__cause__ or current.__context__
+
+
+def _is_rejected_argument(error: BaseException, entry: TracebackType | None) -> bool:
+    """Return True if this package alone raised an error about a value, so that it is in the caller's line."""
+    if not isinstance(error, (TypeError, ValueError)):
+        return False
+    while entry is not None and entry.tb_frame.f_globals.get("__tracebackhide__"):
+        entry = entry.tb_next
+    return entry is None
 
 
 def _skip_driver_frames(entry: TracebackType | None) -> TracebackType | None:
