@@ -53,7 +53,8 @@ PUBLIC = """
                              jupyter_code_executor local_jupyter_server
     autogen.coding.kubernetes  pod_commandline_code_executor
     autogen.events           agent_events base_event client_events helpers print_event
-    autogen.io               base console queue_stream run_response websockets
+    autogen.io               base console queue_stream run_response step_controller thread_io_stream
+                             websockets
     autogen.io.processors    base console_event_processor
     autogen.logger           base_logger file_logger logger_factory logger_utils sqlite_logger
     autogen.oai              anthropic bedrock cerebras client client_utils cohere completion errors gemini groq mistral

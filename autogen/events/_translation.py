@@ -138,3 +138,6 @@ _CONVERTERS: dict[type[kinds.Event], Callable[[Translator, Any], Iterable[Any]]]
     kinds.ChatEnded: Translator._translate_end,
     kinds.ProgramEvent: Translator._translate_program_event,
 }
+
+KINDS: tuple[type[kinds.Event], ...] = tuple(_CONVERTERS)
+"""The kinds that AG2 has counterparts of."""

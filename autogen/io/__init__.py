@@ -17,6 +17,19 @@ def _print_to_current(*objects: object, **kwargs: Any) -> None:
     IOStream.get_default().print(*objects, **kwargs)
 
 
+def send(event: Any) -> None:
+    """Send an AG2 event to the current stream; one without `send` prints it.
+
+    Args:
+        event: Event of `autogen.events.agent_events`, or of a program's class.
+    """
+    stream: Any = IOStream.get_default()
+    if hasattr(stream, "send"):
+        stream.send(event)
+    else:
+        event.print(stream.print)
+
+
 _output.set_print(_print_to_current)
 
 __all__ = [
@@ -33,4 +46,5 @@ __all__ = [
     "PrintMessage",
     "StreamMessage",
     "WithdrawnMessage",
+    "send",
 ]

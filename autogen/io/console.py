@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from typing import Any
 
 from ._stdin import STDIN
 from ._terminal_text import make_printable
@@ -29,6 +30,10 @@ class IOConsole(IOStream):
             flush: True to display the text at once.
         """
         print(*map(_clean, objects), sep=sep, end=end, flush=flush)
+
+    def send(self, event: Any) -> None:
+        """Print an AG2 event."""
+        event.print(self.print)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         """Ask for a line of input.

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from .._threads import CallTimeout
 from ._messages import InputMessage, StreamMessage, format_print, make_input_message, make_print_message
@@ -83,6 +84,14 @@ class IOQueue(IOStream):
         """
         if message := make_print_message(format_print(objects, sep, end)):
             self._publish(message)
+
+    def send(self, event: Any) -> None:
+        """Send the text of an AG2 event.
+
+        Raises:
+            StreamClosed: if the stream was closed.
+        """
+        event.print(self.print)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         """Ask a question and wait for the answer. The question is withdrawn if this call is cancelled.

@@ -36,6 +36,7 @@ from .._replies.registry import builtin_generate_reply
 from ..agent import Agent
 from .active_chats import enter_active_chat
 from .message_loop import Send, run_loop
+from .stream_events import send_events_to_stream
 from .summary import summarize
 
 # Tracebacks of pytest show the program's frames, and not those of this module.
@@ -101,7 +102,7 @@ def run_chat(
     """
     argument_checks.check_recipient(recipient)
     argument_checks.warn_of_misspelt_context(context)
-    with enter_active_chat(sender, recipient, options.control):
+    with enter_active_chat(sender, recipient, options.control), send_events_to_stream(options.silent):
         return (yield from _run_with_journal(ChatRequest(sender, recipient, message, options, context)))
 
 
