@@ -217,7 +217,9 @@ def _remove_driver_frames(error: BaseException) -> None:
     Each call of a step adds three: the driver that resumes the step, `invoke`, and the driver that makes the call. They
     are the same at every level and say nothing about the error. Frames of steps and of called functions stay, except those
     of `hide_from_tracebacks`. If the modules that pass calls on have raised a TypeError or ValueError, none of their frames
-    stays: the traceback ends where the program called. On Python 3.10 the entry of the outermost driver stays: a bare `raise` restores it.
+    stays: the traceback ends where the program called.
+
+    On Python 3.10 the entry of the outermost driver stays: a bare `raise` restores it.
     """
     # An explicit `raise ... from` may have closed a circle of causes.
     seen: set[int] = set()

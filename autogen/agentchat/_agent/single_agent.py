@@ -405,7 +405,9 @@ def _lend_tools(caller: ToolRegistrationMixin, executor: ToolRegistrationMixin, 
 def _collect_request(arguments: dict[str, Any], is_iterated: bool = False) -> RunRequest:
     """Make the request of the arguments of `run` or `run_iter`, as `locals()` has them."""
     recipient, kwargs = arguments["recipient"], arguments["kwargs"]
-    is_task = isinstance(recipient, (str, Mapping, list)) and not is_iterated
+    # An agent may be callable as well.
+    is_function = callable(recipient) and not hasattr(recipient, "receive")
+    is_task = (isinstance(recipient, (str, Mapping, list)) or is_function) and not is_iterated
     if is_task and arguments["message"] is not None:
         raise TypeError("run() got the task twice: by position, and as message=.")
     message = recipient if is_task else arguments["message"]
