@@ -1,4 +1,4 @@
-"""Code in message content: text of messages, fenced blocks, and language guessing."""
+"""Search for code in message content, and the guess of its language. Markdown is parsed by `_markdown_fences.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fenced code blocks of Markdown: CommonMark's block parser with a fence rule that also accepts the looser forms of 0.2.
+"""Parser of fenced code blocks: CommonMark's block parser with a fence rule that also accepts the looser forms of 0.2.
 
 Containers (lists, quotes) are parsed by markdown-it. Beyond CommonMark, a fence may open after text on its line, close
 with text behind it, be indented by any width, and, if no proper closing follows, end at the next line of backticks.

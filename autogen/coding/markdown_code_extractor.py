@@ -1,4 +1,4 @@
-"""Code extraction from fenced blocks."""
+"""`MarkdownCodeExtractor`: the code of a message as blocks. The text is searched by `_extraction.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Messages on the console."""
+"""Messages and notices on the console, and whether a chat is silent.
+
+A received message is printed by `_process_received_message`, which gets the setting of the call.
+"""
 
 from __future__ import annotations
 

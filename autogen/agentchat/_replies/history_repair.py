@@ -1,7 +1,8 @@
-"""Repair of histories before a request.
+"""Repair of the order of a history before a request: calls, their results, and messages without content.
 
 An endpoint accepts a history in which every call is followed by its results, no result lacks its call, and no content is
-null. Users cut, resume and mix histories, so a history is repaired just before a request; the stored one stays as it is.
+null. Users cut, resume and mix histories, so a copy is repaired for each request. What is inside a message (ids, arguments,
+text, thinking) is repaired for the endpoint later, by `oai/_responses/history.py`.
 """
 
 from __future__ import annotations

@@ -127,6 +127,7 @@ def a_run_group_chat_iter(
 def _make_run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, Any]) -> Run:
     if not messages:
         raise ValueError("A group chat needs a first message.")
+    _refuse_safeguards(options)
 
     def start(control: ChatControl | None) -> Steps[tuple[ChatResult, ContextVariables]]:
         limits = {**options, **({} if control is None else {"control": control})}
@@ -137,7 +138,19 @@ def _make_run(pattern: Pattern, messages: Messages, max_rounds: int, options: Ma
     return Run(start, [*pattern.agents, *user], options.get("control"))
 
 
+def _refuse_safeguards(options: Mapping[str, object]) -> None:
+    """Refuse AG2's safeguards, which are not there yet: a program that asks for them must not run without.
+
+    Raises:
+        NotImplementedError: if one is given.
+    """
+    names = [name for name in ("safeguard_policy", "safeguard_llm_config", "mask_llm_config") if options.get(name)]
+    if names:
+        raise NotImplementedError(f"Group chats have no safeguards yet, got {', '.join(names)}.")
+
+
 def _run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, object]) -> Steps[GroupResult]:
+    _refuse_safeguards(options)
     group, manager = pattern.build(max_rounds)
     selector = group.speaker_selection_method
     assert isinstance(selector, HandoffSelector)

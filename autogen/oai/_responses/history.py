@@ -1,7 +1,8 @@
-"""Histories for requests: a valid history is made just before a request, so that every endpoint accepts it.
+"""Messages for requests: ids of calls, arguments and text are made valid, so that every endpoint accepts them.
 
 Histories come from models, programs, files and other endpoints. A message that an endpoint refuses would also make it
-refuse every later request of the chat, so it is repaired here; the stored history stays as it is.
+refuse every later request of the chat, so it is repaired here; the stored history stays as it is. The order of calls and
+results was repaired before, by `agentchat/_replies/history_repair.py`.
 """
 
 from __future__ import annotations
