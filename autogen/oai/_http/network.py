@@ -1,8 +1,8 @@
 """Network backends for the HTTP library: they keep the clocks of requests, and connect in an orderly queue.
 
 Two thousand chats that begin at once would overrun the endpoint's queue of new connections and this process's event loop,
-and then time out at a healthy endpoint. So a few at a time connect to an address, and a time-out is believed only if the
-endpoint accepted nobody else meanwhile.
+and then time out at a healthy endpoint. So a few at a time connect to an address. A time-out is not believed while other
+requests of this process are connected to it: it is they for whom the endpoint has no time.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any, Generic, TypeVar
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from ..._threads import CallTimeout, run_with_timeout
 from .clock import Limit, get_remaining
@@ -24,6 +25,8 @@ from .libraries import httpcore
 
 SLOTS = 32  # connections to one address that are opened at the same time
 MAX_ATTEMPTS = 20
+# Time-outs of a request among others until one is believed: the event loop may have been busy with the others.
+MAX_TIMEOUTS = 3
 WRITE_SIZE = 16_384  # bytes
 # A time-out that comes later than its limit by this factor says that this process is busy.
 LATE = 1.2
@@ -34,23 +37,38 @@ SlotsT = TypeVar("SlotsT", threading.BoundedSemaphore, asyncio.BoundedSemaphore)
 
 
 class ConnectQueue(Generic[SlotsT]):
-    """The requests that are connecting to an address.
+    """The requests that are connecting to an address, and those that are connected.
 
     Args:
         slots: Semaphore for those that connect at the same time.
+
+    Attributes:
+        slots: As above.
+        connected: The open connections.
     """
 
     def __init__(self, slots: SlotsT) -> None:
         self.slots: SlotsT = slots
-        self._accepted_at = self._timed_out_at = 0.0
+        # A stream that nobody closes is forgotten when it is freed.
+        self.connected: WeakSet[TimedStream | AsyncTimedStream] = WeakSet()
+        self._timed_out_at = 0.0
+        self._lock = threading.Lock()
+        self._requests = 0
 
-    def record_accepted(self) -> None:
-        """Record that the endpoint has accepted a connection."""
-        self._accepted_at = time.monotonic()
+    @contextmanager
+    def join(self) -> Iterator[None]:
+        """Count a request that waits or connects."""
+        with self._lock:
+            self._requests += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._requests -= 1
 
     def is_dead(self, since: float) -> bool:
-        """Return True if the endpoint has accepted nobody and let somebody time out since a moment."""
-        return self._accepted_at < since < self._timed_out_at
+        """Return True if the endpoint has let somebody time out since a moment, and nobody is connected."""
+        return self._timed_out_at > since and not self.connected
 
     def get_delay(self, error: Exception, since: float, limit: float | None, attempts: int) -> float | None:
         """Return the seconds to wait before another attempt; None if the failure is the endpoint's.
@@ -64,7 +82,8 @@ class ConnectQueue(Generic[SlotsT]):
         if attempts >= MAX_ATTEMPTS:
             return None
         if isinstance(error, httpcore.ConnectTimeout):
-            if self._accepted_at >= since or (limit is not None and time.monotonic() - since > limit * LATE):
+            is_believed = attempts >= MAX_TIMEOUTS or self._requests == 1
+            if self.connected or not is_believed or (limit is not None and time.monotonic() - since > limit * LATE):
                 return 0.0
             self._timed_out_at = time.monotonic()
             return None
@@ -77,8 +96,11 @@ class ConnectQueue(Generic[SlotsT]):
 class TimedStream(httpcore.NetworkStream):
     """A network stream that keeps the clock of each request."""
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, queue: ConnectQueue[Any] | None = None) -> None:
         self._stream = stream
+        self._queue = queue
+        if queue is not None:
+            queue.connected.add(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read from the wrapped stream."""
@@ -91,6 +113,7 @@ class TimedStream(httpcore.NetworkStream):
 
     def close(self) -> None:
         """Close the wrapped stream."""
+        _disconnect(self, self._queue)
         self._stream.close()
 
     def start_tls(
@@ -98,7 +121,10 @@ class TimedStream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         """Start TLS. The endpoint is alive by now, so the whole of the remaining time is for the handshake."""
         seconds = _get_time_for_tls(timeout)
-        return TimedStream(self._stream.start_tls(ssl_context, server_hostname, seconds))
+        try:
+            return TimedStream(self._stream.start_tls(ssl_context, server_hostname, seconds), self._queue)
+        finally:
+            _disconnect(self, self._queue)
 
     def get_extra_info(self, info: str) -> Any:
         """Return information of the wrapped stream."""
@@ -108,8 +134,11 @@ class TimedStream(httpcore.NetworkStream):
 class AsyncTimedStream(httpcore.AsyncNetworkStream):
     """Async version of `TimedStream`."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+    def __init__(self, stream: httpcore.AsyncNetworkStream, queue: ConnectQueue[Any] | None = None) -> None:
         self._stream = stream
+        self._queue = queue
+        if queue is not None:
+            queue.connected.add(self)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read from the wrapped stream."""
@@ -121,6 +150,7 @@ class AsyncTimedStream(httpcore.AsyncNetworkStream):
 
     async def aclose(self) -> None:
         """Close the wrapped stream."""
+        _disconnect(self, self._queue)
         await self._stream.aclose()
 
     async def start_tls(
@@ -128,7 +158,10 @@ class AsyncTimedStream(httpcore.AsyncNetworkStream):
     ) -> httpcore.AsyncNetworkStream:
         """Start TLS, as in the sync version."""
         seconds = _get_time_for_tls(timeout)
-        return AsyncTimedStream(await self._stream.start_tls(ssl_context, server_hostname, seconds))
+        try:
+            return AsyncTimedStream(await self._stream.start_tls(ssl_context, server_hostname, seconds), self._queue)
+        finally:
+            _disconnect(self, self._queue)
 
     def get_extra_info(self, info: str) -> Any:
         """Return information of the wrapped stream."""
@@ -157,7 +190,7 @@ class TimedBackend(httpcore.NetworkBackend):
             if queue is None:
                 queue = self._queues[host, port] = ConnectQueue(threading.BoundedSemaphore(SLOTS))
         since = time.monotonic()
-        with queue.slots:
+        with queue.join(), queue.slots:
             for attempts in count(1):
                 if queue.is_dead(since):
                     raise httpcore.ConnectTimeout("the endpoint accepts no connections")
@@ -170,8 +203,7 @@ class TimedBackend(httpcore.NetworkBackend):
                     if delay is None:
                         raise
                 else:
-                    queue.record_accepted()
-                    return TimedStream(stream)
+                    return TimedStream(stream, queue)
                 time.sleep(delay)
                 _restart_clock(timeout)
         raise AssertionError("unreachable: the loop is endless")
@@ -225,23 +257,23 @@ class AsyncTimedBackend(httpcore.AsyncNetworkBackend):
         if queue is None:
             queue = self._queues[host, port] = ConnectQueue(asyncio.BoundedSemaphore(SLOTS))
         since = time.monotonic()
-        async with queue.slots:
-            for attempts in count(1):
-                if queue.is_dead(since):
-                    raise httpcore.ConnectTimeout("the endpoint accepts no connections")
-                since = time.monotonic()
-                seconds = get_remaining(timeout, httpcore.ConnectTimeout)
-                try:
-                    stream = await self._backend.connect_tcp(host, port, seconds, local_address, socket_options)
-                except (httpcore.ConnectTimeout, httpcore.ConnectError) as error:
-                    delay = queue.get_delay(error, since, seconds, attempts)
-                    if delay is None:
-                        raise
-                else:
-                    queue.record_accepted()
-                    return AsyncTimedStream(stream)
-                await asyncio.sleep(delay)
-                _restart_clock(timeout)
+        with queue.join():
+            async with queue.slots:
+                for attempts in count(1):
+                    if queue.is_dead(since):
+                        raise httpcore.ConnectTimeout("the endpoint accepts no connections")
+                    since = time.monotonic()
+                    seconds = get_remaining(timeout, httpcore.ConnectTimeout)
+                    try:
+                        stream = await self._backend.connect_tcp(host, port, seconds, local_address, socket_options)
+                    except (httpcore.ConnectTimeout, httpcore.ConnectError) as error:
+                        delay = queue.get_delay(error, since, seconds, attempts)
+                        if delay is None:
+                            raise
+                    else:
+                        return AsyncTimedStream(stream, queue)
+                    await asyncio.sleep(delay)
+                    _restart_clock(timeout)
         raise AssertionError("unreachable: the loop is endless")
 
     async def connect_unix_socket(
@@ -283,6 +315,11 @@ def _resolve(host: str, port: int, seconds: float) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
     return list(dict.fromkeys(str(address[0]) for *_, address in rows))
+
+
+def _disconnect(stream: TimedStream | AsyncTimedStream, queue: ConnectQueue[Any] | None) -> None:
+    if queue is not None:
+        queue.connected.discard(stream)
 
 
 def _restart_clock(timeout: float | None) -> None:
