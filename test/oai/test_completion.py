@@ -40,7 +40,7 @@ def test_an_answer_is_a_dict_whose_keys_are_attributes(ask):
     assert response["model"] == response.model == "gpt-4o-mini"
     assert response["cost"] == response.cost == pytest.approx(0.12)
     assert json.loads(json.dumps(response)) == response
-    with pytest.raises(AttributeError, match="no 'colour'"):
+    with pytest.raises(AttributeError, match="no attribute 'colour'"):
         response.colour
 
 

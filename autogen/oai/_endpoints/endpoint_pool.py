@@ -123,7 +123,7 @@ class Endpoint:
         if callable(self.settings):
             return "local"
         url = self.settings.get("azure_endpoint") or self.settings.get("base_url")
-        return mask_url(str(url)) if url else self.signed_for or "the SDK's default URL"
+        return mask_url(str(url or self.signed_for or _find_default_url(self.kind)))
 
     @property
     def is_synchronous(self) -> bool:
@@ -209,6 +209,13 @@ class Endpoint:
             await closer.__anext__()
         arguments["http_client"] = clients.http[limit]
         return (openai.AsyncAzureOpenAI if self.kind == "azure" else openai.AsyncOpenAI)(**arguments)
+
+
+def _find_default_url(kind: str) -> str:
+    """Return the URL that the SDK uses if none is set."""
+    if kind == "azure":
+        return os.environ.get("AZURE_OPENAI_ENDPOINT") or "no azure_endpoint"
+    return os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
 
 
 def _complete_settings(settings: Settings) -> tuple[dict[str, Any], int]:
