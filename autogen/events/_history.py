@@ -195,6 +195,9 @@ class History(Observer):
 
     def _observe_other(self, event: Event) -> Sequence[RecordedOperation]:
         """Keep an event of an extension as a generic operation, since nothing tells whether it starts or ends something."""
+        # Those of the core are about an operation that is there.
+        if event.type in _CORE:
+            return ()
         kind = event.kind if isinstance(event, UnknownEvent) else event.type
         # `page_opened` and `page_closed` belong to one operation.
         kind = kind.rpartition("_")[0] or kind

@@ -68,8 +68,10 @@ def milestones(file: Path) -> list[tuple[str, Any]]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no kill -9, and no fork")
-@pytest.mark.parametrize("unit", ["calls", "seconds"])
-@pytest.mark.parametrize("total", [10, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("unit", "total"),
+    [("calls", 10), *(pytest.param(unit, 100, marks=pytest.mark.slow) for unit in ("calls", "seconds"))],
+)
 def test_killed_at_random_moments(server, hold, tmp_path, unit, total):
     undisturbed = hold(tmp_path / "undisturbed.db")
     speakers = [message["name"] for message in undisturbed["histories"]["group"]]

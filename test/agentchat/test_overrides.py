@@ -126,6 +126,7 @@ FOR_PROGRAMS = [
         "reset",
         "run",
         "run_iter",
+        "sequential_run",
         "save_state",
         "update_system_message",
         "update_max_consecutive_auto_reply",

@@ -76,8 +76,7 @@ class Printer(IOStream):
 
 
 def test_it_is_printed_above_the_answer(openai_server, monkeypatch):
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("termcolor.termcolor.can_colorize", lambda **_: True)
     user, assistant = ConversableAgent("user", human_input_mode="NEVER"), make(openai_server(answer("It rains.")))
     printer = Printer()
     with IOStream.set_default(printer):

@@ -93,7 +93,8 @@ def test_a_conversation_with_code(listed, in_terminal, tmp_path):
     assert (tmp_path / "coding").is_dir()
 
 
-@pytest.mark.parametrize("columns", [pytest.param(40, marks=pytest.mark.slow), 80])
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [40, 80])
 def test_ctrl_c_ends_the_turn_and_says_how_to_go_on(listed, in_terminal, columns):
     server, options = listed("One moment.", Reply("too late", delay=60), "I am back.")
     terminal = in_terminal("chat", "hello", *options, columns=columns)
@@ -133,6 +134,7 @@ def test_ctrl_c_at_a_question_keeps_the_chat(listed, in_terminal):
     assert get_texts(server.requests[1]) == ["hello", "Yes?", "a message at once"]
 
 
+@pytest.mark.slow
 def test_a_finished_chat_goes_on_with_another_message(listed, in_terminal, run, tmp_path):
     server, options = listed("Yes?", CODE, "42. TERMINATE", "Bye. TERMINATE", "Still here. TERMINATE")
     terminal = in_terminal("chat", "hello", *options, "--checkpoint", "chat.db")
@@ -152,6 +154,7 @@ def test_a_finished_chat_goes_on_with_another_message(listed, in_terminal, run, 
     assert not [file for file in tmp_path.iterdir() if file.name.startswith("chat.db.")]
 
 
+@pytest.mark.slow
 def test_resuming_without_a_message_changes_nothing(listed, run, tmp_path):
     server, options = listed("Hello.")
     run("chat", "hello", *options, "--checkpoint", "chat.db")
@@ -178,6 +181,7 @@ def test_code_runs_after_approval(listed, in_terminal, answer, output):
     assert output in terminal.finish().text
 
 
+@pytest.mark.slow
 def test_without_anybody_to_approve_no_code_runs(listed, run):
     _, options = listed(CODE, "Sorry. TERMINATE")
     shown = run("chat", "6 times 7", *options, "--approve")
@@ -185,6 +189,7 @@ def test_without_anybody_to_approve_no_code_runs(listed, run):
     assert "Code output: 42" not in shown.stdout
 
 
+@pytest.mark.slow
 def test_the_task_from_standard_input(listed, run):
     server, options = listed(CODE, "It is 42. TERMINATE")
     shown = run("chat", "-", *options, stdin="6 times 7?\nPlease.\n")
@@ -194,6 +199,7 @@ def test_the_task_from_standard_input(listed, run):
     assert get_texts(server.requests[0]) == ["6 times 7?\nPlease."]
 
 
+@pytest.mark.slow
 def test_a_base_url_and_an_env_file(openai_server, run, tmp_path):
     server = openai_server("one", "two")
     assert "one" in run("chat", "hi", "--base-url", server.base_url, "--model", "m", "--no-docker").stdout
@@ -205,6 +211,7 @@ def test_a_base_url_and_an_env_file(openai_server, run, tmp_path):
     assert KEY not in shown.stdout + shown.stderr
 
 
+@pytest.mark.slow
 def test_a_model_by_name_out_of_a_list(openai_server, config_list, run):
     first, second = openai_server(Fault(status=500)), openai_server("from the second")
     path = config_list(first.config | {"model": "one"}, second.config | {"model": "two"})
@@ -246,6 +253,7 @@ def test_what_is_wrong_is_said_in_one_paragraph(tmp_path, monkeypatch, capsys, a
     assert "Traceback" not in text
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_is_shown_without_its_key(openai_server, config_list, run):
     server = openai_server("unused", api_key="right")
     shown = run("chat", "hi", "--config", config_list(server.config | {"api_key": KEY}), "--no-docker")
