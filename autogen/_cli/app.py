@@ -102,6 +102,7 @@ def run_chat_command(
     human: Annotated[
         Optional[Human],
         typer.Option(
+            case_sensitive=False,
             help="When you are asked: always; terminate: at the end, or if there is no code to run; never."
             " Without a terminal: never.",
         ),

@@ -44,7 +44,7 @@ def test_small_talk_costs_one_request(listed, in_terminal):
 
 def test_small_talk_without_a_terminal_costs_one_request(listed, run):
     server, options = listed("Hello! How can I help?")
-    shown = run("chat", "hello", *options)
+    shown = run("chat", "hello", *options, "--human", "NEVER")
     assert shown.returncode == 0, shown.stderr
     assert "Hello! How can I help?" in shown.stdout
     assert "no_reply · 2 messages" in shown.stdout
