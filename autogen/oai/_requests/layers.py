@@ -121,7 +121,7 @@ def add_retries(handler: Handler) -> Handler:
                 _emit_failure(request, state, f"{request.label}: {text}", str(decision))
                 if decision.action is not NextAction.RETRY:
                     raise
-                logger.warning("%s: %s; %s (%s).", request.label, text, decision, fault.name)
+                logger.warning("%s: %s; %s (%s).", request.label, text.rstrip("."), decision, fault.name)
             else:
                 if endpoint.health.failures:
                     endpoint.health.record_success()

@@ -107,7 +107,7 @@ def _try_endpoints(
             policy = request.endpoint.policy
             if request.is_last or policy.is_over(time.monotonic() - state.started_at):
                 raise _combine_failures(failures, error, policy.deadline) from None
-            logger.warning("%s; trying the next endpoint (%s).", failures[-1], fault.name)
+            logger.warning("%s; trying the next endpoint (%s).", failures[-1].rstrip("."), fault.name)
             continue
         response.pass_filter = _passes_filter(request, response)
         # A response that the filter rejects is better than none.
