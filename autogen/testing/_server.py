@@ -75,7 +75,7 @@ class OpenAIServer:
 class _HTTPServer(ThreadingHTTPServer):
     daemon_threads = True
     # With the default of 5, connections are refused when many chats start at once.
-    request_queue_size = 128
+    request_queue_size = 1024
     owner: OpenAIServer
 
     def handle_error(self, request: object, client_address: object) -> None:

@@ -12,7 +12,7 @@ from autogen.testing import ScriptedModel
 def describe(event: AnyEvent) -> str:
     """Describe an event. A type checker sees that no class of events is left out."""
     match event:
-        case events.ChatStarted(initiator=name) | events.ChatEnded(initiator=name):
+        case events.ChatStarted(initiator=name) | events.ChatEnded(initiator=name) | events.ChatPrepared(initiator=name):
             return f"{event.type} by {name}"
         case events.MessageSent(sender=sender, recipient=recipient, message=message):
             return f"{sender} to {recipient}: {message}"
@@ -28,6 +28,12 @@ def describe(event: AnyEvent) -> str:
             return f"{len(blocks)} blocks"
         case events.CodeEnded(exit_code=exit_code):
             return f"exit code {exit_code}"
+        case events.TokenReceived(delta=text):
+            return text
+        case events.HandedOver(target=target):
+            return f"on to {target}"
+        case events.AutoReplied() | events.ChatWaiting() | events.ProgramEvent():
+            return event.type
         case events.SpeakerSelected(speaker=name):
             return f"{name} is next"
         case events.HumanAsked(prompt=text) | events.HumanAnswered(text=text):
