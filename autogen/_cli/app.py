@@ -42,6 +42,14 @@ class Human(str, enum.Enum):
         return cast("HumanInputMode", self.value.upper())
 
 
+HumanOption = Annotated[
+    Optional[Human],
+    typer.Option(
+        case_sensitive=False,
+        help="When you are asked: always; terminate: at the end, or if there is no code to run; never."
+        " Without a terminal: never.",
+    ),
+]
 ConfigOption = Annotated[
     Optional[str], typer.Option(help="A config list: a file, or an environment variable; by default OAI_CONFIG_LIST.")
 ]
@@ -99,14 +107,7 @@ def run_chat_command(
     base_url: Annotated[
         Optional[str], typer.Option(help="The address of a server with OpenAI's protocol.", metavar="URL")
     ] = None,
-    human: Annotated[
-        Optional[Human],
-        typer.Option(
-            case_sensitive=False,
-            help="When you are asked: always; terminate: at the end, or if there is no code to run; never."
-            " Without a terminal: never.",
-        ),
-    ] = None,
+    human: HumanOption = None,
     docker: Annotated[
         Optional[bool], typer.Option("--docker/--no-docker", help="Where the code runs.", show_default="docker")
     ] = None,
