@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+from abc import ABC, abstractmethod
 from typing import Any
 
 from .base import IOStream
@@ -12,7 +13,28 @@ from .step_controller import StepController
 __all__ = ["AsyncThreadIOStream", "ThreadIOStream"]
 
 
-class ThreadIOStream(IOStream):
+class _EventStream(ABC):
+    """A stream that sends what is printed as an event."""
+
+    @abstractmethod
+    def send(self, event: Any) -> None:
+        """Queue an event."""
+
+    def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
+        """Queue a `print` event.
+
+        Args:
+            *objects: The objects, queued as text.
+            sep: The text between them.
+            end: The text after the last one.
+            flush: Ignored, because events are queued at once.
+        """
+        from ..events.print_event import PrintEvent
+
+        self.send(PrintEvent(*objects, sep=sep, end=end))
+
+
+class ThreadIOStream(_EventStream, IOStream):
     """Queues what is printed, asked and sent as AG2's events.
 
     Args:
@@ -27,19 +49,6 @@ class ThreadIOStream(IOStream):
     def __init__(self, step_controller: StepController | None = None) -> None:
         self._events: queue.Queue[Any] = queue.Queue()
         self._controller = step_controller
-
-    def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Queue a `print` event.
-
-        Args:
-            *objects: The objects, queued as text.
-            sep: The text between them.
-            end: The text after the last one.
-            flush: Ignored, because events are queued at once.
-        """
-        from ..events.print_event import PrintEvent
-
-        self.send(PrintEvent(*objects, sep=sep, end=end))
 
     def send(self, event: Any) -> None:
         """Queue an event, and wait for its reader if there is a controller."""
@@ -65,24 +74,11 @@ class ThreadIOStream(IOStream):
         return self._events
 
 
-class AsyncThreadIOStream:
+class AsyncThreadIOStream(_EventStream):
     """Async version of `ThreadIOStream`, within one event loop; its `input` is a coroutine function."""
 
     def __init__(self) -> None:
         self._events: asyncio.Queue[Any] = asyncio.Queue()
-
-    def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
-        """Queue a `print` event.
-
-        Args:
-            *objects: The objects, queued as text.
-            sep: The text between them.
-            end: The text after the last one.
-            flush: Ignored, because events are queued at once.
-        """
-        from ..events.print_event import PrintEvent
-
-        self.send(PrintEvent(*objects, sep=sep, end=end))
 
     def send(self, event: Any) -> None:
         """Queue an event."""
