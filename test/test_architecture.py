@@ -43,8 +43,9 @@ PUBLIC = """
     autogen.agentchat        agent assistant_agent chat conditions conversable_agent diagram groupchat user_proxy_agent
                              utils
     autogen.agentchat.contrib  society_of_mind_agent swarm_agent
-    autogen.agentchat.group  chat conditions context_expression context_variables handoffs patterns reply_result selector
-                             targets
+    autogen.agentchat.group  chat conditions context_expression context_variables handoffs reply_result selector
+    autogen.agentchat.group.patterns  auto manual pattern random round_robin
+    autogen.agentchat.group.targets   group_manager_target transition_target
     autogen.cache            abstract_cache_base cache cache_factory cosmos_db_cache disk_cache in_memory_cache redis_cache
     autogen.coding           approval base docker_commandline_code_executor factory func_with_reqs
                              local_commandline_code_executor markdown_code_extractor

@@ -28,6 +28,8 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "website" / "docs"
 REFERENCE = DOCS / "reference"
 SKIPPED = "autogen.extensions"  # where generated code may run
+# How the docstring of a module begins that has names of other modules alone: they are documented there.
+ALIASED = "AG2's path for "
 
 # Title, what it is about, and the modules; the longest prefix of a module's name counts.
 PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -82,12 +84,14 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 # The public names.
 
 
-def list_public_modules() -> Iterator[str]:
-    """Yield the modules and packages without an underscore in their names."""
-    yield "autogen"
+@cache
+def list_public_modules() -> tuple[str, ...]:
+    """List the modules and packages without an underscore in their names, but those with names of other modules alone."""
+    names = ["autogen"]
     for module in pkgutil.walk_packages(autogen.__path__, "autogen."):
         if not any(part.startswith("_") for part in module.name.split(".")) and not module.name.startswith(SKIPPED):
-            yield module.name
+            names.append(module.name)
+    return tuple(name for name in names if not (importlib.import_module(name).__doc__ or "").startswith(ALIASED))
 
 
 def get_public_names(module: ModuleType) -> dict[str, Any]:

@@ -76,4 +76,4 @@ _HOME = {
     **dict.fromkeys(_TARGETS, "targets"),
 }
 
-__getattr__, __dir__, __all__ = _lazy(globals(), _HOME, ("patterns",))
+__getattr__, __dir__, __all__ = _lazy(globals(), _HOME, ("patterns", "targets"))

@@ -1,21 +1,18 @@
-"""Patterns for group chats with hand-offs. They differ in how the next speaker is selected when there is no hand-off.
-
-A pattern can be used for several chats: it does not change its agents.
-"""
+"""The base class of patterns, and the pattern with hand-offs alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .._handoffs.context_variables import ContextStr, ContextVariables
-from .._handoffs.targets import AskUserTarget, GroupManagerTarget, RandomAgentTarget, TargetLike
-from ..agent import Agent
-from ..conversable_agent import ConversableAgent
-from ..groupchat import GroupChat, GroupChatManager
-from .selector import HandoffSelector
+from ..._handoffs.context_variables import ContextVariables
+from ..._handoffs.targets import TargetLike
+from ...agent import Agent
+from ...conversable_agent import ConversableAgent
+from ...groupchat import GroupChat, GroupChatManager
+from ..selector import HandoffSelector
 
-__all__ = ["AutoPattern", "DefaultPattern", "ManualPattern", "Pattern", "RandomPattern", "RoundRobinPattern"]
+__all__ = ["DefaultPattern", "Pattern"]
 
 
 class Pattern:
@@ -98,62 +95,3 @@ class DefaultPattern(Pattern):
     """Only hand-offs select the next speaker; without a hand-off `group_after_work` does, and by default the chat ends."""
 
     takes_after_work = True
-
-
-class AutoPattern(Pattern):
-    """Without a hand-off, the manager's model selects the next speaker.
-
-    Args:
-        *args: As for `Pattern`.
-        selection_message: System message of this model, in place of the group's `select_speaker_message_template`, with
-            the placeholders `{roles}`, `{agentlist}` and context variables.
-        **kwargs: As for `Pattern`; `group_manager_args` has an `llm_config`.
-    """
-
-    def __init__(self, *args: Any, selection_message: str | ContextStr | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.selection_message = selection_message
-
-    def build(self, max_rounds: int = 20) -> tuple[GroupChat, GroupChatManager]:
-        """Make a new group of the agents, and its manager.
-
-        Raises:
-            ValueError: if the manager has no model.
-        """
-        group, manager = super().build(max_rounds)
-        # Without a model, `auto` would silently be the same as `RoundRobinPattern`.
-        if not manager.llm_config:
-            raise ValueError('The manager of an AutoPattern needs a model: group_manager_args={"llm_config": ...}.')
-        return group, manager
-
-    def _get_after_work(self, members: list[Agent]) -> TargetLike | None:
-        return GroupManagerTarget(self.selection_message)
-
-
-class RoundRobinPattern(Pattern):
-    """Without a hand-off, the next member in order speaks: the initial agent, the others, the user, and again."""
-
-    def _get_after_work(self, members: list[Agent]) -> TargetLike | None:
-        return _select_in_order
-
-    _get_user_after_work = _get_after_work
-
-
-class RandomPattern(Pattern):
-    """Without a hand-off, a random other member speaks next."""
-
-    def _get_after_work(self, members: list[Agent]) -> TargetLike | None:
-        return RandomAgentTarget(members)
-
-    _get_user_after_work = _get_after_work
-
-
-class ManualPattern(Pattern):
-    """Without a hand-off, the human picks the next speaker."""
-
-    def _get_after_work(self, members: list[Agent]) -> TargetLike | None:
-        return AskUserTarget()
-
-
-def _select_in_order(last_speaker: Agent, groupchat: GroupChat) -> Agent:
-    return groupchat.next_agent(last_speaker)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..._lazy_imports import deprecate
-from .._handoffs.targets import (
+from ...._lazy_imports import deprecate
+from ..._handoffs.targets import (
     AgentNameTarget,
     AgentTarget,
     AskUserTarget,
