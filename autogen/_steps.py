@@ -176,6 +176,9 @@ def run_sync(steps: Steps[T]) -> T:
         return result
     except BaseException as error:
         _remove_driver_frames(error)
+        # Python replaces a StopIteration that leaves a generator; the caller gets the error of the called function.
+        if isinstance(value, StopIteration) and error.__cause__ is value:
+            raise value from None
         # A bare `raise` adds no entry for this frame, `raise error` would.
         raise
 

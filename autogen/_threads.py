@@ -127,11 +127,23 @@ def start_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwa
             future.set_result(context.run(function, *args, **kwargs))
         # Whatever it is, the caller gets it from the future.
         except BaseException as error:
-            future.set_exception(error)
+            future.set_exception(wrap_stop_iteration(error))
 
     future.set_running_or_notify_cancel()
     threading.Thread(target=run_function, name="autogen-limited", daemon=True).start()
     return future, cancel
+
+
+def wrap_stop_iteration(error: BaseException) -> BaseException:
+    """Return the error itself; for a `StopIteration`, a `RuntimeError` that has it as cause.
+
+    A future of asyncio would never be done with a `StopIteration`, and an iterator that raises it ends without an error.
+    """
+    if not isinstance(error, StopIteration):
+        return error
+    wrapper = RuntimeError(f"{type(error).__name__}: {error}")
+    wrapper.__cause__ = error
+    return wrapper
 
 
 @contextmanager

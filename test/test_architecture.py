@@ -60,7 +60,7 @@ PUBLIC = """
     autogen.logger           base_logger file_logger logger_factory logger_utils sqlite_logger
     autogen.oai              anthropic bedrock cerebras client client_utils cohere completion errors gemini groq mistral
                              ollama openai_utils providers rate_limiters together
-    autogen.testing          plugin
+    autogen.testing          messages plugin test_agent
 """
 """The modules that programs import, by package. Every other module is private."""
 

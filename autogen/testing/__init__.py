@@ -13,6 +13,8 @@ from ._faults import FaultInjector
 from ._oddities import ODDITIES, Misbehaving, Oddity
 from ._scripted import Fault, RawReply, Reply, ScriptedModel, ScriptExhausted, ScriptNotFinished, tool_call
 from ._server import OpenAIServer
+from .messages import ToolCall, tools_message
+from .test_agent import TestAgent
 
 __all__ = [
     "ODDITIES",
@@ -26,7 +28,10 @@ __all__ = [
     "ScriptExhausted",
     "ScriptNotFinished",
     "ScriptedModel",
+    "TestAgent",
+    "ToolCall",
     "tool_call",
+    "tools_message",
 ]
 
 # The class had this name in earlier versions.

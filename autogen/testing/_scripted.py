@@ -291,16 +291,20 @@ class ScriptedModel:
         Args:
             params: The parameters of the request.
         """
-        return run_sync(self._create(params))
+        return run_sync(self._respond(params, self._get_outcome(params)))
 
     async def a_create(self, params: Mapping[str, object]) -> SimpleNamespace:
         """Async version of `create`; other tasks run during a delay."""
-        return await run_async(self._create(params))
+        return await run_async(self._respond(params, self._get_outcome(params)))
 
-    def _create(self, params: Mapping[str, object]) -> Steps[SimpleNamespace]:
+    def _get_outcome(self, params: Mapping[str, object]) -> Reply | RawReply | Fault:
+        # Not part of the step: a generator would replace a scripted StopIteration.
         reply = self.answer(params)
         if isinstance(reply, BaseException):
             raise reply
+        return reply
+
+    def _respond(self, params: Mapping[str, object], reply: Reply | RawReply | Fault) -> Steps[SimpleNamespace]:
         if isinstance(reply, RawReply):
             raise TypeError("A RawReply is the response of a server: pass it to an OpenAIServer.")
         if reply.delay:

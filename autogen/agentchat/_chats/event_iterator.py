@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Generic, TypeAlias, TypeVar, Union, cast
 
 from ... import events
+from ..._threads import wrap_stop_iteration
 from ...control import ChatControl
 from ...events import AnyEvent, Event
 from .._core.result import ChatResult
@@ -309,7 +310,7 @@ def _run(
         with events.subscribe(buffer.push, types=kinds):
             result = run_chat(control)
     except BaseException as error:  # noqa: BLE001 - the reader of the events gets it
-        future.set_exception(error)
+        future.set_exception(wrap_stop_iteration(error))
     else:
         future.set_result(result)
 
