@@ -215,16 +215,16 @@ def _run_with_events(operation: Operation[T], run: Callable[[], Steps[T]]) -> St
     return result
 
 
-_process_id, _counter = "", itertools.count()
+_process_id, _prefix, _counter = 0, "", itertools.count()
 
 
 def _new_id() -> str:
     """Return an id that no other operation has, in this process and its forks."""
-    global _process_id
-    prefix = f"{os.getpid():x}-"
-    if not _process_id.startswith(prefix):
-        _process_id = prefix + os.urandom(6).hex()
-    return f"{_process_id}-{next(_counter):x}"
+    global _process_id, _prefix
+    process_id = os.getpid()
+    if process_id != _process_id:
+        _process_id, _prefix = process_id, f"{process_id:x}-{os.urandom(6).hex()}"
+    return f"{_prefix}-{next(_counter):x}"
 
 
 def resolve_unfinished(journal: Journal, description: str, ask_human: Callable[[str], Steps[str]]) -> Steps[str | None]:

@@ -14,7 +14,7 @@ import threading
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from importlib import import_module
 from typing import TypeAlias, Union, cast
@@ -172,16 +172,26 @@ def get_current_operation() -> str:
     return current_operation_id.get()
 
 
-@contextmanager
-def enter_operation(operation_id: str) -> Iterator[None]:
+class _OperationScope:
+    """A `with` block of an operation. A generator as context manager would take four times as long."""
+
+    __slots__ = ("_id", "_outer", "_outer_parent")
+
+    def __init__(self, operation_id: str) -> None:
+        self._id = operation_id
+
+    def __enter__(self) -> None:
+        self._outer_parent = parent_operation_id.set(current_operation_id.get())
+        self._outer = current_operation_id.set(self._id)
+
+    def __exit__(self, *error: object) -> None:
+        current_operation_id.reset(self._outer)
+        parent_operation_id.reset(self._outer_parent)
+
+
+def enter_operation(operation_id: str) -> AbstractContextManager[None]:
     """Make an operation the current one of a `with` block: events emitted there belong to it."""
-    outer_parent = parent_operation_id.set(current_operation_id.get())
-    outer = current_operation_id.set(operation_id)
-    try:
-        yield
-    finally:
-        current_operation_id.reset(outer)
-        parent_operation_id.reset(outer_parent)
+    return _OperationScope(operation_id)
 
 
 @contextmanager

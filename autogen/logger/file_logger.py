@@ -27,6 +27,11 @@ from .logger_utils import get_current_ts
 
 __all__ = ["FileLogger"]
 
+# Prompts belong into the files, not into the application's log.
+_logger = logging.getLogger(__name__)
+_logger.setLevel(logging.INFO)
+_logger.propagate = False
+
 
 class FileLogger(BaseLogger):
     """Writes records into a file: a line with the session id, then one JSON object per line.
@@ -44,7 +49,7 @@ class FileLogger(BaseLogger):
         self.session_id = str(uuid.uuid4())
         self.log_dir = os.path.join(os.getcwd(), "autogen_logs")
         self.log_file = os.path.join(self.log_dir, config.get("filename", "runtime.log"))
-        self.logger = logging.getLogger(__name__)
+        self.logger = _logger
         self._handler: logging.Handler | None = None
         self._lock = threading.Lock()
 
@@ -184,9 +189,6 @@ class FileLogger(BaseLogger):
         Path(self.log_file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handler = _WholeLineHandler(self.log_file, encoding="utf-8")
         handler.addFilter(lambda record: getattr(record, "file_logger", None) is self)
-        self.logger.setLevel(logging.INFO)
-        # Prompts belong into this file, not into the application's log.
-        self.logger.propagate = False
         self.logger.addHandler(handler)
         return handler
 

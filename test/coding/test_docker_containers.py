@@ -38,6 +38,12 @@ def test_it_is_gone_after_stop(made, client, name):
         sh(executor, "echo never")
 
 
+def test_the_engine_does_not_remove_it_in_a_restart(made, client, name):
+    made(container_name=name)
+    # Such an engine removes a container that it restarts, if it is busy: too rarely for a test.
+    assert client.containers.get(name).attrs["HostConfig"]["AutoRemove"] is False
+
+
 def test_it_may_be_kept_when_it_is_stopped(made, client, name):
     made(container_name=name, auto_remove=False).stop()
     assert client.containers.get(name).status == "exited"

@@ -192,8 +192,9 @@ def test_no_blocks_are_refused(made):
         made().execute_code_blocks([])
 
 
-def test_what_is_written_in_the_container_stays_over_a_restart(made):
-    executor = made()
+@pytest.mark.parametrize("stop_container", [True, False])
+def test_what_is_written_in_the_container_stays_over_a_restart(made, stop_container):
+    executor = made(stop_container=stop_container)
     sh(executor, "echo kept > /var/tmp/x")
     executor.restart()
     assert sh(executor, "cat /var/tmp/x").output == "kept\n"

@@ -95,10 +95,13 @@ def record_value(response: Any, reply: object) -> None:
         response: Response of a model client.
         reply: Reply made from it: text or a message.
     """
-    values, choices = _values.get(), getattr(response, "choices", None)
+    values = _values.get()
+    if values is None:
+        return
+    choices = getattr(response, "choices", None)
     parsed = getattr(getattr(choices[0], "message", None), "parsed", None) if choices else None
     text = reply.get("content") if isinstance(reply, dict) else reply
-    if values is not None and parsed is not None and isinstance(text, str):
+    if parsed is not None and isinstance(text, str):
         values[text] = parsed
 
 

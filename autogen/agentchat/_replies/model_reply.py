@@ -114,7 +114,13 @@ def _clean_text(text: str, response: Any, speaker: str) -> str:
     """
     choices = getattr(response, "choices", None)
     message = getattr(choices[0], "message", None) if choices else None
-    fields = {key: value for key in ANSWER_KEYS if (value := getattr(message, key, None))}
+    extra = getattr(message, "model_extra", None)
+    if isinstance(extra, dict):
+        # The SDK's objects raise an error for each attribute that they lack, which takes longer than the rest of this.
+        attributes = {**vars(message), **extra}
+        fields = {key: value for key in ANSWER_KEYS if (value := attributes.get(key))}
+    else:
+        fields = {key: value for key in ANSWER_KEYS if (value := getattr(message, key, None))}
     if not text.isascii():
         text = repair_text(text)
     # Most answers have no tag.

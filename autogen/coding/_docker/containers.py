@@ -44,6 +44,9 @@ env --ignore-signal=CHLD true 2>/dev/null && exec env --ignore-signal=CHLD tail 
 trap '' CHLD; exec tail -f /dev/null
 """
 
+KILL_ALL = "kill -9 -1 2>/dev/null"
+"""Shell command that kills all processes of a container but the first and the shell."""
+
 # Parts of the messages of Docker and Podman.
 _MISSING_FOLDER_ERRORS = ("bind source path does not exist", "statfs")
 
@@ -211,11 +214,17 @@ def wait_for_ready(container: Container, timeout: float = 60, stop_time: float =
 def restart_container(container: Container) -> None:
     """Restart a container, and wait until programs can run in it.
 
+    In a container that the engine removes when it stops, all processes but the first are killed instead: a busy engine may
+    take the restart for the end.
+
     Raises:
         docker.errors.APIError: If the engine refuses.
         ValueError: if the container does not run, or no program can be run in it.
     """
-    container.restart(timeout=0)
+    if container.attrs["HostConfig"].get("AutoRemove"):
+        container.exec_run(["/bin/sh", "-c", f"{KILL_ALL}\nexit 0"])
+    else:
+        container.restart(timeout=0)
     container.reload()
     deadline = time.monotonic() + ENGINE_TIMEOUT
     # A busy engine may report a running container before it accepts programs.

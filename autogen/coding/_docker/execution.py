@@ -20,7 +20,7 @@ from .._processes.descendants import RUN_ID_VARIABLE
 from .._processes.limits import Limits
 from .._processes.runner import KILL_GRACE, POLL_INTERVAL, TIMEOUT, TIMEOUT_EXIT_CODE, BoundedOutput, ProgramResult
 from .._processes.watch import DiskWatch
-from .containers import WORKSPACE, restart_container
+from .containers import KILL_ALL, WORKSPACE, restart_container
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 # The exit code that a shell reports for SIGKILL.
 KILLED_EXIT_CODE = 137
 
-# Kills everything except the first process and the caller.
-_KILL_ALL = "kill -9 -1 2>/dev/null"
 # Kills the processes with the marker of this run, in a container shared with other executors.
 _KILL_MARKED = f"""
 again=20
@@ -78,7 +76,7 @@ def run_in_container(
         docker.errors.APIError: If the engine refuses; `docker.errors.NotFound` if the container does not exist.
     """
     api, run_id = container.client.api, uuid.uuid4().hex
-    kill_script = _KILL_MARKED if shared else _KILL_ALL
+    kill_script = _KILL_MARKED if shared else KILL_ALL
     shell = ["/bin/sh", "-c", _RUN.format(kill=kill_script), "sh", run_id, *command]
     environment = {**(env or {}), RUN_ID_VARIABLE: run_id}
     exec_id = api.exec_create(container.id, shell, environment=environment, workdir=WORKSPACE)["Id"]

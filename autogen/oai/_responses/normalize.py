@@ -13,7 +13,7 @@ from ...types import JSON, Message
 from .calls import UnreadableCalls, has_calls, normalize_calls, normalize_function
 from .content import REASONING_KEYS, read_content, read_text
 from .native import attach_native
-from .text import TooDeep, repair_json
+from .text import TooDeep, copy_json
 from .usage import normalize_usage
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def normalize_completion(data: object, *, model: str = "", origin: str = "") -> 
         UnreadableAnswer: if it isn't an answer.
     """
     try:
-        body = repair_json(data)
+        body = copy_json(data)
         if not isinstance(body, dict):
             raise make_unreadable("is not a completion", data)
         choices = [_normalize_choice(choice, body, origin) for choice in _list_choices(body)]
@@ -172,7 +172,7 @@ def normalize_text_completion(data: object, *, model: str = "") -> dict[str, JSO
         UnreadableAnswer: if it isn't an answer.
     """
     try:
-        body = repair_json(data)
+        body = copy_json(data)
     except TooDeep as error:
         raise make_unreadable(f"can't be read: {error}", data) from None
     if not isinstance(body, dict):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
 from ...types import JSON
 
 MAX_DEPTH = 60
@@ -27,6 +29,23 @@ def repair_text(text: str) -> str:
     if _SURROGATE.search(text) is None:
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def copy_json(value: object) -> JSON:
+    """Return a copy of parsed JSON that can be encoded as UTF-8 and stored.
+
+    Raises:
+        TooDeep: if it is nested too deeply.
+    """
+    # Ordinary JSON needs no repair, which this finds out four times as fast as a look at each value.
+    try:
+        text = to_json(value, inf_nan_mode="constants")
+    # Half of a surrogate pair, or too many levels.
+    except (PydanticSerializationError, ValueError):
+        return repair_json(value)
+    is_shallow = text.count(b"{") + text.count(b"[") <= MAX_DEPTH
+    is_finite = b"NaN" not in text and b"Infinity" not in text
+    return from_json(text) if is_shallow and is_finite else repair_json(value)
 
 
 def repair_json(value: object, depth: int = 0) -> JSON:
