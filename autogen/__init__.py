@@ -26,15 +26,35 @@ if TYPE_CHECKING:
     from .agentchat import gather_usage_summary as gather_usage_summary
     from .agentchat import initiate_chats as initiate_chats
     from .agentchat import register_function as register_function
+    from .agentchat.contrib.swarm_agent import AFTER_WORK as AFTER_WORK
+    from .agentchat.contrib.swarm_agent import ON_CONDITION as ON_CONDITION
+    from .agentchat.contrib.swarm_agent import UPDATE_SYSTEM_MESSAGE as UPDATE_SYSTEM_MESSAGE
+    from .agentchat.contrib.swarm_agent import AfterWork as AfterWork
+    from .agentchat.contrib.swarm_agent import AfterWorkOption as AfterWorkOption
+    from .agentchat.contrib.swarm_agent import OnCondition as OnCondition
+    from .agentchat.contrib.swarm_agent import SwarmAgent as SwarmAgent
+    from .agentchat.contrib.swarm_agent import SwarmResult as SwarmResult
+    from .agentchat.contrib.swarm_agent import a_initiate_swarm_chat as a_initiate_swarm_chat
+    from .agentchat.contrib.swarm_agent import a_run_swarm as a_run_swarm
+    from .agentchat.contrib.swarm_agent import initiate_swarm_chat as initiate_swarm_chat
+    from .agentchat.contrib.swarm_agent import register_hand_off as register_hand_off
+    from .agentchat.contrib.swarm_agent import run_swarm as run_swarm
+    from .agentchat.group.context_expression import ContextExpression as ContextExpression
+    from .agentchat.group.context_variables import UpdateSystemMessage as UpdateSystemMessage
     from .code_utils import DEFAULT_MODEL as DEFAULT_MODEL
     from .code_utils import FAST_MODEL as FAST_MODEL
     from .exception_utils import AgentNameConflict as AgentNameConflict
+    from .exception_utils import AgentNameConflictError as AgentNameConflictError
     from .exception_utils import BudgetExceeded as BudgetExceeded
     from .exception_utils import ChatInProgress as ChatInProgress
     from .exception_utils import InvalidCarryOverType as InvalidCarryOverType
+    from .exception_utils import InvalidCarryOverTypeError as InvalidCarryOverTypeError
     from .exception_utils import NoEligibleSpeaker as NoEligibleSpeaker
+    from .exception_utils import NoEligibleSpeakerError as NoEligibleSpeakerError
     from .exception_utils import SenderRequired as SenderRequired
+    from .exception_utils import SenderRequiredError as SenderRequiredError
     from .exception_utils import UndefinedNextAgent as UndefinedNextAgent
+    from .exception_utils import UndefinedNextAgentError as UndefinedNextAgentError
     from .llm_config import LLMConfig as LLMConfig
     from .oai import Cache as Cache
     from .oai import ChatCompletion as ChatCompletion
@@ -49,6 +69,17 @@ if TYPE_CHECKING:
     from .oai import filter_config as filter_config
     from .oai import get_config_list as get_config_list
 
+_SWARM_NAMES = (
+    *("AFTER_WORK", "AfterWork", "AfterWorkOption", "ON_CONDITION", "OnCondition", "SwarmAgent", "SwarmResult"),
+    *(
+        "UPDATE_SYSTEM_MESSAGE",
+        "a_initiate_swarm_chat",
+        "a_run_swarm",
+        "initiate_swarm_chat",
+        "register_hand_off",
+        "run_swarm",
+    ),
+)
 _HOME = {
     "Agent": "agentchat",
     "AssistantAgent": "agentchat",
@@ -60,15 +91,23 @@ _HOME = {
     "gather_usage_summary": "agentchat",
     "initiate_chats": "agentchat",
     "register_function": "agentchat",
+    **dict.fromkeys(_SWARM_NAMES, "agentchat.contrib.swarm_agent"),
+    "ContextExpression": "agentchat.group.context_expression",
+    "UpdateSystemMessage": "agentchat.group.context_variables",
     "DEFAULT_MODEL": "code_utils",
     "FAST_MODEL": "code_utils",
     "AgentNameConflict": "exception_utils",
+    "AgentNameConflictError": "exception_utils",
     "BudgetExceeded": "exception_utils",
     "ChatInProgress": "exception_utils",
     "InvalidCarryOverType": "exception_utils",
+    "InvalidCarryOverTypeError": "exception_utils",
     "NoEligibleSpeaker": "exception_utils",
+    "NoEligibleSpeakerError": "exception_utils",
     "SenderRequired": "exception_utils",
+    "SenderRequiredError": "exception_utils",
     "UndefinedNextAgent": "exception_utils",
+    "UndefinedNextAgentError": "exception_utils",
     "LLMConfig": "llm_config",
     "Cache": "oai",
     "ChatCompletion": "oai",

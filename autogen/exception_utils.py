@@ -8,6 +8,9 @@ Exception
     UndefinedNextAgent      the selected next speaker is not a member of the group
     ChatInProgress          a chat of the same agents runs already
     BudgetExceeded          the budget of an agent or a chat is used up
+    ModelToolNotSupportedError  a model can't call tools
+
+AG2's names of the first five end with `Error`.
 """
 
 from __future__ import annotations
@@ -96,3 +99,22 @@ class BudgetExceeded(Exception):
     def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[str, str, float, float]]:
         # The default passes the message as the only argument.
         return type(self), (self.owner, self.setting, self.spent, self.limit)
+
+
+class ModelToolNotSupportedError(Exception):
+    """Raised when tools are given to a model that can't call tools."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        super().__init__(f"The model {model!r} can't call tools.")
+
+    def __reduce__(self) -> tuple[type[ModelToolNotSupportedError], tuple[str]]:
+        # The default passes the message as the only argument.
+        return type(self), (self.model,)
+
+
+AgentNameConflictError = AgentNameConflict
+NoEligibleSpeakerError = NoEligibleSpeaker
+SenderRequiredError = SenderRequired
+InvalidCarryOverTypeError = InvalidCarryOverType
+UndefinedNextAgentError = UndefinedNextAgent

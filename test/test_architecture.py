@@ -29,6 +29,7 @@ LAYERS = """
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
     _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models
+    import_utils                         optional imports of contributed code
     _extras, _sqlite_guard               optional packages, and SQLite files of strangers
     _folders                             the folder of files that are kept
     exception_utils, formatting_utils    exceptions, and coloured text
@@ -37,13 +38,16 @@ LAYERS = """
 """The modules and packages of `autogen`, each with its purpose. A name imports those in the lines below its own."""
 
 PUBLIC = """
-    autogen                  code_utils control exception_utils formatting_utils function_utils graph_utils llm_config
-                             math_utils operations recording runtime_logging terminal token_count_utils tracing types
-                             version
+    autogen                  code_utils control exception_utils formatting_utils function_utils graph_utils
+                             import_utils llm_config math_utils operations recording runtime_logging terminal
+                             token_count_utils tracing types version
     autogen.agentchat        agent assistant_agent chat conditions conversable_agent diagram groupchat user_proxy_agent
                              utils
     autogen.agentchat.contrib  society_of_mind_agent swarm_agent
-    autogen.agentchat.group  chat conditions context_expression context_variables handoffs reply_result selector
+    autogen.agentchat.group  available_condition chat conditions context_condition context_expression context_str
+                             context_variables handoffs llm_condition multi_agent_chat on_condition
+                             on_context_condition reply_result selector
+    autogen.agentchat.group.events    transition_events
     autogen.agentchat.group.patterns  auto manual pattern random round_robin
     autogen.agentchat.group.targets   group_manager_target transition_target
     autogen.cache            abstract_cache_base cache cache_factory cosmos_db_cache disk_cache in_memory_cache redis_cache

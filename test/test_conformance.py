@@ -3,13 +3,13 @@
 `test/api_0_2.json` says what programs may use; LEFT_OUT says what is not here, and why.
 """
 
-import ast
 import importlib
 import inspect
 import json
 from pathlib import Path
 
 import pytest
+from api_facts import check_signature
 
 API = json.loads(Path(__file__).with_name("api_0_2.json").read_text())
 
@@ -18,55 +18,6 @@ LEFT_OUT = {
     "autogen.coding.local_commandline_code_executor.A": "a TypeVar of its own module",
     "autogen.function_utils.T": "a TypeVar of its own module",
 }
-NOT_A_DEFAULT = object()
-
-
-def parameters(signature: str):
-    """The parameters of a signature in text: name, kind, and default where it is a literal."""
-    text = signature.removeprefix("async ").split(") @")[0]
-    text = text if text.endswith(")") else text + ")"
-    arguments = ast.parse(f"def f{text.replace('<text>', '_').replace('<expr>', '_')}: pass").body[0].args
-    plain = [*arguments.posonlyargs, *arguments.args]
-    defaults = [None] * (len(plain) - len(arguments.defaults)) + list(arguments.defaults)
-    for argument, default in zip(plain, defaults, strict=True):
-        yield argument.arg, "plain", default
-    if arguments.vararg:
-        yield arguments.vararg.arg, "*", None
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        yield argument.arg, "keyword", default
-    if arguments.kwarg:
-        yield arguments.kwarg.arg, "**", None
-
-
-def kind_of(parameter: inspect.Parameter) -> str:
-    kinds = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**", parameter.KEYWORD_ONLY: "keyword"}
-    return kinds.get(parameter.kind, "plain")
-
-
-def check_signature(where: str, signature: str, real) -> None:
-    """The real function takes what the signature says, in its order, with its defaults; it may take more."""
-    if "@property" in signature:
-        assert isinstance(real, property), where
-        return
-    function = inspect.unwrap(getattr(real, "__func__", real))
-    assert inspect.iscoroutinefunction(function) is signature.startswith("async "), where
-    given = list(inspect.signature(function).parameters.values())
-    wanted = list(parameters(signature))
-    plain = [(p.name, kind_of(p)) for p in given if kind_of(p) == "plain"]
-    assert plain[: len([w for w in wanted if w[1] == "plain"])] == [(n, k) for n, k, _ in wanted if k == "plain"], where
-    by_name = {p.name: p for p in given}
-    for name, kind, default in wanted:
-        assert kind_of(by_name[name]) == kind, f"{where}: {name}"
-        value = literal(default)
-        if value is not NOT_A_DEFAULT:
-            assert by_name[name].default == value, f"{where}: default of {name}"
-
-
-def literal(node):
-    try:
-        return NOT_A_DEFAULT if node is None else ast.literal_eval(node)
-    except ValueError:
-        return NOT_A_DEFAULT
 
 
 def entries():

@@ -25,7 +25,7 @@ SDKS = {
 }
 
 
-@pytest.mark.parametrize("package", [autogen, autogen.oai], ids=lambda package: package.__name__)
+@pytest.mark.parametrize("package", [autogen, autogen.agentchat, autogen.oai], ids=lambda package: package.__name__)
 def test_the_list_for_editors_and_the_one_for_the_interpreter_agree(package):
     source = ast.parse(Path(package.__file__).read_text())
     block = next(n for n in source.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")

@@ -6,6 +6,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from ..types import Message as Message
 
+DEFAULT_SUMMARY_METHOD = "last_msg"
+"""Summary method of chats without one."""
+
 
 @runtime_checkable
 class Agent(Protocol):

@@ -1,6 +1,7 @@
 """Results of chats, and queues of chats."""
 
+from ..types import ChatCost as CostDict
 from ._chats.sequence import Prerequisite, a_initiate_chats, initiate_chats
 from ._core.result import ChatResult, StopReason
 
-__all__ = ["ChatResult", "Prerequisite", "StopReason", "a_initiate_chats", "initiate_chats"]
+__all__ = ["ChatResult", "CostDict", "Prerequisite", "StopReason", "a_initiate_chats", "initiate_chats"]

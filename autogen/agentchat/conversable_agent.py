@@ -39,6 +39,7 @@ from ._core.protocols import ReplyFunction, Trigger
 from ._core.result import ChatResult
 from ._core.termination import bind_condition, is_default_termination
 from ._handoffs.context_variables import ContextVariables
+from ._handoffs.context_variables import UpdateSystemMessage as UpdateSystemMessage
 from ._handoffs.handoffs import Handoffs
 from ._replies import code_reply, registry
 from ._replies.model_reply import generate_model_reply, make_model_step

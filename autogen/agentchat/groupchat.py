@@ -47,6 +47,9 @@ __all__ = ["GroupChat", "GroupChatManager"]
 
 logger = logging.getLogger(__name__)
 
+# AG2's name.
+SELECT_SPEAKER_PROMPT_TEMPLATE = prompts.PROMPT
+
 
 @dataclass
 class GroupChat:

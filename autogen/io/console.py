@@ -31,9 +31,9 @@ class IOConsole(IOStream):
         """
         print(*map(_clean, objects), sep=sep, end=end, flush=flush)
 
-    def send(self, event: Any) -> None:
+    def send(self, message: Any) -> None:
         """Print an AG2 event."""
-        event.print(self.print)
+        message.print(self.print)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         """Ask for a line of input.

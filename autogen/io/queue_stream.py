@@ -85,13 +85,13 @@ class IOQueue(IOStream):
         if message := make_print_message(format_print(objects, sep, end)):
             self._publish(message)
 
-    def send(self, event: Any) -> None:
+    def send(self, message: Any) -> None:
         """Send the text of an AG2 event.
 
         Raises:
             StreamClosed: if the stream was closed.
         """
-        event.print(self.print)
+        message.print(self.print)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         """Ask a question and wait for the answer. The question is withdrawn if this call is cancelled.

@@ -17,7 +17,7 @@ class _EventStream(ABC):
     """A stream that sends what is printed as an event."""
 
     @abstractmethod
-    def send(self, event: Any) -> None:
+    def send(self, message: Any) -> None:
         """Queue an event."""
 
     def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
@@ -50,14 +50,14 @@ class ThreadIOStream(_EventStream, IOStream):
         self._events: queue.Queue[Any] = queue.Queue()
         self._controller = step_controller
 
-    def send(self, event: Any) -> None:
+    def send(self, message: Any) -> None:
         """Queue an event, and wait for its reader if there is a controller."""
         if self._controller is not None:
             # Before the reader can see the event: its step would be lost otherwise.
             self._controller.arm()
-        self._events.put(event)
+        self._events.put(message)
         if self._controller is not None:
-            self._controller.wait_for_step(event)
+            self._controller.wait_for_step(message)
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         """Queue an `input_request`, and wait for the answer of its `respond`."""
@@ -80,9 +80,9 @@ class AsyncThreadIOStream(_EventStream):
     def __init__(self) -> None:
         self._events: asyncio.Queue[Any] = asyncio.Queue()
 
-    def send(self, event: Any) -> None:
+    def send(self, message: Any) -> None:
         """Queue an event."""
-        self._events.put_nowait(event)
+        self._events.put_nowait(message)
 
     async def input(self, prompt: str = "", *, password: bool = False) -> str:
         """Queue an `async_input_request`, and wait for the answer of its `respond`."""

@@ -144,13 +144,13 @@ class IOWebsockets(IOStream):
         """The connection."""
         return self._websocket
 
-    def send(self, event: Any) -> None:
+    def send(self, message: Any) -> None:
         """Send an AG2 event as JSON.
 
         Raises:
             StreamClosed: if the client has disconnected.
         """
-        self.print(event.model_dump_json(), end="")
+        self.print(message.model_dump_json(), end="")
 
     def print(self, *objects: object, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
         """Send text as one message.

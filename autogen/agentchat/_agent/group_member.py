@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
+from ..._mistakes import warn_caller
 from .._core import turn_context
+from .._handoffs.conditions import OnCondition, OnContextCondition
 from .._handoffs.context_variables import ContextVariables
 from .._handoffs.handoffs import Handoffs, get_handoffs
+from .._handoffs.swarm_rules import HandOff, register_hand_off
 from ..agent import Agent
 from .state import AgentState
 
@@ -34,6 +37,23 @@ class GroupMemberMixin(AgentState):
     @cached_property
     def _own_variables(self) -> ContextVariables:
         return ContextVariables()
+
+    def register_handoff(self, condition: OnCondition | OnContextCondition) -> None:
+        """Register a hand-off; the same as `handoffs.add`."""
+        self.handoffs.add(condition)
+
+    def register_handoffs(self, conditions: Iterable[OnCondition | OnContextCondition]) -> None:
+        """Register hand-offs; the same as `handoffs.add_many`."""
+        self.handoffs.add_many(conditions)
+
+    def register_hand_off(self, hand_to: HandOff | Iterable[HandOff]) -> None:
+        """Register the hand-offs of a swarm. Deprecated: use `handoffs`.
+
+        Args:
+            hand_to: An `OnCondition`, `OnContextCondition` or `AfterWork`, or a list of these.
+        """
+        warn_caller("ConversableAgent.register_hand_off is deprecated, use agent.handoffs.", DeprecationWarning)
+        register_hand_off(self, hand_to)
 
     def _prepare_for_groups(self, context_variables: ContextVariables | None, handoffs: Handoffs | None) -> None:
         """Set the attributes, unless they are left to be made on first access."""

@@ -72,20 +72,20 @@ class ContextExpression:
         except RecursionError:
             raise SyntaxError("The expression is nested too deeply.") from None
 
-    def evaluate(self, variables: Mapping[str, object]) -> bool:
+    def evaluate(self, context_variables: Mapping[str, object]) -> bool:
         """Return True if the condition holds.
 
         Args:
-            variables: Values by name.
+            context_variables: Values by name.
 
         Raises:
             KeyError: if a variable is missing.
             ValueError: if two values can't be compared, or a value has no length.
         """
         for name in self._names:
-            if name not in variables:
+            if name not in context_variables:
                 raise KeyError(f"The expression {self.expression!r} needs the context variable {name!r}, which is not set.")
-        values = {f"{_PLACEHOLDER}{index}": variables[name] for index, name in enumerate(self._names)}
+        values = {f"{_PLACEHOLDER}{index}": context_variables[name] for index, name in enumerate(self._names)}
         try:
             return bool(_evaluate(self._tree, values))
         except TypeError as error:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..._secrets import redact
 from .._core.protocols import AgentCore
 from ..agent import Message
+from .templates import ContextStr
 
-_PLACEHOLDER = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)(?::([^{}]*))?\}")
+__all__ = ["ContextStr", "ContextVariables", "UpdateSystemMessage"]
 
 
 class ContextVariables(MutableMapping[str, Any]):
@@ -95,48 +95,6 @@ class ContextVariables(MutableMapping[str, Any]):
         return f"ContextVariables({redact(self._data)!r})"
 
 
-@dataclass(frozen=True)
-class ContextStr:
-    """A text with placeholders for context variables.
-
-    A placeholder `{name}` is replaced if the variable is set, with a format if it has one (`{price:.2f}`); `{{name}}`
-    stands for the text `{name}`. Everything else stays as it is: placeholders of unknown variables, JSON, attributes,
-    indices. Values are not searched for placeholders, and nothing in a template is evaluated.
-
-    >>> ContextStr("Dear {name}, {this} is {name.upper}.").format({"name": "Ada"})
-    'Dear Ada, {this} is {name.upper}.'
-    """
-
-    template: str
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.template, str):
-            raise TypeError(f"A template must be text, got {self.template!r}.")
-
-    def format(self, variables: Mapping[str, object]) -> str:
-        """Return the text with the values of these variables."""
-
-        def get_value(match: re.Match[str]) -> str:
-            escaped, name, format_spec = match.groups()
-            # Doubled braces protect a text that looks like a placeholder.
-            if escaped:
-                return f"{{{escaped}}}"
-            if name not in variables:
-                return match[0]
-            try:
-                return format(variables[name], format_spec) if format_spec else str(variables[name])
-            # A value that the format does not fit leaves the placeholder, because a template never raises.
-            except (TypeError, ValueError):
-                return match[0]
-
-        return _PLACEHOLDER.sub(get_value, self.template)
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the placeholders."""
-        return [match[2] for match in _PLACEHOLDER.finditer(self.template) if match[2]]
-
-
 class UpdateSystemMessage:
     """Hook that updates an agent's system message before each reply.
 
@@ -148,7 +106,10 @@ class UpdateSystemMessage:
 
     Raises:
         TypeError: if it is neither.
+        ValueError: if the function does not take two arguments.
     """
+
+    content_updater: str | Callable[[Any, list[Message]], str]
 
     def __init__(self, content_updater: str | Callable[[Any, list[Message]], str]) -> None:
         if not isinstance(content_updater, str) and not callable(content_updater):
@@ -157,6 +118,8 @@ class UpdateSystemMessage:
         if isinstance(content_updater, str) and not ContextStr(content_updater).names:
             text = "The template of UpdateSystemMessage has no placeholders, so it updates nothing."
             warnings.warn(text, UserWarning, stacklevel=2)
+        if callable(content_updater) and not _takes_two_arguments(content_updater):
+            raise ValueError(f"UpdateSystemMessage takes a function of an agent and messages, got {content_updater!r}.")
 
     def __call__(self, agent: AgentCore, messages: list[Message]) -> None:
         """Update the system message of an agent.
@@ -172,3 +135,14 @@ class UpdateSystemMessage:
         if not isinstance(text, str):
             raise TypeError(f"The function of UpdateSystemMessage must return text, got {text!r}.")
         agent.update_system_message(text)
+
+
+def _takes_two_arguments(function: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    # A function of C may have no signature.
+    except ValueError:
+        return True
+    return True

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
-from typing import Any, Literal, TypeAlias, Union
+from typing import Any, Literal
 
 from ...types import LLMConfigDict
 from .._agent.tool_registration import as_list
-from .._core.messages import normalize_name
-from .._handoffs import conditions, targets
-from .._handoffs.conditions import DataConditionLike, LLMConditionLike
+from .._handoffs.context_expression import ContextExpression
 from .._handoffs.context_variables import ContextStr, ContextVariables, UpdateSystemMessage
+from .._handoffs.swarm_rules import (
+    AfterWork,
+    AfterWorkOption,
+    HandOff,
+    OnCondition,
+    OnContextCondition,
+    SwarmTarget,
+    convert_after_work,
+    register_hand_off,
+)
 from .._runs import AsyncRunResponse, RunResponse
-from ..agent import Agent, Message
+from ..agent import Message
 from ..conversable_agent import ConversableAgent, HumanInputMode
 from ..group.chat import GroupResult, a_initiate_group_chat, a_run_group_chat, initiate_group_chat, run_group_chat
 from ..group.patterns import DefaultPattern
@@ -31,6 +38,9 @@ __all__ = [
     "UPDATE_SYSTEM_MESSAGE",
     "AfterWork",
     "AfterWorkOption",
+    "ContextExpression",
+    "ContextStr",
+    "ContextVariables",
     "OnCondition",
     "OnContextCondition",
     "SwarmAgent",
@@ -43,75 +53,6 @@ __all__ = [
 ]
 
 
-class AfterWorkOption(Enum):
-    """The next speaker after a reply with text."""
-
-    TERMINATE = "TERMINATE"
-    REVERT_TO_USER = "REVERT_TO_USER"
-    STAY = "STAY"
-    SWARM_MANAGER = "SWARM_MANAGER"
-
-
-_TARGETS: dict[AfterWorkOption, Callable[[], targets.TransitionTarget]] = {
-    AfterWorkOption.TERMINATE: targets.TerminateTarget,
-    AfterWorkOption.REVERT_TO_USER: targets.RevertToUserTarget,
-    AfterWorkOption.STAY: targets.StayTarget,
-    AfterWorkOption.SWARM_MANAGER: targets.GroupManagerTarget,
-}
-
-NestedChats: TypeAlias = dict[str, Any] | list[Any]
-"""The config of nested chats, or their queue."""
-
-SwarmTarget: TypeAlias = Union[targets.TransitionTarget, Agent, AfterWorkOption, str, Callable[..., object], "AfterWork"]
-"""A target, an `AfterWorkOption` or its name, an agent or its name, or a function `(last_speaker, messages, groupchat)`."""
-
-
-class AfterWork:
-    """The next speaker after a reply with text.
-
-    Args:
-        agent: An `AfterWorkOption` or its name, an agent or its name, or a function
-            `(last_speaker, messages, groupchat)` that returns one of these.
-        next_agent_selection_msg: For SWARM_MANAGER: system message of the manager's model.
-    """
-
-    def __init__(self, agent: SwarmTarget, next_agent_selection_msg: str | ContextStr | None = None) -> None:
-        self.agent = agent
-        self.next_agent_selection_msg = next_agent_selection_msg
-        self.target = _convert_after_work(agent, next_agent_selection_msg)
-
-
-class OnCondition(conditions.OnCondition):
-    """A hand-off that the agent's model decides.
-
-    Args:
-        target: Agent, or config of nested chats.
-        condition: When to hand over, for the model.
-        available: Condition to offer the hand-off: the name of a context variable (with `!` in front: that it is false), a
-            `ContextExpression`, or a function `(agent, messages)`.
-    """
-
-    def __init__(
-        self,
-        target: targets.TargetLike | NestedChats,
-        condition: LLMConditionLike = "",
-        available: DataConditionLike = None,
-    ) -> None:
-        super().__init__(_convert_target(target), condition, _convert_condition(available))
-
-
-class OnContextCondition(conditions.OnContextCondition):
-    """A hand-off that data decides. The arguments are those of `OnCondition`."""
-
-    def __init__(
-        self,
-        target: targets.TargetLike | NestedChats,
-        condition: DataConditionLike = None,
-        available: DataConditionLike = None,
-    ) -> None:
-        super().__init__(_convert_target(target), _convert_condition(condition), _convert_condition(available))
-
-
 class SwarmResult(ReplyResult):
     """A tool result that also selects the next speaker, or sets context variables.
 
@@ -121,15 +62,24 @@ class SwarmResult(ReplyResult):
         context_variables: Context variables to set.
     """
 
+    values: object
+    agent: SwarmTarget | None
+
     def __init__(
         self,
         values: object = "",
         agent: SwarmTarget | None = None,
         context_variables: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(values, None if agent is None else _convert_after_work(agent), context_variables)
+        super().__init__(values, None if agent is None else convert_after_work(agent), context_variables)
         self.values = values
         self.agent = agent
+
+    def serialize_agent(self, agent: SwarmTarget | None) -> str:
+        """Return the name of an agent, or the text of an option; an empty text for None."""
+        if agent is None or isinstance(agent, str):
+            return agent or ""
+        return str(agent.value if isinstance(agent, AfterWorkOption) else getattr(agent, "name", agent))
 
 
 class SwarmAgent(ConversableAgent):
@@ -165,39 +115,15 @@ class SwarmAgent(ConversableAgent):
             **kwargs,
         )
 
+    def register_hand_off(self, hand_to: HandOff | Iterable[HandOff]) -> None:
+        """Register hand-offs; see the function `register_hand_off`."""
+        register_hand_off(self, hand_to)
+
 
 AFTER_WORK = AfterWork
 ON_CONDITION = OnCondition
 ON_CONTEXT_CONDITION = OnContextCondition
 UPDATE_SYSTEM_MESSAGE = UpdateSystemMessage
-
-HandOff: TypeAlias = conditions.OnCondition | conditions.OnContextCondition | AfterWork
-
-
-def register_hand_off(agent: ConversableAgent, hand_to: HandOff | Iterable[HandOff]) -> None:
-    """Register hand-offs at an agent.
-
-    Args:
-        agent: Agent.
-        hand_to: An `OnCondition`, `OnContextCondition` or `AfterWork`, or a list of these.
-
-    Raises:
-        ValueError: if an item is something else; then none is registered.
-    """
-    rules: list[HandOff] = as_list(hand_to)
-    # All before the first is registered.
-    kinds = (AfterWork, conditions.OnCondition, conditions.OnContextCondition)
-    for item in rules:
-        if not isinstance(item, kinds):
-            raise ValueError(f"A hand-off must be an OnCondition, an OnContextCondition or an AfterWork, got {item!r}.")
-    for rule in rules:
-        if isinstance(rule, AfterWork):
-            agent.handoffs.set_after_work(rule.target)
-            continue
-        if isinstance(rule, conditions.OnCondition):
-            # The names of tools in swarms, which prompts of programs may mention.
-            rule.llm_function_name = rule.llm_function_name or _make_tool_name(agent, rule)
-        agent.handoffs.add(rule)
 
 
 def initiate_swarm_chat(
@@ -296,58 +222,7 @@ def _make_pattern(
     after_work: SwarmTarget,
     exclude_transit_message: bool,
 ) -> DefaultPattern:
-    target = _convert_after_work(after_work)
+    target = convert_after_work(after_work)
     return DefaultPattern(
         initial_agent, agents, user_agent, manager_args, variables, target, exclude_transit_message=exclude_transit_message
     )
-
-
-def _convert_after_work(value: object, prompt: str | ContextStr | None = None) -> targets.TransitionTarget:
-    """Return the target of an `AfterWork`, or of an object that its constructor takes."""
-    if isinstance(value, AfterWork):
-        return value.target
-    if isinstance(value, str):
-        # The name of an option wins over that of an agent.
-        if value not in AfterWorkOption.__members__:
-            return targets.AgentNameTarget(value)
-        value = AfterWorkOption[value]
-    if isinstance(value, AfterWorkOption):
-        return targets.GroupManagerTarget(prompt) if value is AfterWorkOption.SWARM_MANAGER else _TARGETS[value]()
-    if callable(value) and not isinstance(value, (Agent, targets.TransitionTarget)):
-        function = value
-
-        # Functions of swarms take the messages, too.
-        def select(last_speaker: Any, groupchat: Any) -> object:
-            answer = function(last_speaker, groupchat.messages, groupchat)
-            return None if answer is None else _convert_after_work(answer, prompt)
-
-        return targets.SelectionTarget(select)
-    return targets.as_target(value)
-
-
-def _convert_target(value: targets.TargetLike | NestedChats) -> targets.TargetLike:
-    return targets.NestedChatTarget(value) if isinstance(value, (dict, list)) else value
-
-
-def _convert_condition(value: DataConditionLike) -> DataConditionLike:
-    if not isinstance(value, str) or not value.startswith("!"):
-        return value
-    name = value[1:].strip()
-
-    # By the agent, because a function condition does not get the variables.
-    def is_false(agent: ConversableAgent, messages: list[Message]) -> bool:
-        return not agent.context_variables.get(name)
-
-    return is_false
-
-
-def _make_tool_name(agent: ConversableAgent, rule: conditions.OnCondition) -> str:
-    """Return `transfer_<from>_to_<to>`, with a number if the agent has such a tool already."""
-    stem = f"transfer_{normalize_name(agent.name)}_to_{normalize_name(rule.target.label)}"
-    # The name is cut to the length that endpoints accept.
-    tools, name, number = agent.handoffs.tools(), stem[:64], 1
-    while name in tools:
-        number += 1
-        suffix = f"_{number}"
-        name = stem[: 64 - len(suffix)] + suffix
-    return name

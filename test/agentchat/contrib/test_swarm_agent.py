@@ -1,6 +1,7 @@
 """The older names for group chats with hand-offs."""
 
 import asyncio
+from dataclasses import fields
 
 import pytest
 
@@ -19,7 +20,18 @@ from autogen.agentchat.contrib.swarm_agent import (
     initiate_swarm_chat,
     register_hand_off,
 )
-from autogen.agentchat.group import ContextExpression, ContextVariables
+from autogen.agentchat.group import (
+    AgentNameTarget,
+    AgentTarget,
+    ContextExpression,
+    ContextVariables,
+    GroupManagerTarget,
+    NestedChatTarget,
+    RevertToUserTarget,
+    StayTarget,
+    TerminateTarget,
+)
+from autogen.agentchat.group import OnContextCondition as OnContextConditionOfGroups
 from autogen.testing import ScriptedModel, tool_call
 
 QUIET = {"silent": True}
@@ -156,6 +168,63 @@ def test_a_swarm_agent_is_a_deprecated_plain_agent(swarm, speaker, by):
     assert result.chat_history[2]["content"] == "Off to Oslo."
     assert model.requests[0]["tools"][0]["function"]["description"] == "Go somewhere."
     assert model.asked[0][0]["content"].startswith("In ")
+
+
+@pytest.mark.parametrize(
+    ("make", "target"),
+    [
+        (lambda b: OnCondition(b, "Go."), AgentTarget),
+        (lambda b: ON_CONDITION(target=b, condition="Go.", available="x"), AgentTarget),
+        (lambda b: OnCondition("b", "Go."), AgentNameTarget),
+        (lambda b: OnCondition(AfterWorkOption.TERMINATE, "Go."), TerminateTarget),
+        (lambda b: OnCondition("STAY", "Go."), StayTarget),
+        (lambda b: OnContextCondition(AfterWorkOption.REVERT_TO_USER, "x"), RevertToUserTarget),
+        (
+            lambda b: OnCondition({"chat_queue": [{"recipient": b}], "config": None, "use_async": False}, "Go."),
+            NestedChatTarget,
+        ),
+        (lambda b: AFTER_WORK(b), AgentTarget),
+        (lambda b: AfterWork(agent="SWARM_MANAGER"), GroupManagerTarget),
+        (lambda b: SwarmResult(values="x", agent=AfterWorkOption.STAY), StayTarget),
+    ],
+)
+def test_targets_in_every_spelling(speaker, make, target):
+    assert isinstance(make(speaker("b")).target, target)
+
+
+def test_the_agent_of_the_first_swarms_is_the_target(speaker):
+    b = speaker("b")
+    with pytest.warns(DeprecationWarning, match="use target"):
+        rule = OnCondition(agent=b, condition="Go.")
+    assert rule.target == AgentTarget(b)
+    for arguments in ({}, {"agent": b, "target": b}):
+        with pytest.raises(TypeError, match="takes a target, got"):
+            OnCondition(condition="Go.", **arguments)
+
+
+@pytest.mark.parametrize("kind", [AfterWork, OnCondition, OnContextCondition])
+def test_fields_are_those_of_a_dataclass(kind):
+    assert {"agent", "next_agent_selection_msg"} | {"target", "condition", "available"} >= {
+        field.name for field in fields(kind)
+    } - {"llm_function_name"}
+
+
+def test_hand_offs_are_registered_by_a_method_too(swarm, speaker):
+    a, b = speaker("a"), speaker("b")
+    with pytest.warns(DeprecationWarning, match=r"use agent\.handoffs"):
+        a.register_hand_off([AfterWork(b)])
+    a.register_handoff(OnContextConditionOfGroups(b, "ready"))
+    b.register_handoffs([OnContextConditionOfGroups(a, "never")])
+    result, *_ = swarm(a, "Hi", [a, b], context_variables={"ready": False}, max_rounds=3)
+    assert names(result) == ["user", "a", "b"]
+    result, *_ = swarm(a, "Hi", [a, b], context_variables={"ready": True}, max_rounds=3)
+    assert names(result) == ["user", "b"]
+
+
+def test_results_name_their_agents(speaker):
+    result = SwarmResult("x", "b")
+    texts = [result.serialize_agent(agent) for agent in (speaker("a"), "b", AfterWorkOption.STAY, None)]
+    assert texts == ["a", "b", "STAY", ""]
 
 
 def test_an_invalid_hand_off_is_refused(speaker):

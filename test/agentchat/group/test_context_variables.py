@@ -83,10 +83,30 @@ def test_a_template_is_filled():
 
 @pytest.mark.parametrize(
     "template",
-    ["{unknown}", "{known.__class__}", "{known[0]}", "{known!r}", "{}", "{0}", '{"a": {"b": 1}}', "{", "}}{{", "{known:zz}"],
+    [
+        *("{unknown}", "{known.__class__}", "{known[0]}", "{}", "{0}", '{"a": {"b": 1}}', "{", "}} {", "{known:zz}"),
+        *("{unknown[a]}", "{known:{width}}", '{{{"a": {{}}}}}', "{known[__class__]}", "{}, {{}}"),
+    ],
 )
 def test_everything_else_in_a_template_stays_as_it_is(template):
     assert ContextStr(template).format({"known": "value"}) == template
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ('User {who[name]}; answer {{"a": 1}}', 'User Ann; answer {"a": 1}'),
+        ("{who[tags][1]} {who[tags][9]} {who[tags][x]} {who[0]}", "b {who[tags][9]} {who[tags][x]} zero"),
+        ("{who[name]!r:>6} {n:03d} {n!s}", " 'Ann' 007 7"),
+        # not a format string: braces stay, and items are still read
+        ('{who[name]} {"a": {"b": {{n}}}}', 'Ann {"a": {"b": {n}}}'),
+        ("{{{n}}}", "{7}"),
+        ("{{n}} {n.real}", "{n} {n.real}"),
+    ],
+)
+def test_a_template_is_a_format_string(template, text):
+    variables = {"who": {"name": "Ann", "tags": ["a", "b"], 0: "zero"}, "n": 7}
+    assert ContextStr(template).format(variables) == text
 
 
 @given(st.text(alphabet="{}abk!:.[]_ \"'", max_size=40))
@@ -164,6 +184,8 @@ def test_a_template_without_placeholders_warns():
 def test_other_updates_are_refused():
     with pytest.raises(TypeError, match="template or a function"):
         UpdateSystemMessage(3)
+    with pytest.raises(ValueError, match="an agent and messages"):
+        UpdateSystemMessage(lambda agent: "x")
 
 
 def test_agents_have_variables_of_their_own_outside_of_groups(agent):

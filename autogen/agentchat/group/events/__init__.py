@@ -1,0 +1,1 @@
+"""AG2's path for the events of hand-offs."""

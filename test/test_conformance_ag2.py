@@ -1,0 +1,352 @@
+"""The public API of AG2 classic, name by name.
+
+`test/api_ag2_0_14.json` says what programs may use; the tables below say what is not here, and why. A name that comes must
+be taken off its table.
+"""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+from api_facts import find_gaps
+
+API = json.loads(Path(__file__).with_name("api_ag2_0_14.json").read_text())
+
+LEFT_OUT = {
+    "autogen.io.run_response.RunIterResponse.__init__": "made by `run_iter` alone, without the thread of AG2",
+    "autogen.io.run_response.AsyncRunIterResponse.__init__": "made by `a_run_iter` alone, without the thread of AG2",
+}
+
+DUE = {
+    "tools": """
+        autogen.agentchat.conversable_agent.ConversableAgent.remove_tool_for_llm
+        autogen.agentchat.conversable_agent.ConversableAgent.set_ui_tools
+        autogen.agentchat.conversable_agent.ConversableAgent.tools
+        autogen.agentchat.conversable_agent.ConversableAgent.unset_ui_tools
+        autogen.tools
+        autogen.tools.tool
+        autogen.tools.toolkit
+        autogen.tools.dependency_injection
+        autogen.tools.function_utils
+    """,
+    "groups": """
+        autogen.agentchat.group.FunctionTarget
+        autogen.agentchat.group.FunctionTargetResult
+        autogen.agentchat.group.GroupChatConfig
+        autogen.agentchat.group.GroupChatTarget
+        autogen.agentchat.group.GroupManagerSelectionMessageContextStr
+        autogen.agentchat.group.GroupManagerSelectionMessageString
+        autogen.agentchat.group.SpeakerSelectionResult
+        autogen.agentchat.group.available_condition.AvailableCondition.is_available
+        autogen.agentchat.group.available_condition.ExpressionAvailableCondition.is_available
+        autogen.agentchat.group.available_condition.StringAvailableCondition.is_available
+        autogen.agentchat.group.context_condition.ContextCondition.evaluate
+        autogen.agentchat.group.context_condition.ExpressionContextCondition.evaluate
+        autogen.agentchat.group.context_condition.StringContextCondition.evaluate
+        autogen.agentchat.group.handoffs.Handoffs.after_works
+        autogen.agentchat.group.handoffs.Handoffs.context_conditions
+        autogen.agentchat.group.handoffs.Handoffs.get_context_conditions_by_target_type
+        autogen.agentchat.group.handoffs.Handoffs.get_llm_conditions_by_target_type
+        autogen.agentchat.group.handoffs.Handoffs.llm_conditions
+        autogen.agentchat.group.handoffs.Handoffs.set_llm_function_names
+        autogen.agentchat.group.llm_condition.ContextStrLLMCondition.get_prompt
+        autogen.agentchat.group.llm_condition.LLMCondition.get_prompt
+        autogen.agentchat.group.llm_condition.StringLLMCondition.get_prompt
+        autogen.agentchat.group.multi_agent_chat.a_initiate_group_chat
+        autogen.agentchat.group.multi_agent_chat.a_run_group_chat
+        autogen.agentchat.group.multi_agent_chat.a_run_group_chat_iter
+        autogen.agentchat.group.multi_agent_chat.initiate_group_chat
+        autogen.agentchat.group.multi_agent_chat.run_group_chat
+        autogen.agentchat.group.multi_agent_chat.run_group_chat_iter
+        autogen.agentchat.group.on_condition.OnCondition.has_target_type
+        autogen.agentchat.group.on_context_condition.OnContextCondition.has_target_type
+        autogen.agentchat.group.speaker_selection_result
+        autogen.agentchat.group.patterns.auto.AutoPattern.__init__
+        autogen.agentchat.group.patterns.auto.AutoPattern.prepare_group_chat
+        autogen.agentchat.group.patterns.manual.ManualPattern.__init__
+        autogen.agentchat.group.patterns.manual.ManualPattern.prepare_group_chat
+        autogen.agentchat.group.patterns.random.RandomPattern.prepare_group_chat
+        autogen.agentchat.group.patterns.round_robin.RoundRobinPattern.prepare_group_chat
+        autogen.agentchat.group.patterns.pattern.DefaultPattern.prepare_group_chat
+        autogen.agentchat.group.patterns.pattern.Pattern.create_default
+        autogen.agentchat.group.patterns.pattern.Pattern.prepare_group_chat
+        autogen.agentchat.group.targets.group_chat_target
+        autogen.agentchat.group.targets.transition_target.AgentNameTarget.can_resolve_for_speaker_selection
+        autogen.agentchat.group.targets.transition_target.AgentNameTarget.display_name
+        autogen.agentchat.group.targets.transition_target.AgentNameTarget.needs_agent_wrapper
+        autogen.agentchat.group.targets.transition_target.AgentNameTarget.normalized_name
+        autogen.agentchat.group.targets.transition_target.AgentNameTarget.resolve
+        autogen.agentchat.group.targets.transition_target.AgentTarget.agent_name
+        autogen.agentchat.group.targets.transition_target.AgentTarget.can_resolve_for_speaker_selection
+        autogen.agentchat.group.targets.transition_target.AgentTarget.display_name
+        autogen.agentchat.group.targets.transition_target.AgentTarget.needs_agent_wrapper
+        autogen.agentchat.group.targets.transition_target.AgentTarget.normalized_name
+        autogen.agentchat.group.targets.transition_target.AgentTarget.resolve
+        autogen.agentchat.group.targets.transition_target.AskUserTarget.can_resolve_for_speaker_selection
+        autogen.agentchat.group.targets.transition_target.AskUserTarget.display_name
+        autogen.agentchat.group.targets.transition_target.AskUserTarget.needs_agent_wrapper
+        autogen.agentchat.group.targets.transition_target.AskUserTarget.normalized_name
+        autogen.agentchat.group.targets.transition_target.AskUserTarget.resolve
+        autogen.agentchat.group.targets.transition_target.NestedChatTarget.can_resolve_for_speaker_selection
+        autogen.agentchat.group.targets.transition_target.NestedChatTarget.display_name
+        autogen.agentchat.group.targets.transition_target.NestedChatTarget.needs_agent_wrapper
+        autogen.agentchat.group.targets.transition_target.NestedChatTarget.normalized_name
+        autogen.agentchat.group.targets.transition_target.NestedChatTarget.resolve
+        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.agent_names
+        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.can_resolve_for_speaker_selection
+        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.display_name
+        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.needs_agent_wrapper
+        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.nominated_name
+        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.normalized_name
+        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.resolve
+        autogen.agentchat.group.targets.transition_target.RevertToUserTarget.can_resolve_for_speaker_selection
+        autogen.agentchat.group.targets.transition_target.RevertToUserTarget.display_name
+        autogen.agentchat.group.targets.transition_target.RevertToUserTarget.needs_agent_wrapper
+        autogen.agentchat.group.targets.transition_target.RevertToUserTarget.normalized_name
+        autogen.agentchat.group.targets.transition_target.RevertToUserTarget.resolve
+        autogen.agentchat.group.targets.transition_target.StayTarget.can_resolve_for_speaker_selection
+        autogen.agentchat.group.targets.transition_target.StayTarget.display_name
+        autogen.agentchat.group.targets.transition_target.StayTarget.needs_agent_wrapper
+        autogen.agentchat.group.targets.transition_target.StayTarget.normalized_name
+        autogen.agentchat.group.targets.transition_target.StayTarget.resolve
+        autogen.agentchat.group.targets.transition_target.TerminateTarget.can_resolve_for_speaker_selection
+        autogen.agentchat.group.targets.transition_target.TerminateTarget.display_name
+        autogen.agentchat.group.targets.transition_target.TerminateTarget.needs_agent_wrapper
+        autogen.agentchat.group.targets.transition_target.TerminateTarget.normalized_name
+        autogen.agentchat.group.targets.transition_target.TerminateTarget.resolve
+        autogen.agentchat.group.targets.transition_target.TransitionTarget.can_resolve_for_speaker_selection
+        autogen.agentchat.group.targets.transition_target.TransitionTarget.display_name
+        autogen.agentchat.group.targets.transition_target.TransitionTarget.needs_agent_wrapper
+        autogen.agentchat.group.targets.transition_target.TransitionTarget.normalized_name
+        autogen.agentchat.group.targets.transition_target.TransitionTarget.resolve
+        autogen.agentchat.group.targets.function_target
+        autogen.agentchat.group.targets.group_manager_target.GroupManagerSelectionMessage
+        autogen.agentchat.group.targets.group_manager_target.GroupManagerSelectionMessageContextStr
+        autogen.agentchat.group.targets.group_manager_target.GroupManagerSelectionMessageString
+        autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.can_resolve_for_speaker_selection
+        autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.display_name
+        autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.needs_agent_wrapper
+        autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.normalized_name
+        autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.resolve
+        autogen.agentchat.group.group_utils
+    """,
+    "guardrails, safeguards, eligibility": """
+        autogen.AgentDescriptionGuard
+        autogen.AgentEligibilityPolicy
+        autogen.SelectionContext
+        autogen.agentchat.AgentDescriptionGuard
+        autogen.agentchat.AgentEligibilityPolicy
+        autogen.agentchat.SelectionContext
+        autogen.agentchat.conversable_agent.ConversableAgent.register_input_guardrail
+        autogen.agentchat.conversable_agent.ConversableAgent.register_input_guardrails
+        autogen.agentchat.conversable_agent.ConversableAgent.register_output_guardrail
+        autogen.agentchat.conversable_agent.ConversableAgent.register_output_guardrails
+        autogen.agentchat.conversable_agent.ConversableAgent.run_input_guardrails
+        autogen.agentchat.conversable_agent.ConversableAgent.run_output_guardrails
+        autogen.agentchat.groupchat.GroupChat.eligibility_policies
+        autogen.agentchat.eligibility_policy
+        autogen.agentchat.group.safeguards
+        autogen.agentchat.group.guardrails
+        autogen.agentchat.group.safeguards.api
+        autogen.agentchat.group.safeguards.events
+        autogen.agentchat.group.safeguards.enforcer
+    """,
+    "environments": """
+        autogen.environments
+        autogen.environments.docker_python_environment
+        autogen.environments.python_environment
+        autogen.environments.system_python_environment
+        autogen.environments.venv_python_environment
+        autogen.environments.working_directory
+    """,
+    "testing": """
+        autogen.testing.TestAgent
+        autogen.testing.ToolCall
+        autogen.testing.tools_message
+        autogen.testing.messages
+        autogen.testing.test_agent
+    """,
+    "telemetry": """
+        autogen.opentelemetry
+        autogen.opentelemetry.instrumentators
+        autogen.opentelemetry.instrumentators.agent
+        autogen.opentelemetry.instrumentators.llm_wrapper
+        autogen.opentelemetry.instrumentators.pattern
+    """,
+    "configs, agents, streams": """
+        autogen.agentchat.conversable_agent.ConversableAgent.__init__
+        autogen.agentchat.conversable_agent.ConversableAgent.a_execute_function
+        autogen.agentchat.conversable_agent.ConversableAgent.a_generate_reply
+        autogen.agentchat.conversable_agent.ConversableAgent.a_get_human_input
+        autogen.agentchat.conversable_agent.ConversableAgent.execute_function
+        autogen.agentchat.conversable_agent.ConversableAgent.generate_reply
+        autogen.agentchat.conversable_agent.ConversableAgent.get_human_input
+        autogen.agentchat.conversable_agent.ConversableAgent.register_for_execution
+        autogen.agentchat.conversable_agent.ConversableAgent.register_for_llm
+        autogen.agentchat.conversable_agent.ConversableAgent.register_function
+        autogen.agentchat.conversable_agent.ConversableAgent.update_agent_state_before_reply
+        autogen.agentchat.conversable_agent.ConversableAgent.update_tool_signature
+        autogen.llm_config.ModelClient
+        autogen.oai.AnthropicLLMConfigEntry
+        autogen.oai.AzureOpenAILLMConfigEntry
+        autogen.oai.BedrockLLMConfigEntry
+        autogen.oai.CerebrasLLMConfigEntry
+        autogen.oai.CohereLLMConfigEntry
+        autogen.oai.DeepSeekLLMConfigEntry
+        autogen.oai.GeminiLLMConfigEntry
+        autogen.oai.GroqLLMConfigEntry
+        autogen.oai.MistralLLMConfigEntry
+        autogen.oai.OllamaLLMConfigEntry
+        autogen.oai.OpenAILLMConfigEntry
+        autogen.oai.OpenAIResponsesLLMConfigEntry
+        autogen.oai.OpenAIV2LLMConfigEntry
+        autogen.oai.TogetherLLMConfigEntry
+        autogen.oai.get_first_llm_config
+        autogen.llm_config.config
+        autogen.llm_config.client
+        autogen.llm_config.utils
+        autogen.llm_config.entry
+        autogen.oai.client.AzureOpenAILLMConfigEntry
+        autogen.oai.client.DeepSeekLLMConfigEntry
+        autogen.oai.client.OpenAILLMConfigEntry
+        autogen.oai.client.OpenAIResponsesLLMConfigEntry
+        autogen.oai.client.OpenAIV2LLMConfigEntry
+        autogen.oai.anthropic.AnthropicLLMConfigEntry
+        autogen.oai.bedrock.BedrockLLMConfigEntry
+        autogen.oai.cerebras.CerebrasLLMConfigEntry
+        autogen.oai.cohere.CohereLLMConfigEntry
+        autogen.oai.gemini.GeminiLLMConfigEntry
+        autogen.oai.groq.GroqLLMConfigEntry
+        autogen.oai.mistral.MistralLLMConfigEntry
+        autogen.oai.ollama.OllamaLLMConfigEntry
+        autogen.oai.together.TogetherLLMConfigEntry
+        autogen.io.run_response.Cost.usage_excluding_cached_inference
+        autogen.io.run_response.Cost.usage_including_cached_inference
+        autogen.io.run_response.CostBreakdown.total_cost
+        autogen.io.run_response.Usage.completion_tokens
+        autogen.io.run_response.Usage.cost
+        autogen.io.run_response.Usage.prompt_tokens
+        autogen.io.run_response.Usage.total_tokens
+        autogen.io.base.AsyncIOStreamProtocol
+        autogen.io.base.AsyncInputStream
+        autogen.io.base.IOStreamProtocol
+        autogen.messages
+        autogen.messages.agent_messages
+        autogen.messages.base_message
+        autogen.messages.client_messages
+        autogen.messages.print_message
+    """,
+    "MCP, interoperability, remote agents": """
+        autogen.mcp
+        autogen.mcp.mcp_client
+        autogen.agentchat.remote
+        autogen.agentchat.remote.agent_service
+        autogen.agentchat.remote.errors
+        autogen.agentchat.remote.protocol
+        autogen.a2a
+        autogen.a2a.client
+        autogen.a2a.server
+        autogen.a2a.errors
+        autogen.ag_ui
+        autogen.ag_ui.adapter
+        autogen.interop
+        autogen.interop.langchain
+        autogen.interop.pydantic_ai
+        autogen.interop.litellm
+        autogen.interop.crewai
+        autogen.interop.interoperability
+        autogen.interop.interoperable
+        autogen.interop.registry
+        autogen.interop.langchain.langchain_tool
+        autogen.interop.pydantic_ai.pydantic_ai
+        autogen.interop.langchain.langchain_chat_model_factory
+        autogen.interop.litellm.litellm_config_factory
+        autogen.interop.crewai.crewai
+    """,
+    "ready-made agents and tools": """
+        autogen.ReasoningAgent
+        autogen.ThinkNode
+        autogen.visualize_tree
+        autogen.agentchat.ReasoningAgent
+        autogen.agentchat.ThinkNode
+        autogen.agentchat.visualize_tree
+        autogen.agents.experimental
+        autogen.agents.experimental.reasoning.reasoning_agent
+        autogen.agents.experimental.deep_research.deep_research
+        autogen.agents.experimental.discord.discord
+        autogen.agents.experimental.slack.slack
+        autogen.agents.experimental.telegram.telegram
+        autogen.agents.experimental.websurfer.websurfer
+        autogen.agents.experimental.wikipedia.wikipedia
+        autogen.agents.experimental.document_agent.document_agent
+        autogen.agents.experimental.document_agent.inmemory_query_engine
+        autogen.agents.experimental.document_agent.chroma_query_engine
+        autogen.agents.experimental.deep_research
+        autogen.agents.experimental.discord
+        autogen.agents.experimental.document_agent
+        autogen.agents.experimental.reasoning
+        autogen.agents.experimental.slack
+        autogen.agents.experimental.telegram
+        autogen.agents.experimental.websurfer
+        autogen.agents.experimental.wikipedia
+        autogen.tools.experimental.browser_use.browser_use
+        autogen.tools.experimental.crawl4ai.crawl4ai
+        autogen.tools.experimental.deep_research.deep_research
+        autogen.tools.experimental.duckduckgo.duckduckgo_search
+        autogen.tools.experimental.google_search.google_search
+        autogen.tools.experimental.google_search.youtube_search
+        autogen.tools.experimental.messageplatform.discord.discord
+        autogen.tools.experimental.messageplatform.slack.slack
+        autogen.tools.experimental.messageplatform.telegram.telegram
+        autogen.tools.experimental.perplexity.perplexity_search
+        autogen.tools.experimental.quick_research.quick_research
+        autogen.tools.experimental.reliable.reliable
+        autogen.tools.experimental.tavily.tavily_search
+        autogen.tools.experimental.wikipedia.wikipedia
+        autogen.tools.experimental
+        autogen.tools.experimental.browser_use
+        autogen.tools.experimental.crawl4ai
+        autogen.tools.experimental.deep_research
+        autogen.tools.experimental.duckduckgo
+        autogen.tools.experimental.google_search
+        autogen.tools.experimental.messageplatform
+        autogen.tools.experimental.perplexity
+        autogen.tools.experimental.quick_research
+        autogen.tools.experimental.reliable
+        autogen.tools.experimental.tavily
+        autogen.tools.experimental.wikipedia
+        autogen.tools.experimental.code_execution
+        autogen.tools.experimental.searxng
+        autogen.agentchat.contrib.reasoning_agent
+    """,
+}
+"""Names that come later: modules, or names in them."""
+
+DUE_NAMES = {name for names in DUE.values() for name in names.split()}
+
+
+def find_missing(module: str) -> set[str]:
+    """Return the module, if it is missing, or the names that are missing in it."""
+    try:
+        home = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        # a package that is not installed is another matter
+        if not str(error.name).startswith("autogen"):
+            raise
+        return {module}
+    return {f"{module}.{name}" for name in find_gaps(home, API[module])}
+
+
+@pytest.mark.parametrize("module", API)
+def test_a_module_has_its_names(module):
+    missing = find_missing(module)
+    expected = DUE_NAMES | LEFT_OUT.keys()
+    assert not missing - expected, "these are missing"
+    own = {name for name in expected if name == module or (name not in API and get_module(name) == module)}
+    assert not own - missing, "these are here: take them off the tables"
+
+
+def get_module(name: str) -> str:
+    """Return the module that a name is in: a name, or a class and its attribute, follow it."""
+    return next(part for part in (name.rpartition(".")[0], name.rsplit(".", 2)[0]) if part in API)
