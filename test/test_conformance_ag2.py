@@ -160,13 +160,6 @@ DUE = {
         autogen.environments.venv_python_environment
         autogen.environments.working_directory
     """,
-    "testing": """
-        autogen.testing.TestAgent
-        autogen.testing.ToolCall
-        autogen.testing.tools_message
-        autogen.testing.messages
-        autogen.testing.test_agent
-    """,
     "telemetry": """
         autogen.opentelemetry
         autogen.opentelemetry.instrumentators

@@ -73,7 +73,7 @@ def test_missing_imports_have_a_reason(modules, missing):
 
 @pytest.mark.parametrize("module", ["", ">=2", "pytest=?2"])
 def test_other_texts_are_no_modules(module):
-    with pytest.raises(ValueError, match="module must be|versions of a module"):
+    with pytest.raises(ValueError, match=r"module must be|versions of a module"):
         get_missing_imports(module)
 
 

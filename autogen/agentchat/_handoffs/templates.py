@@ -48,7 +48,7 @@ class ContextStr:
             escaped, name, keys, conversion, format_spec = match.groups()
             if escaped:
                 return escaped[0] if is_format_string else f"{{{escaped}}}"
-            with suppress(_Missing, TypeError, ValueError):
+            with suppress(LookupError, TypeError, ValueError):
                 value = _get_item(context_variables, [name, *re.findall(r"\[([^\]]+)\]", keys)])
                 if conversion:
                     value = _CONVERSIONS[conversion](value)
@@ -65,10 +65,6 @@ class ContextStr:
         return [match[2] for match in pattern.finditer(self.template) if match[2]]
 
 
-class _Missing(LookupError):
-    """Raised when a variable, or an item of it, does not exist."""
-
-
 def _is_format_string(template: str) -> bool:
     try:
         fields = [(name, spec or "") for _, name, spec, _ in Formatter().parse(template) if name is not None]
@@ -79,18 +75,17 @@ def _is_format_string(template: str) -> bool:
 
 
 def _get_item(value: object, keys: list[str]) -> object:
-    """Return a nested item. Only mappings and sequences are read, because any other object may run code."""
+    """Return a nested item. Only mappings and sequences are read, because any other object may run code.
+
+    Raises:
+        LookupError: if there is no such item.
+    """
     for key in keys:
         if isinstance(value, Mapping):
             # As in a format string, digits are a number; a mapping that JSON made has text.
-            number = int(key) if key.isdecimal() else key
-            if key not in value and number not in value:
-                raise _Missing(key)
-            value = value[key] if key in value else value[number]
-        elif (
-            isinstance(value, Sequence) and not isinstance(value, (str, bytes)) and key.isdecimal() and int(key) < len(value)
-        ):
+            value = value[int(key) if key.isdecimal() and key not in value else key]
+        elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)) and key.isdecimal():
             value = value[int(key)]
         else:
-            raise _Missing(key)
+            raise LookupError(key)
     return value
