@@ -181,7 +181,7 @@ class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
         labels = {SETTINGS_LABEL: digest} if self._shared else {}
         if stop_container:
             labels |= {OWNER_LABEL: get_process_label(), **({KEPT_LABEL: "yes"} if self._keep else {})}
-        # The executor removes the container that it stops: told to do so itself, a busy engine may remove it in a restart.
+        # The executor removes the container that it stops: left to do so itself, a busy engine may remove it in a restart.
         auto_remove = not (self._keep or stop_container)
         try:
             container = start_container(

@@ -133,7 +133,7 @@ def register_hand_off(agent: HandoffOwner, hand_to: HandOff | Iterable[HandOff])
     Raises:
         ValueError: if an item is something else; then none is registered.
     """
-    rules = list(hand_to) if isinstance(hand_to, (list, tuple)) else [hand_to]
+    rules: list[Any] = list(hand_to) if isinstance(hand_to, (list, tuple)) else [hand_to]
     # All before the first is registered.
     kinds = (AfterWork, conditions.OnCondition, conditions.OnContextCondition)
     for item in rules:

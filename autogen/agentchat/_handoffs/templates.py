@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from string import Formatter
@@ -14,7 +14,7 @@ _IN_ANY_TEXT = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|" + _PLACEHOLDER)
 _IN_FORMAT_STRING = re.compile(r"(\{\{|\}\})|" + _PLACEHOLDER)
 # A field as `str.format` takes it. Attributes are recognised, but not read.
 _FIELD = re.compile(r"[A-Za-z_]\w*(?:\.\w+|\[[^\[\]]+\])*")
-_CONVERSIONS = {"r": repr, "s": str, "a": ascii}
+_CONVERSIONS: Mapping[str, Callable[[object], str]] = {"r": repr, "s": str, "a": ascii}
 
 
 @dataclass(frozen=True)
