@@ -168,7 +168,9 @@ def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = Fa
         kind="tool",
         key=lambda: f"{name}:{fingerprint(call.get('arguments'))}",
         run=partial(_execute, agent, call, label, verbose),
-        started=lambda: events.ToolCalled(agent=agent.name, name=name, arguments=call.get("arguments"), call_id=call_id),
+        started=lambda: events.ToolCalled(
+            agent=agent.name, name=name, arguments=call.get("arguments"), call_id=call_id, _agent=agent
+        ),
         finished=lambda outcome, seconds: events.ToolReturned(
             agent=agent.name, name=name, success=outcome[0], content=outcome[1]["content"], seconds=seconds
         ),
