@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ._journal import FINISHED, JournalError, is_interruption, read_meta
+from ._mistakes import trim_stop
 from ._sqlite_guard import UnexpectedSchema, fetch_all, limit_work, open_for_reading
 
 __all__ = ["JournalError", "Recording"]
@@ -157,7 +158,7 @@ class Recording:
             raise self._make_error(table, number, f"is not JSON: {error}") from error
 
     def _make_error(self, table: str, number: int, problem: str) -> JournalError:
-        return JournalError(f"{self.path} is a damaged checkpoint: row {number} of its {table} {problem}.")
+        return JournalError(f"{self.path} is a damaged checkpoint: row {number} of its {table} {trim_stop(problem)}.")
 
     def _fetch(self, query: str) -> list[Any]:
         with self._open() as database:

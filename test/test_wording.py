@@ -89,6 +89,51 @@ def test_reasons_stand_on_lines_of_their_own():
     assert comments >= 0.02 * lines, f"{comments} comments in {lines} lines"
 
 
+# Neither these functions nor these attributes of an exception return a sentence of its author.
+WORDLESS = {"trim_stop", "type", "repr", "len", "isinstance", "args", "errno", "filename", "name", "start", "__name__"}
+
+
+def holds_text_of(expression, errors):
+    """Return True if the text of an exception gets into an expression as it is."""
+    if isinstance(expression, ast.Name):
+        return expression.id in errors
+    part = expression.func if isinstance(expression, ast.Call) else expression
+    if getattr(part, "id", getattr(part, "attr", None)) in WORDLESS:
+        return False
+    return any(holds_text_of(child, errors) for child in ast.iter_child_nodes(expression))
+
+
+def find_stops_behind_errors(function):
+    """Yield the f-strings in a function that set a full stop behind the text of an exception, which may have one."""
+    nodes = list(ast.walk(function))
+    errors = {node.name for node in nodes if isinstance(node, ast.ExceptHandler)}
+    errors |= {
+        node.arg
+        for node in nodes
+        if isinstance(node, ast.arg) and node.annotation and re.search("Error|Exception", ast.unparse(node.annotation))
+    }
+    for node in nodes if errors else ():
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and holds_text_of(node.value, errors):
+            errors.add(node.targets[0].id)
+    for node in nodes if errors else ():
+        for part, following in zip(node.values, node.values[1:], strict=False) if isinstance(node, ast.JoinedStr) else ():
+            ends = isinstance(following, ast.Constant) and re.match(r"\.(\s|$)", following.value)
+            is_text = isinstance(part, ast.FormattedValue) and part.conversion != ord("r")
+            if ends and is_text and holds_text_of(part.value, errors):
+                yield node
+
+
+def test_no_message_ends_in_two_full_stops():
+    mistakes = [
+        f"{module}:{text.lineno}: {ast.unparse(text)}"
+        for module, tree in TREES.items()
+        for function in ast.walk(tree)
+        if isinstance(function, FUNCTIONS)
+        for text in find_stops_behind_errors(function)
+    ]
+    assert not mistakes, "use autogen._mistakes.trim_stop in: " + "; ".join(mistakes)
+
+
 def find_annotations(tree):
     """Yield the annotations of the parameters and results of all functions."""
     for node in ast.walk(tree):

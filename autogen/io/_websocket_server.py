@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .._extras import require
+from .._mistakes import trim_stop
 from .._threads import CallTimeout, run_with_timeout, start_daemon_thread
 from ._waiting import POLL_INTERVAL
 from .base import StreamClosed
@@ -171,7 +172,7 @@ def _listen(
         return cast("Server", serve(handler, *address, ssl=ssl_context, **options))
     except OSError as error:
         hint = " Use port=0 for any free port, which the URI then names." if error.errno == errno.EADDRINUSE else ""
-        text = f"The websocket server can't listen on {host}:{port}: {error.strerror or error}.{hint}"
+        text = f"The websocket server can't listen on {host}:{port}: {trim_stop(error.strerror or error)}.{hint}"
         raise OSError(error.errno or 0, text) from error
 
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from .._mistakes import trim_stop
 from ._database import IN_MEMORY, Database
 from ._known_secrets import learn_environment
 from ._records import (
@@ -96,8 +97,8 @@ class SqliteLogger(BaseLogger):
             error_class = type(error) if isinstance(error, sqlite3.Error) else sqlite3.OperationalError
             path = self._database.path
             raise error_class(
-                f"The log database {path!r} can't be used: {error}. Set config={{'dbname': ...}} to an SQLite file, or to "
-                f"a new file in a writable directory; {IN_MEMORY!r} needs no file."
+                f"The log database {path!r} can't be used: {trim_stop(error)}. Set config={{'dbname': ...}} to an "
+                f"SQLite file, or to a new file in a writable directory; {IN_MEMORY!r} needs no file."
             ) from error
         self.session_id = str(uuid.uuid4())
         return self.session_id

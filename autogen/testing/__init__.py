@@ -13,6 +13,7 @@ from ._faults import FaultInjector
 from ._oddities import ODDITIES, Misbehaving, Oddity
 from ._scripted import Fault, RawReply, Reply, ScriptedModel, ScriptExhausted, ScriptNotFinished, tool_call
 from ._server import OpenAIServer
+from ._stand_in import StandIn
 from .messages import ToolCall, tools_message
 from .test_agent import TestAgent
 
@@ -28,6 +29,7 @@ __all__ = [
     "ScriptExhausted",
     "ScriptNotFinished",
     "ScriptedModel",
+    "StandIn",
     "TestAgent",
     "ToolCall",
     "tool_call",

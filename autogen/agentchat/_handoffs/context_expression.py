@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from ..._mistakes import trim_stop
+
 _TOKEN = re.compile(
     r"""(?xs)
       (?P<text> "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' )
@@ -143,10 +145,12 @@ def _parse(expression: str) -> tuple[ast.expr, tuple[str, ...]]:
             warnings.simplefilter("ignore")
             return ast.parse(source, mode="eval").body, tuple(names)
     except SyntaxError as error:
-        raise SyntaxError(f"Can't parse the expression {expression!r}: {error.msg}.") from None
+        raise SyntaxError(f"Can't parse the expression {expression!r}: {trim_stop(error.msg)}.") from None
     # The parser raises these for null bytes, and for a text that is too long or too deeply nested.
     except (ValueError, MemoryError, RecursionError) as error:
-        raise SyntaxError(f"Can't parse the expression {expression!r}: {error or type(error).__name__}.") from None
+        raise SyntaxError(
+            f"Can't parse the expression {expression!r}: {trim_stop(error or type(error).__name__)}."
+        ) from None
 
 
 def _evaluate(node: ast.expr, values: Mapping[str, object]) -> object:

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ..._extras import require
+from ..._mistakes import trim_stop
 from . import weights
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ def load_llama_cpp() -> ModuleType:
         if "libgomp" not in str(error):
             raise
         raise ImportError(
-            f"A local model needs OpenMP, which slim images lack: {error}. Debian, Ubuntu: apt-get install libgomp1; "
-            "Fedora: dnf install libgomp.",
+            f"A local model needs OpenMP, which slim images lack: {trim_stop(error)}. Debian, Ubuntu: apt-get install "
+            "libgomp1; Fedora: dnf install libgomp.",
             name="xllamacpp",
         ) from error
 
