@@ -9,6 +9,7 @@ Exception
     ChatInProgress          a chat of the same agents runs already
     BudgetExceeded          the budget of an agent or a chat is used up
     ModelToolNotSupportedError  a model can't call tools
+    GuardrailTripped        a guardrail objects whose consequence is an exception
 
 AG2's names of the first five end with `Error`.
 """
@@ -111,6 +112,24 @@ class ModelToolNotSupportedError(Exception):
     def __reduce__(self) -> tuple[type[ModelToolNotSupportedError], tuple[str]]:
         # The default passes the message as the only argument.
         return type(self), (self.model,)
+
+
+class GuardrailTripped(Exception):
+    """Raised if a guardrail trips whose consequence is `raise`.
+
+    Attributes:
+        guardrail: Name of the guardrail.
+        on: Stage at which it tripped.
+        why: Its reason.
+    """
+
+    def __init__(self, guardrail: str, on: str, why: str) -> None:
+        self.guardrail, self.on, self.why = guardrail, on, why
+        super().__init__(f"The guardrail {guardrail!r} tripped on the {on}: {why}")
+
+    def __reduce__(self) -> tuple[type[GuardrailTripped], tuple[str, str, str]]:
+        # The default passes the message as the only argument.
+        return type(self), (self.guardrail, self.on, self.why)
 
 
 AgentNameConflictError = AgentNameConflict

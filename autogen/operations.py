@@ -87,6 +87,7 @@ KINDS: dict[str, OperationKind] = {
         OperationKind("builtin_reply", "A built-in reply function was called."),
         OperationKind("code", "This code was started."),
         OperationKind("draw", "The target of a hand-off was drawn.", has_events=False),
+        OperationKind("guardrail", "A guardrail was checking.", has_events=False),
         OperationKind("human", "A human was asked."),
         OperationKind("model", "A model was requested."),
         OperationKind("opening", "The first message was made.", has_events=False),

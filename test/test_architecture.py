@@ -11,7 +11,7 @@ LAYERS = """
     __main__                             python -m autogen
     _cli                                 the command line
     __init__                             the names of `import autogen`
-    terminal, testing, opentelemetry     a live view of chats, test doubles for models, and AG2's functions for spans
+    terminal, testing                    a live view of chats, and test doubles for models
     tracing, recording, math_utils       spans, the events of a checkpoint, answers of maths problems
     agentchat, _terminal                 agents and chats, and the lines that views show of them
     code_utils                           the classic functions that extract and run code
@@ -41,11 +41,11 @@ PUBLIC = """
     autogen                  code_utils control exception_utils formatting_utils function_utils graph_utils
                              import_utils llm_config math_utils operations recording runtime_logging terminal
                              token_count_utils tracing types version
-    autogen.agentchat        agent assistant_agent chat conditions conversable_agent diagram groupchat user_proxy_agent
-                             utils
+    autogen.agentchat        agent assistant_agent chat conditions conversable_agent diagram groupchat guardrails
+                             user_proxy_agent utils
     autogen.agentchat.contrib  society_of_mind_agent swarm_agent
     autogen.agentchat.group  available_condition chat conditions context_condition context_expression context_str
-                             context_variables handoffs llm_condition multi_agent_chat on_condition
+                             context_variables guardrails handoffs llm_condition multi_agent_chat on_condition
                              on_context_condition reply_result selector
     autogen.agentchat.group.events    transition_events
     autogen.agentchat.group.patterns  auto manual pattern random round_robin
@@ -64,7 +64,6 @@ PUBLIC = """
     autogen.logger           base_logger file_logger logger_factory logger_utils sqlite_logger
     autogen.oai              anthropic bedrock cerebras client client_utils cohere completion errors gemini groq mistral
                              ollama openai_utils providers rate_limiters together
-    autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
     autogen.testing          messages plugin test_agent
 """
 """The modules that programs import, by package. Every other module is private."""

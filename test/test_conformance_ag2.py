@@ -138,16 +138,9 @@ DUE = {
         autogen.agentchat.AgentDescriptionGuard
         autogen.agentchat.AgentEligibilityPolicy
         autogen.agentchat.SelectionContext
-        autogen.agentchat.conversable_agent.ConversableAgent.register_input_guardrail
-        autogen.agentchat.conversable_agent.ConversableAgent.register_input_guardrails
-        autogen.agentchat.conversable_agent.ConversableAgent.register_output_guardrail
-        autogen.agentchat.conversable_agent.ConversableAgent.register_output_guardrails
-        autogen.agentchat.conversable_agent.ConversableAgent.run_input_guardrails
-        autogen.agentchat.conversable_agent.ConversableAgent.run_output_guardrails
         autogen.agentchat.groupchat.GroupChat.eligibility_policies
         autogen.agentchat.eligibility_policy
         autogen.agentchat.group.safeguards
-        autogen.agentchat.group.guardrails
         autogen.agentchat.group.safeguards.api
         autogen.agentchat.group.safeguards.events
         autogen.agentchat.group.safeguards.enforcer
@@ -159,6 +152,13 @@ DUE = {
         autogen.environments.system_python_environment
         autogen.environments.venv_python_environment
         autogen.environments.working_directory
+    """,
+    "telemetry": """
+        autogen.opentelemetry
+        autogen.opentelemetry.instrumentators
+        autogen.opentelemetry.instrumentators.agent
+        autogen.opentelemetry.instrumentators.llm_wrapper
+        autogen.opentelemetry.instrumentators.pattern
     """,
     "configs, agents, streams": """
         autogen.agentchat.conversable_agent.ConversableAgent.__init__

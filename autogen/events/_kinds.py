@@ -85,12 +85,6 @@ class ChatStarted(Event):
     initiator: str
     recipient: str
     parent: str = ""
-    _agents: tuple[Any, ...] = field(default=(), repr=False, compare=False)
-
-    @property
-    def agents(self) -> tuple[Any, ...]:
-        """The initiator and the recipient, for listeners in this process; empty in a recording."""
-        return self._agents
 
 
 @dataclass(kw_only=True)
@@ -305,8 +299,6 @@ class ToolCalled(Event):
     name: str
     arguments: Any
     call_id: str | None = None
-    # The object, for listeners in this process; not in JSON.
-    _agent: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(kw_only=True)
@@ -343,8 +335,6 @@ class CodeStarted(Event):
     starts: ClassVar[str] = "code"
     agent: str
     blocks: list[list[str]]
-    # The object, for listeners in this process; not in JSON.
-    _agent: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(kw_only=True)
@@ -380,8 +370,6 @@ class SpeakerSelected(Event):
     agent: str
     speaker: str
     why: str
-    # The object, for listeners in this process; not in JSON.
-    _speaker: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(kw_only=True)
@@ -391,13 +379,15 @@ class HandedOver(Event):
     Attributes:
         agent: Name of the agent that hands over.
         target: Label of the target.
-        by: `llm`, `reply_result` (of a tool), `context` (a condition) or `after_work`.
+        by: `llm`, `reply_result` (of a tool), `context` (a condition), `after_work` or `guardrail`.
+        guardrail: Name of the guardrail that tripped; empty for another reason.
     """
 
     type: ClassVar[str] = "handed_over"
     agent: str
     target: str
     by: str
+    guardrail: str = ""
     # The objects, for listeners in this process; not in JSON.
     _agent: Any = field(default=None, repr=False, compare=False)
     _target: Any = field(default=None, repr=False, compare=False)
@@ -417,6 +407,28 @@ class AutoReplied(Event):
     agent: str
     peer: str
     mode: str
+
+
+@dataclass(kw_only=True)
+class GuardrailChecked(Event):
+    """Result of one check of a guardrail.
+
+    Attributes:
+        agent: Name of the agent.
+        name: Name of the guardrail.
+        on: Stage: `input`, `output`, `tool`, `tool_result`, `code` or `final`.
+        tripped: True if it objects.
+        why: Its reason; empty if it does not object. The checked text is not part of the event.
+        seconds: Duration.
+    """
+
+    type: ClassVar[str] = "guardrail_checked"
+    agent: str
+    name: str
+    on: str
+    tripped: bool
+    why: str
+    seconds: float
 
 
 @dataclass(kw_only=True)
@@ -444,8 +456,6 @@ class HumanAsked(Event):
     starts: ClassVar[str] = "human"
     agent: str
     prompt: str
-    # The object, for listeners in this process; not in JSON.
-    _agent: Any = field(default=None, repr=False, compare=False)
     _answers: list[str] = field(default_factory=list, repr=False, compare=False)
 
     def respond(self, text: str) -> None:
@@ -492,6 +502,7 @@ AnyEvent: TypeAlias = Union[
     SpeakerSelected,
     HandedOver,
     AutoReplied,
+    GuardrailChecked,
     ProgramEvent,
     HumanAsked,
     HumanAnswered,

@@ -19,6 +19,7 @@ _REASONS = {
     "max_round": "Maximum rounds reached.",
     "terminate_target": "No next speaker: a hand-off ended the chat.",
     "no_eligible_speaker": "No next speaker may speak.",
+    "guardrail": "A guardrail ended the chat.",
     "no_reply": "No reply was generated.",
     "stopped": "The chat was stopped.",
     "waiting": "The chat waits for an answer.",

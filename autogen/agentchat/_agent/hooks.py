@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from itertools import zip_longest
-from typing import TypeVar
 
 from ..._steps import Call, Steps, is_coroutine_function, run_async, run_sync
 from .._core.protocols import AgentCore, Hook
+from .._guardrails.hook_points import apply_hooks, pair_hooks
 from ..agent import Agent, Message
 from .state import AgentState
 from .tool_registration import as_list
 
-T = TypeVar("T")
+GUARDRAILS = "guardrails"
+"""Key of the registered guardrails among the hooks; see `register_guardrail`."""
 
 HOOKABLE = (
     "update_agent_state",
     "process_last_received_message",
     "process_all_messages_before_reply",
     "process_message_before_send",
+    "safeguard_tool_inputs",
+    "safeguard_tool_outputs",
+    "safeguard_llm_inputs",
+    "safeguard_llm_outputs",
+    "safeguard_human_inputs",
 )
 
 
@@ -32,14 +37,17 @@ class HooksMixin(AgentState):
         Args:
             hookable_method: `update_agent_state` (agent and messages in, before each reply), `process_last_received_message`
                 (content in, content out), `process_all_messages_before_reply` (list in, list out),
-                `process_message_before_send` (keywords sender, message, recipient, silent; message out), or one of these
+                `process_message_before_send` (keywords sender, message, recipient, silent; message out),
+                `safeguard_tool_inputs` (a dict with `name` and `arguments`), `safeguard_tool_outputs` (a dict with `name`
+                and `content`), `safeguard_llm_inputs` (list of messages), `safeguard_llm_outputs` (reply) or
+                `safeguard_human_inputs` (text), where each gets and returns a value, and None blocks it; or one of these
                 with `a_` in front, for a coroutine function.
             hook: Function.
 
         Raises:
             AssertionError: if there is no such hook point, or the hook is already registered there.
         """
-        hooks = self.hook_lists
+        hooks = {point: hooks for point, hooks in self.hook_lists.items() if point != GUARDRAILS}
         assert hookable_method in hooks, f"{hookable_method!r} is not a hookable method; there are: {', '.join(hooks)}."
         is_registered = hook in hooks[hookable_method]
         assert not is_registered, f"{hook!r} is already registered as a hook of {hookable_method!r}."
@@ -74,13 +82,14 @@ class HooksMixin(AgentState):
 
 def make_hook_lists() -> dict[str, list[Hook]]:
     """Make the hook lists of a new agent: one for sync and one for async hooks at each point."""
-    return {prefix + point: [] for point in HOOKABLE for prefix in ("", "a_")}
+    # The guardrails are among them, so that an agent without hooks has nothing else to check.
+    return {**{prefix + point: [] for point in HOOKABLE for prefix in ("", "a_")}, GUARDRAILS: []}
 
 
 def transform_before_send(agent: AgentCore, message: Message | str, recipient: Agent, silent: bool) -> Steps[Message | str]:
     """Apply the hooks for outgoing messages."""
     point = "process_message_before_send"
-    for sync_hook, async_hook in _pair_hooks(agent, point):
+    for sync_hook, async_hook in pair_hooks(agent, point):
         arguments = {"sender": agent, "message": message, "recipient": recipient, "silent": silent}
         message = yield Call(sync_hook or _return_message, async_hook or _return_message, (), arguments)
     return message
@@ -88,7 +97,7 @@ def transform_before_send(agent: AgentCore, message: Message | str, recipient: A
 
 def update_state(agent: AgentCore, messages: list[Message]) -> Steps[None]:
     """Let the hooks update the agent before it replies."""
-    for sync_hook, async_hook in _pair_hooks(agent, "update_agent_state"):
+    for sync_hook, async_hook in pair_hooks(agent, "update_agent_state"):
         yield Call(sync_hook or _ignore, async_hook or _ignore, (agent, messages), {})
 
 
@@ -101,7 +110,7 @@ def transform_last_message(agent: AgentCore, messages: list[Message]) -> Steps[l
     # 0.2 skips calls, templates and the word that ends the chat.
     if "function_call" in last or "context" in last or not isinstance(content, (str, list)) or content == "exit":
         return messages
-    processed = yield from _apply_hooks(agent, "process_last_received_message", content)
+    processed = yield from apply_hooks(agent, "process_last_received_message", content)
     if processed != content:
         # A new dict, because other histories may hold this one too.
         messages[-1] = {**last, "content": processed}
@@ -112,31 +121,12 @@ def transform_messages(agent: AgentCore, messages: list[Message]) -> Steps[list[
     """Apply the hooks for whole conversations."""
     if not messages:
         return messages
-    return (yield from _apply_hooks(agent, "process_all_messages_before_reply", messages))
-
-
-def _apply_hooks(agent: AgentCore, point: str, value: T) -> Steps[T]:
-    """Pass a value through the hooks of a point, each working on the result of the previous hook."""
-    for sync_hook, async_hook in _pair_hooks(agent, point):
-        value = yield Call(sync_hook or _return_same, async_hook or _return_same, (value,), {})
-    return value
-
-
-def _pair_hooks(agent: AgentCore, point: str) -> list[tuple[Hook | None, Hook | None]]:
-    """Pair sync and async hooks; async chats fall back to sync hooks."""
-    sync_hooks = [hook for hook in agent.hook_lists[point] if not is_coroutine_function(hook)]
-    async_hooks = [hook for hook in agent.hook_lists["a_" + point] if is_coroutine_function(hook)]
-    # Side by side, in the order of registration.
-    return list(zip_longest(sync_hooks, async_hooks or sync_hooks))
-
-
-def _return_same(value: T) -> T:
-    return value
+    return (yield from apply_hooks(agent, "process_all_messages_before_reply", messages))
 
 
 def _ignore(*_: object) -> None:
     return None
 
 
-def _return_message(*, message: T, **_: object) -> T:
+def _return_message(*, message: Message | str, **_: object) -> Message | str:
     return message

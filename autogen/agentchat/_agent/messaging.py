@@ -10,7 +10,7 @@ from ... import events, runtime_logging
 from ..._steps import Call, Steps, invoke, is_coroutine_function, run_async, run_sync
 from ...types import ChatQueue
 from .._chats import carryover, nested, sequence, summary
-from .._chats.message_loop import Delivery, Receive, Send
+from .._chats.message_loop import Delivery, LastReceive, Receive, Send
 from .._core import messages as messages_module
 from .._core import runtime_log
 from .._core.display import is_silent, show_received
@@ -18,12 +18,13 @@ from .._core.internals import BEFORE_SENDING, get_conversation, is_overridden
 from .._core.protocols import AgentCore, ReplyFunction
 from .._core.result import count_message
 from .._core.token_display import TokenDisplay
+from .._guardrails.run import run_guarded
 from .._replies import registry
 from .._replies.model_reply import run_request
 from .._replies.registry import builtin_generate_reply, run_reply_functions
 from ..agent import Agent, Message
 from . import hooks
-from .hooks import HooksMixin
+from .guardrails import GuardrailsMixin
 from .state import HistoriesMixin
 from .tool_registration import ToolRegistrationMixin
 
@@ -155,7 +156,7 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
             )
 
 
-class MessagingMixin(HooksMixin, ClassicMethods):
+class MessagingMixin(GuardrailsMixin, ClassicMethods):
     """Steps of an agent in the message loop."""
 
     def _send_step(self, delivery: Send) -> Steps[Receive]:
@@ -165,7 +166,13 @@ class MessagingMixin(HooksMixin, ClassicMethods):
         elif any(self.hook_lists.values()):
             is_silent = self._is_silent(self, delivery.silent)
             message = yield from hooks.transform_before_send(self, message, recipient, is_silent)
-        return self._record_sent(recipient, message, delivery.request_reply, delivery.silent)
+        else:
+            return self._record_sent(recipient, message, delivery.request_reply, delivery.silent)
+        closing, self._internals.closing = self._internals.closing, None
+        if closing is None or closing[0] is not recipient:
+            return self._record_sent(recipient, message, delivery.request_reply, delivery.silent)
+        self._record_sent(recipient, message, False, delivery.silent)
+        return LastReceive(recipient, self, message, False, delivery.silent, guardrail=closing[1])
 
     def _call_before_send(self, message: Message | str, recipient: Agent, silent: bool) -> Steps[Message | str]:
         """Call the overrides of the methods that apply the hooks; that of the sync method alone serves async chats, too."""
@@ -220,6 +227,14 @@ class MessagingMixin(HooksMixin, ClassicMethods):
         if messages is None and sender is None:
             raise AssertionError(f"{self.name!r} needs messages or a sender to generate a reply.")
         messages = get_conversation(self, messages, sender)
+        generate = partial(self._generate_step, exclude)
+        if self.hook_lists.get(hooks.GUARDRAILS):
+            return (yield from run_guarded(self, messages, sender, generate))
+        return (yield from generate(messages, sender))
+
+    def _generate_step(
+        self, exclude: Container[ReplyFunction], messages: list[Message], sender: Agent | None
+    ) -> Steps[str | Message | None]:
         if self.hook_lists.get("update_agent_state") or self.hook_lists.get("a_update_agent_state"):
             yield from hooks.update_state(self, messages)
         messages = yield from invoke(self.process_last_received_message, self.a_process_last_received_message, messages)

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from ..._steps import Steps, invoke
 from ...control import get_control, yield_point
 from .._core.internals import RECEIVING, SENDING, TALKING, MethodSet
+from .._guardrails.checks import GuardrailStop
 
 # Tracebacks of pytest show the program's frames, and not those of this module.
 __tracebackhide__ = True
@@ -87,6 +88,28 @@ class Receive(Delivery):
         a_receive = getattr(self.agent, "a_receive", None)
         options = (self.request_reply, self.silent) if _accepts_silent(self.agent) else (self.request_reply,)
         yield from invoke(self.agent.receive, a_receive, self.message, self.peer, *options)
+
+
+@dataclass(slots=True, kw_only=True)
+class LastReceive(Receive):
+    """`agent` receives the last message of a chat, which the guardrail of its sender ends.
+
+    Attributes:
+        guardrail: Name of the guardrail.
+    """
+
+    guardrail: str
+
+    # Not by `super()`, which has no class to refer to: a dataclass with slots is made twice.
+    def run_builtin(self) -> Steps[Delivery | None]:
+        """Receive the message, and end the chat."""
+        yield from Receive.run_builtin(self)
+        raise GuardrailStop(self.guardrail)
+
+    def run_overridden(self) -> Steps[None]:
+        """Receive the message through the agent's public method, and end the chat."""
+        yield from Receive.run_overridden(self)
+        raise GuardrailStop(self.guardrail)
 
 
 _current_delivery: ContextVar[Delivery | None] = ContextVar("current delivery", default=None)

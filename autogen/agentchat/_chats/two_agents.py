@@ -32,6 +32,8 @@ from .._core.result import (
     gather_foreign_usage,
 )
 from .._core.termination import BoundCondition, get_termination_test
+from .._guardrails.checks import GuardrailStop
+from .._guardrails.run import check_summary
 from .._replies.registry import builtin_generate_reply
 from ..agent import Agent
 from .active_chats import enter_active_chat
@@ -136,8 +138,7 @@ def _run_with_events(request: ChatRequest) -> Steps[ChatResult]:
     initiator, recipient = request.sender.name, request.recipient.name
     started_at = time.monotonic()
     with events.enter_chat(chat_id_for(is_outermost=request.options.checkpoint is not None)) as (_, parent):
-        agents = request.sender, request.recipient
-        events.emit(events.ChatStarted(initiator=initiator, recipient=recipient, parent=parent, _agents=agents))
+        events.emit(events.ChatStarted(initiator=initiator, recipient=recipient, parent=parent))
         try:
             result = yield from _run(request)
         except BaseException as error:
@@ -206,6 +207,8 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
             if options.control is None:
                 raise
             return _build_result(request, outcome, None, StopReason.STOPPED)
+        except GuardrailStop as stop:
+            return _build_result(request, outcome, None, StopReason.GUARDRAIL, str(stop))
         except ChatWaiting as signal:
             signal.result = _build_result(request, outcome, None, StopReason.WAITING, ", ".join(signal.reasons))
             raise
@@ -219,15 +222,25 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
 def _run_turns(request: ChatRequest, max_turns: int | None) -> Steps[tuple[Any, StopReason]]:
     """Run the message loop, and return the summary and the reason of the end."""
     sender, recipient, message, options, context = request
-    if max_turns is None:
-        first = yield from make_first_message(sender, recipient, message, context)
-        yield from run_loop(Send(sender, recipient, first, silent=options.silent))
-        reason = StopReason.NO_REPLY
-    else:
-        reason = yield from _take_turns(request, max_turns)
+    try:
+        if max_turns is None:
+            first = yield from make_first_message(sender, recipient, message, context)
+            yield from run_loop(Send(sender, recipient, first, silent=options.silent))
+            reason = StopReason.NO_REPLY
+        else:
+            reason = yield from _take_turns(request, max_turns)
+    except GuardrailStop as stop:
+        # With a reason of its own, it has interrupted the chat.
+        if stop.why:
+            raise
+        reason = internals(sender).stop_reasons[recipient] = StopReason.GUARDRAIL
+        internals(sender).stop_details[recipient] = stop.guardrail
     method, args = options.summary_method, options.summary_args
     steps = partial(summarize, sender)
     summary = yield from invoke_overridable(sender, "_summarize_chat", steps, method, args, recipient, options.cache)
+    guarded = [agent for agent in (sender, recipient) if any(agent.hook_lists.values())]
+    if guarded:
+        summary = yield from check_summary(guarded, summary)
     return summary, reason
 
 
@@ -302,6 +315,8 @@ def _build_result(
     if detail is None:
         reason = state.stop_reasons.get(recipient) or peer_state.stop_reasons.get(sender) or reason
         detail = _get_stop_detail(sender, recipient) if reason is StopReason.TERMINATION_MESSAGE else None
+        if reason is StopReason.GUARDRAIL:
+            detail = state.stop_details.get(recipient)
         if reason in _REFUSABLE and messages and (refusal := messages[-1].get("refusal")):
             reason, detail = StopReason.REFUSAL, refusal
     counters = [

@@ -28,6 +28,9 @@ class AgentInternals:
     Attributes:
         stop_reasons: Why the last chat with each peer ended.
         repeat_counters: Last message to each peer, and how often it was sent in a row.
+        stop_details: More about the reason, by peer.
+        closing: Peer whose chat ends with the next message, and the name of the guardrail that ends it.
+        redirection: Target of a guardrail that tripped on a member's turn, and its name, for the manager of a group chat.
         summary_errors: Why the chat with a peer has no summary.
         checked_tools: Names of tools already checked for a missing counterpart.
         offered_functions: Functions behind the signatures that the model knows, by key of the config and name.
@@ -42,6 +45,9 @@ class AgentInternals:
 
     stop_reasons: dict[Agent | None, StopReason] = field(default_factory=dict)
     repeat_counters: dict[Agent, RepeatCounter] = field(default_factory=dict)
+    stop_details: dict[Agent | None, str] = field(default_factory=dict)
+    closing: tuple[Agent, str] | None = None
+    redirection: tuple[Any, str] | None = None
     summary_errors: dict[Agent, str] = field(default_factory=dict)
     checked_tools: set[str] = field(default_factory=set)
     offered_functions: dict[tuple[str, str], object] = field(default_factory=dict)
@@ -56,6 +62,8 @@ class AgentInternals:
     def start_chat(self, peer: Agent) -> None:
         """Forget the outcome of the last chat with `peer`."""
         self.stop_reasons.pop(peer, None)
+        self.stop_details.pop(peer, None)
+        self.redirection = self.closing = None
         self.repeat_counters.pop(peer, None)
         self.summary_errors.pop(peer, None)
 

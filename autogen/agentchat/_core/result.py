@@ -42,6 +42,8 @@ class StopReason(str, Enum):
     """The budget of the chat or an agent was spent; `BudgetExceeded` was raised."""
     REFUSAL = "refusal"
     """The last message is a model's refusal; `stop_detail` has its text."""
+    GUARDRAIL = "guardrail"
+    """A guardrail ended the chat; `stop_detail` says which, and why."""
     NO_REPLY = "no_reply"
     """An agent had no reply."""
 
@@ -61,8 +63,8 @@ class ChatResult:
             cache. `gather_usage_summary` has the sums of agents over all their chats.
         human_input: Texts typed by humans.
         stop_reason: Why the chat ended.
-        stop_detail: Reason given by an agent's condition, see `autogen.agentchat.conditions`; or the answers for which the
-            chat waits.
+        stop_detail: Reason given by an agent's condition, see `autogen.agentchat.conditions`; the guardrail that ended the
+            chat; or the answers for which it waits.
         summary_error: Why a requested summary by a model is missing.
         carryover: Carryover from earlier chats.
         repetitions: How often agents sent the same message in a row, by their names; without those that rarely did.

@@ -115,6 +115,10 @@ class GroupTurn(ABC):
         """Start to record the side effects of a call."""
 
     @abstractmethod
+    def redirect(self, target: Any, guardrail: str) -> None:
+        """Set the next speaker to the target of a guardrail that tripped."""
+
+    @abstractmethod
     def resolve_handoffs(self, calls: Sequence[Message], outcomes: list[Outcome]) -> Steps[list[Outcome]]:
         """Select the next speaker by all calls of a message, and return their results."""
 

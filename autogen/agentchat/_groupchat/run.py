@@ -34,6 +34,9 @@ from .._core.protocols import AgentCore, Group
 from .._core.result import StopReason
 from .._core.selection_strategy import get_selection_strategy
 from .._core.termination import get_termination_test
+from .._guardrails.checks import Guard
+from .._guardrails.run import get_all_guards
+from .._handoffs.targets import HandoffContext, announce_handoff
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from .clear_history import apply_command
@@ -59,6 +62,8 @@ def run_group_chat(
         if isinstance(agent, ConversableAgent):
             # The reason of an earlier run.
             internals(agent).stop_reasons.pop(manager, None)
+            for guard in get_all_guards(agent):
+                _validate_target(group, agent, guard)
     opening = _copy_last_message(get_history(manager, sender), messages[-1])
     outer_group = get_managed_group(sender)
     # A group inside of a group replies, a group that an agent starts does not.
@@ -121,6 +126,8 @@ def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Age
         warn_of_idle_test(group, speaker, message)
         if round_number == group.max_round:
             break
+        if _is_ended_by_guardrail(manager):
+            return StopReason.TERMINATE_TARGET
         try:
             speaker, reply = yield from _run_turn(manager, group, speaker, silent)
         except NoEligibleSpeaker as error:
@@ -139,6 +146,8 @@ def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Age
 
 def _select_next_speaker(manager: AgentCore, group: Group, last: Agent) -> Steps[Agent]:
     """Select the next speaker; a resumed chat gets the recorded one."""
+    if (speaker := _follow_guardrail(manager, group, last)) is not None:
+        return speaker
     select = partial(group._select_speaker_step, last, manager)
     # A function of the program runs again, as its state is rebuilt by the replay.
     if not isinstance(group.speaker_selection_method, str):
@@ -158,6 +167,37 @@ def _select_next_speaker(manager: AgentCore, group: Group, last: Agent) -> Steps
     return (yield from perform(selection))
 
 
+def _is_ended_by_guardrail(manager: AgentCore) -> bool:
+    """Return True if the target of a guardrail that tripped in the last turn is the end of the chat."""
+    redirection = internals(manager).redirection
+    return redirection is not None and redirection[0].ends_chat
+
+
+def _follow_guardrail(manager: AgentCore, group: Group, last: Agent) -> Agent | None:
+    """Return the speaker to whom a guardrail hands over that tripped in the last turn, once; None to select one."""
+    redirection, internals(manager).redirection = internals(manager).redirection, None
+    if redirection is None:
+        return None
+    target, name = redirection
+    announce_handoff(last, target, "guardrail", name)
+    group.last_selection = f"the guardrail {name} of {last.name}"
+    return target.resolve(HandoffContext(last, group, None)).speaker  # type: ignore[no-any-return]
+
+
+def _validate_target(group: Group, agent: Agent, guard: Guard) -> None:
+    """Validate the target of a guardrail before the first turn.
+
+    Raises:
+        ValueError: if it leads to an agent outside the group.
+    """
+    for member in guard.target.members(group) if guard.target is not None else ():
+        if not any(member is other for other in group.agents):
+            name = member if isinstance(member, str) else member.name
+            raise ValueError(
+                f"The guardrail {guard.name!r} of agent {agent.name!r} hands over to {name!r}, who is not in the group."
+            )
+
+
 def _deliver_pending_calls(manager: AgentCore, group: Group, speaker: Agent) -> None:
     """Ensure that the agent that executes calls has received them, even if the message was for other members."""
     message = group.messages[-1]
@@ -174,8 +214,7 @@ def _run_turn(manager: AgentCore, group: Group, last: Agent, silent: bool) -> St
         speaker = yield from _select_next_speaker(manager, group, last)
         _deliver_pending_calls(manager, group, speaker)
         if events.has_listeners:
-            why = group.last_selection
-            events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=why, _speaker=speaker))
+            events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=group.last_selection))
         if not silent:
             IOStream.get_default().print(colored(f"\nNext speaker: {speaker.name}\n", "green"), flush=True)
         reply = yield from get_selection_strategy(group).take_turn(speaker, manager, group)

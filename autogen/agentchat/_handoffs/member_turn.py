@@ -97,6 +97,11 @@ class MemberTurn(GroupTurn):
 
         return ToolEffects(self._group, self.variables, get_target, set_target)
 
+    def redirect(self, target: TransitionTarget, guardrail: str) -> None:
+        """Hand over to the target of a guardrail that tripped."""
+        announce_handoff(self.agent, target, "guardrail", guardrail)
+        self._set_target(target)
+
     def resolve_handoffs(self, calls: Sequence[Message], outcomes: list[Outcome]) -> Steps[list[Outcome]]:
         """Let the first hand-off of a message win, and report to the model that the others had no effect."""
         results: list[Outcome] = []

@@ -54,23 +54,31 @@ class Resolution(NamedTuple):
     nested: NestedChatTarget | None = None
 
 
-def announce_handoff(agent: Agent, target: TransitionTarget, by: str) -> None:
+def announce_handoff(agent: Agent, target: TransitionTarget, by: str, guardrail: str = "") -> None:
     """Emit the event of a hand-off that is followed.
 
     Args:
         agent: Agent that hands over.
         target: Where to.
-        by: `llm`, `reply_result`, `context` or `after_work`.
+        by: `llm`, `reply_result`, `context`, `after_work` or `guardrail`.
+        guardrail: Name of the guardrail.
     """
     if events.has_listeners:
         label = target.label or type(target).__name__
-        events.emit(events.HandedOver(agent=agent.name, target=label, by=by, _agent=agent, _target=target))
+        events.emit(
+            events.HandedOver(agent=agent.name, target=label, by=by, guardrail=guardrail, _agent=agent, _target=target)
+        )
 
 
 class TransitionTarget(ToolDirective):
-    """Target of a hand-off."""
+    """Target of a hand-off.
+
+    Attributes:
+        ends_chat: True if it ends the chat.
+    """
 
     _label: ClassVar[str] = ""
+    ends_chat: ClassVar[bool] = False
 
     @property
     def label(self) -> str:
@@ -193,6 +201,7 @@ class TerminateTarget(TransitionTarget):
     """End of the chat."""
 
     _label = "terminate"
+    ends_chat = True
 
     def resolve(self, situation: HandoffContext) -> Resolution:
         """Return no speaker."""

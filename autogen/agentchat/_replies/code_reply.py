@@ -18,6 +18,7 @@ from ...operations import KINDS, UNKNOWN_OUTCOME, Journal, Operation, fingerprin
 from .._core.display import print_notice
 from .._core.internals import get_code_config
 from .._core.protocols import AgentCore
+from .._guardrails.run import check_code
 from ..agent import Message
 from .termination_and_human import ask_human
 
@@ -81,6 +82,8 @@ def run_code_by_executor(agent: AgentCore, messages: list[Message], config: None
         else:
             print_notice(agent, f"EXECUTING {len(blocks)} CODE BLOCKS (inferred languages are [{languages}])...", "red")
         pairs = [[block.language, block.code] for block in blocks]
+        if any(agent.hook_lists.values()) and (notice := (yield from check_code(agent, pairs))) is not None:
+            return True, format_report(1, notice)
         exit_code, output = yield from perform(
             _make_operation(agent, blocks, pairs, partial(_run_by_executor, executor, blocks))
         )
@@ -107,6 +110,8 @@ def run_code_by_agent(
         codes = find_named_code(message["content"], blocks)
         blocks = [(language, code) for (language, _), code in zip(blocks, codes, strict=True)]
         pairs = [list(block) for block in blocks]
+        if any(agent.hook_lists.values()) and (notice := (yield from check_code(agent, pairs))) is not None:
+            return True, format_report(1, notice)
         run = partial(to_thread, agent.execute_code_blocks, blocks)
         exit_code, logs = yield from perform(_make_operation(agent, blocks, pairs, run))
         return True, format_report(exit_code, logs)
@@ -171,7 +176,7 @@ def _make_operation(
         kind="code",
         key=lambda: fingerprint([str(block) for block in blocks]),
         run=run_to_end,
-        started=lambda: events.CodeStarted(agent=agent.name, blocks=pairs, _agent=agent),
+        started=lambda: events.CodeStarted(agent=agent.name, blocks=pairs),
         finished=lambda result, seconds: events.CodeEnded(
             agent=agent.name, exit_code=result[0], output=result[1], seconds=seconds
         ),

@@ -10,6 +10,7 @@ from typing import Any
 from ..._steps import Steps, invoke, wrap_in_thread
 from ...oai._responses.text import repair_text
 from ...oai._responses.thinking import split_thinking
+from ...oai._responses.tokens import hold_tokens
 from ...oai.client import OpenAIWrapper
 from .._core import turn_context
 from .._core.answer_values import get_output_model, record_value
@@ -23,6 +24,8 @@ from .._core.internals import (
 )
 from .._core.messages import ANSWER_KEYS, AnswerText, normalize_name, unroll_tool_responses
 from .._core.protocols import AgentCore
+from .._guardrails.hook_points import has_hooks
+from .._guardrails.run import filter_value
 from ..agent import Agent, Message
 from .history_repair import repair_history
 
@@ -51,11 +54,11 @@ def generate_model_reply(
     is_group_turn = turn_context.get_active_turn() is not None
     turn = turn_context.get_current_turn(agent, sender) if is_group_turn else None
     if turn is None:
-        reply = yield from request_completion(agent, client, get_system_messages(agent) + messages, agent.client_cache)
+        reply = yield from _request_filtered(agent, client, get_system_messages(agent) + messages)
     else:
         history = get_system_messages(agent) + turn.visible_messages(messages)
         with turn_context.extra_tools_scope(turn.get_tools()):
-            reply = yield from request_completion(agent, client, history, agent.client_cache)
+            reply = yield from _request_filtered(agent, client, history)
     return (False, None) if reply is None else (True, reply)
 
 
@@ -68,6 +71,21 @@ def make_model_step(agent: AgentCore, messages: list[Message], sender: Agent | N
     if config is None and agent.client is None and not (agent._awaits_model and agent._get_model_client()):
         return None
     return generate_model_reply(agent, messages, sender, config)
+
+
+def _request_filtered(agent: AgentCore, client: Any, messages: list[Message]) -> Steps[Any]:
+    """Request a completion between the hooks of safeguards for the model's input and output."""
+    if not has_hooks(agent, "safeguard_llm_inputs") and not has_hooks(agent, "safeguard_llm_outputs"):
+        return (yield from request_completion(agent, client, messages, agent.client_cache))
+    messages = yield from filter_value(agent, "safeguard_llm_inputs", messages)
+    with hold_tokens() as held:
+        reply = yield from request_completion(agent, client, messages, agent.client_cache)
+    if reply is None:
+        return None
+    checked = yield from filter_value(agent, "safeguard_llm_outputs", reply)
+    if checked == reply:
+        held.release()
+    return checked
 
 
 def request_completion(agent: AgentCore, client: Any, messages: list[Message], cache: object) -> Steps[Any]:

@@ -21,6 +21,8 @@ from .._core.internals import get_human_inputs, get_reply_counts, internals
 from .._core.protocols import AgentCore
 from .._core.result import StopReason
 from .._core.termination import is_default_termination, is_termination
+from .._guardrails.hook_points import has_hooks
+from .._guardrails.run import filter_value
 from ..agent import Agent, Message
 
 MODES = ("ALWAYS", "TERMINATE", "NEVER")
@@ -161,6 +163,8 @@ def _ask_and_decide(
 ) -> Steps[Decision]:
     question = prompt.format(agent=agent.name, peer=sender.name if sender else "the sender")
     text = yield from invoke(agent.get_human_input, agent.a_get_human_input, question)
+    if text and text != "exit" and has_hooks(agent, "safeguard_human_inputs"):
+        text = yield from filter_value(agent, "safeguard_human_inputs", text)
     if text == "exit":
         return _stop(agent, sender, StopReason.HUMAN_EXIT)
     if text:
@@ -201,7 +205,7 @@ def ask_human(agent: AgentCore, prompt: str) -> Steps[str]:
 
     def announce() -> events.Event:
         nonlocal question
-        question = events.HumanAsked(agent=agent.name, prompt=prompt, _agent=agent)
+        question = events.HumanAsked(agent=agent.name, prompt=prompt)
         return question
 
     def run() -> Steps[str]:

@@ -36,6 +36,7 @@ from .._core.messages import strip_namespace
 from .._core.protocols import AgentCore, Tool
 from .._core.registration_warnings import find_executors
 from .._core.turn_context import Outcome
+from .._guardrails.run import check_call, check_tool_result
 from ..agent import Agent, Message
 from .termination_and_human import ask_human
 from .tool_arguments import parse_arguments
@@ -43,6 +44,7 @@ from .tool_arguments import parse_arguments
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
 _call_ids: ContextVar[Mapping[int, str | None]] = ContextVar("ids of calls by the id() of their dicts", default={})  # noqa: B039
+_caller: ContextVar[AgentCore | None] = ContextVar("agent whose model suggested the calls", default=None)
 
 
 def execute_function_call(
@@ -56,7 +58,8 @@ def execute_function_call(
     function = _find_function(executor, call.get("name"))
     must_wait = is_coroutine_function(function) or hasattr(function, "_timeout") or executor.concurrent_tool_calls
     async_method: Callable[..., object] = executor.a_execute_function if must_wait else executor.execute_function
-    outcome = yield Call(executor.execute_function, async_method, (call,), {})
+    with _remember_origin([], _find_caller(messages[-1], sender)):
+        outcome = yield Call(executor.execute_function, async_method, (call,), {})
     if turn := turn_context.get_current_turn(agent, sender):
         [outcome] = yield from turn.resolve_handoffs([call], [outcome])
     _, result = outcome
@@ -93,7 +96,7 @@ def execute_tool_calls(
     # A transfer to another agent is not a function: the turn resolves it.
     transfers = turn.find_transfers(functions) if turn else ()
     executable = [function for index, function in enumerate(functions) if index not in transfers]
-    with _remember_ids(calls):
+    with _remember_origin(calls, _find_caller(messages[-1], sender)):
         answers = yield from gather(execute, a_execute, executable, in_threads=agent.concurrent_tool_calls)
     signals = [answer for answer in answers if isinstance(answer, ChatWaiting)]
     if signals:
@@ -114,13 +117,22 @@ def execute_tool_calls(
 
 
 @contextmanager
-def _remember_ids(calls: Iterable[Message]) -> Iterator[None]:
-    """Keep the ids of calls for their events: `execute_function` gets a call without its id, and may be overridden."""
+def _remember_origin(calls: Iterable[Message], caller: AgentCore | None) -> Iterator[None]:
+    """Keep the ids of calls and their caller: `execute_function` gets neither, and may be overridden."""
     token = _call_ids.set({id(call.get("function")): call.get("id") for call in calls})
+    caller_token = _caller.set(caller)
     try:
         yield
     finally:
+        reset_variable(_caller, caller_token)
         reset_variable(_call_ids, token)
+
+
+def _find_caller(message: Message, sender: Agent | None) -> AgentCore | None:
+    """Return the agent that sent the calls of a message; None if it is not known."""
+    group = get_managed_group(sender)
+    caller = group.agent_by_name(str(message.get("name"))) if group else sender
+    return caller if is_conversable(caller) else None
 
 
 def make_function_step(agent: AgentCore, messages: list[Message], sender: Agent | None, config: object) -> Steps[Any] | None:
@@ -134,7 +146,7 @@ def make_tool_step(agent: AgentCore, messages: list[Message], sender: Agent | No
 
 
 def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = False) -> Steps[Outcome]:
-    """Execute one call as an operation.
+    """Check one call by the guardrails, and execute it as an operation.
 
     Args:
         agent: Agent that executes it.
@@ -142,6 +154,34 @@ def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = Fa
         label: Word for the call in the printed line, such as "FUNCTION".
         verbose: Print the arguments and the result, too.
     """
+    caller = _caller.get()
+    owners = [owner for owner in (caller, agent) if owner is not None and any(owner.hook_lists.values())]
+    if not owners:
+        return (yield from _perform_call(agent, call, label, verbose, None))
+    name = str(call.get("name") or "")
+    arguments = _try_parse(agent, call)
+    # A call that can't be made is reported to the model as usual.
+    if arguments is not None and _find_function(agent, name) is not None:
+        arguments = yield from check_call(agent, caller, name, arguments)
+        if isinstance(arguments, str):
+            return _make_failure(name, arguments)
+    success, result = yield from _perform_call(agent, call, label, verbose, arguments)
+    content = yield from check_tool_result(agent, caller, name, str(result.get("content", "")))
+    return success, result if content == result.get("content") else {**result, "content": content}
+
+
+def _try_parse(agent: AgentCore, call: Message) -> dict[str, Any] | None:
+    """Return the arguments of a call; None if they are not valid."""
+    try:
+        return parse_arguments(call.get("arguments"), agent._format_json_str)
+    except ValueError:
+        return None
+
+
+def _perform_call(
+    agent: AgentCore, call: Message, label: str, verbose: bool, arguments: dict[str, Any] | None
+) -> Steps[Outcome]:
+    """Execute a call as an operation, with other arguments than the model's unless they are None."""
     name, call_id = str(call.get("name") or ""), _call_ids.get().get(id(call))
     side_effects: turn_context.SideEffects | None = None
     if get_journal() is not None:
@@ -167,10 +207,8 @@ def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = Fa
     operation = Operation(
         kind="tool",
         key=lambda: f"{name}:{fingerprint(call.get('arguments'))}",
-        run=partial(_execute, agent, call, label, verbose),
-        started=lambda: events.ToolCalled(
-            agent=agent.name, name=name, arguments=call.get("arguments"), call_id=call_id, _agent=agent
-        ),
+        run=partial(_execute, agent, call, label, verbose, arguments),
+        started=lambda: events.ToolCalled(agent=agent.name, name=name, arguments=call.get("arguments"), call_id=call_id),
         finished=lambda outcome, seconds: events.ToolReturned(
             agent=agent.name, name=name, success=outcome[0], content=outcome[1]["content"], seconds=seconds
         ),
@@ -181,7 +219,7 @@ def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = Fa
     return (yield from perform(operation))
 
 
-def _execute(agent: AgentCore, call: Message, label: str, verbose: bool) -> Steps[Outcome]:
+def _execute(agent: AgentCore, call: Message, label: str, verbose: bool, arguments: dict[str, Any] | None) -> Steps[Outcome]:
     """Parse the arguments of a call, and call its function. Any failure becomes a message for the model."""
     name = call.get("name") or ""
     function = _find_function(agent, name)
@@ -189,7 +227,8 @@ def _execute(agent: AgentCore, call: Message, label: str, verbose: bool) -> Step
         logger.warning("Agent %r can't execute %r; these can: %s", agent.name, name, find_executors(name) or "none")
         return _make_failure(name, f"Error: Function {name} not found." + _suggest_name(name, agent.function_map))
     try:
-        arguments = parse_arguments(call.get("arguments"), agent._format_json_str)
+        if arguments is None:
+            arguments = parse_arguments(call.get("arguments"), agent._format_json_str)
     except ValueError as error:
         return _make_failure(name, f"Error: {error}\n The arguments must be a JSON object.")
     yield from yield_point()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Protocol
 
 from ... import events
@@ -43,6 +44,47 @@ class _PlainDisplay:
             self._show("", flush=True)
 
 
+class TokenBuffer:
+    """Pieces of responses that nobody may see yet.
+
+    Args:
+        outer: Buffer of a reply around this one, which has the last word; None for none.
+    """
+
+    def __init__(self, outer: TokenBuffer | None) -> None:
+        self._outer = outer
+        self._actions: list[Callable[[], None]] = []
+
+    def add(self, action: Callable[[], None]) -> None:
+        """Keep an action on pieces for `release`."""
+        self._actions.append(action)
+
+    def release(self) -> None:
+        """Emit and display the pieces. Without this call they never are."""
+        actions, self._actions = self._actions, []
+        for action in actions:
+            if self._outer is None:
+                action()
+            else:
+                self._outer.add(action)
+
+
+_buffer: ContextVar[TokenBuffer | None] = ContextVar("token buffer", default=None)
+
+
+@contextmanager
+def hold_tokens() -> Iterator[TokenBuffer]:
+    """Keep the pieces of the responses in a `with` block back, until the buffer is released."""
+    # By value, because the step may be closed in another context, where a token is invalid.
+    outer = _buffer.get()
+    buffer = TokenBuffer(outer)
+    _buffer.set(buffer)
+    try:
+        yield buffer
+    finally:
+        _buffer.set(outer)
+
+
 class TokenReceiver:
     """Receiver of the pieces of one streamed response.
 
@@ -54,20 +96,35 @@ class TokenReceiver:
         self._agent = getattr(agent, "name", None) or str(agent or "")
         open_display = getattr(agent, "_open_token_display", None)
         self._display: ReplyDisplay | None = _PlainDisplay() if open_display is None else open_display()
+        self._buffer = _buffer.get()
 
     def receive(self, deltas: list[Delta]) -> None:
         """Emit the events of some pieces, and display them."""
         for delta in deltas:
+            event = None
             if events.has_listeners and events.is_wanted(events.TokenReceived):
                 text = repair_text(delta.text)
-                events.emit(events.TokenReceived(agent=self._agent, delta=text, kind=delta.kind, tool=delta.tool))
-            if self._display is not None:
-                self._display.show(delta)
+                # Made now, because it belongs to the operation in progress.
+                event = events.TokenReceived(agent=self._agent, delta=text, kind=delta.kind, tool=delta.tool)
+            if self._buffer is None:
+                self._show(delta, event)
+            else:
+                self._buffer.add(partial(self._show, delta, event))
+
+    def _show(self, delta: Delta, event: events.TokenReceived | None) -> None:
+        if event is not None:
+            events.emit(event)
+        if self._display is not None:
+            self._display.show(delta)
 
     def finish(self, error: BaseException | None = None) -> None:
         """End the display, with the error that cut the response off, if any."""
-        if self._display is not None:
+        if self._display is None:
+            return
+        if self._buffer is None:
             self._display.finish(error)
+        else:
+            self._buffer.add(partial(self._display.finish, error))
 
 
 _receiver: ContextVar[TokenReceiver | None] = ContextVar("token receiver", default=None)

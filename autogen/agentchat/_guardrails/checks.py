@@ -1,0 +1,145 @@
+"""Guardrails as they are registered: what is checked, by which check, and the consequence."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+from ..._mistakes import suggest
+from ..._steps import Steps, get_callable_name, invoke, sync_and_async
+
+STAGES = {
+    "input": ("replace", "ask", "end", "raise"),
+    "output": ("replace", "ask", "retry", "end", "raise"),
+    "tool": ("replace", "ask", "end", "raise"),
+    "tool_result": ("replace", "ask", "end", "raise"),
+    "code": ("replace", "ask", "end", "raise"),
+    "final": ("replace", "ask", "raise"),
+}
+"""The stages of a chat at which guardrails check, and the consequences that each allows."""
+
+ON_ERROR = ("trip", "pass")
+
+
+class GuardrailStop(BaseException):
+    """Raised inside a chat that a guardrail ends. No `Exception`, so that tools and reply functions don't swallow it.
+
+    Attributes:
+        guardrail: Name of the guardrail.
+        why: Its reason; empty if the last message has it.
+    """
+
+    def __init__(self, guardrail: str, why: str = "") -> None:
+        self.guardrail, self.why = guardrail, why
+        super().__init__(f"{guardrail}: {why}" if why else guardrail)
+
+
+class Tripped(NamedTuple):
+    """Result of a check that objects.
+
+    Attributes:
+        why: The reason, in a few words. It is shown to agents: a text that must not spread does not belong here.
+        replacement: Value that takes the checked value's position: a text, or a dict of arguments for a tool call. None
+            blocks the value.
+    """
+
+    why: str
+    replacement: Any = None
+
+
+@dataclass(frozen=True)
+class GuardedCall:
+    """A tool call, as a check sees it before the call is made.
+
+    Attributes:
+        agent: Name of the agent that executes it.
+        name: Name of the function.
+        arguments: Its arguments. A copy: changes have no effect, a check returns `Tripped(..., replacement=arguments)`.
+    """
+
+    agent: str
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The arguments as JSON: the text that patterns and detectors search."""
+        return json.dumps(self.arguments, ensure_ascii=False, default=str)
+
+
+Subject: TypeAlias = Any
+"""The checked value: a text, a `GuardedCall`, or a list of messages."""
+
+
+@dataclass(frozen=True, eq=False)
+class Guard:
+    """A registered guardrail.
+
+    Attributes:
+        name: Name in events and notices.
+        on: A stage of STAGES.
+        then: Consequence if it trips.
+        on_error: `trip` or `pass`: the consequence of a check that raises an exception.
+        evaluate: Runs the check on a subject.
+        source: The check, as the program gave it.
+        is_pure: True if the check has the same result each time, so that a checkpoint need not keep it.
+        sees_messages: True if the check gets whole messages instead of their texts.
+        target: Target of a hand-off that follows, in AG2's form; None for none.
+    """
+
+    name: str
+    on: str
+    then: str
+    on_error: str
+    evaluate: Callable[[Subject], Steps[object]]
+    source: Any
+    is_pure: bool = False
+    sees_messages: bool = False
+    target: Any = None
+
+
+def make_guard(check: Any, *, on: str, then: str, name: str | None, on_error: str) -> Guard:
+    """Make a guardrail.
+
+    Args:
+        check: A function, a compiled pattern, a detector, or a guardrail in AG2's form.
+        on: Stage.
+        then: Consequence.
+        name: Name; that of the check if None.
+        on_error: `trip` or `pass`.
+
+    Raises:
+        TypeError: if `check` is of another type.
+        ValueError: if another argument has an unknown value.
+    """
+    if on not in STAGES:
+        raise ValueError(f"on must be one of {', '.join(map(repr, STAGES))}, got {on!r}.{suggest(str(on), STAGES)}")
+    if then not in STAGES[on]:
+        allowed = ", ".join(map(repr, STAGES[on]))
+        raise ValueError(f"then must be one of {allowed} for {on!r}, got {then!r}.{suggest(str(then), STAGES[on])}")
+    if on_error not in ON_ERROR:
+        raise ValueError(f"on_error must be 'trip' or 'pass', got {on_error!r}.")
+    if isinstance(check, re.Pattern):
+        pattern = check.pattern
+        label = name or f"pattern {pattern!r:.40}"
+        return Guard(label, on, then, on_error, partial(invoke, partial(_search, check), None), check, is_pure=True)
+    if callable(getattr(check, "check", None)):
+        label = name or getattr(check, "name", None) or type(check).__name__
+        steps = getattr(check, "_check_step", None) or partial(invoke, *sync_and_async(check.check))
+        target = getattr(check, "target", None)
+        return Guard(label, on, then, on_error, steps, check, True, sees_messages=True, target=target)
+    if not callable(check):
+        hint = " Compile a text with re.compile to search for it." if isinstance(check, str) else ""
+        raise TypeError(f"A guardrail's check must be a function, a compiled pattern or a guardrail, got {check!r}.{hint}")
+    label = name or get_callable_name(check)
+    steps = partial(invoke, *sync_and_async(check))
+    return Guard(label, on, then, on_error, steps, check, is_pure=getattr(check, "is_pure", False))
+
+
+def _search(pattern: re.Pattern[str], subject: Subject) -> Tripped | None:
+    text = subject.text if isinstance(subject, GuardedCall) else subject
+    return Tripped("the text matches its pattern") if pattern.search(text) else None
