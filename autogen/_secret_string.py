@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from ._secrets import ADDRESS_NAMES, MASK, is_secret_name, mask_url
@@ -69,7 +70,13 @@ def _hide_value(name: object, value: object, is_secret: bool) -> object:
 
 def _copy(value: object, is_secret: bool) -> object:
     if isinstance(value, dict):
-        return {name: _hide_value(name, item, is_secret) for name, item in value.items()}
+        items = {name: _hide_value(name, item, is_secret) for name, item in value.items()}
+        if type(value) is dict:
+            return items
+        # An entry of an `LLMConfig` stays one.
+        clone = copy.copy(value)
+        clone.update(items)
+        return clone
     if isinstance(value, list):
         return [_copy(item, is_secret) for item in value]
     # An empty text hides nothing, and code may test for it.

@@ -80,7 +80,8 @@ def find_gaps_of_class(kind: type, what: dict) -> set[str]:
     gaps = {field.partition("=")[0] for field in what.get("fields", ())} - known
     for method, signature in what.get("methods", {}).items():
         real = inspect.getattr_static(kind, method, None)
-        is_data = "@property" in signature and not callable(real)
+        # a method of a built-in type has no signature in all versions of Python
+        is_data = inspect.ismethoddescriptor(real) or ("@property" in signature and not callable(real))
         if method not in known if is_data else differs(method, signature, real):
             gaps.add(method)
     return gaps

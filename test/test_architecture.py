@@ -39,7 +39,7 @@ LAYERS = """
 
 PUBLIC = """
     autogen                  code_utils control exception_utils formatting_utils function_utils graph_utils
-                             import_utils llm_config math_utils operations recording runtime_logging terminal
+                             import_utils math_utils operations recording runtime_logging terminal
                              token_count_utils tracing types version
     autogen.agentchat        agent assistant_agent chat conditions conversable_agent diagram groupchat guardrails
                              user_proxy_agent utils
@@ -61,6 +61,7 @@ PUBLIC = """
     autogen.io               base console queue_stream run_response step_controller thread_io_stream
                              websockets
     autogen.io.processors    base console_event_processor
+    autogen.llm_config       client config entry utils
     autogen.logger           base_logger file_logger logger_factory logger_utils sqlite_logger
     autogen.oai              anthropic bedrock cerebras client client_utils cohere completion errors gemini groq mistral
                              ollama openai_utils providers rate_limiters together

@@ -173,47 +173,6 @@ DUE = {
         autogen.agentchat.conversable_agent.ConversableAgent.register_function
         autogen.agentchat.conversable_agent.ConversableAgent.update_agent_state_before_reply
         autogen.agentchat.conversable_agent.ConversableAgent.update_tool_signature
-        autogen.llm_config.ModelClient
-        autogen.oai.AnthropicLLMConfigEntry
-        autogen.oai.AzureOpenAILLMConfigEntry
-        autogen.oai.BedrockLLMConfigEntry
-        autogen.oai.CerebrasLLMConfigEntry
-        autogen.oai.CohereLLMConfigEntry
-        autogen.oai.DeepSeekLLMConfigEntry
-        autogen.oai.GeminiLLMConfigEntry
-        autogen.oai.GroqLLMConfigEntry
-        autogen.oai.MistralLLMConfigEntry
-        autogen.oai.OllamaLLMConfigEntry
-        autogen.oai.OpenAILLMConfigEntry
-        autogen.oai.OpenAIResponsesLLMConfigEntry
-        autogen.oai.OpenAIV2LLMConfigEntry
-        autogen.oai.TogetherLLMConfigEntry
-        autogen.oai.get_first_llm_config
-        autogen.llm_config.config
-        autogen.llm_config.client
-        autogen.llm_config.utils
-        autogen.llm_config.entry
-        autogen.oai.client.AzureOpenAILLMConfigEntry
-        autogen.oai.client.DeepSeekLLMConfigEntry
-        autogen.oai.client.OpenAILLMConfigEntry
-        autogen.oai.client.OpenAIResponsesLLMConfigEntry
-        autogen.oai.client.OpenAIV2LLMConfigEntry
-        autogen.oai.anthropic.AnthropicLLMConfigEntry
-        autogen.oai.bedrock.BedrockLLMConfigEntry
-        autogen.oai.cerebras.CerebrasLLMConfigEntry
-        autogen.oai.cohere.CohereLLMConfigEntry
-        autogen.oai.gemini.GeminiLLMConfigEntry
-        autogen.oai.groq.GroqLLMConfigEntry
-        autogen.oai.mistral.MistralLLMConfigEntry
-        autogen.oai.ollama.OllamaLLMConfigEntry
-        autogen.oai.together.TogetherLLMConfigEntry
-        autogen.io.run_response.Cost.usage_excluding_cached_inference
-        autogen.io.run_response.Cost.usage_including_cached_inference
-        autogen.io.run_response.CostBreakdown.total_cost
-        autogen.io.run_response.Usage.completion_tokens
-        autogen.io.run_response.Usage.cost
-        autogen.io.run_response.Usage.prompt_tokens
-        autogen.io.run_response.Usage.total_tokens
         autogen.io.base.AsyncIOStreamProtocol
         autogen.io.base.AsyncInputStream
         autogen.io.base.IOStreamProtocol

@@ -9,6 +9,19 @@ import pytest
 
 from autogen import AssistantAgent, ConversableAgent, LLMConfig, OpenAIWrapper, UserProxyAgent
 from autogen.llm_config import CONFIG_SETTINGS, SHARED_ENTRY_SETTINGS
+from autogen.llm_config.entry import ApplicationConfig, LLMConfigEntry
+from autogen.oai import (
+    AnthropicLLMConfigEntry,
+    AzureOpenAILLMConfigEntry,
+    DeepSeekLLMConfigEntry,
+    GeminiLLMConfigEntry,
+    GroqLLMConfigEntry,
+    OllamaLLMConfigEntry,
+    OpenAILLMConfigEntry,
+    OpenAIResponsesLLMConfigEntry,
+    OpenAIV2LLMConfigEntry,
+    get_first_llm_config,
+)
 from autogen.testing import ScriptedModel
 from autogen.types import ConfigEntry, LLMConfigDict
 
@@ -213,6 +226,148 @@ def test_it_is_accepted_wherever_a_dict_is(call):
     assert "tools" in agent.llm_config
     assert "tools" not in config
     assert OpenAIWrapper(**config).create(messages=[{"role": "user", "content": "hi"}]).config_id == 0
+
+
+ENTRIES = {
+    "openai": OpenAILLMConfigEntry,
+    "azure": AzureOpenAILLMConfigEntry,
+    "openai_v2": OpenAIV2LLMConfigEntry,
+    "responses_v2": OpenAIResponsesLLMConfigEntry,
+    "anthropic_v2": AnthropicLLMConfigEntry,
+    "google": GeminiLLMConfigEntry,
+    "groq-eu": GroqLLMConfigEntry,
+    "Ollama": OllamaLLMConfigEntry,
+    "deepseek": DeepSeekLLMConfigEntry,
+    "local": LLMConfigEntry,
+}
+
+
+@pytest.mark.parametrize("api_type", ENTRIES)
+def test_an_entry_has_the_class_of_its_endpoint(api_type):
+    config = LLMConfig({"model": "m", "api_type": api_type, "api_key": KEY})
+    [entry] = config["config_list"]
+    assert type(entry) is ENTRIES[api_type]
+    assert (entry.model, entry["model"], entry.api_key, entry.get("tags"), entry.tags) == ("m", "m", KEY, None, None)
+    assert {"model": "m", "api_type": api_type, "api_key": KEY}.items() <= entry.items()
+    assert KEY not in repr(entry)
+    for duplicate in (copy.copy(entry), copy.deepcopy(entry), pickle.loads(pickle.dumps(entry)), entry.copy()):
+        assert (type(duplicate), duplicate) == (type(entry), entry)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a, b: LLMConfig(a, b),
+        lambda a, b: LLMConfig(config_list=[a, b]),
+        lambda a, b: LLMConfig.ensure_config([a, b]),
+        lambda a, b: LLMConfig.ensure_config({"config_list": [a, b]}),
+        lambda a, b: LLMConfig.ensure_config(LLMConfig(a, b)),
+        lambda a, b: LLMConfig(**LLMConfig(a, b).model_dump()),
+        lambda a, b: LLMConfig.get_current_llm_config(LLMConfig(a, b)),
+    ],
+)
+@pytest.mark.parametrize("kind", [dict, OpenAILLMConfigEntry])
+def test_entries_are_objects_in_every_form(make, kind):
+    config = make(kind(TWO[0]), kind(TWO[1]))
+    assert [entry.model for entry in config.config_list] == ["a", "b"]
+    assert config.config_list[1].api_key == KEY
+    agent = ConversableAgent("agent", llm_config=config)
+    assert [type(entry) for entry in agent.llm_config.config_list] == [OpenAILLMConfigEntry] * 2
+
+
+def test_a_config_is_made_of_one_model_too():
+    raw = {"model": "a", "api_key": KEY, "temperature": 0.5, "cache_seed": None}
+    config = LLMConfig.ensure_config(raw)
+    assert (config.temperature, config.cache_seed, config.config_list[0].model) == (0.5, None, "a")
+    assert models(LLMConfig.ensure_config(OpenAILLMConfigEntry(model="b"))) == ["b"]
+    assert raw == {"model": "a", "api_key": KEY, "temperature": 0.5, "cache_seed": None}
+    whole = {"config_list": [{"model": "a"}], "seed": 1}
+    assert LLMConfig.ensure_config(whole).seed == 1
+    assert whole == {"config_list": [{"model": "a"}], "seed": 1}
+    for wrong in ("a", 3, None):
+        with pytest.raises(ValueError, match="must be a dict, an entry or a list"):
+            LLMConfig.ensure_config(wrong)
+
+
+def test_the_config_in_force_may_be_none():
+    assert LLMConfig.get_current_llm_config() is None
+    with LLMConfig(model="a") as config:
+        assert LLMConfig.get_current_llm_config() == config
+        assert models(LLMConfig.get_current_llm_config({"model": "b"})) == ["b"]
+
+
+def test_defaults_of_entries_give_way_to_settings_of_an_entry():
+    own = DeepSeekLLMConfigEntry(model="a", temperature=0)
+    assert (own.base_url, own.max_tokens) == ("https://api.deepseek.com/v1", 8192)
+    assert own.apply_application_config(ApplicationConfig(temperature=1, top_p=0.5)) == {**own, "top_p": 0.5}
+    made = LLMConfig({"model": "a", "api_type": "deepseek"}, {"model": "b", "max_tokens": 0}, max_tokens=7)
+    assert [entry.max_tokens for entry in made.config_list] == [7, 0]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LLMConfig({"model": "m", "api_type": "antropic"}), "Did you mean 'anthropic'"),
+        (lambda: LLMConfig({"model": "m", "api_type": "quux"}), "Known are anthropic, "),
+        (lambda: OpenAILLMConfigEntry(model="m", api_type="google"), "is 'openai', got 'google'"),
+        (lambda: OpenAILLMConfigEntry(api_key=KEY), "has no model"),
+        (lambda: GroqLLMConfigEntry(model="m", price=-1), "price must be"),
+    ],
+)
+def test_an_invalid_entry_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_client_of_its_own_may_have_any_type():
+    [entry] = LLMConfig({"model": "m", "api_type": "quux", "model_client_cls": "Mine"}).config_list
+    assert (type(entry), entry.api_type) == (LLMConfigEntry, "quux")
+
+
+def test_settings_that_are_not_set_read_as_none():
+    config = LLMConfig(model="a")
+    assert (config.temperature, config.tools or [], config.get("seed"), "seed" in config) == (None, [], None, False)
+    with pytest.raises(KeyError):
+        config["seed"]
+    config.config_list = [{"model": "b"}]
+    assert config.config_list[0].model == "b"
+    with pytest.raises(AttributeError, match="colour"):
+        _ = config.config_list[0].colour
+    config.config_list[0].tags = ["x"]
+    assert config.where(tags="x") == config == config.deepcopy()
+
+
+def test_dumps_can_be_used_again(openai_server):
+    server = openai_server("hello")
+    config = LLMConfig({**server.config, "api_key": KEY, "price": [0, 0]}, cache_seed=None)
+    dumped = config.model_dump(exclude_none=False)
+    assert type(dumped["config_list"][0]) is dict
+    assert OpenAIWrapper(**dumped).create(messages=[{"role": "user", "content": "hi"}]).choices[0].message.content == "hello"
+    assert server.headers[-1]["authorization"] == f"Bearer {KEY}"
+    assert dumped["cache_seed"] is None
+    assert config.config_list[0].model_dump(include={"model"}) == {"model": server.config["model"]}
+    assert KEY not in config.config_list[0].model_dump_json(exclude={"price"})
+    assert repr(config.model_dump(reveal=True)["config_list"][0]["api_key"]) == repr(KEY)
+    with pytest.raises(TypeError, match="model_dump takes"):
+        config.model_dump(by_alias=True)
+
+
+def test_the_first_entry_of_a_config():
+    config = LLMConfig(*TWO)
+    first = get_first_llm_config(config)
+    first["model"] = "x"
+    assert (type(first), models(config)) == (dict, ["a", "b"])
+    assert get_first_llm_config({"model": "c"}) == {"model": "c"}
+    for empty in ({}, {"config_list": []}):
+        with pytest.raises(ValueError, match="has no entry"):
+            get_first_llm_config(empty)
+
+
+def test_an_entry_makes_a_client_of_its_endpoint(openai_server):
+    server = openai_server("hello")
+    client = OpenAILLMConfigEntry(server.config).create_client()
+    response = client.create({"model": "m", "messages": [{"role": "user", "content": "hi"}]})
+    assert client.message_retrieval(response) == ["hello"]
 
 
 def test_every_setting_is_a_key_of_the_typed_dict():

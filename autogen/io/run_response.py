@@ -63,9 +63,17 @@ class _AttributeDict(dict[str, Any]):
 class Usage(_AttributeDict):
     """Usage of one model: `cost` in USD, `prompt_tokens`, `completion_tokens` and `total_tokens`."""
 
+    # Declared for their names and types; the values are items of the dict.
+    cost: float
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
 
 class CostBreakdown(_AttributeDict):
     """Usage by model, as in `ChatResult.cost`; `total_cost` in USD is the sum."""
+
+    total_cost: float
 
     @property
     def models(self) -> dict[str, Usage]:
@@ -85,6 +93,9 @@ class Cost(_AttributeDict):
     >>> cost.usage_including_cached_inference.total_cost
     0.5
     """
+
+    usage_including_cached_inference: CostBreakdown
+    usage_excluding_cached_inference: CostBreakdown
 
     @classmethod
     def from_raw(cls, data: Mapping[str, Any] | None) -> Self:

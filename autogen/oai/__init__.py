@@ -7,6 +7,20 @@ from .._lazy_imports import attach as _lazy
 # Editors and type checkers read this block, the interpreter the table below.
 if TYPE_CHECKING:
     from ..cache.cache import Cache as Cache
+    from ._config.entries import AnthropicLLMConfigEntry as AnthropicLLMConfigEntry
+    from ._config.entries import AzureOpenAILLMConfigEntry as AzureOpenAILLMConfigEntry
+    from ._config.entries import BedrockLLMConfigEntry as BedrockLLMConfigEntry
+    from ._config.entries import CerebrasLLMConfigEntry as CerebrasLLMConfigEntry
+    from ._config.entries import CohereLLMConfigEntry as CohereLLMConfigEntry
+    from ._config.entries import DeepSeekLLMConfigEntry as DeepSeekLLMConfigEntry
+    from ._config.entries import GeminiLLMConfigEntry as GeminiLLMConfigEntry
+    from ._config.entries import GroqLLMConfigEntry as GroqLLMConfigEntry
+    from ._config.entries import MistralLLMConfigEntry as MistralLLMConfigEntry
+    from ._config.entries import OllamaLLMConfigEntry as OllamaLLMConfigEntry
+    from ._config.entries import OpenAILLMConfigEntry as OpenAILLMConfigEntry
+    from ._config.entries import OpenAIResponsesLLMConfigEntry as OpenAIResponsesLLMConfigEntry
+    from ._config.entries import OpenAIV2LLMConfigEntry as OpenAIV2LLMConfigEntry
+    from ._config.entries import TogetherLLMConfigEntry as TogetherLLMConfigEntry
     from .client import ModelClient as ModelClient
     from .client import OpenAIWrapper as OpenAIWrapper
     from .completion import ChatCompletion as ChatCompletion
@@ -20,10 +34,18 @@ if TYPE_CHECKING:
     from .openai_utils import config_list_openai_aoai as config_list_openai_aoai
     from .openai_utils import filter_config as filter_config
     from .openai_utils import get_config_list as get_config_list
+    from .openai_utils import get_first_llm_config as get_first_llm_config
     from .providers import Provider as Provider
     from .providers import register_provider as register_provider
 
+_ENTRIES = (
+    *("AnthropicLLMConfigEntry", "AzureOpenAILLMConfigEntry", "BedrockLLMConfigEntry", "CerebrasLLMConfigEntry"),
+    *("CohereLLMConfigEntry", "DeepSeekLLMConfigEntry", "GeminiLLMConfigEntry", "GroqLLMConfigEntry"),
+    *("MistralLLMConfigEntry", "OllamaLLMConfigEntry", "OpenAILLMConfigEntry", "OpenAIResponsesLLMConfigEntry"),
+    *("OpenAIV2LLMConfigEntry", "TogetherLLMConfigEntry"),
+)
 _HOME = {
+    **dict.fromkeys(_ENTRIES, "_config.entries"),
     "Cache": ".cache.cache",
     "ChatCompletion": "completion",
     "Completion": "completion",
@@ -39,6 +61,7 @@ _HOME = {
     "config_list_openai_aoai": "openai_utils",
     "filter_config": "openai_utils",
     "get_config_list": "openai_utils",
+    "get_first_llm_config": "openai_utils",
     "register_provider": "providers",
 }
 

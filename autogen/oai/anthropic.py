@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ._config.entries import AnthropicLLMConfigEntry
 from ._endpoints.provider_client import ProviderClient
 from ._endpoints.provider_client import compute_token_cost as _calculate_cost
 
-__all__ = ["AnthropicClient", "_calculate_cost"]
+__all__ = ["AnthropicClient", "_calculate_cost", "AnthropicLLMConfigEntry"]
 
 
 class AnthropicClient(ProviderClient):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ._config.entries import BedrockLLMConfigEntry
 from ._endpoints.provider_client import ProviderClient
 
-__all__ = ["BedrockClient"]
+__all__ = ["BedrockClient", "BedrockLLMConfigEntry"]
 
 
 class BedrockClient(ProviderClient):

@@ -9,6 +9,13 @@ from typing import Any, cast
 
 from .._steps import Steps, run_async, run_sync
 from ..io.base import IOStream
+from ._config.entries import (
+    AzureOpenAILLMConfigEntry,
+    DeepSeekLLMConfigEntry,
+    OpenAILLMConfigEntry,
+    OpenAIResponsesLLMConfigEntry,
+    OpenAIV2LLMConfigEntry,
+)
 from ._config.legacy_keys import translate_legacy_keys
 from ._config.lists import validate_config_list
 from ._endpoints.clients import PlaceHolderClient
@@ -32,6 +39,11 @@ from ._usage.ledger import Budget, UsageLedger, format_usage_report, split_limit
 from .rate_limiters import TimeRateLimiter
 
 __all__ = [
+    "AzureOpenAILLMConfigEntry",
+    "DeepSeekLLMConfigEntry",
+    "OpenAILLMConfigEntry",
+    "OpenAIResponsesLLMConfigEntry",
+    "OpenAIV2LLMConfigEntry",
     "LEGACY_CACHE_DIR",
     "LEGACY_DEFAULT_CACHE_SEED",
     "ModelClient",

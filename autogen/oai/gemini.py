@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ._config.entries import GeminiLLMConfigEntry
 from ._endpoints.provider_client import ProviderClient
 
-__all__ = ["GeminiClient"]
+__all__ = ["GeminiClient", "GeminiLLMConfigEntry"]
 
 
 class GeminiClient(ProviderClient):

@@ -7,9 +7,10 @@ import json
 import re
 
 from ..types import JSON
+from ._config.entries import OllamaLLMConfigEntry
 from ._endpoints.provider_client import ProviderClient
 
-__all__ = ["OllamaClient", "response_to_tool_call"]
+__all__ = ["OllamaClient", "response_to_tool_call", "OllamaLLMConfigEntry"]
 
 
 class OllamaClient(ProviderClient):

@@ -10,7 +10,7 @@ from ._config.key_files import (
     config_list_gpt4_gpt35,
     config_list_openai_aoai,
 )
-from ._config.lists import filter_config, get_config, get_config_list, is_valid_api_key
+from ._config.lists import filter_config, get_config, get_config_list, get_first_llm_config, is_valid_api_key
 from ._config.sources import config_list_from_json
 from ._legacy.assistants_api import (
     create_gpt_assistant,
@@ -36,6 +36,7 @@ __all__ = [
     "filter_config",
     "get_config",
     "get_config_list",
+    "get_first_llm_config",
     "get_key",
     "is_valid_api_key",
     "retrieve_assistants_by_name",

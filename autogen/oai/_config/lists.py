@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..._secret_string import Secret
 from ..._secrets import redact
@@ -105,6 +106,22 @@ def validate_config_list(config_list: object) -> None:
             raise ValueError(f"Entry {number} of the config_list must be a dict, got {type(entry).__name__}.{hint}")
         if "config_list" in entry:
             raise ValueError(f"Entry {number} of the config_list has a config_list itself: put its entries into the list.")
+
+
+def get_first_llm_config(llm_config: Mapping[str, object]) -> dict[str, Any]:
+    """Return a deep copy of the first entry of a config; a config without a list is an entry itself.
+
+    Args:
+        llm_config: The config.
+
+    Raises:
+        ValueError: if it has no entry.
+    """
+    entries = llm_config.get("config_list", [llm_config] if llm_config.get("model") else [])
+    validate_config_list(entries)
+    if not entries:
+        raise ValueError("The llm_config has no entry: it needs a 'config_list', or a 'model'.")
+    return copy.deepcopy(dict(cast("Sequence[Mapping[str, Any]]", entries)[0]))
 
 
 def filter_config(config_list: list[Entry], filter_dict: Mapping[str, object] | None, exclude: bool = False) -> list[Entry]:

@@ -74,22 +74,33 @@ def find_provider(config: Mapping[str, object] | ConfigEntry) -> Provider:
         TypeError: if an installed package offers something other than a provider under this `api_type`.
     """
     api_type = str(config.get("api_type") or "openai")
+    match = _find_match(api_type)
+    if match is not None:
+        provider = match
+    else:
+        _warn_of_unknown(api_type)
+        provider = _registered["openai"]
+    if provider.delegate_if and provider.delegate_if(provider.connection, cast("ConfigEntry", config)):
+        return _registered[provider.delegate_to]
+    return provider
+
+
+def has_provider(api_type: str) -> bool:
+    """Return True if a config entry with this `api_type` has a provider, or a client of its own."""
+    return api_type in _RESERVED or _find_match(api_type) is not None
+
+
+def _find_match(api_type: str) -> Provider | None:
     # "Azure" is azure, unless a program has registered a provider of that very name.
     if api_type not in _registered:
         api_type = api_type.lower()
     if api_type not in _registered:
         _load_entry_point(api_type)
     matches = [name for name in list(_registered) if _matches(api_type, name)]
-    if matches:
-        provider = _registered[max(matches, key=len)]
-    else:
-        # "open_ai" is the spelling of old configs.
-        if api_type != "open_ai":
-            _warn_of_unknown(api_type)
-        provider = _registered["openai"]
-    if provider.delegate_if and provider.delegate_if(provider.connection, cast("ConfigEntry", config)):
-        return _registered[provider.delegate_to]
-    return provider
+    # The spellings of old configs, and of AG2, where OpenAI's models have several clients.
+    if not matches and (api_type == "open_ai" or api_type.startswith("responses")):
+        return _registered["openai"]
+    return _registered[max(matches, key=len)] if matches else None
 
 
 def _matches(api_type: str, name: str) -> bool:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import copy
-import json
+import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ._lazy_imports import deprecate
-from ._secrets import redact
-from .oai._config.entry_checks import warn_of_misspelt_settings
-from .oai._config.lists import validate_config_list
-from .oai._usage.cost import parse_price
-from .oai.openai_utils import config_list_from_json, filter_config
-from .types import LLMConfigDict
+from .._secrets import redact
+from ..oai._config.entries import LLMConfigEntry, dump_settings, dump_settings_as_json, make_entry
+from ..oai._config.entry_checks import warn_of_misspelt_settings
+from ..oai._config.lists import validate_config_list
+from ..oai._usage.cost import parse_price
+from ..oai.openai_utils import config_list_from_json, filter_config
+from ..types import LLMConfigDict
 
 if TYPE_CHECKING:
-    from .types import ConfigEntry
+    from ..types import ConfigEntry
 
-__all__ = ["LLMConfig"]
+__all__ = ["CONFIG_SETTINGS", "SHARED_ENTRY_SETTINGS", "LLMConfig", "get_active_config"]
 
 CONFIG_SETTINGS = frozenset(
     {
@@ -47,6 +47,11 @@ CONFIG_SETTINGS = frozenset(
 )
 """Settings of the whole config. Other keys beside a model belong to its entry."""
 
+_SHOWN_SETTINGS = (
+    *("top_p", "temperature", "max_tokens", "check_every_ms", "allow_format_str_template", "response_format", "timeout"),
+    *("seed", "cache_seed", "parallel_tool_calls", "tools", "functions", "routing_method"),
+)
+
 SHARED_ENTRY_SETTINGS = ("max_tokens", "top_p")
 """Settings that are copied from the whole config to every entry."""
 
@@ -64,14 +69,18 @@ class _Current:
 class LLMConfig(dict[str, Any]):
     """An `llm_config` with validation. It is a dict, and can be used wherever a dict can.
 
+    Entries are dicts whose items are attributes too, of the class that fits their `api_type`.
+
     Args:
-        *entries: Dicts, one for each model.
+        *configs: Dicts or `LLMConfigEntry` objects, one for each model; or a whole config.
         config_list: The same as a list; a single dict is accepted.
-        **settings: Settings of the whole config (`temperature`, `timeout`, `cache_seed`, `tools`...). Without entries they
-            also describe a single model (`model`, `api_key`, ...).
+        **settings: Settings of the whole config: `temperature`, `timeout`, `seed`, `cache_seed`, `tools`, `functions`,
+            `parallel_tool_calls`, `response_format`, `allow_format_str_template`, `check_every_ms`, `routing_method`...
+            `max_tokens` and `top_p` go into the entries that don't have them. Without entries, the settings also
+            describe a single model (`model`, `api_key`, ...).
 
     Raises:
-        ValueError: if there is no model, an entry is not a dict, or a price is invalid.
+        ValueError: if there is no model, an entry is not a dict, its `api_type` is unknown, or a price is invalid.
 
     >>> config = LLMConfig(model="gpt-4o-mini", api_key="sk-0123456789abcdefghijkl", temperature=0)
     >>> config
@@ -85,23 +94,49 @@ class LLMConfig(dict[str, Any]):
 
     def __init__(
         self,
-        *entries: ConfigEntry | LLMConfigDict | Mapping[str, object],
+        *configs: ConfigEntry | LLMConfigDict | Mapping[str, object],
         config_list: Mapping[str, object] | Sequence[ConfigEntry] | Sequence[Mapping[str, object]] | None = None,
         **settings: Any,
     ) -> None:
-        raw_entries: list[object] = [*_unpack_config(entries, settings), *_list_entries(config_list)]
+        raw_entries: list[object] = [*_unpack_config(configs, settings), *_list_entries(config_list)]
         if not raw_entries:
             # The keywords describe a single model.
             raw_entries = [{key: settings.pop(key) for key in list(settings) if key not in CONFIG_SETTINGS}]
-        validated = [_validate_entry(entry) for entry in raw_entries]
-        for key in SHARED_ENTRY_SETTINGS:
-            if key in settings:
-                value = settings.pop(key)
-                validated = [{key: value, **entry} for entry in validated]
+        shared = {key: settings.pop(key) for key in SHARED_ENTRY_SETTINGS if key in settings}
+        validated = [_make_entry(entry, shared) for entry in raw_entries]
         if settings.get("price") is not None:
             parse_price(settings["price"])
         warn_of_misspelt_settings("LLMConfig", dict.fromkeys([*settings, *(key for entry in validated for key in entry)]))
         super().__init__(config_list=validated, **settings)
+
+    @classmethod
+    def ensure_config(cls, config: object) -> LLMConfig:
+        """Return a config: a copy of an `LLMConfig`, or one of an entry, a dict in any form, or a list of entries.
+
+        Args:
+            config: Config, entry or entries; it stays as it is.
+
+        Raises:
+            ValueError: if it is none of these, or not valid.
+        """
+        if isinstance(config, LLMConfig):
+            return config.copy()
+        if isinstance(config, LLMConfigEntry):
+            return cls(config)
+        if isinstance(config, Mapping):
+            return cls(**copy.deepcopy(dict(config)))
+        if isinstance(config, str) or not isinstance(config, Iterable):
+            raise ValueError(f"A config must be a dict, an entry or a list of entries, got {type(config).__name__}.")
+        return cls(*config)
+
+    @classmethod
+    def get_current_llm_config(cls, llm_config: Mapping[str, object] | None = None) -> LLMConfig | None:
+        """Return a copy of a config, or else of the config of the innermost `with` block; None outside of one.
+
+        Args:
+            llm_config: Config that has precedence.
+        """
+        return get_active_config() if llm_config is None else cls.ensure_config(llm_config)
 
     @classmethod
     def from_json(
@@ -172,9 +207,17 @@ class LLMConfig(dict[str, Any]):
         _tokens.set(tuple(outer))
         _active.reset(token)
 
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name == "config_list":
+            value = [_make_entry(entry, {}) for entry in _list_entries(value)]
+        super().__setitem__(name, value)
+
     def __getattr__(self, name: str) -> Any:
         if name in self:
             return self[name]
+        # A setting that is not set, so that programs need no `hasattr`.
+        if name in CONFIG_SETTINGS or name in SHARED_ENTRY_SETTINGS:
+            return None
         raise AttributeError(f"This LLMConfig has no {name!r}; it has: {', '.join(self)}.")
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -186,18 +229,30 @@ class LLMConfig(dict[str, Any]):
         """Return a deep copy."""
         return copy.deepcopy(self)
 
-    def model_dump(self, *, reveal: bool = False) -> dict[str, Any]:
-        """Return a plain dict without empty settings.
+    def deepcopy(self, memo: dict[int, Any] | None = None) -> LLMConfig:
+        """Return a deep copy.
 
         Args:
-            reveal: Whether API keys stay readable instead of being masked.
+            memo: Copies made before, as `copy.deepcopy` takes them.
         """
-        present = {key: value for key, value in self.items() if value is not None and value != []}
-        return copy.deepcopy(present) if reveal else cast("dict[str, Any]", redact(present))
+        return copy.deepcopy(self, memo)
 
-    def model_dump_json(self, *, reveal: bool = False) -> str:
-        """Return `model_dump` as JSON text. Values that are not JSON are shown by their class."""
-        return json.dumps(self.model_dump(reveal=reveal), default=lambda value: f"<{type(value).__name__}>")
+    def model_dump(self, *args: object, exclude_none: bool = True, **kwargs: Any) -> dict[str, Any]:
+        """Return a plain dict that can be used as a config; only the `repr` of its keys is masked.
+
+        Args:
+            *args: None: all options have names.
+            exclude_none: Whether settings of None, and empty lists, are left out.
+            **kwargs: `reveal=True` for keys as plain text, `include` or `exclude` for names of settings.
+
+        Raises:
+            TypeError: if there are other arguments.
+        """
+        return dump_settings(self, exclude_none, args, kwargs)
+
+    def model_dump_json(self, *args: object, exclude_none: bool = True, **kwargs: Any) -> str:
+        """Return `model_dump` as JSON text with masked keys. Values that are not JSON are shown by their class."""
+        return dump_settings_as_json(self, exclude_none, args, kwargs)
 
     def __repr__(self) -> str:
         return f"LLMConfig({', '.join(f'{key}={value!r}' for key, value in redact(dict(self)).items())})"
@@ -236,21 +291,28 @@ def _list_entries(config_list: object) -> tuple[object, ...]:
     return tuple(cast("Sequence[object]", entries))
 
 
-def _validate_entry(entry: object) -> dict[str, Any]:
+def _make_entry(entry: object, shared: Mapping[str, object]) -> LLMConfigEntry:
+    """Make an entry, with shared settings that it does not have itself.
+
+    Raises:
+        ValueError: if it is not a dict, or not valid.
+    """
     if not isinstance(entry, Mapping):
         raise ValueError(f"An entry of a config_list must be a dict, got {type(entry).__name__}.")
-    if not entry.get("model"):
-        raise ValueError("An entry has no model: give it a 'model'.")
-    validated = dict(entry)
-    if validated.get("price") is not None:
-        parse_price(validated["price"])
-    url = validated.get("base_url")
-    if url and "://" not in str(url):
-        validated["base_url"] = f"http://{url}"
-    # A model client of the user's own may have another idea of an `api_type`.
-    if "model_client_cls" not in validated:
-        validated.setdefault("api_type", "openai")
-    return validated
+    return make_entry(entry, shared)
 
 
-__getattr__ = deprecate(globals(), {"in_force": "get_active_config"})
+def _make_signature() -> inspect.Signature:
+    """Make the signature that editors show: most settings have names, but a setting of None is not the same as none."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    defaults: dict[str, object] = {**dict.fromkeys(["config_list", *_SHOWN_SETTINGS]), "tools": (), "functions": ()}
+    parameters = [
+        inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
+        inspect.Parameter("configs", inspect.Parameter.VAR_POSITIONAL),
+        *(inspect.Parameter(name, keyword, default=default) for name, default in defaults.items()),
+        inspect.Parameter("settings", inspect.Parameter.VAR_KEYWORD),
+    ]
+    return inspect.Signature(parameters)
+
+
+LLMConfig.__init__.__signature__ = _make_signature()  # type: ignore[attr-defined]
