@@ -134,7 +134,7 @@ class LLMConfigEntry(dict[str, Any]):
         return dump_settings(self, exclude_none, args, kwargs)
 
     def model_dump_json(self, *args: object, exclude_none: bool = True, **kwargs: Any) -> str:
-        """Return `model_dump` as JSON text with masked keys. Values that are not JSON are shown by their class."""
+        """Return the dump as JSON text with masked keys; see `model_dump`. Other values are shown by their class."""
         return dump_settings_as_json(self, exclude_none, args, kwargs)
 
     def __repr__(self) -> str:
