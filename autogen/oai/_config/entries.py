@@ -54,7 +54,7 @@ class LLMConfigEntry(dict[str, Any]):
     LLMConfigEntry(model='gpt-4o', api_key='***', api_type='openai')
     """
 
-    _defaults: ClassVar[Mapping[str, object]] = {}
+    DEFAULTS: ClassVar[Mapping[str, object]] = {}
 
     # Declared for their names and types; the values are items of the dict.
     api_type: str
@@ -78,14 +78,14 @@ class LLMConfigEntry(dict[str, Any]):
         url = values.get("base_url")
         if url and "://" not in str(url):
             values["base_url"] = f"http://{url}"
-        own_type = str(self._defaults.get("api_type", ""))
+        own_type = str(self.DEFAULTS.get("api_type", ""))
         # A model client of the user's own may have another idea of an `api_type`.
         if values.get("model_client_cls") is None:
             api_type = str(values.setdefault("api_type", own_type or "openai"))
             if not api_type.lower().startswith(own_type):
                 raise ValueError(f"The api_type of {type(self).__name__} is {own_type!r}, got {api_type!r}.")
             _check_api_type(api_type)
-        super().__init__(hide_secrets({**values, **{key: v for key, v in self._defaults.items() if key not in values}}))
+        super().__init__(hide_secrets({**values, **{key: v for key, v in self.DEFAULTS.items() if key not in values}}))
 
     def __getattr__(self, name: str) -> Any:
         if name in self:
@@ -145,7 +145,7 @@ class LLMConfigEntry(dict[str, Any]):
 def list_fields(kind: type[LLMConfigEntry]) -> frozenset[str]:
     """Return the names of the settings that a class of entries declares."""
     names = {name for base in kind.__mro__ if issubclass(base, LLMConfigEntry) for name in inspect.get_annotations(base)}
-    return frozenset(name for name in names if not name.startswith("_"))
+    return frozenset(name for name in names if not name.isupper())
 
 
 def dump_settings(
@@ -196,7 +196,7 @@ def dump_settings_as_json(
 class OpenAILLMConfigEntry(LLMConfigEntry):
     """Entry for OpenAI, or a server with its protocol."""
 
-    _defaults = {"api_type": "openai"}
+    DEFAULTS = {"api_type": "openai"}
 
     price: object
     tool_choice: object
@@ -212,7 +212,7 @@ class OpenAILLMConfigEntry(LLMConfigEntry):
 class AzureOpenAILLMConfigEntry(LLMConfigEntry):
     """Entry for OpenAI's models at Azure."""
 
-    _defaults = {"api_type": "azure"}
+    DEFAULTS = {"api_type": "azure"}
 
     azure_ad_token_provider: object
     stream: bool | None
@@ -226,7 +226,7 @@ class AzureOpenAILLMConfigEntry(LLMConfigEntry):
 class OpenAIResponsesLLMConfigEntry(LLMConfigEntry):
     """Entry of AG2 for OpenAI's responses; requests go to the chat completions of the same models."""
 
-    _defaults = {"api_type": "responses"}
+    DEFAULTS = {"api_type": "responses"}
 
     tool_choice: object
     built_in_tools: list[str] | None
@@ -241,13 +241,13 @@ class OpenAIResponsesLLMConfigEntry(LLMConfigEntry):
 class OpenAIV2LLMConfigEntry(LLMConfigEntry):
     """Entry of AG2's second client for OpenAI; it is the same as that for OpenAI."""
 
-    _defaults = {"api_type": "openai_v2"}
+    DEFAULTS = {"api_type": "openai_v2"}
 
 
 class DeepSeekLLMConfigEntry(LLMConfigEntry):
     """Entry for DeepSeek."""
 
-    _defaults = {"api_type": "deepseek", "base_url": "https://api.deepseek.com/v1", "max_tokens": 8192}
+    DEFAULTS = {"api_type": "deepseek", "base_url": "https://api.deepseek.com/v1", "max_tokens": 8192}
 
     temperature: float | None
     top_p: float | None
@@ -259,7 +259,7 @@ class DeepSeekLLMConfigEntry(LLMConfigEntry):
 class AnthropicLLMConfigEntry(LLMConfigEntry):
     """Entry for Anthropic."""
 
-    _defaults = {"api_type": "anthropic"}
+    DEFAULTS = {"api_type": "anthropic"}
 
     max_tokens: int | None
     temperature: float | None
@@ -279,7 +279,7 @@ class AnthropicLLMConfigEntry(LLMConfigEntry):
 class BedrockLLMConfigEntry(LLMConfigEntry):
     """Entry for Amazon Bedrock."""
 
-    _defaults = {"api_type": "bedrock"}
+    DEFAULTS = {"api_type": "bedrock"}
 
     aws_region: str | None
     aws_access_key: str | None
@@ -302,7 +302,7 @@ class BedrockLLMConfigEntry(LLMConfigEntry):
 class CerebrasLLMConfigEntry(LLMConfigEntry):
     """Entry for Cerebras."""
 
-    _defaults = {"api_type": "cerebras"}
+    DEFAULTS = {"api_type": "cerebras"}
 
     temperature: float | None
     seed: int | None
@@ -315,7 +315,7 @@ class CerebrasLLMConfigEntry(LLMConfigEntry):
 class CohereLLMConfigEntry(LLMConfigEntry):
     """Entry for Cohere."""
 
-    _defaults = {"api_type": "cohere"}
+    DEFAULTS = {"api_type": "cohere"}
 
     k: int | None
     seed: int | None
@@ -330,7 +330,7 @@ class CohereLLMConfigEntry(LLMConfigEntry):
 class GeminiLLMConfigEntry(LLMConfigEntry):
     """Entry for Google, with a key or through Vertex AI."""
 
-    _defaults = {"api_type": "google"}
+    DEFAULTS = {"api_type": "google"}
 
     project_id: str | None
     location: str | None
@@ -349,7 +349,7 @@ class GeminiLLMConfigEntry(LLMConfigEntry):
 class GroqLLMConfigEntry(LLMConfigEntry):
     """Entry for Groq."""
 
-    _defaults = {"api_type": "groq"}
+    DEFAULTS = {"api_type": "groq"}
 
     frequency_penalty: float | None
     presence_penalty: float | None
@@ -362,7 +362,7 @@ class GroqLLMConfigEntry(LLMConfigEntry):
 class MistralLLMConfigEntry(LLMConfigEntry):
     """Entry for Mistral."""
 
-    _defaults = {"api_type": "mistral"}
+    DEFAULTS = {"api_type": "mistral"}
 
     safe_prompt: bool | None
     random_seed: int | None
@@ -374,7 +374,7 @@ class MistralLLMConfigEntry(LLMConfigEntry):
 class OllamaLLMConfigEntry(LLMConfigEntry):
     """Entry for Ollama."""
 
-    _defaults = {"api_type": "ollama"}
+    DEFAULTS = {"api_type": "ollama"}
 
     client_host: str | None
     stream: bool | None
@@ -390,7 +390,7 @@ class OllamaLLMConfigEntry(LLMConfigEntry):
 class TogetherLLMConfigEntry(LLMConfigEntry):
     """Entry for Together."""
 
-    _defaults = {"api_type": "together"}
+    DEFAULTS = {"api_type": "together"}
 
     max_tokens: int | None
     stream: bool | None
@@ -406,7 +406,7 @@ class TogetherLLMConfigEntry(LLMConfigEntry):
 
 
 _CLASSES: dict[str, type[LLMConfigEntry]] = {
-    str(kind._defaults["api_type"]): kind for kind in LLMConfigEntry.__subclasses__()
+    str(kind.DEFAULTS["api_type"]): kind for kind in LLMConfigEntry.__subclasses__()
 }
 
 
