@@ -64,6 +64,16 @@ def deprecate(namespace: dict[str, Any], aliases: Mapping[str, str]) -> Callable
     return get_renamed
 
 
+_warned_aliases: set[str] = set()
+
+
+def warn_of_alias(old: str, new: str) -> None:
+    """Warn once per process that the name which a program has used is deprecated."""
+    if old not in _warned_aliases:
+        _warned_aliases.add(old)
+        warnings.warn(f"{old} is deprecated, use {new}.", DeprecationWarning, stacklevel=3)
+
+
 def get_current(module: str, name: str, original: T) -> T:
     """Return the object that a module has under a name that programs replace there, mostly in tests.
 

@@ -24,6 +24,7 @@ LAYERS = """
     coding, cache, function_utils        executors, caches of responses, schemas of functions
     _pydantic                            names of 0.2 for pydantic
     io, control, logger, _functions      consoles, stopping a chat, backends of the runtime log, parts of function_utils
+    messages                             events under their names of AG2 0.7
     events                               what happens in chats
     _steps, _secret_string               one logic for sync and async callers, and a string with a masked `repr`
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
@@ -63,6 +64,7 @@ PUBLIC = """
     autogen.io.processors    base console_event_processor
     autogen.llm_config       client config entry utils
     autogen.logger           base_logger file_logger logger_factory logger_utils sqlite_logger
+    autogen.messages         agent_messages base_message client_messages print_message
     autogen.oai              anthropic bedrock cerebras client client_utils cohere completion errors gemini groq mistral
                              ollama openai_utils providers rate_limiters together
     autogen.testing          messages plugin test_agent

@@ -41,6 +41,20 @@ Anything = Annotated[Any, PlainSerializer(to_jsonable)]
 """Any object; a dump has it as JSON."""
 
 
+FORMER_FIELDS = {
+    "agent_name": "agent",
+    "agent_names": "agents",
+    "code_block_languages": "code_blocks",
+    "messages": "events",
+    "no_messages_preserved": "no_events_preserved",
+    "nr_messages_to_preserve": "nr_events_to_preserve",
+    "recipient_name": "recipient",
+    "sender_name": "sender",
+    "speaker_name": "speaker",
+}
+"""Fields of events by their names of AG2 0.7, when events were messages."""
+
+
 class _EventType(_ModelType):
     """Metaclass by which `isinstance(event, BaseEvent)` holds for both layers of an event."""
 
@@ -74,6 +88,13 @@ class BaseEvent(BaseModel, metaclass=_EventType):
         Args:
             f: Function that prints, such as the built-in `print`; None for the current stream.
         """
+
+    # Type checkers know the present names alone.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            field = FORMER_FIELDS.get(name)
+            return getattr(self, field) if field in type(self).model_fields else super().__getattr__(name)
 
     # Exceptions and agents inside an event become text in a dump, and the text equals the object that it came from.
     def __eq__(self, other: object) -> bool:
@@ -138,10 +159,23 @@ def wrap_event(event_cls: type[E]) -> type[E]:
     >>> event.type, event.content.number
     ('parcel_sent', 7)
     """
+    return wrap_content(event_cls, "Event")
+
+
+def wrap_content(event_cls: type[E], suffix: str) -> type[E]:
+    """Make an event of a class of contents; see `wrap_event`.
+
+    Args:
+        event_cls: The class.
+        suffix: End of its name, which the type of the event does not have.
+
+    Raises:
+        ValueError: The name does not end with it.
+    """
     name = event_cls.__name__
-    if not name.endswith("Event"):
-        raise ValueError(f"The name of an event class must end with 'Event', got {name!r}.")
-    type_name = camel2snake(name).removesuffix("_event")
+    if not name.endswith(suffix):
+        raise ValueError(f"The name of the class must end with {suffix!r}, got {name!r}.")
+    type_name = camel2snake(name.removesuffix(suffix))
     wrapper = create_model(
         name,
         __base__=WrappedEvent,

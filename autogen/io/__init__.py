@@ -4,7 +4,16 @@ from typing import Any
 
 from ..events import _output
 from ._messages import EndMessage, InputMessage, PrintMessage, StreamMessage, WithdrawnMessage
-from .base import InputStream, IOStream, OutputStream, StreamClosed, TimedInputStream
+from .base import (
+    AsyncInputStream,
+    AsyncIOStreamProtocol,
+    InputStream,
+    IOStream,
+    IOStreamProtocol,
+    OutputStream,
+    StreamClosed,
+    TimedInputStream,
+)
 from .console import IOConsole
 from .queue_stream import IOQueue
 from .websockets import IOWebsockets
@@ -33,6 +42,9 @@ def send(event: Any) -> None:
 _output.set_print(_print_to_current)
 
 __all__ = [
+    "AsyncIOStreamProtocol",
+    "AsyncInputStream",
+    "IOStreamProtocol",
     "IOConsole",
     "IOQueue",
     "IOStream",

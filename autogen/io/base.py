@@ -9,7 +9,16 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from .._threads import reset_variable
 
-__all__ = ["IOStream", "InputStream", "OutputStream", "StreamClosed", "TimedInputStream"]
+__all__ = [
+    "AsyncIOStreamProtocol",
+    "AsyncInputStream",
+    "IOStream",
+    "IOStreamProtocol",
+    "InputStream",
+    "OutputStream",
+    "StreamClosed",
+    "TimedInputStream",
+]
 
 
 class StreamClosed(ConnectionError, EOFError):
@@ -47,6 +56,30 @@ class InputStream(Protocol):
             password: True to hide the input.
         """
         ...
+
+
+@runtime_checkable
+class AsyncInputStream(Protocol):
+    """A stream to read from in async chats."""
+
+    async def input(self, prompt: str = "", *, password: bool = False) -> str:
+        """Ask for a line of input.
+
+        Args:
+            prompt: The question.
+            password: True to hide the input.
+        """
+        ...
+
+
+@runtime_checkable
+class IOStreamProtocol(InputStream, OutputStream, Protocol):
+    """A stream to print to and read from, for annotations. It has no current stream, as `IOStream` has."""
+
+
+@runtime_checkable
+class AsyncIOStreamProtocol(AsyncInputStream, OutputStream, Protocol):
+    """A stream to print to and read from in async chats, for annotations."""
 
 
 @runtime_checkable
