@@ -173,14 +173,6 @@ DUE = {
         autogen.agentchat.conversable_agent.ConversableAgent.register_function
         autogen.agentchat.conversable_agent.ConversableAgent.update_agent_state_before_reply
         autogen.agentchat.conversable_agent.ConversableAgent.update_tool_signature
-        autogen.io.base.AsyncIOStreamProtocol
-        autogen.io.base.AsyncInputStream
-        autogen.io.base.IOStreamProtocol
-        autogen.messages
-        autogen.messages.agent_messages
-        autogen.messages.base_message
-        autogen.messages.client_messages
-        autogen.messages.print_message
     """,
     "MCP, interoperability, remote agents": """
         autogen.mcp
