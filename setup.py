@@ -30,7 +30,11 @@ VERTEX = ["openai[vertex]>=3"]
 WEBSOCKETS = ["websockets>=15"]
 TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *NOTEBOOK, *OTEL, *REDIS, *TOKENS, *TUNE, *VERTEX, *WEBSOCKETS]
 TEST += ["openinference-instrumentation-ag2>=0.1.12"]  # one of the tools that wrap methods by the path of their module
-TEST += ["opentelemetry-sdk>=1.27", "opentelemetry-semantic-conventions>=0.66b0"]
+TEST += [
+    "opentelemetry-exporter-otlp-proto-http>=1.27",
+    "opentelemetry-sdk>=1.27",
+    "opentelemetry-semantic-conventions>=0.66b0",
+]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
 TEST += [*DISKCACHE, "fastapi>=0.115", "pandas>=2", "uvicorn>=0.30"]
 TEST += ["hypothesis>=6.100", "pexpect>=4.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]

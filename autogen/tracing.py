@@ -30,7 +30,9 @@ from . import events
 from ._extras import require
 from ._jsonable import describe_type
 from ._secrets import redact
-from .events._observations import HUMAN, REPLY, RecordedOperation
+from .events._observations import CHAT, CODE, HUMAN, REPLY, RecordedOperation
+from .events._observations import MODEL as MODEL_REQUEST
+from .events._observations import TOOL as TOOL_CALL
 from .events._observer import Observer
 from .oai.providers import otel_provider_name
 from .version import __version__
@@ -68,7 +70,7 @@ _PARAMETERS = {
     "top_p": "gen_ai.request.top_p",
 }
 # Reply functions have no spans: they would hide the structure of the chat.
-_TRACED = [kind for kind in get_args(events.AnyEvent) if REPLY not in (kind.starts, kind.ends)]
+TRACED_KINDS = [kind for kind in get_args(events.AnyEvent) if REPLY not in (kind.starts, kind.ends)]
 
 
 @contextmanager
@@ -86,8 +88,8 @@ def trace(
     Raises:
         ImportError: if `opentelemetry` is not installed.
     """
-    tracer = _Tracer(tracer_provider, content)
-    with tracer.open(), events.subscribe(tracer.listen, everywhere=everywhere, types=_TRACED):
+    tracer = Tracer(tracer_provider, content)
+    with tracer.open(), events.subscribe(tracer.listen, everywhere=everywhere, types=TRACED_KINDS):
         yield
 
 
@@ -113,10 +115,15 @@ class _OpenSpan:
 _marker: ContextVar[None] = ContextVar("marks the context of a span")
 
 
-class _Tracer:
-    """Renders the operations of an `Observer` as spans."""
+class Tracer:
+    """Renders the operations of an `Observer` as spans. Subclasses may select operations and add attributes.
 
-    def __init__(self, provider: TracerProvider | None, content: bool) -> None:
+    Args:
+        provider: Provider of the tracer; None for that of the process.
+        content: True to record content.
+    """
+
+    def __init__(self, provider: TracerProvider | None, content: bool = False) -> None:
         require("opentelemetry", extra="otel", feature="Tracing")
         from opentelemetry import context, trace
 
@@ -125,6 +132,27 @@ class _Tracer:
         self._content = content
         self._observer = Observer()
         self._spans: dict[RecordedOperation, _OpenSpan] = {}
+
+    def is_traced(self, operation: RecordedOperation, event: events.Event) -> bool:
+        """Return True if an operation gets a span.
+
+        Args:
+            operation: The operation, when it starts.
+            event: Event that starts it.
+        """
+        return True
+
+    def has_content(self, kind: str) -> bool:
+        """Return True if content of this kind of operation is recorded."""
+        return self._content
+
+    def get_extra_attributes(self, operation: RecordedOperation, event: events.Event) -> dict[str, AttributeValue]:
+        """Return further attributes for a span, at the event that starts the operation, and at that which ends it."""
+        return {}
+
+    def has_span(self, operation: RecordedOperation) -> bool:
+        """Return True if an operation has a span that is open."""
+        return operation in self._spans
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -145,15 +173,16 @@ class _Tracer:
         """Start and end spans for an event."""
         for operation in self._observer.observe(event):
             if operation.is_open:
-                self._spans[operation] = self._start_span(operation, event)
+                if self.is_traced(operation, event):
+                    self._spans[operation] = self._start_span(operation, event)
                 continue
             open_span = self._spans.pop(operation, None)
-            if open_span is None and isinstance(event, events.ModelAnswered):
+            if open_span is None and isinstance(event, events.ModelAnswered) and self.is_traced(operation, event):
                 # Nothing was requested, the response is from a cache.
                 open_span = self._start_span(operation, event)
             if open_span is not None:
                 self._end_span(open_span, operation, event)
-        if self._content and isinstance(event, events.MessageSent):
+        if isinstance(event, events.MessageSent) and self.has_content(CHAT):
             self._add_message(event)
 
     def _start_span(self, operation: RecordedOperation, event: events.Event) -> _OpenSpan:
@@ -163,6 +192,7 @@ class _Tracer:
             attributes[OPERATION] = title.partition(" ")[0]
         if event.chat:
             attributes[CONVERSATION] = event.chat
+        attributes.update(self.get_extra_attributes(operation, event))
         start = time.time_ns() - int(event.seconds * 1e9) if isinstance(event, events.ModelAnswered) else None
         is_request = isinstance(event, (events.ModelAsked, events.ModelAnswered))
         kind = self._trace.SpanKind.CLIENT if is_request else self._trace.SpanKind.INTERNAL
@@ -179,7 +209,7 @@ class _Tracer:
             for name, value in parameters.items():
                 if name in _PARAMETERS and isinstance(value, (int, float)):
                     attributes[_PARAMETERS[name]] = value
-            if self._content:
+            if self.has_content(MODEL_REQUEST):
                 attributes[INPUT] = _to_json([_to_message(message, "user") for message in parameters.get("messages") or ()])
             return f"chat {event.model}", attributes
         if isinstance(event, events.ChatStarted):
@@ -190,12 +220,12 @@ class _Tracer:
             return f"chat {event.model}", _get_request_attributes(event)
         if isinstance(event, events.ToolCalled):
             attributes = {AGENT: event.agent, TOOL: event.name, TOOL_KIND: "function"}
-            if self._content:
+            if self.has_content(TOOL_CALL):
                 attributes[ARGUMENTS] = _to_text(event.arguments)
             return f"execute_tool {event.name}", attributes
         if isinstance(event, events.CodeStarted):
             attributes = {AGENT: event.agent, TOOL: "code", TOOL_KIND: "extension"}
-            if self._content:
+            if self.has_content(CODE):
                 attributes[ARGUMENTS] = _to_json(event.blocks)
             return "execute_tool code", attributes
         agent = getattr(event, "agent", "")
@@ -204,6 +234,7 @@ class _Tracer:
     def _end_span(self, open_span: _OpenSpan, operation: RecordedOperation, event: events.Event) -> None:
         span = open_span.span
         if operation.ended is event:
+            span.set_attributes(self.get_extra_attributes(operation, event))
             error = self._describe_end(open_span, event)
         elif isinstance(event, events.ModelAsked):
             error = "Abandoned: it had no response."
@@ -233,10 +264,10 @@ class _Tracer:
             span.set_attribute("autogen.then", event.then)
             return event.error
         elif isinstance(event, events.ToolReturned):
-            return self._set_result(span, event.content, None if event.success else "tool_error")
+            return self._set_result(span, TOOL_CALL, event.content, None if event.success else "tool_error")
         elif isinstance(event, events.CodeEnded):
             span.set_attribute("process.exit.code", event.exit_code)
-            return self._set_result(span, event.output, "exit_code" if event.exit_code else None)
+            return self._set_result(span, CODE, event.output, "exit_code" if event.exit_code else None)
         elif isinstance(event, events.ChatEnded):
             span.set_attributes({"autogen.chat.messages": event.messages, "autogen.cost.usd": event.cost})
             if event.stop_reason:
@@ -247,11 +278,11 @@ class _Tracer:
             return event.error
         return None
 
-    def _set_result(self, span: Span, text: str, failure: str | None) -> str | None:
+    def _set_result(self, span: Span, kind: str, text: str, failure: str | None) -> str | None:
         """Set the result of a tool or code; return the error. The text of an error is content, too."""
-        if self._content:
+        if self.has_content(kind):
             span.set_attribute(RESULT, _to_text(text))
-        return None if failure is None else f"{failure}: {text if self._content else 'it failed'}"
+        return None if failure is None else f"{failure}: {text if self.has_content(kind) else 'it failed'}"
 
     def _get_response_attributes(self, event: events.ModelAnswered) -> dict[str, AttributeValue]:
         attributes: dict[str, AttributeValue] = {
@@ -268,7 +299,7 @@ class _Tracer:
         choices = getattr(response, "choices", None) or ()
         if reasons := [str(choice.finish_reason) for choice in choices if getattr(choice, "finish_reason", None)]:
             attributes["gen_ai.response.finish_reasons"] = reasons
-        if self._content:
+        if self.has_content(MODEL_REQUEST):
             attributes[OUTPUT] = _to_json([_to_output(choice) for choice in choices])
         return attributes
 

@@ -11,7 +11,7 @@ LAYERS = """
     __main__                             python -m autogen
     _cli                                 the command line
     __init__                             the names of `import autogen`
-    terminal, testing                    a live view of chats, and test doubles for models
+    terminal, testing, opentelemetry     a live view of chats, test doubles for models, and AG2's functions for spans
     tracing, recording, math_utils       spans, the events of a checkpoint, answers of maths problems
     agentchat, _terminal                 agents and chats, and the lines that views show of them
     code_utils                           the classic functions that extract and run code
@@ -67,6 +67,7 @@ PUBLIC = """
     autogen.messages         agent_messages base_message client_messages print_message
     autogen.oai              anthropic bedrock cerebras client client_utils cohere completion errors gemini groq mistral
                              ollama openai_utils providers rate_limiters together
+    autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
     autogen.testing          messages plugin test_agent
 """
 """The modules that programs import, by package. Every other module is private."""

@@ -153,13 +153,6 @@ DUE = {
         autogen.environments.venv_python_environment
         autogen.environments.working_directory
     """,
-    "telemetry": """
-        autogen.opentelemetry
-        autogen.opentelemetry.instrumentators
-        autogen.opentelemetry.instrumentators.agent
-        autogen.opentelemetry.instrumentators.llm_wrapper
-        autogen.opentelemetry.instrumentators.pattern
-    """,
     "configs, agents, streams": """
         autogen.agentchat.conversable_agent.ConversableAgent.__init__
         autogen.agentchat.conversable_agent.ConversableAgent.a_execute_function

@@ -73,7 +73,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Seeing what agents do.",
         (
             *("autogen.events", "autogen.runtime_logging", "autogen.logger", "autogen.recording"),
-            *("autogen.agentchat.diagram", "autogen.tracing", "autogen.terminal"),
+            *("autogen.agentchat.diagram", "autogen.tracing", "autogen.terminal", "autogen.opentelemetry"),
         ),
     ),
     "testing": ("Testing", "Agents without a network.", ("autogen.testing",)),

@@ -85,6 +85,12 @@ class ChatStarted(Event):
     initiator: str
     recipient: str
     parent: str = ""
+    _agents: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def agents(self) -> tuple[Any, ...]:
+        """The initiator and the recipient, for listeners in this process; empty in a recording."""
+        return self._agents
 
 
 @dataclass(kw_only=True)
@@ -299,6 +305,8 @@ class ToolCalled(Event):
     name: str
     arguments: Any
     call_id: str | None = None
+    # The object, for listeners in this process; not in JSON.
+    _agent: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(kw_only=True)
@@ -335,6 +343,8 @@ class CodeStarted(Event):
     starts: ClassVar[str] = "code"
     agent: str
     blocks: list[list[str]]
+    # The object, for listeners in this process; not in JSON.
+    _agent: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(kw_only=True)
@@ -370,6 +380,8 @@ class SpeakerSelected(Event):
     agent: str
     speaker: str
     why: str
+    # The object, for listeners in this process; not in JSON.
+    _speaker: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(kw_only=True)
@@ -456,6 +468,8 @@ class HumanAsked(Event):
     starts: ClassVar[str] = "human"
     agent: str
     prompt: str
+    # The object, for listeners in this process; not in JSON.
+    _agent: Any = field(default=None, repr=False, compare=False)
     _answers: list[str] = field(default_factory=list, repr=False, compare=False)
 
     def respond(self, text: str) -> None:

@@ -214,7 +214,8 @@ def _run_turn(manager: AgentCore, group: Group, last: Agent, silent: bool) -> St
         speaker = yield from _select_next_speaker(manager, group, last)
         _deliver_pending_calls(manager, group, speaker)
         if events.has_listeners:
-            events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=group.last_selection))
+            why = group.last_selection
+            events.emit(events.SpeakerSelected(agent=manager.name, speaker=speaker.name, why=why, _speaker=speaker))
         if not silent:
             IOStream.get_default().print(colored(f"\nNext speaker: {speaker.name}\n", "green"), flush=True)
         reply = yield from get_selection_strategy(group).take_turn(speaker, manager, group)

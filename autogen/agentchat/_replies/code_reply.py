@@ -176,7 +176,7 @@ def _make_operation(
         kind="code",
         key=lambda: fingerprint([str(block) for block in blocks]),
         run=run_to_end,
-        started=lambda: events.CodeStarted(agent=agent.name, blocks=pairs),
+        started=lambda: events.CodeStarted(agent=agent.name, blocks=pairs, _agent=agent),
         finished=lambda result, seconds: events.CodeEnded(
             agent=agent.name, exit_code=result[0], output=result[1], seconds=seconds
         ),

@@ -205,7 +205,7 @@ def ask_human(agent: AgentCore, prompt: str) -> Steps[str]:
 
     def announce() -> events.Event:
         nonlocal question
-        question = events.HumanAsked(agent=agent.name, prompt=prompt)
+        question = events.HumanAsked(agent=agent.name, prompt=prompt, _agent=agent)
         return question
 
     def run() -> Steps[str]:

@@ -208,7 +208,9 @@ def _perform_call(
         kind="tool",
         key=lambda: f"{name}:{fingerprint(call.get('arguments'))}",
         run=partial(_execute, agent, call, label, verbose, arguments),
-        started=lambda: events.ToolCalled(agent=agent.name, name=name, arguments=call.get("arguments"), call_id=call_id),
+        started=lambda: events.ToolCalled(
+            agent=agent.name, name=name, arguments=call.get("arguments"), call_id=call_id, _agent=agent
+        ),
         finished=lambda outcome, seconds: events.ToolReturned(
             agent=agent.name, name=name, success=outcome[0], content=outcome[1]["content"], seconds=seconds
         ),
