@@ -21,6 +21,7 @@ LAYERS = """
     token_count_utils                    counting tokens
     operations                           everything that leaves the framework: events, journal, control and log in one
     _journal, runtime_logging            checkpoints, and the database of requests
+    environments                         AG2's environments for code
     coding, cache, function_utils        executors, caches of responses, schemas of functions
     _pydantic                            names of 0.2 for pydantic
     io, control, logger, _functions      consoles, stopping a chat, backends of the runtime log, parts of function_utils
@@ -58,6 +59,8 @@ PUBLIC = """
     autogen.coding.jupyter   base docker_jupyter_server embedded_ipython_code_executor jupyter_client
                              jupyter_code_executor local_jupyter_server
     autogen.coding.kubernetes  pod_commandline_code_executor
+    autogen.environments     docker_python_environment python_environment system_python_environment
+                             venv_python_environment working_directory
     autogen.events           agent_events base_event client_events helpers print_event
     autogen.io               base console queue_stream run_response step_controller thread_io_stream
                              websockets

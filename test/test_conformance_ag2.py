@@ -145,14 +145,6 @@ DUE = {
         autogen.agentchat.group.safeguards.events
         autogen.agentchat.group.safeguards.enforcer
     """,
-    "environments": """
-        autogen.environments
-        autogen.environments.docker_python_environment
-        autogen.environments.python_environment
-        autogen.environments.system_python_environment
-        autogen.environments.venv_python_environment
-        autogen.environments.working_directory
-    """,
     "configs, agents, streams": """
         autogen.agentchat.conversable_agent.ConversableAgent.__init__
         autogen.agentchat.conversable_agent.ConversableAgent.a_execute_function

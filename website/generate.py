@@ -60,7 +60,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "code-execution": (
         "Code execution",
         "Executors, and how code is found in messages.",
-        ("autogen.coding", "autogen.code_utils"),
+        ("autogen.coding", "autogen.code_utils", "autogen.environments"),
     ),
     "notebooks-and-pods": (
         "Kernels and pods",

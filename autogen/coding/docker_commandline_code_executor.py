@@ -9,6 +9,7 @@ import threading
 import uuid
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -102,6 +103,8 @@ class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
         reuse: bool = False,
         functions: Sequence[UserFunction] = [],
         functions_module: str = "functions",
+        volumes: Mapping[str, str] | Mapping[Path, str] | None = None,
+        startup_timeout: float = 60,
     ) -> None:
         """Start the container, or connect to a shared container.
 
@@ -133,6 +136,9 @@ class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
             functions: Functions that blocks may import; see `with_requirements`. The first run installs them in the
                 container.
             functions_module: The module from which they are imported.
+            volumes: Further folders that the code may read and write: their paths in the container, by those on the
+                engine's machine.
+            startup_timeout: Seconds in which the container has to start.
 
         Raises:
             ValueError: if the timeout is less than 1, the module's name is not an identifier, the container does not
@@ -157,6 +163,10 @@ class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
         self._lock = threading.Lock()
         self._keep = not auto_remove
         self._isolation = Isolation(limits, cpus, user, network, read_only, tuple(capabilities))
+        if volumes:
+            folders = tuple((str(Path(source).absolute()), path) for source, path in volumes.items())
+            self._isolation = replace(self._isolation, volumes=folders)
+        self._startup_timeout = startup_timeout
         name = container_name or f"autogen-code-exec-{uuid.uuid4()}"
         self._client = connect()
         try:
@@ -193,7 +203,7 @@ class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
                 raise
             return self._get_shared_container(name, digest), False
         try:
-            _wait_for_ready(container)
+            _wait_for_ready(container, self._startup_timeout)
             if self._bind_dir is self._work_dir:
                 check_mount(container, self._work_dir)
         except BaseException:
@@ -276,17 +286,41 @@ class DockerCommandLineCodeExecutor(FunctionProvider, CommandLineExecutor):
     def _launch_setup(self, command: Sequence[str], settings: Mapping[str, str]) -> ProgramResult:
         return self._launch(command, settings)
 
-    def _launch(self, command: Sequence[str], settings: Mapping[str, str] = {}) -> ProgramResult:
+    def _launch(
+        self,
+        command: Sequence[str],
+        settings: Mapping[str, str] = {},
+        limits: Limits | None = None,
+        split: bool = False,
+    ) -> ProgramResult:
         # After a block all processes in an unshared container are killed, so blocks must not run concurrently.
         with contextlib.nullcontext() if self._shared else self._lock:
             return run_in_container(
                 self._container,
                 command,
                 env={**settings, **self._environment},
-                limits=self._limits,
+                limits=limits or self._limits,
                 folder=self._work_dir,
                 shared=self._shared,
+                split=split,
             )
+
+    def run_program(self, command: Sequence[str], *, timeout: float | None = None) -> ProgramResult:
+        """Run a program in the container, with the work directory as its current directory.
+
+        Args:
+            command: The program and its arguments.
+            timeout: Seconds; None for those of a block.
+
+        Returns:
+            Its `exit_code` (124 after a timeout), `output` and `errors`, the texts of stdout and stderr.
+
+        Raises:
+            docker.errors.NotFound: If the container was stopped.
+            docker.errors.APIError: If the engine fails.
+        """
+        limits = self._limits if timeout is None else replace(self._limits, seconds=timeout)
+        return self._launch(command, limits=limits, split=True)
 
     def restart(self) -> None:
         """Restart the container: its processes are killed, its files are kept.

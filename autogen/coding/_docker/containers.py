@@ -63,6 +63,7 @@ class Isolation:
         network: Whether there is a network, or the name of a Docker network.
         read_only: Whether only `/workspace` and `/tmp` are writable.
         capabilities: Capabilities of root to keep, such as `CHOWN`.
+        volumes: Pairs of a further folder as the engine sees it, and its path in the container.
     """
 
     limits: Limits = DEFAULT_LIMITS
@@ -71,6 +72,7 @@ class Isolation:
     network: bool | str = True
     read_only: bool = False
     capabilities: tuple[str, ...] = ()
+    volumes: tuple[tuple[str, str], ...] = ()
 
 
 def start_container(
@@ -150,7 +152,7 @@ def _build_settings(client: DockerClient, folder: Path, isolation: Isolation) ->
         "command": [],
         "working_dir": WORKSPACE,
         # A `Mount`, since a colon in the folder's name would end the text form.
-        "mounts": [Mount(WORKSPACE, str(folder), type="bind")],
+        "mounts": [Mount(path, source, type="bind") for source, path in ((str(folder), WORKSPACE), *isolation.volumes)],
         "environment": {**UNBUFFERED, **({} if _is_root(user) and not isolation.read_only else {"HOME": HOME})},
         "cap_drop": ["ALL"],
         # Programs that change to another user must still be killable.

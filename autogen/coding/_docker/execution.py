@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from docker import APIClient
     from docker.models.containers import Container
 
+# One stream for output and errors keeps their order.
+_MERGE = "2>&1"
+# The number of the stream of errors in the engine's protocol.
+_STDERR = 2
 # The exit code that a shell reports for SIGKILL.
 KILLED_EXIT_CODE = 137
 
@@ -41,11 +45,10 @@ while [ $again -gt 0 ]; do
   [ -n "$found" ] || break
 done
 """
-# One stream for output and errors keeps their order.
 _RUN = """
 run=$1; shift
 [ -z "$HOME" ] || PATH=$PATH:$HOME/.local/bin
-"$@" </dev/null 2>&1
+"$@" </dev/null {redirection}
 code=$?
 set -- "$run"
 {kill}
@@ -61,6 +64,7 @@ def run_in_container(
     limits: Limits,
     shared: bool = False,
     folder: Path,
+    split: bool = False,
 ) -> ProgramResult:
     """Run a program in a container until it ends or exceeds its time limit.
 
@@ -71,20 +75,22 @@ def run_in_container(
         limits: The limits of time and output; the other limits are those of the container.
         shared: Whether other executors run programs in the container concurrently.
         folder: The work folder on this machine.
+        split: Whether stdout and stderr are kept apart, instead of merged in the order of printing.
 
     Raises:
         docker.errors.APIError: If the engine refuses; `docker.errors.NotFound` if the container does not exist.
     """
     api, run_id = container.client.api, uuid.uuid4().hex
     kill_script = _KILL_MARKED if shared else KILL_ALL
-    shell = ["/bin/sh", "-c", _RUN.format(kill=kill_script), "sh", run_id, *command]
+    script = _RUN.format(kill=kill_script, redirection="" if split else _MERGE)
+    shell = ["/bin/sh", "-c", script, "sh", run_id, *command]
     environment = {**(env or {}), RUN_ID_VARIABLE: run_id}
     exec_id = api.exec_create(container.id, shell, environment=environment, workdir=WORKSPACE)["Id"]
     stream = api.exec_start(exec_id, socket=True)
     # A program may be silent for longer than the SDK's timeout.
     api._disable_socket_timeout(stream)
-    output = BoundedOutput(limits.output)
-    reader = threading.Thread(target=_read_stream, args=(stream, output), daemon=True)
+    output, errors = BoundedOutput(limits.output), BoundedOutput(limits.output)
+    reader = threading.Thread(target=_read_stream, args=(stream, output, errors), daemon=True)
     kill_reason: str | None = "the caller was interrupted"
     code: int | None = None
     try:
@@ -98,19 +104,19 @@ def run_in_container(
         output.stop(reader)
         _close_stream(stream, reader)
     if kill_reason == TIMEOUT:
-        return ProgramResult(TIMEOUT_EXIT_CODE, output.decode(), True)
+        return ProgramResult(TIMEOUT_EXIT_CODE, output.decode(), True, errors.decode())
     if kill_reason:
-        return ProgramResult(KILLED_EXIT_CODE, f"{output.decode()}\n[killed: {kill_reason}]", False)
-    return ProgramResult(KILLED_EXIT_CODE if code is None else code, output.decode(), False)
+        return ProgramResult(KILLED_EXIT_CODE, f"{output.decode()}\n[killed: {kill_reason}]", False, errors.decode())
+    return ProgramResult(KILLED_EXIT_CODE if code is None else code, output.decode(), False, errors.decode())
 
 
-def _read_stream(stream: IO[bytes], output: BoundedOutput) -> None:
+def _read_stream(stream: IO[bytes], output: BoundedOutput, errors: BoundedOutput) -> None:
     from docker.utils.socket import frames_iter
 
     # The other thread closes the stream when it stops waiting.
     with contextlib.suppress(OSError, ValueError):
-        for _, chunk in frames_iter(stream, tty=False):
-            output.append(chunk)
+        for number, chunk in frames_iter(stream, tty=False):
+            (errors if number == _STDERR else output).append(chunk)
             if output.stopped:
                 return
 

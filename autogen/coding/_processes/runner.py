@@ -33,11 +33,19 @@ KILL_GRACE = 5  # seconds for killed processes to disappear
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """Exit code and output of a program, and whether it exceeded its time limit."""
+    """Result of a program.
+
+    Attributes:
+        exit_code: Its exit code.
+        output: Its output; with its errors, in the order of printing, unless they are kept apart.
+        timed_out: True if it exceeded its time limit.
+        errors: The text that it wrote to stderr, if errors are kept apart.
+    """
 
     exit_code: int
     output: str
     timed_out: bool
+    errors: str = ""
 
 
 def run_program(
@@ -48,8 +56,9 @@ def run_program(
     limits: Limits,
     descriptors: Collection[int] = (),
     prepare: Callable[[], None] | None = None,
+    split: bool = False,
 ) -> ProgramResult:
-    """Run a program until it ends or exceeds its limits. Stdout and stderr are merged in the order of printing.
+    """Run a program until it ends or exceeds its limits.
 
     Args:
         command: The program and its arguments.
@@ -59,6 +68,7 @@ def run_program(
         descriptors: Open file descriptors that it inherits (POSIX).
         prepare: A function that is called in the child process before the program starts (POSIX). It must not import
             anything or wait for a lock.
+        split: Whether stdout and stderr are kept apart, instead of merged in the order of printing.
 
     Raises:
         OSError: if the program can't be started.
@@ -70,15 +80,18 @@ def run_program(
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE if split else subprocess.STDOUT,
         pass_fds=descriptors,
         **make_group_options(limits, prepare),
     )
-    output = BoundedOutput(limits.output)
+    output, errors = BoundedOutput(limits.output), BoundedOutput(limits.output)
     reader = threading.Thread(target=output.read, args=(process.stdout,), daemon=True)
+    error_reader = threading.Thread(target=errors.read, args=(process.stderr,), daemon=True)
     kill_reason: str | None = None
     try:
         reader.start()
+        if split:
+            error_reader.start()
         kill_reason = _wait_for_exit(process, reader, limits, ProgramWatch(limits, cwd))
     finally:
         # Also when the caller is interrupted, and when the program ends but leaves descendants behind.
@@ -87,11 +100,13 @@ def run_program(
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(KILL_GRACE)
         output.stop(reader)
+        errors.stop(error_reader)
     if kill_reason == TIMEOUT:
-        return ProgramResult(TIMEOUT_EXIT_CODE, output.decode(), True)
+        return ProgramResult(TIMEOUT_EXIT_CODE, output.decode(), True, errors.decode())
     if kill_reason:
-        return ProgramResult(process.returncode or 1, f"{output.decode()}\n[killed: {kill_reason}]", False)
-    return ProgramResult(process.returncode, output.decode(), False)
+        text = f"{output.decode()}\n[killed: {kill_reason}]"
+        return ProgramResult(process.returncode or 1, text, False, errors.decode())
+    return ProgramResult(process.returncode, output.decode(), False, errors.decode())
 
 
 class GroupOptions(TypedDict, total=False):
