@@ -95,7 +95,7 @@ class SelectiveTracer(Tracer):
 
     def get_extra_attributes(self, operation: RecordedOperation, event: events.Event) -> dict[str, AttributeValue]:
         """Return the attributes that AG2 gives to such a span, as far as they are known."""
-        attributes: dict[str, AttributeValue] = {SPAN_TYPE: SPAN_TYPES[operation.kind]}
+        attributes: dict[str, AttributeValue] = {SPAN_TYPE: SPAN_TYPES.get(operation.kind, operation.kind)}
         if isinstance(event, events.ChatStarted) and _is_selection(event):
             attributes[SPAN_TYPE] = "speaker_selection"
         elif isinstance(event, events.ChatEnded):
