@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from .agentchat.contrib.swarm_agent import initiate_swarm_chat as initiate_swarm_chat
     from .agentchat.contrib.swarm_agent import register_hand_off as register_hand_off
     from .agentchat.contrib.swarm_agent import run_swarm as run_swarm
+    from .agentchat.eligibility_policy import AgentDescriptionGuard as AgentDescriptionGuard
+    from .agentchat.eligibility_policy import AgentEligibilityPolicy as AgentEligibilityPolicy
+    from .agentchat.eligibility_policy import SelectionContext as SelectionContext
     from .agentchat.group.context_expression import ContextExpression as ContextExpression
     from .agentchat.group.context_variables import UpdateSystemMessage as UpdateSystemMessage
     from .code_utils import DEFAULT_MODEL as DEFAULT_MODEL
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from .oai import filter_config as filter_config
     from .oai import get_config_list as get_config_list
 
+_ELIGIBILITY = ("AgentDescriptionGuard", "AgentEligibilityPolicy", "SelectionContext")
 _SWARM_NAMES = (
     *("AFTER_WORK", "AfterWork", "AfterWorkOption", "ON_CONDITION", "OnCondition", "SwarmAgent", "SwarmResult"),
     *(
@@ -92,6 +96,7 @@ _HOME = {
     "initiate_chats": "agentchat",
     "register_function": "agentchat",
     **dict.fromkeys(_SWARM_NAMES, "agentchat.contrib.swarm_agent"),
+    **dict.fromkeys(_ELIGIBILITY, "agentchat.eligibility_policy"),
     "ContextExpression": "agentchat.group.context_expression",
     "UpdateSystemMessage": "agentchat.group.context_variables",
     "DEFAULT_MODEL": "code_utils",

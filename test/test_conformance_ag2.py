@@ -131,15 +131,7 @@ DUE = {
         autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.resolve
         autogen.agentchat.group.group_utils
     """,
-    "guardrails, safeguards, eligibility": """
-        autogen.AgentDescriptionGuard
-        autogen.AgentEligibilityPolicy
-        autogen.SelectionContext
-        autogen.agentchat.AgentDescriptionGuard
-        autogen.agentchat.AgentEligibilityPolicy
-        autogen.agentchat.SelectionContext
-        autogen.agentchat.groupchat.GroupChat.eligibility_policies
-        autogen.agentchat.eligibility_policy
+    "safeguards": """
         autogen.agentchat.group.safeguards
         autogen.agentchat.group.safeguards.api
         autogen.agentchat.group.safeguards.events

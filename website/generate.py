@@ -38,7 +38,11 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Agents, the chats between two of them, and what comes out.",
         ("autogen.agentchat", "autogen.control"),
     ),
-    "group-chats": ("Group chats", "Several agents in one talk.", ("autogen.agentchat.groupchat", "autogen.graph_utils")),
+    "group-chats": (
+        "Group chats",
+        "Several agents in one talk.",
+        ("autogen.agentchat.groupchat", "autogen.agentchat.eligibility_policy", "autogen.graph_utils"),
+    ),
     "hand-offs": (
         "Hand-offs and patterns",
         "Group chats in which agents hand over to each other.",

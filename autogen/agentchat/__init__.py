@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .contrib.swarm_agent import initiate_swarm_chat as initiate_swarm_chat
     from .contrib.swarm_agent import register_hand_off as register_hand_off
     from .contrib.swarm_agent import run_swarm as run_swarm
+    from .eligibility_policy import AgentDescriptionGuard as AgentDescriptionGuard
+    from .eligibility_policy import AgentEligibilityPolicy as AgentEligibilityPolicy
+    from .eligibility_policy import SelectionContext as SelectionContext
     from .group.chat import a_initiate_group_chat as a_initiate_group_chat
     from .group.chat import a_run_group_chat as a_run_group_chat
     from .group.chat import a_run_group_chat_iter as a_run_group_chat_iter
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from .group.context_variables import UpdateSystemMessage as UpdateSystemMessage
     from .group.reply_result import ReplyResult as ReplyResult
 
+_ELIGIBILITY = ("AgentDescriptionGuard", "AgentEligibilityPolicy", "SelectionContext")
 _GROUP_CHATS = (
     *("a_initiate_group_chat", "a_run_group_chat", "a_run_group_chat_iter"),
     *("initiate_group_chat", "run_group_chat", "run_group_chat_iter"),
@@ -55,6 +59,7 @@ _SWARM_NAMES = (
 # For the interpreter: the module of each name, imported when the name is first used.
 _HOME = {
     **dict.fromkeys(_SWARM_NAMES, "contrib.swarm_agent"),
+    **dict.fromkeys(_ELIGIBILITY, "eligibility_policy"),
     **dict.fromkeys(_GROUP_CHATS, "group.chat"),
     "ContextStr": "group.context_variables",
     "ContextVariables": "group.context_variables",

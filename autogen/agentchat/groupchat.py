@@ -14,7 +14,7 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from .._steps import Steps, invoke, run_async, run_sync
+from .._steps import Steps, invoke, run_async, run_sync, sync_and_async
 from ..code_utils import content_str
 from ..exception_utils import AgentNameConflict
 from ..types import MessageContentType
@@ -39,6 +39,7 @@ from ._groupchat import clear_history as clear_history_module
 from ._replies import registry
 from .agent import Agent, Message
 from .conversable_agent import ConversableAgent, HumanInputMode, Reply
+from .eligibility_policy import AgentEligibilityPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -82,6 +83,8 @@ class GroupChat:
         return_results_to_caller: True if the agent that called a tool speaks after the result; None for `auto` only.
         visible_to: Predicate `(message, member)` that decides who receives a message; None for everybody. A reply may also
             name its `receivers`.
+        eligibility_policies: Policies that all have to accept the next speaker, unless a function selects it; see
+            `AgentEligibilityPolicy`.
         allowed_speaker_transitions_dict: Resulting graph of transitions.
         last_selection: Last speaker, and the reason of its selection.
 
@@ -114,6 +117,7 @@ class GroupChat:
     select_speaker_auto_structured: bool | None = None
     return_results_to_caller: bool | None = None
     visible_to: Callable[[Message, Agent], bool] | None = None
+    eligibility_policies: Sequence[AgentEligibilityPolicy] = field(default_factory=list)
     allowed_speaker_transitions_dict: dict[Agent, list[Agent]] = field(init=False, repr=False)
     last_selection: str = field(init=False, default="", compare=False)
 
@@ -227,7 +231,13 @@ class GroupChat:
 
     def manual_select_speaker(self, agents: list[Agent] | None = None) -> Agent | None:
         """Ask a human for the next speaker; return None if the choice is left open."""
-        return selection.pick_manually(self.agents if agents is None else agents)
+        return run_sync(selection.pick_manually(self.agents if agents is None else agents))
+
+    def _manual_select_step(self, agents: list[Agent], asker: str) -> Steps[Agent | None]:
+        """Ask a human for the next speaker, for a sync or an async caller."""
+        if type(self).manual_select_speaker is _builtin_pick and "manual_select_speaker" not in vars(self):
+            return (yield from selection.pick_manually(agents, asker))
+        return (yield from invoke(*sync_and_async(self.manual_select_speaker, blocks=True), agents))
 
     def random_select_speaker(self, agents: list[Agent] | None = None) -> Agent:
         """Return a random agent."""
@@ -548,6 +558,9 @@ class GroupChatManager(ConversableAgent):
         # The usage of the group's own model counts, too.
         return [self, *members, *([SimpleNamespace(client=entry[1])] if entry else [])]
 
+
+# Kept apart from the class, where a program may replace it.
+_builtin_pick = GroupChat.manual_select_speaker
 
 registry.ASYNC_VARIANTS.add(GroupChatManager.run_chat, GroupChatManager.a_run_chat)
 

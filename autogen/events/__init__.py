@@ -20,6 +20,8 @@ from importlib import import_module
 from typing import TypeAlias, Union, cast
 
 from .._threads import reset_variable
+from ._event import Event, current_chat_id, current_operation_id, parent_operation_id
+from ._group_kinds import GroupResumed, HandedOver, SpeakerAttempted, SpeakerRequested, SpeakerSelected
 from ._kinds import (
     AnyEvent,
     AutoReplied,
@@ -29,25 +31,22 @@ from ._kinds import (
     ChatWaiting,
     CodeEnded,
     CodeStarted,
-    Event,
     GuardrailChecked,
-    HandedOver,
+    HistoryCleared,
     HumanAnswered,
     HumanAsked,
     MessageSent,
     ModelAnswered,
     ModelAsked,
     ModelFailed,
+    NoHumanInput,
     ProgramEvent,
     ReplyEnded,
     ReplyStarted,
-    SpeakerSelected,
     TokenReceived,
     ToolCalled,
     ToolReturned,
-    current_chat_id,
-    current_operation_id,
-    parent_operation_id,
+    UsagePrinted,
 )
 
 __all__ = [
@@ -60,8 +59,10 @@ __all__ = [
     "CodeEnded",
     "CodeStarted",
     "Event",
+    "GroupResumed",
     "GuardrailChecked",
     "HandedOver",
+    "HistoryCleared",
     "HumanAnswered",
     "HumanAsked",
     "Kinds",
@@ -70,13 +71,17 @@ __all__ = [
     "ModelAnswered",
     "ModelAsked",
     "ModelFailed",
+    "NoHumanInput",
     "ProgramEvent",
     "ReplyEnded",
     "ReplyStarted",
+    "SpeakerAttempted",
+    "SpeakerRequested",
     "SpeakerSelected",
     "TokenReceived",
     "ToolCalled",
     "ToolReturned",
+    "UsagePrinted",
     "emit",
     "enter_chat",
     "enter_operation",

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, get_args
 
-from ._kinds import AnyEvent, ChatEnded, ChatStarted, ChatWaiting, Event, MessageSent, ModelAnswered, SpeakerSelected
+from ._event import Event
+from ._group_kinds import SpeakerSelected
+from ._kinds import AnyEvent, ChatEnded, ChatStarted, ChatWaiting, MessageSent, ModelAnswered
 from ._observations import CHAT, MODEL, Conversation, RecordedOperation, Turn
 from ._observer import Observer
 

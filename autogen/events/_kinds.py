@@ -2,52 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, Union
 
-from .._jsonable import to_jsonable
-from .._secrets import redact
-
-current_chat_id: ContextVar[str] = ContextVar("chat", default="")
-
-# Two variables instead of one pair: `get` itself is the default factory of a field then, which costs the least.
-current_operation_id: ContextVar[str] = ContextVar("operation", default="")
-parent_operation_id: ContextVar[str] = ContextVar("parent operation", default="")
-
-
-# Not frozen: the `__init__` of a frozen dataclass takes twice the time, which is most of the cost of listening.
-@dataclass(kw_only=True)
-class Event:
-    """Base class of all events.
-
-    An operation (a chat, a reply function, a model request, a tool call, ...) emits a start and an end event with the
-    same `operation`; any other event has that of the operation in which it happened.
-
-    Attributes:
-        type: Kind of event, as it stands in JSON.
-        starts: Kind of the operation that the event starts; empty if it starts none.
-        ends: Kind of the operation that the event ends; empty if it ends none.
-        at: Time of the event, in seconds since 1970.
-        chat: Id of the chat in which it happened; empty outside of a chat.
-        operation: Id of the operation to which it belongs; empty outside of an operation.
-        parent_operation: Id of the operation around that one; empty for the outermost.
-    """
-
-    type: ClassVar[str] = "event"
-    starts: ClassVar[str] = ""
-    ends: ClassVar[str] = ""
-    at: float = field(default_factory=time.time)
-    chat: str = field(default_factory=current_chat_id.get)
-    operation: str = field(default_factory=current_operation_id.get)
-    parent_operation: str = field(default_factory=parent_operation_id.get)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the event as JSON: secrets are masked, values that JSON can't hold are replaced by their type."""
-        values = {item.name: to_jsonable(getattr(self, item.name)) for item in fields(self) if item.name[0] != "_"}
-        return {"type": self.type, **redact(values)}
+from ._event import Event
+from ._group_kinds import GroupResumed, HandedOver, SpeakerAttempted, SpeakerRequested, SpeakerSelected
 
 
 @dataclass(kw_only=True)
@@ -78,6 +38,7 @@ class ChatStarted(Event):
         initiator: Agent that started the chat.
         recipient: The other agent.
         parent: Id of the chat around it; empty if there is none.
+        silent: True if it was started with `silent=True`.
     """
 
     type: ClassVar[str] = "chat_started"
@@ -85,6 +46,7 @@ class ChatStarted(Event):
     initiator: str
     recipient: str
     parent: str = ""
+    silent: bool = False
     _agents: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -367,45 +329,6 @@ class CodeEnded(Event):
 
 
 @dataclass(kw_only=True)
-class SpeakerSelected(Event):
-    """Selection of the next speaker of a group chat.
-
-    Attributes:
-        agent: Name of the manager.
-        speaker: Name of the next speaker.
-        why: Reason of the selection.
-    """
-
-    type: ClassVar[str] = "speaker_selected"
-    agent: str
-    speaker: str
-    why: str
-    # The object, for listeners in this process; not in JSON.
-    _speaker: Any = field(default=None, repr=False, compare=False)
-
-
-@dataclass(kw_only=True)
-class HandedOver(Event):
-    """Hand-off of a group chat that is followed.
-
-    Attributes:
-        agent: Name of the agent that hands over.
-        target: Label of the target.
-        by: `llm`, `reply_result` (of a tool), `context` (a condition), `after_work` or `guardrail`.
-        guardrail: Name of the guardrail that tripped; empty for another reason.
-    """
-
-    type: ClassVar[str] = "handed_over"
-    agent: str
-    target: str
-    by: str
-    guardrail: str = ""
-    # The objects, for listeners in this process; not in JSON.
-    _agent: Any = field(default=None, repr=False, compare=False)
-    _target: Any = field(default=None, repr=False, compare=False)
-
-
-@dataclass(kw_only=True)
 class AutoReplied(Event):
     """Decision of an agent that may ask a human to reply without one.
 
@@ -441,6 +364,58 @@ class GuardrailChecked(Event):
     tripped: bool
     why: str
     seconds: float
+
+
+@dataclass(kw_only=True)
+class NoHumanInput(Event):
+    """Question that a human has answered with Enter.
+
+    Attributes:
+        agent: Name of the agent that asked.
+        peer: Name of the agent whose message is answered; empty if a program asked for the reply.
+    """
+
+    type: ClassVar[str] = "no_human_input"
+    agent: str
+    peer: str
+
+
+@dataclass(kw_only=True)
+class HistoryCleared(Event):
+    """Histories that are cleared but for some messages, or by the command of a human in a group chat.
+
+    Attributes:
+        agent: Name of the agent; None for all members of the group.
+        peer: Name of the peer whose history is cleared; None for all.
+        kept: Number of messages to keep.
+        extra: Number of messages that are kept beyond that, because a tool response stays with its call.
+        by: `command` or `program`.
+    """
+
+    type: ClassVar[str] = "history_cleared"
+    agent: str | None
+    peer: str | None
+    kept: int
+    extra: int = 0
+    by: str
+
+
+@dataclass(kw_only=True)
+class UsagePrinted(Event):
+    """Usage that a program has printed. For an agent, an event with its name comes before that of its client.
+
+    Attributes:
+        agent: Name of the agent; empty for a client.
+        mode: For a client `actual`, `total` or `both`; for an agent `heading`, or `none` if it has no model.
+        actual: Cost and tokens by model, without responses from a cache; None if there are none.
+        total: Cost and tokens by model, with responses from a cache; None if there are none.
+    """
+
+    type: ClassVar[str] = "usage_printed"
+    agent: str
+    mode: str
+    actual: dict[str, Any] | None = None
+    total: dict[str, Any] | None = None
 
 
 @dataclass(kw_only=True)
@@ -513,10 +488,16 @@ AnyEvent: TypeAlias = Union[
     ToolReturned,
     CodeStarted,
     CodeEnded,
+    GroupResumed,
+    SpeakerRequested,
+    SpeakerAttempted,
     SpeakerSelected,
     HandedOver,
     AutoReplied,
     GuardrailChecked,
+    NoHumanInput,
+    HistoryCleared,
+    UsagePrinted,
     ProgramEvent,
     HumanAsked,
     HumanAnswered,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from ._kinds import ChatEnded, Event, ModelAnswered, ReplyEnded
+from ._event import Event
+from ._kinds import ChatEnded, ModelAnswered, ReplyEnded
 
 CHAT, TURN, REPLY, MODEL, TOOL, CODE, HUMAN = "chat", "turn", "reply", "model", "tool", "code", "human"
 

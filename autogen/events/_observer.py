@@ -9,7 +9,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from ._kinds import Event, MessageSent, ModelAnswered, SpeakerSelected
+from ._event import Event
+from ._group_kinds import SpeakerSelected
+from ._kinds import MessageSent, ModelAnswered
 from ._observations import CHAT, MODEL, TURN, Conversation, RecordedOperation, Totals
 
 _Handler: TypeAlias = Callable[[Any], Sequence[RecordedOperation]]

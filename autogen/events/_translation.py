@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+from . import _group_kinds as group_kinds
 from . import _kinds as kinds
 from . import agent_events as ag2
+from ._event import Event
 from .base_event import BaseEvent
-from .client_events import StreamEvent
+from .client_events import StreamEvent, UsageSummaryEvent
 from .print_event import PrintEvent
+
+
+def _parse_arguments(arguments: object) -> object:
+    """Return the arguments of a call as a dict; as the model wrote them, if that is not JSON."""
+    try:
+        return json.loads(arguments) if isinstance(arguments, str) else arguments
+    except ValueError:
+        return arguments
+
 
 _REASONS = {
     "termination_message": "Termination message condition: the message asks for the end.",
@@ -39,9 +51,13 @@ class Translator:
         # Sender and recipient of the last message of each chat.
         self._last_messages: dict[str, tuple[str, str]] = {}
         self._open_calls: dict[str, kinds.ToolCalled] = {}
+        # Ids of silent chats inside of the run, whose messages are not shown.
+        self._hidden_chats: set[str] = set()
 
-    def translate(self, event: kinds.Event) -> list[BaseEvent]:
+    def translate(self, event: Event) -> list[BaseEvent]:
         """Return the AG2 events of an event, in order; none if AG2 has no counterpart."""
+        if self._hidden_chats and event.chat in self._hidden_chats and isinstance(event, _SPOKEN):
+            return []
         converter = _CONVERTERS.get(type(event))
         translated = [] if converter is None else list(converter(self, event))
         for item in translated:
@@ -49,6 +65,12 @@ class Translator:
             if content.chat_id is None:
                 content.chat_id = event.chat or None
         return translated
+
+    def _translate_start(self, event: kinds.ChatStarted) -> Iterable[Any]:
+        # A reader that asks for the events of a silent chat gets them, but not those of silent chats inside.
+        if event.parent and (event.silent or event.parent in self._hidden_chats):
+            self._hidden_chats.add(event.chat)
+        return ()
 
     def _translate_message(self, event: kinds.MessageSent) -> Iterable[Any]:
         self._last_messages[event.chat] = event.sender, event.recipient
@@ -64,7 +86,7 @@ class Translator:
             **event.options,
         )
 
-    def _translate_speaker(self, event: kinds.SpeakerSelected) -> Iterable[Any]:
+    def _translate_speaker(self, event: group_kinds.SpeakerSelected) -> Iterable[Any]:
         yield ag2.GroupChatRunChatEvent(speaker=event.speaker)
 
     def _translate_auto_reply(self, event: kinds.AutoReplied) -> Iterable[Any]:
@@ -74,7 +96,10 @@ class Translator:
     def _translate_call(self, event: kinds.ToolCalled) -> Iterable[Any]:
         self._open_calls[event.operation] = event
         yield ag2.ExecuteFunctionEvent(
-            func_name=event.name, call_id=event.call_id, arguments=event.arguments, recipient=event.agent
+            func_name=event.name,
+            call_id=event.call_id,
+            arguments=_parse_arguments(event.arguments),
+            recipient=event.agent,
         )
 
     def _translate_result(self, event: kinds.ToolReturned) -> Iterable[Any]:
@@ -82,7 +107,7 @@ class Translator:
         yield ag2.ExecutedFunctionEvent(
             func_name=event.name,
             call_id=call and call.call_id,
-            arguments=call and call.arguments,
+            arguments=call and _parse_arguments(call.arguments),
             content=event.content,
             recipient=event.agent,
             is_exec_success=event.success,
@@ -98,7 +123,48 @@ class Translator:
     def _translate_question(self, event: kinds.HumanAsked) -> Iterable[Any]:
         yield ag2.InputRequestEvent(prompt=event.prompt, respond=None if self._is_replay else event.respond)
 
-    def _translate_handoff(self, event: kinds.HandedOver) -> Iterable[Any]:
+    def _translate_no_input(self, event: kinds.NoHumanInput) -> Iterable[Any]:
+        text = "NO HUMAN INPUT RECEIVED."
+        yield ag2.TerminationAndHumanReplyNoInputEvent(
+            no_human_input_msg=text, sender=event.peer or None, recipient=event.agent
+        )
+
+    def _translate_clearing(self, event: kinds.HistoryCleared) -> Iterable[Any]:
+        if event.by == "command":
+            yield ag2.ClearAgentsHistoryEvent(agent=event.agent, nr_events_to_preserve=event.kept or None)
+        else:
+            yield ag2.ClearConversableAgentHistoryEvent(
+                agent=event.agent, recipient=event.peer, no_events_preserved=event.extra
+            )
+
+    def _translate_usage(self, event: kinds.UsagePrinted) -> Iterable[Any]:
+        if event.mode == "heading":
+            yield ag2.ConversableAgentUsageSummaryEvent(recipient=event.agent)
+        elif event.mode == "none":
+            yield ag2.ConversableAgentUsageSummaryNoCostIncurredEvent(recipient=event.agent)
+        else:
+            yield UsageSummaryEvent(actual_usage_summary=event.actual, total_usage_summary=event.total, mode=event.mode)
+
+    def _translate_resumption(self, event: group_kinds.GroupResumed) -> Iterable[Any]:
+        yield ag2.GroupChatResumeEvent(last_speaker_name=event.last_speaker, events=event.messages)
+
+    def _translate_speaker_request(self, event: group_kinds.SpeakerRequested) -> Iterable[Any]:
+        yield ag2.SelectSpeakerEvent(agents=event.candidates)
+
+    def _translate_attempt(self, event: group_kinds.SpeakerAttempted) -> Iterable[Any]:
+        if event.by == "human" and event.attempts_left:
+            yield ag2.SelectSpeakerInvalidInputEvent(agents=event.candidates)
+        elif event.by == "human":
+            yield ag2.SelectSpeakerTryCountExceededEvent(try_count=event.attempt, agents=event.candidates)
+        elif event.verbose:
+            yield ag2.ATTEMPTS[min(len(event.mentions), 2)](
+                mentions=event.mentions,
+                attempt=event.attempt,
+                attempts_left=event.attempts_left,
+                verbose=event.verbose,
+            )
+
+    def _translate_handoff(self, event: group_kinds.HandedOver) -> Iterable[Any]:
         transition = ag2.TRANSITIONS.get(event.by)
         if transition is not None:
             source, target = event._agent or event.agent, event._target or event.target
@@ -125,20 +191,30 @@ class Translator:
             yield event.content
 
 
-_CONVERTERS: dict[type[kinds.Event], Callable[[Translator, Any], Iterable[Any]]] = {
+# The kinds that a silent chat does not show.
+_SPOKEN = (kinds.MessageSent, group_kinds.SpeakerSelected, kinds.TokenReceived, kinds.ChatEnded)
+
+_CONVERTERS: dict[type[Event], Callable[[Translator, Any], Iterable[Any]]] = {
+    kinds.ChatStarted: Translator._translate_start,
     kinds.ChatPrepared: Translator._translate_preparation,
     kinds.MessageSent: Translator._translate_message,
-    kinds.SpeakerSelected: Translator._translate_speaker,
+    group_kinds.GroupResumed: Translator._translate_resumption,
+    kinds.HistoryCleared: Translator._translate_clearing,
+    kinds.NoHumanInput: Translator._translate_no_input,
+    group_kinds.SpeakerAttempted: Translator._translate_attempt,
+    group_kinds.SpeakerRequested: Translator._translate_speaker_request,
+    kinds.UsagePrinted: Translator._translate_usage,
+    group_kinds.SpeakerSelected: Translator._translate_speaker,
     kinds.AutoReplied: Translator._translate_auto_reply,
     kinds.ToolCalled: Translator._translate_call,
     kinds.ToolReturned: Translator._translate_result,
     kinds.CodeStarted: Translator._translate_code,
     kinds.HumanAsked: Translator._translate_question,
-    kinds.HandedOver: Translator._translate_handoff,
+    group_kinds.HandedOver: Translator._translate_handoff,
     kinds.TokenReceived: Translator._translate_token,
     kinds.ChatEnded: Translator._translate_end,
     kinds.ProgramEvent: Translator._translate_program_event,
 }
 
-KINDS: tuple[type[kinds.Event], ...] = tuple(_CONVERTERS)
+KINDS: tuple[type[Event], ...] = tuple(_CONVERTERS)
 """The kinds that AG2 has counterparts of."""

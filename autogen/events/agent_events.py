@@ -249,6 +249,14 @@ class SpeakerAttemptFailedNoAgentsEvent(_SpeakerAttemptEvent):
         return "The answer names no agent."
 
 
+ATTEMPTS: tuple[type[Any], ...] = (
+    SpeakerAttemptFailedNoAgentsEvent,
+    SpeakerAttemptSuccessfulEvent,
+    SpeakerAttemptFailedMultipleAgentsEvent,
+)
+"""The events of answers that name none, one or several agents."""
+
+
 @wrap_event
 class GroupChatResumeEvent(_NoticeEvent):
     """Group chat that continues."""
@@ -398,12 +406,12 @@ class ClearConversableAgentHistoryEvent(_NoticeEvent):
 
 @wrap_event
 class ClearConversableAgentHistoryWarningEvent(_NoticeEvent):
-    """Number of messages to keep that has no meaning when all histories are cleared."""
+    """Number of messages to keep that was ignored. Here it counts for a single history, too, so nothing sends this event."""
 
     recipient: AgentName | None = None
 
     def _get_notice(self) -> str:
-        return "nr_messages_to_preserve has no effect without a recipient."
+        return f"nr_messages_to_preserve has no effect on the history with {self.recipient}."
 
 
 @wrap_event

@@ -7,7 +7,9 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from .. import events
 from .._steps import Steps, run_async, run_sync
+from ..io._event_streams import forward_events, has_event_reader
 from ..io.base import IOStream
 from ._config.entries import (
     AzureOpenAILLMConfigEntry,
@@ -265,9 +267,15 @@ class OpenAIWrapper:
         Args:
             mode: `actual` (without responses from the cache), `total` (with them), `both`, or a list of the first two.
         """
-        show = IOStream.get_default().print
-        for line in format_usage_report(self._ledger, mode):
-            show(line, flush=True)
+        lines = format_usage_report(self._ledger, mode)
+        with forward_events():
+            if events.has_listeners:
+                name = mode if isinstance(mode, str) else mode[0] if len(set(mode)) == 1 else "both"
+                actual, total = self.actual_usage_summary, self.total_usage_summary
+                events.emit(events.UsagePrinted(agent="", mode=name, actual=actual, total=total))
+            if not has_event_reader():
+                for line in lines:
+                    IOStream.get_default().print(line, flush=True)
 
     def start_own_ledger(self) -> None:
         """Start a usage of its own, for a wrapper that `rebuild` returned."""

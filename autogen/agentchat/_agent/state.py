@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 from collections.abc import Sequence
 from functools import partial
 
+from ... import events
 from ...formatting_utils import colored
 from ...io.base import IOStream
 from .._core.argument_checks import check_system_message
@@ -227,15 +228,20 @@ class HistoriesMixin(AgentState):
         if recipient is None and not keep:
             self._oai_messages.clear()
             return
+        extra = 0
         for history in [get_history(self, recipient)] if recipient else self._oai_messages.values():
             start = max(0, len(history) - keep)
             # Endpoints refuse a tool response without its call.
             if keep and start and history[start].get("tool_responses"):
                 start -= 1
+                extra += 1
                 text = f"Keeping one more message of {self.name}: a tool response stays with its call."
                 if not is_silent(self):
                     IOStream.get_default().print(colored(text, "yellow"), flush=True)
             del history[:start]
+        if keep and events.has_listeners:
+            peer = recipient.name if recipient else None
+            events.emit(events.HistoryCleared(agent=self.name, peer=peer, kept=keep, extra=extra, by="program"))
 
     def max_consecutive_auto_reply(self, sender: Agent | None = None) -> int:
         """Return the limit of automatic replies in a row to `sender`; the general limit if None."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ... import events
+from ...io._event_streams import forward_events, has_event_reader
 from ...io.base import IOStream
 from ...types import UsageSummary
 from .state import AgentState
@@ -24,9 +26,11 @@ class UsageMixin(AgentState):
         Args:
             mode: `actual`, `total`, `both`, or a list of the first two.
         """
-        show = IOStream.get_default().print
-        if self.client is None:
-            show(f"Agent '{self.name}' has no model, so it caused no cost.", flush=True)
-            return
-        show(f"Agent '{self.name}':", flush=True)
-        self.client.print_usage_summary(mode)
+        with forward_events():
+            if events.has_listeners:
+                events.emit(events.UsagePrinted(agent=self.name, mode="none" if self.client is None else "heading"))
+            if not has_event_reader():
+                ending = " has no model, so it caused no cost." if self.client is None else ":"
+                IOStream.get_default().print(f"Agent '{self.name}'{ending}", flush=True)
+            if self.client is not None:
+                self.client.print_usage_summary(mode)

@@ -138,8 +138,9 @@ def _run_with_events(request: ChatRequest) -> Steps[ChatResult]:
     initiator, recipient = request.sender.name, request.recipient.name
     started_at = time.monotonic()
     with events.enter_chat(chat_id_for(is_outermost=request.options.checkpoint is not None)) as (_, parent):
-        agents = request.sender, request.recipient
-        events.emit(events.ChatStarted(initiator=initiator, recipient=recipient, parent=parent, _agents=agents))
+        agents, silent = (request.sender, request.recipient), bool(request.options.silent)
+        started = events.ChatStarted(initiator=initiator, recipient=recipient, parent=parent, silent=silent, _agents=agents)
+        events.emit(started)
         try:
             result = yield from _run(request)
         except BaseException as error:

@@ -168,6 +168,7 @@ class Group(Protocol):
     allow_repeat_speaker: bool | list[Agent] | None
     allowed_or_disallowed_speaker_transitions: dict[Agent, list[Agent]] | None
     allowed_speaker_transitions_dict: dict[Agent, list[Agent]]
+    eligibility_policies: Any
     enable_clear_history: bool
     func_call_filter: bool
     last_selection: str
@@ -233,6 +234,7 @@ class Group(Protocol):
         self, last_speaker: Agent, selector: Any, messages: list[Message], agents: list[Agent] | None
     ) -> Agent: ...
     def _create_internal_agents(self, *args: Any) -> tuple[AgentCore, AgentCore]: ...
+    def _manual_select_step(self, agents: list[Agent], asker: str) -> Steps[Agent | None]: ...
     def _process_speaker_selection_result(
         self, result: ChatResult, last_speaker: Agent, agents: list[Agent] | None
     ) -> Agent: ...

@@ -1,12 +1,13 @@
-"""Base class of selection strategies, which also control the turns and the state of a group chat."""
+"""Selection strategies, which also control the turns and the state of a group chat, and the test of its policies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..._steps import Steps, invoke
+from ..._steps import Steps, invoke, is_coroutine_function
 from ..agent import Agent, Message
+from ..eligibility_policy import SelectionContext
 from .protocols import Group
 from .result import StopReason
 
@@ -58,3 +59,42 @@ def get_selection_strategy(group: Group) -> SelectionStrategy:
 
 
 _DEFAULT = SelectionStrategy()
+
+
+def check_policies(policies: Any) -> None:
+    """Check the policies of a group.
+
+    Raises:
+        ValueError: They are not a list of policies, or a policy is a coroutine function.
+    """
+    if isinstance(policies, str) or not isinstance(policies, Sequence):
+        raise ValueError(f"eligibility_policies must be a list of policies, got {policies!r}.")
+    for policy in policies:
+        is_eligible = getattr(policy, "is_eligible", None)
+        if isinstance(policy, type) or not callable(is_eligible):
+            raise ValueError(f"eligibility_policies must have objects with is_eligible(agent, ctx), got {policy!r}.")
+        # A coroutine is true, so everybody would be eligible.
+        if is_coroutine_function(is_eligible):
+            raise ValueError(f"is_eligible must be a plain function, got a coroutine function of {policy!r}.")
+
+
+def make_eligibility_test(group: Any, last: Any) -> Callable[[Agent], bool]:
+    """Return a test of one selection: True for agents that all policies accept. Each agent is looked at once.
+
+    Args:
+        group: Group chat; a class of a program may have no policies.
+        last: Author of the last message, or None.
+    """
+    policies = getattr(group, "eligibility_policies", None)
+    if not policies:
+        return lambda agent: True
+    names = tuple(agent.name for agent in group.agents)
+    context = SelectionContext(len(group.messages), last and last.name, names)
+    verdicts: dict[int, bool] = {}
+
+    def is_eligible(agent: Agent) -> bool:
+        if id(agent) not in verdicts:
+            verdicts[id(agent)] = all(policy.is_eligible(agent, context) for policy in policies)
+        return verdicts[id(agent)]
+
+    return is_eligible

@@ -21,7 +21,16 @@ from .._replies.model_reply import run_request
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from .mentions import resolve_mention
-from .selection_dialogue import CHECKER, SELECTED, SELECTOR, Attempts, ask_in_dialogue, build_prompt, log_attempt
+from .selection_dialogue import (
+    CHECKER,
+    SELECTED,
+    SELECTOR,
+    Attempts,
+    ask_in_dialogue,
+    build_prompt,
+    log_attempt,
+    report_attempt,
+)
 from .validation import warn_of_equal_descriptions
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
@@ -119,6 +128,7 @@ def _ask_with_schema(
         names = [str(json.loads(text)["next_speaker"])]
     except (ValueError, TypeError, KeyError):
         names = resolve_mention(text, agents)
+    report_attempt(group, text, names, agents, attempts.used, attempts.remaining)
     chosen = next((agent for agent in agents if names == [agent.name]), None)
     attempt = f"Attempt {attempts.used} of {attempts.total} to choose the next speaker from the list"
     if chosen is None:

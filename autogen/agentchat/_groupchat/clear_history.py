@@ -6,6 +6,7 @@ import logging
 from itertools import pairwise
 from typing import NamedTuple
 
+from ... import events
 from ...io.base import IOStream
 from .._core.display import is_silent
 from .._core.protocols import AgentCore, Group
@@ -57,6 +58,9 @@ def clear_histories(reply: Message, group: Group) -> str:
         logger.warning("The last message has calls that are being answered: it is kept.")
     whose = f"history of {command.agent.name}" if command.agent else "history of all agents"
     kept = f", except the last {keep} messages" if keep else ""
+    if events.has_listeners:
+        name = command.agent.name if command.agent else None
+        events.emit(events.HistoryCleared(agent=name, peer=None, kept=keep, by="command"))
     if not is_silent():
         IOStream.get_default().print(f"Clearing the {whose}{kept}.", flush=True)
     for agent in [command.agent] if command.agent else group.agents:

@@ -6,11 +6,14 @@ import copy
 import json
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
+from ... import events
 from ..._steps import run_sync
 from ...code_utils import content_str
 from ...formatting_utils import colored
+from ...io._event_streams import forward_events, has_event_reader
 from ...io.base import IOStream
 from .._core.internals import internals
 from .._core.protocols import Group, GroupManager
@@ -46,14 +49,21 @@ def restore_group(
     for message, author in zip(prepared[:-1], authors[:-1], strict=True):
         _restore_message(manager, group, message, author)
     last_message, last_agent = prepared[-1], authors[-1]
-    if not silent:
-        name = last_agent.name if last_agent else "nobody"
-        text = f"Prepared group chat with {len(prepared)} messages, the last speaker is"
-        IOStream.get_default().print(text, colored(name, "yellow"), flush=True)
+    with nullcontext() if silent else forward_events():
+        _announce(manager, prepared, last_agent, silent)
     # The members have been introduced.
     group.send_introductions = False
     internals(manager).is_resumed = True
     return last_agent, last_message
+
+
+def _announce(manager: GroupManager, messages: list[Message], last_agent: Agent | None, silent: bool) -> None:
+    name = last_agent.name if last_agent else ""
+    if events.has_listeners:
+        events.emit(events.GroupResumed(agent=manager.name, last_speaker=name, messages=list(messages)))
+    if not silent and not has_event_reader():
+        text = f"Prepared group chat with {len(messages)} messages, the last speaker is"
+        IOStream.get_default().print(text, colored(name or "nobody", "yellow"), flush=True)
 
 
 def _validate_messages(manager: GroupManager, messages: Any) -> list[Message]:

@@ -11,21 +11,26 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
+from ... import events
 from ..._mistakes import suggest
 from ..._steps import Steps, invoke, run_sync, sync_and_async
+from ...control import interruptible
 from ...exception_utils import NoEligibleSpeaker, UndefinedNextAgent
+from ...io._event_streams import has_event_reader
 from ...io.base import IOStream
 from ...operations import Operation, perform
 from .._core.internals import group_internals
 from .._core.pending_calls import can_execute, find_caller, get_pending_names
 from .._core.protocols import AgentCore, Group
-from .._core.selection_strategy import get_selection_strategy
+from .._core.selection_strategy import get_selection_strategy, make_eligibility_test
 from ..agent import Agent, Message
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
 
 # Number of answers that a human has to pick a speaker; after the last one, the speaker is selected automatically.
 MANUAL_ATTEMPTS = 3
+
+_PICK_PROMPT = "The number of the next speaker (nothing or 'q': the next one in order): "
 
 Selection: TypeAlias = tuple[Agent, str]
 """The selected agent, and the reason."""
@@ -102,7 +107,7 @@ def _select_randomly(group: Group, last: Agent, candidates: list[Agent], selecto
 
 def _select_manually(group: Group, last: Agent, candidates: list[Agent], selector: AgentCore | None) -> Steps[Selection]:
     def pick() -> Steps[Selection]:
-        picked = yield from invoke(*sync_and_async(group.manual_select_speaker, blocks=True), candidates)
+        picked = yield from group._manual_select_step(candidates, selector.name if selector else "")
         if picked is not None:
             return picked, "picked by a human"
         return group.next_agent(last, candidates), "next in order, as no human picked one"
@@ -205,12 +210,13 @@ def _narrow_candidates(group: Group, last: Agent, method: str) -> PreparedSelect
         NoEligibleSpeaker: No candidate is left.
     """
     candidates = list(group.agents)
+    is_eligible = make_eligibility_test(group, last)
     names = get_pending_names(group.messages) if group.func_call_filter else None
     if names is not None:
         candidates = _find_executors(group, names)
         if len(candidates) == 1:
             return PreparedSelection(candidates[0], method, candidates, "the only agent that can execute the call")
-    elif caller := _find_waiting_caller(group, last, method):
+    elif (caller := _find_waiting_caller(group, last, method)) and is_eligible(caller):
         return PreparedSelection(caller, method, [caller], "gets the result of its call")
     if _can_repeat(group, last) is False:
         candidates = [agent for agent in candidates if agent is not last]
@@ -220,6 +226,9 @@ def _narrow_candidates(group: Group, last: Agent, method: str) -> PreparedSelect
         allowed = candidates or list(group.agents)
     if not allowed:
         raise NoEligibleSpeaker(f"After {last.name} no agent may speak.")
+    allowed = list(filter(is_eligible, allowed))
+    if not allowed:
+        raise NoEligibleSpeaker(f"After {last.name} no agent may speak: the eligibility_policies accept none.")
     # Saves a request or a question.
     if len(allowed) == 1:
         return PreparedSelection(allowed[0], method, allowed, "the only agent that may speak now")
@@ -291,22 +300,73 @@ def find_next(members: Sequence[Agent], agent: Agent | None, among: Sequence[Age
     raise UndefinedNextAgent()
 
 
-def pick_manually(candidates: Sequence[Agent]) -> Agent | None:
-    """Ask a human for the next speaker; return None for the next agent in order."""
-    stream = IOStream.get_default()
-    stream.print("Please pick the next speaker:", flush=True)
-    for number, agent in enumerate(candidates, 1):
-        stream.print(f"{number}: {agent.name}", flush=True)
-    for _ in range(MANUAL_ATTEMPTS - 1):
-        answer = stream.input("The number of the next speaker (nothing or 'q': the next one in order): ")
+def pick_manually(candidates: Sequence[Agent], asker: str = "") -> Steps[Agent | None]:
+    """Ask a human for the next speaker; return None for the next agent in order.
+
+    Args:
+        candidates: Agents to pick from.
+        asker: Name of the agent that asks; empty if a program does.
+    """
+    names = [agent.name for agent in candidates]
+    if events.has_listeners:
+        events.emit(events.SpeakerRequested(candidates=names))
+    lines = ["Please pick the next speaker:", *(f"{number}: {name}" for number, name in enumerate(names, 1))]
+    for attempt in range(1, MANUAL_ATTEMPTS):
+        answer = yield from _ask_for_number(asker, lines)
         if answer in ("", "q"):
             return None
         number = int(answer) if answer.strip().isdecimal() else 0
         if 1 <= number <= len(candidates):
             return candidates[number - 1]
-        stream.print(f"The number must be from 1 to {len(candidates)}, got {answer!r}.", flush=True)
-    stream.print(f"{MANUAL_ATTEMPTS} attempts are used up: the next speaker is chosen automatically.", flush=True)
+        _report_attempt(names, attempt)
+        lines = [f"The number must be from 1 to {len(candidates)}, got {answer!r}."]
+    _report_attempt(names, MANUAL_ATTEMPTS)
+    _show(*lines, f"{MANUAL_ATTEMPTS} attempts are used up: the next speaker is chosen automatically.")
     return None
+
+
+def _show(*lines: str) -> None:
+    """Print lines, unless the reader of the stream gets events in place of them."""
+    if not has_event_reader():
+        for line in lines:
+            IOStream.get_default().print(line, flush=True)
+
+
+def _report_attempt(names: list[str], attempt: int) -> None:
+    if events.has_listeners:
+        left = MANUAL_ATTEMPTS - attempt
+        event = events.SpeakerAttempted(by="human", candidates=names, mentions={}, attempt=attempt, attempts_left=left)
+        events.emit(event)
+
+
+def _ask_for_number(asker: str, lines: list[str]) -> Steps[str]:
+    """Ask a human; the lines explain the question."""
+    question: events.HumanAsked | None = None
+
+    def announce() -> events.Event:
+        nonlocal question
+        question = events.HumanAsked(agent=asker, prompt=_PICK_PROMPT)
+        return question
+
+    def run() -> Steps[str]:
+        # A listener may have answered in place of the human.
+        answer = None if question is None else question.answer
+        if answer is None:
+            _show(*lines)
+            ask, a_ask = sync_and_async(IOStream.get_default().input, blocks=True)
+            answer = yield from invoke(interruptible(ask), a_ask, _PICK_PROMPT)
+        return answer
+
+    operation = Operation(
+        kind="human",
+        key=lambda: _PICK_PROMPT,
+        run=run,
+        started=announce,
+        finished=lambda text, seconds: events.HumanAnswered(agent=asker, text=text),
+        # The selection around it is in the journal.
+        is_journaled=False,
+    )
+    return (yield from perform(operation))
 
 
 def pick_randomly(candidates: Sequence[Agent]) -> Agent:

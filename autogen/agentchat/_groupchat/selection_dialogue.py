@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ... import events
 from ..._steps import Steps, invoke
 from ...formatting_utils import colored
+from ...io._event_streams import has_event_reader
 from ...io.base import IOStream
 from ...operations import replay_safe
 from .._core.display import is_silent
@@ -19,7 +21,7 @@ from .._core.result import ChatResult
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from . import prompts
-from .mentions import resolve_mention
+from .mentions import count_mentions, resolve_mention
 
 CHECKER, SELECTOR = "checking_agent", "speaker_selection_agent"
 SELECTED, FAILED = "[AGENT SELECTED]", "[AGENT SELECTION FAILED]"
@@ -106,6 +108,7 @@ def check_answer(
     """Look for a name in the last message; ask again if there are none or several."""
     content = messages[-1].get("content")
     names = resolve_mention(content.strip(), agents) if isinstance(content, str) else []
+    report_attempt(group, content, names, agents, attempt, attempts_left)
     total = attempt + attempts_left
     if len(names) == 1:
         messages.append({"role": "user", "content": f"{SELECTED}{names[0]}"})
@@ -120,7 +123,34 @@ def check_answer(
     return True, None
 
 
+def report_attempt(
+    group: Group, content: object, names: list[str], agents: Sequence[Agent], attempt: int, attempts_left: int
+) -> None:
+    """Emit the event of an answer of the selecting model.
+
+    Args:
+        group: Group chat.
+        content: Text of the answer.
+        names: Names that it may mean.
+        agents: Candidates.
+        attempt: Number of the answer, from 1.
+        attempts_left: Number of answers that may follow.
+    """
+    if not events.has_listeners:
+        return
+    counts = count_mentions(content, agents) if isinstance(content, str) else {}
+    event = events.SpeakerAttempted(
+        by="model",
+        candidates=[agent.name for agent in agents],
+        mentions={name: counts.get(name, 1) for name in names},
+        attempt=attempt,
+        attempts_left=attempts_left,
+        verbose=group.select_speaker_auto_verbose,
+    )
+    events.emit(event)
+
+
 def log_attempt(group: Group, text: str, color: str) -> None:
     """Print an attempt to select a speaker, if the group is verbose."""
-    if group.select_speaker_auto_verbose and not is_silent():
+    if group.select_speaker_auto_verbose and not is_silent() and not has_event_reader():
         IOStream.get_default().print(colored(f">>>>>>>> {text}", color), flush=True)

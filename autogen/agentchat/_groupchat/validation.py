@@ -11,6 +11,7 @@ from typing import TypeVar
 from ...graph_utils import check_graph_validity, invert_disallowed_to_allowed
 from .._core.internals import group_internals, is_conversable
 from .._core.protocols import Group
+from .._core.selection_strategy import check_policies
 from .._core.termination import call_predicate, is_default_termination
 from ..agent import Agent, Message
 
@@ -29,6 +30,7 @@ def validate_group(group: Group) -> None:
     """
     _validate_members(group)
     _validate_transitions(group)
+    check_policies(group.eligibility_policies)
     group.allowed_speaker_transitions_dict = build_transitions(group)
     check_graph_validity(group.allowed_speaker_transitions_dict, group.agents)
     _require_text(group, "select_speaker_message_template")

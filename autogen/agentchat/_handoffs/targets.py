@@ -10,12 +10,14 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from ... import events
 from ..._steps import Steps, get_callable_name, invoke, is_coroutine_function, run_sync, sync_and_async
+from ...exception_utils import NoEligibleSpeaker
 from ...operations import Operation, perform
 from ...types import ChatQueue
 from .._chats.nested import SUMMARY, make_nested_reply
 from .._core.internals import get_history, is_conversable
 from .._core.messages import normalize_name
 from .._core.protocols import Group, SpeakerSelector
+from .._core.selection_strategy import make_eligibility_test
 from .._core.turn_context import ToolDirective
 from ..agent import Agent, Message
 from .context_variables import ContextStr
@@ -252,6 +254,9 @@ class RandomAgentTarget(TransitionTarget):
         others = [agent for agent in self.agents if agent is not situation.agent]
         if not others:
             raise ValueError(f"{situation.agent.name!r} hands over to a random agent, but there is no other agent.")
+        others = list(filter(make_eligibility_test(situation.group, situation.agent), others))
+        if not others:
+            raise NoEligibleSpeaker("The eligibility_policies accept none of the agents of a RandomAgentTarget.")
 
         def draw() -> Steps[Agent]:
             yield from ()

@@ -170,6 +170,8 @@ def _ask_and_decide(
     if text:
         return _make_human_reply(agent, message, sender, text)
     print_notice(agent, "NO HUMAN INPUT RECEIVED.", "red")
+    if events.has_listeners:
+        events.emit(events.NoHumanInput(agent=agent.name, peer=sender.name if sender else ""))
     # Where no automatic reply is allowed at all, Enter is the human's reply.
     return _decide_without_input(agent, message, sender, rule_set, rules, is_reply=limit == 0)
 

@@ -92,7 +92,7 @@ class ResponseBase:
 
     def __del__(self) -> None:
         run = getattr(self, "_run", None)
-        if run is not None and run.state is RunState.WAITING:
+        if run is not None and run.state is RunState.WAITING and not run.is_claimed:
             logger.warning(
                 "ResourceWarning: a response was made by run() and never looked at, so its chat has not begun. "
                 "Call process(), or read its summary. run('text') with the text by position runs at once."
@@ -149,6 +149,7 @@ class RunResponse(ResponseBase, ChatResult):
             RuntimeError: if another loop reads them.
         """
         self._run.check_unread()
+        self._run.is_claimed = True
         return self._run.read()
 
     def process(self, processor: Any = None) -> None:
@@ -272,6 +273,7 @@ class AsyncRunResponse(ResponseBase):
             RuntimeError: if another loop reads them.
         """
         self._run.check_unread()
+        self._run.is_claimed = True
         return self._run.a_read()
 
     async def process(self, processor: Any = None) -> None:

@@ -14,6 +14,7 @@ from ... import events
 from ..._steps import Steps, run_async, run_sync
 from ...control import ChatControl
 from ...events import Event
+from ...io._event_streams import replace_lines
 from ...io.base import IOStream
 from .._chats.event_iterator import AsyncChatIterator, ChatIterator
 from .._core.display import silence
@@ -32,9 +33,15 @@ READ_KINDS: tuple[type[Event], ...] = (
     events.ChatStarted,
     events.ChatEnded,
     events.MessageSent,
+    events.GroupResumed,
+    events.SpeakerRequested,
+    events.SpeakerAttempted,
     events.SpeakerSelected,
-    events.AutoReplied,
     events.HandedOver,
+    events.AutoReplied,
+    events.NoHumanInput,
+    events.HistoryCleared,
+    events.UsagePrinted,
     events.ToolCalled,
     events.ToolReturned,
     events.CodeStarted,
@@ -83,6 +90,7 @@ class Run:
         state: State of the run.
         outcome: Its values, once it is finished.
         error: The exception that ended it.
+        is_claimed: True if somebody has an iterator of its events, which may outlive its response.
     """
 
     def __init__(self, start: Start, agents: Sequence[Any], control: ChatControl | None = None) -> None:
@@ -91,6 +99,7 @@ class Run:
         self.state = RunState.WAITING
         self.outcome: RunOutcome | None = None
         self.error: BaseException | None = None
+        self.is_claimed = False
         self.recording: list[Event] = []
         self.stream = RunStream(IOStream.get_default())
         self._start = start
@@ -220,7 +229,7 @@ class Run:
         return await run_async(self._perform_read(control))
 
     def _perform_read(self, control: ChatControl) -> Steps[ChatResult]:
-        with IOStream.set_default(self.stream), silence(True):
+        with IOStream.set_default(self.stream), replace_lines(self.stream), silence(True):
             self._result = yield from self._start(control)
         return self._result[0]
 
