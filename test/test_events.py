@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 import threading
 
 import pytest
@@ -189,3 +190,13 @@ def test_threads_are_heard_everywhere(agent, heard):
     chat.start()
     chat.join()
     assert kinds(heard)[0] == "chat_started"
+
+
+def test_a_pickled_event_leaves_the_objects_of_its_process_behind():
+    lock = threading.Lock()
+    started = autogen.events.ChatStarted(initiator="a", recipient="b", _agents=(lock, lock))
+    asked = autogen.events.HumanAsked(agent="a", prompt="?", _answers=["yes"])
+    for event in (started, asked):
+        assert pickle.loads(pickle.dumps(event)) == event
+    assert pickle.loads(pickle.dumps(started)).agents == ()
+    assert pickle.loads(pickle.dumps(asked)).answer is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._jsonable import to_jsonable
@@ -47,6 +47,16 @@ class Event:
         """Return the event as JSON: secrets are masked, values that JSON can't hold are replaced by their type."""
         values = {item.name: to_jsonable(getattr(self, item.name)) for item in fields(self) if item.name[0] != "_"}
         return {"type": self.type, **redact(values)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The objects of this process stay behind: agents and responses may hold locks and connections.
+        return {name: value for name, value in vars(self).items() if name[0] != "_"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        for item in fields(self):
+            if item.name not in state and item.default_factory is not MISSING:
+                setattr(self, item.name, item.default_factory())
 
     # A type checker must go on to report names that no event has.
     if not TYPE_CHECKING:
