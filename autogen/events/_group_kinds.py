@@ -95,3 +95,8 @@ class HandedOver(Event):
     # The objects, for listeners in this process; not in JSON.
     _agent: Any = field(default=None, repr=False, compare=False)
     _target: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def objects(self) -> tuple[Any, Any]:
+        """The agent and the target, for listeners in this process; their names in a recording."""
+        return self._agent or self.agent, self._target or self.target

@@ -167,7 +167,7 @@ class Translator:
     def _translate_handoff(self, event: group_kinds.HandedOver) -> Iterable[Any]:
         transition = ag2.TRANSITIONS.get(event.by)
         if transition is not None:
-            source, target = event._agent or event.agent, event._target or event.target
+            source, target = event.objects
             yield transition(source_agent=source, transition_target=target)
 
     def _translate_token(self, event: kinds.TokenReceived) -> Iterable[Any]:
