@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -98,6 +99,13 @@ def mask_url(url: str) -> str:
     'https://***@host/v1?code=***&api-version=2'
     """
     return _URL_PARAMETER.sub(rf"\1{MASK}", str(redact(str(url))))
+
+
+def mask_urls_in_record(record: logging.LogRecord) -> bool:
+    """Mask the addresses in a record of an HTTP library (a filter of `logging`), and return True."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(mask_url(str(value)) if type(value).__name__ == "URL" else value for value in record.args)
+    return True
 
 
 def is_secret_name(name: object) -> bool:

@@ -27,6 +27,7 @@ LAYERS = """
     io, control, logger, _functions      consoles, stopping a chat, backends of the runtime log, parts of function_utils
     messages                             events under their names of AG2 0.7
     events                               what happens in chats
+    fetching                             addresses of strangers, fetched safely
     _steps, _secret_string               one logic for sync and async callers, and a string with a masked `repr`
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes

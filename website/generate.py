@@ -61,6 +61,11 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "completion": ("Completion and tuning", "The older interface, which can tune parameters.", ("autogen.oai.completion",)),
     "caches": ("Caches", "Where answers are kept.", ("autogen.cache",)),
+    "web": (
+        "The web",
+        "Addresses that came from a model, fetched safely.",
+        ("autogen.fetching",),
+    ),
     "code-execution": (
         "Code execution",
         "Executors, and how code is found in messages.",

@@ -22,7 +22,7 @@ from urllib.request import getproxies
 
 import openai
 
-from ..._secrets import mask_url
+from ..._secrets import mask_urls_in_record
 from .clock import set_clock
 from .guards import a_guard_response, guard_response
 from .libraries import httpx
@@ -32,15 +32,8 @@ POOL_SIZE = 32  # concurrent requests in a pool before the next pool is opened
 MAX_POOLS = 32  # together about the number of connections that the SDK allows
 
 
-def _mask_urls(record: logging.LogRecord) -> bool:
-    """Mask the credentials in the addresses of a record (a filter of `logging`)."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(mask_url(str(value)) if isinstance(value, httpx.URL) else value for value in record.args)
-    return True
-
-
 # The library logs the address of each request.
-logging.getLogger(httpx.__name__).addFilter(_mask_urls)
+logging.getLogger(httpx.__name__).addFilter(mask_urls_in_record)
 
 
 def _get_capacity() -> int:
