@@ -18,7 +18,7 @@ http://169.254.169.254/latest/meta-data/ is not fetched: 169.254.169.254 hands o
 from __future__ import annotations
 
 from ._errors import AddressRefused, FetchError, FetchTimeout, ResourceTooLarge, StatusError, UnexpectedContent
-from ._fetch import a_fetch, fetch, fetch_resource
+from ._fetch import a_fetch, fetch
 from ._policy import FetchPolicy, get_default_policy, set_default_policy
 from ._resource import FetchedResource
 
@@ -33,7 +33,6 @@ __all__ = [
     "UnexpectedContent",
     "a_fetch",
     "fetch",
-    "fetch_resource",
     "get_default_policy",
     "set_default_policy",
 ]

@@ -5,21 +5,13 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
-METADATA: Final = frozenset(
-    map(
-        ip_address,
-        "169.254.169.254 169.254.170.2 169.254.170.23 100.100.100.200 192.0.0.192 fd00:ec2::254 fd00:ec2::23".split(),
-    )
-)
+METADATA_TEXT = "169.254.169.254 169.254.170.2 169.254.170.23 100.100.100.200 192.0.0.192 fd00:ec2::254 fd00:ec2::23"
+METADATA: Final = frozenset(map(ip_address, METADATA_TEXT.split()))
 """Addresses at which clouds hand out the credentials of a machine to whoever asks from it."""
 
 # Beside those that Python calls private. Older versions of Python know fewer of them.
-PRIVATE: Final = tuple(
-    map(
-        ip_network,
-        "100.64.0.0/10 192.0.0.0/24 192.88.99.0/24 198.18.0.0/15 64:ff9b:1::/48 fec0::/10 100::/64 3fff::/20".split(),
-    )
-)
+PRIVATE_TEXT = "100.64.0.0/10 192.0.0.0/24 192.88.99.0/24 198.18.0.0/15 64:ff9b:1::/48 fec0::/10 100::/64 3fff::/20"
+PRIVATE: Final = tuple(map(ip_network, PRIVATE_TEXT.split()))
 # In each of them, an IPv4 address is part of the IPv6 address, at the position given in bits from the right.
 EMBEDDED: Final = ((ip_network("64:ff9b::/96"), 0), (ip_network("::/96"), 0), (ip_network("2002::/16"), 80))
 

@@ -3,7 +3,7 @@
 The name is resolved once and the connection is made to an address that was checked, so a name that resolves to another
 address a moment later (DNS rebinding) gains nothing. Host header and TLS keep the name.
 
-A connection belongs to one fetch. In a shared pool, a fetch with strict rules could use the connection of one with lax rules.
+A connection belongs to one fetch. In a shared pool, a fetch with strict rules could use the connection of a laxer fetch.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ class Exchange:
     def send(self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes | None) -> httpx.Response:
         """Send a request and return its response, whose body is not read yet."""
         if self._client is None:
-            # The environment's proxies would connect in our place, and its .netrc has credentials.
+            # The environment's proxies would connect instead of us, and its .netrc has credentials.
             transport = httpx.HTTPTransport(verify=get_tls_context(), trust_env=False)
             install_backend(transport, GuardedBackend(self._policy, self._deadline))
             self._client = httpx.Client(transport=transport, trust_env=False, timeout=self._policy.timeout)

@@ -29,19 +29,19 @@ class Decoder:
         self._decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32) if self._is_compressed else None
         self._has_started = False
 
-    def decode(self, chunk: bytes, room: int) -> bytes:
+    def decode(self, chunk: bytes, limit: int) -> bytes:
         """Decompress a chunk.
 
         Args:
             chunk: The next bytes of the body, as sent.
-            room: The number of bytes that are allowed. The result has at most one more.
+            limit: The number of bytes that are allowed. The result has at most one more.
         """
         if self._decompressor is None:
-            return chunk[: room + 1]
+            return chunk[: limit + 1]
         output = b""
-        while chunk and len(output) <= room:
+        while chunk and len(output) <= limit:
             try:
-                output += self._decompress(chunk, room + 1 - len(output))
+                output += self._decompress(chunk, limit + 1 - len(output))
             except zlib.error as error:
                 raise FetchError(f"its compressed body is broken ({error})") from error
             # A gzip file may be several, one after the other; bytes after a zlib stream are padding.

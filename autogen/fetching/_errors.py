@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class FetchError(OSError):
-    """Raised if a resource can't be fetched: base class of all errors of `autogen.fetching`, and itself for failed connections."""
+    """Raised if a resource can't be fetched, because the connection fails, say; base class of the other errors."""
 
 
 class AddressRefused(FetchError):

@@ -80,15 +80,15 @@ def test_an_http_error_is_a_result(fetch, site):
     assert error.value.status == 404
 
 
-@pytest.mark.parametrize(
-    "host",
-    """
+INSIDE_HOSTS = """
     127.0.0.1 127.8.9.1 localhost localhost. LOCALHOST 2130706433 0x7f.1 017700000001 127.1 [::1] [::ffff:127.0.0.1] 0.0.0.0
     [::] [::ffff:0:0] [64:ff9b::7f00:1] [2002:7f00:1::] [::7f00:1] 10.0.0.1 172.16.0.1 192.168.1.1 100.64.0.1 169.254.1.1
     169.254.169.254 [fd00:ec2::254] [fe80::1] [fe80::1%251] [fc00::1] [fec0::1] 198.18.0.1 192.0.2.1 224.0.0.1 [ff02::1]
     255.255.255.255 240.0.0.1 192.0.0.192 100.100.100.200 [2001:db8::1]
-    """.split(),
-)
+    """
+
+
+@pytest.mark.parametrize("host", INSIDE_HOSTS.split())
 def test_no_address_leads_inside(host):
     with pytest.raises(FetchError) as error:
         fetching.fetch(f"http://{host}/")
