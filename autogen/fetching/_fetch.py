@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from .._mistakes import trim_stop
 from .._secrets import mask_url
 from .._steps import Steps, invoke, run_async, run_sync, to_thread
 from ..types import JSON
@@ -147,7 +148,9 @@ def build_request(
         parsed = httpx.URL(url)
         return Request(method.upper(), parsed.copy_merge_params(dict(params)) if params else parsed, sent, body)
     except (httpx.InvalidURL, ValueError, TypeError) as error:
-        raise AddressRefused(f"{mask_url(str(url)[:200])} is not an address that can be fetched: {error}.") from error
+        raise AddressRefused(
+            f"{mask_url(str(url)[:200])} is not an address that can be fetched: {trim_stop(error)}."
+        ) from error
 
 
 def _follow(
@@ -180,7 +183,7 @@ def redirect(request: Request, status: int, location: str) -> Request:
     try:
         url = request.url.join(location)
     except (httpx.InvalidURL, ValueError) as error:
-        text = f"{mask_url(str(request.url))} redirects to something that is not an address: {error}."
+        text = f"{mask_url(str(request.url))} redirects to something that is not an address: {trim_stop(error)}."
         raise AddressRefused(text) from error
     following = replace(request, url=url)
     if status == 303 or (status in (301, 302) and request.method == "POST"):
@@ -215,7 +218,7 @@ def _send(exchange: Exchange, request: Request) -> Steps[httpx.Response]:
             raise FetchTimeout(f"{address}: the server took too long.") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             if attempt == attempts:
-                raise FetchError(f"{address} can't be fetched: {error or type(error).__name__}.") from error
+                raise FetchError(f"{address} can't be fetched: {trim_stop(error) or type(error).__name__}.") from error
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -242,11 +245,13 @@ def _read_body(exchange: Exchange, request: Request, headers: Mapping[str, str],
     except httpx.TimeoutException as error:
         raise FetchTimeout(f"{address}: the server took too long to send it.") from error
     except (httpx.HTTPError, httpx.StreamError) as error:
-        raise FetchError(f"{address}: the connection broke while it was sent: {error or type(error).__name__}.") from error
+        raise FetchError(
+            f"{address}: the connection broke while it was sent: {trim_stop(error) or type(error).__name__}."
+        ) from error
     except FetchError as error:
         if error is too_large:
             raise
-        raise type(error)(f"{address}: {error}.") from error
+        raise type(error)(f"{address}: {trim_stop(error)}.") from error
     return bytes(body)
 
 
@@ -294,7 +299,7 @@ def read_file(url: str, policy: FetchPolicy) -> FetchedResource:
     except FetchError:
         raise
     except (OSError, ValueError) as error:
-        raise FetchError(f"{url} can't be read: {getattr(error, 'strerror', None) or error}.") from error
+        raise FetchError(f"{url} can't be read: {trim_stop(getattr(error, 'strerror', None) or error)}.") from error
     if len(content) > policy.max_bytes:
         raise ResourceTooLarge(f"{url}: it is larger than {policy.max_bytes:,} bytes, the limit `max_bytes` of the policy.")
     guess = mimetypes.guess_type(path)[0]

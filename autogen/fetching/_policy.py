@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
+from .._mistakes import trim_stop
 from .._secrets import mask_url
 from ._addresses import find_objection
 from ._errors import AddressRefused, FetchError
@@ -123,7 +124,7 @@ class FetchPolicy:
         try:
             rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise FetchError(f"The name {host!r} can't be resolved: {error}.") from error
+            raise FetchError(f"The name {host!r} can't be resolved: {trim_stop(error)}.") from error
         addresses = dict.fromkeys(str(row[4][0]) for row in rows)
         objections = {address: self._find_objection(host, address) for address in addresses}
         allowed = [address for address, objection in objections.items() if objection is None]
