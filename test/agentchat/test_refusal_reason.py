@@ -63,6 +63,13 @@ def test_a_refusal_before_the_end_is_not_the_reason(openai_server):
     assert server.requests[1]["messages"][2]["content"] == "I can't help with that."
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_an_endpoint_that_stops_before_the_first_word_is_asked_again(stream, openai_server):
+    server = openai_server(answer({"content": ""}, "insufficient_system_resource"), "It rains.")
+    user, assistant = make_agents(server, stream, max_retries=1, retry_policy={"first_delay": 0})
+    assert user.initiate_chat(assistant, message="Weather?", max_turns=1).summary == "It rains."
+
+
 @pytest.mark.parametrize(
     ("reason", "finish_reason", "stop_reason"),
     [
@@ -76,7 +83,7 @@ def test_a_refusal_before_the_end_is_not_the_reason(openai_server):
         ("content_filter", "content_filter", "content_filter"),
         ("SAFETY", "content_filter", "content_filter"),
         ("guardrail_intervened", "content_filter", "content_filter"),
-        ("insufficient_system_resource", None, None),
+        ("insufficient_system_resource", "length", "length"),
         ("error", None, None),
     ],
 )

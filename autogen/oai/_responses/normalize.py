@@ -26,7 +26,10 @@ _SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 5, 12, 120,
 # Finish reasons of other vendors and servers, by OpenAI's words. An unknown reason means `stop`.
 _FINISH_REASONS = {
     "stop": {"stop", "eos", "eos_token", "end_turn", "stop_sequence", "end", "complete", "completed"},
-    "length": {"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded", "abort"},
+    "length": {
+        *("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded", "abort"),
+        "insufficient_system_resource",
+    },
     "content_filter": {
         *("content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "language", "model_armor"),
         *("refusal", "guardrail_intervened", "content_filtered"),
@@ -40,7 +43,7 @@ _STOP_REASONS = ("length", "context", "content_filter", "refusal")
 # The endpoint failed while it answered.
 _FAILURES = (
     *("error", "failed", "cancelled", "malformed_function_call", "malformed_response", "malformed_model_output"),
-    *("malformed_tool_use", "unexpected_tool_call", "too_many_tool_calls", "insufficient_system_resource"),
+    *("malformed_tool_use", "unexpected_tool_call", "too_many_tool_calls"),
 )
 
 
@@ -90,7 +93,8 @@ def _normalize_choice(choice: Mapping[str, JSON], body: Mapping[str, JSON], orig
         raise make_unreadable(f"ended with {reason!r}", body)
     is_empty = not message.get("content") and not has_calls(message) and not message.get("refusal")
     # An empty answer is one only if the model ended it, and didn't mean to call.
-    if is_empty and _OPENAI_REASONS.get(reason) not in ("stop", "length"):
+    has_ended = _OPENAI_REASONS.get(reason) in ("stop", "length") and reason != "insufficient_system_resource"
+    if is_empty and not has_ended:
         raise make_unreadable(f"is empty, with the finish reason {reason or None!r}", body)
     translated = _translate_finish_reason(reason, message)
     stop_reason = _find_stop_reason(reason, translated, message, None if origin else choice.get("message"))
