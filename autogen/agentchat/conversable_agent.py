@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from .._mistakes import warn_caller
 from .._steps import run_async, run_sync
 from ..cache.abstract_cache_base import AbstractCache
-from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, execute_code
+from ..code_utils import execute_code
 from ..control import ChatControl
 from ..formatting_utils import colored as colored
 from ..oai.client import OpenAIWrapper
@@ -20,6 +20,7 @@ from ..operations import JournalStore
 from ..types import ChatQueue, LLMConfigDict
 from ._agent import agent_llm_config, hooks
 from ._agent.group_member import GroupMemberMixin
+from ._agent.human_input import HumanInputMixin
 from ._agent.lifecycle import LifecycleMixin
 from ._agent.messaging import MessagingMixin
 from ._agent.single_agent import SingleAgentMixin
@@ -43,7 +44,7 @@ from ._handoffs.context_variables import UpdateSystemMessage as UpdateSystemMess
 from ._handoffs.handoffs import Handoffs
 from ._replies import code_reply, registry
 from ._replies.model_reply import generate_model_reply, make_model_step
-from ._replies.termination_and_human import ask_human, check_mode, check_termination_and_human, decide_reply
+from ._replies.termination_and_human import check_mode, check_termination_and_human, decide_reply
 from ._replies.tool_execution import execute_function_call, execute_tool_calls, make_function_step, make_tool_step
 from .agent import Agent, Message
 
@@ -63,7 +64,9 @@ Reply = tuple[bool, str | Message | None]
 HumanInputMode = Literal["ALWAYS", "NEVER", "TERMINATE"]
 
 
-class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMixin, SingleAgentMixin, MessagingMixin):
+class ConversableAgent(
+    LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMixin, HumanInputMixin, SingleAgentMixin, MessagingMixin
+):
     """An agent that converses: with a model, by running code and tools, by asking a human, or any combination.
 
     Subclass it or register reply functions to make another kind of agent. Built-in reply functions, like
@@ -208,24 +211,11 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
             return
         if not isinstance(config, dict):
             raise ValueError(f"code_execution_config must be a dict or False, got {config!r}.")
-        checks.check_code_config(config, is_open=is_overridden(self, "run_code"))
-        if config.get("executor") is None:
-            # The decision about Docker is stored, because each run reads it.
-            config.pop("executor", None)
-            config["use_docker"] = decide_use_docker(config.get("use_docker"))
-            check_can_use_docker_or_throw(config["use_docker"])
+        executor = code_reply.prepare_code_config(config, is_open=is_overridden(self, "run_code"))
+        if executor is None:
             self.register_reply([Agent, None], ConversableAgent.generate_code_execution_reply)
             return
-        # Settings of the older way of running code, which an executor would ignore.
-        for key in ("use_docker", "work_dir", "timeout"):
-            if key in config:
-                raise ValueError(
-                    f"'{key}' in code_execution_config is not valid when 'executor' is set. Give it to the executor."
-                )
-        # Imported on first use: most agents have no executor.
-        from ..coding.factory import CodeExecutorFactory
-
-        self._code_executor = CodeExecutorFactory.create(config)  # type: ignore[arg-type]
+        self._code_executor = executor
         self.register_reply([Agent, None], ConversableAgent._generate_code_execution_reply_using_executor)
 
     def _validate_llm_config(self, llm_config: object) -> None:
@@ -563,14 +553,6 @@ class ConversableAgent(LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMix
     def execute_code_blocks(self, code_blocks: list[tuple[str, str]]) -> tuple[int, str]:
         """Run `(language, code)` pairs until one fails. Returns the last exit code, and all output."""
         return code_reply.run_blocks(self, code_blocks)
-
-    def get_human_input(self, prompt: str) -> str:
-        """Ask the human; override it to ask elsewhere than on the console."""
-        return run_sync(ask_human(self, prompt))
-
-    async def a_get_human_input(self, prompt: str) -> str:
-        """Async version of `get_human_input`. An override of the sync version alone runs in a thread, or is awaited."""
-        return await as_async_method(self, "get_human_input", partial(ask_human, self))(prompt)
 
 
 # Taken here, before a program or a tracing package patches the class.

@@ -172,7 +172,11 @@ def test_agents_and_results_fit_on_a_line(call):
         a, b = make("a"), AssistantAgent("b", llm_config={**server.llm_config, "price": [1, 2]})
         result = call(a.initiate_chat, b, message="hi", max_turns=1, silent=True)
     assert (repr(a), repr(b)) == ("ConversableAgent('a')", "AssistantAgent('b')")
+    assert repr(ConversableAgent.__new__(ConversableAgent)) == str(ConversableAgent.__new__(ConversableAgent))
     assert repr(ConversableAgent.__new__(ConversableAgent)) == "ConversableAgent(None)"
+    assert str(a) == "a"
+    a._get_display_name = lambda: "Ann"
+    assert (f"{a}", repr(a)) == ("Ann", "ConversableAgent('a')")
     assert repr(result).startswith("ChatResult(messages=2, stop_reason='max_turns', cost=")
     assert "\n" not in repr(result)
     assert len(repr(result)) < 160

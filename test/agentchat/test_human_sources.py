@@ -120,3 +120,38 @@ def test_the_source_can_be_changed_after_construction(call, agent):
     user: ConversableAgent = agent("user", human_input_mode="ALWAYS")
     user.human_input_source = lambda prompt: "changed"
     assert call(agent("peer").initiate_chat, user, message="hi", max_turns=1).summary == "changed"
+
+
+class Booth(IOStream):
+    """A stream for one question, plain or in async form."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def print(self, *objects, sep=" ", end="\n", flush=False):
+        raise AssertionError("printed")
+
+    def input(self, prompt="", *, password=False):
+        return f"{prompt} {self.answer}"
+
+
+class AsyncBooth(Booth):
+    async def input(self, prompt="", *, password=False):
+        return f"{prompt} {self.answer}"
+
+
+@pytest.mark.parametrize("booth", [Booth, AsyncBooth])
+def test_another_stream_is_asked_for_one_question(call, agent, booth):
+    user = agent("user", human_input_mode="ALWAYS", human_input_source=lambda prompt: "from the source")
+    assert call(user.get_human_input, "Name?", iostream=booth("Ada")) == "Name? Ada"
+    assert call(user.get_human_input, "Name?") == "from the source"
+    assert user._human_input == ["Name? Ada", "from the source"]
+
+
+def test_an_override_need_not_know_the_stream(call, agent):
+    class Quiet(ConversableAgent):
+        def get_human_input(self, prompt):
+            return "overridden"
+
+    quiet = Quiet("quiet", human_input_mode="ALWAYS", llm_config=False, silent=True)
+    assert call(agent("peer").initiate_chat, quiet, message="hi", max_turns=1).summary == "overridden"

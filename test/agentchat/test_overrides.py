@@ -137,6 +137,7 @@ FOR_PROGRAMS = [
         "run_input_guardrails",
         "run_output_guardrails",
         "sequential_run",
+        "update_agent_state_before_reply",
         "save_state",
         "update_system_message",
         "update_max_consecutive_auto_reply",

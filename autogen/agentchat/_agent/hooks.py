@@ -63,6 +63,10 @@ class HooksMixin(AgentState):
         for hook in as_list(hooks):
             self.register_hook("update_agent_state", hook)
 
+    def update_agent_state_before_reply(self, messages: list[Message]) -> None:
+        """Apply the hooks that update the agent before it replies."""
+        run_sync(update_state(self, messages))
+
     def process_all_messages_before_reply(self, messages: list[Message]) -> list[Message]:
         """Apply the hooks for whole conversations."""
         return run_sync(transform_messages(self, messages))

@@ -63,6 +63,13 @@ class AgentState(AgentCore):
         # Programs subclass without calling `__init__`.
         return f"{type(self).__name__}({getattr(self, '_name', None)!r})"
 
+    def __str__(self) -> str:
+        return self._get_display_name()
+
+    def _get_display_name(self) -> str:
+        """Return the text of the agent; programs replace it by one of their own."""
+        return str(getattr(self, "_name", None) or repr(self))
+
     @cached_property
     def _internals(self) -> AgentInternals:
         # Made on first access, because programs subclass without calling `__init__`.

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ... import events
 from ..._steps import Steps, to_thread
-from ...code_utils import UNKNOWN, extract_code, infer_lang
+from ...code_utils import UNKNOWN, check_can_use_docker_or_throw, decide_use_docker, extract_code, infer_lang
 from ...coding._execute import execute_blocks
 from ...coding._extraction import find_fence_error, find_named_code
 from ...coding.utils import unquote
 from ...control import yield_point
 from ...operations import KINDS, UNKNOWN_OUTCOME, Journal, Operation, fingerprint, perform, resolve_unfinished
+from .._core.argument_checks import check_code_config
 from .._core.display import print_notice
 from .._core.internals import get_code_config
 from .._core.protocols import AgentCore
@@ -23,10 +24,43 @@ from ..agent import Message
 from .termination_and_human import ask_human
 
 if TYPE_CHECKING:
-    from ...coding.base import CodeBlock
+    from ...coding.base import CodeBlock, CodeExecutor
 
 SHELLS = ("bash", "shell", "sh")
 PYTHONS = ("python", "Python", "py")
+
+
+def prepare_code_config(config: dict[str, Any], is_open: bool) -> CodeExecutor | None:
+    """Check a `code_execution_config`, and complete it.
+
+    Args:
+        config: Config; without an executor, the decision about Docker is stored in it.
+        is_open: True if the agent runs code itself, and may take keys of its own.
+
+    Returns:
+        The executor; None if code runs without one.
+
+    Raises:
+        TypeError, ValueError: if a key is unknown, or does not fit an executor.
+        RuntimeError: if code is to run in Docker, and Docker is not available.
+    """
+    check_code_config(config, is_open=is_open)
+    if config.get("executor") is None:
+        # The decision is stored, because each run reads it.
+        config.pop("executor", None)
+        config["use_docker"] = decide_use_docker(config.get("use_docker"))
+        check_can_use_docker_or_throw(config["use_docker"])
+        return None
+    # Settings of the older way of running code, which an executor would ignore.
+    for key in ("use_docker", "work_dir", "timeout"):
+        if key in config:
+            raise ValueError(
+                f"'{key}' in code_execution_config is not valid when 'executor' is set. Give it to the executor."
+            )
+    # Imported on first use: most agents have no executor.
+    from ...coding.factory import CodeExecutorFactory
+
+    return CodeExecutorFactory.create(config)  # type: ignore[arg-type]
 
 
 def select_recent(messages: list[Message], last_n_messages: object) -> list[Message]:

@@ -14,7 +14,7 @@ from ... import events
 from ..._steps import Steps, invoke, sync_and_async
 from ..._threads import CallTimeout
 from ...control import interruptible
-from ...io.base import IOStream, TimedInputStream
+from ...io.base import AsyncInputStream, InputStream, IOStream, TimedInputStream
 from ...operations import Operation, fingerprint, perform
 from .._core.display import print_notice
 from .._core.internals import get_human_inputs, get_reply_counts, internals
@@ -201,8 +201,14 @@ def _decide_without_input(
     return False, None
 
 
-def ask_human(agent: AgentCore, prompt: str) -> Steps[str]:
-    """Ask the human through `human_input_source`, or else the default `IOStream`; record the answer."""
+def ask_human(agent: AgentCore, prompt: str, iostream: InputStream | AsyncInputStream | None = None) -> Steps[str]:
+    """Ask the human, and record the answer.
+
+    Args:
+        agent: Agent that asks.
+        prompt: Question.
+        iostream: Stream for this question; None for the `human_input_source`, or else the default `IOStream`.
+    """
     question: events.HumanAsked | None = None
 
     def announce() -> events.Event:
@@ -213,7 +219,7 @@ def ask_human(agent: AgentCore, prompt: str) -> Steps[str]:
     def run() -> Steps[str]:
         # A listener may have answered in place of the human.
         answer = None if question is None else question.answer
-        return (yield from _request_input(agent, prompt)) if answer is None else answer
+        return (yield from _request_input(agent, prompt, iostream)) if answer is None else answer
 
     operation = Operation(
         kind="human",
@@ -235,11 +241,11 @@ def _decode_text(stored: object) -> str:
     return stored
 
 
-def _request_input(agent: AgentCore, prompt: str) -> Steps[str]:
+def _request_input(agent: AgentCore, prompt: str, iostream: InputStream | AsyncInputStream | None) -> Steps[str]:
     timeout = agent.human_input_timeout
-    source = agent.human_input_source
+    source = None if iostream is not None else agent.human_input_source
     if source is None:
-        stream = IOStream.get_default()
+        stream = IOStream.get_default() if iostream is None else iostream
         if timeout is not None and isinstance(stream, TimedInputStream):
             source, timeout = partial(stream.input_within, timeout), None
         else:

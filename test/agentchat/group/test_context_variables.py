@@ -166,6 +166,13 @@ def test_a_coroutine_hook_is_awaited_in_asynchronous_chats(mode, call, agent):
     assert seen == [{"sync": "plain", "async": "awaited"}[mode]]
 
 
+def test_a_program_may_apply_the_updates_itself(agent):
+    clerk = agent("clerk", update_agent_state_before_reply=UpdateSystemMessage("You serve {customer}."))
+    clerk.context_variables["customer"] = "Ada"
+    clerk.update_agent_state_before_reply([])
+    assert clerk.system_message == "You serve Ada."
+
+
 def test_a_function_that_gives_no_text_is_refused(agent):
     clerk = agent("clerk")
     clerk.register_hook("update_agent_state", UpdateSystemMessage(lambda own, messages: None))
