@@ -143,14 +143,11 @@ DUE = {
         autogen.agentchat.conversable_agent.ConversableAgent.__init__
         autogen.agentchat.conversable_agent.ConversableAgent.a_execute_function
         autogen.agentchat.conversable_agent.ConversableAgent.a_generate_reply
-        autogen.agentchat.conversable_agent.ConversableAgent.a_get_human_input
         autogen.agentchat.conversable_agent.ConversableAgent.execute_function
         autogen.agentchat.conversable_agent.ConversableAgent.generate_reply
-        autogen.agentchat.conversable_agent.ConversableAgent.get_human_input
         autogen.agentchat.conversable_agent.ConversableAgent.register_for_execution
         autogen.agentchat.conversable_agent.ConversableAgent.register_for_llm
         autogen.agentchat.conversable_agent.ConversableAgent.register_function
-        autogen.agentchat.conversable_agent.ConversableAgent.update_agent_state_before_reply
         autogen.agentchat.conversable_agent.ConversableAgent.update_tool_signature
     """,
     "MCP, interoperability, remote agents": """
