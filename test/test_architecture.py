@@ -52,6 +52,7 @@ PUBLIC = """
                              on_context_condition reply_result selector
     autogen.agentchat.group.events    transition_events
     autogen.agentchat.group.patterns  auto manual pattern random round_robin
+    autogen.agentchat.group.safeguards  api enforcer events
     autogen.agentchat.group.targets   group_manager_target transition_target
     autogen.cache            abstract_cache_base cache cache_factory cosmos_db_cache disk_cache in_memory_cache redis_cache
     autogen.coding           approval base docker_commandline_code_executor factory func_with_reqs

@@ -133,12 +133,6 @@ DUE = {
         autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.resolve
         autogen.agentchat.group.group_utils
     """,
-    "safeguards": """
-        autogen.agentchat.group.safeguards
-        autogen.agentchat.group.safeguards.api
-        autogen.agentchat.group.safeguards.events
-        autogen.agentchat.group.safeguards.enforcer
-    """,
     "configs, agents, streams": """
         autogen.agentchat.conversable_agent.ConversableAgent.__init__
         autogen.agentchat.conversable_agent.ConversableAgent.a_execute_function

@@ -351,7 +351,7 @@ class GuardrailChecked(Event):
     Attributes:
         agent: Name of the agent.
         name: Name of the guardrail.
-        on: Stage: `input`, `output`, `tool`, `tool_result`, `code` or `final`.
+        on: Stage: `input`, `output`, `tool`, `tool_result`, `code`, `final`, or `safeguard` for a policy.
         tripped: True if it objects.
         why: Its reason; empty if it does not object. The checked text is not part of the event.
         seconds: Duration.
@@ -416,6 +416,30 @@ class UsagePrinted(Event):
     mode: str
     actual: dict[str, Any] | None = None
     total: dict[str, Any] | None = None
+
+
+@dataclass(kw_only=True)
+class SafeguardActed(Event):
+    """Step of a safeguard policy.
+
+    Attributes:
+        event_type: `load`, `violation` or `action`.
+        message: Sentence about it.
+        source: Agent, tool, `llm` or `user` that the text comes from.
+        destination: Its receiver.
+        section: Name of the list of rules.
+        action: `block`, `mask` or `warning`.
+        preview: Beginning of the text, without secrets.
+    """
+
+    type: ClassVar[str] = "safeguard"
+    event_type: str
+    message: str
+    source: str
+    destination: str
+    section: str
+    action: str
+    preview: str
 
 
 @dataclass(kw_only=True)
@@ -498,6 +522,7 @@ AnyEvent: TypeAlias = Union[
     NoHumanInput,
     HistoryCleared,
     UsagePrinted,
+    SafeguardActed,
     ProgramEvent,
     HumanAsked,
     HumanAnswered,

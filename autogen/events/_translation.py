@@ -170,6 +170,17 @@ class Translator:
             source, target = event.objects
             yield transition(source_agent=source, transition_target=target)
 
+    def _translate_safeguard(self, event: kinds.SafeguardActed) -> Iterable[Any]:
+        yield ag2.SafeguardEvent(
+            event_type=event.event_type,
+            message=event.message,
+            source_agent=event.source,
+            target_agent=event.destination,
+            guardrail_type=event.section,
+            action=event.action,
+            content_preview=event.preview,
+        )
+
     def _translate_token(self, event: kinds.TokenReceived) -> Iterable[Any]:
         if event.kind == "text":
             yield StreamEvent(content=event.delta)
@@ -211,6 +222,7 @@ _CONVERTERS: dict[type[Event], Callable[[Translator, Any], Iterable[Any]]] = {
     kinds.CodeStarted: Translator._translate_code,
     kinds.HumanAsked: Translator._translate_question,
     group_kinds.HandedOver: Translator._translate_handoff,
+    kinds.SafeguardActed: Translator._translate_safeguard,
     kinds.TokenReceived: Translator._translate_token,
     kinds.ChatEnded: Translator._translate_end,
     kinds.ProgramEvent: Translator._translate_program_event,

@@ -458,6 +458,22 @@ class _TransitionEvent(_NoticeEvent):
 
 
 @wrap_event
+class SafeguardEvent(_NoticeEvent):
+    """Step of a safeguard policy."""
+
+    event_type: str
+    message: str
+    source_agent: str | None = None
+    target_agent: str | None = None
+    guardrail_type: str | None = None
+    action: str | None = None
+    content_preview: str | None = None
+
+    def _get_notice(self) -> str:
+        return f"SAFEGUARD {self.event_type.upper()}: {self.message}"
+
+
+@wrap_event
 class AfterWorksTransitionEvent(_TransitionEvent):
     """Hand-off after the work of an agent."""
 

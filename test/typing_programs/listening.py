@@ -32,7 +32,13 @@ def describe(event: AnyEvent) -> str:
             return text
         case events.HandedOver(target=target):
             return f"on to {target}"
-        case events.AutoReplied() | events.GuardrailChecked() | events.ChatWaiting() | events.ProgramEvent():
+        case (
+            events.AutoReplied()
+            | events.GuardrailChecked()
+            | events.SafeguardActed()
+            | events.ChatWaiting()
+            | events.ProgramEvent()
+        ):
             return event.type
         case events.SpeakerSelected(speaker=name):
             return f"{name} is next"

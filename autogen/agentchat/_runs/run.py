@@ -46,6 +46,7 @@ READ_KINDS: tuple[type[Event], ...] = (
     events.ToolReturned,
     events.CodeStarted,
     events.HumanAsked,
+    events.SafeguardActed,
     events.TokenReceived,
     events.ProgramEvent,
 )

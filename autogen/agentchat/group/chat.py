@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from ..._steps import Steps, invoke, run_async, run_sync
@@ -42,7 +43,8 @@ def initiate_group_chat(
         messages: First message; or the messages of an earlier chat, which continues with the last of them. The author of
             a message without a name is the `user_agent`, or else somebody outside the group.
         max_rounds: Maximum number of messages.
-        **kwargs: As for `initiate_chat`: `silent`, `cache`, `max_cost`...
+        **kwargs: As for `initiate_chat`: `silent`, `cache`, `max_cost`... Also AG2's `safeguard_policy` with
+            `safeguard_llm_config` and `mask_llm_config`, see `apply_safeguard_policy`, for this chat.
 
     Returns:
         The result, the context variables, and the last speaker.
@@ -127,7 +129,6 @@ def a_run_group_chat_iter(
 def _make_run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, Any]) -> Run:
     if not messages:
         raise ValueError("A group chat needs a first message.")
-    _refuse_safeguards(options)
 
     def start(control: ChatControl | None) -> Steps[tuple[ChatResult, ContextVariables]]:
         limits = {**options, **({} if control is None else {"control": control})}
@@ -138,19 +139,35 @@ def _make_run(pattern: Pattern, messages: Messages, max_rounds: int, options: Ma
     return Run(start, [*pattern.agents, *user], options.get("control"))
 
 
-def _refuse_safeguards(options: Mapping[str, object]) -> None:
-    """Refuse AG2's safeguards, which are not there yet: a program that asks for them must not run without.
+_SAFEGUARDS = ("safeguard_policy", "safeguard_llm_config", "mask_llm_config")
+
+
+@contextmanager
+def _enforce_policy(manager: GroupChatManager, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Apply the safeguard policy among some options in a `with` block, and return the other options.
 
     Raises:
-        NotImplementedError: if one is given.
+        ValueError: if there is a config without a policy, or the policy has a mistake.
     """
-    names = [name for name in ("safeguard_policy", "safeguard_llm_config", "mask_llm_config") if options.get(name)]
-    if names:
-        raise NotImplementedError(f"Group chats have no safeguards yet, got {', '.join(names)}.")
+    rest = {key: value for key, value in options.items() if key not in _SAFEGUARDS}
+    policy, checking, masking = map(options.get, _SAFEGUARDS)
+    if policy is None:
+        if checking or masking:
+            raise ValueError("safeguard_llm_config and mask_llm_config need a safeguard_policy.")
+        yield rest
+        return
+    # Loads pydantic.
+    from .._guardrails.enforcer import SafeguardEnforcer
+
+    enforcer = SafeguardEnforcer(policy, checking, masking, manager)
+    enforcer.install()
+    try:
+        yield rest
+    finally:
+        enforcer.remove()
 
 
 def _run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, object]) -> Steps[GroupResult]:
-    _refuse_safeguards(options)
     group, manager = pattern.build(max_rounds)
     selector = group.speaker_selection_method
     assert isinstance(selector, HandoffSelector)
@@ -160,9 +177,10 @@ def _run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping
         starter, message = _find_author(validated[0], pattern, group), validated[0]
     else:
         starter, message = _resume(validated, pattern, group, manager)
-    # Clearing the history would undo the resumption.
-    chat_options: dict[str, Any] = {"summary_method": pattern.summary_method, "clear_history": is_new, **options}
-    result = yield from invoke(starter.initiate_chat, starter.a_initiate_chat, manager, message=message, **chat_options)
+    with _enforce_policy(manager, options) as rest:
+        # Clearing the history would undo the resumption.
+        chat_options: dict[str, Any] = {"summary_method": pattern.summary_method, "clear_history": is_new, **rest}
+        result = yield from invoke(starter.initiate_chat, starter.a_initiate_chat, manager, message=message, **chat_options)
     return result, selector.context_variables, manager.last_speaker or starter
 
 

@@ -261,10 +261,3 @@ def test_options_of_a_chat_are_passed_on(hold, trio):
     assert result.summary == "mine"
     result, *_ = hold(DefaultPattern(trio[0], trio), summary_method=None)
     assert not result.summary
-
-
-@pytest.mark.parametrize("option", ["safeguard_policy", "safeguard_llm_config", "mask_llm_config"])
-def test_safeguards_are_refused_and_not_left_out(hold, agent, option):
-    a = agent("a")
-    with pytest.raises(NotImplementedError, match=option):
-        hold(DefaultPattern(initial_agent=a, agents=[a]), **{option: {"x": 1}})
