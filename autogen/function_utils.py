@@ -15,8 +15,10 @@ from ._functions.arguments import SCHEMA_ERRORS, load_basemodels_if_needed
 from ._functions.arguments import F as F
 from ._functions.arguments import get_load_param_if_needed_function as get_load_param_if_needed_function
 from ._functions.docstrings import get_docstring, parse_docstring
+from ._functions.injection import INJECTED as INJECTED
+from ._functions.injection import find_injected, without_parameters
+from ._functions.injection import get_injected_parameters as get_injected_parameters
 from ._functions.results import serialize_to_str
-from ._functions.signatures import INJECTED as INJECTED
 from ._functions.signatures import (
     expand_alias,
     find_description,
@@ -27,9 +29,7 @@ from ._functions.signatures import (
     get_required_params,
     get_typed_return_annotation,
     get_typed_signature,
-    remove_injected,
 )
-from ._functions.signatures import get_injected_parameters as get_injected_parameters
 from ._functions.signatures import get_typed_annotation as get_typed_annotation
 from ._lazy_imports import deprecate
 from ._steps import get_callable_name
@@ -84,7 +84,7 @@ def get_function_schema(f: Callable[..., object], *, name: str | None = None, de
     ['a']
     """
     function_name = get_callable_name(f)
-    signature = remove_injected(get_typed_signature(f))
+    signature = without_parameters(get_typed_signature(f), find_injected(f))
     required = get_required_params(signature)
     annotations = get_param_annotations(signature)
     missing, omitted = get_missing_annotations(signature, required)

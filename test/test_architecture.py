@@ -21,7 +21,7 @@ LAYERS = """
     token_count_utils                    counting tokens
     operations                           everything that leaves the framework: events, journal, control and log in one
     _journal, runtime_logging            checkpoints, and the database of requests
-    environments                         AG2's environments for code
+    environments, tools                  AG2's environments for code, and tools as objects
     coding, cache, function_utils        executors, caches of responses, schemas of functions
     _pydantic                            names of 0.2 for pydantic
     io, control, logger, _functions      consoles, stopping a chat, backends of the runtime log, parts of function_utils
@@ -74,6 +74,7 @@ PUBLIC = """
                              ollama openai_utils providers rate_limiters together
     autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
     autogen.testing          messages plugin test_agent
+    autogen.tools            dependency_injection function_utils tool toolkit
 """
 """The modules that programs import, by package. Every other module is private."""
 

@@ -19,6 +19,13 @@ LEFT_OUT = {
     "autogen.function_utils.T": "a TypeVar of its own module",
 }
 
+CHANGED = {
+    "autogen.agentchat.conversable_agent.ConversableAgent.execute_function": (
+        "(self, func_call, call_id=None, verbose=False)",
+        "AG2's `call_id` comes before `verbose`; a bool in its place is `verbose`",
+    ),
+}
+
 
 def entries():
     for module, names in API.items():
@@ -50,6 +57,7 @@ def test_it_is_here(module, name, what):
         if f"{where}.{method}" in LEFT_OUT:
             assert not hasattr(real, method), f"{where}.{method} is here: take it off the list"
         else:
+            signature, _ = CHANGED.get(f"{where}.{method}", (signature, ""))
             check_signature(f"{where}.{method}", signature, inspect.getattr_static(real, method))
     fields = {*getattr(real, "model_fields", ()), *getattr(real, "__dataclass_fields__", ()), *dir(real)}
     fields |= {name for kind in real.__mro__ for name in getattr(kind, "__annotations__", ())}

@@ -21,17 +21,6 @@ LEFT_OUT = {
 }
 
 DUE = {
-    "tools": """
-        autogen.agentchat.conversable_agent.ConversableAgent.remove_tool_for_llm
-        autogen.agentchat.conversable_agent.ConversableAgent.set_ui_tools
-        autogen.agentchat.conversable_agent.ConversableAgent.tools
-        autogen.agentchat.conversable_agent.ConversableAgent.unset_ui_tools
-        autogen.tools
-        autogen.tools.tool
-        autogen.tools.toolkit
-        autogen.tools.dependency_injection
-        autogen.tools.function_utils
-    """,
     "groups": """
         autogen.agentchat.group.FunctionTarget
         autogen.agentchat.group.FunctionTargetResult
@@ -135,14 +124,8 @@ DUE = {
     """,
     "configs, agents, streams": """
         autogen.agentchat.conversable_agent.ConversableAgent.__init__
-        autogen.agentchat.conversable_agent.ConversableAgent.a_execute_function
         autogen.agentchat.conversable_agent.ConversableAgent.a_generate_reply
-        autogen.agentchat.conversable_agent.ConversableAgent.execute_function
         autogen.agentchat.conversable_agent.ConversableAgent.generate_reply
-        autogen.agentchat.conversable_agent.ConversableAgent.register_for_execution
-        autogen.agentchat.conversable_agent.ConversableAgent.register_for_llm
-        autogen.agentchat.conversable_agent.ConversableAgent.register_function
-        autogen.agentchat.conversable_agent.ConversableAgent.update_tool_signature
     """,
     "MCP, interoperability, remote agents": """
         autogen.mcp

@@ -86,7 +86,12 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ),
     ),
     "testing": ("Testing", "Agents without a network.", ("autogen.testing",)),
-    "utilities": ("Utilities and errors", "Errors, tools' schemas, tokens, and small helpers.", ("autogen",)),
+    "tools": (
+        "Tools",
+        "Functions that models call: as objects, and their schemas.",
+        ("autogen.tools", "autogen.function_utils"),
+    ),
+    "utilities": ("Utilities and errors", "Errors, tokens, and small helpers.", ("autogen",)),
 }
 
 

@@ -20,8 +20,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from .._steps import get_callable_name, is_coroutine_function
+from .injection import get_injection
 from .signatures import (
-    INJECTED,
     expand_alias,
     find_references,
     get_signature,
@@ -116,6 +116,7 @@ class _ArgumentBinder:
         self.name = get_callable_name(function)
         self.parameters = dict(list_parameters(get_typed_signature(function)))
         raw_parameters = get_signature(function).parameters
+        injected = get_injection(function).names
         kinds = inspect.Parameter
         self.positional = [name for name, p in self.parameters.items() if p.kind is not kinds.KEYWORD_ONLY]
         self.positional_only = [name for name, p in self.parameters.items() if p.kind is kinds.POSITIONAL_ONLY]
@@ -131,7 +132,7 @@ class _ArgumentBinder:
         self.converters = {
             name: _Converter(p)
             for name, p in self.parameters.items()
-            if name not in INJECTED and p.annotation is not inspect.Parameter.empty
+            if name not in injected and p.annotation is not inspect.Parameter.empty
         }
         self.is_needed = bool(self.converters or self.positional_only or self.fields)
 

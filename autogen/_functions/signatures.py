@@ -12,8 +12,7 @@ from typing import Annotated, Any, ForwardRef, Literal, NewType, get_args, get_o
 
 from pydantic.fields import FieldInfo
 
-INJECTED = frozenset({"context_variables"})
-"""Parameters that the executing agent fills in from its attributes of the same names. Models don't see them."""
+from .markers import Field
 
 # Raised when an annotation is evaluated whose names don't exist.
 _NAME_ERRORS = (AttributeError, NameError, TypeError)
@@ -100,21 +99,6 @@ def get_missing_annotations(typed_signature: inspect.Signature, required: list[s
     """Return the names of the parameters without an annotation: of required parameters, and of those with a default."""
     bare = {name for name, p in list_parameters(typed_signature) if p.annotation is inspect.Signature.empty}
     return bare & set(required), bare - set(required)
-
-
-def get_injected_parameters(f: Callable[..., object]) -> tuple[str, ...]:
-    """Return the names of the parameters that the executing agent fills in."""
-    try:
-        return tuple(name for name, _ in list_parameters(get_signature(f)) if name in INJECTED)
-    # Some functions written in C have no signature.
-    except (TypeError, ValueError):
-        return ()
-
-
-def remove_injected(signature: inspect.Signature) -> inspect.Signature:
-    """Return a signature without the parameters that the executing agent fills in."""
-    visible = [p for name, p in signature.parameters.items() if name not in INJECTED]
-    return signature if len(visible) == len(signature.parameters) else _make_signature(visible)
 
 
 def list_parameters(signature: inspect.Signature) -> list[tuple[str, inspect.Parameter]]:
@@ -231,7 +215,7 @@ def find_description(name: str, annotation: object) -> str | None:
         raise ValueError(f"The description of the parameter {name!r} must be a string, not {metadata[0]!r}.")
     for item in metadata:
         text: object = item
-        if isinstance(item, FieldInfo):
+        if isinstance(item, (FieldInfo, Field)):
             text = item.description
         elif type(item).__name__ == "Doc":
             text = getattr(item, "documentation", None)

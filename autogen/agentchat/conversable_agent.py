@@ -107,7 +107,7 @@ class ConversableAgent(
         human_input_timeout: float | None = None,
         human_input_default: str = "",
         concurrent_tool_calls: bool = False,
-        functions: Callable[..., object] | Sequence[Callable[..., object]] = (),
+        functions: Any = (),
         context_variables: ContextVariables | None = None,
         handoffs: Handoffs | None = None,
         update_agent_state_before_reply: Callable[..., object] | Sequence[Callable[..., object]] = (),
@@ -135,8 +135,8 @@ class ConversableAgent(
             human_input_default: Input taken at a timeout. An empty text is the same as pressing Enter.
             concurrent_tool_calls: True if the calls of one message also run concurrently in sync chats, and sync functions
                 in threads in async chats, where they would block the event loop.
-            functions: Functions that its model may call, described by the first lines of their docstrings. The agent
-                executes them itself if no other agent does.
+            functions: Functions that its model may call, described by the first sentences of their docstrings: one, several,
+                `Tool`s or a `Toolkit`. The agent executes them itself if no other agent does.
             context_variables: Context variables of the agent; see `autogen.agentchat.group`.
             handoffs: Hand-offs to other agents in a group chat.
             update_agent_state_before_reply: Functions `(agent, messages)` called before each reply, or an
@@ -164,9 +164,9 @@ class ConversableAgent(
         limit = max_consecutive_auto_reply
         self._max_consecutive_auto_reply = self.MAX_CONSECUTIVE_AUTO_REPLY if limit is None else limit
         self._reset_reply_limits()
-        self._function_map = {
-            assert_valid_name(key): value for key, value in (function_map or {}).items() if value is not None
-        }
+        self._function_map = self._prepare_functions(
+            {assert_valid_name(key): value for key, value in (function_map or {}).items() if value is not None}
+        )
         self._default_auto_reply = default_auto_reply
         self.human_input_source = human_input_source
         self.human_input_timeout = human_input_timeout

@@ -32,6 +32,7 @@ _REASONS = {
     "terminate_target": "No next speaker: a hand-off ended the chat.",
     "no_eligible_speaker": "No next speaker may speak.",
     "guardrail": "A guardrail ended the chat.",
+    "tool_result": "No reply of a model is needed: the result of a tool is the answer.",
     "no_reply": "No reply was generated.",
     "stopped": "The chat was stopped.",
     "waiting": "The chat waits for an answer.",

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from ..._steps import Steps, invoke, run_async, run_sync
 from ...code_utils import content_str
 from ...control import ChatControl
+from ...tools.tool import Tool
+from ...tools.toolkit import Toolkit, collect_tools
 from ...types import ChatMessage, ChatQueue
 from .._chats.event_iterator import AsyncChatIterator, ChatIterator
 from .._core.answer_values import enter_output_type, make_output_type
 from .._core.argument_checks import check_task_options
 from .._core.internals import get_history
-from .._core.protocols import FirstMessage, Tool
+from .._core.protocols import FirstMessage
 from .._core.result import ChatResult
 from .._runs import AsyncRunIterResponse, AsyncRunResponse, RunIterResponse, RunResponse
 from .._runs.iterators import has_ag2_events
 from .._runs.queue import make_sequence
 from .._runs.run import Run, Start, convert_summary
 from ..agent import Message
-from .tool_registration import ToolRegistrationMixin, describe_function, index_by_name
+from .offered_tools import OfferedToolsMixin
+from .tool_answers import accept_tool_answers
+from .tool_registration import ToolRegistrationMixin, index_by_name
+
+Tools: TypeAlias = Callable[..., Any] | Tool | Toolkit | Iterable[Callable[..., Any] | Tool | Toolkit] | None
+"""Tools in any form."""
 
 DEFAULT_SUMMARY_METHOD = "last_msg"
 DEFAULT_MAX_TURNS = 20
@@ -52,6 +59,7 @@ class RunRequest:
         executor_kwargs: Arguments of the other side.
         user_input: True if the other side asks the human.
         msg_to: Who gets the first message: `agent` or `user`.
+        reflect: False if the results of tools are the answer.
         control: Control of the caller.
         options: Arguments of `initiate_chat`.
     """
@@ -64,6 +72,7 @@ class RunRequest:
     executor_kwargs: Mapping[str, Any] | None
     user_input: bool
     msg_to: str
+    reflect: bool
     control: ChatControl | None
     options: dict[str, Any]
 
@@ -75,17 +84,22 @@ class RunRequest:
         """
         if self.msg_to not in ("agent", "user"):
             raise ValueError(f"msg_to must be 'agent' or 'user', got {self.msg_to!r}.")
+        if not self.reflect and self.output_type is not None:
+            raise TypeError("output_type is the type of the model's answer: with reflect=False the answer is a tool's.")
         if self.recipient is None:
             check_task_options(self.options, self.options["message"])
         # A task given by position would be taken for the recipient.
         elif not hasattr(self.recipient, "receive"):
             raise TypeError(f"The recipient must be an agent, not {self.recipient!r}. The task is given by message=.")
-        elif self.output_type is not None or self.executor_kwargs is not None:
-            name = "executor_kwargs" if self.output_type is None else "output_type"
-            raise TypeError(f"{name} has a meaning without a recipient only: it is about an agent that works alone.")
+        else:
+            unset = {"output_type": None, "executor_kwargs": None, "reflect": True}
+            for name, value in unset.items():
+                if getattr(self, name) is not value:
+                    text = f"{name} has a meaning without a recipient only: it is about an agent that works alone."
+                    raise TypeError(text)
 
 
-class SingleAgentMixin(ToolRegistrationMixin):
+class SingleAgentMixin(OfferedToolsMixin):
     """The methods that run an agent without a second agent."""
 
     def _make_plain_agent(self, **arguments: Any) -> ToolRegistrationMixin:
@@ -131,11 +145,12 @@ class SingleAgentMixin(ToolRegistrationMixin):
         summary_args: Mapping[str, object] | None = {},
         message: FirstMessage = None,
         executor_kwargs: Mapping[str, Any] | None = None,
-        tools: Sequence[Tool] | Tool | None = None,
+        tools: Tools = None,
         user_input: bool = False,
         msg_to: str = "agent",
         *,
         output_type: object = None,
+        reflect: bool = True,
         **kwargs: Any,
     ) -> RunResponse:
         """Work on a task: call tools until there is an answer without a call.
@@ -158,13 +173,15 @@ class SingleAgentMixin(ToolRegistrationMixin):
             msg_to: `agent` if the agent gets the first message, `user` if it sends it.
             output_type: Type of the answer, which becomes the `value` of the result: a pydantic model, a dataclass,
                 `list[str]`, or any type that pydantic validates; None for text.
+            reflect: False to answer with the results of the first calls that succeed, instead of asking the model again.
             **kwargs: Arguments of `initiate_chat`: `max_cost`, `control`...
 
         Returns:
             The result, with the agent's side of the conversation; the summary is its answer.
 
         Raises:
-            TypeError: if a keyword has no meaning, or pydantic has no schema for the `output_type`.
+            TypeError: if a keyword has no meaning, `tools` has something else than tools, or pydantic has no schema for the
+                `output_type`.
             ValueError: if `msg_to` is neither `agent` nor `user`.
             InvalidResponse: if the answer does not match the `output_type`, not even after corrections.
 
@@ -191,11 +208,12 @@ class SingleAgentMixin(ToolRegistrationMixin):
         summary_args: Mapping[str, object] | None = {},
         message: FirstMessage = None,
         executor_kwargs: Mapping[str, Any] | None = None,
-        tools: Sequence[Tool] | Tool | None = None,
+        tools: Tools = None,
         user_input: bool = False,
         msg_to: str = "agent",
         *,
         output_type: object = None,
+        reflect: bool = True,
         **kwargs: Any,
     ) -> Any:
         """Async version of `run`. Returns a `RunResponse` for a task by position, otherwise an `AsyncRunResponse`."""
@@ -217,13 +235,14 @@ class SingleAgentMixin(ToolRegistrationMixin):
         summary_args: Mapping[str, object] | None = {},
         message: FirstMessage = None,
         executor_kwargs: Mapping[str, Any] | None = None,
-        tools: Sequence[Tool] | Tool | None = None,
+        tools: Tools = None,
         user_input: bool = False,
         msg_to: str = "agent",
         yield_on: Any = None,
         *,
         control: ChatControl | None = None,
         output_type: object = None,
+        reflect: bool = True,
         **kwargs: Any,
     ) -> Any:
         """Run a chat event by event: it waits until the next event is requested. Leaving the loop stops it.
@@ -246,6 +265,7 @@ class SingleAgentMixin(ToolRegistrationMixin):
                 With classes of `autogen.events.agent_events`, or names of their types, the iterator yields AG2's events.
             control: Handle to stop the chat from elsewhere, or to give it a deadline.
             output_type: As for `run`.
+            reflect: As for `run`.
             **kwargs: Arguments of `initiate_chat`; without a recipient, those of `run`.
 
         Returns:
@@ -276,13 +296,14 @@ class SingleAgentMixin(ToolRegistrationMixin):
         summary_args: Mapping[str, object] | None = {},
         message: FirstMessage = None,
         executor_kwargs: Mapping[str, Any] | None = None,
-        tools: Sequence[Tool] | Tool | None = None,
+        tools: Tools = None,
         user_input: bool = False,
         msg_to: str = "agent",
         yield_on: Any = None,
         *,
         control: ChatControl | None = None,
         output_type: object = None,
+        reflect: bool = True,
         **kwargs: Any,
     ) -> Any:
         """Async version of `run_iter`, for `async for` and `async with`. The chat runs in the reader's event loop."""
@@ -335,7 +356,7 @@ class SingleAgentMixin(ToolRegistrationMixin):
                 result = yield from self._run_with_tools(request.recipient, request.tools, options)
                 return convert_summary(result), get_group_variables(request.recipient)
             if not request.is_ag2:
-                return (yield from self._run_task(request.tools, request.output_type, options)), None
+                return (yield from self._run_task(request, options)), None
             steps = self._run_with_executor(executor, request, options)
             return convert_summary((yield from steps)), None
 
@@ -353,18 +374,24 @@ class SingleAgentMixin(ToolRegistrationMixin):
     ) -> Steps[ChatResult]:
         sender, recipient = (executor, self) if request.msg_to == "agent" else (self, executor)
         output = None if request.output_type is None else make_output_type(self, request.output_type)
-        with _lend_tools(self, executor, request.tools), enter_output_type(output):
+        with self._enter_run(executor, request), enter_output_type(output):
             result = yield from invoke(sender.initiate_chat, sender.a_initiate_chat, recipient, **options)
         messages = cast(list[ChatMessage], list(get_history(self, executor)))
         value = result.value if output is None else output.unwrap(result.value)
         return replace(result, chat_history=messages, value=value)
 
-    def _run_task(self, tools: Sequence[Tool], output_type: object, options: dict[str, Any]) -> Steps[ChatResult]:
+    @contextmanager
+    def _enter_run(self, executor: ToolRegistrationMixin, request: RunRequest) -> Iterator[None]:
+        """Register the tools of a run, and decide about the last results, in this block."""
+        with _lend_tools(self, executor, request.tools), accept_tool_answers(self, executor, request.reflect):
+            yield
+
+    def _run_task(self, request: RunRequest, options: dict[str, Any]) -> Steps[ChatResult]:
         """Run a task with another side that lives for this run alone."""
-        output = None if output_type is None else make_output_type(self, output_type)
+        output = None if request.output_type is None else make_output_type(self, request.output_type)
         max_turns = options.pop("max_turns", DEFAULT_MAX_TURNS)
         runner = self._make_runner(max_turns)
-        with _lend_tools(self, runner, tools), enter_output_type(output):
+        with self._enter_run(runner, request), enter_output_type(output):
             result = yield from invoke(runner.initiate_chat, runner.a_initiate_chat, self, **options)
         messages = cast(list[ChatMessage], list(get_history(self, runner)))
         value = result.value if output is None else output.unwrap(result.value)
@@ -388,10 +415,10 @@ def _lend_tools(caller: ToolRegistrationMixin, executor: ToolRegistrationMixin, 
     added: list[str] = []
     try:
         for name, tool in named.items():
-            executor.register_for_execution(name)(tool)
+            tool.register_for_execution(executor)
             # Tools that the model already knows stay as they are.
             if name not in offered:
-                caller.register_for_llm(name=name, description=describe_function(tool))(tool)
+                tool.register_for_llm(caller)
                 added.append(name)
         yield
     finally:
@@ -412,17 +439,17 @@ def _collect_request(arguments: dict[str, Any], is_iterated: bool = False) -> Ru
         raise TypeError("run() got the task twice: by position, and as message=.")
     message = recipient if is_task else arguments["message"]
     options = {name: arguments[name] for name in _OPTIONS if arguments[name] != _DEFAULTS[name]}
-    tools = arguments["tools"]
     is_ag2 = not (is_task or is_iterated) or any(arguments[name] != default for name, default in _AG2_DEFAULTS.items())
     return RunRequest(
         recipient=None if is_task else recipient,
         is_immediate=is_task,
         is_ag2=is_ag2,
-        tools=() if tools is None else tuple(tools) if isinstance(tools, Iterable) else (tools,),
+        tools=tuple(collect_tools(arguments["tools"])),
         output_type=arguments["output_type"],
         executor_kwargs=arguments["executor_kwargs"],
         user_input=arguments["user_input"],
         msg_to=arguments["msg_to"],
+        reflect=arguments["reflect"],
         control=arguments.get("control", kwargs.get("control")),
         options={"message": message, **options, **kwargs},
     )

@@ -106,7 +106,12 @@ class AgentState(AgentCore):
         # Known to be checked, so clones don't repeat warnings; a manager's clone needs the group to copy it.
         original = self._internals
         self._reset_conversations()
-        self._internals = AgentInternals(checked_tools=set(original.checked_tools), group=original.group)
+        self._internals = AgentInternals(
+            checked_tools=set(original.checked_tools),
+            offered_functions=dict(original.offered_functions),
+            ui_tools=list(original.ui_tools),
+            group=original.group,
+        )
         self._oai_system_message = [dict(message) for message in self._oai_system_message]
         self._function_map = dict(self._function_map)
         self.hook_lists = {point: list(hooks) for point, hooks in self.hook_lists.items()}

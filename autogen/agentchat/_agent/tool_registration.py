@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 from ... import runtime_logging
 from ..._mistakes import warn_caller
-from ..._steps import get_callable_name, is_coroutine_function, run_async, run_sync
+from ..._steps import is_coroutine_function, run_async, run_sync
+from ...tools.tool import Tool, attach_tool, get_tool, get_tool_name
+from ...tools.toolkit import collect_tools
 from .._core import runtime_log, turn_context
 from .._core.internals import internals
 from .._core.messages import assert_valid_name
@@ -23,6 +25,12 @@ from .state import AgentState
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
+# How a signature is named, by the key of the config that has it.
+NAME_OF: dict[str, Callable[[Any], str]] = {
+    "tools": lambda schema: schema["function"]["name"],
+    "functions": lambda schema: schema["name"],
+}
+
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=Callable[..., object])
 T = TypeVar("T")
@@ -33,11 +41,14 @@ class ToolRegistrationMixin(AgentState):
 
     _format_json_str = staticmethod(repair_json)
 
-    def register_function(self, function_map: Mapping[str, Callable[..., object] | None]) -> None:
+    def register_function(
+        self, function_map: Mapping[str, Callable[..., object] | None], silent_override: bool = False
+    ) -> None:
         """Register functions that the agent executes.
 
         Args:
-            function_map: Functions by name; None removes a function.
+            function_map: Functions or tools by name; None removes a function.
+            silent_override: True to replace functions without a warning.
 
         Raises:
             ValueError: if a name is not valid.
@@ -47,52 +58,70 @@ class ToolRegistrationMixin(AgentState):
             # Warnings, because programs of 0.2 do both on purpose.
             if function is None and name not in self._function_map:
                 warn_caller(f"Function {name!r} is not registered: nothing to remove.")
-            if name in self._function_map and not _is_same_function(self._function_map[name], function):
+            is_replaced = name in self._function_map and not _is_same_function(self._function_map[name], function)
+            if is_replaced and not silent_override:
                 warn_caller(f"Function {name!r} is being overridden.")
         # A new dict: programs may hold the old one.
-        merged = {**self._function_map, **function_map}
-        self._function_map = {name: function for name, function in merged.items() if function is not None}
+        self._function_map = {**self._function_map, **self._prepare_functions(function_map)}
+        for name in [name for name, function in function_map.items() if function is None]:
+            self._function_map.pop(name, None)
+
+    def _prepare_functions(self, function_map: Mapping[str, Callable[..., object] | None]) -> dict[str, Callable[..., Any]]:
+        """Return the functions of a map: plain functions as they are, tools in the form in which they are executed."""
+        functions = {name: function for name, function in function_map.items() if function is not None}
+        return {
+            name: self._wrap_function(function) if isinstance(function, Tool) else function
+            for name, function in functions.items()
+        }
 
     def can_execute_function(self, name: str | list[str]) -> bool:
         """Return True if the agent executes this function, or all of these."""
         return all(item in self._function_map for item in ([name] if isinstance(name, str) else name))
 
-    def execute_function(self, func_call: Message, verbose: bool = False) -> Outcome:
+    def execute_function(self, func_call: Message, call_id: str | bool | None = None, verbose: bool = False) -> Outcome:
         """Execute a call suggested by a model.
 
         Args:
             func_call: `{"name": ..., "arguments": <JSON text>}`.
+            call_id: Id of the call, for its events. A bool means `verbose`, which was the second argument of AutoGen 0.2.
             verbose: True to print the arguments and the result, too.
 
         Returns:
             True if it succeeded, and a message with `name`, `role` and the result as `content`. No error is raised: the
             content describes it.
         """
-        return run_sync(execute_call(self, func_call, "FUNCTION", verbose))
+        return run_sync(execute_call(self, func_call, "FUNCTION", call_id, verbose))
 
-    async def a_execute_function(self, func_call: Message) -> Outcome:
+    async def a_execute_function(
+        self, func_call: Message, call_id: str | bool | None = None, verbose: bool = False
+    ) -> Outcome:
         """Async version of `execute_function`."""
-        return await run_async(execute_call(self, func_call, "ASYNC FUNCTION"))
+        return await run_async(execute_call(self, func_call, "ASYNC FUNCTION", call_id, verbose))
 
-    def update_tool_signature(self, tool_sig: str | Mapping[str, object], is_remove: bool) -> None:
+    def update_tool_signature(
+        self, tool_sig: str | Mapping[str, object], is_remove: bool, silent_override: bool = False
+    ) -> None:
         """Add a tool to those that the model may call, or remove one.
 
         Args:
             tool_sig: JSON schema of the tool; its name to remove it.
             is_remove: True to remove it.
+            silent_override: True to replace a tool without a warning.
 
         Raises:
             AssertionError: if the agent has no model, or no tools to remove.
             ValueError: if the schema is not a dict, or the name is not valid.
         """
-        self._update_signature("tools", tool_sig, is_remove, lambda tool: tool["function"]["name"])
+        self._update_signature("tools", tool_sig, is_remove, silent_override)
 
-    def update_function_signature(self, func_sig: str | Mapping[str, object], is_remove: bool) -> None:
+    def update_function_signature(
+        self, func_sig: str | Mapping[str, object], is_remove: bool, silent_override: bool = False
+    ) -> None:
         """Add or remove a function, in the older form of function calls; see `update_tool_signature`."""
-        self._update_signature("functions", func_sig, is_remove, lambda function: function["name"])
+        self._update_signature("functions", func_sig, is_remove, silent_override)
 
     def _update_signature(
-        self, key: str, signature: str | Mapping[str, object], is_remove: bool, get_name: Callable[[Any], str]
+        self, key: str, signature: str | Mapping[str, object], is_remove: bool, silent_override: bool
     ) -> None:
         # A model that is set up when it is first needed is needed now.
         self._get_model_client()
@@ -102,6 +131,7 @@ class ToolRegistrationMixin(AgentState):
             logger.error(text)
             raise AssertionError(text)
         signatures = config.get(key, [])
+        get_name: Callable[[Any], str] = NAME_OF[key]
         if is_remove:
             assert key in config, f"Agent {self.name!r} has no {key} to remove {signature!r} from."
             signatures = [item for item in signatures if get_name(item) != signature]
@@ -109,7 +139,8 @@ class ToolRegistrationMixin(AgentState):
             if not isinstance(signature, dict):
                 raise ValueError(f"A signature must be a dict, got a {type(signature).__name__}.")
             name = assert_valid_name(get_name(signature))
-            if any(get_name(item) == name and not self._is_same_offer(key, name, item, signature) for item in signatures):
+            known = [item for item in signatures if get_name(item) == name]
+            if not silent_override and any(not self._is_same_offer(key, name, item, signature) for item in known):
                 warn_caller(f"Function {name!r} is being overridden.")
             internals(self).offered_functions[key, name] = internals(self).offered_function
             signatures = [*(item for item in signatures if get_name(item) != name), signature]
@@ -131,14 +162,25 @@ class ToolRegistrationMixin(AgentState):
         return _is_same_function(old_function, new_function)
 
     def register_for_llm(
-        self, *, name: str | None = None, description: str | None = None, api_style: str = "tool"
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        api_style: str = "tool",
+        silent_override: bool = False,
     ) -> Callable[[F], F]:
         """Return a decorator that registers a function which the agent's model may call.
 
+        The decorator returns the function, which then has the attributes of a `Tool`: `name`, `tool_schema` and so on, and
+        the tool itself as `tool`. For a bound method, a built-in function or a partial object it returns the tool. For a
+        `Tool` it returns that tool, or a copy of another name or description.
+
         Args:
             name: Name for the model; the function's own name if None.
-            description: Description for the model. May be omitted if another decorator of the function has it.
+            description: Description for the model. May be omitted if another decorator of the function has it, or the
+                function has a docstring.
             api_style: `tool`, or `function` for the older form.
+            silent_override: True to replace a tool of this name without a warning.
 
         Raises:
             ValueError: if there is no description, or no such style.
@@ -150,38 +192,45 @@ class ToolRegistrationMixin(AgentState):
         """
 
         def decorate(function: F) -> F:
-            _set_if_given(function, "_name", name)
-            _set_if_given(function, "_description", description)
-            # Decorators of one function share name and description, whichever of them has the arguments.
-            text = description or getattr(function, "_description", None)
-            tool_name = name or get_tool_name(function)
-            if text is None:
-                raise ValueError(f"Function {tool_name!r} needs a description: the model chooses its tools by it.")
-            from ...function_utils import get_function_schema
-
-            schema = get_function_schema(function, name=tool_name, description=text)
+            offered = _make_registered_tool(function, name, description)
+            if not isinstance(function, Tool) and not offered.description:
+                raise ValueError(f"Function {offered.name!r} needs a description: the model chooses its tools by it.")
+            schema = offered.tool_schema
             if api_style not in ("tool", "function"):
                 raise ValueError(f"api_style must be 'tool' or 'function', got {api_style!r}.")
-            # Not an argument of the methods below: subclasses override them.
-            internals(self).offered_function = function
+            # Overrides of the methods below may not know the argument.
+            options = {"silent_override": True} if silent_override else {}
+            # Not an argument of them: subclasses override them.
+            internals(self).offered_function = offered
             try:
                 if api_style == "tool":
-                    self.update_tool_signature(schema, is_remove=False)
+                    self.update_tool_signature(schema, is_remove=False, **options)
                 else:
-                    self.update_function_signature(schema["function"], is_remove=False)
+                    self.update_function_signature(schema["function"], is_remove=False, **options)
             finally:
                 internals(self).offered_function = None
-            return function
+            registered: Any = offered if isinstance(function, Tool) else attach_tool(function, offered, has_schema=True)
+            return registered  # type: ignore[no-any-return]
 
         return decorate
 
     def register_for_execution(
-        self, name: str | None = None, *, timeout: float | None = None, idempotent: bool = False
+        self,
+        name: str | None = None,
+        description: str | None = None,
+        *,
+        serialize: bool = True,
+        silent_override: bool = False,
+        timeout: float | None = None,
+        idempotent: bool = False,
     ) -> Callable[[F], F]:
-        """Return a decorator that registers a function which the agent executes.
+        """Return a decorator that registers a function which the agent executes. It returns the same as `register_for_llm`.
 
         Args:
             name: Name in calls; the function's own name if None.
+            description: Description for the decorators that register the function for a model.
+            serialize: False to keep the returned object in the tool response; its text is made when a model is asked.
+            silent_override: True to replace a function of this name without a warning.
             timeout: Timeout of a call in seconds; it is reported to the model. A coroutine function is cancelled. A sync
                 function continues in its thread, but programs that it runs through an executor are killed.
             idempotent: True if a second call does no harm. A chat with a checkpoint then repeats a call that was under way
@@ -189,61 +238,73 @@ class ToolRegistrationMixin(AgentState):
 
         Raises:
             ValueError: if the timeout is not positive.
+            TypeError: if nothing fills in a parameter that no model may fill in.
         """
         if timeout is not None and not timeout > 0:
             raise ValueError(f"The timeout of a tool must be positive, got {timeout!r}.")
 
         def decorate(function: F) -> F:
-            _set_if_given(function, "_name", name)
-            wrapped = self._wrap_function(function)
+            executed = _make_registered_tool(function, name, description)
+            # Overrides may not know the argument.
+            wrapped = self._wrap_function(executed) if serialize else self._wrap_function(executed, serialize=False)
             if timeout is not None:
                 vars(wrapped)["_timeout"] = timeout
             if idempotent:
                 vars(wrapped)["_idempotent"] = True
-            self.register_function({name or get_tool_name(function): wrapped})
-            return function
+            self.register_function({executed.name: wrapped}, **({"silent_override": True} if silent_override else {}))
+            registered: Any = executed if isinstance(function, Tool) else attach_tool(function, executed, has_schema=False)
+            return registered  # type: ignore[no-any-return]
 
         return decorate
 
-    def _register_own_functions(self, functions: Callable[..., object] | Iterable[Callable[..., object]]) -> None:
+    def _register_own_functions(self, functions: Any) -> None:
         """Register functions that the agent's model calls and the agent executes.
 
         Raises:
+            TypeError: if an item is neither a function nor a tool.
             ValueError: if different functions have the same name.
         """
-        for function in index_by_name(as_list(functions)).values():
-            self.register_for_llm(description=describe_function(function))(function)
-            self.register_for_execution()(function)
+        for tool in index_by_name(collect_tools(functions)).values():
+            tool.register_for_llm(self)
+            tool.register_for_execution(self)
 
-    def _wrap_function(self, func: F) -> F:
+    def _wrap_function(self, func: F, *, serialize: bool = True) -> F:
         """Wrap a function for execution: pydantic arguments are loaded, and the result becomes text."""
-        from ...function_utils import INJECTED, get_injected_parameters, load_basemodels_if_needed, serialize_to_str
+        from ..._functions.injection import get_injection, wrap_injected
+        from ...function_utils import load_basemodels_if_needed, serialize_to_str
 
-        loaded = load_basemodels_if_needed(func)
+        tool = get_tool(func)
+        function: Callable[..., Any] = func if tool is None else tool.function
+        injection = get_injection(function)
+        injection.check(function)
+        # A schema that was given says nothing about the types of the function.
+        loaded = load_basemodels_if_needed(function) if tool is None or tool.parameters_json_schema is None else function
         # Directives pass as they are: they are applied when the call has returned.
 
         def finish(kwargs: dict[str, object], result: object) -> object:
             if runtime_logging.is_logging:
-                arguments = {key: value for key, value in kwargs.items() if key not in INJECTED}
-                runtime_log.log_function_use(self, func, arguments, result)
-            return result if turn_context.is_directive(result) else serialize_to_str(result)
+                arguments = {key: value for key, value in kwargs.items() if key not in injection.names}
+                runtime_log.log_function_use(self, function, arguments, result)
+            return serialize_to_str(result) if serialize and not turn_context.is_directive(result) else result
 
-        if is_coroutine_function(func):
+        run: Any
+        if is_coroutine_function(function):
 
-            @wraps(func)
-            async def a_run(*args: object, **kwargs: object) -> object:
+            @wraps(function)
+            async def a_run_function(*args: object, **kwargs: object) -> object:
                 return finish(kwargs, await loaded(*args, **kwargs))
 
-            wrapped: Any = a_run
+            run = a_run_function
         else:
 
-            @wraps(func)
-            def run(*args: object, **kwargs: object) -> object:
+            @wraps(function)
+            def run_function(*args: object, **kwargs: object) -> object:
                 return finish(kwargs, loaded(*args, **kwargs))
 
-            wrapped = run
+            run = run_function
+        wrapped: Any = wrap_injected(run, injection, self) if injection.names else run
         # Read when the function is executed.
-        vars(wrapped).update(_origin=func, _injected=get_injected_parameters(func))
+        vars(wrapped).update(_origin=function, _serialize=serialize, _has_async_dependencies=injection.is_async)
         return wrapped  # type: ignore[no-any-return]
 
 
@@ -270,13 +331,6 @@ def register_function(
     (executor or caller).register_for_execution(name=name, timeout=timeout)(f)
 
 
-def describe_function(function: Callable[..., object]) -> str:
-    """Return the description given to a decorator, or the first sentence of the docstring, or else the name."""
-    from ..._functions.docstrings import get_summary
-
-    return getattr(function, "_description", None) or get_summary(function) or get_callable_name(function)
-
-
 def index_by_name(functions: Iterable[C]) -> dict[str, C]:
     """Return the functions of one list by name.
 
@@ -295,16 +349,29 @@ def index_by_name(functions: Iterable[C]) -> dict[str, C]:
     return named
 
 
-def get_tool_name(function: Callable[..., object]) -> str:
-    """Return the name given to a decorator, or else the function's own."""
-    return getattr(function, "_name", None) or get_callable_name(function)
-
-
 def as_list(items: T | Iterable[T] | None) -> list[T]:
     """Return one or several items as a list; None is an empty list."""
     if items is None:
         return []
     return list(items) if isinstance(items, (list, tuple)) else [items]  # type: ignore[list-item]
+
+
+def _make_registered_tool(function: Any, name: str | None, description: str | None) -> Tool:
+    """Make the tool that a decorator registers; its description is empty if there is none.
+
+    Decorators of one function share name and description, whichever of them has the arguments.
+    """
+    from ..._functions.docstrings import get_summary
+
+    tool = get_tool(function)
+    if isinstance(function, Tool):
+        return Tool(name=name, description=description, func_or_tool=function) if name or description else function
+    _set_if_given(function, "_name", name)
+    _set_if_given(function, "_description", description)
+    if tool is not None and (name or tool.name) == tool.name and (description or tool.description) == tool.description:
+        return tool
+    text = description or getattr(function, "_description", None) or get_summary(function)
+    return Tool(name=name or get_tool_name(function), description=text, func_or_tool=function)
 
 
 def _set_if_given(function: Callable[..., object], attribute: str, value: str | None) -> None:

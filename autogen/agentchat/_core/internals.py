@@ -33,8 +33,9 @@ class AgentInternals:
         redirection: Target of a guardrail that tripped on a member's turn, and its name, for the manager of a group chat.
         summary_errors: Why the chat with a peer has no summary.
         checked_tools: Names of tools already checked for a missing counterpart.
-        offered_functions: Functions behind the signatures that the model knows, by key of the config and name.
-        offered_function: Function of the signature that is being added; None for a signature without a function.
+        offered_functions: Tools behind the signatures that the model knows, by key of the config and name.
+        offered_function: Tool of the signature that is being added; None for a signature without a function.
+        ui_tools: Tools that a user interface gave to the agent.
         last_speaker: Author of the message being answered, for the manager of a group chat.
         group: Group chat that the agent manages, if any.
         is_resumed: True if the group chat was resumed and has not started again since.
@@ -52,6 +53,7 @@ class AgentInternals:
     checked_tools: set[str] = field(default_factory=set)
     offered_functions: dict[tuple[str, str], object] = field(default_factory=dict)
     offered_function: object = None
+    ui_tools: list[Any] = field(default_factory=list)
     last_speaker: Agent | None = None
     group: Group | None = None
     is_resumed: bool = False

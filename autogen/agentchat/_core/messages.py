@@ -107,11 +107,31 @@ def unroll_tool_responses(messages: Iterable[Message]) -> list[Message]:
         if "tool_responses" not in message or not message["tool_responses"]:
             flat.append(message)
             continue
-        flat.extend(message["tool_responses"])
+        flat.extend(map(_serialize_response, message["tool_responses"]))
         # A message of another role has responses and a content of its own, such as human input beside interrupted calls.
         if message.get("role") != "tool":
             flat.append({key: value for key, value in message.items() if key != "tool_responses"})
     return flat
+
+
+def get_result_text(content: object) -> str:
+    """Return the result of a tool as text: objects that a tool keeps in its response become JSON."""
+    if isinstance(content, str):
+        return content
+    # Imported on first use: it needs pydantic.
+    from ...function_utils import serialize_to_str
+
+    try:
+        return serialize_to_str(content)
+    except TypeError:
+        return str(content)
+
+
+def _serialize_response(response: Message) -> Message:
+    content = response.get("content")
+    is_text = isinstance(content, str) or content is None
+    is_parts = isinstance(content, list) and all(isinstance(part, dict) and "type" in part for part in content)
+    return response if is_text or is_parts else {**response, "content": get_result_text(content)}
 
 
 def assert_valid_name(name: str) -> str:

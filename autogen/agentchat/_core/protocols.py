@@ -114,10 +114,14 @@ class AgentCore(LLMAgent, Protocol):
     def can_execute_function(self, name: str | list[str]) -> bool:
         """Return True if the agent executes this function, or all of these."""
 
-    def execute_function(self, func_call: Message, verbose: bool = False) -> tuple[bool, Message]:
+    def execute_function(
+        self, func_call: Message, call_id: str | bool | None = None, verbose: bool = False
+    ) -> tuple[bool, Message]:
         """Execute a function call."""
 
-    async def a_execute_function(self, func_call: Message) -> tuple[bool, Message]:
+    async def a_execute_function(
+        self, func_call: Message, call_id: str | bool | None = None, verbose: bool = False
+    ) -> tuple[bool, Message]:
         """Async version of `execute_function`."""
 
     async def _a_execute_tool_call(self, tool_call: Message) -> Message:

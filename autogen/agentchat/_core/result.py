@@ -44,6 +44,8 @@ class StopReason(str, Enum):
     """The last message is a model's refusal; `stop_detail` has its text."""
     GUARDRAIL = "guardrail"
     """A guardrail ended the chat; `stop_detail` says which, and why."""
+    TOOL_RESULT = "tool_result"
+    """The result of a tool is the answer of an agent that works alone, see `reflect` of `run`."""
     NO_REPLY = "no_reply"
     """An agent had no reply."""
 

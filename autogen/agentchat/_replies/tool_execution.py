@@ -32,7 +32,7 @@ from ...operations import (
 from .._core import turn_context
 from .._core.display import print_notice
 from .._core.internals import get_managed_group, is_conversable, is_overridden
-from .._core.messages import strip_namespace
+from .._core.messages import get_result_text, strip_namespace
 from .._core.protocols import AgentCore, Tool
 from .._core.registration_warnings import find_executors
 from .._core.turn_context import Outcome
@@ -43,7 +43,8 @@ from .tool_arguments import parse_arguments
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
-_call_ids: ContextVar[Mapping[int, str | None]] = ContextVar("ids of calls by the id() of their dicts", default={})  # noqa: B039
+# The id of a call and its message, by the id() of its dict.
+_origins: ContextVar[Mapping[int, tuple[str | None, Message]]] = ContextVar("origins of calls", default={})  # noqa: B039
 _caller: ContextVar[AgentCore | None] = ContextVar("agent whose model suggested the calls", default=None)
 
 
@@ -56,13 +57,15 @@ def execute_function_call(
         return False, None
     executor = _find_executor(agent, call, sender)
     function = _find_function(executor, call.get("name"))
-    must_wait = is_coroutine_function(function) or hasattr(function, "_timeout") or executor.concurrent_tool_calls
+    must_wait = is_coroutine_function(function) or executor.concurrent_tool_calls
+    must_wait = must_wait or hasattr(function, "_timeout") or getattr(function, "_has_async_dependencies", False)
     async_method: Callable[..., object] = executor.a_execute_function if must_wait else executor.execute_function
-    with _remember_origin([], _find_caller(messages[-1], sender)):
+    with _remember_origin([{"function": call}], messages[-1], _find_caller(messages[-1], sender)):
         outcome = yield Call(executor.execute_function, async_method, (call,), {})
     if turn := turn_context.get_current_turn(agent, sender):
         [outcome] = yield from turn.resolve_handoffs([call], [outcome])
     _, result = outcome
+    result = {**result, "content": get_result_text(result.get("content", ""))}
     return True, _add_available_names(result, sender, call)
 
 
@@ -96,7 +99,7 @@ def execute_tool_calls(
     # A transfer to another agent is not a function: the turn resolves it.
     transfers = turn.find_transfers(functions) if turn else ()
     executable = [function for index, function in enumerate(functions) if index not in transfers]
-    with _remember_origin(calls, _find_caller(messages[-1], sender)):
+    with _remember_origin(calls, messages[-1], _find_caller(messages[-1], sender)):
         answers = yield from gather(execute, a_execute, executable, in_threads=agent.concurrent_tool_calls)
     signals = [answer for answer in answers if isinstance(answer, ChatWaiting)]
     if signals:
@@ -117,15 +120,15 @@ def execute_tool_calls(
 
 
 @contextmanager
-def _remember_origin(calls: Iterable[Message], caller: AgentCore | None) -> Iterator[None]:
-    """Keep the ids of calls and their caller: `execute_function` gets neither, and may be overridden."""
-    token = _call_ids.set({id(call.get("function")): call.get("id") for call in calls})
+def _remember_origin(calls: Iterable[Message], message: Message, caller: AgentCore | None) -> Iterator[None]:
+    """Keep the ids of calls, their message and their caller: `execute_function` gets neither, and may be overridden."""
+    token = _origins.set({id(call.get("function")): (call.get("id"), message) for call in calls})
     caller_token = _caller.set(caller)
     try:
         yield
     finally:
         reset_variable(_caller, caller_token)
-        reset_variable(_call_ids, token)
+        reset_variable(_origins, token)
 
 
 def _find_caller(message: Message, sender: Agent | None) -> AgentCore | None:
@@ -145,19 +148,27 @@ def make_tool_step(agent: AgentCore, messages: list[Message], sender: Agent | No
     return execute_tool_calls(agent, messages, sender) if messages and messages[-1].get("tool_calls") else None
 
 
-def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = False) -> Steps[Outcome]:
+def execute_call(
+    agent: AgentCore, call: Message, label: str, call_id: str | bool | None = None, verbose: bool = False
+) -> Steps[Outcome]:
     """Check one call by the guardrails, and execute it as an operation.
 
     Args:
         agent: Agent that executes it.
         call: `{"name": ..., "arguments": <JSON text>}`.
         label: Word for the call in the printed line, such as "FUNCTION".
+        call_id: Id of the call; a bool is `verbose`.
         verbose: Print the arguments and the result, too.
     """
+    if isinstance(call_id, bool):
+        verbose, call_id = call_id, None
+    if call_id is None:
+        call_id, _ = _origins.get().get(id(call), (None, None))
+    perform_call = partial(_perform_call, agent, call, label, call_id, verbose)
     caller = _caller.get()
     owners = [owner for owner in (caller, agent) if owner is not None and any(owner.hook_lists.values())]
     if not owners:
-        return (yield from _perform_call(agent, call, label, verbose, None))
+        return (yield from perform_call(None))
     name = str(call.get("name") or "")
     arguments = _try_parse(agent, call)
     # A call that can't be made is reported to the model as usual.
@@ -165,9 +176,10 @@ def execute_call(agent: AgentCore, call: Message, label: str, verbose: bool = Fa
         arguments = yield from check_call(agent, caller, name, arguments)
         if isinstance(arguments, str):
             return _make_failure(name, arguments)
-    success, result = yield from _perform_call(agent, call, label, verbose, arguments)
-    content = yield from check_tool_result(agent, caller, name, str(result.get("content", "")))
-    return success, result if content == result.get("content") else {**result, "content": content}
+    success, result = yield from perform_call(arguments)
+    text = get_result_text(result.get("content", ""))
+    content = yield from check_tool_result(agent, caller, name, text)
+    return success, result if content == text else {**result, "content": content}
 
 
 def _try_parse(agent: AgentCore, call: Message) -> dict[str, Any] | None:
@@ -179,10 +191,10 @@ def _try_parse(agent: AgentCore, call: Message) -> dict[str, Any] | None:
 
 
 def _perform_call(
-    agent: AgentCore, call: Message, label: str, verbose: bool, arguments: dict[str, Any] | None
+    agent: AgentCore, call: Message, label: str, call_id: str | None, verbose: bool, arguments: dict[str, Any] | None
 ) -> Steps[Outcome]:
     """Execute a call as an operation, with other arguments than the model's unless they are None."""
-    name, call_id = str(call.get("name") or ""), _call_ids.get().get(id(call))
+    name = str(call.get("name") or "")
     side_effects: turn_context.SideEffects | None = None
     if get_journal() is not None:
         side_effects = turn_context.make_side_effects(call) or turn_context.VariableEffects(agent.context_variables)
@@ -194,7 +206,9 @@ def _perform_call(
         return None if text is None else (text != UNKNOWN_OUTCOME, _make_result(name, text))
 
     def encode(outcome: Outcome) -> list[object]:
-        return list(outcome) if side_effects is None else [*outcome, side_effects.snapshot()]
+        success, result = outcome
+        stored = [success, {**result, "content": get_result_text(result["content"])}]
+        return stored if side_effects is None else [*stored, side_effects.snapshot()]
 
     def decode(stored: list[Any]) -> Outcome:
         success, result, *snapshots = stored
@@ -212,7 +226,11 @@ def _perform_call(
             agent=agent.name, name=name, arguments=call.get("arguments"), call_id=call_id, _agent=agent
         ),
         finished=lambda outcome, seconds: events.ToolReturned(
-            agent=agent.name, name=name, success=outcome[0], content=outcome[1]["content"], seconds=seconds
+            agent=agent.name,
+            name=name,
+            success=outcome[0],
+            content=get_result_text(outcome[1]["content"]),
+            seconds=seconds,
         ),
         encode=encode,
         decode=decode,
@@ -223,6 +241,9 @@ def _perform_call(
 
 def _execute(agent: AgentCore, call: Message, label: str, verbose: bool, arguments: dict[str, Any] | None) -> Steps[Outcome]:
     """Parse the arguments of a call, and call its function. Any failure becomes a message for the model."""
+    # Imported on first use: it needs pydantic.
+    from ..._functions.injection import Resolution, unwrap_injected
+
     name = call.get("name") or ""
     function = _find_function(agent, name)
     if function is None:
@@ -235,31 +256,35 @@ def _execute(agent: AgentCore, call: Message, label: str, verbose: bool, argumen
         return _make_failure(name, f"Error: {error}\n The arguments must be a JSON object.")
     yield from yield_point()
     print_notice(agent, f"EXECUTING {label} {name}...", "magenta")
+    timeout = getattr(function, "_timeout", None)
+
+    def prepare(callee: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        sync_function, async_function = sync_and_async(callee, seconds=timeout, blocks=agent.concurrent_tool_calls)
+        return interruptible(sync_function), async_function
+
+    _, message = _origins.get().get(id(call), (None, None))
+    resolution = Resolution(agent, message, prepare)
     try:
-        timeout = getattr(function, "_timeout", None)
-        sync_function, async_function = sync_and_async(function, seconds=timeout, blocks=agent.concurrent_tool_calls)
-        keywords = {**arguments, **_get_injected_arguments(agent, function)}
-        result = yield Call(interruptible(sync_function), async_function, (), keywords)
-        content = turn_context.apply_directive(agent, call, result)
+        callee, injection = unwrap_injected(function)
+        arguments = {key: value for key, value in arguments.items() if key not in injection.names}
+        injected = yield from resolution.resolve(injection)
+        result = yield Call(*prepare(callee), (), {**arguments, **injected})
+        is_kept = not getattr(function, "_serialize", True) and not turn_context.is_directive(result)
+        content = result if is_kept else turn_context.apply_directive(agent, call, result)
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        logger.warning("The function %r of agent %r failed: %s", name, agent.name, redact(reason))
-        logger.debug("The traceback of %r:", name, exc_info=True)
-        return _make_failure(name, f"Error: {error}" if str(error) else f"Error: {type(error).__name__}")
+        text = resolution.hide_values(str(error))
+        logger.warning("The function %r of agent %r failed: %s", name, agent.name, redact(_describe_error(error, text)))
+        # A traceback would show the values that were hidden.
+        if text == str(error):
+            logger.debug("The traceback of %r:", name, exc_info=True)
+        return _make_failure(name, f"Error: {text or type(error).__name__}")
     if verbose:
         IOStream.get_default().print(f"\nInput arguments: {arguments}\nOutput:\n{content}", flush=True)
     return True, _make_result(name, content)
 
 
-def _get_injected_arguments(agent: AgentCore, function: Tool) -> dict[str, object]:
-    """Return the arguments that a function gets from its agent, and not from the model."""
-    names = getattr(function, "_injected", None)
-    # A function that was put into the `function_map` directly is not prepared.
-    if names is None:
-        from ...function_utils import get_injected_parameters
-
-        names = get_injected_parameters(function)
-    return {name: getattr(agent, name) for name in names}
+def _describe_error(error: Exception, text: str) -> str:
+    return " ".join(f"{type(error).__name__}: {text}".split())
 
 
 def _find_executor(agent: AgentCore, call: Message, sender: Agent | None) -> AgentCore:
@@ -305,8 +330,8 @@ def _make_failure(name: str, text: str) -> Outcome:
     return False, _make_result(name, text)
 
 
-def _make_result(name: str, text: str) -> Message:
-    return {"name": name, "role": "function", "content": text}
+def _make_result(name: str, content: object) -> Message:
+    return {"name": name, "role": "function", "content": content}
 
 
 def _suggest_name(name: str, available: Iterable[str]) -> str:

@@ -1,0 +1,89 @@
+"""Toolkits: tools by name, registered together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from .tool import Tool, as_tool
+
+
+class Toolkit:
+    """Tools by name. It is taken wherever a list of functions is.
+
+    Args:
+        tools: Tools, functions, or toolkits. Of two tools of one name, the later replaces the earlier.
+
+    Raises:
+        TypeError: if an item is something else.
+    """
+
+    def __init__(self, tools: Iterable[Any] = ()) -> None:
+        self.toolkit: dict[str, Tool] = {}
+        for item in collect_tools(tools):
+            self.set_tool(item)
+
+    @property
+    def tools(self) -> list[Tool]:
+        """The tools, in order."""
+        return list(self.toolkit.values())
+
+    def register_for_llm(self, agent: Any) -> None:
+        """Let the model of an agent call the tools."""
+        for item in self:
+            item.register_for_llm(agent)
+
+    def register_for_execution(self, agent: Any) -> None:
+        """Let an agent execute the tools."""
+        for item in self:
+            item.register_for_execution(agent)
+
+    def get_tool(self, tool_name: str) -> Tool:
+        """Return the tool of a name.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if tool_name not in self.toolkit:
+            raise ValueError(
+                f"There is no tool {tool_name!r} in the toolkit; there are: {', '.join(self.toolkit) or 'none'}."
+            )
+        return self.toolkit[tool_name]
+
+    def set_tool(self, tool: Any) -> None:
+        """Add a tool or a function. It replaces a tool of its name."""
+        [item] = collect_tools([tool])
+        self.toolkit[item.name] = item
+
+    def remove_tool(self, tool_name: str) -> None:
+        """Remove a tool.
+
+        Raises:
+            ValueError: if there is none of this name.
+        """
+        self.get_tool(tool_name)
+        del self.toolkit[tool_name]
+
+    def __len__(self) -> int:
+        return len(self.toolkit)
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self.tools)
+
+    def __repr__(self) -> str:
+        return f"Toolkit({self.tools!r})"
+
+
+def collect_tools(tools: Any) -> list[Tool]:
+    """Return tools in any form as a list: a function, a `Tool`, a `Toolkit`, an iterable of these, or None for none.
+
+    Raises:
+        TypeError: if an item is something else.
+    """
+    if tools is None:
+        return []
+    if isinstance(tools, Tool) or callable(tools):
+        return [as_tool(tools)]
+    if isinstance(tools, Iterable) and not isinstance(tools, (str, bytes, Mapping)):
+        return [item for entry in tools for item in collect_tools(entry)]
+    raise TypeError(f"A tool must be a function, a Tool or a Toolkit, got {tools!r}.")
