@@ -123,7 +123,6 @@ DUE = {
         autogen.agentchat.group.group_utils
     """,
     "configs, agents, streams": """
-        autogen.agentchat.conversable_agent.ConversableAgent.__init__
         autogen.agentchat.conversable_agent.ConversableAgent.a_generate_reply
         autogen.agentchat.conversable_agent.ConversableAgent.generate_reply
     """,

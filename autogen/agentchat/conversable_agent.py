@@ -102,15 +102,15 @@ class ConversableAgent(
         description: str | None = None,
         chat_messages: MutableMapping[A, list[Message]] | None = None,
         silent: bool | None = None,
+        context_variables: ContextVariables | None = None,
+        functions: Any = None,
+        update_agent_state_before_reply: Callable[..., object] | Sequence[Callable[..., object]] | None = None,
+        handoffs: Handoffs | None = None,
         *,
         human_input_source: Callable[[str], str | Awaitable[str]] | None = None,
         human_input_timeout: float | None = None,
         human_input_default: str = "",
         concurrent_tool_calls: bool = False,
-        functions: Any = (),
-        context_variables: ContextVariables | None = None,
-        handoffs: Handoffs | None = None,
-        update_agent_state_before_reply: Callable[..., object] | Sequence[Callable[..., object]] = (),
     ) -> None:
         """Create an agent.
 
@@ -129,18 +129,18 @@ class ConversableAgent(
             description: Purpose of the agent; the system message if None.
             chat_messages: Histories to continue. The mapping itself is used, not a copy.
             silent: True if messages are not printed; None leaves it to each call.
+            context_variables: Context variables of the agent; see `autogen.agentchat.group`.
+            functions: Functions that its model may call, described by the first sentences of their docstrings: one, several,
+                `Tool`s or a `Toolkit`. The agent executes them itself if no other agent does.
+            update_agent_state_before_reply: Functions `(agent, messages)` called before each reply, or an
+                `UpdateSystemMessage`.
+            handoffs: Hand-offs to other agents in a group chat.
             human_input_source: Function of a prompt, sync or async, that returns the human's input; None for the current
                 `IOStream`.
             human_input_timeout: Timeout for the human in seconds; None for no timeout.
             human_input_default: Input taken at a timeout. An empty text is the same as pressing Enter.
             concurrent_tool_calls: True if the calls of one message also run concurrently in sync chats, and sync functions
                 in threads in async chats, where they would block the event loop.
-            functions: Functions that its model may call, described by the first sentences of their docstrings: one, several,
-                `Tool`s or a `Toolkit`. The agent executes them itself if no other agent does.
-            context_variables: Context variables of the agent; see `autogen.agentchat.group`.
-            handoffs: Hand-offs to other agents in a group chat.
-            update_agent_state_before_reply: Functions `(agent, messages)` called before each reply, or an
-                `UpdateSystemMessage`.
 
         Raises:
             TypeError, ValueError: if an argument has an invalid value; the message names it.

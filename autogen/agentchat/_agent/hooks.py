@@ -58,7 +58,7 @@ class HooksMixin(AgentState):
             warnings.warn(text, UserWarning, stacklevel=2)
         hooks[hookable_method].append(hook)
 
-    def _register_state_hooks(self, hooks: Callable[..., object] | Iterable[Callable[..., object]]) -> None:
+    def _register_state_hooks(self, hooks: Callable[..., object] | Iterable[Callable[..., object]] | None) -> None:
         """Register hooks that update the agent before each reply."""
         for hook in as_list(hooks):
             self.register_hook("update_agent_state", hook)

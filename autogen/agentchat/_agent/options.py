@@ -26,7 +26,7 @@ class AgentOptions(TypedDict, total=False):
     functions: Callable[..., object] | Sequence[Callable[..., object]]
     context_variables: ContextVariables | None
     handoffs: Handoffs | None
-    update_agent_state_before_reply: Callable[..., object] | Sequence[Callable[..., object]]
+    update_agent_state_before_reply: Callable[..., object] | Sequence[Callable[..., object]] | None
 
 
 class AssistantOptions(AgentOptions, total=False):

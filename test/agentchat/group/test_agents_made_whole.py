@@ -2,6 +2,7 @@
 
 import pytest
 
+from autogen import ConversableAgent
 from autogen.agentchat.group import ContextVariables, Handoffs, ReplyResult, TerminateTarget, UpdateSystemMessage
 from autogen.testing import tool_call
 
@@ -27,6 +28,20 @@ def test_all_of_it_at_once(member, talk):
     assert talked.texts[-2:] == ["Counted.", "Welcome."]
     assert host.model.requests[0]["tools"][0]["function"]["description"] == "Count the guests."
     assert host.system_message == "There are 2 guests."
+
+
+def test_they_may_be_given_by_position_or_left_out(agent):
+    variables = ContextVariables({"guests": 1})
+    updates = []
+    defaults = ("You are a host.", None, None, "NEVER", None, False, False, "", None, None, True)
+    host = ConversableAgent("host", *defaults, variables, None, lambda own, messages: updates.append(own.name), None)
+    assert host.context_variables is variables
+    host.update_agent_state_before_reply([])
+    assert updates == ["host"]
+    empty = agent("empty", context_variables=None, functions=None, update_agent_state_before_reply=None, handoffs=None)
+    assert (empty.function_map, dict(empty.context_variables)) == ({}, {})
+    with pytest.raises(TypeError, match="function"):
+        agent("wrong", functions="look")
 
 
 def test_functions_in_a_chat_of_two(call, agent, member):
