@@ -48,12 +48,12 @@ PUBLIC = """
                              guardrails user_proxy_agent utils
     autogen.agentchat.contrib  society_of_mind_agent swarm_agent
     autogen.agentchat.group  available_condition chat conditions context_condition context_expression context_str
-                             context_variables guardrails handoffs llm_condition multi_agent_chat on_condition
-                             on_context_condition reply_result selector
+                             context_variables group_utils guardrails handoffs llm_condition multi_agent_chat
+                             on_condition on_context_condition reply_result selector speaker_selection_result
     autogen.agentchat.group.events    transition_events
     autogen.agentchat.group.patterns  auto manual pattern random round_robin
     autogen.agentchat.group.safeguards  api enforcer events
-    autogen.agentchat.group.targets   group_manager_target transition_target
+    autogen.agentchat.group.targets   function_target group_chat_target group_manager_target transition_target
     autogen.cache            abstract_cache_base cache cache_factory cosmos_db_cache disk_cache in_memory_cache redis_cache
     autogen.coding           approval base docker_commandline_code_executor factory func_with_reqs
                              local_commandline_code_executor markdown_code_extractor

@@ -22,105 +22,12 @@ LEFT_OUT = {
 
 DUE = {
     "groups": """
-        autogen.agentchat.group.FunctionTarget
-        autogen.agentchat.group.FunctionTargetResult
-        autogen.agentchat.group.GroupChatConfig
-        autogen.agentchat.group.GroupChatTarget
-        autogen.agentchat.group.GroupManagerSelectionMessageContextStr
-        autogen.agentchat.group.GroupManagerSelectionMessageString
-        autogen.agentchat.group.SpeakerSelectionResult
-        autogen.agentchat.group.available_condition.AvailableCondition.is_available
-        autogen.agentchat.group.available_condition.ExpressionAvailableCondition.is_available
-        autogen.agentchat.group.available_condition.StringAvailableCondition.is_available
-        autogen.agentchat.group.context_condition.ContextCondition.evaluate
-        autogen.agentchat.group.context_condition.ExpressionContextCondition.evaluate
-        autogen.agentchat.group.context_condition.StringContextCondition.evaluate
-        autogen.agentchat.group.handoffs.Handoffs.after_works
-        autogen.agentchat.group.handoffs.Handoffs.context_conditions
-        autogen.agentchat.group.handoffs.Handoffs.get_context_conditions_by_target_type
-        autogen.agentchat.group.handoffs.Handoffs.get_llm_conditions_by_target_type
-        autogen.agentchat.group.handoffs.Handoffs.llm_conditions
-        autogen.agentchat.group.handoffs.Handoffs.set_llm_function_names
-        autogen.agentchat.group.llm_condition.ContextStrLLMCondition.get_prompt
-        autogen.agentchat.group.llm_condition.LLMCondition.get_prompt
-        autogen.agentchat.group.llm_condition.StringLLMCondition.get_prompt
         autogen.agentchat.group.multi_agent_chat.a_initiate_group_chat
         autogen.agentchat.group.multi_agent_chat.a_run_group_chat
         autogen.agentchat.group.multi_agent_chat.a_run_group_chat_iter
         autogen.agentchat.group.multi_agent_chat.initiate_group_chat
         autogen.agentchat.group.multi_agent_chat.run_group_chat
         autogen.agentchat.group.multi_agent_chat.run_group_chat_iter
-        autogen.agentchat.group.on_condition.OnCondition.has_target_type
-        autogen.agentchat.group.on_context_condition.OnContextCondition.has_target_type
-        autogen.agentchat.group.speaker_selection_result
-        autogen.agentchat.group.patterns.auto.AutoPattern.__init__
-        autogen.agentchat.group.patterns.auto.AutoPattern.prepare_group_chat
-        autogen.agentchat.group.patterns.manual.ManualPattern.__init__
-        autogen.agentchat.group.patterns.manual.ManualPattern.prepare_group_chat
-        autogen.agentchat.group.patterns.random.RandomPattern.prepare_group_chat
-        autogen.agentchat.group.patterns.round_robin.RoundRobinPattern.prepare_group_chat
-        autogen.agentchat.group.patterns.pattern.DefaultPattern.prepare_group_chat
-        autogen.agentchat.group.patterns.pattern.Pattern.create_default
-        autogen.agentchat.group.patterns.pattern.Pattern.prepare_group_chat
-        autogen.agentchat.group.targets.group_chat_target
-        autogen.agentchat.group.targets.transition_target.AgentNameTarget.can_resolve_for_speaker_selection
-        autogen.agentchat.group.targets.transition_target.AgentNameTarget.display_name
-        autogen.agentchat.group.targets.transition_target.AgentNameTarget.needs_agent_wrapper
-        autogen.agentchat.group.targets.transition_target.AgentNameTarget.normalized_name
-        autogen.agentchat.group.targets.transition_target.AgentNameTarget.resolve
-        autogen.agentchat.group.targets.transition_target.AgentTarget.agent_name
-        autogen.agentchat.group.targets.transition_target.AgentTarget.can_resolve_for_speaker_selection
-        autogen.agentchat.group.targets.transition_target.AgentTarget.display_name
-        autogen.agentchat.group.targets.transition_target.AgentTarget.needs_agent_wrapper
-        autogen.agentchat.group.targets.transition_target.AgentTarget.normalized_name
-        autogen.agentchat.group.targets.transition_target.AgentTarget.resolve
-        autogen.agentchat.group.targets.transition_target.AskUserTarget.can_resolve_for_speaker_selection
-        autogen.agentchat.group.targets.transition_target.AskUserTarget.display_name
-        autogen.agentchat.group.targets.transition_target.AskUserTarget.needs_agent_wrapper
-        autogen.agentchat.group.targets.transition_target.AskUserTarget.normalized_name
-        autogen.agentchat.group.targets.transition_target.AskUserTarget.resolve
-        autogen.agentchat.group.targets.transition_target.NestedChatTarget.can_resolve_for_speaker_selection
-        autogen.agentchat.group.targets.transition_target.NestedChatTarget.display_name
-        autogen.agentchat.group.targets.transition_target.NestedChatTarget.needs_agent_wrapper
-        autogen.agentchat.group.targets.transition_target.NestedChatTarget.normalized_name
-        autogen.agentchat.group.targets.transition_target.NestedChatTarget.resolve
-        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.agent_names
-        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.can_resolve_for_speaker_selection
-        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.display_name
-        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.needs_agent_wrapper
-        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.nominated_name
-        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.normalized_name
-        autogen.agentchat.group.targets.transition_target.RandomAgentTarget.resolve
-        autogen.agentchat.group.targets.transition_target.RevertToUserTarget.can_resolve_for_speaker_selection
-        autogen.agentchat.group.targets.transition_target.RevertToUserTarget.display_name
-        autogen.agentchat.group.targets.transition_target.RevertToUserTarget.needs_agent_wrapper
-        autogen.agentchat.group.targets.transition_target.RevertToUserTarget.normalized_name
-        autogen.agentchat.group.targets.transition_target.RevertToUserTarget.resolve
-        autogen.agentchat.group.targets.transition_target.StayTarget.can_resolve_for_speaker_selection
-        autogen.agentchat.group.targets.transition_target.StayTarget.display_name
-        autogen.agentchat.group.targets.transition_target.StayTarget.needs_agent_wrapper
-        autogen.agentchat.group.targets.transition_target.StayTarget.normalized_name
-        autogen.agentchat.group.targets.transition_target.StayTarget.resolve
-        autogen.agentchat.group.targets.transition_target.TerminateTarget.can_resolve_for_speaker_selection
-        autogen.agentchat.group.targets.transition_target.TerminateTarget.display_name
-        autogen.agentchat.group.targets.transition_target.TerminateTarget.needs_agent_wrapper
-        autogen.agentchat.group.targets.transition_target.TerminateTarget.normalized_name
-        autogen.agentchat.group.targets.transition_target.TerminateTarget.resolve
-        autogen.agentchat.group.targets.transition_target.TransitionTarget.can_resolve_for_speaker_selection
-        autogen.agentchat.group.targets.transition_target.TransitionTarget.display_name
-        autogen.agentchat.group.targets.transition_target.TransitionTarget.needs_agent_wrapper
-        autogen.agentchat.group.targets.transition_target.TransitionTarget.normalized_name
-        autogen.agentchat.group.targets.transition_target.TransitionTarget.resolve
-        autogen.agentchat.group.targets.function_target
-        autogen.agentchat.group.targets.group_manager_target.GroupManagerSelectionMessage
-        autogen.agentchat.group.targets.group_manager_target.GroupManagerSelectionMessageContextStr
-        autogen.agentchat.group.targets.group_manager_target.GroupManagerSelectionMessageString
-        autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.can_resolve_for_speaker_selection
-        autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.display_name
-        autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.needs_agent_wrapper
-        autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.normalized_name
-        autogen.agentchat.group.targets.group_manager_target.GroupManagerTarget.resolve
-        autogen.agentchat.group.group_utils
     """,
     "configs, agents, streams": """
         autogen.agentchat.conversable_agent.ConversableAgent.a_generate_reply

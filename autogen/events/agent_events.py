@@ -14,7 +14,8 @@ from .base_event import AgentName, Anything, BaseEvent, Print, resolve_print_cal
 
 
 def _dump_variables(variables: Any) -> Any:
-    return None if variables is None else to_jsonable(dict(variables))
+    dump = getattr(variables, "model_dump", None)
+    return None if variables is None else to_jsonable(dump() if dump is not None else dict(variables))
 
 
 def _print_framed(show: Print, title: str, body: object) -> None:

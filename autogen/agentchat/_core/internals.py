@@ -82,6 +82,7 @@ class GroupInternals:
         has_checked_descriptions: True if the descriptions were checked for duplicates.
         has_reported_model: True if it was reported that no model selects the speakers.
         reported_tests: Names of agents already reported for a termination test that ends nothing.
+        manager: Manager of the chat that runs; None without one.
     """
 
     auto_reason: str = ""
@@ -91,6 +92,7 @@ class GroupInternals:
     has_checked_descriptions: bool = False
     has_reported_model: bool = False
     reported_tests: set[str] = field(default_factory=set)
+    manager: AgentCore | None = None
 
 
 # One attribute for both: an agent is never a group.

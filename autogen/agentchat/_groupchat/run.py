@@ -25,6 +25,7 @@ from .._core.internals import (
     get_histories,
     get_history,
     get_managed_group,
+    group_internals,
     internals,
     is_conversable,
 )
@@ -75,7 +76,11 @@ def run_group_chat(
             yield from _sync_from_outer_group(manager, group, messages[:-1])
         if group.send_introductions and group.max_round:
             yield from _introduce(manager, group)
-        internals(manager).stop_reasons[sender] = yield from _run_rounds(manager, group, opening, sender, silent)
+        group_internals(group).manager = manager
+        try:
+            internals(manager).stop_reasons[sender] = yield from _run_rounds(manager, group, opening, sender, silent)
+        finally:
+            group_internals(group).manager = None
     return True, _get_last_text(group, opening) if is_member else None
 
 
@@ -181,7 +186,7 @@ def _follow_guardrail(manager: AgentCore, group: Group, last: Agent) -> Agent | 
     target, name = redirection
     announce_handoff(last, target, "guardrail", name)
     group.last_selection = f"the guardrail {name} of {last.name}"
-    return target.resolve(HandoffContext(last, group, None)).speaker  # type: ignore[no-any-return]
+    return target.follow(HandoffContext(last, group, None)).speaker  # type: ignore[no-any-return]
 
 
 def _validate_target(group: Group, agent: Agent, guard: Guard) -> None:

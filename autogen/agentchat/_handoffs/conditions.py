@@ -21,10 +21,9 @@ ConditionFunction: TypeAlias = Callable[[Any, list[Message]], object]
 """A sync function of the agent that may hand over, and the conversation."""
 
 
-class LLMCondition(ABC):
-    """A condition that a model judges by its text."""
+class LLMCondition:
+    """A condition that a model judges by its text. A subclass overrides `text`, or AG2's `get_prompt`."""
 
-    @abstractmethod
     def text(self, agent: Any, messages: list[Message], variables: Variables) -> str:
         """Return the text.
 
@@ -33,6 +32,17 @@ class LLMCondition(ABC):
             messages: Conversation.
             variables: Context variables.
         """
+        return self.get_prompt(agent, messages)
+
+    def get_prompt(self, agent: Any, messages: list[Message]) -> str:
+        """Return the text, with the context variables of the agent.
+
+        Args:
+            agent: Agent that may hand over.
+            messages: Conversation.
+        """
+        _require_override(self, LLMCondition.text, "text", "get_prompt")
+        return self.text(agent, messages, agent.context_variables)
 
 
 @dataclass(frozen=True)
@@ -95,11 +105,34 @@ class DataCondition(ABC):
 
 
 class ContextCondition(DataCondition):
-    """A condition on data that decides a hand-off."""
+    """A condition on data that decides a hand-off. A subclass has `holds`, or AG2's `evaluate`."""
+
+    def holds(self, agent: Any, messages: list[Message], variables: Variables) -> bool:
+        """Return True if the condition holds; see `DataCondition.holds`."""
+        return self.evaluate(variables)
+
+    def evaluate(self, context_variables: Variables) -> bool:
+        """Return True if the condition holds for these variables."""
+        _require_override(self, ContextCondition.holds, "holds", "evaluate")
+        return self.holds(None, [], context_variables)
 
 
 class AvailableCondition(DataCondition):
-    """A condition on data that decides whether a hand-off is offered."""
+    """A condition on data that decides whether a hand-off is offered. A subclass has `holds`, or AG2's `is_available`."""
+
+    def holds(self, agent: Any, messages: list[Message], variables: Variables) -> bool:
+        """Return True if the condition holds; see `DataCondition.holds`."""
+        return self.is_available(agent, messages)
+
+    def is_available(self, agent: Any, messages: list[Message]) -> bool:
+        """Return True if the hand-off is offered, with the context variables of the agent."""
+        _require_override(self, AvailableCondition.holds, "holds", "is_available")
+        return self.holds(agent, messages, agent.context_variables)
+
+
+def _require_override(condition: object, builtin: object, *methods: str) -> None:
+    if getattr(type(condition), methods[0]) is builtin:
+        raise NotImplementedError(f"{type(condition).__name__} must define {' or '.join(methods)}.")
 
 
 @dataclass(frozen=True)
@@ -213,6 +246,10 @@ class OnCondition:
         self.available = _as_data_condition(available)
         self.llm_function_name = None if llm_function_name is None else assert_valid_name(llm_function_name)
 
+    def has_target_type(self, target_type: type[TransitionTarget]) -> bool:
+        """Return True if the target has a type."""
+        return isinstance(self.target, target_type)
+
 
 @dataclass(init=False)
 class OnContextCondition:
@@ -236,6 +273,10 @@ class OnContextCondition:
         self.target = as_target(target)
         self.condition = _as_data_condition(condition)
         self.available = _as_data_condition(available)
+
+    def has_target_type(self, target_type: type[TransitionTarget]) -> bool:
+        """Return True if the target has a type."""
+        return isinstance(self.target, target_type)
 
 
 def is_available(

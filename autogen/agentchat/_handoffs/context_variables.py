@@ -45,6 +45,30 @@ class ContextVariables(MutableMapping[str, Any]):
         """Return a shallow copy as a dict."""
         return dict(self._data)
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """The live dict: changes of it are changes of the variables."""
+        return self._data
+
+    def model_dump(self, **options: object) -> dict[str, Any]:
+        """Return `{"data": {...}}` with a shallow copy of the variables.
+
+        Args:
+            **options: Accepted for programs that expect a pydantic model.
+        """
+        return {"data": self.to_dict()}
+
+    def model_dump_json(self, **options: object) -> str:
+        """Return `{"data": {...}}` as JSON text.
+
+        Args:
+            **options: Accepted for programs that expect a pydantic model.
+
+        Raises:
+            TypeError: if JSON can't represent a variable; the message names it.
+        """
+        return f'{{"data":{self.to_json()}}}'
+
     def to_json(self) -> str:
         """Serialise the variables to JSON text.
 

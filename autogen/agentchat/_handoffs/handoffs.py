@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ..agent import Agent
 from .conditions import OnCondition, OnContextCondition
-from .targets import TargetLike, as_target, make_tool_name
+from .targets import TargetLike, TransitionTarget, as_target, make_tool_name
 
 T = TypeVar("T")
 Rule = TypeVar("Rule", OnCondition, OnContextCondition)
@@ -28,10 +28,14 @@ class Handoffs:
     ... ).set_after_work(RevertToUserTarget())
     """
 
+    context_conditions: list[OnContextCondition]
+    llm_conditions: list[OnCondition]
+    after_works: list[OnContextCondition]
+
     def __init__(self) -> None:
-        self.context_conditions: list[OnContextCondition] = []
-        self.llm_conditions: list[OnCondition] = []
-        self.after_works: list[OnContextCondition] = []
+        self.context_conditions = []
+        self.llm_conditions = []
+        self.after_works = []
 
     def __repr__(self) -> str:
         sizes = f"{len(self.context_conditions)} context, {len(self.llm_conditions)} llm, {len(self.after_works)} after-work"
@@ -126,6 +130,19 @@ class Handoffs:
         self.llm_conditions.clear()
         self.after_works.clear()
         return self
+
+    def get_llm_conditions_by_target_type(self, target_type: type[TransitionTarget]) -> list[OnCondition]:
+        """Return the hand-offs that the model decides, with targets of a type."""
+        return [rule for rule in self.llm_conditions if rule.has_target_type(target_type)]
+
+    def get_context_conditions_by_target_type(self, target_type: type[TransitionTarget]) -> list[OnContextCondition]:
+        """Return the hand-offs that data decides before the agent replies, with targets of a type."""
+        return [rule for rule in self.context_conditions if rule.has_target_type(target_type)]
+
+    def set_llm_function_names(self) -> None:
+        """Store the names of the tools in hand-offs that have none."""
+        for name, rule in self.tools().items():
+            rule.llm_function_name = name
 
     def rebind(self, agent_map: Callable[[Agent], Agent]) -> Handoffs:
         """Copy the hand-offs for a cloned group.

@@ -13,7 +13,7 @@ from ..agent import Agent, Message
 from .conditions import OnCondition, is_available
 from .context_variables import ContextVariables
 from .handoffs import get_handoffs
-from .targets import NestedChatTarget, TransitionTarget, announce_handoff, as_target
+from .targets import ReplyTarget, TransitionTarget, announce_handoff, as_target
 from .tool_effects import ToolEffects
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
@@ -121,7 +121,7 @@ class MemberTurn(GroupTurn):
                 lost = f"Not transferred to {target.label}: the hand-off to {winner.label} came first."
                 text = lost if rule or not text else f"{text}\n{lost}"
                 results.append(_make_result(outcome, call, text, success=not rule))
-            elif rule and isinstance(target, NestedChatTarget):
+            elif rule and isinstance(target, ReplyTarget):
                 # The chats run at once: their summary is the result of the call.
                 winner, answer = target, (yield from target.run_chats(self.agent, self.manager))
                 text = answer.get("content") or "" if isinstance(answer, dict) else answer

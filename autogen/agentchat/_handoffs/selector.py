@@ -22,7 +22,7 @@ from .handoffs import get_handoffs
 from .member_turn import MemberTurn, get_llm_conditions
 from .targets import (
     HandoffContext,
-    NestedChatTarget,
+    ReplyTarget,
     Resolution,
     TargetLike,
     TerminateTarget,
@@ -106,7 +106,7 @@ class HandoffSelector(SelectionStrategy):
         # The target that a model or a tool selected in the last turn.
         self._pending_target: TransitionTarget | None = None
         # The chats that the selected agent runs in its turn.
-        self._nested: NestedChatTarget | None = None
+        self._nested: ReplyTarget | None = None
         self._after_nested = False
         self.selection_message = None
 
@@ -205,7 +205,7 @@ class HandoffSelector(SelectionStrategy):
         # Added to earlier names: a program may remove a hand-off, but its calls stay in the histories.
         for agent in group.agents:
             rules = get_llm_conditions(agent).items()
-            self._transfer_tools.update(name for name, rule in rules if not isinstance(rule.target, NestedChatTarget))
+            self._transfer_tools.update(name for name, rule in rules if not isinstance(rule.target, ReplyTarget))
         return self._transfer_tools
 
     def _apply_rules(self, last: Agent, group: Group) -> tuple[Resolution, str]:
@@ -218,7 +218,7 @@ class HandoffSelector(SelectionStrategy):
         situation = HandoffContext(last, group, self.user_agent)
         if self._pending_target is not None:
             target, self._pending_target = self._pending_target, None
-            return target.resolve(situation), f"{last.name} handed over"
+            return target.follow(situation), f"{last.name} handed over"
         if message.get("role") in ("tool", "function"):
             return Resolution(find_caller(group) or last), "gets the result of its call"
         # Nested chats were themselves an after-work: without this they would run for ever.
@@ -230,10 +230,10 @@ class HandoffSelector(SelectionStrategy):
         if not is_member or last is self.user_agent:
             if self.user_after_work is not None:
                 announce_handoff(last, self.user_after_work, "after_work")
-                return self.user_after_work.resolve(situation), "follows the user"
+                return self.user_after_work.follow(situation), "follows the user"
             return Resolution(self._find_speaker_before_user(group)), "spoke before the user"
         announce_handoff(last, self.after_work, "after_work")
-        return self.after_work.resolve(situation), f"the after-work of the group, after {last.name}"
+        return self.after_work.follow(situation), f"the after-work of the group, after {last.name}"
 
     def _find_first(self, rules: Iterable[OnContextCondition], situation: HandoffContext, by: str) -> Resolution | None:
         """Return the outcome of the first rule that holds; None if none does. `by` is the word of its event."""
@@ -243,7 +243,7 @@ class HandoffSelector(SelectionStrategy):
                 continue
             if rule.condition is None or rule.condition.holds(agent, messages, variables):
                 announce_handoff(agent, rule.target, by)
-                return rule.target.resolve(situation)
+                return rule.target.follow(situation)
         return None
 
     def _apply_context_conditions(self, resolution: Resolution, group: Group) -> Resolution:

@@ -3,113 +3,58 @@
 from __future__ import annotations
 
 import random
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
-from ... import events
 from ..._steps import Steps, get_callable_name, invoke, is_coroutine_function, run_sync, sync_and_async
 from ...exception_utils import NoEligibleSpeaker
 from ...operations import Operation, perform
 from ...types import ChatQueue
 from .._chats.nested import SUMMARY, make_nested_reply
 from .._core.internals import get_history, is_conversable
-from .._core.messages import normalize_name
 from .._core.protocols import Group, SpeakerSelector
 from .._core.selection_strategy import make_eligibility_test
-from .._core.turn_context import ToolDirective
 from ..agent import Agent, Message
 from .context_variables import ContextStr
+from .target_base import (
+    HandoffContext,
+    ReplyTarget,
+    Resolution,
+    SpeakerSelectionResult,
+    TransitionTarget,
+    announce_handoff,
+    find_member,
+)
+
+__all__ = [
+    "AgentNameTarget",
+    "AgentTarget",
+    "AskUserTarget",
+    "GroupManagerSelectionMessage",
+    "GroupManagerSelectionMessageContextStr",
+    "GroupManagerSelectionMessageString",
+    "GroupManagerTarget",
+    "HandoffContext",
+    "NestedChatTarget",
+    "RandomAgentTarget",
+    "ReplyTarget",
+    "Resolution",
+    "RevertToUserTarget",
+    "SelectionTarget",
+    "SpeakerSelectionResult",
+    "StayTarget",
+    "TargetLike",
+    "TerminateTarget",
+    "TransitionTarget",
+    "announce_handoff",
+    "as_target",
+    "make_tool_name",
+]
 
 # The longest function name that endpoints accept.
 _MAX_NAME_LENGTH = 64
-
-
-class HandoffContext(NamedTuple):
-    """The situation in which a hand-off is decided.
-
-    Attributes:
-        agent: Agent that hands over.
-        group: Group chat.
-        user: Agent that speaks for the human; None if there is none.
-    """
-
-    agent: Agent
-    group: Group
-    user: Agent | None
-
-
-class Resolution(NamedTuple):
-    """The outcome of a hand-off. Without a speaker and a method, the chat ends.
-
-    Attributes:
-        speaker: Next speaker.
-        method: Method that selects the speaker, if there is none yet.
-        prompt: System message of the model that selects.
-        nested: Chats that the speaker runs, and replies with.
-    """
-
-    speaker: Agent | None = None
-    method: str | None = None
-    prompt: str | ContextStr | None = None
-    nested: NestedChatTarget | None = None
-
-
-def announce_handoff(agent: Agent, target: TransitionTarget, by: str, guardrail: str = "") -> None:
-    """Emit the event of a hand-off that is followed.
-
-    Args:
-        agent: Agent that hands over.
-        target: Where to.
-        by: `llm`, `reply_result`, `context`, `after_work` or `guardrail`.
-        guardrail: Name of the guardrail.
-    """
-    if events.has_listeners:
-        label = target.label or type(target).__name__
-        events.emit(
-            events.HandedOver(agent=agent.name, target=label, by=by, guardrail=guardrail, _agent=agent, _target=target)
-        )
-
-
-class TransitionTarget(ToolDirective):
-    """Target of a hand-off.
-
-    Attributes:
-        ends_chat: True if it ends the chat.
-    """
-
-    _label: ClassVar[str] = ""
-    ends_chat: ClassVar[bool] = False
-
-    @property
-    def label(self) -> str:
-        """Name of the target in the names of tools, and in tool results."""
-        return self._label
-
-    @abstractmethod
-    def resolve(self, situation: HandoffContext) -> Resolution:
-        """Resolve the target to the next speaker.
-
-        Raises:
-            ValueError: if the target can't be reached.
-        """
-
-    def members(self, group: Group) -> Iterable[Agent | str]:
-        """Return the agents that the group must contain: agents, or names of missing agents."""
-        return ()
-
-    def rebind(self, agent_map: Callable[[Agent], Agent]) -> TransitionTarget:
-        """Copy the target for a cloned group.
-
-        Args:
-            agent_map: Maps an agent to its clone.
-        """
-        return self
-
-    def result_text(self) -> str:
-        """Return the tool result for the model that chose this target."""
-        return f"Transferred to {self.label}."
 
 
 TargetLike: TypeAlias = TransitionTarget | Agent | SpeakerSelector
@@ -131,7 +76,16 @@ class AgentTarget(TransitionTarget):
         """Name of the agent."""
         return self.agent.name
 
-    def resolve(self, situation: HandoffContext) -> Resolution:
+    @property
+    def agent_name(self) -> str:
+        """Name of the agent."""
+        return self.agent.name
+
+    def display_name(self) -> str:
+        """Return the name of the agent."""
+        return self.label
+
+    def follow(self, situation: HandoffContext) -> Resolution:
         """Return the agent."""
         return Resolution(self.agent)
 
@@ -159,13 +113,13 @@ class AgentNameTarget(TransitionTarget):
         """Name of the agent."""
         return self.agent_name
 
-    def resolve(self, situation: HandoffContext) -> Resolution:
+    def display_name(self) -> str:
+        """Return the name of the agent."""
+        return self.label
+
+    def follow(self, situation: HandoffContext) -> Resolution:
         """Return the agent."""
-        agent = situation.group.agent_by_name(self.agent_name)
-        if agent is None:
-            names = ", ".join(situation.group.agent_names)
-            raise ValueError(f"The group has no agent {self.agent_name!r}; its agents are {names}.")
-        return Resolution(agent)
+        return Resolution(find_member(situation.group, self.agent_name))
 
     def members(self, group: Group) -> Iterable[Agent | str]:
         """Return the agent, or its name if it is missing."""
@@ -178,8 +132,13 @@ class RevertToUserTarget(TransitionTarget):
     """Agent that speaks for the human."""
 
     _label = "user"
+    _display_name = "Revert to User"
 
-    def resolve(self, situation: HandoffContext) -> Resolution:
+    def normalized_name(self) -> str:
+        """Return the name in the names of tools."""
+        return "revert_to_user"
+
+    def follow(self, situation: HandoffContext) -> Resolution:
         """Return the user agent."""
         if situation.user is None:
             name = situation.agent.name
@@ -192,8 +151,9 @@ class StayTarget(TransitionTarget):
     """The agent itself once more."""
 
     _label = "stay"
+    _display_name = "Stay"
 
-    def resolve(self, situation: HandoffContext) -> Resolution:
+    def follow(self, situation: HandoffContext) -> Resolution:
         """Return the agent itself."""
         return Resolution(situation.agent)
 
@@ -203,9 +163,10 @@ class TerminateTarget(TransitionTarget):
     """End of the chat."""
 
     _label = "terminate"
+    _display_name = "Terminate"
     ends_chat = True
 
-    def resolve(self, situation: HandoffContext) -> Resolution:
+    def follow(self, situation: HandoffContext) -> Resolution:
         """Return no speaker."""
         return Resolution()
 
@@ -215,10 +176,45 @@ class AskUserTarget(TransitionTarget):
     """Member that a human picks."""
 
     _label = "ask_user"
+    _display_name = "Ask User"
 
-    def resolve(self, situation: HandoffContext) -> Resolution:
+    def follow(self, situation: HandoffContext) -> Resolution:
         """Return the method `manual`."""
         return Resolution(method="manual")
+
+
+class GroupManagerSelectionMessage(ABC):
+    """Makes the system message of the model that selects the next speaker."""
+
+    @abstractmethod
+    def get_message(self, agent: Any) -> str:
+        """Return the message.
+
+        Args:
+            agent: Agent that hands over.
+        """
+
+
+@dataclass(frozen=True)
+class GroupManagerSelectionMessageString(GroupManagerSelectionMessage):
+    """A fixed message."""
+
+    message: str
+
+    def get_message(self, agent: Any) -> str:
+        """Return the message."""
+        return self.message
+
+
+@dataclass(frozen=True)
+class GroupManagerSelectionMessageContextStr(GroupManagerSelectionMessage):
+    """A message with placeholders for context variables."""
+
+    context_str_template: str
+
+    def get_message(self, agent: Any) -> str:
+        """Return the message with the values of the variables."""
+        return ContextStr(self.context_str_template).format(agent.context_variables)
 
 
 @dataclass(frozen=True)
@@ -227,29 +223,40 @@ class GroupManagerTarget(TransitionTarget):
 
     Args:
         selection_message: System message of the model, in place of the group's `select_speaker_message_template`, with
-            the placeholders `{roles}`, `{agentlist}` and context variables.
+            the placeholders `{roles}`, `{agentlist}` and context variables; or a `GroupManagerSelectionMessage`.
     """
 
-    selection_message: str | ContextStr | None = None
+    selection_message: str | ContextStr | GroupManagerSelectionMessage | None = None
     _label = "group_manager"
+    _display_name = "the group manager"
 
-    def resolve(self, situation: HandoffContext) -> Resolution:
+    def follow(self, situation: HandoffContext) -> Resolution:
         """Return the method `auto`."""
-        return Resolution(method="auto", prompt=self.selection_message)
+        prompt = self.selection_message
+        if isinstance(prompt, GroupManagerSelectionMessage):
+            prompt = prompt.get_message(situation.agent)
+        return Resolution(method="auto", prompt=prompt)
 
 
 @dataclass(frozen=True)
 class RandomAgentTarget(TransitionTarget):
-    """Random agent of several, but never the agent that hands over."""
+    """Random agent of several, but never the agent that hands over.
+
+    Attributes:
+        agents: The agents.
+        nominated_name: Name of the agent that was drawn last; empty before.
+    """
 
     agents: Sequence[Agent]
+    nominated_name: str = field(default="", init=False, repr=False, compare=False)
     _label = "random_agent"
+    _display_name = "a random agent"
 
     def __post_init__(self) -> None:
         if not self.agents or not all(isinstance(agent, Agent) for agent in self.agents):
             raise TypeError(f"RandomAgentTarget takes a list of agents, got {self.agents!r}.")
 
-    def resolve(self, situation: HandoffContext) -> Resolution:
+    def follow(self, situation: HandoffContext) -> Resolution:
         """Return a random agent."""
         others = [agent for agent in self.agents if agent is not situation.agent]
         if not others:
@@ -270,7 +277,15 @@ class RandomAgentTarget(TransitionTarget):
             encode=lambda agent: agent.name,
             decode=lambda name: next(agent for agent in others if agent.name == name),
         )
-        return Resolution(run_sync(perform(operation)))
+        drawn = run_sync(perform(operation))
+        # A frozen dataclass refuses plain assignments.
+        object.__setattr__(self, "nominated_name", drawn.name)
+        return Resolution(drawn)
+
+    @property
+    def agent_names(self) -> list[str]:
+        """Names of the agents."""
+        return [agent.name for agent in self.agents]
 
     def members(self, group: Group) -> Iterable[Agent | str]:
         """Return all of the agents."""
@@ -282,7 +297,7 @@ class RandomAgentTarget(TransitionTarget):
 
 
 @dataclass(frozen=True)
-class NestedChatTarget(TransitionTarget):
+class NestedChatTarget(ReplyTarget):
     """Chats that the agent runs, and replies with their summary; the group continues as after any of its replies.
 
     If a model chose the target, the summary is the result of its call.
@@ -294,6 +309,7 @@ class NestedChatTarget(TransitionTarget):
 
     nested_chat_config: Mapping[str, Any] | ChatQueue
     _label = "nested_chat"
+    _display_name = "a nested chat"
 
     def __post_init__(self) -> None:
         if not self._parse_config()[0]:
@@ -305,10 +321,6 @@ class NestedChatTarget(TransitionTarget):
             config = {"chat_queue": config}
         queue, answer = config.get("chat_queue") or (), config.get("reply_func_from_nested_chats")
         return [dict(entry) for entry in queue], answer or SUMMARY, config.get("use_async")
-
-    def resolve(self, situation: HandoffContext) -> Resolution:
-        """Return the agent itself, with the chats."""
-        return Resolution(situation.agent, nested=self)
 
     def run_chats(self, agent: Agent, sender: Agent) -> Steps[str | Message]:
         """Run the chats, and return the reply. The first starts with the last outer message, unless it has its own.
@@ -340,13 +352,13 @@ class SelectionTarget(TransitionTarget):
         """Name of the function."""
         return get_callable_name(self.function)
 
-    def resolve(self, situation: HandoffContext) -> Resolution:
+    def follow(self, situation: HandoffContext) -> Resolution:
         """Return the result of the function."""
         answer = self.function(situation.agent, situation.group)
         # No method and no speaker: the chat ends.
         if answer is None or isinstance(answer, str):
             return Resolution(method=answer)
-        return as_target(answer).resolve(situation)
+        return as_target(answer).follow(situation)
 
 
 def as_target(value: object) -> TransitionTarget:
@@ -377,4 +389,4 @@ def make_tool_name(target: TransitionTarget, number: int) -> str:
     """
     # The number distinguishes targets with the same label.
     suffix = f"_{number}"
-    return f"transfer_to_{normalize_name(target.label)}"[: _MAX_NAME_LENGTH - len(suffix)] + suffix
+    return f"transfer_to_{target.normalized_name()}"[: _MAX_NAME_LENGTH - len(suffix)] + suffix

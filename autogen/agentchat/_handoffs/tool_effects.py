@@ -13,6 +13,9 @@ from .targets import (
     AgentNameTarget,
     AgentTarget,
     AskUserTarget,
+    GroupManagerSelectionMessage,
+    GroupManagerSelectionMessageContextStr,
+    GroupManagerSelectionMessageString,
     GroupManagerTarget,
     RandomAgentTarget,
     RevertToUserTarget,
@@ -84,12 +87,24 @@ def encode_target(target: TransitionTarget | None) -> EncodedTarget | None:
         case RandomAgentTarget(agents=agents):
             return {"agents": [agent.name for agent in agents]}
         case GroupManagerTarget(selection_message=message):
-            return {"prompt": message.template if isinstance(message, ContextStr) else message}
+            return {"prompt": _get_template(message)}
         case _ if type(target).__name__ in _SIMPLE_TARGETS:
             return {"kind": type(target).__name__}
     # Nested chats and functions.
     logger.warning("JSON can't represent a hand-off to %s: a resumed chat won't have it.", target.label)
     return None
+
+
+def _get_template(message: str | ContextStr | GroupManagerSelectionMessage | None) -> str | None:
+    match message:
+        case ContextStr(template=text) | GroupManagerSelectionMessageString(message=text):
+            return text
+        case GroupManagerSelectionMessageContextStr(context_str_template=text):
+            return text
+        case GroupManagerSelectionMessage():
+            logger.warning("JSON can't represent %r: a resumed chat has the usual selection message.", message)
+            return None
+    return message
 
 
 def decode_target(encoded: EncodedTarget, group: Group) -> TransitionTarget:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .handoffs import Handoffs as Handoffs
     from .reply_result import ReplyResult as ReplyResult
     from .selector import HandoffSelector as HandoffSelector
+    from .speaker_selection_result import SpeakerSelectionResult as SpeakerSelectionResult
     from .targets import AgentNameTarget as AgentNameTarget
     from .targets import AgentTarget as AgentTarget
     from .targets import AskUserTarget as AskUserTarget
@@ -47,6 +48,15 @@ if TYPE_CHECKING:
     from .targets import StayTarget as StayTarget
     from .targets import TerminateTarget as TerminateTarget
     from .targets import TransitionTarget as TransitionTarget
+    from .targets.function_target import FunctionTarget as FunctionTarget
+    from .targets.function_target import FunctionTargetMessage as FunctionTargetMessage
+    from .targets.function_target import FunctionTargetResult as FunctionTargetResult
+    from .targets.group_chat_target import GroupChatConfig as GroupChatConfig
+    from .targets.group_chat_target import GroupChatTarget as GroupChatTarget
+    from .targets.group_manager_target import (
+        GroupManagerSelectionMessageContextStr as GroupManagerSelectionMessageContextStr,
+    )
+    from .targets.group_manager_target import GroupManagerSelectionMessageString as GroupManagerSelectionMessageString
 
 _CONDITIONS = (
     *("AvailableCondition", "ContextCondition", "ContextStrLLMCondition", "ExpressionAvailableCondition"),
@@ -73,6 +83,14 @@ _HOME = {
     "Handoffs": "handoffs",
     "ReplyResult": "reply_result",
     "HandoffSelector": "selector",
+    "FunctionTarget": "targets.function_target",
+    "FunctionTargetMessage": "targets.function_target",
+    "FunctionTargetResult": "targets.function_target",
+    "GroupChatConfig": "targets.group_chat_target",
+    "GroupChatTarget": "targets.group_chat_target",
+    "GroupManagerSelectionMessageContextStr": "targets.group_manager_target",
+    "GroupManagerSelectionMessageString": "targets.group_manager_target",
+    "SpeakerSelectionResult": "speaker_selection_result",
     **dict.fromkeys(_TARGETS, "targets"),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ from .._runs.run import Run, convert_summary
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from ..groupchat import GroupChat, GroupChatManager
+from ._opening import Messages, find_author, make_outsider, validate_messages
 from .patterns import Pattern
 from .selector import HandoffSelector
 
@@ -29,8 +30,6 @@ __all__ = [
 
 GroupResult: TypeAlias = tuple[ChatResult, ContextVariables, Agent]
 """The result of the chat, the context variables, and the last speaker."""
-
-Messages: TypeAlias = Sequence[Message] | Message | str
 
 
 def initiate_group_chat(
@@ -54,14 +53,14 @@ def initiate_group_chat(
 
     >>> result, variables, last_speaker = initiate_group_chat(pattern, "My parcel never came.")  # doctest: +SKIP
     """
-    return run_sync(_run(pattern, messages, max_rounds, kwargs))
+    return run_sync(run_pattern(pattern, messages, max_rounds, kwargs))
 
 
 async def a_initiate_group_chat(
     pattern: Pattern, messages: list[Message] | Message | str, max_rounds: int = 20, **kwargs: Any
 ) -> GroupResult:
     """Async version of `initiate_group_chat`."""
-    return await run_async(_run(pattern, messages, max_rounds, kwargs))
+    return await run_async(run_pattern(pattern, messages, max_rounds, kwargs))
 
 
 def run_group_chat(
@@ -132,7 +131,7 @@ def _make_run(pattern: Pattern, messages: Messages, max_rounds: int, options: Ma
 
     def start(control: ChatControl | None) -> Steps[tuple[ChatResult, ContextVariables]]:
         limits = {**options, **({} if control is None else {"control": control})}
-        result, variables, _ = yield from _run(pattern, messages, max_rounds, limits)
+        result, variables, _ = yield from run_pattern(pattern, messages, max_rounds, limits)
         return convert_summary(result), variables
 
     user = [] if pattern.user_agent is None else [pattern.user_agent]
@@ -167,14 +166,15 @@ def _enforce_policy(manager: GroupChatManager, options: Mapping[str, Any]) -> It
         enforcer.remove()
 
 
-def _run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, object]) -> Steps[GroupResult]:
+def run_pattern(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, object]) -> Steps[GroupResult]:
+    """Run a group chat that follows a pattern; see `initiate_group_chat`."""
     group, manager = pattern.build(max_rounds)
     selector = group.speaker_selection_method
     assert isinstance(selector, HandoffSelector)
-    validated = _validate_messages(messages, group)
+    validated = validate_messages(messages, group)
     is_new = len(validated) == 1
     if is_new:
-        starter, message = _find_author(validated[0], pattern, group), validated[0]
+        starter, message = find_author(validated[0], pattern.user_agent, group), validated[0]
     else:
         starter, message = _resume(validated, pattern, group, manager)
     with _enforce_policy(manager, options) as rest:
@@ -182,36 +182,6 @@ def _run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping
         chat_options: dict[str, Any] = {"summary_method": pattern.summary_method, "clear_history": is_new, **rest}
         result = yield from invoke(starter.initiate_chat, starter.a_initiate_chat, manager, message=message, **chat_options)
     return result, selector.context_variables, manager.last_speaker or starter
-
-
-def _validate_messages(messages: Messages, group: GroupChat) -> list[Message]:
-    """Return copies of the messages, which may be changed."""
-    if isinstance(messages, str):
-        messages = [{"role": "user", "content": messages}]
-    copies = [dict(message) for message in ([messages] if isinstance(messages, dict) else messages)]
-    if not copies:
-        raise ValueError("A group chat needs a first message.")
-    for message in copies:
-        name = message.get("name")
-        # The name in a function message is that of the function.
-        if name and message.get("role") != "function" and name not in group.agent_names:
-            names = ", ".join(group.agent_names)
-            raise ValueError(f"The author of a message must be in the group ({names}), got {name!r}.")
-    return copies
-
-
-def _find_author(message: Message, pattern: Pattern, group: GroupChat) -> Any:
-    """Return the author of the first message: a member, the user agent, or an agent outside the group."""
-    author = group.agent_by_name(message["name"]) if message.get("name") else pattern.user_agent
-    return author if author is not None else _make_outsider(group)
-
-
-def _make_outsider(group: GroupChat) -> ConversableAgent:
-    name = "user"
-    # Messages are attributed by name, so it must differ from those of the members.
-    while name in group.agent_names:
-        name = f"_{name}"
-    return ConversableAgent(name, human_input_mode="NEVER", llm_config=False)
 
 
 def _resume(
@@ -225,4 +195,4 @@ def _resume(
     author, last_message = manager.resume(messages, silent=True)
     if isinstance(author, ConversableAgent) and author is not manager:
         return author, last_message
-    return _make_outsider(group), {key: value for key, value in last_message.items() if key != "name"}
+    return make_outsider(group), {key: value for key, value in last_message.items() if key != "name"}

@@ -17,7 +17,14 @@ from autogen.agentchat.group import (
     a_initiate_group_chat,
     initiate_group_chat,
 )
-from autogen.agentchat.group.patterns import AutoPattern, DefaultPattern, ManualPattern, RandomPattern, RoundRobinPattern
+from autogen.agentchat.group.patterns import (
+    AutoPattern,
+    DefaultPattern,
+    ManualPattern,
+    Pattern,
+    RandomPattern,
+    RoundRobinPattern,
+)
 from autogen.io import IOStream
 from autogen.testing import ScriptedModel, tool_call
 
@@ -139,9 +146,42 @@ def test_a_model_is_needed_to_choose(hold, trio):
 
 
 @pytest.mark.parametrize("kind", [AutoPattern, ManualPattern, RandomPattern, RoundRobinPattern])
-def test_others_have_an_after_work_of_their_own(kind, trio):
-    with pytest.raises(ValueError, match="leave group_after_work out"):
+def test_others_have_an_after_work_of_their_own(kind, trio, caplog):
+    if kind in (AutoPattern, ManualPattern):
+        with pytest.raises(TypeError, match="group_after_work"):
+            kind(trio[0], trio, group_after_work=TerminateTarget())
+    else:
         kind(trio[0], trio, group_after_work=TerminateTarget())
+        assert caplog.text.count("group_after_work has no effect") == 1
+
+
+def test_a_pattern_prepares_a_group_for_a_program(trio, agent):
+    user = agent("user")
+    pattern = Pattern.create_default(trio[0], trio, user, {"name": "boss"}, {"order": 7})
+    assert type(pattern) is DefaultPattern
+    prepared = pattern.prepare_group_chat(4, [{"content": "Hi", "name": "b"}])
+    (
+        agents,
+        wrapped,
+        user_agent,
+        variables,
+        initial,
+        after_work,
+        executor,
+        group,
+        manager,
+        messages,
+        last,
+        names,
+        temporary,
+    ) = prepared
+    assert (agents, wrapped, user_agent, initial, executor, last) == (trio, [], user, trio[0], None, trio[1])
+    assert (variables.data, names, temporary, group.max_round) == ({"order": 7}, ["a", "b", "c"], [], 4)
+    assert (manager.name, manager.groupchat, after_work) == ("boss", group, TerminateTarget())
+    result = last.initiate_chat(manager, message=messages[0], silent=True)
+    assert [message["name"] for message in result.chat_history] == ["b", "a"]
+    with pytest.raises(ValueError, match="must not have a groupchat"):
+        DefaultPattern(trio[0], trio, group_manager_args={"groupchat": group})
 
 
 def test_the_initial_agent_is_one_of_the_agents(trio, agent):

@@ -187,7 +187,7 @@ def test_names_of_tools_are_valid_and_unique(agent):
     names = list(Handoffs().add_many(rules).tools())
     assert names[0] == "transfer_to_two_1"
     assert names[2:] == [
-        "transfer_to_user_3",
+        "transfer_to_revert_to_user_3",
         "transfer_to_stay_4",
         "transfer_to_two_5",
         "finish",

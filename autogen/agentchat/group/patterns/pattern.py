@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..._handoffs.context_variables import ContextVariables
 from ..._handoffs.targets import TargetLike
-from ...agent import Agent
+from ...agent import Agent, Message
 from ...conversable_agent import ConversableAgent
 from ...groupchat import GroupChat, GroupChatManager
+from .._opening import find_author, validate_messages
 from ..selector import HandoffSelector
 
 __all__ = ["DefaultPattern", "Pattern"]
+
+logger = logging.getLogger("autogen.agentchat.groupchat")
 
 
 class Pattern:
@@ -31,9 +35,10 @@ class Pattern:
         summary_method: As for `initiate_chat`.
 
     Raises:
-        ValueError: if the initial agent is not one of the agents, or the pattern takes no `group_after_work`.
+        ValueError: if the initial agent is not one of the agents, or `group_manager_args` has a `groupchat`.
     """
 
+    # False if the pattern has a rule of its own, which comes first.
     takes_after_work = False
 
     def __init__(
@@ -55,11 +60,13 @@ class Pattern:
         self.group_after_work = group_after_work
         self.exclude_transit_message = exclude_transit_message
         self.summary_method = summary_method
+        if "groupchat" in self.group_manager_args:
+            raise ValueError("group_manager_args must not have a groupchat: the pattern makes it.")
         if not any(agent is initial_agent for agent in self.agents):
             raise ValueError(f"The initial agent {initial_agent.name!r} is not one of the agents.")
         if group_after_work is not None and not self.takes_after_work:
             name = type(self).__name__
-            raise ValueError(f"{name} has a rule of its own: leave group_after_work out, or use DefaultPattern.")
+            logger.warning("group_after_work has no effect: a %s has a rule of its own. Use DefaultPattern.", name)
 
     def build(self, max_rounds: int = 20) -> tuple[GroupChat, GroupChatManager]:
         """Make a new group of the agents, and its manager.
@@ -78,6 +85,53 @@ class Pattern:
         )
         group = GroupChat(members, max_round=max_rounds, speaker_selection_method=selector)
         return group, GroupChatManager(group, **self.group_manager_args)
+
+    def prepare_group_chat(self, max_rounds: int, messages: list[Message] | Message | str) -> tuple[Any, ...]:
+        """Make a group and its manager, for programs that start the chat themselves.
+
+        Args:
+            max_rounds: Maximum number of messages.
+            messages: First message, or the messages of an earlier chat.
+
+        Returns:
+            As in AG2: agents, wrapped agents (none), user agent, context variables, initial agent, after-work of the group,
+            executor of tools (None), group, manager, messages, author of the last message, names of the agents, temporary
+            users (none).
+
+        Raises:
+            ValueError: if there is no message, or the author of a message is not in the group.
+        """
+        group, manager = self.build(max_rounds)
+        selector = group.speaker_selection_method
+        assert isinstance(selector, HandoffSelector)
+        validated = validate_messages(messages, group)
+        return (
+            *(list(self.agents), [], self.user_agent, selector.context_variables, self.initial_agent, selector.after_work),
+            *(None, group, manager, validated, find_author(validated[-1], self.user_agent, group)),
+            *([agent.name for agent in self.agents], []),
+        )
+
+    @classmethod
+    def create_default(
+        cls,
+        initial_agent: ConversableAgent,
+        agents: Sequence[ConversableAgent],
+        user_agent: ConversableAgent | None = None,
+        group_manager_args: Mapping[str, object] | None = None,
+        context_variables: ContextVariables | Mapping[str, object] | None = None,
+        exclude_transit_message: bool = True,
+        summary_method: str | Callable[..., object] | None = "last_msg",
+    ) -> DefaultPattern:
+        """Make a `DefaultPattern`, of whatever class; the arguments are those of `Pattern`."""
+        return DefaultPattern(
+            initial_agent,
+            agents,
+            user_agent,
+            group_manager_args,
+            context_variables,
+            exclude_transit_message=exclude_transit_message,
+            summary_method=summary_method,
+        )
 
     def _get_members(self) -> list[Agent]:
         """Return the members: the initial agent first, the user agent last."""

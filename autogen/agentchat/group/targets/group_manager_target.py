@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from ..._handoffs.targets import GroupManagerTarget
+from ..._handoffs.targets import (
+    GroupManagerSelectionMessage,
+    GroupManagerSelectionMessageContextStr,
+    GroupManagerSelectionMessageString,
+    GroupManagerTarget,
+)
 
-__all__ = ["GroupManagerTarget"]
+__all__ = [
+    "GroupManagerSelectionMessage",
+    "GroupManagerSelectionMessageContextStr",
+    "GroupManagerSelectionMessageString",
+    "GroupManagerTarget",
+]
