@@ -8,6 +8,8 @@ HERE = Path(__file__).parent
 VERSION: dict[str, str] = {}
 exec((HERE / "autogen" / "version.py").read_text(), VERSION)
 
+INTEROP_LANGCHAIN = ["langchain-core>=1"]
+INTEROP_PYDANTIC_AI = ["pydantic-ai-slim>=2"]
 JUPYTER = [
     "ipykernel>=6.29",
     "jupyter-client>=8.6",
@@ -36,6 +38,7 @@ TEST += [
     "opentelemetry-semantic-conventions>=0.66b0",
 ]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
+TEST += [*INTEROP_LANGCHAIN, *INTEROP_PYDANTIC_AI]
 TEST += [*DISKCACHE, "fastapi>=0.115", "pandas>=2", "uvicorn>=0.30"]
 TEST += ["hypothesis>=6.100", "pexpect>=4.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
 CHECK = ["basedpyright>=1.29", "build>=1.2", "mypy>=1.11", "ruff>=0.6", "twine>=6"]
@@ -76,6 +79,8 @@ setup(
         "diskcache": DISKCACHE,
         "docs": DOCS,
         "graph": GRAPH,
+        "interop-langchain": INTEROP_LANGCHAIN,
+        "interop-pydantic-ai": INTEROP_PYDANTIC_AI,
         "jupyter-executor": JUPYTER,
         "kubernetes": KUBERNETES,
         "litellm": ["litellm>=1.60"],

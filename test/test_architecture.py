@@ -21,6 +21,7 @@ LAYERS = """
     token_count_utils                    counting tokens
     operations                           everything that leaves the framework: events, journal, control and log in one
     _journal, runtime_logging            checkpoints, and the database of requests
+    interop                              tools of other frameworks
     environments, tools                  AG2's environments for code, and tools as objects
     coding, cache, function_utils        executors, caches of responses, schemas of functions
     _pydantic                            names of 0.2 for pydantic
@@ -64,6 +65,9 @@ PUBLIC = """
     autogen.environments     docker_python_environment python_environment system_python_environment
                              venv_python_environment working_directory
     autogen.events           agent_events base_event client_events helpers print_event
+    autogen.interop          interoperability interoperable registry
+    autogen.interop.langchain  langchain_tool
+    autogen.interop.pydantic_ai  pydantic_ai
     autogen.io               base console queue_stream run_response step_controller thread_io_stream
                              websockets
     autogen.io.processors    base console_event_processor

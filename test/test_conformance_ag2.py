@@ -46,16 +46,13 @@ DUE = {
         autogen.a2a.errors
         autogen.ag_ui
         autogen.ag_ui.adapter
-        autogen.interop
-        autogen.interop.langchain
-        autogen.interop.pydantic_ai
+        autogen.interop.CrewAIInteroperability
+        autogen.interop.LangChainChatModelFactory
+        autogen.interop.LiteLLmConfigAdapter
+        autogen.interop.LiteLLmConfigFactory
+        autogen.interop.langchain.LangChainChatModelFactory
         autogen.interop.litellm
         autogen.interop.crewai
-        autogen.interop.interoperability
-        autogen.interop.interoperable
-        autogen.interop.registry
-        autogen.interop.langchain.langchain_tool
-        autogen.interop.pydantic_ai.pydantic_ai
         autogen.interop.langchain.langchain_chat_model_factory
         autogen.interop.litellm.litellm_config_factory
         autogen.interop.crewai.crewai

@@ -70,7 +70,7 @@ class ToolRegistrationMixin(AgentState):
         """Return the functions of a map: plain functions as they are, tools in the form in which they are executed."""
         functions = {name: function for name, function in function_map.items() if function is not None}
         return {
-            name: self._wrap_function(function) if isinstance(function, Tool) else function
+            name: self._wrap_function(function) if isinstance(function, Tool) else _replace_run_method(function)
             for name, function in functions.items()
         }
 
@@ -372,6 +372,22 @@ def _make_registered_tool(function: Any, name: str | None, description: str | No
         return tool
     text = description or getattr(function, "_description", None) or get_summary(function)
     return Tool(name=name or get_tool_name(function), description=text, func_or_tool=function)
+
+
+def _replace_run_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function as it is executed: in place of the `_run` of a LangChain tool, a function that invokes the tool.
+
+    Notebooks of 0.2 register that method, which can't be called without LangChain's own arguments any more.
+    """
+    owner = getattr(function, "__self__", None)
+    invoke = getattr(owner, "invoke", None)
+    if getattr(function, "__name__", None) != "_run" or not callable(invoke):
+        return function
+
+    def run(**arguments: object) -> object:
+        return invoke(arguments)
+
+    return run
 
 
 def _set_if_given(function: Callable[..., object], attribute: str, value: str | None) -> None:
