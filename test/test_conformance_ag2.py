@@ -29,10 +29,6 @@ DUE = {
         autogen.agentchat.group.multi_agent_chat.run_group_chat
         autogen.agentchat.group.multi_agent_chat.run_group_chat_iter
     """,
-    "configs, agents, streams": """
-        autogen.agentchat.conversable_agent.ConversableAgent.a_generate_reply
-        autogen.agentchat.conversable_agent.ConversableAgent.generate_reply
-    """,
     "MCP, interoperability, remote agents": """
         autogen.mcp
         autogen.mcp.mcp_client
