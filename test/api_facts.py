@@ -37,7 +37,9 @@ def check_signature(where: str, signature: str, real, others: bool = True) -> No
         assert isinstance(real, property), where
         return
     function = inspect.unwrap(getattr(real, "__func__", real))
-    assert inspect.iscoroutinefunction(function) is signature.startswith("async "), where
+    # The function of an async context manager is an async generator.
+    is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    assert is_async is signature.startswith("async "), where
     given = list(inspect.signature(function).parameters.values())
     wanted = [item for item in parameters(signature) if others or item[1] not in ("*", "**")]
     plain = [(p.name, kind_of(p)) for p in given if kind_of(p) == "plain"]

@@ -12,6 +12,7 @@ LAYERS = """
     _cli                                 the command line
     __init__                             the names of `import autogen`
     terminal, testing, opentelemetry     a live view of chats, test doubles for models, and AG2's functions for spans
+    mcp                                  a client of MCP servers
     tracing, recording, math_utils       spans, the events of a checkpoint, answers of maths problems
     agentchat, _terminal                 agents and chats, and the lines that views show of them
     code_utils                           the classic functions that extract and run code
@@ -76,6 +77,7 @@ PUBLIC = """
     autogen.messages         agent_messages base_message client_messages print_message
     autogen.oai              anthropic bedrock cerebras client client_utils cohere completion errors gemini groq mistral
                              ollama openai_utils providers rate_limiters together
+    autogen.mcp              errors mcp_client
     autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
     autogen.testing          messages plugin test_agent
     autogen.tools            dependency_injection function_utils tool toolkit

@@ -30,8 +30,6 @@ DUE = {
         autogen.agentchat.group.multi_agent_chat.run_group_chat_iter
     """,
     "MCP, interoperability, remote agents": """
-        autogen.mcp
-        autogen.mcp.mcp_client
         autogen.agentchat.remote
         autogen.agentchat.remote.agent_service
         autogen.agentchat.remote.errors

@@ -426,7 +426,12 @@ def _lend_tools(caller: ToolRegistrationMixin, executor: ToolRegistrationMixin, 
             executor.function_map.pop(name, None)
         executor.function_map.update(replaced)
         for name in added:
-            caller.update_tool_signature(name, is_remove=True)
+            named[name].release(caller, executor)
+        known = {tool["function"]["name"] for tool in (caller.llm_config or {}).get("tools", ())}
+        for name in added:
+            # A server may have taken its tool back.
+            if name in known:
+                caller.update_tool_signature(name, is_remove=True)
 
 
 def _collect_request(arguments: dict[str, Any], is_iterated: bool = False) -> RunRequest:
