@@ -199,9 +199,14 @@ class ChatControl:
             raise ChatStopped
 
     def _blocks_its_loop(self) -> bool:
-        """Return True if this is a sync chat inside an async chat, running in the event loop of that."""
-        task = _get_current_task()
-        return task is not None and task in self._tasks
+        """Return True in a sync chat, or a question of a sync tool, that runs in the event loop of the chat around it."""
+        try:
+            loop = asyncio.get_running_loop()
+        # Raised in threads without an event loop.
+        except RuntimeError:
+            return False
+        # Not by the task: calls that run side by side have tasks of their own.
+        return loop in self._tasks.values()
 
     def _add_sleeper(self) -> asyncio.Future[None] | None:
         """Return a future that is done when the chat is resumed, None if it is not paused."""
