@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+# Hundreds of tests start Python. Where it may write no bytecode beside the sources, each of these processes would compile
+# the whole package, which takes longer than most tests: it goes to a folder of its own.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parent.parent / ".cache" / "bytecode")
 
 import pytest
 from hypothesis import settings

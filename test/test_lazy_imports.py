@@ -9,6 +9,7 @@ import pytest
 
 import autogen
 import autogen.oai
+import autogen.testing
 
 SDKS = {
     "openai",
@@ -25,7 +26,9 @@ SDKS = {
 }
 
 
-@pytest.mark.parametrize("package", [autogen, autogen.agentchat, autogen.oai], ids=lambda package: package.__name__)
+@pytest.mark.parametrize(
+    "package", [autogen, autogen.agentchat, autogen.oai, autogen.testing], ids=lambda package: package.__name__
+)
 def test_the_list_for_editors_and_the_one_for_the_interpreter_agree(package):
     source = ast.parse(Path(package.__file__).read_text())
     block = next(n for n in source.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
@@ -39,6 +42,13 @@ def test_import_loads_no_sdk():
     probe = "import autogen, sys; print(*{m.partition('.')[0] for m in sys.modules})"
     loaded = set(subprocess.check_output([sys.executable, "-c", probe], text=True).split())
     assert not loaded & SDKS
+
+
+def test_the_plugin_for_pytest_loads_no_agents():
+    # pytest imports it in every project of the environment, and rewrites the assertions of all that it imports.
+    probe = "import autogen.testing.plugin, sys; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", probe], text=True).split())
+    assert not loaded & {"autogen.agentchat.conversable_agent", "autogen.oai.client", "autogen.testing._scripted"}
 
 
 def test_an_agent_without_a_model_loads_no_sdk():

@@ -8,33 +8,57 @@
 'Paris.'
 """
 
-from .._lazy_imports import deprecate as _deprecate
-from ._faults import FaultInjector
-from ._oddities import ODDITIES, Misbehaving, Oddity
-from ._scripted import Fault, RawReply, Reply, ScriptedModel, ScriptExhausted, ScriptNotFinished, tool_call
-from ._server import OpenAIServer
-from ._stand_in import StandIn
-from .messages import ToolCall, tools_message
-from .test_agent import TestAgent
+import warnings as _warnings
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "ODDITIES",
-    "Fault",
-    "FaultInjector",
-    "Misbehaving",
-    "Oddity",
-    "OpenAIServer",
-    "RawReply",
-    "Reply",
-    "ScriptExhausted",
-    "ScriptNotFinished",
-    "ScriptedModel",
-    "StandIn",
-    "TestAgent",
-    "ToolCall",
-    "tool_call",
-    "tools_message",
-]
+from .._lazy_imports import attach as _lazy
 
+# Read by editors and type checkers.
+if TYPE_CHECKING:
+    from ._faults import FaultInjector as FaultInjector
+    from ._oddities import ODDITIES as ODDITIES
+    from ._oddities import Misbehaving as Misbehaving
+    from ._oddities import Oddity as Oddity
+    from ._scripted import Fault as Fault
+    from ._scripted import RawReply as RawReply
+    from ._scripted import Reply as Reply
+    from ._scripted import ScriptedModel as ScriptedModel
+    from ._scripted import ScriptExhausted as ScriptExhausted
+    from ._scripted import ScriptNotFinished as ScriptNotFinished
+    from ._scripted import tool_call as tool_call
+    from ._server import OpenAIServer as OpenAIServer
+    from ._stand_in import StandIn as StandIn
+    from .messages import ToolCall as ToolCall
+    from .messages import tools_message as tools_message
+    from .test_agent import TestAgent as TestAgent
+
+# Read by the interpreter on first use of a name: pytest imports this package for its fixtures in every project.
+_HOME = {
+    "ODDITIES": "_oddities",
+    "Fault": "_scripted",
+    "FaultInjector": "_faults",
+    "Misbehaving": "_oddities",
+    "Oddity": "_oddities",
+    "OpenAIServer": "_server",
+    "RawReply": "_scripted",
+    "Reply": "_scripted",
+    "ScriptExhausted": "_scripted",
+    "ScriptNotFinished": "_scripted",
+    "ScriptedModel": "_scripted",
+    "StandIn": "_stand_in",
+    "TestAgent": "test_agent",
+    "ToolCall": "messages",
+    "tool_call": "_scripted",
+    "tools_message": "messages",
+}
+
+_load_attribute, __dir__, __all__ = _lazy(globals(), _HOME)
 # The class had this name in earlier versions.
-__getattr__ = _deprecate(globals(), {"Storm": "FaultInjector"})
+_RENAMED = {"Storm": "FaultInjector"}
+
+
+def __getattr__(name: str) -> object:
+    if name in _RENAMED:
+        _warnings.warn(f"{name} is deprecated, use {_RENAMED[name]}.", DeprecationWarning, stacklevel=2)
+        name = _RENAMED[name]
+    return _load_attribute(name)
