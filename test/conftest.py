@@ -28,7 +28,10 @@ from autogen.oai._endpoints.adaptations import reset_adaptations
 from autogen.oai._local import weights as weights_module
 from autogen.oai._requests.retry import forget_failures
 
-settings.register_profile("autogen", deadline=None)  # a noisy machine is no failure
+# A noisy machine is no failure, so there is no deadline. Few examples are enough while somebody works on the code; CI has
+# --hypothesis-profile thorough.
+settings.register_profile("autogen", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=100)
 settings.load_profile("autogen")
 
 

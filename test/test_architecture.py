@@ -4,7 +4,6 @@ import ast
 from collections import Counter, defaultdict
 from graphlib import CycleError, TopologicalSorter
 
-import pytest
 from package_source import FILES, FUNCTIONS, PACKAGES, ROOT, TREES, find_imports
 
 LAYERS = """
@@ -128,15 +127,13 @@ def test_every_module_has_a_layer():
     assert set(parse_layers(LAYERS)) == {get_layer(module) for module in TREES}
 
 
-@pytest.mark.parametrize("layer", parse_layers(LAYERS))
-def test_imports_run_downward(layer):
+def test_imports_run_downward():
     heights = parse_layers(LAYERS)
     upward = {
         f"{module}:{line} imports {target}"
         for module in TREES
-        if get_layer(module) == layer
         for target, line in find_imports(module)
-        if get_layer(target) != layer and heights.get(get_layer(target), 0) >= heights[layer]
+        if get_layer(target) != get_layer(module) and heights.get(get_layer(target), 0) >= heights[get_layer(module)]
     }
     assert not upward
 
@@ -152,9 +149,8 @@ def test_modules_form_no_import_cycle():
     assert not find_cycle({module: {target for target, _ in find_imports(module)} for module in TREES})
 
 
-@pytest.mark.parametrize("package", sorted(PACKAGES))
-def test_the_parts_of_a_package_form_no_import_cycle(package):
-    """Each module and each package directly inside `package` is a part."""
+def make_part_graph(package):
+    """Return the imports between the parts of a package: the modules and packages directly inside it."""
     depth = package.count(".") + 1
     graph = defaultdict(set)
     for module in TREES:
@@ -162,7 +158,12 @@ def test_the_parts_of_a_package_form_no_import_cycle(package):
             part = module.split(".")[depth]
             targets = {target for target, _ in find_imports(module) if target.startswith(f"{package}.")}
             graph[part] |= {target.split(".")[depth] for target in targets} - {part}
-    assert not find_cycle(graph)
+    return graph
+
+
+def test_the_parts_of_a_package_form_no_import_cycle():
+    cycles = {package: find_cycle(make_part_graph(package)) for package in PACKAGES}
+    assert not {package: cycle for package, cycle in cycles.items() if cycle}
 
 
 def test_the_public_modules_are_those_listed():
@@ -181,13 +182,16 @@ def test_no_package_has_many_private_modules():
     assert not {package: count for package, count in private.items() if count > MAX_PRIVATE}
 
 
-@pytest.mark.parametrize("module", sorted(TREES))
-def test_modules_and_functions_are_short(module):
-    assert FILES[module].read_text(encoding="utf-8").count("\n") <= MAX_LINES
-    for node in ast.walk(TREES[module]):
-        if isinstance(node, FUNCTIONS):
-            docstring = len((ast.get_docstring(node, clean=False) or "").splitlines())
-            assert node.end_lineno - node.lineno - docstring < MAX_FUNCTION_LINES, f"{node.name} does not fit on a screen"
+def test_modules_and_functions_are_short():
+    assert not [module for module, path in FILES.items() if path.read_text(encoding="utf-8").count("\n") > MAX_LINES]
+    long = []
+    for module, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, FUNCTIONS):
+                docstring = len((ast.get_docstring(node, clean=False) or "").splitlines())
+                if node.end_lineno - node.lineno - docstring >= MAX_FUNCTION_LINES:
+                    long.append(f"{module}:{node.lineno}: {node.name}")
+    assert not long, f"they do not fit on a screen: {long}"
 
 
 def find_functions(tree, *, steps):
@@ -208,9 +212,8 @@ def get_called_name(function: ast.expr) -> str | None:
     return function.attr if is_ours else None
 
 
-@pytest.mark.parametrize("module", sorted(TREES))
-def test_no_step_is_left_unrun(module):
-    """A generator that nobody runs does nothing, silently: every step stands behind `yield from` or in a driver."""
+def find_unrun_steps(module):
+    """Yield the calls of steps that nobody runs."""
     variables = {
         node.id for node in ast.walk(TREES[module]) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
@@ -219,7 +222,13 @@ def test_no_step_is_left_unrun(module):
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             name = get_called_name(node.value.func)
-            assert name not in STEPS - namesakes, f"line {node.lineno}: {name}() is never run"
+            if name in STEPS - namesakes:
+                yield f"{module}:{node.lineno}: {name}()"
+
+
+def test_no_step_is_left_unrun():
+    """A generator that nobody runs does nothing, silently: every step stands behind `yield from` or in a driver."""
+    assert not [call for module in TREES for call in find_unrun_steps(module)]
 
 
 def find_public_definitions(tree):
@@ -249,14 +258,19 @@ def find_overrides(tree):
     }
 
 
-@pytest.mark.parametrize("module", sorted(TREES))
-def test_public_definitions_have_docstrings(module):
+def find_undocumented(module):
+    """Yield the public definitions without a docstring."""
     overrides = find_overrides(TREES[module])
     for node in find_public_definitions(TREES[module]):
         decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
         # a setter is documented by its getter
-        if node not in overrides and not any(name.endswith(".setter") for name in decorators):
-            assert ast.get_docstring(node), f"line {node.lineno}: {node.name} has no docstring"
+        is_setter = any(name.endswith(".setter") for name in decorators)
+        if node not in overrides and not is_setter and not ast.get_docstring(node):
+            yield f"{module}:{node.lineno}: {node.name}"
+
+
+def test_public_definitions_have_docstrings():
+    assert not [definition for module in TREES for definition in find_undocumented(module)]
 
 
 def find_foreign_private_reads(module):

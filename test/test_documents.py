@@ -15,7 +15,6 @@ from autogen.coding._docker.engine import connect
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebook").glob("*.ipynb"))
-QUICK = "finite_state_machine"  # the notebook that runs by default
 SAMPLES = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
 
 
@@ -36,8 +35,10 @@ def engine(request, monkeypatch):
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, id=path.stem, marks=() if path.stem == QUICK else pytest.mark.slow) for path in NOTEBOOKS],
+    NOTEBOOKS,
+    ids=lambda path: path.stem,
 )
+@pytest.mark.slow
 @pytest.mark.usefixtures("engine")
 @pytest.mark.filterwarnings(
     "default:::zmq", "default:::jupyter_client", "default::DeprecationWarning", "default::ResourceWarning"
@@ -87,6 +88,11 @@ async def run_cells(path):
             await running
 
 
+def test_the_quickstart_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asyncio.run(run_cells(ROOT / "notebook" / "quickstart.ipynb"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(IN_PROCESS))
 def test_a_notebook_takes_the_models_of_a_config_list(name, openai_server, tmp_path, monkeypatch):
@@ -97,6 +103,7 @@ def test_a_notebook_takes_the_models_of_a_config_list(name, openai_server, tmp_p
     assert len(server.requests) >= 3
 
 
+@pytest.mark.slow  # the local model thinks for seconds
 @pytest.mark.usefixtures("weights")
 def test_the_script_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

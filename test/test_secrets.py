@@ -152,10 +152,18 @@ LABELS = [
 ]
 
 
+# A search that starts anew at each sign takes minutes for the short texts, and hours for the long ones.
+LONG = [
+    (200_000, ""),
+    (200_000, "@"),
+    *(pytest.param(1_000_000, end, marks=pytest.mark.slow) for end in ("", "@", ".", "\n")),
+]
+
+
 @pytest.mark.parametrize("unit", [*SIGNS, *STARTS, *LABELS])
-@pytest.mark.parametrize("end", ["", "@", *(pytest.param(end, marks=pytest.mark.slow) for end in (".", "\n"))])
-def test_a_million_characters_are_no_trouble(unit, end):
-    assert isinstance(redact(unit * (1_000_000 // len(unit)) + end), str)
+@pytest.mark.parametrize(("length", "end"), LONG)
+def test_a_long_text_is_no_trouble(unit, length, end):
+    assert isinstance(redact(unit * (length // len(unit)) + end), str)
 
 
 def test_names_of_keys_and_fields():

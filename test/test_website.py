@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from package_source import TREES
 
 from autogen.io import IOConsole
 from autogen.oai import _once
@@ -197,6 +198,7 @@ def test_the_samples_of_a_page_run_and_print_what_the_page_shows(page, check):
     check(page)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("weights")
 @pytest.mark.parametrize("page", ON_THE_LOCAL_MODEL, ids=names)
 def test_so_do_those_on_the_local_model(page, check):
@@ -262,8 +264,7 @@ def test_the_recording_of_the_demo_is_shown_and_stands_alone():
 
 
 def test_each_message_in_the_faq_is_one_that_the_code_says():
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "autogen").rglob("*.py")]
-    texts = [node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    texts = [node.value for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     said = "\n".join(text for text in texts if isinstance(text, str))
     shown = {one.shown for one in samples_of(DOCS / "faq.md")}
     headings = set(re.findall(r"^### (.+)$", text_of(DOCS / "faq.md"), re.M))

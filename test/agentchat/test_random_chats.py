@@ -123,5 +123,5 @@ class Chats(RuleBasedStateMachine):
         assert left == right == self.expected
 
 
-Chats.TestCase.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
+Chats.TestCase.settings = settings(stateful_step_count=15, deadline=None)
 TestRandomChats = Chats.TestCase

@@ -18,7 +18,7 @@ JSON = st.recursive(
     max_leaves=10,
 )
 outside = pytest.mark.parametrize("kind", ["disk", "diskcache", "redis", "cosmos"], indirect=True)  # what others can get at
-WILD = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WILD = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Bomb:

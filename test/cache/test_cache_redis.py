@@ -6,7 +6,7 @@ import sys
 import threading
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autogen.cache import Cache
@@ -138,7 +138,6 @@ def test_a_server_that_is_back_is_used_again(redis_later, clock):
             assert cache.get("k") == 2
 
 
-@settings(max_examples=40)
 @given(st.binary(max_size=40) | st.sampled_from(b"+-:$*%~#,_(=!>").flatmap(lambda sign: st.just(bytes([sign]) + b"1\r\n")))
 @example(b"HTTP/1.1 400 Bad Request\r\n\r\nhello")
 @example(b"+OK\r\n" * 10)

@@ -195,7 +195,7 @@ VALUES = st.recursive(
 
 
 @pytest.mark.parametrize("logger_type", ["sqlite", "file"])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=VALUES, name=st.text(min_size=1).filter(str.strip))
 def test_wild_values_lose_no_record(tmp_path_factory, caplog, logger_type, value, name):
     check_every_record(tmp_path_factory.getbasetemp(), caplog, logger_type, value, name)

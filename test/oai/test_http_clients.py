@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from autogen import OpenAIWrapper
-from autogen.oai._http.clients import POOL_SIZE, PooledTransport
+from autogen.oai._http.clients import POOL_SIZE, PooledTransport, get_tls_context
 from autogen.testing import OpenAIServer, Reply
 
 HI = [{"role": "user", "content": "hi"}]
@@ -36,6 +36,13 @@ def test_many_at_once_are_all_answered_and_their_connections_used_again(openai_s
     assert later == ["fine"] * 5
     assert opened <= 3 * POOL_SIZE
     assert server.connections == opened
+
+
+def test_the_certificates_are_read_once_for_each_environment(monkeypatch, tmp_path):
+    context = get_tls_context()
+    assert get_tls_context() is context
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert get_tls_context() is not context
 
 
 def test_one_after_the_other_share_a_connection(openai_server):

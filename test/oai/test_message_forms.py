@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, PositiveInt
 
@@ -125,7 +125,6 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("form", FORBIDDEN, ids=lambda form: form.__name__)
-@settings(max_examples=50)
 @given(history=HISTORY)
 def test_a_form_keeps_every_text_and_its_word(form, history):
     before = copy.deepcopy(history)
@@ -139,7 +138,6 @@ def test_a_form_keeps_every_text_and_its_word(form, history):
 
 
 @pytest.mark.parametrize("api_type", {row.forms: api_type for api_type, row in PROVIDERS.items()}.values())
-@settings(max_examples=50)
 @given(history=HISTORY)
 def test_a_vendors_forms_together_lose_nothing_and_settle(api_type, history):
     before = copy.deepcopy(history)

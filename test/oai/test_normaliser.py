@@ -96,7 +96,7 @@ def assert_stable(body, normalize, build):
         assert before == after
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.one_of(COMPLETION, JSON), st.sampled_from(["", "0a1b2c3d"]))
 def test_any_json_is_read_or_refused(data, origin):
     before = copy.deepcopy(data)
@@ -113,7 +113,7 @@ def test_any_json_is_read_or_refused_as_a_text(data):
         assert_stable(body, normalize_text_completion, build_text_completion)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.lists(st.one_of(CHUNK, CHUNK, JSON), max_size=6), st.sampled_from(["", "0a1b2c3d"]))
 def test_any_stream_is_read_or_refused(chunks, origin):
     assembler = StreamAssembler()
@@ -158,7 +158,7 @@ def list_words(value, keys=("text", "thinking", "refusal", "map", "content", "re
             yield from list_words(item, keys)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.lists(WORD_DELTA, min_size=1, max_size=5), st.booleans())
 def test_no_text_is_lost(deltas, streamed):
     deltas = deltas if streamed else deltas[:1]
@@ -193,7 +193,7 @@ HISTORY_MESSAGE = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.lists(HISTORY_MESSAGE, max_size=6))
 def test_any_history_can_be_sent(history):
     before = copy.deepcopy(history)
@@ -275,7 +275,7 @@ def get_letters(text):
     return sorted("".join(text.split()))
 
 
-@settings(max_examples=500)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(MARKDOWN)
 @example("<think>a</think>    ```\n<think>b</think>\n```")
 @example("```\n<think>\n")

@@ -13,9 +13,11 @@ This module imports the SDK; import it where a client is made.
 from __future__ import annotations
 
 import logging
+import os
+import ssl
 import sys
 from collections.abc import AsyncIterator
-from functools import partial
+from functools import lru_cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.request import getproxies
@@ -45,6 +47,19 @@ def _get_capacity() -> int:
 
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return capacity if files == resource.RLIM_INFINITY else max(POOL_SIZE, min(capacity, files // 2))
+
+
+@lru_cache(maxsize=8)
+def _make_tls_context(*_: str | None) -> ssl.SSLContext:
+    return httpx.create_ssl_context()
+
+
+def get_tls_context() -> ssl.SSLContext:
+    """Return the TLS context of this process for the certificates that its environment names.
+
+    Reading the certificates takes 20 ms, and each event loop has a client of its own.
+    """
+    return _make_tls_context(*map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")))
 
 
 class Pool:
@@ -79,8 +94,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
     """Spreads requests over several small pools, in the order in which the pools were opened."""
 
     def __init__(self) -> None:
-        # Making a TLS context takes 20 ms: the pools share it.
-        self._tls = httpx.create_ssl_context()
+        self._tls = get_tls_context()
         self._limits = _make_limits(POOL_SIZE)
         self._max_pools = _get_capacity() // POOL_SIZE
         self.pools = [Pool(self._tls, self._limits)]

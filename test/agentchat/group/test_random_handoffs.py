@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autogen import ConversableAgent, GroupChat, GroupChatManager
@@ -80,7 +80,6 @@ def count(context_variables):
     return ReplyResult(f"{context_variables['n']}")
 
 
-@settings(max_examples=60)
 @given(st.tuples(MEMBER, MEMBER, MEMBER, MEMBER))
 def test_every_talk_ends_and_is_the_same_in_both_colours(plans):
     talk, known, reason = held(plans, asynchronous=False)

@@ -178,7 +178,7 @@ def text_of(content):
     return "see<image>" if isinstance(content, list) else content or ""
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(plans())
 def test_a_random_group(plan):
     group = group_of(plan)

@@ -164,7 +164,7 @@ def test_a_message_with_anything_in_it_is_borne(run, folder, kind_of_message, co
 PIECES = st.lists(st.tuples(st.sampled_from(["out", "err", "show"]), st.text("ab\n\r\té", max_size=5)), max_size=12)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PIECES)
 def test_printed_and_shown_pieces_come_in_their_order(run, pieces):
     ways = {
