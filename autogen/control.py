@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from ._steps import Steps, invoke
 from ._threads import cancel_scope, reset_variable, start_daemon_thread
@@ -53,6 +53,7 @@ class ChatWaiting(BaseException):
     Attributes:
         reasons: The texts.
         operations: Ids of the operations that wait, in a chat with a checkpoint.
+        pending: Questions that can be answered, as `Pending`.
         result: Result of the outermost chat so far.
     """
 
@@ -60,6 +61,7 @@ class ChatWaiting(BaseException):
         super().__init__(*reasons)
         self.reasons = list(map(str, reasons))
         self.operations: list[str] = []
+        self.pending: list[Any] = []
         self.result: object = None
 
     def __str__(self) -> str:
@@ -72,6 +74,7 @@ class ChatWaiting(BaseException):
         signals = list(signals)
         combined = cls(*(reason for signal in signals for reason in signal.reasons))
         combined.operations = [operation for signal in signals for operation in signal.operations]
+        combined.pending = [question for signal in signals for question in signal.pending]
         return combined
 
 

@@ -84,6 +84,7 @@ class OperationKind:
 KINDS: dict[str, OperationKind] = {
     kind.name: kind
     for kind in (
+        OperationKind("approval", "An approval was requested."),
         OperationKind("builtin_reply", "A built-in reply function was called."),
         OperationKind("code", "This code was started."),
         OperationKind("draw", "The target of a hand-off was drawn.", has_events=False),

@@ -1,4 +1,4 @@
-"""Read the checkpoint of a chat, and fork the chat from the middle of it.
+"""Read the checkpoint of a chat, answer the questions for which it waits, and fork it from the middle.
 
 >>> recording = Recording("chat.db")
 >>> for message in recording.messages:
@@ -11,16 +11,29 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ._journal import FINISHED, JournalError, is_interruption, read_meta
+from ._journal import (
+    ASKED,
+    FINISHED,
+    AlreadyAnswered,
+    Answer,
+    JournalError,
+    Pending,
+    find_answer,
+    is_interruption,
+    make_answer_text,
+    read_meta,
+    store_answer,
+)
 from ._mistakes import trim_stop
-from ._sqlite_guard import UnexpectedSchema, fetch_all, limit_work, open_for_reading
+from ._sqlite_guard import UnexpectedSchema, fetch_all, limit_work, open_database, open_for_reading
 
-__all__ = ["JournalError", "Recording"]
+__all__ = ["AlreadyAnswered", "Answer", "JournalError", "Pending", "Recording"]
 
 
 _HEADER = b"SQLite format 3\0"
@@ -31,7 +44,7 @@ _MESSAGE_FIELDS: dict[str, type | tuple[type, ...]] = {"sender": str, "recipient
 
 
 class Recording:
-    """The contents of a checkpoint file. The file is read on each access, and never written.
+    """The contents of a checkpoint file. The file is read on each access; only `answer` writes.
 
     Every property and method raises `JournalError` if the file is damaged or can't be read; the message names the row.
 
@@ -93,6 +106,62 @@ class Recording:
         ends = [event for _, event in self._read_events("chat_ended", "chat_waiting")]
         return bool(ends) and ends[-1]["type"] == "chat_ended" and not is_interruption(ends[-1])
 
+    @property
+    def pending(self) -> list[Pending]:
+        """The questions for which the chat waits, in order: open, and without an answer. See `answer`."""
+        questions = self._read_questions()
+        if not questions:
+            return []
+        # The table of answers is there since there are questions.
+        with self._open() as database:
+            return [item for item in questions if find_answer(database, item.id, item.digest) is None]
+
+    def answer(
+        self,
+        question: Pending | str,
+        value: str | Mapping[str, Any] | None = None,
+        *,
+        choice: str | None = None,
+        by: str = "",
+        note: str = "",
+    ) -> Answer:
+        """Answer a question of a chat that waits. The same call that started the chat then resumes it.
+
+        Args:
+            question: An item of `pending`, or its id.
+            value: The text, as a human would type it; the arguments for `edit`, the words for `reject`.
+            choice: For an approval: `approve`, `always` (also later calls of the tool in this chat), `reject`, `edit` or
+                `stop` (the chat ends).
+            by: Name of the person who answers, for the record.
+            note: Remark for the record.
+
+        Raises:
+            AlreadyAnswered: if it has an answer.
+            LookupError: if the chat does not wait for it, or its question shows something else by now.
+            ValueError: if the answer does not fit the question.
+            JournalError: if the file is damaged, or can't be written.
+
+        >>> recording.answer(recording.pending[0], choice="reject", value="Too much.")  # doctest: +SKIP
+        """
+        question_id = question if isinstance(question, str) else question.id
+        known = next((item for item in self._read_questions() if item.id == question_id), None)
+        if known is None or (isinstance(question, Pending) and question.digest != known.digest):
+            open_ids = ", ".join(item.id for item in self.pending) or "none"
+            raise LookupError(f"{self.path} does not wait for the question {question_id!r}; its open questions: {open_ids}.")
+        answer = Answer(make_answer_text(known, value, choice), by, note, time.time())
+        try:
+            with closing(open_database(self.path, "rw", timeout=30, isolation_level=None)) as database:
+                read_meta(database, self.path, str(self.path))
+                store_answer(database, known.id, known.digest, answer)
+        except sqlite3.Error as error:
+            raise JournalError(f"{self.path} can't be written: {trim_stop(error)}.") from error
+        return answer
+
+    def _read_questions(self) -> list[Pending]:
+        """Return the questions for which steps wait."""
+        rows = self._fetch(f"SELECT n, value FROM steps WHERE state = '{ASKED}' ORDER BY n")
+        return [Pending.from_dict(self._parse("steps", number, value)) for number, value in rows]
+
     def fork(self, path: str | Path, *, messages: int) -> Recording:
         """Copy the checkpoint up to a message, so that a chat can continue from there in another way.
 
@@ -124,6 +193,8 @@ class Recording:
                 limit_work(copy, target)
                 copy.execute("DELETE FROM steps WHERE after >= ?", (last,))
                 copy.execute("DELETE FROM events WHERE n > ?", (last,))
+                # The fork asks its own questions; answers that were used are results of steps.
+                copy.execute("DROP TABLE IF EXISTS answers")
                 copy.commit()
         except (sqlite3.Error, JournalError) as error:
             # An incomplete copy is of no use.

@@ -45,8 +45,8 @@ PUBLIC = """
     autogen                  code_utils control exception_utils formatting_utils function_utils graph_utils
                              import_utils math_utils operations recording runtime_logging terminal
                              token_count_utils tracing types version
-    autogen.agentchat        agent assistant_agent chat conditions conversable_agent diagram eligibility_policy groupchat
-                             guardrails realtime user_proxy_agent utils
+    autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
+                             groupchat guardrails realtime user_proxy_agent utils
     autogen.agentchat.contrib  society_of_mind_agent swarm_agent
     autogen.agentchat.group  available_condition chat conditions context_condition context_expression context_str
                              context_variables group_utils guardrails handoffs llm_condition multi_agent_chat

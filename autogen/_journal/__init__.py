@@ -20,26 +20,35 @@ from .journal import (
     scope_for,
     step_scope,
 )
-from .sqlite_store import VERSION, SQLiteStore, read_meta
-from .store import FINISHED, STARTED, JournalError, JournalStore, Position, Step
+from .questions import AlreadyAnswered, Answer, Pending, QuestionStore, make_answer_text
+from .sqlite_store import VERSION, SQLiteStore, find_answer, read_meta, store_answer
+from .store import ASKED, FINISHED, STARTED, JournalError, JournalStore, Position, Step
 
 __all__ = [
+    "ASKED",
     "FINISHED",
     "STARTED",
     "VERSION",
+    "AlreadyAnswered",
+    "Answer",
     "Journal",
     "JournalError",
     "JournalStore",
+    "Pending",
     "Position",
+    "QuestionStore",
     "SQLiteStore",
     "Step",
     "chat_id_for",
+    "find_answer",
     "fingerprint",
     "get_journal",
     "is_interruption",
+    "make_answer_text",
     "open_journal",
     "read_meta",
     "run_recorded",
     "scope_for",
     "step_scope",
+    "store_answer",
 ]

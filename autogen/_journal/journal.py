@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 import uuid
 from bisect import bisect_left
 from collections import Counter
@@ -20,6 +21,7 @@ from .._secrets import redact_distinctly
 from .._steps import Steps
 from .._threads import reset_variable
 from ..control import ChatWaiting
+from .questions import Answer, Pending, QuestionStore, make_digest, make_question_id
 from .sqlite_store import SQLiteStore
 from .store import FINISHED, STARTED, JournalError, JournalStore, Position, Step
 
@@ -162,6 +164,34 @@ class Journal:
         self.is_live = True
         with self._write():
             self.store.finish_step(position, value)
+
+    def mark_asked(self, position: Position, question: Pending) -> None:
+        """Record that a step waits for the answer to a question."""
+        store = self.require_questions()
+        with self._write():
+            store.ask_step(position, question.to_dict())
+
+    def require_questions(self) -> QuestionStore:
+        """Return the store, which must be able to hold open questions.
+
+        Raises:
+            JournalError: It is not.
+        """
+        if not isinstance(self.store, QuestionStore):
+            raise JournalError(f"{self.name} can't hold open questions: it has no ask_step and read_answer.")
+        return self.store
+
+    def make_question(self, **details: Any) -> Pending:
+        """Make the question that the step in progress asks; see `Pending`."""
+        shown = [details.get(key) for key in ("kind", "agent", "prompt", "tool", "arguments")]
+        question_id = make_question_id(self.chat_id, _scope.get())
+        return Pending(id=question_id, asked_at=time.time(), digest=make_digest(shown), **details)
+
+    def read_answer(self, question: Pending) -> Answer | None:
+        """Return the answer that was given to a question while the chat did not run; None if there is none."""
+        if not isinstance(self.store, QuestionStore):
+            return None
+        return self.store.read_answer(question.id, question.digest)
 
     def discard(self, position: Position) -> None:
         """Delete a step that came to nothing: it will be made again."""
@@ -344,14 +374,19 @@ def run_recorded(
             with step_scope(position):
                 result = yield from run()
         except BaseException as error:
+            question = None
             if isinstance(error, ChatWaiting) and not error.operations:
                 error.operations.append(str(position))
+                question = error.pending[0] if error.pending else None
             # A step that was interrupted (Ctrl-C, a stopped chat, a cancelled task) may have taken effect. It stays started
             # if it is a tool, code or a function of the program; otherwise, and after a failure, it runs again.
             if isinstance(error, (Exception, ChatWaiting)) or (on_unfinished is None and not holds_chats):
                 # If that fails, this error is still the reason why the chat ends.
                 with contextlib.suppress(JournalError):
-                    journal.discard(position)
+                    if isinstance(question, Pending):
+                        journal.mark_asked(position, question)
+                    else:
+                        journal.discard(position)
             raise
     if not (holds_chats and journal.has_steps_within(position)):
         journal.mark_finished(position, encode(result))

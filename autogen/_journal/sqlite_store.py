@@ -17,7 +17,8 @@ from typing import Any
 
 from .._mistakes import trim_stop
 from .._sqlite_guard import check_schema, fetch_all, limit_work, open_database
-from .store import FINISHED, STARTED, JournalError, Position, Step
+from .questions import AlreadyAnswered, Answer
+from .store import ASKED, FINISHED, STARTED, JournalError, Position, Step
 
 VERSION = 2
 
@@ -32,6 +33,13 @@ _SCHEMA = {
     "events": """
         CREATE TABLE IF NOT EXISTS events (
             n INTEGER PRIMARY KEY, at REAL NOT NULL, type TEXT NOT NULL, chat TEXT, data TEXT NOT NULL
+        )
+    """,
+    # Missing in the files of earlier versions.
+    "answers": """
+        CREATE TABLE IF NOT EXISTS answers (
+            id TEXT PRIMARY KEY, digest TEXT NOT NULL, text TEXT NOT NULL, author TEXT NOT NULL, note TEXT NOT NULL,
+            at REAL NOT NULL
         )
     """,
 }
@@ -67,6 +75,32 @@ def read_meta(database: sqlite3.Connection, file: Path, name: str) -> dict[str, 
             raise JournalError(f"{name} has version {meta.get('version')}; this program knows version {VERSION}.")
     check_schema(database, file, _SCHEMA)
     return meta
+
+
+def find_answer(database: sqlite3.Connection, question_id: str, digest: str) -> Answer | None:
+    """Return the answer to a question; None if there is none."""
+    query = "SELECT text, author, note, at FROM answers WHERE id = ? AND digest = ?"
+    row = database.execute(query, (question_id, digest)).fetchone()
+    return None if row is None else Answer(str(row[0]), str(row[1]), str(row[2]), float(row[3]))
+
+
+def store_answer(database: sqlite3.Connection, question_id: str, digest: str, answer: Answer) -> None:
+    """Store the answer to a question in one transaction.
+
+    Raises:
+        AlreadyAnswered: It has an answer.
+    """
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        if (first := find_answer(database, question_id, digest)) is not None:
+            raise AlreadyAnswered(first)
+        query = "INSERT OR REPLACE INTO answers (id, digest, text, author, note, at) VALUES (?, ?, ?, ?, ?, ?)"
+        database.execute(query, (question_id, digest, *map(_to_text, answer[:3]), answer.at))
+        database.execute("COMMIT")
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
 
 
 class SQLiteStore:
@@ -157,7 +191,7 @@ class SQLiteStore:
         if row is None:
             return None
         state, value = row
-        if state not in (STARTED, FINISHED):
+        if state not in (STARTED, ASKED, FINISHED):
             raise JournalError(f"{self.path} is damaged: the state of {position} is {state!r}.")
         return Step(state, None if value is None else self._parse(value, f"the result of {position}"))
 
@@ -170,6 +204,15 @@ class SQLiteStore:
     def start_step(self, position: Position) -> None:
         """Store that a step is started."""
         self._write_step(position, STARTED, None)
+
+    def ask_step(self, position: Position, question: Mapping[str, Any]) -> None:
+        """Store that a step waits for the answer to a question."""
+        self._write_step(position, ASKED, json.dumps(question))
+
+    def read_answer(self, question_id: str, digest: str) -> Answer | None:
+        """Return the answer to a question; None if there is none."""
+        with self._use() as database:
+            return find_answer(database, question_id, digest)
 
     def finish_step(self, position: Position, value: Any) -> None:
         """Store the result of a step."""

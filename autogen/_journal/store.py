@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-STARTED, FINISHED = "started", "finished"
+STARTED, ASKED, FINISHED = "started", "asked", "finished"
 
 
 class JournalError(ValueError):
@@ -39,8 +39,8 @@ class Step(NamedTuple):
     """A stored step.
 
     Attributes:
-        state: STARTED or FINISHED.
-        value: The result as JSON has it; None while the step is not finished.
+        state: STARTED, ASKED (it waits for an answer) or FINISHED.
+        value: The result as JSON has it, or the question; None if the step is started.
     """
 
     state: str

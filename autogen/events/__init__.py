@@ -24,6 +24,8 @@ from ._event import Event, current_chat_id, current_operation_id, parent_operati
 from ._group_kinds import GroupResumed, HandedOver, SpeakerAttempted, SpeakerRequested, SpeakerSelected
 from ._kinds import (
     AnyEvent,
+    ApprovalAsked,
+    ApprovalGiven,
     AutoReplied,
     ChatEnded,
     ChatPrepared,
@@ -52,6 +54,8 @@ from ._kinds import (
 
 __all__ = [
     "AnyEvent",
+    "ApprovalAsked",
+    "ApprovalGiven",
     "AutoReplied",
     "ChatEnded",
     "ChatPrepared",

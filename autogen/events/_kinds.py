@@ -419,6 +419,48 @@ class UsagePrinted(Event):
 
 
 @dataclass(kw_only=True)
+class ApprovalAsked(Event):
+    """Tool call that needs an approval.
+
+    Attributes:
+        agent: Name of the agent that is to execute it.
+        name: Name of the tool.
+        arguments: Its arguments.
+    """
+
+    type: ClassVar[str] = "approval_asked"
+    starts: ClassVar[str] = "approval"
+    agent: str
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class ApprovalGiven(Event):
+    """Decision about a tool call.
+
+    Attributes:
+        agent: Name of the agent.
+        name: Name of the tool.
+        verdict: `approve`, `reject`, `edit` (approved with other arguments) or `stop` (the chat ends).
+        words: Words of the person or the rule that refused it; empty for none.
+        by: `human` or `rule`.
+        remembered: True if later calls of the tool in this chat are approved, too.
+        seconds: Duration.
+    """
+
+    type: ClassVar[str] = "approval_given"
+    ends: ClassVar[str] = "approval"
+    agent: str
+    name: str
+    verdict: str
+    words: str
+    by: str
+    remembered: bool
+    seconds: float
+
+
+@dataclass(kw_only=True)
 class SafeguardActed(Event):
     """Step of a safeguard policy.
 
@@ -523,6 +565,8 @@ AnyEvent: TypeAlias = Union[
     HistoryCleared,
     UsagePrinted,
     SafeguardActed,
+    ApprovalAsked,
+    ApprovalGiven,
     ProgramEvent,
     HumanAsked,
     HumanAnswered,

@@ -5,6 +5,7 @@ from typing import Any
 from ..events import _output
 from ._messages import EndMessage, InputMessage, PrintMessage, StreamMessage, WithdrawnMessage
 from .base import (
+    LATER,
     AsyncInputStream,
     AsyncIOStreamProtocol,
     InputStream,
@@ -46,6 +47,7 @@ __all__ = [
     "AsyncInputStream",
     "IOStreamProtocol",
     "IOConsole",
+    "LATER",
     "IOQueue",
     "IOStream",
     "IOWebsockets",

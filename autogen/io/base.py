@@ -14,11 +14,39 @@ __all__ = [
     "AsyncInputStream",
     "IOStream",
     "IOStreamProtocol",
+    "LATER",
     "InputStream",
     "OutputStream",
     "StreamClosed",
     "TimedInputStream",
 ]
+
+
+class Later:
+    """A source of human input that nobody is at: the chat ends, and waits for an answer. See `LATER`."""
+
+    def __call__(self, prompt: str) -> str:
+        """Refuse to be asked outside of a chat: the agent's own question is left open instead.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("LATER answers nothing itself: it is the human_input_source of an agent in a chat.")
+
+    def __repr__(self) -> str:
+        return "LATER"
+
+    def __copy__(self) -> Later:
+        # Recognised by identity.
+        return self
+
+    def __deepcopy__(self, memo: object) -> Later:
+        return self
+
+
+LATER = Later()
+"""Source of human input for a chat with a `checkpoint`: it ends with the stop reason `waiting`, and is resumed after
+`Recording.answer`."""
 
 
 class StreamClosed(ConnectionError, EOFError):

@@ -36,6 +36,8 @@ def describe(event: AnyEvent) -> str:
             events.AutoReplied()
             | events.GuardrailChecked()
             | events.SafeguardActed()
+            | events.ApprovalAsked()
+            | events.ApprovalGiven()
             | events.ChatWaiting()
             | events.ProgramEvent()
         ):

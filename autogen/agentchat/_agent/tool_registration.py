@@ -18,6 +18,7 @@ from .._core import runtime_log, turn_context
 from .._core.internals import internals
 from .._core.messages import assert_valid_name
 from .._core.turn_context import Outcome
+from .._replies.approval import make_policy
 from .._replies.tool_arguments import repair_json
 from .._replies.tool_execution import execute_call
 from ..agent import Message
@@ -223,6 +224,8 @@ class ToolRegistrationMixin(AgentState):
         silent_override: bool = False,
         timeout: float | None = None,
         idempotent: bool = False,
+        approve: Any = None,
+        remember: str = "call",
     ) -> Callable[[F], F]:
         """Return a decorator that registers a function which the agent executes. It returns the same as `register_for_llm`.
 
@@ -235,13 +238,17 @@ class ToolRegistrationMixin(AgentState):
                 function continues in its thread, but programs that it runs through an executor are killed.
             idempotent: True if a second call does no harm. A chat with a checkpoint then repeats a call that was under way
                 when the process ended, whatever its `on_unfinished` says.
+            approve: Who must approve a call before it is made: `human`, a function of the call, or a list of these; see
+                `autogen.agentchat.approvals`.
+            remember: `call` to ask about each call, `chat` to ask once for each call with the same arguments in a chat.
 
         Raises:
-            ValueError: if the timeout is not positive.
-            TypeError: if nothing fills in a parameter that no model may fill in.
+            ValueError: if the timeout is not positive, or `remember` is unknown.
+            TypeError: if `approve` is of another type, or nothing fills in a parameter that no model may fill in.
         """
         if timeout is not None and not timeout > 0:
             raise ValueError(f"The timeout of a tool must be positive, got {timeout!r}.")
+        policy = None if approve is None else make_policy(approve, remember)
 
         def decorate(function: F) -> F:
             executed = _make_registered_tool(function, name, description)
@@ -251,6 +258,8 @@ class ToolRegistrationMixin(AgentState):
                 vars(wrapped)["_timeout"] = timeout
             if idempotent:
                 vars(wrapped)["_idempotent"] = True
+            if policy is not None:
+                vars(wrapped)["_approval"] = policy
             self.register_function({executed.name: wrapped}, **({"silent_override": True} if silent_override else {}))
             registered: Any = executed if isinstance(function, Tool) else attach_tool(function, executed, has_schema=False)
             return registered  # type: ignore[no-any-return]

@@ -34,6 +34,7 @@ from .._core.result import (
 from .._core.termination import BoundCondition, get_termination_test
 from .._guardrails.checks import GuardrailStop
 from .._guardrails.run import check_summary
+from .._replies.approval import remember_approvals
 from .._replies.registry import builtin_generate_reply
 from ..agent import Agent
 from .active_chats import enter_active_chat
@@ -196,6 +197,7 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
         use_cache(options.cache, sender, recipient),
         enter_chat_budget(options.limits) as ledger,
         collect_values() as values,
+        remember_approvals(),
     ):
         # A chat within a silent chat is silent, too.
         request = request._replace(options=options._replace(silent=is_silent or options.silent))
@@ -213,6 +215,7 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
             return _build_result(request, outcome, None, StopReason.GUARDRAIL, str(stop))
         except ChatWaiting as signal:
             signal.result = _build_result(request, outcome, None, StopReason.WAITING, ", ".join(signal.reasons))
+            signal.result.pending = list(signal.pending)
             raise
         except BudgetExceeded as error:
             # An outer chat replaces this by its own result.

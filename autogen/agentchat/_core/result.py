@@ -9,6 +9,7 @@ from enum import Enum
 from types import SimpleNamespace
 from typing import Any
 
+from ..._journal import Pending
 from ..._mistakes import find_close, suggest
 from ...oai._usage.ledger import UsageLedger
 from ...oai.client import OpenAIWrapper
@@ -72,6 +73,7 @@ class ChatResult:
         repetitions: How often agents sent the same message in a row, by their names; without those that rarely did.
         value: Parsed answer: the object of the last message that was made by a `response_format`, or of the `output_type`
             of `run`; None if there is none.
+        pending: Open questions of a chat that waits; see `Recording.answer`.
     """
 
     chat_id: int | None = None
@@ -85,6 +87,7 @@ class ChatResult:
     repetitions: dict[str, int] = field(default_factory=dict)
     stop_detail: str | None = None
     value: Any = None
+    pending: list[Pending] = field(default_factory=list)
 
     def __repr__(self) -> str:
         parts = {

@@ -5,17 +5,20 @@ Each decision is a row of the table RULES; no other code depends on `human_input
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ... import events
 from ..._steps import Steps, invoke, sync_and_async
-from ..._threads import CallTimeout
-from ...control import interruptible
-from ...io.base import AsyncInputStream, InputStream, IOStream, TimedInputStream
-from ...operations import Operation, fingerprint, perform
+from ..._threads import CallTimeout, reset_variable
+from ...control import ChatWaiting, interruptible
+from ...io.base import LATER, AsyncInputStream, InputStream, IOStream, TimedInputStream
+from ...operations import Operation, fingerprint, get_journal, perform
 from .._core.display import print_notice
 from .._core.internals import get_human_inputs, get_reply_counts, internals
 from .._core.protocols import AgentCore
@@ -24,6 +27,8 @@ from .._core.termination import is_default_termination, is_termination
 from .._guardrails.hook_points import has_hooks
 from .._guardrails.run import filter_value
 from ..agent import Agent, Message
+
+_subject: ContextVar[Mapping[str, Any] | None] = ContextVar("subject of the question", default=None)
 
 MODES = ("ALWAYS", "TERMINATE", "NEVER")
 
@@ -235,6 +240,38 @@ def ask_human(agent: AgentCore, prompt: str, iostream: InputStream | AsyncInputS
     return typed
 
 
+def _find_answer(agent: AgentCore, prompt: str, is_left_open: bool) -> str | None:
+    """Return the answer that somebody gave while the chat did not run, whoever is asked now; None if there is none.
+
+    Raises:
+        ChatWaiting: if there is none, and the question is left open.
+    """
+    journal = get_journal()
+    if journal is None and not is_left_open:
+        return None
+    signal = ChatWaiting(f"an answer for {agent.name}: {prompt.strip()}")
+    if journal is not None:
+        question = journal.make_question(agent=agent.name, prompt=prompt, **(_subject.get() or {"kind": "human"}))
+        if (answer := journal.read_answer(question)) is not None:
+            return answer.text
+        signal.pending.append(question)
+        if is_left_open:
+            journal.require_questions()
+    if is_left_open:
+        raise signal
+    return None
+
+
+@contextmanager
+def ask_about(**subject: Any) -> Iterator[None]:
+    """Describe the questions to humans in a `with` block by fields of `Pending`."""
+    token = _subject.set(subject)
+    try:
+        yield
+    finally:
+        reset_variable(_subject, token)
+
+
 def _decode_text(stored: object) -> str:
     if not isinstance(stored, str):
         raise TypeError(f"it must be text, got {type(stored).__name__}")
@@ -244,6 +281,8 @@ def _decode_text(stored: object) -> str:
 def _request_input(agent: AgentCore, prompt: str, iostream: InputStream | AsyncInputStream | None) -> Steps[str]:
     timeout = agent.human_input_timeout
     source = None if iostream is not None else agent.human_input_source
+    if (answer := _find_answer(agent, prompt, source is LATER)) is not None:
+        return answer
     if source is None:
         stream = IOStream.get_default() if iostream is None else iostream
         if timeout is not None and isinstance(stream, TimedInputStream):

@@ -38,6 +38,7 @@ from .._core.registration_warnings import find_executors
 from .._core.turn_context import Outcome
 from .._guardrails.run import check_call, check_tool_result
 from ..agent import Agent, Message
+from .approval import get_policy, request_approval
 from .termination_and_human import ask_human
 from .tool_arguments import parse_arguments
 
@@ -100,7 +101,16 @@ def execute_tool_calls(
     transfers = turn.find_transfers(functions) if turn else ()
     executable = [function for index, function in enumerate(functions) if index not in transfers]
     with _remember_origin(calls, messages[-1], _find_caller(messages[-1], sender)):
-        answers = yield from gather(execute, a_execute, executable, in_threads=agent.concurrent_tool_calls)
+        # Calls that need no approval come first. The others are decided one by one: a human has one question at a time.
+        guarded = [get_policy(_find_named(agent, call, sender)) is not None for call in executable]
+        free_calls = [call for call, is_guarded in zip(executable, guarded, strict=True) if not is_guarded]
+        free = iter((yield from gather(execute, a_execute, free_calls, in_threads=agent.concurrent_tool_calls)))
+        decided = []
+        for call, is_guarded in zip(executable, guarded, strict=True):
+            if is_guarded:
+                decided.append((yield Call(execute, a_execute, (call,), {})))
+        rest = iter(decided)
+        answers = [next(rest if is_guarded else free) for is_guarded in guarded]
     signals = [answer for answer in answers if isinstance(answer, ChatWaiting)]
     if signals:
         raise ChatWaiting.combine(signals)
@@ -167,19 +177,27 @@ def execute_call(
     perform_call = partial(_perform_call, agent, call, label, call_id, verbose)
     caller = _caller.get()
     owners = [owner for owner in (caller, agent) if owner is not None and any(owner.hook_lists.values())]
-    if not owners:
-        return (yield from perform_call(None))
     name = str(call.get("name") or "")
-    arguments = _try_parse(agent, call)
+    function = _find_function(agent, name)
+    policy = get_policy(function)
+    if not owners and policy is None:
+        return (yield from perform_call(None))
+    arguments: Any = _try_parse(agent, call)
     # A call that can't be made is reported to the model as usual.
-    if arguments is not None and _find_function(agent, name) is not None:
+    if arguments is not None and function is not None:
         arguments = yield from check_call(agent, caller, name, arguments)
+        if policy is not None and not isinstance(arguments, str):
+            arguments = yield from request_approval(agent, policy, name, arguments)
         if isinstance(arguments, str):
             return _make_failure(name, arguments)
     success, result = yield from perform_call(arguments)
     text = get_result_text(result.get("content", ""))
     content = yield from check_tool_result(agent, caller, name, text)
     return success, result if content == text else {**result, "content": content}
+
+
+def _find_named(agent: AgentCore, call: Message, sender: Agent | None) -> Tool | None:
+    return _find_function(_find_executor(agent, call, sender), call.get("name"))
 
 
 def _try_parse(agent: AgentCore, call: Message) -> dict[str, Any] | None:
