@@ -21,14 +21,6 @@ LEFT_OUT = {
 }
 
 DUE = {
-    "groups": """
-        autogen.agentchat.group.multi_agent_chat.a_initiate_group_chat
-        autogen.agentchat.group.multi_agent_chat.a_run_group_chat
-        autogen.agentchat.group.multi_agent_chat.a_run_group_chat_iter
-        autogen.agentchat.group.multi_agent_chat.initiate_group_chat
-        autogen.agentchat.group.multi_agent_chat.run_group_chat
-        autogen.agentchat.group.multi_agent_chat.run_group_chat_iter
-    """,
     "MCP, interoperability, remote agents": """
         autogen.agentchat.remote
         autogen.agentchat.remote.agent_service

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 from ..._steps import Steps, invoke, run_async, run_sync
 from ...control import ChatControl
@@ -31,9 +32,18 @@ __all__ = [
 GroupResult: TypeAlias = tuple[ChatResult, ContextVariables, Agent]
 """The result of the chat, the context variables, and the last speaker."""
 
+SafeguardPolicy: TypeAlias = Mapping[str, object] | str | Path | None
+SafeguardModel: TypeAlias = Mapping[str, object] | Literal[False] | None
+
 
 def initiate_group_chat(
-    pattern: Pattern, messages: list[Message] | Message | str, max_rounds: int = 20, **kwargs: Any
+    pattern: Pattern,
+    messages: list[Message] | Message | str,
+    max_rounds: int = 20,
+    safeguard_policy: SafeguardPolicy = None,
+    safeguard_llm_config: SafeguardModel = None,
+    mask_llm_config: SafeguardModel = None,
+    **kwargs: Any,
 ) -> GroupResult:
     """Run a group chat that follows a pattern.
 
@@ -42,8 +52,10 @@ def initiate_group_chat(
         messages: First message; or the messages of an earlier chat, which continues with the last of them. The author of
             a message without a name is the `user_agent`, or else somebody outside the group.
         max_rounds: Maximum number of messages.
-        **kwargs: As for `initiate_chat`: `silent`, `cache`, `max_cost`... Also AG2's `safeguard_policy` with
-            `safeguard_llm_config` and `mask_llm_config`, see `apply_safeguard_policy`, for this chat.
+        safeguard_policy: Policy for this chat: a dict, or the path of a JSON file; see `apply_safeguard_policy`.
+        safeguard_llm_config: Config of the model that checks texts by it.
+        mask_llm_config: Config of the model that masks them.
+        **kwargs: As for `initiate_chat`: `silent`, `cache`, `max_cost`...
 
     Returns:
         The result, the context variables, and the last speaker.
@@ -53,18 +65,32 @@ def initiate_group_chat(
 
     >>> result, variables, last_speaker = initiate_group_chat(pattern, "My parcel never came.")  # doctest: +SKIP
     """
-    return run_sync(run_pattern(pattern, messages, max_rounds, kwargs))
+    options = _add_safeguards(kwargs, safeguard_policy, safeguard_llm_config, mask_llm_config)
+    return run_sync(run_pattern(pattern, messages, max_rounds, options))
 
 
 async def a_initiate_group_chat(
-    pattern: Pattern, messages: list[Message] | Message | str, max_rounds: int = 20, **kwargs: Any
+    pattern: Pattern,
+    messages: list[Message] | Message | str,
+    max_rounds: int = 20,
+    safeguard_policy: SafeguardPolicy = None,
+    safeguard_llm_config: SafeguardModel = None,
+    mask_llm_config: SafeguardModel = None,
+    **kwargs: Any,
 ) -> GroupResult:
     """Async version of `initiate_group_chat`."""
-    return await run_async(run_pattern(pattern, messages, max_rounds, kwargs))
+    options = _add_safeguards(kwargs, safeguard_policy, safeguard_llm_config, mask_llm_config)
+    return await run_async(run_pattern(pattern, messages, max_rounds, options))
 
 
 def run_group_chat(
-    pattern: Pattern, messages: list[Message] | Message | str, max_rounds: int = 20, **kwargs: Any
+    pattern: Pattern,
+    messages: list[Message] | Message | str,
+    max_rounds: int = 20,
+    safeguard_policy: SafeguardPolicy = None,
+    safeguard_llm_config: SafeguardModel = None,
+    mask_llm_config: SafeguardModel = None,
+    **kwargs: Any,
 ) -> RunResponse:
     """Make the response of a group chat that begins when somebody looks at it; see `RunResponse`.
 
@@ -72,6 +98,9 @@ def run_group_chat(
         pattern: As for `initiate_group_chat`, like all arguments.
         messages: First message, or the messages of an earlier chat.
         max_rounds: Maximum number of messages.
+        safeguard_policy: Policy for this chat.
+        safeguard_llm_config: Config of the model that checks texts by it.
+        mask_llm_config: Config of the model that masks them.
         **kwargs: As for `initiate_chat`.
 
     Raises:
@@ -80,21 +109,31 @@ def run_group_chat(
     >>> for event in run_group_chat(pattern, "My parcel never came.").events:  # doctest: +SKIP
     ...     event.print()
     """
-    return RunResponse.of_run(_make_run(pattern, messages, max_rounds, kwargs))
+    options = _add_safeguards(kwargs, safeguard_policy, safeguard_llm_config, mask_llm_config)
+    return RunResponse.of_run(_make_run(pattern, messages, max_rounds, options))
 
 
 async def a_run_group_chat(
-    pattern: Pattern, messages: list[Message] | Message | str, max_rounds: int = 20, **kwargs: Any
+    pattern: Pattern,
+    messages: list[Message] | Message | str,
+    max_rounds: int = 20,
+    safeguard_policy: SafeguardPolicy = None,
+    safeguard_llm_config: SafeguardModel = None,
+    mask_llm_config: SafeguardModel = None,
+    **kwargs: Any,
 ) -> AsyncRunResponse:
     """Async version of `run_group_chat`."""
-    return AsyncRunResponse.of_run(_make_run(pattern, messages, max_rounds, kwargs))
+    options = _add_safeguards(kwargs, safeguard_policy, safeguard_llm_config, mask_llm_config)
+    return AsyncRunResponse.of_run(_make_run(pattern, messages, max_rounds, options))
 
 
 def run_group_chat_iter(
     pattern: Pattern,
     messages: list[Message] | Message | str,
     max_rounds: int = 20,
-    *,
+    safeguard_policy: SafeguardPolicy = None,
+    safeguard_llm_config: SafeguardModel = None,
+    mask_llm_config: SafeguardModel = None,
     yield_on: Any = None,
     **kwargs: Any,
 ) -> RunIterResponse:
@@ -104,25 +143,32 @@ def run_group_chat_iter(
         pattern: As for `initiate_group_chat`, like all arguments but `yield_on`.
         messages: First message, or the messages of an earlier chat.
         max_rounds: Maximum number of messages.
+        safeguard_policy: Policy for this chat.
+        safeguard_llm_config: Config of the model that checks texts by it.
+        mask_llm_config: Config of the model that masks them.
         yield_on: Classes of `autogen.events.agent_events`, or names of their types; None for all.
         **kwargs: As for `initiate_chat`.
 
     Raises:
         ValueError: if there is no message, or no such event.
     """
-    return RunIterResponse(_make_run(pattern, messages, max_rounds, kwargs), yield_on)
+    options = _add_safeguards(kwargs, safeguard_policy, safeguard_llm_config, mask_llm_config)
+    return RunIterResponse(_make_run(pattern, messages, max_rounds, options), yield_on)
 
 
 def a_run_group_chat_iter(
     pattern: Pattern,
     messages: list[Message] | Message | str,
     max_rounds: int = 20,
-    *,
+    safeguard_policy: SafeguardPolicy = None,
+    safeguard_llm_config: SafeguardModel = None,
+    mask_llm_config: SafeguardModel = None,
     yield_on: Any = None,
     **kwargs: Any,
 ) -> AsyncRunIterResponse:
     """Async version of `run_group_chat_iter`, for `async for`; it is not awaited itself."""
-    return AsyncRunIterResponse(_make_run(pattern, messages, max_rounds, kwargs), yield_on)
+    options = _add_safeguards(kwargs, safeguard_policy, safeguard_llm_config, mask_llm_config)
+    return AsyncRunIterResponse(_make_run(pattern, messages, max_rounds, options), yield_on)
 
 
 def _make_run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, Any]) -> Run:
@@ -136,6 +182,12 @@ def _make_run(pattern: Pattern, messages: Messages, max_rounds: int, options: Ma
 
     user = [] if pattern.user_agent is None else [pattern.user_agent]
     return Run(start, [*pattern.agents, *user], options.get("control"))
+
+
+def _add_safeguards(
+    options: dict[str, Any], policy: SafeguardPolicy, checking: SafeguardModel, masking: SafeguardModel
+) -> dict[str, Any]:
+    return {**options, **dict(zip(_SAFEGUARDS, (policy, checking, masking), strict=True))}
 
 
 _SAFEGUARDS = ("safeguard_policy", "safeguard_llm_config", "mask_llm_config")
