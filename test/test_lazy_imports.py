@@ -53,7 +53,8 @@ def test_the_plugin_for_pytest_loads_no_agents():
 
 def test_an_agent_without_a_model_loads_no_sdk():
     probe = (
-        "import autogen, sys; a = autogen.ConversableAgent('a', llm_config=False, human_input_mode='NEVER');"
+        "import autogen, sys; autogen.LLMConfig(model='m');"
+        "a = autogen.ConversableAgent('a', llm_config=False, human_input_mode='NEVER');"
         "b = autogen.ConversableAgent('b', llm_config=False, human_input_mode='NEVER');"
         "a.initiate_chat(b, message='hi', max_turns=1, silent=True); print(*{m.partition('.')[0] for m in sys.modules})"
     )
