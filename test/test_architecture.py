@@ -22,7 +22,8 @@ LAYERS = """
     operations                           everything that leaves the framework: events, journal, control and log in one
     _journal, runtime_logging            checkpoints, and the database of requests
     interop                              tools of other frameworks
-    environments, tools                  AG2's environments for code, and tools as objects
+    tools                                tools as objects, and AG2's ready-made tools
+    environments                         AG2's environments for code
     coding, cache, function_utils        executors, caches of responses, schemas of functions
     _pydantic                            names of 0.2 for pydantic
     io, control, logger, _functions      consoles, stopping a chat, backends of the runtime log, parts of function_utils
@@ -80,6 +81,7 @@ PUBLIC = """
     autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
     autogen.testing          messages plugin test_agent
     autogen.tools            dependency_injection function_utils tool toolkit
+    autogen.tools.experimental  code_execution
 """
 """The modules that programs import, by package. Every other module is private."""
 

@@ -85,7 +85,29 @@ DUE = {
         autogen.tools.experimental.reliable.reliable
         autogen.tools.experimental.tavily.tavily_search
         autogen.tools.experimental.wikipedia.wikipedia
-        autogen.tools.experimental
+        autogen.tools.experimental.BrowserUseTool
+        autogen.tools.experimental.Crawl4AITool
+        autogen.tools.experimental.DeepResearchTool
+        autogen.tools.experimental.DiscordRetrieveTool
+        autogen.tools.experimental.DiscordSendTool
+        autogen.tools.experimental.DuckDuckGoSearchTool
+        autogen.tools.experimental.GoogleSearchTool
+        autogen.tools.experimental.PerplexitySearchTool
+        autogen.tools.experimental.QuickResearchTool
+        autogen.tools.experimental.ReliableTool
+        autogen.tools.experimental.ReliableToolError
+        autogen.tools.experimental.SearxngSearchTool
+        autogen.tools.experimental.SlackRetrieveRepliesTool
+        autogen.tools.experimental.SlackRetrieveTool
+        autogen.tools.experimental.SlackSendTool
+        autogen.tools.experimental.SuccessfulExecutionParameters
+        autogen.tools.experimental.TavilySearchTool
+        autogen.tools.experimental.TelegramRetrieveTool
+        autogen.tools.experimental.TelegramSendTool
+        autogen.tools.experimental.ToolExecutionDetails
+        autogen.tools.experimental.WikipediaPageLoadTool
+        autogen.tools.experimental.WikipediaQueryRunTool
+        autogen.tools.experimental.YoutubeSearchTool
         autogen.tools.experimental.browser_use
         autogen.tools.experimental.crawl4ai
         autogen.tools.experimental.deep_research
@@ -97,7 +119,6 @@ DUE = {
         autogen.tools.experimental.reliable
         autogen.tools.experimental.tavily
         autogen.tools.experimental.wikipedia
-        autogen.tools.experimental.code_execution
         autogen.tools.experimental.searxng
         autogen.agentchat.contrib.reasoning_agent
     """,

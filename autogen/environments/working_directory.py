@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +56,16 @@ class WorkingDirectory:
         if self._is_temporary and not self._tokens:
             # Code may have left files that can't be removed.
             shutil.rmtree(self.path, ignore_errors=True)
+
+    @contextmanager
+    def use(self) -> Iterator[None]:
+        """Make the folder current in a `with` block, at whose end it stays, even if it is temporary."""
+        Path(self.path).mkdir(parents=True, exist_ok=True)
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            reset_variable(_current, token)
 
     def __repr__(self) -> str:
         return f"WorkingDirectory({self.path!r})"
