@@ -201,6 +201,30 @@ def run_inspect_command(
     raise typer.Exit(run_inspect(file, html, turn, as_json, force))
 
 
+@app.command("pending")
+def show_pending_command(
+    file: Annotated[Path, typer.Argument(help="The checkpoint of a chat that waits.", metavar="FILE")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")] = False,
+) -> None:
+    """Show the questions for which a chat waits. The exit code is 1 if there are none."""
+    from .questions import show_pending
+
+    raise typer.Exit(show_pending(file, as_json))
+
+
+@app.command("answer")
+def give_answer_command(
+    file: Annotated[Path, typer.Argument(help="The checkpoint of a chat that waits.", metavar="FILE")],
+    question: Annotated[str, typer.Argument(help="The id of the question, or the beginning of it.", metavar="ID")],
+    text: Annotated[str, typer.Argument(help="The answer, as it is typed at the console.", metavar="TEXT")],
+    by: Annotated[str, typer.Option(help="The name of the person, for the record.")] = "",
+) -> None:
+    """Answer a question of a chat. The program that started the chat then goes on with it."""
+    from .questions import give_answer
+
+    raise typer.Exit(give_answer(file, question, text, by))
+
+
 @models_app.command("list")
 def list_models() -> None:
     """Show the models that can be downloaded, and those that are installed."""

@@ -5,8 +5,10 @@ import os
 import pickle
 
 import pytest
+from typer.testing import CliRunner
 
 from autogen import ConversableAgent, events
+from autogen._cli.app import app
 from autogen.agentchat.approvals import AlreadyAnswered, Edit, require_approval
 from autogen.agentchat.chat import StopReason
 from autogen.control import ChatWaiting
@@ -39,6 +41,10 @@ class Payments:
 
     def run(self, turns=10, **options):
         return self.call(self.user.initiate_chat, self.caller, message="go", max_turns=turns, **options)
+
+
+def call_now(method, *args, **kwargs):
+    return method(*args, **kwargs)
 
 
 def type_in(*answers):
@@ -372,9 +378,7 @@ def test_killed_after_the_approval(agent, tmp_path, point):
     file, log = tmp_path / "chat.db", tmp_path / "paid"
 
     def run(*answers, is_killed=False):
-        payments = Payments(
-            lambda method, *args, **kwargs: method(*args, **kwargs), agent, *answers, human_input_source=LATER
-        )
+        payments = Payments(call_now, agent, *answers, human_input_source=LATER)
 
         def pay(euros):
             with open(log, "a") as file:
@@ -404,3 +408,24 @@ def test_killed_after_the_approval(agent, tmp_path, point):
     assert log.read_text() == "500\n"
     unknown = "not known whether it took effect"
     assert (unknown in result.chat_history[2]["content"]) is (point == "in the call")
+
+
+def test_questions_are_answered_from_a_shell(agent, tmp_path):
+    file = tmp_path / "chat.db"
+
+    def run(*answers):
+        payments = Payments(call_now, agent, *answers, human_input_source=LATER)
+        return payments.run(turns=2, checkpoint=file)
+
+    def invoke(*arguments):
+        return CliRunner().invoke(app, list(map(str, arguments)))
+
+    [question] = run(PAY).pending
+    shown = invoke("pending", file)
+    assert (question.id in shown.output, "user is to call pay" in shown.output, shown.exit_code) == (True, True, 0)
+    assert json.loads(invoke("pending", file, "--json").output)[0]["tool"] == "pay"
+    assert "does not wait for the question 'zzz'" in str(invoke("answer", file, "zzz", "yes").exception)
+    assert invoke("answer", file, question.id[:8], "no, too much", "--by", "ada").exit_code == 0
+    assert invoke("pending", file).exit_code == 1
+    assert "given by ada" in str(invoke("answer", file, question.id, "yes").exception)
+    assert "too much" in run("done").chat_history[2]["content"]
