@@ -647,9 +647,7 @@ print([message["content"] for message in result.chat_history])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
-@pytest.mark.parametrize(
-    "die_at", [pytest.param(at, marks=() if at in (2, 5, 8) else pytest.mark.slow) for at in range(1, 10)]
-)
+@pytest.mark.parametrize("die_at", [pytest.param(at, marks=() if at == 5 else pytest.mark.slow) for at in range(1, 10)])
 def test_kill_9(tmp_path, die_at):
     file = tmp_path / "chat.db"
 

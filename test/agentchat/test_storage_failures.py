@@ -383,12 +383,12 @@ except JournalError as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
 @pytest.mark.parametrize("left_open", [False, True], ids=["ended", "killed"])
-def test_a_folder_where_nobody_may_write(call, agent, left_open):
+def test_a_folder_where_nobody_may_write(agent, left_open):
     # Other users can't enter the folders of pytest.
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = folder / "chat.db"
-        call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=1, checkpoint=file)
+        agent("a").initiate_chat(agent("b"), message="hi", max_turns=1, checkpoint=file)
         if left_open:
             database = sqlite3.connect(file)
             database.execute("PRAGMA journal_mode = WAL")

@@ -20,7 +20,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
         monkeypatch.delenv(variable, raising=False)
 
 
-def test_the_doctor_asks_each_model_for_one_token(run, openai_server, config_list):
+def test_the_doctor_asks_each_model_for_one_token(run_inside, openai_server, config_list):
     good, failing = openai_server("Hi"), openai_server(Fault(status=404, message="No such model."))
     closed = openai_server(api_key="right")
     entries = [
@@ -29,7 +29,7 @@ def test_the_doctor_asks_each_model_for_one_token(run, openai_server, config_lis
         closed.config | {"model": "closed", "api_key": KEY},
         {"model": "gone", "base_url": "http://127.0.0.1:9/v1", "api_key": KEY},
     ]
-    shown = run("doctor", "--config", config_list(*entries))
+    shown = run_inside("doctor", "--config", config_list(*entries))
     assert shown.returncode == 0
     verdicts = {line.split()[1]: line for line in shown.stdout.splitlines() if line.split()[:1] in (["yes"], ["no"])}
     assert verdicts["good"].split() == ["yes", "good", "at", good.base_url]
@@ -41,8 +41,8 @@ def test_the_doctor_asks_each_model_for_one_token(run, openai_server, config_lis
 
 
 @pytest.mark.parametrize("columns", ["200", "40"])
-def test_the_doctor_fails_if_no_model_answers(run, tmp_path, columns):
-    shown = run("doctor", AUTOGEN_HOME=str(tmp_path), COLUMNS=columns)
+def test_the_doctor_fails_if_no_model_answers(run_inside, tmp_path, columns):
+    shown = run_inside("doctor", AUTOGEN_HOME=str(tmp_path), COLUMNS=columns)
     assert shown.returncode == 1
     words = " ".join(shown.stdout.split())
     assert "smollm2-135m (on this machine)" in words
@@ -51,8 +51,8 @@ def test_the_doctor_fails_if_no_model_answers(run, tmp_path, columns):
     assert max(map(len, shown.stdout.splitlines())) <= int(columns)
 
 
-def test_the_doctor_shows_the_real_address(run):
-    shown = run("doctor", OPENAI_API_KEY=KEY, OPENAI_BASE_URL="http://127.0.0.1:9/v1")
+def test_the_doctor_shows_the_real_address(run_inside):
+    shown = run_inside("doctor", OPENAI_API_KEY=KEY, OPENAI_BASE_URL="http://127.0.0.1:9/v1")
     assert shown.returncode == 1
     assert "gpt-4o-mini at http://127.0.0.1:9/v1: APIConnectionError" in shown.stdout
     assert KEY not in shown.stdout

@@ -123,7 +123,14 @@ EXECUTORS = [
     Entry("local", local),
     Entry("sandbox", sandbox, skip=no_sandbox),
     Entry("approved", approved, marks=(pytest.mark.slow,)),
-    Entry("ipython-embedded", embedded, skip=without("jupyter_client"), programs=False, languages=("python",)),
+    Entry(
+        "ipython-embedded",
+        embedded,
+        skip=without("jupyter_client"),
+        programs=False,
+        languages=("python",),
+        marks=(pytest.mark.slow,),
+    ),
     Entry(
         "jupyter",
         jupyter,

@@ -119,7 +119,8 @@ def run(tmp_path):
     ("func", "call", "output"),
     [
         (add_two_numbers, "add_two_numbers(1, 2)", "3\n"),
-        (use_imports, "use_imports()", f'[3.14, 6.28, "{os.sep}"]\n'),
+        # pip installs them
+        pytest.param(use_imports, "use_imports()", f'[3.14, 6.28, "{os.sep}"]\n', marks=pytest.mark.slow),
         (FunctionWithRequirements.from_callable(halve), "halve(3)", "1.5\n"),
         (FunctionWithRequirements.from_str("def shout(x):\n    return x.upper()"), "shout('a')", "A\n"),
     ],

@@ -113,6 +113,7 @@ def test_a_memory_hog_is_stopped(tmp_path):
         assert execute(executor, "'fine'").output == "'fine'"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are counted in /proc")
 def test_a_fork_bomb_costs_the_kernel(tmp_path):
     code = "import subprocess, time\nhogs = [subprocess.Popen(['sleep', '600']) for _ in range(24)]\ntime.sleep(600)"
@@ -185,7 +186,7 @@ print(executor.execute_code_blocks([CodeBlock(language="python", code="x")]).out
     [
         pytest.param(signal.SIGKILL, id="kill"),
         pytest.param(signal.SIGTERM, id="term", marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, id="ctrl-c"),
+        pytest.param(signal.SIGINT, id="ctrl-c", marks=pytest.mark.slow),
         pytest.param(None, id="itself", marks=pytest.mark.slow),
     ],
 )

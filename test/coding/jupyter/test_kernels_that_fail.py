@@ -64,7 +64,10 @@ DEADLY = {
 }
 
 
-@pytest.mark.parametrize("code", DEADLY.values(), ids=DEADLY.keys())
+@pytest.mark.parametrize(
+    "code",
+    [pytest.param(code, id=name, marks=() if name == "signal" else pytest.mark.slow) for name, code in DEADLY.items()],
+)
 def test_the_death_of_a_kernel_is_noticed_and_a_new_one_started(run, code):
     result = run(f"print('before', flush=True)\nimport time; time.sleep(0.2)\n{code}", "print('never')")
     assert result.exit_code == 1
@@ -90,7 +93,12 @@ def test_a_kernel_that_died_between_two_blocks_is_reported(run, alive):
 
 
 @pytest.mark.parametrize(
-    "code", ["import sys; sys.stdout.close()", "import os; os.close(1); os.close(2)", "import os; os.close(0)"]
+    "code",
+    [
+        "import os; os.close(1); os.close(2)",
+        pytest.param("import sys; sys.stdout.close()", marks=pytest.mark.slow),
+        pytest.param("import os; os.close(0)", marks=pytest.mark.slow),
+    ],
 )
 def test_a_kernel_without_output_answers_all_the_same(run, shared, code):
     run(code, timeout=10)
