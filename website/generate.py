@@ -63,8 +63,8 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "caches": ("Caches", "Where answers are kept.", ("autogen.cache",)),
     "web": (
         "The web",
-        "Addresses that came from a model, fetched safely.",
-        ("autogen.fetching",),
+        "Fetching addresses safely, browsing pages, a real browser, documents as Markdown.",
+        ("autogen.fetching", "autogen.browser_utils", "autogen.browser"),
     ),
     "code-execution": (
         "Code execution",
