@@ -3,11 +3,13 @@
 import json
 import os
 import pickle
+import sqlite3
+from contextlib import closing
 
 import pytest
 from typer.testing import CliRunner
 
-from autogen import ConversableAgent, events
+from autogen import ConversableAgent, GroupChat, GroupChatManager, events
 from autogen._cli.app import app
 from autogen.agentchat.approvals import AlreadyAnswered, Edit, require_approval
 from autogen.agentchat.chat import StopReason
@@ -15,6 +17,7 @@ from autogen.control import ChatWaiting
 from autogen.io import LATER
 from autogen.recording import JournalError, Recording
 from autogen.testing import ScriptedModel, tool_call
+from autogen.tools import Tool, Toolkit
 
 
 class Payments:
@@ -181,15 +184,29 @@ def test_calls_without_an_approval_do_not_wait_for_the_others(call, agent):
     assert order == [[]]
 
 
-def test_a_function_may_bring_its_approval_along(agent):
-    @require_approval(lambda call: "Never.")
-    def pay(euros: int) -> str:
-        """Pay."""
-        raise AssertionError("it was called")
+@require_approval(lambda call: "Never.")
+def pay_by_decorator(euros: int) -> str:
+    """Pay."""
+    raise AssertionError("it was called")
 
-    model = ScriptedModel(tool_call("pay", euros=5), "done")
-    clerk = ConversableAgent("clerk", llm_config=model.llm_config, functions=[pay])
-    result = clerk.run("go", silent=True)
+
+TOOL = Tool(name="pay_by_decorator", description="Pay.", func_or_tool=pay_by_decorator)
+
+
+@pytest.mark.parametrize(
+    ("made_with", "run_with"),
+    [
+        ({"functions": [pay_by_decorator]}, {}),
+        ({"functions": [TOOL]}, {}),
+        ({}, {"tools": [pay_by_decorator]}),
+        ({}, {"tools": Toolkit([TOOL])}),
+        ({}, {"tools": [Tool(name="pay_by_decorator", description="Pay.", func_or_tool=TOOL)]}),
+    ],
+)
+def test_a_function_brings_its_approval_along(made_with, run_with):
+    model = ScriptedModel(tool_call("pay_by_decorator", euros=5), "done")
+    clerk = ConversableAgent("clerk", llm_config=model.llm_config, **made_with)
+    result = clerk.run("go", silent=True, **run_with)
     assert "refused it: Never." in result.chat_history[2]["content"]
 
 
@@ -289,6 +306,32 @@ def test_several_questions_are_answered_in_any_order(call, agent, tmp_path, orde
     result = run("done")
     assert sorted(paid) == [1, 3]
     assert result.summary == "done"
+
+
+def test_a_group_waits_as_a_whole(call, agent, tmp_path):
+    file, paid = tmp_path / "chat.db", []
+
+    def run(*answers):
+        payments = Payments(call, agent, *answers, human_input_source=LATER)
+        payments.paid = paid
+        group = GroupChat([payments.caller, payments.user], speaker_selection_method="round_robin", max_round=4)
+        return call(payments.user.initiate_chat, GroupChatManager(group, silent=True), message="go", checkpoint=file)
+
+    [question] = run(PAY).pending
+    assert question.agent == "user"
+    Recording(file).answer(question, "yes")
+    result = run("done")
+    assert (result.stop_reason, result.chat_history[-1]["content"], paid) == (StopReason.MAX_ROUND, "done", [500])
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_answers(call, agent, tmp_path):
+    file = tmp_path / "chat.db"
+    Payments(call, agent, "done").run(turns=1, checkpoint=file)
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("DROP TABLE answers")
+        database.commit()
+    assert Recording(file).pending == []
+    assert Payments(call, agent).run(turns=1, checkpoint=file).summary == "done"
 
 
 def test_mistakes_of_answers(call, agent, tmp_path):
