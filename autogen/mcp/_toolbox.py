@@ -276,7 +276,7 @@ class MCPToolbox(Toolkit):
         listed: dict[str, Any] = {}
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
-            page = await connection.request(partial(_list_page, cursor), self._timeout)
+            page = await connection.request(partial(_list_page, cursor), self._start_timeout)
             listed.update({tool.name: tool for tool in page.tools})
             cursor = page.next_cursor
             if not cursor:
