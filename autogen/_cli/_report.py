@@ -21,6 +21,8 @@ REASONS = {
     "max_round": "The group had as many rounds as it was given.",
     "terminate_target": "A hand-off says that the group chat ends.",
     "refusal": "The model refused to go on.",
+    "guardrail": "A guardrail ended the chat.",
+    "tool_result": "The result of a tool is the answer.",
     "no_eligible_speaker": "Nobody in the group may speak next.",
     "stopped": "It was stopped, or its deadline was over.",
     "budget": "Its budget was spent.",

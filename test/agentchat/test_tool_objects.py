@@ -308,7 +308,7 @@ class Answer(BaseModel):
     n: int
 
 
-def test_a_result_that_is_not_serialized_stays_in_the_response(agent, call):
+def test_a_result_that_is_not_serialized_is_text_in_messages_only(agent, call):
     def answer() -> Answer:
         """Answer."""
         return Answer(n=1)
@@ -318,17 +318,17 @@ def test_a_result_that_is_not_serialized_stays_in_the_response(agent, call):
         return ReplyResult(message="Updated.", context_variables=ContextVariables({"n": 2}))
 
     model = ScriptedModel([tool_call("answer"), tool_call("update")], "Done.")
-    me, user = agent("me", llm_config=model.llm_config), agent("user", max_consecutive_auto_reply=1)
+    me, user = agent("me", llm_config=model.llm_config), agent("user", max_consecutive_auto_reply=1, silent=False)
     for function in (answer, update):
         me.register_for_llm()(function)
         user.register_for_execution(serialize=False)(function)
+    assert call(user.execute_function, {"name": "answer"})[1]["content"] == Answer(n=1)
     events = []
     with subscribe(events.append, types=[ToolReturned]):
         call(user.initiate_chat, me, message="Go.")
-    responses = user.chat_messages[me][2]["tool_responses"]
-    assert [response["content"] for response in responses] == [Answer(n=1), "Updated."]
-    assert [message["content"] for message in model.asked[1][-2:]] == ['{"n":1}', "Updated."]
-    assert [event.content for event in events] == ['{"n":1}', "Updated."]
+    texts = ['{"n":1}', "Updated."]
+    assert [response["content"] for response in user.chat_messages[me][2]["tool_responses"]] == texts
+    assert [message["content"] for message in model.asked[1][-2:]] == [event.content for event in events] == texts
     assert user.context_variables["n"] == 2
 
 

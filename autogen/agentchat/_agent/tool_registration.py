@@ -232,7 +232,7 @@ class ToolRegistrationMixin(AgentState):
         Args:
             name: Name in calls; the function's own name if None.
             description: Description for the decorators that register the function for a model.
-            serialize: False to keep the returned object in the tool response; its text is made when a model is asked.
+            serialize: False if the result of `execute_function` has the returned object; messages have its text.
             silent_override: True to replace a function of this name without a warning.
             timeout: Timeout of a call in seconds; it is reported to the model. A coroutine function is cancelled. A sync
                 function continues in its thread, but programs that it runs through an executor are killed.

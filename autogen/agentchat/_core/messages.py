@@ -107,7 +107,7 @@ def unroll_tool_responses(messages: Iterable[Message]) -> list[Message]:
         if "tool_responses" not in message or not message["tool_responses"]:
             flat.append(message)
             continue
-        flat.extend(map(_serialize_response, message["tool_responses"]))
+        flat.extend(message["tool_responses"])
         # A message of another role has responses and a content of its own, such as human input beside interrupted calls.
         if message.get("role") != "tool":
             flat.append({key: value for key, value in message.items() if key != "tool_responses"})
@@ -115,7 +115,7 @@ def unroll_tool_responses(messages: Iterable[Message]) -> list[Message]:
 
 
 def get_result_text(content: object) -> str:
-    """Return the result of a tool as text: objects that a tool keeps in its response become JSON."""
+    """Return the result of a tool as text: an object, of a tool that is registered with `serialize=False`, becomes JSON."""
     if isinstance(content, str):
         return content
     # Imported on first use: it needs pydantic.
@@ -125,13 +125,6 @@ def get_result_text(content: object) -> str:
         return serialize_to_str(content)
     except TypeError:
         return str(content)
-
-
-def _serialize_response(response: Message) -> Message:
-    content = response.get("content")
-    is_text = isinstance(content, str) or content is None
-    is_parts = isinstance(content, list) and all(isinstance(part, dict) and "type" in part for part in content)
-    return response if is_text or is_parts else {**response, "content": get_result_text(content)}
 
 
 def assert_valid_name(name: str) -> str:

@@ -123,7 +123,8 @@ def execute_tool_calls(
     for index, (call, (_, result)) in enumerate(zip(calls, outcomes, strict=True)):
         if index not in transfers:
             result = _add_available_names(result, sender, functions[index])
-        response = {"role": "tool", "content": result.get("content", "")}
+        # A history can be stored and sent, so it has the text of an object.
+        response = {"role": "tool", "content": get_result_text(result.get("content", ""))}
         responses.append({"tool_call_id": call["id"], **response} if call.get("id") is not None else response)
     text = "\n\n".join(agent._str_for_tool_response(response) for response in responses)
     return True, {"role": "tool", "tool_responses": responses, "content": text}
