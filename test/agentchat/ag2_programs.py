@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel
 
 from autogen import ConversableAgent, LLMConfig, UpdateSystemMessage
-from autogen.agentchat import initiate_group_chat, run_group_chat
+from autogen.agentchat import initiate_group_chat, run_group_chat, run_group_chat_iter
 from autogen.agentchat.group import (
     AgentNameTarget,
     AgentTarget,
@@ -27,6 +27,8 @@ from autogen.agentchat.group import (
 )
 from autogen.agentchat.group.guardrails import RegexGuardrail
 from autogen.agentchat.group.patterns import AutoPattern, DefaultPattern, RoundRobinPattern
+from autogen.events.agent_events import InputRequestEvent, TextEvent
+from autogen.io.processors import ConsoleEventProcessor
 from autogen.tools import Tool
 from autogen.tools.dependency_injection import BaseContext, Depends
 
@@ -332,6 +334,65 @@ def run_queue(llm_config: LLMConfig) -> Any:
     return tuple(found)
 
 
+PROCESSOR_SCRIPT = ["Which room?", "Painted."]
+
+
+def run_user_interface(llm_config: LLMConfig) -> Any:
+    """Run an agent whose questions a user interface answers, by a processor of events."""
+    seen: list[str] = []
+
+    class Window(ConsoleEventProcessor):
+        def process_event(self, event: Any) -> None:
+            seen.append(event.type)
+            if isinstance(event, InputRequestEvent):
+                event.content.respond("the hall" if seen.count("input_request") == 1 else "exit")
+
+    painter = ConversableAgent(name="painter", llm_config=llm_config, human_input_mode="NEVER")
+    response = painter.run(message="Paint", user_input=True, max_turns=4)
+    response.process(Window())
+    return seen, list_messages(response.messages), response.summary, response.last_speaker
+
+
+REVERT_SCRIPT = [[("ask_for_size", {})], [("ask_for_size", {})]]
+
+
+def run_revert_to_user(llm_config: LLMConfig) -> Any:
+    """Run an agent whose tool hands over to a human, who is asked by events."""
+
+    def ask_for_size(context_variables: ContextVariables) -> ReplyResult:
+        """Ask for the size."""
+        context_variables["asked"] += 1
+        return ReplyResult(message="Which size?", target=RevertToUserTarget(), context_variables=context_variables)
+
+    tailor = ConversableAgent(name="tailor", llm_config=llm_config, functions=[ask_for_size])
+    user = ConversableAgent(name="user", llm_config=False, human_input_mode="ALWAYS")
+    pattern = DefaultPattern(
+        initial_agent=tailor,
+        agents=[tailor],
+        user_agent=user,
+        context_variables=ContextVariables(data={"asked": 0}),
+    )
+    response = run_group_chat(pattern=pattern, messages="A coat", max_rounds=10)
+    # the hidden member of AG2 that executes calls is selected in between
+    types = [kind for kind in list_events(response, ["XL", "exit"]) if kind != "group_chat_run_chat"]
+    return types, list_messages(response.messages), dict(response.context_variables.items())
+
+
+ITERATION_SCRIPT = ["First.", "Second."]
+
+
+def run_iteration(llm_config: LLMConfig) -> Any:
+    """Run a group by its events of texts alone, each of which the chat waits for."""
+    first = ConversableAgent(name="first", llm_config=llm_config)
+    second = ConversableAgent(name="second", llm_config=llm_config)
+    first.handoffs.set_after_work(AgentTarget(second))
+    second.handoffs.set_after_work(TerminateTarget())
+    pattern = DefaultPattern(initial_agent=first, agents=[first, second])
+    iterator = run_group_chat_iter(pattern=pattern, messages="Begin", max_rounds=5, yield_on=[TextEvent])
+    found = [(event.content.recipient, event.content.content) for event in iterator]
+    return found, iterator.summary, iterator.last_speaker
+
+
 SWARM_SCRIPT = [
     [("transfer_clerk_to_returns", {})],
     [("refund", {"order": "7"})],
@@ -379,6 +440,9 @@ PROGRAMS = {
     "nested target": (run_nested_target, NESTED_SCRIPT),
     "async tool": (run_async_tool, ASYNC_SCRIPT),
     "queue": (run_queue, QUEUE_SCRIPT),
+    "user interface": (run_user_interface, PROCESSOR_SCRIPT),
+    "revert to user": (run_revert_to_user, REVERT_SCRIPT),
+    "iteration": (run_iteration, ITERATION_SCRIPT),
     "swarm of 0.7": (run_swarm_of_0_7, SWARM_SCRIPT),
 }
 """The programs and their scripts, by name."""

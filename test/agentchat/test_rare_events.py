@@ -252,3 +252,17 @@ def test_names_of_ag2_events_are_explained_on_the_projects(name):
     with pytest.raises(AttributeError, match=r"no attribute 'kontent'$"):
         event.kontent
     assert hasattr(TextEvent(content="", sender="a", recipient="b"), name)
+
+
+def test_who_executes_the_call_of_another_agent_replies_without_a_human(capsys):
+    def look() -> str:
+        """Look."""
+        return "found"
+
+    for mode, is_reported in (("TERMINATE", True), ("NEVER", False)):
+        user = make("user", human_input_mode=mode)
+        alice = make("alice", llm_config=ScriptedModel(tool_call("look"), "Done").llm_config)
+        alice.register_for_llm(description="Look.")(look)
+        user.register_for_execution()(look)
+        found = read(user.run(alice, message="Look", max_turns=2))
+        assert ("using_auto_reply" in get_types(found)) is is_reported

@@ -443,7 +443,7 @@ def test_cost_is_a_dict_with_attributes():
 IN_A_GROUP = [
     *("text", "group_chat_run_chat", "using_auto_reply", "tool_call"),
     # alice executes her own call
-    *("group_chat_run_chat", "using_auto_reply", "execute_function", "executed_function", "reply_result_transition"),
+    *("group_chat_run_chat", "execute_function", "executed_function", "reply_result_transition"),
     *("tool_response", "group_chat_run_chat", "text", "after_works_transition", "termination", "run_completion"),
 ]
 

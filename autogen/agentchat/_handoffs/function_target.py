@@ -32,7 +32,7 @@ class FunctionTargetMessage:
 
     Attributes:
         content: Text.
-        msg_target: Target that names the member.
+        msg_target: The member, or a target that names it.
     """
 
     content: str
@@ -157,7 +157,7 @@ def broadcast(
             raise ValueError(f"messages must be a text or a list of FunctionTargetMessage, got {message!r} in it.")
         receiver = _find_receiver(as_target(message.msg_target), HandoffContext(current_agent, group_chat, user_agent))
         content = f"{_MARK} Message of the function {fn_name}:\n\n{message.content}"
-        sent = {"content": content, "role": "system", "override_role": "system", "name": fn_name}
+        sent = {"content": content, "role": "system", "name": fn_name}
         # Sending does not report it: a manager mostly passes on messages of members.
         if events.has_listeners:
             events.emit(events.MessageSent(sender=manager.name, recipient=receiver.name, message=sent))

@@ -20,7 +20,7 @@ from ...control import ChatWaiting, interruptible
 from ...io.base import LATER, AsyncInputStream, InputStream, IOStream, TimedInputStream
 from ...operations import Operation, fingerprint, get_journal, perform
 from .._core.display import print_notice
-from .._core.internals import get_human_inputs, get_reply_counts, internals
+from .._core.internals import get_human_inputs, get_managed_group, get_reply_counts, internals, is_conversable
 from .._core.protocols import AgentCore
 from .._core.result import StopReason
 from .._core.termination import is_default_termination, is_termination
@@ -197,13 +197,20 @@ def _decide_without_input(
         return _stop(agent, sender, _get_stop_reason(rule))
     if is_reply:
         return _make_human_reply(agent, message, sender, "")
-    if agent.human_input_mode != "NEVER":
+    if agent.human_input_mode != "NEVER" and not _is_own_call(agent, message, sender):
         print_notice(agent, "USING AUTO REPLY...", "red")
         if events.has_listeners:
             peer = sender.name if sender else ""
             events.emit(events.AutoReplied(agent=agent.name, peer=peer, mode=agent.human_input_mode))
     get_reply_counts(agent)[sender] += 1
     return False, None
+
+
+def _is_own_call(agent: AgentCore, message: Message, sender: Agent | None) -> bool:
+    """Return True if an agent executes its own call, in a group: it answers nobody."""
+    if not (message.get("tool_calls") or message.get("function_call")) or not is_conversable(sender):
+        return False
+    return get_managed_group(sender) is not None and internals(sender).last_speaker is agent
 
 
 def ask_human(agent: AgentCore, prompt: str, iostream: InputStream | AsyncInputStream | None = None) -> Steps[str]:

@@ -151,7 +151,7 @@ def test_a_function_decides_sets_variables_and_sends_messages(pair, agent, hold)
         assert (output, limit, rest) == ("from a", 3, {"more": 1})
         context_variables["seen"] = True
         return FunctionTargetResult(
-            messages=[FunctionTargetMessage("for c", AgentTarget(c)), FunctionTargetMessage("for a", StayTarget())],
+            messages=[FunctionTargetMessage("for c", c), FunctionTargetMessage("for a", StayTarget())],
             context_variables={"order": 7},
             target=AgentNameTarget("b"),
         )
@@ -168,10 +168,11 @@ def test_a_function_decides_sets_variables_and_sends_messages(pair, agent, hold)
         (received,) = [
             message for history in member.chat_messages.values() for message in history if text in str(message["content"])
         ]
-        assert (received["role"], received["name"]) == ("system", "decide")
+        assert (received["role"], received["name"]) == ("user", "decide")
         assert received["content"].startswith("[FUNCTION_HANDOFF]")
     assert not any("FUNCTION" in str(message) for history in b.chat_messages.values() for message in history)
-    assert [event.recipient for event in seen if "FUNCTION" in str(event.message)] == ["c", "a"]
+    sent = [event for event in seen if "FUNCTION" in str(event.message)]
+    assert [(event.recipient, event.message["role"]) for event in sent] == [("c", "system"), ("a", "system")]
 
 
 @pytest.mark.parametrize("messages", ["a note", None])
