@@ -193,7 +193,19 @@ def check(module, tmp_path, monkeypatch, own_log_level, provider_registry):
     return check
 
 
-@pytest.mark.parametrize("page", [page for page in WITH_SAMPLES if page not in ON_THE_LOCAL_MODEL], ids=names)
+# The servers of this page are programs, which take seconds to start.
+SLOW = DOCS / "how-to" / "mcp.md"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page == SLOW else ())
+        for page in WITH_SAMPLES
+        if page not in ON_THE_LOCAL_MODEL
+    ],
+    ids=names,
+)
 def test_the_samples_of_a_page_run_and_print_what_the_page_shows(page, check):
     check(page)
 
