@@ -227,10 +227,9 @@ class MessagingMixin(GuardrailsMixin, ClassicMethods):
         if messages is None and sender is None:
             raise AssertionError(f"{self.name!r} needs messages or a sender to generate a reply.")
         messages = get_conversation(self, messages, sender)
-        generate = partial(self._generate_step, exclude)
         if self.hook_lists.get(hooks.GUARDRAILS):
-            return (yield from run_guarded(self, messages, sender, generate))
-        return (yield from generate(messages, sender))
+            return run_guarded(self, messages, sender, partial(self._generate_step, exclude))
+        return self._generate_step(exclude, messages, sender)
 
     def _generate_step(
         self, exclude: Container[ReplyFunction], messages: list[Message], sender: Agent | None

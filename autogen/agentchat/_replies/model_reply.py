@@ -74,9 +74,13 @@ def make_model_step(agent: AgentCore, messages: list[Message], sender: Agent | N
 
 
 def _request_filtered(agent: AgentCore, client: Any, messages: list[Message]) -> Steps[Any]:
-    """Request a completion between the hooks of safeguards for the model's input and output."""
+    """Return the request for a completion, between the hooks of safeguards for the model if there are any."""
     if not has_hooks(agent, "safeguard_llm_inputs") and not has_hooks(agent, "safeguard_llm_outputs"):
-        return (yield from request_completion(agent, client, messages, agent.client_cache))
+        return request_completion(agent, client, messages, agent.client_cache)
+    return _request_between_filters(agent, client, messages)
+
+
+def _request_between_filters(agent: AgentCore, client: Any, messages: list[Message]) -> Steps[Any]:
     messages = yield from filter_value(agent, "safeguard_llm_inputs", messages)
     with hold_tokens() as held:
         reply = yield from request_completion(agent, client, messages, agent.client_cache)
