@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -68,3 +69,22 @@ def test_the_hooks_before_a_commit_run_what_is_there():
         if "files" in hook:
             names = ["autogen/agentchat/agent.py", "website/docs/index.md", "CHANGELOG.md"]
             assert any(re.search(hook["files"], name) for name in names)
+
+
+def find_merge_marks(folder, *options):
+    """Return the lines of text files that are marks of an unresolved merge."""
+    pattern = r"^(<{7}|[|]{7}|={7}|>{7})( |\r?$)"
+    command = ["git", "-C", folder, "grep", "-nIE", *options, pattern]
+    finished = subprocess.run(command, capture_output=True, text=True)
+    # 1: there are none.
+    assert finished.returncode in (0, 1), finished.stderr
+    return finished.stdout.splitlines()
+
+
+def test_no_file_has_marks_of_an_unresolved_merge(tmp_path):
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("the tracked files are not known")
+    conflict = ["<" * 7 + " mine", "1", "|" * 7, "2", "=" * 7, "3", ">" * 7 + " theirs"]
+    (tmp_path / "conflict.md").write_text("\n".join([*conflict, "=" * 8, " " + "<" * 7 + " not a mark"]))
+    assert [line.split(":", 2)[1] for line in find_merge_marks(tmp_path, "--no-index")] == ["1", "3", "5", "7"]
+    assert find_merge_marks(ROOT) == []
