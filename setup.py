@@ -8,6 +8,8 @@ HERE = Path(__file__).parent
 VERSION: dict[str, str] = {}
 exec((HERE / "autogen" / "version.py").read_text(), VERSION)
 
+# Its requirements exclude those of other extras.
+INTEROP_CREWAI = ["crewai>=1; python_version<'3.14'"]
 INTEROP_LANGCHAIN = ["langchain-core>=1"]
 INTEROP_PYDANTIC_AI = ["pydantic-ai-slim>=2"]
 JUPYTER = [
@@ -86,6 +88,7 @@ setup(
         "docs": DOCS,
         "documents": [*DOCUMENTS, *WEB],
         "graph": GRAPH,
+        "interop-crewai": INTEROP_CREWAI,
         "interop-langchain": INTEROP_LANGCHAIN,
         "interop-pydantic-ai": INTEROP_PYDANTIC_AI,
         "jupyter-executor": JUPYTER,

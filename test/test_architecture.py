@@ -71,6 +71,7 @@ PUBLIC = """
                              venv_python_environment working_directory
     autogen.events           agent_events base_event client_events helpers print_event
     autogen.interop          interoperability interoperable registry
+    autogen.interop.crewai   crewai
     autogen.interop.langchain  langchain_tool
     autogen.interop.pydantic_ai  pydantic_ai
     autogen.io               base console queue_stream run_response step_controller thread_io_stream

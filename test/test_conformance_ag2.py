@@ -34,16 +34,13 @@ DUE = {
         autogen.a2a.errors
         autogen.ag_ui
         autogen.ag_ui.adapter
-        autogen.interop.CrewAIInteroperability
         autogen.interop.LangChainChatModelFactory
         autogen.interop.LiteLLmConfigAdapter
         autogen.interop.LiteLLmConfigFactory
         autogen.interop.langchain.LangChainChatModelFactory
         autogen.interop.litellm
-        autogen.interop.crewai
         autogen.interop.langchain.langchain_chat_model_factory
         autogen.interop.litellm.litellm_config_factory
-        autogen.interop.crewai.crewai
     """,
     "ready-made agents and tools": """
         autogen.ReasoningAgent

@@ -152,7 +152,7 @@ def test_arguments_are_checked_by_the_validator_of_a_tool(agent, call):
         (lambda: as_tool(pydantic_ai.Tool(power)), "pass deps="),
         (lambda: as_tool(pydantic_ai.Tool(power), debs=1), "the option 'deps', got 'debs'"),
         (lambda: as_tool(pydantic_ai.Tool(power_later, requires_approval=True)), "demands an approval"),
-        (lambda: as_tool(power), "not a tool of an installed framework; there are: langchain, pydanticai"),
+        (lambda: as_tool(power), "not a tool of an installed framework; there are: .*langchain, pydanticai"),
     ],
 )
 def test_tools_that_can_not_be_converted_are_refused(convert, text):
@@ -182,11 +182,12 @@ def test_classes_of_programs_convert_tools(monkeypatch):
 
 def test_a_package_that_is_not_installed_is_named(monkeypatch):
     find_spec = importlib.util.find_spec
-    hidden = ("langchain_core", "pydantic_ai")
-    for module in ("langchain.langchain_tool", "pydantic_ai.pydantic_ai"):
+    hidden = ("crewai", "langchain_core", "pydantic_ai")
+    for module in ("crewai.crewai", "langchain.langchain_tool", "pydantic_ai.pydantic_ai"):
         monkeypatch.setattr(f"autogen.interop.{module}.find_spec", lambda name: None if name in hidden else find_spec(name))
     assert Interoperability.get_supported_types() == []
-    for kind, extra in (("langchain", "interop-langchain"), ("pydanticai", "interop-pydantic-ai")):
+    extras = {"crewai": "interop-crewai", "langchain": "interop-langchain", "pydanticai": "interop-pydantic-ai"}
+    for kind, extra in extras.items():
         with pytest.raises(ValueError, match=rf'pip install "autogen-classic\[{extra}\]"'):
             Interoperability.convert_tool(tool=multiply, type=kind)
 

@@ -6,6 +6,7 @@ from .._lazy_imports import attach as _lazy
 
 # For editors and type checkers.
 if TYPE_CHECKING:
+    from .crewai import CrewAIInteroperability as CrewAIInteroperability
     from .interoperability import Interoperability as Interoperability
     from .interoperability import as_tool as as_tool
     from .interoperable import Interoperable as Interoperable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # For the interpreter: the module of each name, imported when the name is first used.
 _HOME = {
+    "CrewAIInteroperability": "crewai",
     "Interoperability": "interoperability",
     "Interoperable": "interoperable",
     "LangChainInteroperability": "langchain",

@@ -12,7 +12,7 @@ from .interoperable import Interoperable
 Class = TypeVar("Class", bound="type[Interoperable]")
 
 # The classes of this package register themselves when they are imported.
-_BUILT_IN = {"langchain": ".langchain", "pydanticai": ".pydantic_ai"}
+_BUILT_IN = {"crewai": ".crewai", "langchain": ".langchain", "pydanticai": ".pydantic_ai"}
 
 
 class InteroperableRegistry:
