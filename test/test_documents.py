@@ -65,10 +65,12 @@ def test_a_notebook_makes_way_for_real_models(path):
 
 # The others need a kernel, programs of their own or a container.
 IN_PROCESS = {
+    "approvals_and_guardrails",
     "commander_writer_safeguard",
     "finite_state_machine",
     "group_chat",
     "human_in_the_loop",
+    "langchain_tools",
     "nested_chats_chess",
     "quickstart",
     "resume_group_chat",
