@@ -35,6 +35,7 @@ LAYERS = """
     _steps, _secret_string               one logic for sync and async callers, and a string with a masked `repr`
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
+    _untrusted                           marks around text that comes from outside
     _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models
     import_utils                         optional imports of contributed code
     _extras, _sqlite_guard               optional packages, and SQLite files of strangers
@@ -50,7 +51,7 @@ PUBLIC = """
                              token_count_utils tracing types version
     autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
                              groupchat guardrails realtime user_proxy_agent utils
-    autogen.agentchat.contrib  society_of_mind_agent swarm_agent
+    autogen.agentchat.contrib  society_of_mind_agent swarm_agent web_surfer
     autogen.agentchat.group  available_condition chat conditions context_condition context_expression context_str
                              context_variables group_utils guardrails handoffs llm_condition multi_agent_chat
                              on_condition on_context_condition reply_result selector speaker_selection_result

@@ -10,7 +10,11 @@ from .._extras import require
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-MAX_HTML = 4_000_000  # characters; more takes minutes
+MAX_HTML = 2_000_000  # characters; more takes minutes
+# Elements that indent the lines of their text, each again: a text within hundreds of them would take minutes.
+INDENTING_TAGS: Final = ("blockquote", "dd", "dl", "li", "ol", "pre", "table", "td", "th", "ul")
+MAX_INDENTS = 16
+MAX_WEIGHT = 60_000_000  # characters, each counted once for each element around it
 CUT_NOTE = "\n\n(The page goes on; only its first {:,} characters of HTML were read.)"
 INVISIBLE_TAGS: Final = ("script", "style", "noscript", "template", "iframe", "object", "svg")
 # Text that a reader doesn't see, and a model would.
@@ -39,6 +43,10 @@ def parse_html(html: str) -> BeautifulSoup:
         text.extract()
     for tag in soup.find_all(is_invisible):
         tag.extract()
+    for tag in soup.find_all(INDENTING_TAGS):
+        # Outer elements come first, so only those that are left are counted.
+        if sum(parent.name in INDENTING_TAGS for parent in tag.parents) > MAX_INDENTS:
+            tag.name = "div"
     for tag in soup.find_all(href=SCRIPT_LINK):
         tag["href"] = ""
     for tag in soup.find_all(src=DATA_HEAD):
@@ -61,6 +69,8 @@ def render_markdown(element: BeautifulSoup | Tag) -> str:
         ImportError: if the extra is not installed.
     """
     markdownify = require("markdownify", extra="web", feature=MISSING)
+    if is_too_deep(element):
+        return tidy_markdown(element.get_text("\n"))
     try:
         converter = markdownify.MarkdownConverter(heading_style="ATX", bullets="-", escape_misc=False)
         text: str = converter.convert_soup(element)
@@ -68,6 +78,16 @@ def render_markdown(element: BeautifulSoup | Tag) -> str:
         # Thousands of elements, each inside the other.
         text = element.get_text("\n")
     return tidy_markdown(text)
+
+
+def is_too_deep(element: BeautifulSoup | Tag) -> bool:
+    """Return True if a text is inside so many elements that rendering them would take minutes: each copies its text."""
+    weight = 0
+    for text in element.find_all(string=True):
+        weight += len(text) * sum(1 for _ in text.parents)
+        if weight > MAX_WEIGHT:
+            return True
+    return False
 
 
 def convert_html(html: str) -> tuple[str | None, str]:

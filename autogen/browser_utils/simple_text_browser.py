@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .markdown_search import BingMarkdownSearch
 from .requests_markdown_browser import RequestsMarkdownBrowser
 
 __all__ = ["SimpleTextBrowser"]
@@ -31,8 +32,5 @@ class SimpleTextBrowser(RequestsMarkdownBrowser):
         request_kwargs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        if "search_engine" not in kwargs:
-            from .markdown_search import BingMarkdownSearch
-
-            kwargs["search_engine"] = BingMarkdownSearch(bing_api_key)
+        kwargs["search_engine"] = kwargs.get("search_engine") or BingMarkdownSearch(bing_api_key)
         super().__init__(start_page, viewport_size, downloads_folder, requests_get_kwargs=request_kwargs, **kwargs)

@@ -53,8 +53,12 @@ def test_html(html, text):
 
 def test_html_made_to_do_harm():
     assert "deep" in convert("<div>" * 20_000 + "deep", ".html")[1]
-    long = convert("<p>" + "word " * 1_000_000, ".html")[1]
-    assert "only its first 4,000,000 characters" in long
+    # Each level would indent every line once more: minutes.
+    assert convert("<blockquote>" * 250 + "word<br>" * 2_000, ".html")[1].splitlines()[1].count(">") < 20
+    # So would each level copy the text once more.
+    assert convert("<div>" * 250 + ("word " * 1000 + "<br>") * 60, ".html")[1].count("word") == 60_000
+    long = convert("<p>" + "word " * 500_000, ".html")[1]
+    assert "only its first 2,000,000 characters" in long
 
 
 def test_a_page_of_wikipedia_is_its_article():
