@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 SETTLE_SECONDS = 5.0
 ACTION_SECONDS = 10.0
+ACTION_DELAY = 0.3
 VIEWPORT = (1440, 900)
 
 
@@ -271,6 +272,25 @@ class BrowserSession:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _look(self, status: int | None = None) -> PageView:
+        """Return the view of the page, when it is quiet."""
+        from playwright.async_api import Error
+
+        for is_last in (False, False, False, True):
+            try:
+                return await self._read_page(status)
+            except Error as error:
+                # A navigation began meanwhile, and its page is the page to look at.
+                if is_last or "context was destroyed" not in error.message:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _look_after_action(self) -> PageView:
+        assert self._page is not None
+        # A navigation, or a new window, does not begin at once.
+        await self._page.wait_for_timeout(ACTION_DELAY * 1000)
+        return await self._look()
+
+    async def _read_page(self, status: int | None) -> PageView:
         page = self._page
         assert page is not None
         from playwright.async_api import TimeoutError as PlaywrightTimeout
@@ -326,7 +346,7 @@ class BrowserSession:
 
     async def _click(self, ref: str) -> PageView:
         await self._find_element(ref).click(timeout=ACTION_SECONDS * 1000)
-        return await self._look()
+        return await self._look_after_action()
 
     async def _fill(self, ref: str, text: str) -> PageView:
         await self._find_element(ref).fill(text, timeout=ACTION_SECONDS * 1000)
@@ -335,7 +355,7 @@ class BrowserSession:
     async def _press(self, key: str) -> PageView:
         assert self._page is not None
         await self._page.keyboard.press(key)
-        return await self._look()
+        return await self._look_after_action()
 
     async def _take_screenshot(self) -> bytes:
         assert self._page is not None
