@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from .._extras import require
@@ -15,6 +16,9 @@ from ._pages import Page
 from .requests_markdown_browser import RequestsMarkdownBrowser
 
 __all__ = ["PlaywrightMarkdownBrowser"]
+
+IS_PLAYWRIGHT_ENABLED = find_spec("playwright") is not None
+"""True if the package is installed."""
 
 LAUNCH_ARGUMENTS = ("executable_path", "headless", "args", "chromium_sandbox")
 

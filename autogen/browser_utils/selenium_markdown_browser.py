@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from .._extras import require
@@ -11,6 +12,9 @@ from ._pages import Page
 from .requests_markdown_browser import RequestsMarkdownBrowser
 
 __all__ = ["SeleniumMarkdownBrowser"]
+
+IS_SELENIUM_ENABLED = find_spec("selenium") is not None
+"""True if the package is installed."""
 
 
 class SeleniumMarkdownBrowser(RequestsMarkdownBrowser):
