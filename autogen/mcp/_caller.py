@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import events
+from .._untrusted import clean_description, clean_text
 from ..events import Event
-from ._untrusted import clean_description, clean_text
 
 _YES, _NO = ("y", "yes", "true", "1"), ("n", "no", "false", "0")
 # A human who can't give a valid answer has had enough.

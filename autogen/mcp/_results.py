@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ._untrusted import clean_text, mark, shorten, to_json
+from .._untrusted import clean_text, shorten
+from ._untrusted import mark, to_json
 
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 

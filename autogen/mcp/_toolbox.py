@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._steps import run_coroutine
 from .._threads import run_in_thread
+from .._untrusted import clean_description, clean_schema, clean_text
 from ..tools.tool import Tool
 from ..tools.toolkit import Toolkit
 from ._approval import Approval, check_approval, make_approver
@@ -23,7 +24,6 @@ from ._connection import Connection, Delegate
 from ._offers import Offers
 from ._results import ResultWriter
 from ._servers import Server, StdioServerParams, find_server
-from ._untrusted import clean_description, clean_schema, clean_text
 from .errors import McpServerError, McpToolError
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import uuid4
 
 from .._extras import require
+from .._untrusted import clean_description, clean_schema
 from ..tools.tool import Tool
 from ..tools.toolkit import Toolkit
 from ._http import HttpTransport
 from ._results import ResultWriter
 from ._servers import SseServerParams, StdioServerParams
 from ._stdio import StdioTransport
-from ._untrusted import clean_description, clean_schema
 from .errors import McpServerError, McpToolError
 
 if TYPE_CHECKING:

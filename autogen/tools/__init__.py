@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .function_utils import get_function_schema as get_function_schema
     from .function_utils import load_basemodels_if_needed as load_basemodels_if_needed
     from .function_utils import serialize_to_str as serialize_to_str
+    from .openapi import OpenAPIError as OpenAPIError
+    from .openapi import openapi_tools as openapi_tools
     from .toolkit import Toolkit as Toolkit
 
 # For the interpreter: the module of each name, imported when the name is first used.
@@ -23,10 +25,12 @@ _HOME = {
     "BaseContext": "dependency_injection",
     "ChatContext": "dependency_injection",
     "Depends": "dependency_injection",
+    "OpenAPIError": "openapi",
     "Tool": "tool",
     "Toolkit": "toolkit",
     "get_function_schema": "function_utils",
     "load_basemodels_if_needed": "function_utils",
+    "openapi_tools": "openapi",
     "serialize_to_str": "function_utils",
     "tool": "tool",
 }

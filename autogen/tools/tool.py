@@ -164,7 +164,7 @@ class Tool:
     def release(self, agent: Any, executor: Any) -> None:
         """Note the end of a run for which the tool was registered with an agent and its executor."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the function. The parameters that `Depends` marks are filled in; a coroutine function returns a coroutine."""
         return self.func(*args, **kwargs)
 

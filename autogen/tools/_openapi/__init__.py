@@ -1,0 +1,1 @@
+"""OpenAPI documents: their operations, schemas and parameters. Nothing in them is trusted."""
