@@ -6,6 +6,7 @@ import base64
 import binascii
 import mimetypes
 import os
+import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -86,6 +87,13 @@ class ResultWriter:
         except binascii.Error:
             return f"[{kind} of the type {mime_type}, which can't be decoded]"
         return f"[{kind} of the type {mime_type}, {len(content):,} bytes, saved as {self.save(content, mime_type)}]"
+
+    def find_files(self, text: str) -> list[Path]:
+        """Return the files of this writer that a text names. Nobody else can name a file outside of its folder."""
+        if self._folder is None:
+            return []
+        beginning = re.escape(str(self._folder.absolute() / "mcp-"))
+        return [Path(name) for name in dict.fromkeys(re.findall(rf"{beginning}[0-9a-f]{{12}}\.\w+", text))]
 
     def save(self, content: bytes, mime_type: str) -> Path:
         """Save a result as a new file, and return its path.

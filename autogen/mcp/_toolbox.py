@@ -22,6 +22,7 @@ from ._approval import Approval, check_approval, make_approver
 from ._caller import Caller, make_asker, make_sampler
 from ._connection import Connection, Delegate
 from ._offers import Offers
+from ._pictures import PictureGallery
 from ._results import ResultWriter
 from ._servers import Server, StdioServerParams, find_server
 from .errors import McpServerError, McpToolError
@@ -66,8 +67,9 @@ class McpTool(Tool):
 class MCPToolbox(Toolkit):
     """The tools of an MCP server: a context manager for `with` and `async with`, taken wherever tools are.
 
-    The session begins with the block, and ends with it. All agents, threads and event loops of this process share it.
-    Without a block it begins when the tools are first needed, and ends with the process.
+    The session begins with the block, and ends with it. All agents, threads and event loops that use this object share it.
+    Without a block it begins when the tools are first needed, and ends with the process. Another object has a session of its
+    own, also with the same server: what a server remembers of one user never reaches another.
 
     What the server says is not trusted: descriptions are cleaned and shortened, results are limited and marked as data, and
     a program gets none of this process's environment variables.
@@ -90,6 +92,8 @@ class MCPToolbox(Toolkit):
             function `(tool, arguments)`, sync or async, returns True, or False or the reason for a refusal.
         config: JSON file with `mcpServers`; see `load_mcp_servers`.
         folder: Folder for pictures and long results; None for a temporary folder.
+        show_pictures: True to show the latest pictures of results to the models of the agents that call the tools. The
+            models must be able to see; other models know the files of the pictures alone.
         max_message_bytes: Maximum size of a message of the server. A larger message ends the session.
         sampling_limit: Maximum number of requests to the model.
 
@@ -118,6 +122,7 @@ class MCPToolbox(Toolkit):
         approval: Approval = None,
         config: str | Path | None = None,
         folder: str | Path | None = None,
+        show_pictures: bool = False,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         sampling_limit: int = 20,
     ) -> None:
@@ -135,7 +140,7 @@ class MCPToolbox(Toolkit):
         check_approval(approval)
         self._approve = make_approver(approval, self.server.name)
         self._writer = ResultWriter(self.server.name, max_result_chars, folder)
-        self._offers = Offers(self)
+        self._offers = Offers(self, PictureGallery(self._writer, self.server.name) if show_pictures else None)
         self._functions: dict[str, Callable[..., Awaitable[str]]] = {}
         # By name at the server.
         self._listed: dict[str, Any] = {}

@@ -274,6 +274,18 @@ def test_pieces_of_a_streamed_reply_are_shown_after_the_check(call, agent):
     assert run("nothing to hide") == "nothing to hide"
 
 
+def test_a_hook_for_requests_alone_holds_no_piece_of_a_reply_back(call, agent):
+    model = ScriptedModel("nothing to hide")
+    assistant = agent("assistant", llm_config={**model.llm_config, "stream": True})
+    assistant.register_hook("safeguard_llm_inputs", lambda messages: [*messages, {"role": "user", "content": "please"}])
+    seen = []
+    with events.subscribe(seen.append, types=[events.TokenReceived, events.ModelAnswered]):
+        call(assistant.generate_reply, messages=[{"content": "hi", "role": "user"}])
+    assert model.asked[0][-1]["content"] == "please"
+    assert isinstance(seen[0], events.TokenReceived)
+    assert isinstance(seen[-1], events.ModelAnswered)
+
+
 # AG2's classes
 
 

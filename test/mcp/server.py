@@ -1,12 +1,15 @@
 """An MCP server of the official SDK, with good and bad manners: a program, or an app for an HTTP server."""
 
 import asyncio
+import base64
 import os
 import sys
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context, Image
 from pydantic import BaseModel
+
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
 
 class Address(BaseModel):
@@ -68,6 +71,11 @@ def build_server():
     def paint() -> Image:
         """Give a picture."""
         return Image(data=b"\x89PNG not really", format="png")
+
+    @server.tool()
+    def photograph() -> Image:
+        """Give a picture that is one."""
+        return Image(data=PIXEL, format="png")
 
     @server.tool()
     async def learn(context: Context) -> str:

@@ -82,6 +82,8 @@ def _request_filtered(agent: AgentCore, client: Any, messages: list[Message]) ->
 
 def _request_between_filters(agent: AgentCore, client: Any, messages: list[Message]) -> Steps[Any]:
     messages = yield from filter_value(agent, "safeguard_llm_inputs", messages)
+    if not has_hooks(agent, "safeguard_llm_outputs"):
+        return (yield from request_completion(agent, client, messages, agent.client_cache))
     with hold_tokens() as held:
         reply = yield from request_completion(agent, client, messages, agent.client_cache)
     if reply is None:
