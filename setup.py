@@ -8,6 +8,7 @@ HERE = Path(__file__).parent
 VERSION: dict[str, str] = {}
 exec((HERE / "autogen" / "version.py").read_text(), VERSION)
 
+A2A = ["a2a-sdk[signing]>=1.0", "httpx>=0.27"]
 # Its requirements exclude those of other extras.
 INTEROP_CREWAI = ["crewai>=1; python_version<'3.14'"]
 INTEROP_LANGCHAIN = ["langchain-core>=1"]
@@ -47,7 +48,16 @@ TEST += [
 TEST += [*BROWSER, *DOCUMENTS, *WEB]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
 TEST += [*INTEROP_LANGCHAIN, *INTEROP_PYDANTIC_AI]
-TEST += [*DISKCACHE, *OPENAPI, "fastapi>=0.115", "pandas>=2", "psutil>=5", "uvicorn>=0.30"]
+TEST += [
+    *A2A,
+    "a2a-sdk[http-server]>=1.0",
+    *DISKCACHE,
+    *OPENAPI,
+    "fastapi>=0.115",
+    "pandas>=2",
+    "psutil>=5",
+    "uvicorn>=0.30",
+]
 TEST += ["hypothesis>=6.100", "pexpect>=4.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
 CHECK = ["basedpyright>=1.29", "build>=1.2", "mypy>=1.11", "ruff>=0.6", "twine>=6"]
 
@@ -81,6 +91,7 @@ setup(
         "typer>=0.12",
     ],
     extras_require={
+        "a2a": A2A,
         "azure": ["azure-identity>=1.15"],
         "browser": [*BROWSER, *WEB],
         "bedrock": ["openai[bedrock]>=3"],  # not for the tests: botocore and current kubernetes want different dateutils

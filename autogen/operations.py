@@ -93,6 +93,7 @@ KINDS: dict[str, OperationKind] = {
         OperationKind("model", "A model was requested."),
         OperationKind("opening", "The first message was made.", has_events=False),
         OperationKind("pick", "A speaker was picked by chance or by a human.", has_events=False),
+        OperationKind("remote", "A remote agent was asked.", has_events=False),
         OperationKind("reply", "A reply function was called."),
         OperationKind("speaker", "A speaker was selected.", has_events=False),
         OperationKind("tool", "A tool was called."),

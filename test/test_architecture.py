@@ -11,7 +11,7 @@ LAYERS = """
     _cli                                 the command line
     __init__                             the names of `import autogen`
     terminal, testing, opentelemetry     a live view of chats, test doubles for models, and AG2's functions for spans
-    mcp                                  a client of MCP servers
+    mcp, a2a                             clients of MCP servers, and of agents on other machines
     tracing, recording, math_utils       spans, the events of a checkpoint, answers of maths problems
     agentchat, _terminal                 agents and chats, and the lines that views show of them
     code_utils                           the classic functions that extract and run code
@@ -39,6 +39,7 @@ LAYERS = """
     _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models
     import_utils                         optional imports of contributed code
     _extras, _sqlite_guard               optional packages, and SQLite files of strangers
+    _body_limits                         HTTP bodies of limited size
     _folders                             the folder of files that are kept
     exception_utils, formatting_utils    exceptions, and coloured text
     types, version                       types of messages and configs, and the version
@@ -49,6 +50,7 @@ PUBLIC = """
     autogen                  code_utils control exception_utils formatting_utils function_utils graph_utils
                              import_utils math_utils operations recording runtime_logging terminal
                              token_count_utils tracing types version
+    autogen.a2a              client errors
     autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
                              groupchat guardrails realtime user_proxy_agent utils
     autogen.agentchat.contrib  society_of_mind_agent swarm_agent web_surfer

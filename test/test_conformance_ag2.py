@@ -28,10 +28,11 @@ DUE = {
         autogen.agentchat.remote.agent_service
         autogen.agentchat.remote.errors
         autogen.agentchat.remote.protocol
-        autogen.a2a
-        autogen.a2a.client
+        autogen.a2a.A2aAgentServer
+        autogen.a2a.AutogenAgentExecutor
+        autogen.a2a.CardSettings
+        autogen.a2a.MockClient
         autogen.a2a.server
-        autogen.a2a.errors
         autogen.ag_ui
         autogen.ag_ui.adapter
         autogen.interop.LangChainChatModelFactory

@@ -89,7 +89,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "tools": (
         "Tools",
         "Functions that models call: as objects, and their schemas.",
-        ("autogen.tools", "autogen.interop", "autogen.function_utils", "autogen.mcp"),
+        ("autogen.tools", "autogen.interop", "autogen.function_utils", "autogen.mcp", "autogen.a2a"),
     ),
     "utilities": ("Utilities and errors", "Errors, tokens, and small helpers.", ("autogen",)),
 }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .._body_limits import limit_body
 from .._extras import httpx
 from .._secrets import mask_url
 from ._servers import SseServerParams, StreamableHttpServerParams
@@ -73,22 +73,9 @@ class HttpTransport:
             if (target.scheme, target.netloc) != (response.request.url.scheme, response.request.url.netloc):
                 # It would get the headers, which may have a key.
                 text = f"it redirects to another host, {mask_url(str(target))}, which is not followed"
-                self._fail(text)
-                raise McpServerError(text)
-        is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
-        response.aiter_bytes = partial(self._read_limited, response.aiter_bytes, is_stream)
+                raise self._make_error(text)
+        limit_body(response, self._limit, self._make_error)
 
-    async def _read_limited(
-        self, read: Callable[..., AsyncIterator[bytes]], is_stream: bool, chunk_size: int | None = None
-    ) -> AsyncIterator[bytes]:
-        """Yield the chunks of a body, or of the events of a stream, as long as they are within the limit."""
-        size = 0
-        async for chunk in read(chunk_size):
-            # An event ends with an empty line.
-            end = max(chunk.rfind(b"\n\n"), chunk.rfind(b"\r\n\r\n")) if is_stream else -1
-            size = len(chunk) - end if end >= 0 else size + len(chunk)
-            if size > self._limit:
-                text = f"it sent a message of more than {self._limit:,} bytes"
-                self._fail(text)
-                raise McpServerError(text)
-            yield chunk
+    def _make_error(self, text: str) -> McpServerError:
+        self._fail(text)
+        return McpServerError(text)
