@@ -201,6 +201,8 @@ class Connection:
         }
         async with self._transport.open() as streams, mcp.ClientSession(*streams, **options) as session:
             starting = asyncio.ensure_future(session.initialize())
+            # If the transport fails, that error is the reason, and nobody awaits this task.
+            starting.add_done_callback(lambda task: task.cancelled() or task.exception())
             # Closing must not wait for a server that doesn't answer.
             await asyncio.wait([starting, opening], return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
