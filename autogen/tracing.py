@@ -229,7 +229,7 @@ class Tracer:
                 attributes[ARGUMENTS] = _to_json(event.blocks)
             return "execute_tool code", attributes
         agent = getattr(event, "agent", "")
-        return f"ask_human {agent}", {AGENT: agent}
+        return f"ask_human {agent}".strip(), {AGENT: agent}
 
     def _end_span(self, open_span: _OpenSpan, operation: RecordedOperation, event: events.Event) -> None:
         span = open_span.span

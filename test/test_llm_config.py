@@ -296,6 +296,27 @@ def test_the_config_in_force_may_be_none():
         assert models(LLMConfig.get_current_llm_config({"model": "b"})) == ["b"]
 
 
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda entries, entry: entries.append(entry),
+        lambda entries, entry: entries.insert(0, entry),
+        lambda entries, entry: entries.extend([entry]),
+        lambda entries, entry: entries.__iadd__([entry]),
+        lambda entries, entry: entries.__setitem__(0, entry),
+        lambda entries, entry: entries.__setitem__(slice(0, 1), [entry]),
+    ],
+)
+def test_a_dict_that_is_put_into_a_config_becomes_an_entry(put):
+    entries = copy.deepcopy(LLMConfig({"model": "a"})).config_list
+    put(entries, {"model": "b", "api_type": "google"})
+    assert [type(entry) for entry in entries if entry.model == "b"] == [GeminiLLMConfigEntry]
+    with pytest.raises(ValueError, match="has no model"):
+        put(entries, {"modle": "b"})
+    with pytest.raises(ValueError, match="must be a dict"):
+        put(entries, "gpt-4o")
+
+
 def test_defaults_of_entries_give_way_to_settings_of_an_entry():
     own = DeepSeekLLMConfigEntry(model="a", temperature=0)
     assert (own.base_url, own.max_tokens) == ("https://api.deepseek.com/v1", 8192)

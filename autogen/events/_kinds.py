@@ -501,14 +501,16 @@ class HumanAsked(Event):
     """Question to a human. A listener may `respond`; then nobody else is asked.
 
     Attributes:
-        agent: Name of the agent.
+        agent: Name of the agent; empty for a question of a tool.
         prompt: The question.
+        is_hidden: True if the answer is a secret, such as a password.
     """
 
     type: ClassVar[str] = "human_asked"
     starts: ClassVar[str] = "human"
     agent: str
     prompt: str
+    is_hidden: bool = False
     # The object, for listeners in this process; not in JSON.
     _agent: Any = field(default=None, repr=False, compare=False)
     _answers: list[str] = field(default_factory=list, repr=False, compare=False)
@@ -528,8 +530,8 @@ class HumanAnswered(Event):
     """Answer of a human, or the default after a timeout.
 
     Attributes:
-        agent: Name of the agent.
-        text: The answer.
+        agent: Name of the agent; empty for a question of a tool.
+        text: The answer; empty if it is a secret.
     """
 
     type: ClassVar[str] = "human_answered"

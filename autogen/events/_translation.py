@@ -122,7 +122,8 @@ class Translator:
             yield ag2.ExecuteCodeBlockEvent(code=code, language=language, code_block_count=number, recipient=event.agent)
 
     def _translate_question(self, event: kinds.HumanAsked) -> Iterable[Any]:
-        yield ag2.InputRequestEvent(prompt=event.prompt, respond=None if self._is_replay else event.respond)
+        respond = None if self._is_replay else event.respond
+        yield ag2.InputRequestEvent(prompt=event.prompt, password=event.is_hidden, respond=respond)
 
     def _translate_no_input(self, event: kinds.NoHumanInput) -> Iterable[Any]:
         text = "NO HUMAN INPUT RECEIVED."

@@ -33,6 +33,16 @@ def has_event_reader() -> bool:
     return stream is not None and stream is IOStream.get_default()
 
 
+def get_asked_stream(stream: IOStream | None = None) -> IOStream:
+    """Return the stream that is asked once the reader of a run has not answered.
+
+    Args:
+        stream: A stream; None for the current one.
+    """
+    stream = IOStream.get_default() if stream is None else stream
+    return getattr(stream, "caller_stream", stream)
+
+
 def needs_forwarding() -> bool:
     """Return True if the class of the current stream is a program's and has `send`, and gets no events yet."""
     stream = IOStream.get_default()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .._secrets import redact
-from ..oai._config.entries import LLMConfigEntry, dump_settings, dump_settings_as_json, make_entry
+from ..oai._config.entries import EntryList, LLMConfigEntry, dump_settings, dump_settings_as_json, make_entry
 from ..oai._config.entry_checks import warn_of_misspelt_settings
 from ..oai._config.lists import validate_config_list
 from ..oai._usage.cost import parse_price
@@ -107,7 +107,7 @@ class LLMConfig(dict[str, Any]):
         if settings.get("price") is not None:
             parse_price(settings["price"])
         warn_of_misspelt_settings("LLMConfig", dict.fromkeys([*settings, *(key for entry in validated for key in entry)]))
-        super().__init__(config_list=validated, **settings)
+        super().__init__(config_list=EntryList(validated), **settings)
 
     @classmethod
     def ensure_config(cls, config: object) -> LLMConfig:
@@ -209,7 +209,7 @@ class LLMConfig(dict[str, Any]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         if name == "config_list":
-            value = [_make_entry(entry, {}) for entry in _list_entries(value)]
+            value = EntryList(_make_entry(entry, {}) for entry in _list_entries(value))
         super().__setitem__(name, value)
 
     def __getattr__(self, name: str) -> Any:

@@ -22,7 +22,7 @@ from autogen.agentchat.group import (
     run_group_chat,
     run_group_chat_iter,
 )
-from autogen.agentchat.group.patterns import DefaultPattern
+from autogen.agentchat.group.patterns import DefaultPattern, RoundRobinPattern
 from autogen.events import BaseEvent, get_annotated_type_for_event_classes, wrap_event
 from autogen.events.agent_events import TextEvent, ToolCallEvent
 from autogen.events.base_event import get_event_classes
@@ -192,6 +192,46 @@ def test_leaving_the_loop_ends_the_chat(form):
         assert (await form.read(response))[:2] == ["text", "tool_call"]
 
     run(main())
+
+
+@both
+@pytest.mark.parametrize("seen", [1, 2, 3])
+def test_who_leaves_the_loop_has_the_messages_that_were_read(form, seen):
+    """All histories have them, too: of both sides, of the group, and of its members."""
+    texts = ["Hello", "one", "two", "three"][:seen]
+
+    async def read(response):
+        events_read = response.events
+        left = seen
+        async for event in events_read if isinstance(form, Async) else iterate(events_read):
+            left -= event.type == "text"
+            if not left:
+                break
+        await events_read.aclose() if isinstance(form, Async) else events_read.close()
+        assert [message["content"] for message in await form.get(response, "messages")] == texts
+
+    async def main():
+        a, b = make_agent("one", "three"), ConversableAgent("bob", llm_config=ScriptedModel("two").llm_config)
+        chat = {"message": "Hello", "max_turns": 2}
+        await read(b.run(a, **chat) if isinstance(form, Sync) else await b.a_run(a, **chat))
+        for first, second in ((a, b), (b, a)):
+            assert [message["content"] for message in first.chat_messages[second]] == texts
+        a, b = make_agent("one", "three"), ConversableAgent("bob", llm_config=ScriptedModel("two").llm_config)
+        pattern = RoundRobinPattern(a, [a, b])
+        start = run_group_chat if isinstance(form, Sync) else a_run_group_chat
+        response = start(pattern, "Hello")
+        await read(response if isinstance(form, Sync) else await response)
+        if seen > 1:
+            for member in (a, b):
+                (history,) = member.chat_messages.values()
+                assert [message["content"] for message in history] == texts
+
+    run(main())
+
+
+async def iterate(generator):
+    for item in generator:
+        yield item
 
 
 @both

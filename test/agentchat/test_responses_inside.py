@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from autogen import ConversableAgent
+from autogen import ConversableAgent, events
 from autogen.agentchat.chat import StopReason
 from autogen.io import IOStream
 from autogen.testing import ScriptedModel, tool_call
@@ -221,6 +221,42 @@ def test_an_error_inside_is_raised_at_its_place(form):
         assert await reader.read(response) == [kind for kind in TOOL if kind != "input_request"]
 
     run(main())
+
+
+class AsyncHuman(Human):
+    """Its `input` is a coroutine function."""
+
+    async def input(self, prompt="", *, password=False):
+        return Human.input(self, prompt, password=password)
+
+
+@both
+@pytest.mark.parametrize("answer", ["from the reader", None], ids=["read", "left open"])
+def test_a_tool_asks_the_current_stream(form, answer):
+    reader, stream = Reader(form), Human() if form == "sync" else AsyncHuman()
+
+    def ask() -> str:
+        """Ask."""
+        return IOStream.get_default().input("Sure?", password=True)
+
+    async def a_ask() -> str:
+        """Ask."""
+        return await IOStream.get_default().input("Sure?", password=True)
+
+    async def main():
+        tool = {"sync": ask, "async": a_ask}[form]
+        agent = make("agent", llm_config=ScriptedModel(tool_call(tool.__name__), "Over").llm_config, functions=[tool])
+        with IOStream.set_default(stream):
+            response = agent.run(message="Hi") if form == "sync" else await agent.a_run(message="Hi")
+        assert await reader.read(response, answer=answer) == TOOL
+        assert (await reader.get(response, "messages"))[2]["content"] == (answer or "from the stream")
+
+    recorded = []
+    with events.subscribe(recorded.append, types=[events.HumanAsked, events.HumanAnswered]):
+        run(main())
+    assert stream.asked == ([] if answer else ["Sure?"])
+    assert [event.to_dict().get("is_hidden") for event in recorded] == [True, None]
+    assert "from the" not in str([event.to_dict() for event in recorded])
 
 
 def test_a_sync_tool_asks_in_an_async_run():

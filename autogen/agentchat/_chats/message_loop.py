@@ -89,6 +89,11 @@ class Receive(Delivery):
         options = (self.request_reply, self.silent) if _accepts_silent(self.agent) else (self.request_reply,)
         yield from invoke(self.agent.receive, a_receive, self.message, self.peer, *options)
 
+    def record(self) -> None:
+        """Put the message into the history: it was sent, and readers of events have seen it."""
+        if hasattr(self.agent, "_append_oai_message"):
+            self.agent._append_oai_message(self.message, "user", self.peer, is_sending=False)
+
 
 @dataclass(slots=True, kw_only=True)
 class LastReceive(Receive):
@@ -137,7 +142,12 @@ def run_loop(delivery: Delivery | None) -> Steps[None]:
     is_controlled = get_control() is not None
     while delivery is not None:
         if is_controlled:
-            yield from yield_point()
+            try:
+                yield from yield_point()
+            except BaseException:
+                if isinstance(delivery, Receive):
+                    delivery.record()
+                raise
         agent = delivery.agent
         # The usual case, in one step: nothing that receiving or replying involves is overridden.
         if type(delivery) is Receive and not is_controlled and TALKING.is_untouched(agent):

@@ -12,6 +12,7 @@ from typing import Any
 from ... import events, runtime_logging
 from ..._steps import Steps, invoke
 from ...code_utils import content_str
+from ...control import get_control
 from ...exception_utils import NoEligibleSpeaker
 from ...formatting_utils import colored
 from ...io.base import IOStream
@@ -121,11 +122,7 @@ def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Age
     # The last round only records the message: nobody is selected for a reply that would not be recorded.
     for round_number in range(1, group.max_round + 1):
         internals(manager).last_speaker = speaker
-        content = message.get("content")
-        group.append(message, speaker)
-        # The record holds text; the members get the parts.
-        received = {**message, "content": content} if isinstance(content, list) else message
-        yield from broadcast(manager, group, received, speaker)
+        yield from _record_and_broadcast(manager, group, message, speaker)
         if get_termination_test(manager)(message):
             return StopReason.TERMINATION_MESSAGE
         warn_of_idle_test(group, speaker, message)
@@ -147,6 +144,14 @@ def _run_rounds(manager: AgentCore, group: Group, message: Message, speaker: Age
             reply = apply_command(manager, group, reply)
         message = yield from _collect_reply(manager, group, reply, speaker, silent)
     return StopReason.MAX_ROUND
+
+
+def _record_and_broadcast(manager: AgentCore, group: Group, message: Message, speaker: Agent) -> Steps[None]:
+    content = message.get("content")
+    group.append(message, speaker)
+    # The record holds text; the members get the parts.
+    received = {**message, "content": content} if isinstance(content, list) else message
+    yield from broadcast(manager, group, received, speaker)
 
 
 def _select_next_speaker(manager: AgentCore, group: Group, last: Agent) -> Steps[Agent]:
@@ -236,7 +241,8 @@ def _run_turn(manager: AgentCore, group: Group, last: Agent, silent: bool) -> St
 def _collect_reply(manager: AgentCore, group: Group, reply: object, speaker: Agent, silent: bool) -> Steps[Message]:
     """Send a reply from the speaker to the manager, and return it as the manager has stored it.
 
-    If this fails, the reply is removed from both histories: a message that is not in the record was not sent.
+    If this fails, the reply is removed from both histories: a message that is not in the record was not sent. If the chat
+    is stopped once the reply is sent, all members have it.
     """
     histories = [get_history(manager, speaker)]
     delivery: Delivery = Receive(manager, speaker, reply, False, silent)
@@ -253,6 +259,10 @@ def _collect_reply(manager: AgentCore, group: Group, reply: object, speaker: Age
         # Raises if the record can't hold the content.
         content_str(message.get("content"))
     except BaseException:
+        control = get_control()
+        if control is not None and control.is_stopped and len(histories[0]) > lengths[0]:
+            yield from _record_and_broadcast(manager, group, histories[0][-1], speaker)
+            raise
         for history, length in zip(histories, lengths, strict=True):
             del history[length:]
         raise

@@ -16,7 +16,7 @@ from ..._mistakes import suggest
 from ..._steps import Steps, invoke, run_sync, sync_and_async
 from ...control import interruptible
 from ...exception_utils import NoEligibleSpeaker, UndefinedNextAgent
-from ...io._event_streams import has_event_reader
+from ...io._event_streams import get_asked_stream, has_event_reader
 from ...io.base import IOStream
 from ...operations import Operation, perform
 from .._core.internals import group_internals
@@ -353,7 +353,7 @@ def _ask_for_number(asker: str, lines: list[str]) -> Steps[str]:
         answer = None if question is None else question.answer
         if answer is None:
             _show(*lines)
-            ask, a_ask = sync_and_async(IOStream.get_default().input, blocks=True)
+            ask, a_ask = sync_and_async(get_asked_stream().input, blocks=True)
             answer = yield from invoke(interruptible(ask), a_ask, _PICK_PROMPT)
         return answer
 

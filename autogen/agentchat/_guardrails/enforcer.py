@@ -40,7 +40,7 @@ class SafeguardEnforcer:
         safeguard_llm_config: Config of the model that checks the rules with `"check_method": "llm"`.
         mask_llm_config: Config of the model that rewrites texts; without it, only the matches of patterns can be masked.
         groupchat_manager: Manager of the group chat, whose members are covered.
-        agents: Agents outside of a group chat.
+        agents: Agents outside of a group chat. Without agents and manager, the names in the policy are not checked.
 
     Raises:
         ValueError: if the policy has a mistake, or names an unknown agent or tool.
@@ -58,7 +58,9 @@ class SafeguardEnforcer:
         self.manager = groupchat_manager
         group = get_managed_group(groupchat_manager)
         self.agents = [agent for agent in (*(agents or ()), *(group.agents if group else ())) if is_conversable(agent)]
-        tools = {agent.name: _list_tools(agent) for agent in self.agents}
+        # Without agents nobody knows their names: the hooks are for the program to register.
+        has_agents = agents is not None or groupchat_manager is not None
+        tools = {agent.name: _list_tools(agent) for agent in self.agents} if has_agents else None
         self.rules = parse_policy(self.policy, tools, bool(safeguard_llm_config))
         self._mask_client = OpenAIWrapper(**mask_llm_config) if mask_llm_config else None
         self._guards = {rule: _make_guard(rule, safeguard_llm_config) for rule in self.rules}

@@ -72,12 +72,12 @@ def load_policy(policy: Any) -> Mapping[str, Any]:
     return policy
 
 
-def parse_policy(policy: Mapping[str, Any], tools: Mapping[str, Collection[str]], has_model: bool) -> list[Rule]:
+def parse_policy(policy: Mapping[str, Any], tools: Mapping[str, Collection[str]] | None, has_model: bool) -> list[Rule]:
     """Parse and validate a policy before any of it takes effect.
 
     Args:
         policy: The policy.
-        tools: Names of the tools of each agent, by the agent's name.
+        tools: Names of the tools of each agent, by the agent's name; None if the agents are not known.
         has_model: True if there is a model that can check.
 
     Raises:
@@ -98,8 +98,9 @@ def parse_policy(policy: Mapping[str, Any], tools: Mapping[str, Collection[str]]
             if not isinstance(entries, (list, tuple)):
                 raise ValueError(f"{name!r} must be a list of rules, got {entries!r:.100}.")
             rules += [_parse_rule(name, entry, f"rule {i} of {name!r}", has_model) for i, entry in enumerate(entries)]
-    for rule in rules:
-        _check_names(rule, tools)
+    if tools is not None:
+        for rule in rules:
+            _check_names(rule, tools)
     return rules
 
 

@@ -17,7 +17,8 @@ from ... import events
 from ..._steps import Steps, invoke, sync_and_async
 from ..._threads import CallTimeout, reset_variable
 from ...control import ChatWaiting, interruptible
-from ...io.base import LATER, AsyncInputStream, InputStream, IOStream, TimedInputStream
+from ...io._event_streams import get_asked_stream
+from ...io.base import LATER, AsyncInputStream, InputStream, TimedInputStream
 from ...operations import Operation, fingerprint, get_journal, perform
 from .._core.display import print_notice
 from .._core.internals import get_human_inputs, get_managed_group, get_reply_counts, internals, is_conversable
@@ -291,7 +292,7 @@ def _request_input(agent: AgentCore, prompt: str, iostream: InputStream | AsyncI
     if (answer := _find_answer(agent, prompt, source is LATER)) is not None:
         return answer
     if source is None:
-        stream = IOStream.get_default() if iostream is None else iostream
+        stream = get_asked_stream() if iostream is None else iostream
         if timeout is not None and isinstance(stream, TimedInputStream):
             source, timeout = partial(stream.input_within, timeout), None
         else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex, cast
 
 from ..._secret_string import hide_secrets
 from ..._secrets import redact
@@ -428,6 +428,52 @@ def make_entry(entry: Mapping[str, object], defaults: Mapping[str, object]) -> L
     is_custom = entry.get("model_client_cls") is not None
     matches = [] if is_custom else [name for name in _CLASSES if api_type.startswith(name)]
     return (_CLASSES[max(matches, key=len)] if matches else LLMConfigEntry)(own)
+
+
+class EntryList(list[LLMConfigEntry]):
+    """The entries of a config. A dict that is put in becomes an entry.
+
+    Args:
+        entries: Entries, or dicts of their settings.
+
+    Raises:
+        ValueError: if an entry is not valid.
+    """
+
+    def __init__(self, entries: Iterable[Mapping[str, object]] = ()) -> None:
+        super().__init__(map(as_entry, entries))
+
+    def append(self, entry: Mapping[str, object]) -> None:
+        """Append an entry."""
+        super().append(as_entry(entry))
+
+    def insert(self, index: SupportsIndex, entry: Mapping[str, object]) -> None:
+        """Insert an entry."""
+        super().insert(index, as_entry(entry))
+
+    def extend(self, entries: Iterable[Mapping[str, object]]) -> None:
+        """Append several entries."""
+        super().extend([as_entry(entry) for entry in entries])
+
+    def __iadd__(self, entries: Iterable[Mapping[str, object]]) -> Self:  # type: ignore[override, misc]
+        self.extend(entries)
+        return self
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(index, [as_entry(entry) for entry in value] if isinstance(index, slice) else as_entry(value))
+
+
+def as_entry(entry: Mapping[str, object]) -> LLMConfigEntry:
+    """Return an entry as it is, and make one of a dict.
+
+    Raises:
+        ValueError: if it is not a dict, or not valid.
+    """
+    if isinstance(entry, LLMConfigEntry):
+        return entry
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"An entry of a config_list must be a dict, got {type(entry).__name__}.")
+    return make_entry(entry, {})
 
 
 def _check_api_type(api_type: str) -> None:

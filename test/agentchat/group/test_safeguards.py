@@ -103,6 +103,13 @@ def test_blocked_calls_and_results_keep_a_form_that_endpoints_take(pair):
     assert enforcer.check_and_act("user", "assistant", "fine") is None
 
 
+def test_without_agents_the_hooks_are_for_the_program_to_register():
+    rule = {"message_source": "writer", "message_destination": "search", "pattern": "secret"}
+    enforcer = SafeguardEnforcer({"agent_environment_safeguards": {"tool_interaction": [rule]}})
+    assert enforcer.create_agent_hooks("writer").keys() == {"safeguard_tool_inputs"}
+    assert enforcer.create_agent_hooks("reader") == {}
+
+
 def test_a_rule_about_one_member_leaves_the_others_alone(call, agent):
     a, b, c = (
         agent("a", default_auto_reply="a secret"),
