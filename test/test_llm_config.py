@@ -317,6 +317,27 @@ def test_a_dict_that_is_put_into_a_config_becomes_an_entry(put):
         put(entries, "gpt-4o")
 
 
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda target, items: target.update(items),
+        lambda target, items: target.update(**items),
+        lambda target, items: target.__ior__(items),
+        lambda target, items: [(target.pop(name, None), target.setdefault(name, items[name])) for name in items],
+        lambda target, items: [setattr(target, name, items[name]) for name in items],
+    ],
+)
+def test_items_keep_their_form_in_every_way_of_putting_them_in(put):
+    config = LLMConfig({"model": "a"}, seed=1)
+    put(config.config_list[0], {"api_key": KEY})
+    assert KEY not in str(dict(config.config_list[0]))
+    assert config.config_list[0].api_key == KEY
+    config = LLMConfig({"model": "a"}, seed=1)
+    put(config, {"config_list": [{"model": "b", "api_key": KEY}]})
+    assert models(config) == [config.config_list[0].model] == ["b"]
+    assert KEY not in str(dict(config))
+
+
 def test_defaults_of_entries_give_way_to_settings_of_an_entry():
     own = DeepSeekLLMConfigEntry(model="a", temperature=0)
     assert (own.base_url, own.max_tokens) == ("https://api.deepseek.com/v1", 8192)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .._secrets import redact
-from ..oai._config.entries import EntryList, LLMConfigEntry, dump_settings, dump_settings_as_json, make_entry
+from ..oai._config.entries import EntryList, LLMConfigEntry, Settings, dump_settings, dump_settings_as_json, make_entry
 from ..oai._config.entry_checks import warn_of_misspelt_settings
 from ..oai._config.lists import validate_config_list
 from ..oai._usage.cost import parse_price
@@ -66,7 +66,7 @@ class _Current:
         return config
 
 
-class LLMConfig(dict[str, Any]):
+class LLMConfig(Settings):
     """An `llm_config` with validation. It is a dict, and can be used wherever a dict can.
 
     Entries are dicts whose items are attributes too, of the class that fits their `api_type`.

@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import logging
 import pickle
+import re
 import threading
 
 import pytest
@@ -146,19 +147,33 @@ def test_a_waiting_response_begins_with_its_events(form, capsys):
 
 
 @both
-def test_process_prints_as_the_chat_does(form, capsys):
-    async def main():
-        await form.process(await form.begin())
+@pytest.mark.parametrize("answers", [[], ["And 2 + 2?", "exit"]], ids=["alone", "with a human"])
+def test_process_prints_as_the_chat_does(form, answers, capsys, monkeypatch):
+    replies = [tool_call("add", a=1, b=2), "It is 3", "It is 4"]
 
-    run(main())
-    printed = capsys.readouterr().out
-    user = ConversableAgent("user", llm_config=False, human_input_mode="NEVER", default_auto_reply=None)
-    user.register_function({"add": add})
-    agent = make_agent()
-    agent.register_for_llm(description="Add.")(add)
-    user.initiate_chat(agent, message="What is 1 + 2?")
-    assert printed.replace("call_2", "call_1").splitlines()[:4] == capsys.readouterr().out.splitlines()[:4]
-    assert "EXECUTING" in printed
+    async def process():
+        await form.process(await form.begin(*replies, user_input=bool(answers)))
+
+    async def chat():
+        mode = "ALWAYS" if answers else "NEVER"
+        user = ConversableAgent("user", llm_config=False, human_input_mode=mode, default_auto_reply=None)
+        user.register_for_execution()(add)
+        agent = make_agent(*replies)
+        agent.register_for_llm(description="Add.")(add)
+        start = user.a_initiate_chat if isinstance(form, Async) else user.initiate_chat
+        result = start(agent, message="What is 1 + 2?", max_turns=None if answers else 2)
+        if isinstance(form, Async):
+            await result
+
+    printed = []
+    for main in (process, chat):
+        left = iter(["", *answers])
+        monkeypatch.setattr("builtins.input", lambda prompt, left=left: print(prompt) or next(left))
+        run(main())
+        # Each call has an id of its own, and its length counts the stars.
+        printed.append(re.sub(r"call_\d+|\*{3,}", "", capsys.readouterr().out))
+    assert printed[0] == printed[1]
+    assert "It is 3" in printed[0]
 
 
 @both

@@ -37,7 +37,26 @@ class ApplicationConfig:
     temperature: float | None = None
 
 
-class LLMConfigEntry(dict[str, Any]):
+class Settings(dict[str, Any]):
+    """A dict in which every way of putting an item in is that of `__setitem__`."""
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Put in several items, as a dict does."""
+        for name, value in dict(*args, **kwargs).items():
+            self[name] = value
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return an item, which is put in if there is none."""
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override, misc]
+        self.update(other)
+        return self
+
+
+class LLMConfigEntry(Settings):
     """An entry of a config list. It is a dict whose items are attributes too; a known setting that is not set reads as None.
 
     Args:
@@ -96,6 +115,9 @@ class LLMConfigEntry(dict[str, Any]):
 
     def __setattr__(self, name: str, value: object) -> None:
         self[name] = value
+
+    def __setitem__(self, name: str, value: object) -> None:
+        super().__setitem__(name, hide_secrets({name: value})[name])
 
     def copy(self) -> Self:
         """Return a shallow copy."""
