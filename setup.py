@@ -56,7 +56,9 @@ TEST += [
     "fastapi>=0.115",
     "pandas>=2",
     "psutil>=5",
+    "setuptools>=69",
     "uvicorn>=0.30",
+    "wheel>=0.42",
 ]
 TEST += ["hypothesis>=6.100", "pexpect>=4.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
 CHECK = ["basedpyright>=1.29", "build>=1.2", "mypy>=1.11", "ruff>=0.6", "twine>=6"]
@@ -72,7 +74,7 @@ setup(
     packages=find_packages(include=["autogen", "autogen.*"]),
     # With it an editable install is a path in a .pth file, which type checkers follow. Without it, it is an import hook.
     package_dir={"": "."},
-    package_data={"autogen": ["py.typed"], "autogen._cli": ["templates/*"]},
+    package_data={"autogen": ["py.typed"], "autogen._cli": ["templates/*", "templates/extension/*"]},
     install_requires=[
         "docker>=7",
         "docstring-parser>=0.16",

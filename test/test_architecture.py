@@ -34,6 +34,7 @@ LAYERS = """
     fetching                             addresses of strangers, fetched safely
     _steps, _secret_string               one logic for sync and async callers, and a string with a masked `repr`
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
+    extensions                           packages of others that add models, executors, caches and commands
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
     _untrusted                           text from outside: cleaned, shortened and marked
     _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models
@@ -48,7 +49,7 @@ LAYERS = """
 
 PUBLIC = """
     autogen                  code_utils control exception_utils formatting_utils function_utils graph_utils
-                             import_utils math_utils operations recording runtime_logging terminal
+                             extensions import_utils math_utils operations recording runtime_logging terminal
                              token_count_utils tracing types version
     autogen.a2a              client errors
     autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
@@ -87,7 +88,7 @@ PUBLIC = """
                              ollama openai_utils providers rate_limiters together
     autogen.mcp              errors mcp_client
     autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
-    autogen.testing          messages plugin test_agent
+    autogen.testing          kit messages plugin test_agent
     autogen.tools            dependency_injection function_utils openapi tool toolkit
     autogen.tools.experimental  code_execution
 """

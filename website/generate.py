@@ -27,7 +27,7 @@ from autogen._cli.app import app
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "website" / "docs"
 REFERENCE = DOCS / "reference"
-SKIPPED = ("autogen.extensions", "autogen.agentchat.realtime")  # generated code; and an error
+SKIPPED = ("autogen.agentchat.realtime",)  # an error
 # How the docstring of a module begins that has names of other modules alone: they are documented there.
 ALIASED = "AG2's path for "
 
@@ -91,6 +91,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Functions that models call: as objects, and their schemas.",
         ("autogen.tools", "autogen.interop", "autogen.function_utils", "autogen.mcp", "autogen.a2a"),
     ),
+    "extensions": ("Extensions", "Packages that add models, executors, caches and commands.", ("autogen.extensions",)),
     "utilities": ("Utilities and errors", "Errors, tokens, and small helpers.", ("autogen",)),
 }
 

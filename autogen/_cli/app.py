@@ -14,12 +14,14 @@ from rich.text import Text
 
 from .._secrets import redact
 from ..version import __version__
+from .extension import CommandGroup
 
 if TYPE_CHECKING:
     from ..agentchat.conversable_agent import HumanInputMode
 
 app = typer.Typer(
     help="Agents that solve tasks by talking to each other. New here? Try: autogen demo",
+    cls=CommandGroup,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     # `main` shows errors that users can fix, and leaves the others to Python.
@@ -27,6 +29,10 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="Models that run on this machine, without a key.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+extension_app = typer.Typer(
+    help="Extensions: packages that add models, executors, caches and commands.", no_args_is_help=True
+)
+app.add_typer(extension_app, name="extension")
 
 
 class Human(str, enum.Enum):
@@ -239,6 +245,26 @@ def pull_model(name: Annotated[str, typer.Argument(help="The name of a model; se
     from .models import pull_with_progress
 
     typer.echo(f"{name} is at {pull_with_progress(name)}")
+
+
+@app.command("extensions")
+def show_extensions_command() -> None:
+    """Show the extensions that are installed. The exit code is 1 if one can't be loaded."""
+    from .extension import show_extensions
+
+    raise typer.Exit(0 if show_extensions() else 1)
+
+
+@extension_app.command("new")
+def create_extension_command(
+    name: Annotated[str, typer.Argument(help="The name of the extension, such as acme.")],
+    folder: Annotated[Path, typer.Option(help="Make the project's folder there.")] = Path("."),
+) -> None:
+    """Write the project of a new extension: a package with a model, a command, tests and a page."""
+    from .extension import create_extension
+
+    project = create_extension(name, folder)
+    typer.echo(f'{project} is written. Next: cd {project} && pip install -e ".[test]" && pytest')
 
 
 def _get_expected_errors() -> tuple[type[Exception], ...]:

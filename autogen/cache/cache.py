@@ -112,6 +112,24 @@ class Cache(AbstractCache):
         cache.cache = InMemoryCache(str(cache_seed), max_entries)
         return cache
 
+    @staticmethod
+    def extension(name: str, cache_seed: str | int = 42, **options: Any) -> Cache:
+        """Create a cache of an extension.
+
+        Args:
+            name: The name of the extension and of its cache, such as "acme.store".
+            cache_seed: The namespace of the keys.
+            **options: Further arguments of the extension.
+
+        Raises:
+            ExtensionError: if the extension can't be loaded, or has no such cache.
+        """
+        from ..extensions import find_part
+
+        cache = Cache({"cache_seed": cache_seed})
+        cache.cache = find_part("caches", name)(str(cache_seed), **options)
+        return cache
+
     def __init__(self, config: dict[str, Any]) -> None:
         unknown = [key for key in config if key not in self.ALLOWED_CONFIG_KEYS]
         if unknown:

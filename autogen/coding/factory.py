@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, cast
+
 from .base import CodeExecutionConfig, CodeExecutor
 from .local_commandline_code_executor import LocalCommandLineCodeExecutor
 
@@ -15,10 +18,13 @@ class CodeExecutorFactory:
     def create(code_execution_config: CodeExecutionConfig) -> CodeExecutor:
         """Return the executor of a `code_execution_config`, created if the config holds only its name.
 
+        A name such as "acme.box" is that of an extension's executor, whose arguments stand under the same name.
+
         Raises:
             ValueError: if the executor is unknown.
+            ExtensionError: if the extension can't be loaded, or has no such executor.
         """
-        executor = code_execution_config.get("executor")
+        executor: object = code_execution_config.get("executor")
         if isinstance(executor, CodeExecutor):
             return executor
         if executor == "commandline-local":
@@ -36,4 +42,9 @@ class CodeExecutorFactory:
 
                 options["jupyter_server"] = LocalJupyterServer()
             return JupyterCodeExecutor(**options)
+        if isinstance(executor, str) and "." in executor:
+            from ..extensions import find_part
+
+            options = cast("Mapping[str, Any]", code_execution_config).get(executor, {})
+            return cast("CodeExecutor", find_part("executors", executor)(**options))
         raise ValueError(f"Unknown code executor {executor}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from difflib import get_close_matches
-from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from ...extensions import ExtensionError, find_entry_points, load_entry_point, load_extension
 from .._once import warn_once
 from .connections import CREDENTIALS
 from .provider_spec import Provider
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ...types import ConfigEntry
 
 ENTRY_POINT_GROUP = "autogen.providers"
+CLIENT_GROUP = "autogen.models"
 # Entries of this `api_type` have a client of their own, without a row.
 _RESERVED = frozenset({"litellm-native"})
 
@@ -87,7 +88,8 @@ def find_provider(config: Mapping[str, object] | ConfigEntry) -> Provider:
 
 def has_provider(api_type: str) -> bool:
     """Return True if a config entry with this `api_type` has a provider, or a client of its own."""
-    return api_type in _RESERVED or _find_match(api_type) is not None
+    is_known = api_type in _RESERVED or _find_match(api_type) is not None
+    return is_known or find_client_class({"api_type": api_type}) is not None
 
 
 def _find_match(api_type: str) -> Provider | None:
@@ -113,18 +115,54 @@ def _load_entry_point(api_type: str) -> None:
     with _lock:
         if api_type in _searched:
             return
-        candidates = [entry for entry in entry_points(group=ENTRY_POINT_GROUP) if _matches(api_type, entry.name)]
+        candidates = [entry for entry in find_entry_points(ENTRY_POINT_GROUP) if _matches(api_type, entry.name)]
         entry = max(candidates, key=lambda candidate: len(candidate.name), default=None)
         if entry is not None and entry.name not in _registered:
-            provider = entry.load()
+            provider = load_entry_point(entry)
             label = f"The entry point {entry.name!r} in {ENTRY_POINT_GROUP!r} ({entry.value})"
             if not isinstance(provider, Provider):
                 raise TypeError(f"{label} must be a Provider, got {type(provider).__name__}.")
             if provider.api_type != entry.name:
                 raise TypeError(f"{label} must have its provider's api_type as its name, got {provider.api_type!r}.")
             register_provider(provider)
+        elif entry is None:
+            _load_extension_of(api_type)
         # Only after success: a package that fails to load fails each time.
         _searched.add(api_type)
+
+
+def _load_extension_of(api_type: str) -> None:
+    """Register the providers of the extension that an `api_type` such as `acme.chat` names, if it is installed."""
+    vendor, dot, _ = api_type.partition(".")
+    if not dot or vendor not in {entry.name for entry in find_entry_points("autogen.extensions")}:
+        return
+    for provider in load_extension(vendor).providers:
+        if not isinstance(provider, Provider) or not provider.api_type.startswith(f"{vendor}."):
+            text = f"providers must be Provider objects whose api_type begins with {vendor + '.'!r}"
+            raise ExtensionError(f"The extension {vendor!r}: {text}, got {provider!r}.")
+        if provider.api_type not in _registered:
+            register_provider(provider)
+
+
+def find_client_class(config: Mapping[str, object]) -> Any:
+    """Return the class of model clients that an installed package offers for the `api_type` of an entry; None for none.
+
+    Raises:
+        ExtensionError: if the package can't be loaded.
+    """
+    api_type = str(config.get("api_type") or "openai")
+    if config.get("model_client_cls") is not None or api_type.lower() in _registered or api_type in _RESERVED:
+        return None
+    if f"{CLIENT_GROUP}:{api_type}" in _searched:
+        return None
+    entry = next((entry for entry in find_entry_points(CLIENT_GROUP) if entry.name == api_type), None)
+    if entry is None:
+        _searched.add(f"{CLIENT_GROUP}:{api_type}")
+        return None
+    client_class = load_entry_point(entry)
+    if not isinstance(client_class, type):
+        raise ExtensionError(f"The entry point {api_type!r} in {CLIENT_GROUP!r} must be a class, got {client_class!r}.")
+    return client_class
 
 
 def _warn_of_unknown(api_type: str) -> None:

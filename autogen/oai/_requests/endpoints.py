@@ -16,7 +16,7 @@ from ...cache.disk_cache import DiskCache
 from .._endpoints.clients import PlaceHolderClient, make_client
 from .._endpoints.endpoint_pool import AZURE_KEYS
 from .._endpoints.openai_client import OpenAIClient
-from .._endpoints.provider_registry import get_connection_keys
+from .._endpoints.provider_registry import find_client_class, get_connection_keys
 from .._model_client import ModelClient, ModelResponse
 from .._usage.cost import parse_price
 from .._usage.ledger import Budget
@@ -102,6 +102,8 @@ def make_endpoint(config: Mapping[str, object], connection_keys: AbstractSet[str
         ValueError, ImportError: if a setting is invalid, or needs a package that is not installed.
     """
     config = dict(config)
+    if (client_class := find_client_class(config)) is not None:
+        config["model_client_cls"] = client_class
     if config.get("price") is not None:
         parse_price(config["price"])
     limit = config.get("max_response_bytes")
