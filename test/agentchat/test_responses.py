@@ -20,6 +20,7 @@ from autogen.agentchat.group import (
     TerminateTarget,
     a_run_group_chat,
     a_run_group_chat_iter,
+    initiate_group_chat,
     run_group_chat,
     run_group_chat_iter,
 )
@@ -390,6 +391,12 @@ def test_tools_are_known_for_the_run_alone():
 def test_arguments_without_a_meaning_are_refused_at_once(kwargs, error, words):
     with pytest.raises(error, match=words):
         make_agent().run(**kwargs)
+
+
+@pytest.mark.parametrize("start", [initiate_group_chat, run_group_chat, run_group_chat_iter, a_run_group_chat_iter])
+def test_a_group_chat_needs_a_pattern(start):
+    with pytest.raises(TypeError, match="pattern must be a Pattern"):
+        start("Hello", [make_agent()])
 
 
 def test_msg_to_user_lets_the_agent_begin():

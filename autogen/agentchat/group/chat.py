@@ -172,6 +172,7 @@ def a_run_group_chat_iter(
 
 
 def _make_run(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, Any]) -> Run:
+    _check_pattern(pattern)
     if not messages:
         raise ValueError("A group chat needs a first message.")
 
@@ -182,6 +183,16 @@ def _make_run(pattern: Pattern, messages: Messages, max_rounds: int, options: Ma
 
     user = [] if pattern.user_agent is None else [pattern.user_agent]
     return Run(start, [*pattern.agents, *user], options.get("control"))
+
+
+def _check_pattern(pattern: object) -> None:
+    """Check that a pattern can make a group.
+
+    Raises:
+        TypeError: if it is something else.
+    """
+    if not hasattr(pattern, "build"):
+        raise TypeError(f"pattern must be a Pattern, such as DefaultPattern(agent, agents), got {pattern!r:.100}.")
 
 
 def _add_safeguards(
@@ -220,6 +231,7 @@ def _enforce_policy(manager: GroupChatManager, options: Mapping[str, Any]) -> It
 
 def run_pattern(pattern: Pattern, messages: Messages, max_rounds: int, options: Mapping[str, object]) -> Steps[GroupResult]:
     """Run a group chat that follows a pattern; see `initiate_group_chat`."""
+    _check_pattern(pattern)
     group, manager = pattern.build(max_rounds)
     selector = group.speaker_selection_method
     assert isinstance(selector, HandoffSelector)
