@@ -39,6 +39,12 @@ def describe(event: AnyEvent) -> str:
             | events.ApprovalAsked()
             | events.ApprovalGiven()
             | events.ChatWaiting()
+            | events.GroupResumed()
+            | events.SpeakerRequested()
+            | events.SpeakerAttempted()
+            | events.NoHumanInput()
+            | events.HistoryCleared()
+            | events.UsagePrinted()
             | events.ProgramEvent()
         ):
             return event.type
