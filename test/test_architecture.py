@@ -74,7 +74,7 @@ PUBLIC = """
     autogen.environments     docker_python_environment python_environment system_python_environment
                              venv_python_environment working_directory
     autogen.events           agent_events base_event client_events helpers print_event
-    autogen.interop          interoperability interoperable registry
+    autogen.interop          interoperability interoperable messages04 registry
     autogen.interop.crewai   crewai
     autogen.interop.langchain  langchain_tool
     autogen.interop.pydantic_ai  pydantic_ai

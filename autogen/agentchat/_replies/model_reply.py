@@ -31,8 +31,9 @@ from .history_repair import repair_history
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
-# Keys of messages that only this package reads: template values, and the members that see a message.
-INTERNAL_KEYS = ("context", "receivers")
+# Keys of messages that only this package reads: template values, the members that see a message, and fields of messages that
+# were converted from another form.
+INTERNAL_KEYS = ("context", "receivers", "metadata")
 
 
 def generate_model_reply(
@@ -178,7 +179,7 @@ def _prepare_messages(agent: AgentCore, messages: list[Message]) -> list[Message
         logger.warning("The history of agent %r was repaired for its model: %s.", agent.name, "; ".join(notes))
     prepared = []
     for message in repaired:
-        if "context" in message or "receivers" in message:
+        if "context" in message or "receivers" in message or "metadata" in message:
             message = {key: value for key, value in message.items() if key not in INTERNAL_KEYS}
         prepared.append(_drop_foreign_native(message, agent.name) if "native" in message else message)
     return prepared
