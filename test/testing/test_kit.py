@@ -10,15 +10,32 @@ import pytest
 from autogen import AssistantAgent, Cache, ConversableAgent, UserProxyAgent
 from autogen._journal import SQLiteStore
 from autogen.cache.in_memory_cache import InMemoryCache
-from autogen.coding import CodeResult, LocalCommandLineCodeExecutor, MarkdownCodeExtractor
+from autogen.coding import (
+    ApprovedCodeExecutor,
+    CodeResult,
+    LocalCommandLineCodeExecutor,
+    MarkdownCodeExtractor,
+    SandboxedCommandLineCodeExecutor,
+)
+from autogen.coding._bubblewrap import check_machine
 from autogen.testing.kit import check_agent, check_cache, check_executor, check_journal_store, check_model_client
 
 
-def test_executors(tmp_path):
-    check_executor(
-        lambda: LocalCommandLineCodeExecutor(work_dir=tmp_path),
-        make_impatient=lambda: LocalCommandLineCodeExecutor(work_dir=tmp_path, timeout=1),
-    )
+@pytest.mark.parametrize("kind", ["local", "approved", "sandboxed"])
+def test_executors(tmp_path, kind):
+    if kind == "sandboxed":
+        try:
+            check_machine()
+        except RuntimeError as error:
+            pytest.skip(str(error))
+
+    def make(timeout=60):
+        if kind == "sandboxed":
+            return SandboxedCommandLineCodeExecutor(work_dir=tmp_path, timeout=timeout)
+        executor = LocalCommandLineCodeExecutor(work_dir=tmp_path, timeout=timeout)
+        return ApprovedCodeExecutor(executor, lambda block: True) if kind == "approved" else executor
+
+    check_executor(make, make_impatient=lambda: make(1))
 
 
 @pytest.mark.parametrize("kind", ["disk", "memory", "diskcache"])
