@@ -267,6 +267,9 @@ class BrowserSession:
                 # The page of an error may come late, after a navigation that failed.
                 if is_last or "interrupted by another navigation" not in error.message:
                     raise
+                # The interrupted navigation may still be under way, and would interrupt the next one in this page.
+                self._adopt_page(await page.context.new_page())
+                await page.close()
             else:
                 return response.status if response is not None else None
         raise AssertionError("unreachable: the last attempt returns or raises")
