@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, Union
 
 from ..coding.approval import visible
 from ..io.base import IOStream
-from ._untrusted import to_json
+from ._json_text import to_json
 from .errors import McpToolError
 
 Verdict: TypeAlias = Union[bool, str]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from .._untrusted import clean_text, shorten
-from ._untrusted import mark, to_json
+from .._untrusted import clean_text, mark_untrusted, shorten
+from ._json_text import to_json
 
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -61,7 +61,7 @@ class ResultWriter:
         note = ""
         if len(text) > self._max_chars:
             note = f", the whole is in {self.save(text.encode('utf-8', 'replace'), 'text/plain')}"
-        return mark(shorten(text, self._max_chars, note), source)
+        return mark_untrusted(shorten(text, self._max_chars, note), source)
 
     def _write_part(self, part: Any) -> str:
         if part.type == "text":

@@ -33,7 +33,7 @@ def start(manners="good", **options):
 def use(toolbox, name, **arguments):
     """Call a tool as a sync chat does, and return the text inside the marks."""
     text = asyncio.run(toolbox.get_tool(name)(**arguments))
-    return text, "\n".join(line for line in text.splitlines() if not line.startswith("["))
+    return text, "\n".join(line for line in text.splitlines() if not line.startswith(("<<<", ">>>")))
 
 
 @pytest.fixture(autouse=True)
