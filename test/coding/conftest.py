@@ -17,7 +17,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many Docker tests ran: that none did must not go unnoticed."""
     counts = {
-        outcome: sum("docker" in report.keywords for report in terminalreporter.stats.get(outcome, ()))
+        # reports of collecting have no keywords
+        outcome: sum("docker" in getattr(report, "keywords", ()) for report in terminalreporter.stats.get(outcome, ()))
         for outcome in ("passed", "failed", "skipped")
     }
     if any(counts.values()):
