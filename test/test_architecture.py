@@ -55,6 +55,7 @@ PUBLIC = """
     autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
                              groupchat guardrails realtime user_proxy_agent utils
     autogen.agentchat.contrib  society_of_mind_agent swarm_agent web_surfer
+    autogen.agentchat.contrib.capabilities  agent_capability
     autogen.agentchat.group  available_condition chat conditions context_condition context_expression context_str
                              context_variables group_utils guardrails handoffs llm_condition multi_agent_chat
                              on_condition on_context_condition reply_result selector speaker_selection_result

@@ -436,6 +436,14 @@ class ConversableAgent(
             if row["reply_func"] == old_reply_func:
                 row["reply_func"] = new_reply_func
 
+    def unregister_reply(self, reply_func: ReplyFunction) -> bool:
+        """Remove a reply function wherever it is registered. Return True if it was."""
+        rows = [row for row in self._reply_func_list if row["reply_func"] != reply_func]
+        was_registered = len(rows) < len(self._reply_func_list)
+        # In place, because programs keep the list.
+        self._reply_func_list[:] = rows
+        return was_registered
+
     def register_nested_chats(
         self,
         chat_queue: ChatQueue,

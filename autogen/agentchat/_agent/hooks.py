@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable
 
 from ..._steps import Call, Steps, is_coroutine_function, run_async, run_sync
-from .._core.protocols import AgentCore, Hook
+from .._core.protocols import AgentCapability, AgentCore, Hook
 from .._guardrails.hook_points import apply_hooks, pair_hooks
 from ..agent import Agent, Message
 from .state import AgentState
@@ -29,7 +29,7 @@ HOOKABLE = (
 
 
 class HooksMixin(AgentState):
-    """Hooks of an agent."""
+    """Hooks and capabilities of an agent."""
 
     def register_hook(self, hookable_method: str, hook: Callable[..., object]) -> None:
         """Register a function that observes or changes messages.
@@ -57,6 +57,29 @@ class HooksMixin(AgentState):
             text = f"A hook of {hookable_method!r} must be {needed}; {hook!r} will be skipped."
             warnings.warn(text, UserWarning, stacklevel=2)
         hooks[hookable_method].append(hook)
+
+    def unregister_hook(self, hookable_method: str, hook: Callable[..., object]) -> bool:
+        """Undo `register_hook`. Return True if the hook was registered there.
+
+        Raises:
+            AssertionError: if there is no such hook point.
+        """
+        hooks = {point: hooks for point, hooks in self.hook_lists.items() if point != GUARDRAILS}
+        assert hookable_method in hooks, f"{hookable_method!r} is not a hookable method; there are: {', '.join(hooks)}."
+        is_registered = hook in hooks[hookable_method]
+        if is_registered:
+            hooks[hookable_method].remove(hook)
+        return is_registered
+
+    def add_capability(self, capability: AgentCapability) -> None:
+        """Give the agent a capability: the same as `capability.add_to_agent(agent)`.
+
+        Raises:
+            TypeError: if the capability has no method `add_to_agent`.
+        """
+        if not callable(getattr(capability, "add_to_agent", None)) or isinstance(capability, type):
+            raise TypeError(f"capability must be an object with a method add_to_agent(agent), got {capability!r}.")
+        capability.add_to_agent(self)
 
     def _register_state_hooks(self, hooks: Callable[..., object] | Iterable[Callable[..., object]] | None) -> None:
         """Register hooks that update the agent before each reply."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
 from typing import Any, TypeVar
 
 from ..._steps import Call, Steps, is_coroutine_function
@@ -11,8 +10,8 @@ from .._core.protocols import AgentCore, Hook
 T = TypeVar("T")
 
 
-class SafeguardHook:
-    """Hook of a safeguard policy, for sync and async chats.
+class PairedHook:
+    """A hook for sync and async chats. It is equal to its sync form.
 
     Args:
         sync_form: The hook for sync callers.
@@ -20,23 +19,41 @@ class SafeguardHook:
     """
 
     def __init__(self, sync_form: Hook, async_form: Hook) -> None:
-        self._sync_form = sync_form
+        self.sync_form = sync_form
         self.async_form = async_form
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the sync form."""
-        return self._sync_form(*args, **kwargs)
+        return self.sync_form(*args, **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return self.sync_form == (other.sync_form if isinstance(other, PairedHook) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.sync_form)
+
+
+class SafeguardHook(PairedHook):
+    """Hook of a safeguard policy. It is called after all others."""
 
 
 def pair_hooks(agent: AgentCore, point: str) -> list[tuple[Hook | None, Hook | None]]:
-    """Pair sync and async hooks; async chats fall back to sync hooks."""
-    registered = agent.hook_lists.get(point, [])
-    # They have both forms, and no hook of the program takes their position.
-    safeguards = [(hook, hook.async_form) for hook in registered if isinstance(hook, SafeguardHook)]
-    sync_hooks = [hook for hook in registered if not is_coroutine_function(hook) and not isinstance(hook, SafeguardHook)]
-    async_hooks = [hook for hook in agent.hook_lists.get("a_" + point, ()) if is_coroutine_function(hook)]
-    # Side by side, in the order of registration.
-    return [*zip_longest(sync_hooks, async_hooks or sync_hooks), *safeguards]
+    """Return the sync and the async form of each hook, in the order of their calls.
+
+    Coroutine functions take the positions of plain functions in async chats, in the order of registration. Without any, plain
+    functions are called there, too.
+    """
+    coroutines = [hook for hook in agent.hook_lists.get("a_" + point, ()) if is_coroutine_function(hook)]
+    unpaired = iter(coroutines)
+    pairs: list[tuple[Hook | None, Hook | None]] = []
+    safeguards: list[tuple[Hook | None, Hook | None]] = []
+    for hook in agent.hook_lists.get(point, ()):
+        if isinstance(hook, PairedHook):
+            # No hook of the program takes its position.
+            (safeguards if isinstance(hook, SafeguardHook) else pairs).append((hook, hook.async_form))
+        elif not is_coroutine_function(hook):
+            pairs.append((hook, next(unpaired, None) if coroutines else hook))
+    return [*pairs, *((None, hook) for hook in unpaired), *safeguards]
 
 
 def apply_hooks(agent: AgentCore, point: str, value: T) -> Steps[T]:

@@ -1,0 +1,5 @@
+"""Capabilities: what can be added to an agent that exists, and removed again. Each is imported from its own module."""
+
+from ...._lazy_imports import attach as _lazy
+
+__getattr__, __dir__, _ = _lazy(globals(), {}, ("agent_capability",))
