@@ -40,8 +40,8 @@ class SafeguardHook(PairedHook):
 def pair_hooks(agent: AgentCore, point: str) -> list[tuple[Hook | None, Hook | None]]:
     """Return the sync and the async form of each hook, in the order of their calls.
 
-    Coroutine functions take the positions of plain functions in async chats, in the order of registration. Without any, plain
-    functions are called there, too.
+    Coroutine functions take the positions of plain functions in async chats, in the order of registration. Without any,
+    plain functions are called there, too.
     """
     coroutines = [hook for hook in agent.hook_lists.get("a_" + point, ()) if is_coroutine_function(hook)]
     unpaired = iter(coroutines)
