@@ -13,6 +13,7 @@ A2A = ["a2a-sdk[signing]>=1.0", "httpx>=0.27"]
 INTEROP_CREWAI = ["crewai>=1; python_version<'3.14'"]
 INTEROP_LANGCHAIN = ["langchain-core>=1"]
 INTEROP_PYDANTIC_AI = ["pydantic-ai-slim>=2"]
+IMAGES = ["pillow>=10.1"]
 JUPYTER = [
     "ipykernel>=6.29",
     "jupyter-client>=8.6",
@@ -52,6 +53,7 @@ TEST += [
     *A2A,
     "a2a-sdk[http-server]>=1.0",
     *DISKCACHE,
+    *IMAGES,
     *OPENAPI,
     "fastapi>=0.115",
     "pandas>=2",
@@ -102,6 +104,7 @@ setup(
         "docs": DOCS,
         "documents": [*DOCUMENTS, *WEB],
         "graph": GRAPH,
+        "images": IMAGES,
         "interop-crewai": INTEROP_CREWAI,
         "interop-langchain": INTEROP_LANGCHAIN,
         "interop-pydantic-ai": INTEROP_PYDANTIC_AI,
@@ -121,7 +124,8 @@ setup(
         "vertex": VERTEX,
         "web": WEB,
         "websockets": WEBSOCKETS,
-        # 0.2's name of "web"
+        # 0.2's names of "images" and "web"
+        "lmm": IMAGES,
         "websurfer": WEB,
         "dev": [*TEST, *CHECK, *DOCS],
     },

@@ -35,6 +35,7 @@ LAYERS = """
     _steps, _secret_string               one logic for sync and async callers, and a string with a masked `repr`
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
     extensions                           packages of others that add models, executors, caches and commands
+    _images                              pictures: formats, conversion, storage, and the files that may be opened
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
     _untrusted                           text from outside: cleaned, shortened and marked
     _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models
@@ -54,7 +55,7 @@ PUBLIC = """
     autogen.a2a              client errors
     autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
                              groupchat guardrails realtime user_proxy_agent utils
-    autogen.agentchat.contrib  society_of_mind_agent swarm_agent web_surfer
+    autogen.agentchat.contrib  img_utils society_of_mind_agent swarm_agent web_surfer
     autogen.agentchat.contrib.capabilities  agent_capability
     autogen.agentchat.group  available_condition chat conditions context_condition context_expression context_str
                              context_variables group_utils guardrails handoffs llm_condition multi_agent_chat

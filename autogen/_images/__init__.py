@@ -1,1 +1,1 @@
-"""Pictures of messages: formats, conversion, storage, and the files that may be opened. Pillow is loaded where it is used."""
+"""Pictures of messages: formats, conversion, storage, and the files that may be opened. Pillow is loaded on first use."""

@@ -1,7 +1,7 @@
 """Pictures as Pillow's objects: reading, encoding, and preparing them for models.
 
-A picture that is read keeps its original bytes if models take them as they are: PNG, JPEG, WebP or GIF, upright, not animated,
-with eight bits per channel in grey, RGB or a palette. Any other picture is converted once.
+A picture that is read keeps its original bytes if models take them as they are: PNG, JPEG, WebP or GIF, upright, not
+animated, with eight bits per channel in grey, RGB or a palette. Any other picture is converted once.
 """
 
 from __future__ import annotations
@@ -183,16 +183,21 @@ def _is_kept(opened: Image, content: bytes) -> bool:
     """Return True if models take the bytes of a picture as they are."""
     if find_type(content) is None or opened.mode not in _KEPT_MODES:
         return False
-    # Phones put several pictures into a JPEG, which is no animation.
+    # Phones put several pictures into a JPEG, which are not an animation.
     if opened.format not in ("JPEG", "MPO") and getattr(opened, "n_frames", 1) > 1:
         return False
     if opened.format == "PNG" and content[_PNG_DEPTH : _PNG_DEPTH + 1] == b"\x10":
         return False
-    return opened.getexif().get(_ORIENTATION, _UPRIGHT) == _UPRIGHT
+    return _is_upright(opened)
+
+
+def _is_upright(picture: Image) -> bool:
+    orientation: object = picture.getexif().get(_ORIENTATION, _UPRIGHT)
+    return orientation == _UPRIGHT
 
 
 def _turn_upright(picture: Image) -> Image:
-    if picture.getexif().get(_ORIENTATION, _UPRIGHT) == _UPRIGHT:
+    if _is_upright(picture):
         return picture
     turned: Image | None = require("PIL.ImageOps", extra="images", feature="Reading pictures").exif_transpose(picture)
     return turned or picture
@@ -233,7 +238,7 @@ def _apply_profile(picture: Image, profile: bytes) -> Image:
     try:
         source = colours.ImageCmsProfile(io.BytesIO(profile))
         converted: Image | None = colours.profileToProfile(picture, source, colours.createProfile("sRGB"), outputMode="RGB")
-    # A damaged profile is no reason to lose the picture.
+    # The picture is not lost for a damaged profile.
     except (colours.PyCMSError, OSError):
         converted = None
     return converted or picture.convert("RGB")

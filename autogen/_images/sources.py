@@ -110,9 +110,9 @@ def find_file(source: str, folders: Iterable[str | os.PathLike[str]] = ()) -> Pa
         return None
     sources = _sources.get()
     # Outside of a chat only the program can have named it.
-    if sources is None or any(_is_in_tag(source, tag) for tag in sources.tags):
-        if (file := _find_regular(Path(source))) is not None:
-            return file
+    is_named = sources is None or any(_is_in_tag(source, tag) for tag in sources.tags)
+    if is_named and (file := _find_regular(Path(source))) is not None:
+        return file
     allowed = [*(Path(folder).resolve() for folder in folders), *(sources.folders if sources is not None else ())]
     for folder in allowed:
         file = _find_regular(folder / source)

@@ -1,7 +1,7 @@
 """Pictures in messages: loading, encoding, and the forms in which models take them.
 
-A picture is given as an address, a data URI, a path, base64 text, or a picture of Pillow. Addresses are fetched by the rules of
-`autogen.fetching`. Pictures that models take as they are keep their original bytes.
+A picture is given as an address, a data URI, a path, base64 text, or a picture of Pillow. Addresses are fetched by the rules
+of `autogen.fetching`. Pictures that models take as they are keep their original bytes.
 
 >>> gpt4v_formatter("Is <img https://example.org/cat.png> a cat?", "url")  # doctest: +NORMALIZE_WHITESPACE
 [{'type': 'text', 'text': 'Is '},
@@ -32,6 +32,7 @@ from ..._images.pictures import (
     shrink_picture,
 )
 from ..._images.sources import find_file, is_address
+from ..._mistakes import trim_stop
 from ...fetching import FetchPolicy, fetch
 from ...types import Message
 from ..utils import parse_tags_from_content
@@ -58,15 +59,15 @@ ImageSource = Any
 """A picture of Pillow, a path, an address, a data URI, base64 text, or the bytes of a picture."""
 
 _WEB = ("http://", "https://")
-_IMAGE_PATH = re.compile(r"\b(?:https?://\S+|[\w\-./\\~:]+)\.(?:jpg|jpeg|png|gif|bmp)\b", re.IGNORECASE)
+_IMAGE_PATH = re.compile(r"(?:\bhttps?://\S+|(?<![\w\-./\\~:])[\w\-./\\~:]+)\.(?:jpg|jpeg|png|gif|bmp)\b", re.IGNORECASE)
 
 
 def get_pil_image(image_file: ImageSource, *, policy: FetchPolicy | None = None) -> Image:
     """Load a picture.
 
     Args:
-        image_file: A picture of Pillow, which is returned as it is; or text, without the quotes around it: an address, a data
-            URI, the path of a file, or base64. Paths and bytes are taken, too.
+        image_file: A picture of Pillow, which is returned as it is; or text, without the quotes around it: an address, a
+            data URI, the path of a file, or base64. Paths and bytes are taken, too.
         policy: Rules for an address; None for those of the process.
 
     Returns:
@@ -116,7 +117,7 @@ def _read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ImageError(f"The picture {path} can't be read: {error.strerror or error}.") from error
+        raise ImageError(f"The picture {path} can't be read: {trim_stop(error.strerror or error)}.") from error
 
 
 def _strip_quotes(source: str) -> str:
@@ -151,9 +152,7 @@ def convert_base64_to_data_uri(base64_image: str) -> str:
     return f"data:{find_type(start) or 'image/jpeg'};base64,{base64_image}"
 
 
-def prepare_for_model(
-    image: ImageSource, max_side: int = MAX_SIDE, max_bytes: int = MAX_BYTES, detail: str = "auto"
-) -> str:
+def prepare_for_model(image: ImageSource, max_side: int = MAX_SIDE, max_bytes: int = MAX_BYTES, detail: str = "auto") -> str:
     """Return a picture as a data URI that models take: upright, and within their limits.
 
     Args:
@@ -254,8 +253,8 @@ def llava_formatter(prompt: str, order_image_tokens: bool = False) -> tuple[str,
         order_image_tokens: True to number the placeholders: `<image 0>`, `<image 1>`...
 
     Returns:
-        The text with `<image>` in place of the tags, and the pictures as base64. The tag of a picture that can't be loaded is
-        removed, with a warning.
+        The text with `<image>` in place of the tags, and the pictures as base64. The tag of a picture that can't be loaded
+        is removed, with a warning.
     """
     text, images, end = "", [], 0
     for before, tag, source in _iter_tags(prompt):
@@ -288,7 +287,7 @@ def message_formatter_pil_to_b64(messages: Sequence[Message]) -> list[Message]:
 def _convert_part(part: Any) -> Any:
     if not isinstance(part, Mapping) or not isinstance(image := part.get("image_url"), Mapping):
         return part
-    url = image.get("url")
+    url: Any = image.get("url")
     return {**part, "image_url": {**image, "url": pil_to_data_uri(url)}} if is_picture(url) else part
 
 
