@@ -70,6 +70,7 @@ PUBLIC = """
     autogen.coding           approval base docker_commandline_code_executor factory func_with_reqs
                              local_commandline_code_executor markdown_code_extractor
                              sandboxed_commandline_code_executor utils
+    autogen.coding.azure     sessions_code_executor
     autogen.coding.jupyter   base docker_jupyter_server embedded_ipython_code_executor jupyter_client
                              jupyter_code_executor local_jupyter_server
     autogen.coding.kubernetes  pod_commandline_code_executor

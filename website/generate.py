@@ -72,9 +72,9 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("autogen.coding", "autogen.code_utils", "autogen.environments"),
     ),
     "notebooks-and-pods": (
-        "Kernels and pods",
-        "Executors in Jupyter kernels and in Kubernetes.",
-        ("autogen.coding.jupyter", "autogen.coding.kubernetes"),
+        "Kernels, pods and sessions",
+        "Executors in Jupyter kernels, in Kubernetes and in sessions of Azure.",
+        ("autogen.coding.jupyter", "autogen.coding.kubernetes", "autogen.coding.azure"),
     ),
     "io": ("Input and output", "Where agents print to and read from.", ("autogen.io",)),
     "observability": (

@@ -8,6 +8,8 @@ from .._lazy_imports import attach as _lazy
 if TYPE_CHECKING:
     from .approval import ApprovedCodeExecutor as ApprovedCodeExecutor
     from .approval import ask_a_human as ask_a_human
+    from .azure.sessions_code_executor import ACADynamicSessionsCodeExecutor as ACADynamicSessionsCodeExecutor
+    from .azure.sessions_code_executor import AzureSessionsCodeExecutor as AzureSessionsCodeExecutor
     from .base import CodeBlock as CodeBlock
     from .base import CodeExecutor as CodeExecutor
     from .base import CodeExtractor as CodeExtractor
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 # Read by the interpreter on first use of a name.
 _HOME = {
+    "ACADynamicSessionsCodeExecutor": "azure.sessions_code_executor",
+    "AzureSessionsCodeExecutor": "azure.sessions_code_executor",
     "ApprovedCodeExecutor": "approval",
     "ask_a_human": "approval",
     "CodeBlock": "base",

@@ -53,8 +53,8 @@ def resolve_name(work_dir: Path, name: str) -> str:
     return str(path.relative_to(workspace))
 
 
-def write_code(work_dir: Path, name: str, code: str) -> Path:
-    """Write code to a file in the work directory, and create missing parent folders.
+def write_code(work_dir: Path, name: str, code: str | bytes) -> Path:
+    """Write code, or other content, to a file in the work directory, and create missing parent folders.
 
     An existing file or link at the path is replaced, not followed. A link instead of a folder is refused.
 
@@ -199,13 +199,13 @@ def _enter_folder(workspace: Path, folders: list[str]) -> Path:
     return path
 
 
-def _write_file(path: str, code: str, folder: int | None) -> None:
+def _write_file(path: str, code: str | bytes, folder: int | None) -> None:
     """Write a new file and rename it to `path`, which is relative to an opened folder if there is one."""
     new_path = os.path.join(os.path.dirname(path), f".{uuid.uuid4().hex}.tmp")
     descriptor = os.open(new_path, _NEW_FILE_FLAGS, 0o644, dir_fd=folder)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="") as file:
-            file.write(code)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(code.encode("utf-8", "replace") if isinstance(code, str) else code)
         os.replace(new_path, path, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         os.unlink(new_path, dir_fd=folder)

@@ -53,6 +53,7 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     params: Mapping[str, str] | None = None,
     json: JSON = None,
+    content: bytes | None = None,
     content_types: Collection[str] | None = None,
 ) -> FetchedResource:
     """Fetch a resource from an address that may come from a model, a page or a document.
@@ -65,7 +66,8 @@ def fetch(
         method: The HTTP method. GET and HEAD are tried again once if the connection breaks.
         headers: Headers of the request. In a redirect to another server, those that may be credentials are left out.
         params: Parameters, added to the address.
-        json: A value to send as JSON; None to send no body.
+        json: A value to send as JSON; None to send none.
+        content: Bytes to send; `headers` have their content type. None to send none.
         content_types: The content types that are accepted, such as "image/*". None for all.
 
     Raises:
@@ -77,7 +79,14 @@ def fetch(
     """
     return run_sync(
         fetch_resource(
-            url, policy=policy, method=method, headers=headers, params=params, json=json, content_types=content_types
+            url,
+            policy=policy,
+            method=method,
+            headers=headers,
+            params=params,
+            json=json,
+            content=content,
+            content_types=content_types,
         )
     )
 
@@ -90,12 +99,20 @@ async def a_fetch(
     headers: Mapping[str, str] | None = None,
     params: Mapping[str, str] | None = None,
     json: JSON = None,
+    content: bytes | None = None,
     content_types: Collection[str] | None = None,
 ) -> FetchedResource:
     """Async version of `fetch`."""
     return await run_async(
         fetch_resource(
-            url, policy=policy, method=method, headers=headers, params=params, json=json, content_types=content_types
+            url,
+            policy=policy,
+            method=method,
+            headers=headers,
+            params=params,
+            json=json,
+            content=content,
+            content_types=content_types,
         )
     )
 
@@ -108,6 +125,7 @@ def fetch_resource(
     headers: Mapping[str, str] | None = None,
     params: Mapping[str, str] | None = None,
     json: JSON = None,
+    content: bytes | None = None,
     content_types: Collection[str] | None = None,
 ) -> Steps[FetchedResource]:
     """Fetch a resource: the step of `fetch` and `a_fetch`, with the same arguments."""
@@ -118,7 +136,9 @@ def fetch_resource(
         resource = yield from to_thread(read_file, url, rules)
         check_content_type(url, resource.headers, content_types)
         return resource
-    request = build_request(url, method, headers or {}, params, json)
+    if json is not None and content is not None:
+        raise TypeError("a request has json or content, got both.")
+    request = build_request(url, method, headers or {}, params, json, content)
     from ._connections import Exchange
 
     exchange = Exchange(rules, rules.timeout)
@@ -129,7 +149,12 @@ def fetch_resource(
 
 
 def build_request(
-    url: str, method: str, headers: Mapping[str, str], params: Mapping[str, str] | None, json: JSON
+    url: str,
+    method: str,
+    headers: Mapping[str, str],
+    params: Mapping[str, str] | None,
+    json: JSON = None,
+    content: bytes | None = None,
 ) -> Request:
     """Build the first request of a fetch.
 
@@ -141,7 +166,7 @@ def build_request(
     sent = {"user-agent": USER_AGENT, **{name.lower(): value for name, value in headers.items()}}
     # The decoder knows these alone.
     sent["accept-encoding"] = ACCEPTED
-    body = None
+    body = content
     if json is not None:
         body, sent["content-type"] = json_module.dumps(json).encode(), "application/json"
     try:

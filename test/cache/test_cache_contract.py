@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from autogen.cache import Cache
+from autogen.testing.kit import check_cache
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters()),
@@ -29,6 +30,10 @@ class Bomb:
 
     def __reduce__(self):
         return os.mkdir, (str(self.path),)
+
+
+def test_it_passes_the_kit(kind):
+    check_cache(kind.make)
 
 
 @pytest.mark.parametrize("value", [{"reply": "é", "tokens": [1, 2]}, "", 0, None, [], False, "\ud800"], ids=repr)

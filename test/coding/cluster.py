@@ -8,6 +8,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import os
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -101,6 +102,7 @@ class Handler(BaseHTTPRequestHandler):
             stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            env={"PATH": os.environ["PATH"]},
         )
         feeder = threading.Thread(target=self.feed, args=(process.stdin,), daemon=True)
         feeder.start()

@@ -6,19 +6,23 @@ An entry is a name, a way to make one, and a reason not to test it here, if ther
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from session_pool import Credential, running_pool
 
 from autogen.code_utils import is_docker_running
 from autogen.coding import (
     ApprovedCodeExecutor,
+    AzureSessionsCodeExecutor,
     CodeBlock,
     DockerCommandLineCodeExecutor,
     LocalCommandLineCodeExecutor,
@@ -119,6 +123,35 @@ def jupyter(work_dir: Path, timeout: int) -> AbstractContextManager[Any]:
     return executor
 
 
+@contextmanager
+def azure_sessions(work_dir: Path, timeout: int) -> Iterator[Any]:
+    with TemporaryDirectory() as folder, running_pool(Path(folder)) as pool:
+        yield AzureSessionsCodeExecutor(pool.endpoint, Credential(), work_dir=work_dir, timeout=timeout)
+
+
+@contextmanager
+def pod(work_dir: Path, timeout: int) -> Iterator[Any]:
+    from cluster import running_cluster
+
+    from autogen.coding.kubernetes import PodCommandLineCodeExecutor
+
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "config"
+        options = {"namespace": "ns", "stop_container": False, "kube_config_file": str(file)}
+        with running_cluster(file), PodCommandLineCodeExecutor(work_dir=work_dir, timeout=timeout, **options) as executor:
+            yield executor
+
+
+def no_pod() -> str | None:
+    if sys.platform == "win32":
+        return "the pod is played by this machine's shell"
+    return None if find_spec("kubernetes") else "the extra 'kubernetes' is not installed"
+
+
+def no_pipes() -> str | None:
+    return "the sessions are played by processes that inherit a pipe" if sys.platform == "win32" else None
+
+
 EXECUTORS = [
     Entry("local", local),
     Entry("sandbox", sandbox, skip=no_sandbox),
@@ -139,5 +172,16 @@ EXECUTORS = [
         languages=("python",),
         marks=(pytest.mark.slow,),
     ),
+    Entry(
+        "azure-sessions",
+        azure_sessions,
+        skip=no_pipes,
+        programs=False,
+        languages=("python",),
+        marks=(pytest.mark.slow,),
+    ),
     Entry("docker", docker, skip=no_docker, marks=(pytest.mark.docker,)),
 ]
+
+# These pass the kit, not the contract. Files and links of a pod are its own, and long output loses its end.
+REMOTE = [Entry("pod", pod, skip=no_pod)]

@@ -5,13 +5,16 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from executors import EXECUTORS
+from executors import EXECUTORS, REMOTE
 
 from autogen import AssistantAgent, UserProxyAgent
 from autogen.coding import CodeBlock, CodeExecutor, CodeResult
+from autogen.testing.kit import check_executor
 
 EVERY = [pytest.param(entry, id=entry.name, marks=entry.marks) for entry in EXECUTORS]
 PROGRAMS = [pytest.param(entry, id=entry.name, marks=entry.marks) for entry in EXECUTORS if entry.programs]
+SLOW = (pytest.mark.slow,)
+ALL = [pytest.param(e, id=e.name, marks=e.marks or (SLOW if e.name != "local" else ())) for e in [*EXECUTORS, *REMOTE]]
 of_programs = pytest.mark.parametrize("entry", PROGRAMS, indirect=True)  # what only those promise that run programs
 
 
@@ -163,6 +166,11 @@ def test_it_serves_a_chat(call, scripted_model, started):
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config={"executor": started()})
     history = call(user.initiate_chat, assistant, message="go", silent=True).chat_history
     assert history[2]["content"].strip() == "exitcode: 0 (execution succeeded)\nCode output: 42"
+
+
+@pytest.mark.parametrize("entry", ALL, indirect=True)
+def test_it_passes_the_kit(entry, tmp_path):
+    check_executor(lambda: entry.make(tmp_path, 60), make_impatient=lambda: entry.make(tmp_path, 2))
 
 
 @of_programs

@@ -1,4 +1,7 @@
-"""The kit for parts of others: this package's own parts pass it, and broken parts do not."""
+"""The kit for parts of others: this package's own parts pass it, and broken parts do not.
+
+Its executors and caches are checked in `test_executor_contract.py` and `test_cache_contract.py`.
+"""
 
 import contextlib
 import copy
@@ -7,47 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from autogen import AssistantAgent, Cache, ConversableAgent, UserProxyAgent
+from autogen import AssistantAgent, ConversableAgent, UserProxyAgent
 from autogen._journal import SQLiteStore
 from autogen.cache.in_memory_cache import InMemoryCache
-from autogen.coding import (
-    ApprovedCodeExecutor,
-    CodeResult,
-    LocalCommandLineCodeExecutor,
-    MarkdownCodeExtractor,
-    SandboxedCommandLineCodeExecutor,
-)
-from autogen.coding._bubblewrap import check_machine
+from autogen.coding import CodeResult, MarkdownCodeExtractor
 from autogen.testing.kit import check_agent, check_cache, check_executor, check_journal_store, check_model_client
-
-
-@pytest.mark.parametrize("kind", ["local", "approved", "sandboxed"])
-def test_executors(tmp_path, kind):
-    if kind == "sandboxed":
-        try:
-            check_machine()
-        except RuntimeError as error:
-            pytest.skip(str(error))
-
-    def make(timeout=60):
-        if kind == "sandboxed":
-            return SandboxedCommandLineCodeExecutor(work_dir=tmp_path, timeout=timeout)
-        executor = LocalCommandLineCodeExecutor(work_dir=tmp_path, timeout=timeout)
-        return ApprovedCodeExecutor(executor, lambda block: True) if kind == "approved" else executor
-
-    check_executor(make, make_impatient=lambda: make(1))
-
-
-@pytest.mark.parametrize("kind", ["disk", "memory", "diskcache"])
-def test_caches(tmp_path, kind):
-    # What lives in memory is one object for each seed.
-    memory = {}
-    makers = {
-        "disk": lambda seed: Cache.disk(seed, str(tmp_path)),
-        "diskcache": lambda seed: Cache.disk(seed, str(tmp_path), backend="diskcache"),
-        "memory": lambda seed: memory.setdefault(seed, Cache.in_memory(seed)),
-    }
-    check_cache(makers[kind])
 
 
 def test_journal_stores(tmp_path):
