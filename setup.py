@@ -27,7 +27,7 @@ LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server insid
 BROWSER = ["playwright>=1.60"]
 COSMOS = ["azure-cosmos>=4.5"]
 DISKCACHE = ["diskcache>=5.6.3"]
-DOCUMENTS = ["markitdown[docx,pptx,xlsx]>=0.1.9", "pypdf>=5"]
+DOCUMENTS = ["markitdown[docx,pptx,xlsx]>=0.1.9", "pypdf[crypto]>=5", "striprtf>=0.0.29"]
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 MCP = ["mcp>=2"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "langchain-experimental>=0.4", "nbclient>=0.10", "pandas>=2", *MCP]
@@ -58,6 +58,8 @@ TEST += [
     "fastapi>=0.115",
     "pandas>=2",
     "psutil>=5",
+    "python-docx>=1",
+    "reportlab>=4",
     "setuptools>=69",
     "uvicorn>=0.30",
     "wheel>=0.42",

@@ -13,6 +13,7 @@ LAYERS = """
     terminal, testing, opentelemetry     a live view of chats, test doubles for models, and AG2's functions for spans
     mcp, a2a                             clients of MCP servers, and of agents on other machines
     tracing, recording, math_utils       spans, the events of a checkpoint, answers of maths problems
+    retrieve_utils                       documents for retrieval, as 0.2 read them
     agentchat, _terminal                 agents and chats, and the lines that views show of them
     code_utils                           the classic functions that extract and run code
     _code_writing                        the classic functions that ask a model for code
@@ -29,6 +30,7 @@ LAYERS = """
     io, control, logger, _functions      consoles, stopping a chat, backends of the runtime log, parts of function_utils
     messages                             events under their names of AG2 0.7
     events                               what happens in chats
+    _documents                           documents as text, in chunks
     browser_utils                        web pages and documents as Markdown, and web search
     browser                              a real browser, behind a proxy
     fetching                             addresses of strangers, fetched safely
@@ -50,8 +52,8 @@ LAYERS = """
 
 PUBLIC = """
     autogen                  code_utils control exception_utils formatting_utils function_utils graph_utils
-                             extensions import_utils math_utils operations recording runtime_logging terminal
-                             token_count_utils tracing types version
+                             extensions import_utils math_utils operations recording retrieve_utils runtime_logging
+                             terminal token_count_utils tracing types version
     autogen.a2a              client errors
     autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
                              groupchat guardrails realtime user_proxy_agent utils

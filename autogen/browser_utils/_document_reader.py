@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 MEMORY = 4 * 2**30  # bytes of address space; the libraries reserve more than they use
 FORBIDDEN_EVENTS = (
@@ -53,16 +54,29 @@ def make_audit_hook(document: str) -> Callable[[str, tuple[object, ...]], None]:
     return refuse_access
 
 
-def read_pdf(path: str) -> dict[str, str | None]:
-    """Return the title and the text of a PDF."""
+def read_pdf(path: str) -> dict[str, Any]:
+    """Return the title and the text of a PDF, whole and by pages."""
     from pypdf import PdfReader
 
     reader = PdfReader(path)
+    # Many files are locked by the empty password, which all viewers try.
+    if reader.is_encrypted and not reader.decrypt(""):
+        return {"locked": True}
     title = (reader.metadata.title if reader.metadata else None) or None
-    return {"title": title, "text": "\n\n".join(page.extract_text() for page in reader.pages)}
+    pages = [page.extract_text() for page in reader.pages]
+    return {"title": title, "text": "\n\n".join(pages), "pages": pages}
 
 
-def read_document(path: str, suffix: str) -> dict[str, str | None]:
+def read_rtf(path: str) -> dict[str, Any]:
+    """Return the text of a document in Rich Text Format."""
+    from striprtf.striprtf import rtf_to_text
+
+    # The format is ASCII; other characters are escaped.
+    with open(path, encoding="cp1252", errors="replace") as file:
+        return {"title": None, "text": rtf_to_text(file.read(), errors="replace")}
+
+
+def read_document(path: str, suffix: str) -> dict[str, Any]:
     """Return the title and the text of a document as Markdown."""
     from markitdown import StreamInfo, converters
 
@@ -92,15 +106,18 @@ def main() -> None:
     try:
         if suffix == ".pdf":
             import pypdf  # noqa: F401
+        elif suffix == ".rtf":
+            import striprtf.striprtf  # noqa: F401
         else:
             import markitdown  # noqa: F401
     except ModuleNotFoundError as error:
         print(json.dumps({"missing": error.name}), file=output)
         return
     sys.addaudithook(make_audit_hook(path))
-    result: dict[str, str | None]
+    result: dict[str, Any]
+    readers = {".pdf": read_pdf, ".rtf": read_rtf}
     try:
-        result = read_pdf(path) if suffix == ".pdf" else read_document(path, suffix)
+        result = readers[suffix](path) if suffix in readers else read_document(path, suffix)
     except Exception as error:  # noqa: BLE001
         # Broken documents raise errors of every kind.
         result = {"error": f"{type(error).__name__}: {error}"[:500]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from .._extras import require
 
@@ -62,8 +62,12 @@ def is_invisible(tag: Tag) -> bool:
     return bool(INVISIBLE_STYLE.search(str(tag.get("style", ""))))
 
 
-def render_markdown(element: BeautifulSoup | Tag) -> str:
+def render_markdown(element: BeautifulSoup | Tag, heading_style: Literal["atx", "underlined"] = "atx") -> str:
     """Return the Markdown of an element of a page.
+
+    Args:
+        element: The element.
+        heading_style: Headings begin with "#", or the first two levels have a line below them.
 
     Raises:
         ImportError: if the extra is not installed.
@@ -72,7 +76,7 @@ def render_markdown(element: BeautifulSoup | Tag) -> str:
     if is_too_deep(element):
         return tidy_markdown(element.get_text("\n"))
     try:
-        converter = markdownify.MarkdownConverter(heading_style="ATX", bullets="-", escape_misc=False)
+        converter = markdownify.MarkdownConverter(heading_style=heading_style, bullets="-", escape_misc=False)
         text: str = converter.convert_soup(element)
     except RecursionError:
         # Thousands of elements, each inside the other.

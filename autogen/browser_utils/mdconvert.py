@@ -31,6 +31,7 @@ __all__ = [
     "DocumentConverter",
     "DocumentConverterResult",
     "FileConversionException",
+    "LockedDocument",
     "MarkdownConverter",
     "UnsupportedFormatException",
 ]
@@ -59,21 +60,28 @@ class FileConversionException(ValueError):
     """Raised if a converter knows the format of a document, and can't read it."""
 
 
+class LockedDocument(FileConversionException):
+    """Raised if a document is locked by a password."""
+
+
 class DocumentConverterResult:
     """A converted document.
 
     Args:
         title: Its title; None if it has none.
         text_content: Its text as Markdown.
+        pages: The text of each page; None for formats without pages.
 
     Attributes:
         title: As above.
         text_content: As above.
+        pages: As above.
     """
 
-    def __init__(self, title: str | None = None, text_content: str = "") -> None:
+    def __init__(self, title: str | None = None, text_content: str = "", pages: list[str] | None = None) -> None:
         self.title = title
         self.text_content = text_content
+        self.pages = pages
 
     def __repr__(self) -> str:
         return f"DocumentConverterResult(title={self.title!r}, text_content={self.text_content[:40]!r}...)"
@@ -198,7 +206,7 @@ class BingSerpConverter(DocumentConverter):
 class ReaderConverter(DocumentConverter):
     """Converts files of some formats by a reader that runs as a process of its own."""
 
-    suffixes: tuple[str, ...] = (".epub", ".msg", ".ipynb", ".xls", ".rss", ".atom")
+    suffixes: tuple[str, ...] = (".epub", ".msg", ".ipynb", ".xls", ".rss", ".atom", ".rtf")
 
     def convert(self, local_path: str, **kwargs: Any) -> DocumentConverterResult | None:
         """Convert a file; see the base class.
@@ -341,7 +349,7 @@ class MarkdownConverter:
     def convert_local(self, path: str | os.PathLike[str], **kwargs: Any) -> DocumentConverterResult:
         """Convert a file; see `convert`."""
         path = os.fspath(path)
-        suffixes = [kwargs.pop("file_extension", None), Path(path).suffix, _guess_suffix(path)]
+        suffixes = [kwargs.pop("file_extension", None), Path(path).suffix, guess_suffix(path)]
         return self._convert(path, suffixes, kwargs)
 
     def convert_stream(self, stream: BinaryIO, **kwargs: Any) -> DocumentConverterResult:
@@ -374,7 +382,7 @@ class MarkdownConverter:
         with tempfile.TemporaryDirectory(prefix="autogen-document-") as folder:
             path = Path(folder, "document")
             path.write_bytes(content)
-            return self._convert(str(path), [*suffixes, _guess_suffix(str(path))], kwargs)
+            return self._convert(str(path), [*suffixes, guess_suffix(str(path))], kwargs)
 
     def _convert(self, path: str, suffixes: list[str | None], kwargs: dict[str, Any]) -> DocumentConverterResult:
         """Ask the converters, for each format that the file may be of."""
@@ -386,7 +394,7 @@ class MarkdownConverter:
             for converter in self._converters:
                 try:
                     result = converter.convert(path, **chosen)
-                except (ImportError, OSError):
+                except (ImportError, OSError, LockedDocument):
                     raise
                 except Exception as error:
                     # Converters of programs raise errors of every kind.
@@ -394,6 +402,8 @@ class MarkdownConverter:
                     failures.append(f"{type(converter).__name__}: {error}")
                     continue
                 if result is not None:
+                    if len(result.text_content) > MAX_TEXT:
+                        logger.warning("%s is long: only its first %s characters are read.", path, f"{MAX_TEXT:,}")
                     result.text_content = tidy_markdown(result.text_content[:MAX_TEXT])
                     return result
             if failures:
@@ -416,7 +426,7 @@ def list_suffixes(url: str, headers: Mapping[str, str]) -> list[str]:
     return [guess for guess in guesses if guess]
 
 
-def _guess_suffix(path: str) -> str | None:
+def guess_suffix(path: str) -> str | None:
     """Return the file name suffix of a file's format, by its content; None if it is not known."""
     with open(path, "rb") as file:
         head = file.read(1024)
@@ -506,7 +516,7 @@ def _read_in_process(path: str, suffix: str) -> DocumentConverterResult:
         completed = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=READER_PATIENCE, check=False
         )
-        answer: dict[str, str | None] = json.loads(completed.stdout)
+        answer: dict[str, Any] = json.loads(completed.stdout)
     except subprocess.TimeoutExpired:
         raise FileConversionException(f"reading it took more than {READER_PATIENCE} seconds") from None
     except ValueError:
@@ -517,6 +527,8 @@ def _read_in_process(path: str, suffix: str) -> DocumentConverterResult:
         name = answer["missing"]
         text = f"Reading {suffix} documents needs the package {name!r}, which is not installed: "
         raise ImportError(text + 'pip install "autogen-classic[documents]"', name=name)
+    if "locked" in answer:
+        raise LockedDocument("it is locked by a password")
     if "text" not in answer:
         raise FileConversionException(answer.get("error"))
-    return DocumentConverterResult(answer["title"], answer["text"] or "")
+    return DocumentConverterResult(answer["title"], answer["text"] or "", answer.get("pages"))
