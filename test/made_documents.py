@@ -79,7 +79,7 @@ RTF = rb"{\rtf1\ansi {\b Bold} words and caf\'e9.\par Second line.}"
 def write_documents(folder):
     """Write a document of each format, and return its path by its suffix."""
     contents = {
-        ".md": "# Tea\n\nBoil the water.\n\n## Green tea\n\nWait two minutes.\n".encode(),
+        ".md": b"# Tea\n\nBoil the water.\n\n## Green tea\n\nWait two minutes.\n",
         ".txt": b"Plain words.\n\nMore of them.\n",
         ".html": PAGE.encode(),
         ".csv": b"tea,minutes\ngreen,2\nblack,4\n",

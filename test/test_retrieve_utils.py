@@ -73,7 +73,10 @@ def test_one_line_chunks_and_breaks_at_empty_lines():
     lines = [f"line number {number}" for number in range(6)]
     assert split_text_to_chunks("\n".join(lines), 8, "one_line", overlap=2) == [*lines[:4], "\n".join(lines[4:])]
     paragraphs = "\n\n".join("\n".join(lines[i : i + 2]) for i in (0, 2, 4))
-    assert split_text_to_chunks(paragraphs, 12) == ["\n".join(lines[:2]), *("\n" + "\n".join(lines[i : i + 2]) for i in (2, 4))]
+    assert split_text_to_chunks(paragraphs, 12) == [
+        "\n".join(lines[:2]),
+        *("\n" + "\n".join(lines[i : i + 2]) for i in (2, 4)),
+    ]
     with pytest.raises(AssertionError, match="bogus"):
         split_text_to_chunks(LETTERS, chunk_mode="bogus")
     with pytest.raises(ValueError, match="max_tokens"):
@@ -222,9 +225,7 @@ def test_other_splitters(tmp_path):
         (".pdf", "The second page.", {"page": 2}),
         pytest.param(".docx", "Let it stand for two minutes.", {"headings": "Tea > Green tea"}, marks=pytest.mark.slow),
         pytest.param(".xlsx", "| Sort 2 | 20 |", {"headings": "Prices"}, marks=pytest.mark.slow),
-        pytest.param(
-            ".pptx", "Body of the second slide.", {"headings": "Second slide", "page": 2}, marks=pytest.mark.slow
-        ),
+        pytest.param(".pptx", "Body of the second slide.", {"headings": "Second slide", "page": 2}, marks=pytest.mark.slow),
     ],
 )
 def test_formats(documents, suffix, text, metadata):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from .readers import Document
@@ -82,7 +83,7 @@ class _Packer:
         if max_tokens < 1:
             raise ValueError(f"max_tokens must be a positive whole number, got {max_tokens!r}.")
         self._max_tokens = max_tokens
-        self._count = lambda text: count_long(text, count)
+        self._count: Counter = partial(count_long, count=count)
         self._blocks: list[Block] = []
         self._tokens = 0
 

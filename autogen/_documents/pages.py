@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..browser_utils._html import get_title, parse_html, render_markdown, tidy_markdown
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
 
 WIKIPEDIA = re.compile(r"([\w-]+\.)?wikipedia\.org", re.IGNORECASE)
 
@@ -22,10 +26,10 @@ def render_page(html: str, url: str | None = None) -> str:
     """
     soup = parse_html(html)
     title = get_title(soup)
-    body = soup
+    body: BeautifulSoup | Tag = soup
     if url and WIKIPEDIA.fullmatch(_get_host(url)):
         article, heading = soup.find("div", {"id": "mw-content-text"}), soup.find(class_="mw-page-title-main")
-        body = article if article is not None else soup
+        body = soup if article is None else article
         title = " ".join(heading.get_text().split()) if heading is not None else title
     for tag in soup.find_all("title"):
         tag.extract()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from .._extras import require
+from .._mistakes import trim_stop
 from ..browser_utils.mdconvert import (
     FileConversionException,
     LockedDocument,
@@ -126,7 +127,7 @@ def register_reader(suffixes: str | Sequence[str], reader: Callable[[str], str] 
 
     Args:
         suffixes: The file name suffix, or several: ".odt".
-        reader: Takes a path, and returns the document as Markdown. None to remove the one that is registered.
+        reader: Takes a path, and returns the document as Markdown. None to remove its reader.
 
     >>> register_reader(".shout", lambda path: Path(path).read_text().upper())
     >>> register_reader(".shout", None)
@@ -254,7 +255,7 @@ def _read_notebook(path: str) -> Document:
             source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
             parts.append(f"```{language}\n{source}\n```" if cell["cell_type"] == "code" else source)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DocumentError(f"{path} is not a notebook of format 4: {type(error).__name__}: {error}.") from error
+        raise DocumentError(f"{path} is not a notebook of format 4: {type(error).__name__}: {trim_stop(error)}.") from error
     return make_document("\n\n".join(part for part in parts if part.strip()), "markdown")
 
 

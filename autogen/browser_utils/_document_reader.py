@@ -73,7 +73,8 @@ def read_rtf(path: str) -> dict[str, Any]:
 
     # The format is ASCII; other characters are escaped.
     with open(path, encoding="cp1252", errors="replace") as file:
-        return {"title": None, "text": rtf_to_text(file.read(), errors="replace")}
+        text = rtf_to_text(file.read(), errors="replace")  # type: ignore[no-untyped-call]
+        return {"title": None, "text": text}
 
 
 def read_document(path: str, suffix: str) -> dict[str, Any]:

@@ -304,7 +304,7 @@ def test_the_reader_has_no_secrets(monkeypatch, tmp_path):
     (package / "__init__.py").write_text(
         "import os\n"
         "class PdfReader:\n"
-        "    metadata = None\n"
+        "    metadata, is_encrypted = None, False\n"
         "    def __init__(self, path):\n"
         "        self.pages = [self]\n"
         "    def extract_text(self):\n"
