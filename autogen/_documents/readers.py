@@ -53,7 +53,7 @@ CODE_SUFFIXES: Final = (
     *(".cpp", ".hpp", ".cs", ".rb", ".php", ".pl", ".pm", ".swift", ".lua", ".r", ".jl", ".sh", ".bash", ".ps1", ".sql"),
     *(".ex", ".exs", ".hs", ".ml", ".clj", ".dart"),
 )
-# Old office documents, and new ones that are encrypted.
+# Old office documents, and encrypted new documents.
 OLE_SIGNATURE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
