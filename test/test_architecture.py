@@ -36,6 +36,7 @@ LAYERS = """
     fetching                             addresses of strangers, fetched safely
     _steps, _secret_string               one logic for sync and async callers, and a string with a masked `repr`
     _threads, _secrets, _jsonable        threads with a timeout, secrets by key, values as JSON
+    retrieval                            search by meaning and by words
     extensions                           packages of others that add models, executors, caches and commands
     _images                              pictures: formats, conversion, storage, and the files that may be opened
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
@@ -93,6 +94,7 @@ PUBLIC = """
                              ollama openai_utils providers rate_limiters together
     autogen.mcp              errors mcp_client
     autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
+    autogen.retrieval        text_index
     autogen.testing          kit messages plugin test_agent
     autogen.tools            dependency_injection function_utils openapi tool toolkit
     autogen.tools.experimental  code_execution

@@ -66,6 +66,11 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Fetching addresses safely, browsing pages, a real browser, documents as Markdown.",
         ("autogen.fetching", "autogen.browser_utils", "autogen.browser"),
     ),
+    "retrieval": (
+        "Retrieval",
+        "Search in texts by meaning and by words, and vector stores.",
+        ("autogen.retrieval", "autogen.agentchat.contrib.vectordb"),
+    ),
     "code-execution": (
         "Code execution",
         "Executors, and how code is found in messages.",

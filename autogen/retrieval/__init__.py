@@ -1,0 +1,40 @@
+"""Search in texts by meaning and by words: the ranking of results, and an index in a file.
+
+`TextIndex` keeps texts, their metadata and vectors in an SQLite file. It knows nothing of embedding models: whoever uses it
+passes the vectors.
+
+>>> from autogen.retrieval import IndexEntry, TextIndex
+>>> notes = TextIndex(None).create_collection("notes")
+>>> notes.add([IndexEntry("1", "Lucy hides the keys in a jar."), IndexEntry("2", "The oven is too hot.")])
+['1', '2']
+>>> [hit.id for hit in notes.search("Where are the keys?")]
+['1']
+
+The vectors need numpy, which the extra `rag` installs.
+"""
+
+from __future__ import annotations
+
+from ._collection import IndexCollection
+from ._errors import EmbedderMismatch, IndexFileError
+from ._identifiers import find_identifiers
+from ._keywords import score_keywords
+from ._ranking import IDENTIFIER_WEIGHT, KEYWORD_WEIGHT, choose_keyword_weight, rank_hybrid
+from ._records import IndexEntry, IndexHit, SearchMode
+from .text_index import TextIndex
+
+__all__ = [
+    "EmbedderMismatch",
+    "IDENTIFIER_WEIGHT",
+    "IndexCollection",
+    "IndexEntry",
+    "IndexFileError",
+    "IndexHit",
+    "KEYWORD_WEIGHT",
+    "SearchMode",
+    "TextIndex",
+    "choose_keyword_weight",
+    "find_identifiers",
+    "rank_hybrid",
+    "score_keywords",
+]
