@@ -208,6 +208,8 @@ class ConfigEntry(TypedDict, total=False):
     hide_tools: Literal["never", "if_any_run", "if_all_run"]
     supports_system_prompts: bool
     system_instruction: str
+    protocol: Literal["native", "chat"]
+    prompt_cache: bool | str
 
     # Parameters of a request.
     frequency_penalty: float

@@ -275,6 +275,7 @@ def list_providers() -> str:
 
     elsewhere = {
         "openai": "OpenAI's own",
+        "responses": "OpenAI's own",
         "azure": "your `base_url`",
         "google-vertex": "that of `location`",
         "bedrock": "that of `aws_region`",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._oddities import ODDITIES as ODDITIES
     from ._oddities import Misbehaving as Misbehaving
     from ._oddities import Oddity as Oddity
+    from ._responses_server import ResponsesServer as ResponsesServer
     from ._scripted import Fault as Fault
     from ._scripted import RawReply as RawReply
     from ._scripted import Reply as Reply
@@ -42,6 +43,7 @@ _HOME = {
     "OpenAIServer": "_server",
     "RawReply": "_scripted",
     "Reply": "_scripted",
+    "ResponsesServer": "_responses_server",
     "ScriptExhausted": "_scripted",
     "ScriptNotFinished": "_scripted",
     "ScriptedModel": "_scripted",

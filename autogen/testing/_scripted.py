@@ -50,6 +50,9 @@ class Reply:
         chunks: The pieces of the text in a streamed response; by default words.
         finish_reason: The finish reason; by default `stop` or `tool_calls`.
         usage: The reported token counts; by default the number of words. An empty dict reports no usage.
+        thinking: The text of the model's thinking.
+        citations: The sources of the text, in the neutral form: `start` and `end` in the text, and `url`, `title` or others.
+        items: Items in the vendor's own form, in front of the others, for servers of a vendor's own protocol.
     """
 
     content: str | None = None
@@ -58,6 +61,9 @@ class Reply:
     chunks: Sequence[str] | None = None
     finish_reason: str | None = None
     usage: dict[str, int] | None = None
+    thinking: str = ""
+    citations: Sequence[Mapping[str, Any]] = ()
+    items: Sequence[Mapping[str, Any]] = ()
 
     @property
     def reason(self) -> str:

@@ -10,7 +10,7 @@ from ..agent import Message
 # Tracebacks of pytest show the program's frames, and not those of this module.
 __tracebackhide__ = True
 
-ANSWER_KEYS = ("reasoning", "refusal", "stop_reason", "native")
+ANSWER_KEYS = ("reasoning", "refusal", "stop_reason", "citations", "files", "hosted", "native")
 """Keys of a model's message besides its content and calls: thinking, a refusal, and fields that its vendor needs back."""
 
 STORED_KEYS = (

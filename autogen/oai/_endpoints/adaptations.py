@@ -9,11 +9,11 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ..._steps import Steps
+from .._protocols.protocol import Adaptation
 from .message_forms import (
     Form,
     convert_developer_to_system,
@@ -51,21 +51,6 @@ OPTIONAL = (
     *("stream_options", "parallel_tool_calls", "user", "store", "metadata", "service_tier", "reasoning_effort", "stop"),
 )
 """Parameters that may be dropped: the request still means about the same."""
-
-
-@dataclass(frozen=True)
-class Adaptation:
-    """A change to a request that an endpoint refused.
-
-    Attributes:
-        name: A description for the log.
-        refusal: A pattern of the error messages that it helps against.
-        adapt: A function of the request and the error message that returns the changed request.
-    """
-
-    name: str
-    refusal: re.Pattern[str]
-    adapt: Callable[[Params, str], Params]
 
 
 def _change_messages(name: str, refusal: str, *forms: Form) -> Adaptation:
@@ -227,7 +212,11 @@ _learned: dict[Hashable, History] = {}
 
 
 def call_with_adaptations(
-    endpoint: Hashable, label: str, params: Params, send_request: Callable[[Params], Steps[T]]
+    endpoint: Hashable,
+    label: str,
+    params: Params,
+    send_request: Callable[[Params], Steps[T]],
+    adaptations: Sequence[Adaptation] | None = None,
 ) -> Steps[T]:
     """Send a request with the adaptations that the endpoint is known to need, and learn new ones from refusals.
 
@@ -236,6 +225,7 @@ def call_with_adaptations(
         label: The endpoint's name in the log.
         params: The request, which stays as it is.
         send_request: The step that sends a request.
+        adaptations: The known adaptations; by default those for chat completions.
 
     Raises:
         openai.APIStatusError: if the endpoint refuses and no adaptation is left that changes the request.
@@ -250,7 +240,7 @@ def call_with_adaptations(
         try:
             response = yield from send_request(params)
         except _get_status_error() as error:
-            adapted = _adapt_to_error(error, params, history)
+            adapted = _adapt_to_error(error, params, history, ADAPTATIONS if adaptations is None else adaptations)
             if adapted is None:
                 raise
             adaptation, error_text, params = adapted
@@ -260,7 +250,7 @@ def call_with_adaptations(
             # Only now is it certain that the adaptations helped.
             if len(history) > remembered:
                 with _lock:
-                    _learned[key] = history
+                    _learned[key] = tuple(entry for entry in history if entry[0].is_remembered)
             return response
 
 
@@ -270,14 +260,18 @@ def reset_adaptations() -> None:
         _learned.clear()
 
 
-def _adapt_to_error(error: openai.APIStatusError, params: Params, history: History) -> tuple[Adaptation, str, Params] | None:
+def _adapt_to_error(
+    error: openai.APIStatusError, params: Params, history: History, adaptations: Sequence[Adaptation]
+) -> tuple[Adaptation, str, Params] | None:
     # A content filter refuses the text of the request, which no other form of it changes.
-    if error.status_code not in STATUSES or error.code == "content_filter":
+    # What a vendor stores is gone some day: the protocols of vendors have adaptations for this.
+    statuses = STATUSES if adaptations is ADAPTATIONS else (*STATUSES, 404)
+    if error.status_code not in statuses or error.code == "content_filter":
         return None
     # The line break keeps patterns from matching across message and body.
     error_text = f"{error.message}\n{error.body}"[:4000]
     applied = [adaptation for adaptation, _ in history]
-    for adaptation in ADAPTATIONS:
+    for adaptation in adaptations:
         if adaptation not in applied and adaptation.refusal.search(error_text):
             adapted = adaptation.adapt(params, error_text)
             if adapted != params:

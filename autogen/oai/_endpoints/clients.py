@@ -12,7 +12,9 @@ from ..._lazy_imports import get_current
 from .connections import DUMMY_KEY
 from .endpoint_pool import Endpoint
 from .litellm_client import LiteLLMClient
+from .native_client import NativeClient
 from .openai_client import OpenAIClient
+from .protocols import find_protocol
 from .provider_registry import find_provider
 
 if TYPE_CHECKING:
@@ -95,8 +97,10 @@ def make_client(
     if not callable(endpoint.settings) and (sdk_class := _find_replaced_class(endpoint)):
         return OpenAIClient(sdk_class(**endpoint.settings), provider)
     has_key = entry.get("api_key") or os.environ.get("OPENAI_API_KEY")
-    if provider.api_type == "azure" or (provider.api_type == "openai" and not has_key):
+    if provider.api_type == "azure" or (provider.api_type in ("openai", "responses") and not has_key):
         _require_credentials(endpoint, entry, provider.api_type)
+    if protocol := find_protocol(entry, provider):
+        return NativeClient(endpoint, provider, protocol)
     return OpenAIClient(endpoint, provider)
 
 

@@ -100,7 +100,7 @@ def _find_match(api_type: str) -> Provider | None:
         _load_entry_point(api_type)
     matches = [name for name in list(_registered) if _matches(api_type, name)]
     # The spellings of old configs, and of AG2, where OpenAI's models have several clients.
-    if not matches and (api_type == "open_ai" or api_type.startswith("responses")):
+    if not matches and api_type == "open_ai":
         return _registered["openai"]
     return _registered[max(matches, key=len)] if matches else None
 

@@ -29,7 +29,7 @@ from .tool_schemas import Schema
 if TYPE_CHECKING:
     from ...types import ConfigEntry
 
-SWITCHES = ("adapt_request", "hide_tools", "supports_system_prompts", "system_instruction")
+SWITCHES = ("adapt_request", "hide_tools", "prompt_cache", "protocol", "supports_system_prompts", "system_instruction")
 """Config keys that change a request and are not sent with it."""
 
 _API_TYPE = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -73,6 +73,7 @@ class Provider:
         messages: Whether replies are always message objects, as from the clients of 0.2, instead of text where possible.
         free: Whether requests cost nothing.
         model_prefix: A prefix for names of models that have none.
+        protocol: The name of the vendor's own protocol; empty for chat completions.
 
     Raises:
         TypeError: if a value has the wrong type.
@@ -103,6 +104,7 @@ class Provider:
     messages: bool = False
     free: bool = False
     model_prefix: str = ""
+    protocol: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.api_type, str) or not _API_TYPE.fullmatch(self.api_type):

@@ -87,6 +87,13 @@ BUILT_IN_PROVIDERS = (
         functions=True,
     ),
     Provider(
+        api_type="responses",
+        title="OpenAI's Responses API",
+        connection=Connection(key_variables=("OPENAI_API_KEY",), make_endpoint=connect.connect_openai),
+        functions=True,
+        protocol="responses",
+    ),
+    Provider(
         api_type="anthropic",
         title="Anthropic",
         connection=Connection(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from ...types import JSON, Message
 from .calls import UnreadableCalls, format_arguments
@@ -28,21 +28,62 @@ class Delta(NamedTuple):
     tool: str = ""
 
 
+class Assembler(Protocol):
+    """Assembler of the events of a streamed answer. There is no I/O in it."""
+
+    skipped: int
+    """Number of frames that are not events."""
+
+    @property
+    def complete(self) -> bool:
+        """True if the answer has its end."""
+        ...
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing of an answer has arrived."""
+        ...
+
+    def feed(self, event: object) -> list[Delta]:
+        """Add an event, and return the pieces that it has for people.
+
+        Raises:
+            openai.APIError: if the event is an error.
+        """
+        ...
+
+    def finish(self) -> list[Delta]:
+        """Return the last pieces for people, after the last event."""
+        ...
+
+    def build_response(self) -> dict[str, JSON]:
+        """Return the answer in the form of a whole one.
+
+        Raises:
+            UnreadableCalls: if a piece may belong to several calls.
+        """
+        ...
+
+
 class StreamAssembler:
     """Assembles the chunks of a streamed chat completion, as JSON in the form of a response that was not streamed.
 
     Servers differ in the fields that they repeat, number or leave out. The result still has to be normalised.
 
     Attributes:
-        complete: True if the server marked the end of the response.
         skipped: Number of frames that are not chunks.
     """
 
     def __init__(self) -> None:
         self._head: dict[str, JSON] = {}
         self._choices: dict[int, _ChoiceAssembler] = {}
-        self.complete = False
+        self._complete = False
         self.skipped = 0
+
+    @property
+    def complete(self) -> bool:
+        """True if the server marked the end of the response."""
+        return self._complete
 
     def feed(self, chunk: object) -> list[Delta]:
         """Add a chunk, and return the pieces that it has for people."""
@@ -59,7 +100,7 @@ class StreamAssembler:
             if isinstance(choice, Mapping):
                 assembler = self._choices.setdefault(_read_index(choice.get("index")) or 0, _ChoiceAssembler())
                 deltas += assembler.feed(choice)
-                self.complete = self.complete or assembler.finish_reason is not None
+                self._complete = self._complete or assembler.finish_reason is not None
         return deltas
 
     def finish(self) -> list[Delta]:

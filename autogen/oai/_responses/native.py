@@ -21,16 +21,17 @@ _CALL_KEYS = ("id", "type", "function", "index")
 _SEALED_KEYS = ("content", "tool_calls", "refusal")
 
 
-def compute_origin(address: str, api_key: object) -> str:
+def compute_origin(address: str, api_key: object, protocol: str = "chat") -> str:
     """Return the origin of the answers of an endpoint: eight hex digits of a hash over its address and its account.
 
     Args:
         address: URL of the endpoint.
         api_key: Its key. The origin only shows whether it is the same.
+        protocol: Name of the protocol; `chat` for chat completions.
     """
     parts = urlsplit(address)
     account = hashlib.sha256(str(api_key).encode("utf-8", "surrogatepass")).hexdigest()
-    return hashlib.sha256(f"chat {parts.hostname}:{parts.port} {account}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{protocol} {parts.hostname}:{parts.port} {account}".encode()).hexdigest()[:8]
 
 
 def attach_native(message: Message, received: Mapping[str, object], origin: str) -> Message:
@@ -68,6 +69,41 @@ def restore_native(message: Message, origin: str) -> dict[str, JSON]:
     fields: dict[str, JSON] = dict(item) if isinstance(item, Mapping) else {}
     # The message may come from a file.
     return {key: repair_json(value) for key, value in fields.items() if key in (*REPLAYED_KEYS, "tool_calls")}
+
+
+def attach_items(
+    message: Message, items: list[JSON], *, protocol: str, origin: str, model: str, response_id: str, stop: str
+) -> Message:
+    """Return a message with the items of its vendor, which are sent back in place of the message.
+
+    Args:
+        message: Message in the internal form.
+        items: JSON of the items.
+        protocol: Name of the vendor's protocol.
+        origin: Origin of the answer.
+        model: Model that answered.
+        response_id: Id of the answer.
+        stop: The vendor's word for the end of the answer.
+    """
+    native: dict[str, JSON] = {
+        "v": 1,
+        "protocol": protocol,
+        "origin": origin,
+        "model": model,
+        "id": response_id,
+        "stop": stop,
+    }
+    return {**message, "native": {**native, "items": items, "seal": _compute_seal(message)}}
+
+
+def restore_items(message: Message, origin: str) -> list[JSON] | None:
+    """Return the items of an answer of an origin; None if the message is from another, or was changed since."""
+    native = message.get("native")
+    if not isinstance(native, Mapping) or native.get("origin") != origin or native.get("seal") != _compute_seal(message):
+        return None
+    items = native.get("items")
+    # The message may come from a file.
+    return [repair_json(item) for item in items] if isinstance(items, list) else None
 
 
 def _compute_seal(message: Mapping[str, object]) -> str:

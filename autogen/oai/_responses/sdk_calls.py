@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast
 
@@ -22,15 +22,17 @@ if TYPE_CHECKING:
     Params: TypeAlias = dict[str, Any]
     SDKStream: TypeAlias = Union[openai.Stream[object], openai.AsyncStream[object]]
 
-_BULK = ("messages", "tools")
+CHAT_BULK = ("messages", "tools")
+"""The parameters of chat completions that grow with a chat."""
 
 
-def request_json(resource: Any, params: Params) -> Steps[object]:
+def request_json(resource: Any, params: Params, bulk: Sequence[str] = CHAT_BULK) -> Steps[object]:
     """Send a request that is answered as a whole, and return the JSON of the response.
 
     Args:
         resource: Resource of the SDK with a method `create`, such as `client.chat.completions`.
         params: Parameters of the request.
+        bulk: The parameters that grow with a chat.
 
     Raises:
         openai.APIError: if the endpoint can't be reached, or refuses.
@@ -38,11 +40,13 @@ def request_json(resource: Any, params: Params) -> Steps[object]:
     """
     if not is_sdk_method(resource.create):
         return to_json_value((yield from invoke(resource.create, None, **params)))
-    response = yield from invoke(resource.with_raw_response.create, None, **_bypass_transform(params))
+    response = yield from invoke(resource.with_raw_response.create, None, **_bypass_transform(params, bulk))
     return parse_body(response.http_response)
 
 
-def request_stream(resource: Any, params: Params) -> Steps[SDKStream | Mapping[str, object]]:
+def request_stream(
+    resource: Any, params: Params, bulk: Sequence[str] = CHAT_BULK
+) -> Steps[SDKStream | Mapping[str, object]]:
     """Send a request that is answered in chunks.
 
     Returns:
@@ -55,18 +59,21 @@ def request_stream(resource: Any, params: Params) -> Steps[SDKStream | Mapping[s
     if not is_sdk_method(resource.create):
         stream: SDKStream = yield from invoke(resource.create, None, **params)
         return stream
-    import openai
-    from openai.resources.chat.completions import AsyncCompletions
-
-    response = yield from invoke(resource.with_raw_response.create, None, **_bypass_transform(params))
+    response = yield from invoke(resource.with_raw_response.create, None, **_bypass_transform(params, bulk))
     http_response = response.http_response
     if str(http_response.headers.get("content-type")).startswith("application/json"):
         yield Call(http_response.read, http_response.aread, (), {})
         body = parse_body(http_response)
         return body if isinstance(body, Mapping) else {}
-    is_async = isinstance(resource, AsyncCompletions)
-    parsed: SDKStream = response.parse(to=openai.AsyncStream[object] if is_async else openai.Stream[object])
+    # The SDKs of OpenAI and of Anthropic have the same structure.
+    sdk = sys.modules[_get_package(resource)]
+    is_async = any(base.__name__ == "AsyncAPIResource" for base in type(resource).__mro__)
+    parsed: SDKStream = response.parse(to=sdk.AsyncStream[object] if is_async else sdk.Stream[object])
     return parsed
+
+
+def _get_package(resource: object) -> str:
+    return type(resource).__module__.partition(".")[0]
 
 
 def parse_body(http_response: Any) -> object:
@@ -118,7 +125,10 @@ def to_json_value(value: object) -> object:
 def is_sdk_method(create: object) -> bool:
     """Return True for the SDK's own method, False for a replacement by a tracing package or a test."""
     function = getattr(create, "__func__", None)
-    return type(function) is FunctionType and function.__globals__["__name__"].partition(".")[0] == "openai"
+    return type(function) is FunctionType and function.__globals__["__name__"].partition(".")[0] in _PACKAGES
+
+
+_PACKAGES = ("openai", "anthropic")
 
 
 def get_read_errors() -> tuple[type[Exception], ...]:
@@ -129,19 +139,24 @@ def get_read_errors() -> tuple[type[Exception], ...]:
     return (json.JSONDecodeError, UnicodeDecodeError, RecursionError, *transport_errors)
 
 
-def _bypass_transform(params: Params) -> Params:
+def _bypass_transform(params: Params, bulk: Sequence[str]) -> Params:
     """Move messages and tools to `extra_body`, which the SDK sends unchanged: on plain JSON its transform has no effect."""
-    if not _is_json(params):
+    if not _is_json(params, bulk):
         return params
-    bulk = {key: params[key] for key in _BULK if key in params}
-    rest = {key: value for key, value in params.items() if key not in bulk}
-    return {**rest, "messages": (), "extra_body": {**bulk, **(params.get("extra_body") or {})}} if bulk else params
+    moved = {key: params[key] for key in bulk if key in params}
+    rest = {key: value for key, value in params.items() if key not in moved}
+    if not moved:
+        return params
+    if "messages" in moved:
+        # The SDK requires it.
+        rest["messages"] = ()
+    return {**rest, "extra_body": {**moved, **(params.get("extra_body") or {})}}
 
 
-def _is_json(params: Params) -> bool:
+def _is_json(params: Params, bulk: Sequence[str]) -> bool:
     """Return True if messages and tools are plain JSON. Pydantic objects, for example, need the SDK's transform."""
     try:
-        json.dumps([params.get(key) for key in _BULK])
+        json.dumps([params.get(key) for key in bulk])
     except (TypeError, ValueError):
         return False
     return True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..._steps import Call, Steps
 from ...token_count_utils import estimate_tokens
 from ...types import JSON
-from .assembly import StreamAssembler
+from .assembly import Assembler, StreamAssembler
 from .calls import UnreadableCalls
 from .normalize import make_unreadable, normalize_completion
 from .sdk_calls import a_iter_chunks, iter_chunks
@@ -30,6 +30,23 @@ def receive_stream(stream: SDKStream, params: Params, origin: str = "") -> Steps
         UnreadableAnswer: if it ends early, or its chunks don't make a response.
     """
     assembler = StreamAssembler()
+    response = yield from assemble_stream(stream, assembler)
+    response = normalize_completion(response, model=str(params.get("model")), origin=origin)
+    if not response["usage"]:
+        response["usage"] = estimate_usage(params, response["choices"])
+    return response
+
+
+def assemble_stream(stream: SDKStream, assembler: Assembler) -> Steps[dict[str, JSON]]:
+    """Pass the pieces of a response on to the receiver of the request, and return the assembled response.
+
+    Args:
+        stream: The SDK's stream.
+        assembler: Assembler of its chunks.
+
+    Raises:
+        UnreadableAnswer: if it ends early, or its chunks don't make a response.
+    """
     yield Call(_read, _a_read, (stream, assembler, get_token_receiver()), {})
     try:
         response = assembler.build_response()
@@ -39,26 +56,23 @@ def receive_stream(stream: SDKStream, params: Params, origin: str = "") -> Steps
         raise make_unreadable("ended early", response)
     if assembler.skipped and assembler.is_empty:
         raise make_unreadable("is a stream without an answer", response)
-    response = normalize_completion(response, model=str(params.get("model")), origin=origin)
-    if not response["usage"]:
-        response["usage"] = _estimate_usage(params, response["choices"])
     return response
 
 
-def _read(stream: SDKStream, assembler: StreamAssembler, receiver: TokenReceiver) -> None:
+def _read(stream: SDKStream, assembler: Assembler, receiver: TokenReceiver) -> None:
     for chunk in iter_chunks(stream):
         receiver.receive(assembler.feed(chunk))
     receiver.receive(assembler.finish())
 
 
-async def _a_read(stream: SDKStream, assembler: StreamAssembler, receiver: TokenReceiver) -> None:
+async def _a_read(stream: SDKStream, assembler: Assembler, receiver: TokenReceiver) -> None:
     async for chunk in a_iter_chunks(stream):
         receiver.receive(assembler.feed(chunk))
     receiver.receive(assembler.finish())
 
 
-def _estimate_usage(params: Params, choices: Any) -> dict[str, JSON]:
-    """Estimate the tokens of a stream whose server doesn't report them."""
+def estimate_usage(params: Params, choices: Any) -> dict[str, JSON]:
+    """Return an estimate of the tokens of a request and its answer, for servers that don't report them."""
     model = str(params.get("model"))
     offered = [*(params.get("tools") or ()), *(params.get("functions") or ())]
     prompt = estimate_tokens(params["messages"], model) + estimate_tokens(offered, model)

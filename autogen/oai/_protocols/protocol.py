@@ -1,0 +1,135 @@
+"""`ModelProtocol`: the interface between a model client and the protocol of a vendor.
+
+A protocol is pure but for the call of the SDK: it builds the body of a request from a history in the internal form, and
+reads the JSON of an answer, streamed or not, into the form of a chat completion. The client keeps the vendor's items beside
+the message (see `_responses/native.py`), and hands them back while the message is unchanged and its origin is the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..._steps import Steps
+from ...types import JSON, Message
+from .._responses.assembly import Assembler
+
+Body = dict[str, Any]
+"""JSON of a request."""
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """A change to a request that an endpoint refused.
+
+    Attributes:
+        name: A description for the log.
+        refusal: A pattern of the error messages that it helps against.
+        adapt: A function of the request and the error message that returns the changed request.
+        is_remembered: False if it concerns this request alone, and says nothing about the next.
+    """
+
+    name: str
+    refusal: re.Pattern[str]
+    adapt: Callable[[Body, str], Body]
+    is_remembered: bool = True
+
+
+@dataclass(frozen=True)
+class NeutralRequest:
+    """A request in the internal form.
+
+    Attributes:
+        model: Name of the model.
+        messages: The history; ids of calls are unique, arguments are JSON objects, functions are tools.
+        items: For each message the vendor's items of an answer of this origin that is unchanged; None for any other.
+        tools: Function tools in the form of chat completions, and the vendor's own tools.
+        params: The other parameters, under their names in chat completions or the vendor's own.
+        label: Name of the endpoint in messages to people.
+    """
+
+    model: str
+    messages: Sequence[Message]
+    items: Sequence[list[JSON] | None] = ()
+    tools: Sequence[Mapping[str, Any]] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    label: str = "The endpoint"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that was read.
+
+    Attributes:
+        message: The message, with the neutral keys.
+        finish_reason: Reason of the end in the words of chat completions.
+        items: The vendor's items, which go back with the next request.
+        response_id: Id of the response.
+        model: Name of the model that answered.
+        usage: Token counts under the names of chat completions; None if the endpoint reports none.
+        stop: The vendor's own word for the end.
+    """
+
+    message: Message
+    finish_reason: str
+    items: list[JSON]
+    response_id: str = ""
+    model: str = ""
+    usage: dict[str, JSON] | None = None
+    stop: str = ""
+
+
+class ModelProtocol(Protocol):
+    """Protocol of a vendor."""
+
+    @property
+    def name(self) -> str:
+        """Name in `native`, and part of the origin of answers."""
+        ...
+
+    @property
+    def tool_name(self) -> re.Pattern[str]:
+        """Names that tools may have. Others are mapped to such names and back."""
+        ...
+
+    @property
+    def adaptations(self) -> Sequence[Adaptation]:
+        """Changes that help against refusals, in the order in which they are tried."""
+        ...
+
+    def build_body(self, request: NeutralRequest) -> Body:
+        """Return the JSON of a request. It is a pure function: equal requests have equal bytes."""
+        ...
+
+    def send(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[object]:
+        """Send a request that is answered as a whole, and return the JSON of the answer.
+
+        Args:
+            sdk: Client of the SDK.
+            body: JSON of the request.
+            options: `timeout`, `extra_headers` and `extra_query`, if they are set.
+        """
+        ...
+
+    def open_stream(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[Any]:
+        """Send a request that is answered in events, and return the stream; the JSON of a server that doesn't stream."""
+        ...
+
+    def make_assembler(self) -> Assembler:
+        """Return an assembler for the events of a new answer."""
+        ...
+
+    def read_answer(self, data: object) -> Answer:
+        """Return an answer from its JSON.
+
+        Raises:
+            UnreadableAnswer: if it isn't one.
+            openai.APIError: if it reports an error.
+        """
+        ...
+
+    def translate_error(self, error: Exception) -> Exception | None:
+        """Return the error of the `openai` SDK that means the same as one of the vendor's; None for any other error."""
+        ...

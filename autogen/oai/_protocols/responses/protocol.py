@@ -1,0 +1,94 @@
+"""The Responses API as a `ModelProtocol`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ...._steps import Steps
+from ..._responses.sdk_calls import request_json, request_stream
+from ..protocol import Adaptation, Answer, Body, NeutralRequest
+from .answer import read_answer
+from .body import build_body
+from .events import ResponsesAssembler
+
+_BULK = ("input", "tools")
+
+
+def _drop_reasoning(body: Body, error_text: str) -> Body:
+    items = [item for item in body["input"] if item.get("type") != "reasoning"]
+    # Ids of calls belong to the reasoning before them.
+    stripped = [{key: value for key, value in item.items() if key != "id"} if "call_id" in item else item for item in items]
+    return {**body, "input": stripped}
+
+
+def _drop_sampling(body: Body, error_text: str) -> Body:
+    return {key: value for key, value in body.items() if key not in ("temperature", "top_p")}
+
+
+def _drop_summary(body: Body, error_text: str) -> Body:
+    reasoning = {key: value for key, value in (body.get("reasoning") or {}).items() if key != "summary"}
+    return {
+        **{key: value for key, value in body.items() if key != "reasoning"},
+        **({"reasoning": reasoning} if reasoning else {}),
+    }
+
+
+def _drop_encrypted(body: Body, error_text: str) -> Body:
+    return {key: value for key, value in body.items() if key != "include"}
+
+
+def _drop_cache_key(body: Body, error_text: str) -> Body:
+    return {key: value for key, value in body.items() if not key.startswith("prompt_cache")}
+
+
+def _adapt(name: str, refusal: str, adapt: Any, *, is_remembered: bool = True) -> Adaptation:
+    return Adaptation(name, re.compile(refusal, re.IGNORECASE), adapt, is_remembered)
+
+
+class ResponsesProtocol:
+    """The protocol of OpenAI's Responses API, without state at the vendor."""
+
+    name = "responses"
+    tool_name = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+    adaptations = (
+        _adapt(
+            "without the earlier reasoning",
+            r"invalid_encrypted_content|could not be verified|without its required|Items are not persisted",
+            _drop_reasoning,
+            is_remembered=False,
+        ),
+        _adapt("without temperature and top_p", r"(unsupported|unknown).{0,40}(temperature|top_p)", _drop_sampling),
+        _adapt("without a summary of the reasoning", r"organization must be verified|reasoning\.summary", _drop_summary),
+        _adapt(
+            "without encrypted reasoning",
+            r"encrypted content is not supported|reasoning\.encrypted_content",
+            _drop_encrypted,
+        ),
+        _adapt("without a key for the prompt cache", r"(unknown|unsupported).{0,40}prompt_cache", _drop_cache_key),
+    )
+
+    def build_body(self, request: NeutralRequest) -> Body:
+        """Return the JSON of a request."""
+        return build_body(request)
+
+    def send(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[object]:
+        """Send a request that is answered as a whole, and return the JSON of the answer."""
+        return request_json(sdk.responses, {**body, **options, "stream": False}, _BULK)
+
+    def open_stream(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[Any]:
+        """Send a request that is answered in events, and return the stream, or the JSON of a server that doesn't stream."""
+        return request_stream(sdk.responses, {**body, **options, "stream": True}, _BULK)
+
+    def make_assembler(self) -> ResponsesAssembler:
+        """Return an assembler for the events of a new answer."""
+        return ResponsesAssembler()
+
+    def read_answer(self, data: object) -> Answer:
+        """Return an answer from its JSON."""
+        return read_answer(data)
+
+    def translate_error(self, error: Exception) -> Exception | None:
+        """Return None: the errors are those of the `openai` SDK already."""
+        return None

@@ -1,0 +1,5 @@
+"""The servers of the contract suite: one for each protocol, with the rules that its vendor enforces."""
+
+from autogen.testing import OpenAIServer, ResponsesServer
+
+SERVERS = {"chat": OpenAIServer, "responses": ResponsesServer}
