@@ -95,6 +95,7 @@ setup(
         "rich>=13",
         "termcolor>=2.3",
         "tiktoken>=0.7",
+        "tomli>=2; python_version < '3.11'",
         "typer>=0.12",
     ],
     extras_require={

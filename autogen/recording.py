@@ -24,6 +24,7 @@ from ._journal import (
     Answer,
     JournalError,
     Pending,
+    QuestionExpired,
     find_answer,
     is_interruption,
     make_answer_text,
@@ -33,7 +34,7 @@ from ._journal import (
 from ._mistakes import trim_stop
 from ._sqlite_guard import UnexpectedSchema, fetch_all, limit_work, open_database, open_for_reading
 
-__all__ = ["AlreadyAnswered", "Answer", "JournalError", "Pending", "Recording"]
+__all__ = ["AlreadyAnswered", "Answer", "JournalError", "Pending", "QuestionExpired", "Recording"]
 
 
 _HEADER = b"SQLite format 3\0"
@@ -110,7 +111,8 @@ class Recording:
     def pending(self) -> list[Pending]:
         """The questions for which the chat waits, in order: open, and without an answer. See `answer`."""
         questions = self._read_questions()
-        if not questions:
+        # A chat may come to its end without a question that it asked before.
+        if not questions or self.is_finished:
             return []
         # The table of answers is there since there are questions.
         with self._open() as database:
@@ -130,13 +132,14 @@ class Recording:
         Args:
             question: An item of `pending`, or its id.
             value: The text, as a human would type it; the arguments for `edit`, the words for `reject`.
-            choice: For an approval: `approve`, `always` (also later calls of the tool in this chat), `reject`, `edit` or
-                `stop` (the chat ends).
+            choice: For an approval: `approve`, `always` (also later calls of the tool), `reject`, `reject_rest` (also the
+                other calls of the message), `edit` or `stop` (the chat ends).
             by: Name of the person who answers, for the record.
             note: Remark for the record.
 
         Raises:
             AlreadyAnswered: if it has an answer.
+            QuestionExpired: if nobody answered in time.
             LookupError: if the chat does not wait for it, or its question shows something else by now.
             ValueError: if the answer does not fit the question.
             JournalError: if the file is damaged, or can't be written.
@@ -148,6 +151,8 @@ class Recording:
         if known is None or (isinstance(question, Pending) and question.digest != known.digest):
             open_ids = ", ".join(item.id for item in self.pending) or "none"
             raise LookupError(f"{self.path} does not wait for the question {question_id!r}; its open questions: {open_ids}.")
+        if known.expires_at is not None and time.time() >= known.expires_at:
+            raise QuestionExpired(f"The question has expired, and its answer is {known.default!r}.")
         answer = Answer(make_answer_text(known, value, choice), by, note, time.time())
         try:
             with closing(open_database(self.path, "rw", timeout=30, isolation_level=None)) as database:

@@ -19,6 +19,7 @@ from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from .._mistakes import suggest
 from .._steps import get_callable_name, is_coroutine_function
 from .injection import get_injection
 from .signatures import (
@@ -109,6 +110,28 @@ def load_basemodels_if_needed(func: F) -> F:
     return cast("F", call_async if is_coroutine_function(func) else call)
 
 
+def convert_scalars(function: Callable[..., object], arguments: Mapping[str, object]) -> dict[str, Any]:
+    """Return named arguments with the numbers, texts and bools that the function would get; other values as they are.
+
+    Raises:
+        ValueError: if the function can't be called with them.
+    """
+    try:
+        binder = _ArgumentBinder(function)
+    # Some functions written in C have no signature.
+    except (TypeError, ValueError):
+        return dict(arguments)
+    converted: dict[str, Any] = {}
+    try:
+        for name, value in arguments.items():
+            result = binder.convert(name, value)
+            converted[name] = result if result is None or isinstance(result, _SCALARS) else value
+        binder.check_names(arguments)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    return converted
+
+
 class _ArgumentBinder:
     """The parameters of a function, and the conversion of the arguments of a call."""
 
@@ -116,8 +139,9 @@ class _ArgumentBinder:
         self.name = get_callable_name(function)
         self.parameters = dict(list_parameters(get_typed_signature(function)))
         raw_parameters = get_signature(function).parameters
-        injected = get_injection(function).names
+        self.injected = injected = get_injection(function).names
         kinds = inspect.Parameter
+        self.takes_any_name = any(p.kind is kinds.VAR_KEYWORD for p in raw_parameters.values())
         self.positional = [name for name, p in self.parameters.items() if p.kind is not kinds.KEYWORD_ONLY]
         self.positional_only = [name for name, p in self.parameters.items() if p.kind is kinds.POSITIONAL_ONLY]
         # A generic function of `functools.singledispatch` takes the argument that decides by position only.
@@ -143,10 +167,10 @@ class _ArgumentBinder:
             ValueError: if an argument doesn't fit its parameter.
             TypeError: if a required argument is missing that Python itself would not report.
         """
-        positional = [self._convert(name, value) for name, value in zip(self.positional, args, strict=False)]
+        positional = [self.convert(name, value) for name, value in zip(self.positional, args, strict=False)]
         # Further positional arguments belong to `*args`.
         positional.extend(args[len(positional) :])
-        named = {name: self._convert(name, value) for name, value in kwargs.items()}
+        named = {name: self.convert(name, value) for name, value in kwargs.items()}
         for name in self.fields:
             if name not in named and name not in self.positional[: len(args)]:
                 named[name] = self._make_default(name)
@@ -156,7 +180,26 @@ class _ArgumentBinder:
             positional.append(named.pop(name) if name in named else self._make_default(name))
         return positional, named
 
-    def _convert(self, name: str, value: object) -> object:
+    def check_names(self, arguments: Mapping[str, object]) -> None:
+        """Check that each name is a parameter, and that none without a default is missing.
+
+        Raises:
+            TypeError: if that is not so.
+        """
+        unknown = [name for name in arguments if name not in self.parameters]
+        if unknown and not self.takes_any_name:
+            raise TypeError(f"{self.name}() has no parameter {unknown[0]!r}{suggest(unknown[0], self.parameters)}")
+        for name, parameter in self.parameters.items():
+            is_needed = parameter.default is inspect.Parameter.empty and name not in self.injected
+            if is_needed and name not in arguments:
+                raise TypeError(f"{self.name}() missing the required argument {name!r}")
+
+    def convert(self, name: str, value: object) -> object:
+        """Convert the value of a parameter.
+
+        Raises:
+            ValueError: if it doesn't fit.
+        """
         converter = self.converters.get(name)
         if converter is None:
             return value

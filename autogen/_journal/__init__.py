@@ -20,7 +20,7 @@ from .journal import (
     scope_for,
     step_scope,
 )
-from .questions import AlreadyAnswered, Answer, Pending, QuestionStore, make_answer_text
+from .questions import AlreadyAnswered, Answer, Pending, QuestionExpired, QuestionStore, make_answer_text
 from .sqlite_store import VERSION, SQLiteStore, find_answer, read_meta, store_answer
 from .store import ASKED, FINISHED, STARTED, JournalError, JournalStore, Position, Step
 
@@ -36,6 +36,7 @@ __all__ = [
     "JournalStore",
     "Pending",
     "Position",
+    "QuestionExpired",
     "QuestionStore",
     "SQLiteStore",
     "Step",

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import threading
-import time
 import uuid
 from bisect import bisect_left
 from collections import Counter
@@ -23,7 +22,7 @@ from .._threads import reset_variable
 from ..control import ChatWaiting
 from .questions import Answer, Pending, QuestionStore, make_digest, make_question_id
 from .sqlite_store import SQLiteStore
-from .store import FINISHED, STARTED, JournalError, JournalStore, Position, Step
+from .store import ASKED, FINISHED, STARTED, JournalError, JournalStore, Position, Step
 
 T = TypeVar("T")
 
@@ -81,6 +80,8 @@ class Journal:
         self._known_waits: set[tuple[str | None, tuple[str, ...]]] = set()
         self._replayed_operations: set[str] = set()
         self._has_deleted_events = False
+        # The open questions of steps, by position, as they were first asked.
+        self._open_questions: dict[str, Pending] = {}
         self.chat_id = self.store.open(chat)
         try:
             self._stored = list(self._read_index())
@@ -181,11 +182,33 @@ class Journal:
             raise JournalError(f"{self.name} can't hold open questions: it has no ask_step and read_answer.")
         return self.store
 
-    def make_question(self, **details: Any) -> Pending:
-        """Make the question that the step in progress asks; see `Pending`."""
+    def restore_question(self, position: Position, stored: Any) -> None:
+        """Keep the question for which a step waits, which is asked again now."""
+        self.go_live()
+        self._open_questions[str(position)] = Pending.from_dict(stored)
+
+    def make_question(self, now: float, **details: Any) -> Pending:
+        """Make the question that the step in progress asks, or return it as it was first asked.
+
+        Args:
+            now: The time in seconds since 1970.
+            **details: Fields of `Pending`; `expires_after` in seconds instead of `expires_at`.
+        """
         shown = [details.get(key) for key in ("kind", "agent", "prompt", "tool", "arguments")]
+        digest, after = make_digest(shown), details.pop("expires_after", None)
+        first = self._open_questions.get(_scope.get())
+        if first is not None and first.digest == digest:
+            return first
+        expires_at = None if after is None else now + after
         question_id = make_question_id(self.chat_id, _scope.get())
-        return Pending(id=question_id, asked_at=time.time(), digest=make_digest(shown), **details)
+        return Pending(id=question_id, asked_at=now, digest=digest, expires_at=expires_at, **details)
+
+    def ask(self, question: Pending) -> None:
+        """Record that the step in progress waits for the answer to a question, before anybody is told of it."""
+        position = _position.get()
+        if position is not None:
+            self._open_questions[str(position)] = question
+            self.mark_asked(position, question)
 
     def read_answer(self, question: Pending) -> Answer | None:
         """Return the answer that was given to a question while the chat did not run; None if there is none."""
@@ -285,6 +308,8 @@ def _describe_wait(event: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...
 
 _journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
 _scope: ContextVar[str] = ContextVar("scope in the journal", default="")
+# The position that is the scope.
+_position: ContextVar[Position | None] = ContextVar("position in the journal", default=None)
 
 
 # A built-in method, because this runs for every chat and operation.
@@ -314,10 +339,11 @@ def open_journal(
 @contextmanager
 def step_scope(position: Position) -> Iterator[None]:
     """Make a position the scope of the steps of a `with` block."""
-    token = _scope.set(str(position))
+    token, position_token = _scope.set(str(position)), _position.set(position)
     try:
         yield
     finally:
+        reset_variable(_position, position_token)
         reset_variable(_scope, token)
 
 
@@ -367,8 +393,11 @@ def run_recorded(
     if step is not None and step.state == STARTED and on_unfinished is not None:
         result = yield from on_unfinished(journal)
     if result is None:
+        # An open question stays as it was asked, also if the process dies now.
+        if step is not None and step.state == ASKED:
+            journal.restore_question(position, step.value)
         # While inner steps are replayed, the first new one of them starts the live part.
-        if not (holds_chats and journal.has_steps_within(position)):
+        elif not (holds_chats and journal.has_steps_within(position)):
             journal.mark_started(position)
         try:
             with step_scope(position):

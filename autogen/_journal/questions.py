@@ -28,6 +28,8 @@ class Pending:
         choices: For an approval, the choices of `Recording.answer`.
         asked_at: Time of the question, in seconds since 1970.
         digest: SHA-256 of all that is shown. An answer counts for a question with the same digest alone.
+        expires_at: Time after which its default is the answer, in seconds since 1970; None if it does not expire.
+        default: The answer then.
     """
 
     id: str
@@ -39,6 +41,8 @@ class Pending:
     choices: tuple[str, ...] = ()
     asked_at: float = 0.0
     digest: str = ""
+    expires_at: float | None = None
+    default: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the question as JSON."""
@@ -71,6 +75,10 @@ class Answer(NamedTuple):
     by: str = ""
     note: str = ""
     at: float = 0.0
+
+
+class QuestionExpired(ValueError):
+    """Raised for an answer to a question that nobody answered in time: its default counts."""
 
 
 class AlreadyAnswered(ValueError):
@@ -132,7 +140,7 @@ def make_answer_text(question: Pending, value: str | Mapping[str, Any] | None, c
         raise ValueError(f"value must be a text, got {value!r:.100}.")
     if choice is None and value is None:
         raise ValueError("An answer needs a value or a choice.")
-    if choice in ("approve", "always", "stop") and value:
+    if choice in ("approve", "always", "stop") and value is not None and value != "":
         raise ValueError(f"The choice {choice!r} takes no value, got {value!r:.100}.")
     details = json.dumps(dict(value)) if isinstance(value, Mapping) else value or ""
     text = f"{choice or ''} {details}".strip() if choice else details

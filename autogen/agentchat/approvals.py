@@ -6,8 +6,21 @@
 ... def pay(euros: int) -> str: ...
 """
 
-from .._journal import AlreadyAnswered, Answer, Pending
+from .._journal import AlreadyAnswered, Answer, Pending, QuestionExpired
+from ._approvals.policy import Ask, Edit, require_approval
+from ._approvals.reviewer import Reviewer
+from ._approvals.rules import Rules
 from ._guardrails.checks import GuardedCall
-from ._replies.approval import Edit, require_approval
 
-__all__ = ["AlreadyAnswered", "Answer", "Edit", "GuardedCall", "Pending", "require_approval"]
+__all__ = [
+    "AlreadyAnswered",
+    "Answer",
+    "Ask",
+    "Edit",
+    "GuardedCall",
+    "Pending",
+    "QuestionExpired",
+    "Reviewer",
+    "Rules",
+    "require_approval",
+]

@@ -444,8 +444,9 @@ class ApprovalGiven(Event):
         name: Name of the tool.
         verdict: `approve`, `reject`, `edit` (approved with other arguments) or `stop` (the chat ends).
         words: Words of the person or the rule that refused it; empty for none.
-        by: `human` or `rule`.
-        remembered: True if later calls of the tool in this chat are approved, too.
+        by: `human`, `rule`, `reviewer` (a model), or `expiry` if nobody answered in time.
+        why: Reason why a human was asked; empty if there is none.
+        remembered: True if the decision may count for later calls, too.
         seconds: Duration.
     """
 
@@ -456,6 +457,7 @@ class ApprovalGiven(Event):
     verdict: str
     words: str
     by: str
+    why: str = ""
     remembered: bool
     seconds: float
 

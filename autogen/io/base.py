@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import ClassVar, Protocol, runtime_checkable
+from datetime import timedelta
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from .._threads import reset_variable
 
@@ -23,21 +25,49 @@ __all__ = [
 
 
 class Later:
-    """A source of human input that nobody is at: the chat ends, and waits for an answer. See `LATER`."""
+    """A source of human input that nobody is at: the chat ends, and waits for an answer. See `LATER`.
 
-    def __call__(self, prompt: str) -> str:
-        """Refuse to be asked outside of a chat: the agent's own question is left open instead.
+    Args:
+        expires: Time after which a question has its default answer; None for no limit.
+        clock: Returns the time in seconds since 1970, by which questions expire.
+    """
+
+    def __init__(self, expires: timedelta | None = None, clock: Callable[[], float] = time.time) -> None:
+        self.expires = expires
+        self.clock = clock
+
+    def __call__(
+        self, prompt: str | None = None, *, expires: timedelta | None = None, clock: Callable[[], float] | None = None
+    ) -> Any:
+        """Return a source whose questions expire.
+
+        At the next start of the chat after that time, an approval is refused, and any other question has the agent's
+        `human_input_default` as its answer, or `exit` if there is none.
+
+        Args:
+            prompt: None.
+            expires: Time after which a question has its default answer; None for no limit.
+            clock: Returns the time in seconds since 1970; None for that of the system.
 
         Raises:
-            RuntimeError: always.
+            RuntimeError: if it is asked outside of a chat: the agent's own question is left open instead.
+            TypeError: if `expires` is not a `timedelta`.
+            ValueError: if it is not positive.
+
+        >>> source = LATER(expires=timedelta(days=2))
         """
-        raise RuntimeError("LATER answers nothing itself: it is the human_input_source of an agent in a chat.")
+        if prompt is not None:
+            raise RuntimeError("LATER answers nothing itself: it is the human_input_source of an agent in a chat.")
+        if expires is not None and not isinstance(expires, timedelta):
+            raise TypeError(f"expires must be a timedelta, got {expires!r}.")
+        if expires is not None and not expires > timedelta(0):
+            raise ValueError(f"expires must be positive, got {expires!r}.")
+        return Later(expires, clock or self.clock)
 
     def __repr__(self) -> str:
-        return "LATER"
+        return "LATER" if self.expires is None else f"LATER(expires={self.expires!r})"
 
     def __copy__(self) -> Later:
-        # Recognised by identity.
         return self
 
     def __deepcopy__(self, memo: object) -> Later:
@@ -46,7 +76,8 @@ class Later:
 
 LATER = Later()
 """Source of human input for a chat with a `checkpoint`: it ends with the stop reason `waiting`, and is resumed after
-`Recording.answer`."""
+`Recording.answer`. With a `human_input_timeout` the chat first waits for an answer from elsewhere for so long.
+`LATER(expires=timedelta(days=2))` limits the time for an answer."""
 
 
 class StreamClosed(ConnectionError, EOFError):

@@ -6,9 +6,12 @@ import copy
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._steps import get_callable_name
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _ATTRIBUTES = ("name", "description", "func", "register_for_llm", "register_for_execution", "register_tool")
 _SCHEMAS = ("tool_schema", "function_schema")
@@ -24,6 +27,8 @@ class Tool:
         parameters_json_schema: Schema of the parameters, if it is not to be derived from the annotations. Arguments are then
             passed to the function as the model wrote them.
         reflect: False if an agent that works alone answers with the tool's result, and does not ask its model again.
+        approve: Who must approve the calls, as for `register_for_execution`; None for nobody, or as the other tool.
+        remember: As for `register_for_execution`.
 
     Raises:
         ValueError: if it can't be called, or the schema is not one of an object.
@@ -42,6 +47,8 @@ class Tool:
         func_or_tool: Callable[..., Any] | Tool,
         parameters_json_schema: Mapping[str, Any] | None = None,
         reflect: bool | None = None,
+        approve: Any = None,
+        remember: str = "call",
     ) -> None:
         other = get_tool(func_or_tool)
         if not callable(func_or_tool):
@@ -55,6 +62,7 @@ class Tool:
         self._description = description
         self._parameters = self._check_parameters(parameters_json_schema)
         self._reflect = reflect if reflect is not None else other is None or other.reflect
+        self._approval = (approve, remember) if approve is not None else None if other is None else other.approval
         self._schema: dict[str, Any] | None = None
         self.__name__ = self._name
         self.__doc__ = description
@@ -89,6 +97,17 @@ class Tool:
     def reflect(self) -> bool:
         """False if an agent that works alone answers with the tool's result."""
         return self._reflect
+
+    @property
+    def approval(self) -> tuple[Any, str] | None:
+        """The arguments `approve` and `remember`; None if the calls need no approval."""
+        return self._approval
+
+    def with_approval(self, approve: Any, *, remember: str = "call") -> Self:
+        """Return a copy of the tool whose calls must be approved; see `register_for_execution`."""
+        tool = copy.copy(self)
+        tool._approval = approve, remember
+        return tool
 
     @property
     def function(self) -> Callable[..., Any]:

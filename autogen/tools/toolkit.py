@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from .._mistakes import suggest
 from .tool import Tool, as_tool
 
 
@@ -13,14 +14,18 @@ class Toolkit:
 
     Args:
         tools: Tools, functions, or toolkits. Of two tools of one name, the later replaces the earlier.
+        approve: Who must approve the calls of all tools, as for `register_for_execution`; or a dict of this by the names of
+            tools. None for nobody, besides those that the tools name themselves.
+        remember: As for `register_for_execution`.
 
     Raises:
         TypeError: if an item is something else.
+        ValueError: if `approve` names a tool that is not among the tools.
     """
 
-    def __init__(self, tools: Iterable[Any] = ()) -> None:
+    def __init__(self, tools: Iterable[Any] = (), *, approve: Any = None, remember: str = "call") -> None:
         self.toolkit: dict[str, Tool] = {}
-        for item in collect_tools(tools):
+        for item in require_approvals(collect_tools(tools), approve, remember):
             self.set_tool(item)
 
     @property
@@ -72,6 +77,32 @@ class Toolkit:
 
     def __repr__(self) -> str:
         return f"Toolkit({self.tools!r})"
+
+
+def require_approvals(tools: Iterable[Tool], approve: Any, remember: str = "call") -> list[Tool]:
+    """Return tools of which some, or all, must be approved.
+
+    Args:
+        tools: The tools.
+        approve: As for `Toolkit`.
+        remember: As for `register_for_execution`.
+
+    Raises:
+        ValueError: if `approve` names a tool that is not among the tools.
+    """
+    tools = list(tools)
+    if approve is None:
+        return tools
+    by_name = approve if isinstance(approve, Mapping) else {tool.name: approve for tool in tools}
+    names = [tool.name for tool in tools]
+    for name in by_name:
+        if name not in names:
+            known = ", ".join(names) or "none"
+            raise ValueError(f"approve names {name!r}, and the tools are: {known}.{suggest(str(name), names)}")
+    return [
+        tool.with_approval(by_name[tool.name], remember=remember) if by_name.get(tool.name) is not None else tool
+        for tool in tools
+    ]
 
 
 def collect_tools(tools: Any) -> list[Tool]:

@@ -64,6 +64,7 @@ def type_in(*answers):
 
 PAY = tool_call("pay", euros=500)
 REFUSED = "The call was not made. The reviewer of user refused it"
+CHANGED = "The reviewer of user changed the arguments: euros is {} instead of 500.\npaid {}"
 AGAIN = "Do not repeat it unchanged."
 
 
@@ -77,7 +78,7 @@ AGAIN = "Do not repeat it unchanged."
         ("No, too much", [], f"{REFUSED}: too much. {AGAIN}"),
         ("Ask Ada first!", [], f"{REFUSED}: Ask Ada first! {AGAIN}"),
         ("yes, but only 50", [], f"{REFUSED}: yes, but only 50. {AGAIN}"),
-        ('e {"euros": 50}', [50], "paid 50"),
+        ('e {"euros": 50}', [50], CHANGED.format(50, 50)),
     ],
 )
 def test_a_human_decides_in_words_that_the_model_reads(call, agent, answer, paid, told):
@@ -94,10 +95,13 @@ def test_a_human_decides_in_words_that_the_model_reads(call, agent, answer, paid
     assert (seen[1].by, seen[0].operation) == ("human", seen[1].operation)
 
 
-def test_arguments_of_an_edit_must_be_json(call, agent):
-    human = type_in("e {euros: 50}", 'e {"euros": 50}')
-    assert Payments(call, agent, PAY, "done", human_input_source=human).run(turns=2).chat_history[2]["content"] == "paid 50"
-    assert "must be a JSON object" in human.questions[1]
+def test_arguments_of_an_edit_must_be_valid(call, agent):
+    human = type_in("e {euros: 50}", 'e {"euro": 50}', "e {}", 'e {"euros": "fifty"}', 'e {"euros": "50"}')
+    result = Payments(call, agent, PAY, "done", human_input_source=human).run(turns=2)
+    assert result.chat_history[2]["content"] == CHANGED.format(50, 50)
+    problems = ("must be a JSON object", "has no parameter 'euro'", "missing the required argument 'euros'", "valid integer")
+    for question, problem in zip(human.questions[1:], problems, strict=True):
+        assert problem in question
 
 
 def test_a_human_may_end_the_chat(call, agent):
@@ -213,10 +217,11 @@ def test_a_function_brings_its_approval_along(made_with, run_with):
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"approve": "humans"}, "must be 'human', a function of the call, or a list of these, got 'humans'"),
+        ({"approve": "humans"}, "must be 'human', a function of the call, Rules, .* got 'humans'"),
         ({"approve": []}, "got an empty list"),
         ({"approve": 5}, "got 5"),
-        ({"approve": "human", "remember": "always"}, "remember must be 'call' or 'chat', got 'always'"),
+        ({"approve": "human", "remember": "always"}, "remember='always' needs Rules from a file"),
+        ({"approve": "human", "remember": "chats"}, "remember must be one of 'call', .* Did you mean 'chat'"),
     ],
 )
 def test_mistakes_are_reported_at_registration(agent, options, error):
@@ -227,7 +232,7 @@ def test_mistakes_are_reported_at_registration(agent, options, error):
 
 
 def test_a_rule_must_decide_clearly(call, agent):
-    with pytest.raises(TypeError, match="must return True, False, a text or Edit, got 1"):
+    with pytest.raises(TypeError, match="must return True, False, a text, Ask or Edit, got 1"):
         Payments(call, agent, PAY, approve=lambda call: 1).run()
 
 
@@ -240,7 +245,7 @@ def test_a_rule_must_decide_clearly(call, agent):
         ({"choice": "approve"}, [500], "paid 500"),
         ({"value": "yes"}, [500], "paid 500"),
         ({"choice": "reject", "value": "too much", "by": "ada"}, [], f"{REFUSED}: too much. {AGAIN}"),
-        ({"choice": "edit", "value": {"euros": 5}}, [5], "paid 5"),
+        ({"choice": "edit", "value": {"euros": 5}}, [5], CHANGED.format(5, 5)),
     ],
 )
 def test_a_call_that_is_approved_later_runs_once(call, agent, tmp_path, answer, paid, told):

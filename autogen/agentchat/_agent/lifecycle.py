@@ -21,6 +21,7 @@ class LifecycleMixin(HistoriesMixin):
         self.clear_history()
         self.reset_consecutive_auto_reply_counter()
         self.stop_reply_at_receive()
+        self._internals.approvals.clear()
         if self.client is not None:
             self.client.clear_usage_summary()
         # A function of the program knows how to reset its config; others start from a new copy.

@@ -11,7 +11,7 @@ from ..._steps import Steps, invoke, run_async, run_sync
 from ...code_utils import content_str
 from ...control import ChatControl
 from ...tools.tool import Tool
-from ...tools.toolkit import Toolkit, collect_tools
+from ...tools.toolkit import Toolkit, collect_tools, require_approvals
 from ...types import ChatMessage, ChatQueue
 from .._chats.event_iterator import AsyncChatIterator, ChatIterator
 from .._core.answer_values import enter_output_type, make_output_type
@@ -113,6 +113,9 @@ class SingleAgentMixin(OfferedToolsMixin):
             is_termination_msg=lambda message: not (message.get("tool_calls") or message.get("function_call")),
             max_consecutive_auto_reply=max_turns,
             human_input_mode="NEVER",
+            # It asks about approvals alone.
+            human_input_source=self.human_input_source,
+            human_input_timeout=self.human_input_timeout,
             llm_config=False,
             silent=self.silent,
         )
@@ -151,6 +154,7 @@ class SingleAgentMixin(OfferedToolsMixin):
         *,
         output_type: object = None,
         reflect: bool = True,
+        approve: Any = None,
         **kwargs: Any,
     ) -> RunResponse:
         """Work on a task: call tools until there is an answer without a call.
@@ -174,6 +178,8 @@ class SingleAgentMixin(OfferedToolsMixin):
             output_type: Type of the answer, which becomes the `value` of the result: a pydantic model, a dataclass,
                 `list[str]`, or any type that pydantic validates; None for text.
             reflect: False to answer with the results of the first calls that succeed, instead of asking the model again.
+            approve: Who must approve calls of `tools`, as for `register_for_execution`; or a dict of this by the names of
+                tools.
             **kwargs: Arguments of `initiate_chat`: `max_cost`, `control`...
 
         Returns:
@@ -214,6 +220,7 @@ class SingleAgentMixin(OfferedToolsMixin):
         *,
         output_type: object = None,
         reflect: bool = True,
+        approve: Any = None,
         **kwargs: Any,
     ) -> Any:
         """Async version of `run`. Returns a `RunResponse` for a task by position, otherwise an `AsyncRunResponse`."""
@@ -243,6 +250,7 @@ class SingleAgentMixin(OfferedToolsMixin):
         control: ChatControl | None = None,
         output_type: object = None,
         reflect: bool = True,
+        approve: Any = None,
         **kwargs: Any,
     ) -> Any:
         """Run a chat event by event: it waits until the next event is requested. Leaving the loop stops it.
@@ -266,6 +274,7 @@ class SingleAgentMixin(OfferedToolsMixin):
             control: Handle to stop the chat from elsewhere, or to give it a deadline.
             output_type: As for `run`.
             reflect: As for `run`.
+            approve: As for `run`.
             **kwargs: Arguments of `initiate_chat`; without a recipient, those of `run`.
 
         Returns:
@@ -304,6 +313,7 @@ class SingleAgentMixin(OfferedToolsMixin):
         control: ChatControl | None = None,
         output_type: object = None,
         reflect: bool = True,
+        approve: Any = None,
         **kwargs: Any,
     ) -> Any:
         """Async version of `run_iter`, for `async for` and `async with`. The chat runs in the reader's event loop."""
@@ -449,7 +459,7 @@ def _collect_request(arguments: dict[str, Any], is_iterated: bool = False) -> Ru
         recipient=None if is_task else recipient,
         is_immediate=is_task,
         is_ag2=is_ag2,
-        tools=tuple(collect_tools(arguments["tools"])),
+        tools=tuple(require_approvals(collect_tools(arguments["tools"]), arguments["approve"])),
         output_type=arguments["output_type"],
         executor_kwargs=arguments["executor_kwargs"],
         user_input=arguments["user_input"],

@@ -56,6 +56,7 @@ class SnapshotMixin(HistoriesMixin):
             "replies_at_receive": {_get_key(peer): bool(replies) for peer, replies in self.reply_at_receive.items()},
             "stop_reasons": {_get_key(peer): reason.value for peer, reason in stop_reasons.items()},
             "human_input": list(self._human_input),
+            "approvals": sorted(map(list, self._internals.approvals)),
         }
 
     def load_state(self, state: Mapping[str, Any], peers: Iterable[Agent] = ()) -> None:
@@ -91,6 +92,8 @@ class SnapshotMixin(HistoriesMixin):
             mapping.update(by_peer[key])
         self._internals.stop_reasons = {peer: StopReason(reason) for peer, reason in by_peer["stop_reasons"].items()}
         self._human_input = list(state["human_input"])
+        # Missing in the states of earlier versions.
+        self._internals.approvals = {tuple(approval) for approval in state.get("approvals", ())}
 
 
 def check_document(state: Mapping[str, Any], kind: str, name: str) -> None:

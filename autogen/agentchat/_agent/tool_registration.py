@@ -14,11 +14,11 @@ from ..._mistakes import warn_caller
 from ..._steps import is_coroutine_function, run_async, run_sync
 from ...tools.tool import Tool, attach_tool, get_tool, get_tool_name
 from ...tools.toolkit import collect_tools
+from .._approvals.policy import make_policy, set_policy
 from .._core import runtime_log, turn_context
 from .._core.internals import internals
 from .._core.messages import assert_valid_name
 from .._core.turn_context import Outcome
-from .._replies.approval import make_policy
 from .._replies.tool_arguments import repair_json
 from .._replies.tool_execution import execute_call
 from ..agent import Message
@@ -238,12 +238,14 @@ class ToolRegistrationMixin(AgentState):
                 function continues in its thread, but programs that it runs through an executor are killed.
             idempotent: True if a second call does no harm. A chat with a checkpoint then repeats a call that was under way
                 when the process ended, whatever its `on_unfinished` says.
-            approve: Who must approve a call before it is made: `human`, a function of the call, or a list of these; see
-                `autogen.agentchat.approvals`.
-            remember: `call` to ask about each call, `chat` to ask once for each call with the same arguments in a chat.
+            approve: Who must approve a call before it is made: `human`, a function of the call, `Rules`, a `Reviewer`, or a
+                list of these; see `autogen.agentchat.approvals`.
+            remember: `call` to ask about each call; `chat` or `session` to ask once for each call with the same arguments,
+                in a chat or until the agent is reset; `always` to add the tool to the file of the `Rules`, too, if the
+                human says so.
 
         Raises:
-            ValueError: if the timeout is not positive, or `remember` is unknown.
+            ValueError: if the timeout is not positive, or `remember` is unknown or needs a file of rules.
             TypeError: if `approve` is of another type, or nothing fills in a parameter that no model may fill in.
         """
         if timeout is not None and not timeout > 0:
@@ -258,8 +260,9 @@ class ToolRegistrationMixin(AgentState):
                 vars(wrapped)["_timeout"] = timeout
             if idempotent:
                 vars(wrapped)["_idempotent"] = True
-            if policy is not None:
-                vars(wrapped)["_approval"] = policy
+            needed = make_policy(*executed.approval) if policy is None and executed.approval else policy
+            if needed is not None:
+                set_policy(wrapped, needed)
             self.register_function({executed.name: wrapped}, **({"silent_override": True} if silent_override else {}))
             registered: Any = executed if isinstance(function, Tool) else attach_tool(function, executed, has_schema=False)
             return registered  # type: ignore[no-any-return]
@@ -287,7 +290,8 @@ class ToolRegistrationMixin(AgentState):
         injection = get_injection(function)
         injection.check(function)
         # A schema that was given says nothing about the types of the function.
-        loaded = load_basemodels_if_needed(function) if tool is None or tool.parameters_json_schema is None else function
+        has_own_schema = tool is not None and tool.parameters_json_schema is not None
+        loaded = function if has_own_schema else load_basemodels_if_needed(function)
         # Directives pass as they are: they are applied when the call has returned.
 
         def finish(kwargs: dict[str, object], result: object) -> object:
@@ -314,6 +318,7 @@ class ToolRegistrationMixin(AgentState):
         wrapped: Any = wrap_injected(run, injection, self) if injection.names else run
         # Read when the function is executed.
         vars(wrapped).update(_origin=function, _serialize=serialize, _has_async_dependencies=injection.is_async)
+        vars(wrapped)["_checked"] = None if has_own_schema else function
         return wrapped  # type: ignore[no-any-return]
 
 

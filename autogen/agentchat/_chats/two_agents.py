@@ -18,6 +18,7 @@ from ...exception_utils import BudgetExceeded
 from ...oai._usage.ledger import UsageLedger, enter_chat_budget
 from ...operations import Operation, perform
 from ...types import ChatCost, ChatMessage
+from .._approvals.policy import remember_approvals
 from .._core import argument_checks, registration_warnings
 from .._core.answer_values import collect_values, find_value
 from .._core.display import silence
@@ -34,7 +35,6 @@ from .._core.result import (
 from .._core.termination import BoundCondition, get_termination_test
 from .._guardrails.checks import GuardrailStop
 from .._guardrails.run import check_summary
-from .._replies.approval import remember_approvals
 from .._replies.registry import builtin_generate_reply
 from ..agent import Agent
 from .active_chats import enter_active_chat

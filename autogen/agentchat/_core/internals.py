@@ -41,6 +41,7 @@ class AgentInternals:
         is_resumed: True if the group chat was resumed and has not started again since.
         reply_peer: Agent that the current reply of the model is for; None for a program.
         token_display: Display of the last reply that arrived as a stream.
+        approvals: Calls, and tools, that a human has approved for as long as the agent is not reset.
         reply_plan: Reply functions to call, cached while the list of reply functions stays the same.
     """
 
@@ -59,6 +60,7 @@ class AgentInternals:
     is_resumed: bool = False
     reply_peer: Agent | None = None
     token_display: TokenDisplay | None = None
+    approvals: set[tuple[str, ...]] = field(default_factory=set)
     reply_plan: Any = None
 
     def start_chat(self, peer: Agent) -> None:

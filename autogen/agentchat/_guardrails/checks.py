@@ -59,11 +59,19 @@ class GuardedCall:
         agent: Name of the agent that executes it.
         name: Name of the function.
         arguments: Its arguments. A copy: changes have no effect, a check returns `Tripped(..., replacement=arguments)`.
+        history: For an approval, the conversation that led to the call, with the message that has it at the end.
     """
 
     agent: str
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    # No part of the call: verdicts are kept by the call.
+    history: tuple[dict[str, Any], ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The message that has the call; an empty dict if it is not known."""
+        return self.history[-1] if self.history else {}
 
     @property
     def text(self) -> str:

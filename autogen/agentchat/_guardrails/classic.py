@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..._steps import Steps, invoke, run_sync
+from ..._steps import Steps, run_sync
 from ...llm_config import get_active_config
-from ...oai._responses.tokens import hold_tokens
 from ...oai.client import OpenAIWrapper
 from ..agent import Message
+from .model_question import ask_model
 from .texts import join_texts
 
 _RULES = (
@@ -188,17 +188,5 @@ class LLMGuardrail(Guardrail):
             return self.check(context)
         if not text.strip():
             return self._make_result(False, "")
-        # The text can't contain a mark that nobody knows in advance.
-        mark = f"<<<{abs(hash(text)):x}>>>"
-        request = {
-            "messages": [
-                {"role": "system", "content": f"{_RULES}{self.condition}"},
-                {"role": "user", "content": f"{mark}\n{text}\n{mark}"},
-            ],
-            "output_type": GuardrailCheckResult,
-        }
-        # Nobody reads the answer as it arrives.
-        with hold_tokens():
-            response = yield from invoke(self.client.create, self.client.a_create, **request)
-        answer = self.client.extract_text_or_completion_object(response)[0]
-        return GuardrailResult.parse(answer if isinstance(answer, str) else "", self)
+        answer = yield from ask_model(self.client, f"{_RULES}{self.condition}", text, GuardrailCheckResult)
+        return GuardrailResult.parse(answer, self)

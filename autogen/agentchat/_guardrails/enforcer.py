@@ -12,12 +12,12 @@ from typing import Any
 from ... import events
 from ..._secrets import redact
 from ..._steps import Steps, invoke, run_async, run_sync
-from ...oai._responses.tokens import hold_tokens
 from ...oai.client import OpenAIWrapper
 from .._core.internals import get_managed_group, is_conversable
 from .checks import Guard, Tripped, make_guard
 from .classic import LLMGuardrail
 from .hook_points import SafeguardHook
+from .model_question import ask_model
 from .policy import Rule, load_policy, parse_policy
 from .run import Verdict, run_check
 from .texts import find_texts, replace_text
@@ -254,15 +254,7 @@ class SafeguardEnforcer:
     def _rewrite(self, rule: Rule, text: str) -> Steps[str]:
         client = self._mask_client
         assert client is not None
-        mark = f"<<<{abs(hash(text)):x}>>>"
-        messages = [
-            {"role": "system", "content": f"{_MASKING}{rule.condition}"},
-            {"role": "user", "content": f"{mark}\n{text}\n{mark}"},
-        ]
-        with hold_tokens():
-            response = yield from invoke(client.create, client.a_create, messages=messages)
-        answer = client.extract_text_or_completion_object(response)[0]
-        return answer if isinstance(answer, str) else "[MASKED]"
+        return (yield from ask_model(client, f"{_MASKING}{rule.condition}", text)) or "[MASKED]"
 
     def _announce(
         self, event_type: str, rule: Rule, message: str, text: str, source: str = "", destination: str = ""

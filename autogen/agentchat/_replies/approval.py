@@ -1,28 +1,35 @@
-"""Approval of tool calls: by a human, by rules of the program, or both."""
+"""Approval of tool calls before they are made: by rules of the program, a human, or both."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 from ... import events
 from ..._secrets import redact
-from ..._steps import Steps, invoke, sync_and_async
-from ..._threads import reset_variable
+from ..._steps import Steps, invoke
 from ...operations import Operation, fingerprint, perform
+from .._approvals.policy import (
+    EXPIRY,
+    HUMAN,
+    RULE,
+    ApprovalPolicy,
+    ApprovedCall,
+    Ask,
+    Decision,
+    Edit,
+    Memory,
+    find_rules_file,
+    get_memory,
+)
+from .._approvals.rules import apply_rule
+from .._core.internals import internals
 from .._core.protocols import AgentCore
 from .._guardrails.checks import GuardedCall, GuardrailStop
 from .termination_and_human import ask_about
+from .tool_arguments import normalize_arguments
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-HUMAN = "human"
-CHOICES = ("approve", "always", "reject", "edit", "stop")
+CHOICES = ("approve", "always", "reject", "reject_rest", "edit", "stop")
 MAX_REFUSALS = 3
 """Number of times that a refused call may come again in a chat before the chat ends."""
 
@@ -30,155 +37,173 @@ _MAX_SHOWN = 2_000  # characters
 _YES = ("y", "yes", "ok", "approve")
 _ALWAYS = ("a", "always")
 _NO = ("", "n", "no", "reject")
+_REST = ("r", "rest", "reject_rest")
 _STOP = ("q", "exit", "stop")
 
 
-@dataclass(frozen=True)
-class Edit:
-    """Decision of a rule: the call is approved with other arguments.
-
-    Attributes:
-        arguments: The arguments.
-    """
-
-    arguments: dict[str, Any]
-
-
-class ApprovalPolicy(NamedTuple):
-    """The approval that a tool needs.
-
-    Attributes:
-        rules: Functions of the call, in order.
-        needs_human: True if a human is asked, after the rules.
-        remember: `call` or `chat`.
-    """
-
-    rules: tuple[Callable[[GuardedCall], Any], ...]
-    needs_human: bool
-    remember: str
-
-
-class Decision(NamedTuple):
-    """Decision about a call, in a form that JSON can hold.
-
-    Attributes:
-        verdict: `approve`, `always`, `reject`, `edit` or `stop`.
-        words: Words for the model.
-        arguments: Other arguments; None for those of the call.
-        by: `human` or `rule`.
-    """
-
-    verdict: str
-    words: str = ""
-    arguments: dict[str, Any] | None = None
-    by: str = "rule"
-
-
-@dataclass
-class Memory:
-    """The decisions of one chat.
-
-    Attributes:
-        approved: Calls, and tools, that need no further question.
-        refusals: How often a call was refused.
-    """
-
-    approved: set[tuple[str, ...]] = field(default_factory=set)
-    refusals: Counter[tuple[str, ...]] = field(default_factory=Counter)
-
-
-_memory: ContextVar[Memory | None] = ContextVar("approvals of the chat", default=None)
-
-
-@contextmanager
-def remember_approvals() -> Iterator[None]:
-    """Remember decisions during the chat in a `with` block. Chats inside it have their own."""
-    token = _memory.set(Memory())
-    try:
-        yield
-    finally:
-        reset_variable(_memory, token)
-
-
-def make_policy(approve: Any, remember: str = "call") -> ApprovalPolicy:
-    """Make the policy of a tool.
+class _Request:
+    """The request to approve a call.
 
     Args:
-        approve: `human`, a function of a `GuardedCall`, or a list of these.
-        remember: `call` or `chat`.
-
-    Raises:
-        TypeError: if `approve` is of another type.
-        ValueError: if it is an unknown text or empty, or `remember` is unknown.
+        agent: Agent that executes the call.
+        policy: The approval that the tool needs.
+        call: The call.
+        function: The tool, for which other arguments must be valid.
     """
-    if remember not in ("call", "chat"):
-        raise ValueError(f"remember must be 'call' or 'chat', got {remember!r}.")
-    items = list(approve) if isinstance(approve, (list, tuple)) else [approve]
-    if not items:
-        raise ValueError("approve must be 'human', a function of the call, or a list of these, got an empty list.")
-    for item in items:
-        if isinstance(item, str) and item != HUMAN:
-            raise ValueError(f"approve must be 'human', a function of the call, or a list of these, got {item!r}.")
-        if not isinstance(item, str) and not callable(item):
-            raise TypeError(f"approve must be 'human', a function of the call, or a list of these, got {item!r}.")
-    return ApprovalPolicy(tuple(item for item in items if item != HUMAN), HUMAN in items, remember)
 
+    def __init__(self, agent: AgentCore, policy: ApprovalPolicy, call: GuardedCall, function: Any) -> None:
+        self.agent, self.policy, self.call, self.function = agent, policy, call, function
+        self.memory = get_memory() or Memory()
+        self.key = (agent.name, call.name, fingerprint(call.arguments, named_secrets=True))
 
-def require_approval(approve: Any = HUMAN, *, remember: str = "call") -> Callable[[F], F]:
-    """Return a decorator for a function that agents may call after an approval alone, however they get it.
+    @property
+    def _is_remembered(self) -> bool:
+        approved = self.memory.approved | internals(self.agent).approvals
+        return self.key in approved or self.key[:2] in approved
 
-    Args:
-        approve: `human`, a function of a `GuardedCall`, or a list of these.
-        remember: `call` to ask about each call, `chat` to ask once for each call with the same arguments in a chat.
+    def remember(self, decision: Decision) -> None:
+        """Remember a decision for later calls of the chat, or of the agent."""
+        policy, key, message = self.policy, self.key, self.call.message
+        lasting = policy.remember == "session"
+        approved = internals(self.agent).approvals if lasting else self.memory.approved
+        if decision.verdict in ("reject", "reject_rest"):
+            self.memory.refusals[key] = 1
+        if decision.verdict == "reject_rest" and message:
+            self.memory.refused_message = message
+        if decision.verdict == "always":
+            approved.add(key[:2])
+        elif policy.remember != "call" and decision.verdict == "approve" and decision.by == HUMAN:
+            approved.add(key)
 
-    Raises:
-        TypeError: if `approve` is of another type.
-        ValueError: if it is an unknown text or empty, or `remember` is unknown.
+    def make_operation(self) -> Operation[Decision]:
+        """Make the operation that decides."""
+        agent, name, arguments = self.agent.name, self.call.name, self.call.arguments
 
-    >>> @require_approval("human")
-    ... def pay(euros: int) -> str:
-    ...     return f"Paid {euros}."
-    """
-    policy = make_policy(approve, remember)
+        def decode(stored: list[Any]) -> Decision:
+            return Decision(*stored)
 
-    def decorate(function: F) -> F:
-        vars(function)["_approval"] = policy
-        return function
+        return Operation(
+            kind="approval",
+            key=lambda: f"{name}:{self.key[2]}",
+            run=self._decide,
+            started=lambda: events.ApprovalAsked(agent=agent, name=name, arguments=arguments),
+            finished=lambda decision, seconds: events.ApprovalGiven(
+                agent=agent,
+                name=name,
+                verdict={"always": "approve", "reject_rest": "reject"}.get(decision.verdict, decision.verdict),
+                words=decision.words,
+                by=decision.by,
+                why=redact(decision.why),
+                remembered=decision.verdict == "always" or self.policy.remember != "call",
+                seconds=seconds,
+            ),
+            encode=list,
+            decode=decode,
+        )
 
-    return decorate
+    def _decide(self) -> Steps[Decision]:
+        """Apply the rules in order; the first that refuses decides. Then ask the human, if that is needed."""
+        needs_human, reasons, by = self.policy.needs_human, [], RULE
+        call, edited = self.call, False
+        for rule in self.policy.rules:
+            answer = yield from apply_rule(rule, call)
+            by = getattr(rule, "by", RULE)
+            if isinstance(answer, Ask) or answer == HUMAN:
+                needs_human = True
+                reasons.append(answer.why if isinstance(answer, Ask) else "")
+            elif isinstance(answer, Edit):
+                arguments = normalize_arguments(self.function, dict(answer.arguments))
+                call, edited = GuardedCall(call.agent, call.name, arguments, call.history), True
+            elif isinstance(answer, str):
+                return Decision("reject", answer, by=by)
+            elif answer is not True:
+                if answer is not False and answer is not None:
+                    raise TypeError(
+                        f"A rule for approvals must return True, False, a text, Ask or Edit, got {answer!r:.100}."
+                    )
+                return Decision("reject", by=by)
+        why = "; ".join(filter(None, reasons))
+        arguments = call.arguments if edited else None
+        if not needs_human or (self._is_remembered and not edited):
+            return Decision("edit" if edited else "approve", "", arguments, RULE if needs_human else by)
+        if call.message and self.memory.refused_message is call.message:
+            return Decision("reject", "the rest of the calls was refused", by=HUMAN, why=why)
+        decision = (yield from self._ask(call, why))._replace(why=why)
+        if decision.verdict == "always" and self.policy.remember == "always":
+            find_rules_file(self.policy).allow_tool(call.name)
+        return decision._replace(verdict="edit", arguments=arguments) if edited and decision.is_approved else decision
 
+    def _ask(self, call: GuardedCall, why: str) -> Steps[Decision]:
+        """Ask the human, until the answer can be used."""
+        # Needs pydantic.
+        from ...coding.approval import visible
 
-def get_policy(function: Any) -> ApprovalPolicy | None:
-    """Return the approval that a function needs; None if it needs none."""
-    return getattr(function, "_approval", None)
+        agent, arguments = self.agent, redact(call.arguments)
+        shown = json.dumps(arguments, ensure_ascii=False, default=str)
+        if len(shown) > _MAX_SHOWN:
+            shown = f"{shown[:_MAX_SHOWN]}... ({len(shown)} characters, digest {fingerprint(call.arguments)})"
+        reason = f" ({visible(redact(why)).rstrip('.')})" if why else ""
+        prompt = (
+            f"{agent.name} is to call {visible(call.name)} with {visible(shown)}{reason}. Approve? "
+            "(y: yes, a: yes, and later calls of it in this chat, n: no, r: no, nor the other calls of this message, "
+            "e {...}: yes, with these arguments, q: end the chat, or a text: no, and the model reads it) "
+        )
+        subject = {"kind": "approval", "tool": call.name, "arguments": arguments, "choices": CHOICES}
+        problem = ""
+        while True:
+            with ask_about(**subject) as answered:
+                text = yield from invoke(agent.get_human_input, agent.a_get_human_input, problem + prompt)
+            try:
+                decision = parse_decision(text)
+                if decision.arguments is not None:
+                    decision = decision._replace(arguments=normalize_arguments(self.function, decision.arguments))
+            except ValueError as error:
+                problem = f"The new arguments can't be used: {str(error).rstrip('.')}. "
+                continue
+            return decision._replace(by=EXPIRY) if answered.get("is_expired") else decision
 
 
 def request_approval(
-    agent: AgentCore, policy: ApprovalPolicy, name: str, arguments: dict[str, Any]
-) -> Steps[dict[str, Any] | str]:
-    """Request the approval of a call. Returns the arguments to use, or the text for the model if it is refused.
+    agent: AgentCore,
+    policy: ApprovalPolicy,
+    name: str,
+    arguments: dict[str, Any],
+    *,
+    function: Any = None,
+    history: tuple[dict[str, Any], ...] = (),
+) -> Steps[ApprovedCall | str]:
+    """Request the approval of a call.
+
+    Args:
+        agent: Agent that executes it.
+        policy: The approval that the tool needs.
+        name: Name of the tool.
+        arguments: Its arguments.
+        function: The tool; None for a call without one.
+        history: Conversation that led to the call.
+
+    Returns:
+        The call that may be made, or the text for the model if it is refused.
 
     Raises:
         GuardrailStop: if the human ends the chat, or a refused call comes again and again.
     """
-    memory = _memory.get() or Memory()
-    key = (agent.name, name, fingerprint(arguments, named_secrets=True))
-    if memory.refusals[key]:
-        memory.refusals[key] += 1
-        if memory.refusals[key] > MAX_REFUSALS:
+    request = _Request(agent, policy, GuardedCall(agent.name, name, dict(arguments), history), function)
+    refusals = request.memory.refusals
+    if refusals[request.key]:
+        refusals[request.key] += 1
+        if refusals[request.key] > MAX_REFUSALS:
             raise GuardrailStop(f"approval of {name}", "a call that was refused came again and again")
         return _make_refusal(agent, "", "It was refused before.")
-    decision = yield from perform(_make_operation(agent, policy, name, arguments, key, memory))
+    decision = yield from perform(request.make_operation())
+    request.remember(decision)
     if decision.verdict == "stop":
         raise GuardrailStop(f"approval of {name}", "a human ended the chat")
-    if decision.verdict == "reject":
-        memory.refusals[key] = 1
+    if decision.verdict in ("reject", "reject_rest"):
         return _make_refusal(agent, decision.words)
-    if decision.verdict == "always":
-        memory.approved.add(key[:2])
-    elif policy.remember == "chat" and decision.verdict == "approve":
-        memory.approved.add(key)
-    return arguments if decision.arguments is None else decision.arguments
+    if decision.arguments is None:
+        return ApprovedCall(arguments)
+    return ApprovedCall(decision.arguments, _describe_changes(agent, arguments, decision.arguments))
 
 
 def _make_refusal(agent: AgentCore, words: str, addition: str = "") -> str:
@@ -188,103 +213,41 @@ def _make_refusal(agent: AgentCore, words: str, addition: str = "") -> str:
     return f"The call was not made. The reviewer of {agent.name} refused it{reason}{end} {advice}"
 
 
-def _make_operation(
-    agent: AgentCore,
-    policy: ApprovalPolicy,
-    name: str,
-    arguments: dict[str, Any],
-    key: tuple[str, ...],
-    memory: Memory,
-) -> Operation[Decision]:
-    def decode(stored: list[Any]) -> Decision:
-        return Decision(*stored)
-
-    return Operation(
-        kind="approval",
-        key=lambda: f"{name}:{key[2]}",
-        run=lambda: _decide(agent, policy, GuardedCall(agent.name, name, dict(arguments)), key, memory),
-        started=lambda: events.ApprovalAsked(agent=agent.name, name=name, arguments=arguments),
-        finished=lambda decision, seconds: events.ApprovalGiven(
-            agent=agent.name,
-            name=name,
-            verdict="approve" if decision.verdict == "always" else decision.verdict,
-            words=decision.words,
-            by=decision.by,
-            remembered=decision.verdict == "always" or policy.remember == "chat",
-            seconds=seconds,
-        ),
-        encode=list,
-        decode=decode,
-    )
+def _describe_changes(agent: AgentCore, before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Return the text for the model about arguments that are not its own; empty if they are the same."""
+    changes = [
+        f"{key} is {_show(after, key)} instead of {_show(before, key)}"
+        for key in dict.fromkeys((*before, *after))
+        if before.get(key) != after.get(key)
+    ]
+    return f"The reviewer of {agent.name} changed the arguments: {', '.join(changes)}." if changes else ""
 
 
-def _decide(
-    agent: AgentCore, policy: ApprovalPolicy, call: GuardedCall, key: tuple[str, ...], memory: Memory
-) -> Steps[Decision]:
-    """Apply the rules in order; the first that refuses decides. Then ask the human, if that is needed."""
-    needs_human = policy.needs_human
-    edited: dict[str, Any] | None = None
-    for rule in policy.rules:
-        answer = yield from invoke(*sync_and_async(rule), call)
-        if answer == HUMAN:
-            needs_human = True
-        elif isinstance(answer, Edit):
-            edited = dict(answer.arguments)
-            call = GuardedCall(call.agent, call.name, dict(edited))
-        elif isinstance(answer, str):
-            return Decision("reject", answer)
-        elif answer is not True:
-            if answer is not False and answer is not None:
-                raise TypeError(f"A rule for approvals must return True, False, a text or Edit, got {answer!r:.100}.")
-            return Decision("reject")
-    is_remembered = key in memory.approved or key[:2] in memory.approved
-    if not needs_human or (is_remembered and edited is None):
-        return Decision("approve" if edited is None else "edit", "", edited)
-    decision = yield from _ask(agent, call)
-    if edited is not None and decision.verdict in ("approve", "always"):
-        return decision._replace(verdict="edit", arguments=edited)
-    return decision
+def _show(arguments: dict[str, Any], key: str) -> str:
+    text = json.dumps(arguments[key], ensure_ascii=False, default=str) if key in arguments else "missing"
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
-def _ask(agent: AgentCore, call: GuardedCall) -> Steps[Decision]:
-    shown = json.dumps(redact(call.arguments), ensure_ascii=False, default=str)
-    if len(shown) > _MAX_SHOWN:
-        shown = f"{shown[:_MAX_SHOWN]}... ({len(shown)} characters, digest {fingerprint(call.arguments)})"
-    prompt = (
-        f"{agent.name} is to call {call.name} with {shown}. Approve? (y: yes, a: yes, and later calls of it in this chat, "
-        "n: no, e {...}: yes, with these arguments, q: end the chat, or a text: no, and the model reads it) "
-    )
-    subject = {"kind": "approval", "tool": call.name, "arguments": redact(call.arguments), "choices": CHOICES}
-    problem = ""
-    while True:
-        with ask_about(**subject):
-            text = yield from invoke(agent.get_human_input, agent.a_get_human_input, problem + prompt)
-        decision = parse_decision(text)
-        if decision is not None:
-            return decision
-        problem = "The new arguments must be a JSON object after the e. "
+def parse_decision(text: str) -> Decision:
+    """Parse the answer of a human.
 
-
-def parse_decision(text: str) -> Decision | None:
-    """Parse the answer of a human; None if its arguments are not a JSON object."""
+    Raises:
+        ValueError: if its arguments are not a JSON object.
+    """
     words = text.strip()
     plain = words.rstrip(".!").lower()
-    if plain in _YES:
-        return Decision("approve", by=HUMAN)
-    if plain in _ALWAYS:
-        return Decision("always", by=HUMAN)
-    if plain in _STOP:
-        return Decision("stop", by=HUMAN)
-    if plain in _NO:
-        return Decision("reject", by=HUMAN)
+    for verdict, texts in (("approve", _YES), ("always", _ALWAYS), ("stop", _STOP), ("reject", _NO), ("reject_rest", _REST)):
+        if plain in texts:
+            return Decision(verdict, by=HUMAN)
     first, _, rest = words.partition(" ")
     if first.lower() in ("e", "edit") and rest.lstrip().startswith("{"):
         try:
-            arguments = json.loads(rest)
+            return Decision("edit", "", json.loads(rest), HUMAN)
         except ValueError:
-            return None
-        return Decision("edit", "", arguments, HUMAN)
+            raise ValueError("they must be a JSON object after the e") from None
     # A text that only begins with yes is a condition, which the model has to read first.
+    if first.lower() == "reject_rest":
+        return Decision("reject_rest", rest.strip(), by=HUMAN)
     if first.lower().rstrip(",:;") in ("n", "no", "reject") and rest:
         words = rest
     return Decision("reject", words, by=HUMAN)

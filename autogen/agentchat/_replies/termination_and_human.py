@@ -5,6 +5,8 @@ Each decision is a row of the table RULES; no other code depends on `human_input
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,12 +16,13 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from ... import events
-from ..._steps import Steps, invoke, sync_and_async
+from ..._journal import Answer, Pending
+from ..._steps import Call, Steps, invoke, sync_and_async
 from ..._threads import CallTimeout, reset_variable
 from ...control import ChatWaiting, interruptible
 from ...io._event_streams import get_asked_stream
-from ...io.base import LATER, AsyncInputStream, InputStream, TimedInputStream
-from ...operations import Operation, fingerprint, get_journal, perform
+from ...io.base import AsyncInputStream, InputStream, Later, TimedInputStream
+from ...operations import Journal, Operation, fingerprint, get_journal, perform
 from .._core.display import print_notice
 from .._core.internals import get_human_inputs, get_managed_group, get_reply_counts, internals, is_conversable
 from .._core.protocols import AgentCore
@@ -29,7 +32,13 @@ from .._guardrails.hook_points import has_hooks
 from .._guardrails.run import filter_value
 from ..agent import Agent, Message
 
-_subject: ContextVar[Mapping[str, Any] | None] = ContextVar("subject of the question", default=None)
+# Fields of the question, and what is to be known about its answer.
+_subject: ContextVar[tuple[Mapping[str, Any], dict[str, Any]] | None] = ContextVar("subject of the question", default=None)
+
+# Answers to questions that expire, by kind, where that is not the agent's default.
+_DEFAULTS = {"approval": "reject nobody answered in time", "elicitation": ""}
+
+POLL_INTERVAL = 0.5  # seconds
 
 MODES = ("ALWAYS", "TERMINATE", "NEVER")
 
@@ -248,34 +257,67 @@ def ask_human(agent: AgentCore, prompt: str, iostream: InputStream | AsyncInputS
     return typed
 
 
-def _find_answer(agent: AgentCore, prompt: str, is_left_open: bool) -> str | None:
-    """Return the answer that somebody gave while the chat did not run, whoever is asked now; None if there is none.
+def _find_answer(agent: AgentCore, prompt: str, later: Later | None, timeout: float | None) -> Steps[str | None]:
+    """Return the answer that somebody gave elsewhere, whoever is asked now; None if there is none.
+
+    Args:
+        agent: Agent that asks.
+        prompt: Question.
+        later: The source of an agent that leaves its questions open; None for another source.
+        timeout: Seconds to wait for an answer before the question is left open; None not to wait.
 
     Raises:
         ChatWaiting: if there is none, and the question is left open.
     """
     journal = get_journal()
-    if journal is None and not is_left_open:
+    if journal is None and later is None:
         return None
     signal = ChatWaiting(f"an answer for {agent.name}: {prompt.strip()}")
     if journal is not None:
-        question = journal.make_question(agent=agent.name, prompt=prompt, **(_subject.get() or {"kind": "human"}))
-        if (answer := journal.read_answer(question)) is not None:
+        subject, outcome = _subject.get() or ({"kind": "human"}, {})
+        now = time.time() if later is None else later.clock()
+        if later is not None and later.expires is not None:
+            default = _DEFAULTS.get(subject["kind"], agent.human_input_default or "exit")
+            subject = {**subject, "expires_after": later.expires.total_seconds(), "default": default}
+        question = journal.make_question(now, agent=agent.name, prompt=prompt, **subject)
+        answer = journal.read_answer(question)
+        if answer is None and later is not None:
+            journal.require_questions()
+            if question.expires_at is not None and now >= question.expires_at:
+                outcome["is_expired"] = True
+                return question.default
+            if timeout is not None:
+                journal.ask(question)
+                answer = yield from _poll(journal, question, timeout)
+        if answer is not None:
             return answer.text
         signal.pending.append(question)
-        if is_left_open:
-            journal.require_questions()
-    if is_left_open:
+    if later is not None:
         raise signal
     return None
 
 
+def _poll(journal: Journal, question: Pending, seconds: float) -> Steps[Answer | None]:
+    """Look for the answer to a question, for a number of seconds. Returns None if there is none."""
+    end = time.monotonic() + seconds
+    while (remaining := end - time.monotonic()) > 0:
+        yield Call(interruptible(time.sleep), asyncio.sleep, (min(POLL_INTERVAL, remaining),), {})
+        if (answer := journal.read_answer(question)) is not None:
+            return answer
+    return None
+
+
 @contextmanager
-def ask_about(**subject: Any) -> Iterator[None]:
-    """Describe the questions to humans in a `with` block by fields of `Pending`."""
-    token = _subject.set(subject)
+def ask_about(**subject: Any) -> Iterator[dict[str, Any]]:
+    """Describe the questions to humans in a `with` block by fields of `Pending`.
+
+    Yields:
+        A dict, in which `is_expired` is True once a question had its default as answer.
+    """
+    outcome: dict[str, Any] = {}
+    token = _subject.set((subject, outcome))
     try:
-        yield
+        yield outcome
     finally:
         reset_variable(_subject, token)
 
@@ -289,7 +331,8 @@ def _decode_text(stored: object) -> str:
 def _request_input(agent: AgentCore, prompt: str, iostream: InputStream | AsyncInputStream | None) -> Steps[str]:
     timeout = agent.human_input_timeout
     source = None if iostream is not None else agent.human_input_source
-    if (answer := _find_answer(agent, prompt, source is LATER)) is not None:
+    answer = yield from _find_answer(agent, prompt, source if isinstance(source, Later) else None, timeout)
+    if answer is not None:
         return answer
     if source is None:
         stream = get_asked_stream() if iostream is None else iostream

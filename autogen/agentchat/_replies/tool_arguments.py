@@ -37,6 +37,25 @@ def parse_arguments(text: object, repair: Callable[[str], str]) -> dict[str, Any
     return value
 
 
+def normalize_arguments(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call as its function gets them, as far as they are scalars.
+
+    Args:
+        function: Registered function; None for arguments that can't be checked.
+        arguments: Arguments by name.
+
+    Raises:
+        ValueError: The function can't be called with them.
+    """
+    origin = getattr(function, "_checked", None)
+    if origin is None:
+        return arguments
+    # Needs pydantic.
+    from ..._functions.arguments import convert_scalars
+
+    return convert_scalars(origin, arguments)
+
+
 def repair_json(text: str) -> str:
     """Repair raw line breaks and tabs in JSON text: drop them between tokens, escape them inside strings."""
     repaired = []

@@ -7,7 +7,7 @@ never to an exception.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
@@ -29,6 +29,7 @@ from ...operations import (
     perform,
     resolve_unfinished,
 )
+from .._approvals.policy import get_policy
 from .._core import turn_context
 from .._core.display import print_notice
 from .._core.internals import get_managed_group, is_conversable, is_overridden
@@ -38,14 +39,14 @@ from .._core.registration_warnings import find_executors
 from .._core.turn_context import Outcome
 from .._guardrails.run import check_call, check_tool_result
 from ..agent import Agent, Message
-from .approval import get_policy, request_approval
+from .approval import request_approval
 from .termination_and_human import ask_human
-from .tool_arguments import parse_arguments
+from .tool_arguments import normalize_arguments, parse_arguments
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
-# The id of a call and its message, by the id() of its dict.
-_origins: ContextVar[Mapping[int, tuple[str | None, Message]]] = ContextVar("origins of calls", default={})  # noqa: B039
+# The id of a call and the conversation up to its message, by the id() of its dict.
+_origins: ContextVar[Mapping[int, tuple[str | None, Sequence[Message]]]] = ContextVar("origins", default={})  # noqa: B039
 _caller: ContextVar[AgentCore | None] = ContextVar("agent whose model suggested the calls", default=None)
 
 
@@ -61,7 +62,7 @@ def execute_function_call(
     must_wait = is_coroutine_function(function) or executor.concurrent_tool_calls
     must_wait = must_wait or hasattr(function, "_timeout") or getattr(function, "_has_async_dependencies", False)
     async_method: Callable[..., object] = executor.a_execute_function if must_wait else executor.execute_function
-    with _remember_origin([{"function": call}], messages[-1], _find_caller(messages[-1], sender)):
+    with _remember_origin([{"function": call}], messages, _find_caller(messages[-1], sender)):
         outcome = yield Call(executor.execute_function, async_method, (call,), {})
     if turn := turn_context.get_current_turn(agent, sender):
         [outcome] = yield from turn.resolve_handoffs([call], [outcome])
@@ -100,7 +101,7 @@ def execute_tool_calls(
     # A transfer to another agent is not a function: the turn resolves it.
     transfers = turn.find_transfers(functions) if turn else ()
     executable = [function for index, function in enumerate(functions) if index not in transfers]
-    with _remember_origin(calls, messages[-1], _find_caller(messages[-1], sender)):
+    with _remember_origin(calls, messages, _find_caller(messages[-1], sender)):
         # Calls that need no approval come first. The others are decided one by one: a human has one question at a time.
         guarded = [get_policy(_find_named(agent, call, sender)) is not None for call in executable]
         free_calls = [call for call, is_guarded in zip(executable, guarded, strict=True) if not is_guarded]
@@ -131,15 +132,19 @@ def execute_tool_calls(
 
 
 @contextmanager
-def _remember_origin(calls: Iterable[Message], message: Message, caller: AgentCore | None) -> Iterator[None]:
+def _remember_origin(calls: Iterable[Message], messages: Sequence[Message], caller: AgentCore | None) -> Iterator[None]:
     """Keep the ids of calls, their message and their caller: `execute_function` gets neither, and may be overridden."""
-    token = _origins.set({id(call.get("function")): (call.get("id"), message) for call in calls})
+    token = _origins.set({id(call.get("function")): (call.get("id"), messages) for call in calls})
     caller_token = _caller.set(caller)
     try:
         yield
     finally:
         reset_variable(_caller, caller_token)
         reset_variable(_origins, token)
+
+
+def _get_origin(call: Message) -> tuple[str | None, Sequence[Message]]:
+    return _origins.get().get(id(call), (None, ()))
 
 
 def _find_caller(message: Message, sender: Agent | None) -> AgentCore | None:
@@ -174,13 +179,13 @@ def execute_call(
     if isinstance(call_id, bool):
         verbose, call_id = call_id, None
     if call_id is None:
-        call_id, _ = _origins.get().get(id(call), (None, None))
+        call_id, _ = _get_origin(call)
     perform_call = partial(_perform_call, agent, call, label, call_id, verbose)
     caller = _caller.get()
     owners = [owner for owner in (caller, agent) if owner is not None and any(owner.hook_lists.values())]
     name = str(call.get("name") or "")
     function = _find_function(agent, name)
-    policy = get_policy(function)
+    policy, notice = get_policy(function), ""
     if not owners and policy is None:
         return (yield from perform_call(None))
     arguments: Any = _try_parse(agent, call)
@@ -188,12 +193,20 @@ def execute_call(
     if arguments is not None and function is not None:
         arguments = yield from check_call(agent, caller, name, arguments)
         if policy is not None and not isinstance(arguments, str):
-            arguments = yield from request_approval(agent, policy, name, arguments)
+            try:
+                arguments = normalize_arguments(function, arguments)
+            except ValueError as error:
+                # Nobody is asked about a call that can't be made.
+                return _make_failure(name, f"Error: {error}")
+            history = tuple(_get_origin(call)[1])
+            approved = yield from request_approval(agent, policy, name, arguments, function=function, history=history)
+            arguments, notice = (approved, "") if isinstance(approved, str) else approved
         if isinstance(arguments, str):
             return _make_failure(name, arguments)
     success, result = yield from perform_call(arguments)
     text = get_result_text(result.get("content", ""))
     content = yield from check_tool_result(agent, caller, name, text)
+    content = f"{notice}\n{content}" if notice else content
     return success, result if content == text else {**result, "content": content}
 
 
@@ -281,8 +294,8 @@ def _execute(agent: AgentCore, call: Message, label: str, verbose: bool, argumen
         sync_function, async_function = sync_and_async(callee, seconds=timeout, blocks=agent.concurrent_tool_calls)
         return interruptible(sync_function), async_function
 
-    _, message = _origins.get().get(id(call), (None, None))
-    resolution = Resolution(agent, message, prepare)
+    _, history = _get_origin(call)
+    resolution = Resolution(agent, history[-1] if history else None, prepare)
     try:
         callee, injection = unwrap_injected(function)
         arguments = {key: value for key, value in arguments.items() if key not in injection.names}
