@@ -183,7 +183,7 @@ class Journal:
         return self.store
 
     def restore_question(self, position: Position, stored: Any) -> None:
-        """Keep the question for which a step waits, which is asked again now."""
+        """Keep the question for which a step waits, as it was first asked."""
         self.go_live()
         self._open_questions[str(position)] = Pending.from_dict(stored)
 
@@ -204,7 +204,7 @@ class Journal:
         return Pending(id=question_id, asked_at=now, digest=digest, expires_at=expires_at, **details)
 
     def ask(self, question: Pending) -> None:
-        """Record that the step in progress waits for the answer to a question, before anybody is told of it."""
+        """Record that the step in progress waits for the answer to a question."""
         position = _position.get()
         if position is not None:
             self._open_questions[str(position)] = question

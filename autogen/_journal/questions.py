@@ -20,7 +20,8 @@ class Pending:
 
     Attributes:
         id: Its id, by which it is answered: the same whenever the chat is resumed.
-        kind: `human` for a message, `approval` for the approval of a tool call.
+        kind: `human` for a message, `approval` for the approval of a tool call, `elicitation` for a question of an MCP
+            server.
         agent: Name of the agent that asks.
         prompt: The question.
         tool: For an approval, the name of the tool.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from .. import events
 from .._untrusted import clean_description, clean_text
+from ..agentchat._replies.termination_and_human import ask_about
 from ..events import Event
 
 _YES, _NO = ("y", "yes", "true", "1"), ("n", "no", "false", "0")
@@ -157,7 +158,12 @@ def make_asker(human: Any) -> Ask | None:
     if human is None:
         return None
     if hasattr(human, "a_get_human_input"):
-        return human.a_get_human_input  # type: ignore[no-any-return]
+
+        async def ask_agent(prompt: str) -> str:
+            with ask_about(kind="elicitation"):
+                return str(await human.a_get_human_input(prompt))
+
+        return ask_agent
     if not callable(human):
         raise TypeError(f"elicitation must be an agent or a function of a prompt, got {human!r}.")
 

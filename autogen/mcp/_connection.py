@@ -40,6 +40,10 @@ CLOSE_TIMEOUT = 15.0
 _POLL_INTERVAL = 1.0  # seconds
 
 
+class NoAnswer(Exception):
+    """Raised for a question of the server that gets no answer, because the chat of the caller waits or stops."""
+
+
 class Delegate(Protocol):
     """The caller of a tool, as the server sees it while the call runs."""
 
@@ -60,17 +64,23 @@ class _ActiveCall:
     Attributes:
         delegate: Its caller.
         loop: Event loop of the caller.
-        run: Runs a function in the context of the caller.
+        context: Context of the caller.
         questions: Number of questions that wait for an answer.
+        signal: Signal of the caller's chat, which waits or stops instead of answering; None without one.
     """
 
     delegate: Delegate
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     context: Any = field(default_factory=copy_context)
     questions: int = 0
+    signal: BaseException | None = None
 
     async def ask(self, make: Callable[[], Awaitable[T]]) -> T:
-        """Await a coroutine of the caller in its event loop and its context."""
+        """Await a coroutine of the caller in its event loop and its context.
+
+        Raises:
+            NoAnswer: if its chat waits or stops instead.
+        """
         future: Future[T] = Future()
 
         def start() -> None:
@@ -82,6 +92,12 @@ class _ActiveCall:
         try:
             self.loop.call_soon_threadsafe(start, context=self.context)
             return await asyncio.wrap_future(future)
+        except (Exception, asyncio.CancelledError):
+            raise
+        # It would end the session, which other chats may share.
+        except BaseException as signal:  # noqa: BLE001
+            self.signal = signal
+            raise NoAnswer from None
         finally:
             self.questions -= 1
 
@@ -268,7 +284,12 @@ class Connection:
                     deadline = time.monotonic() + timeout
             if not task.done():
                 raise McpToolError(f"The MCP server {self.server.name!r} did not answer within {timeout:g} seconds.")
-            return await self._get_result(task)
+            try:
+                return await self._get_result(task)
+            finally:
+                # Whatever the server made of it, the chat waits or stops.
+                if call is not None and call.signal is not None:
+                    raise call.signal
         except asyncio.CancelledError:
             if self._is_over:
                 raise self._make_error("has ended") from None
@@ -317,7 +338,12 @@ class Connection:
         from mcp.types import ElicitResult
 
         call = self._active[-1] if self._active else None
-        return await call.ask(partial(call.delegate.elicit, params)) if call else ElicitResult(action="cancel")
+        if call is None:
+            return ElicitResult(action="cancel")
+        try:
+            return await call.ask(partial(call.delegate.elicit, params))
+        except NoAnswer:
+            return ElicitResult(action="cancel")
 
     async def _sample(self, context: Any, params: Any) -> Any:
         from mcp.types import INVALID_REQUEST, ErrorData
@@ -325,7 +351,10 @@ class Connection:
         call = self._active[-1] if self._active else None
         if call is None:
             return ErrorData(code=INVALID_REQUEST, message="No tool call is under way.")
-        return await call.ask(partial(call.delegate.sample, params))
+        try:
+            return await call.ask(partial(call.delegate.sample, params))
+        except NoAnswer:
+            return ErrorData(code=INVALID_REQUEST, message="There is no answer.")
 
     async def report_progress(
         self, delegate: Delegate, progress: float, total: float | None = None, message: str | None = None

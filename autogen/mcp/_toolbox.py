@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .._steps import run_coroutine
 from .._threads import run_in_thread
 from .._untrusted import clean_description, clean_schema, clean_text
+from ..agentchat._approvals.policy import is_approved
 from ..tools.tool import Tool
 from ..tools.toolkit import Toolkit
-from ._approval import Approval, check_approval, make_approver
+from ._approval import Approval, Approver
 from ._caller import Caller, make_asker, make_sampler
 from ._connection import Connection, Delegate
 from ._offers import Offers
@@ -88,8 +89,9 @@ class MCPToolbox(Toolkit):
         prompts: True to offer a tool that gets the server's prompts.
         sampling: Agent whose model answers requests of the server; None for none.
         elicitation: Agent whose human answers questions of the server, or a function of the prompt; None for nobody.
-        approval: Decides about calls of tools that don't claim to be read-only: True asks a human on the console; a
-            function `(tool, arguments)`, sync or async, returns True, or False or the reason for a refusal.
+        approval: Decides about calls of tools that don't claim to be read-only: True asks the human of the agent that
+            executes the call; a function `(tool, arguments)`, sync or async, returns True, or False or the reason for a
+            refusal; or `Rules`, a `Reviewer` or a list of these, as for `register_for_execution`.
         config: JSON file with `mcpServers`; see `load_mcp_servers`.
         folder: Folder for pictures and long results; None for a temporary folder.
         show_pictures: True to show the latest pictures of results to the models of the agents that call the tools. The
@@ -137,8 +139,7 @@ class MCPToolbox(Toolkit):
         self._offers_resources, self._offers_prompts = resources, prompts
         self._ask = make_asker(elicitation)
         self._sample = make_sampler(sampling, sampling_limit)
-        check_approval(approval)
-        self._approve = make_approver(approval, self.server.name)
+        self._approver = Approver(approval, self.server.name)
         self._writer = ResultWriter(self.server.name, max_result_chars, folder)
         self._offers = Offers(self, PictureGallery(self._writer, self.server.name) if show_pictures else None)
         self._functions: dict[str, Callable[..., Awaitable[str]]] = {}
@@ -304,7 +305,9 @@ class MCPToolbox(Toolkit):
         tools: dict[str, Tool] = {}
         for name, tool in listed.items():
             if (self._allowed is None or name in self._allowed) and name not in self._excluded:
-                self._add(tools, name, clean_description(tool.description), clean_schema(tool.input_schema), self._call)
+                rules = self._approver.get_rules(name) if _may_change(tool) else None
+                description, schema = clean_description(tool.description), clean_schema(tool.input_schema)
+                self._add(tools, name, description, schema, self._call, rules)
         for name, (description, schema, function) in self._get_readers().items():
             self._add(tools, name, description, schema, function)
         logger.info("The MCP server %r offers the tools %s.", self.server.name, ", ".join(tools) or "none")
@@ -317,6 +320,7 @@ class MCPToolbox(Toolkit):
         description: str,
         schema: Mapping[str, Any],
         function: Callable[..., Awaitable[str]],
+        approve: list[Any] | None = None,
     ) -> None:
         offered = _INVALID.sub("_", f"{self._prefix}{name}")[:_MAX_NAME]
         if offered in tools:
@@ -332,6 +336,7 @@ class MCPToolbox(Toolkit):
             description=description or name,
             func_or_tool=self._functions[name],
             parameters_json_schema=schema,
+            approve=approve,
         )
 
     def _get_readers(self) -> dict[str, tuple[str, Mapping[str, Any], Callable[..., Awaitable[str]]]]:
@@ -361,8 +366,8 @@ class MCPToolbox(Toolkit):
         tool = self._listed.get(name)
         if tool is None:
             raise McpToolError(f"The MCP server {self.server.name!r} has no tool {name!r} any more.")
-        if not (tool.annotations and tool.annotations.read_only_hint):
-            await self._approve(name, arguments)
+        if _may_change(tool) and not is_approved(self._functions.get(name)):
+            arguments = await self._approver.check(name, arguments)
         caller = Caller(self.server.name, name, self._ask, self._sample)
 
         async def call(connection: Connection, session: ClientSession) -> Any:
@@ -499,6 +504,10 @@ def _add_variables(server: Server, env: Mapping[str, str] | None) -> Server:
     if not isinstance(server.params, StdioServerParams):
         raise ValueError("env is for servers that are programs: a server at a URL has an environment of its own.")
     return replace(server, params=replace(server.params, env={**(server.params.env or {}), **env}))
+
+
+def _may_change(tool: Any) -> bool:
+    return not (tool.annotations and tool.annotations.read_only_hint)
 
 
 def _mark_stale(toolbox: weakref.ref[MCPToolbox]) -> None:

@@ -80,7 +80,7 @@ class Toolkit:
 
 
 def require_approvals(tools: Iterable[Tool], approve: Any, remember: str = "call") -> list[Tool]:
-    """Return tools of which some, or all, must be approved.
+    """Return tools, with an approval for some or all of them.
 
     Args:
         tools: The tools.

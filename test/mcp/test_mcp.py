@@ -283,7 +283,7 @@ def test_other_tools_are_known_at_the_next_turn(call, agent, way, caplog, web):
     ],
 )
 def test_approval(toolbox, monkeypatch, approval, outcome):
-    from autogen.mcp._approval import make_approver
+    from autogen.mcp._approval import Approver
 
     class Console(IOStream):
         def print(self, *objects, **options):
@@ -293,7 +293,7 @@ def test_approval(toolbox, monkeypatch, approval, outcome):
             return "Only on Mondays."
 
     printed = []
-    monkeypatch.setattr(toolbox, "_approve", make_approver(approval, "server.py"))
+    monkeypatch.setattr(toolbox, "_approver", Approver(approval, "server.py"))
     with IOStream.set_default(Console()):
         if outcome == "3":
             assert use(toolbox, "add", a=1, b=2) == outcome

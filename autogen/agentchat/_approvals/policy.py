@@ -185,6 +185,24 @@ def set_policy(function: Any, policy: ApprovalPolicy) -> None:
     vars(function)["_approval"] = policy
 
 
+_approved: ContextVar[object] = ContextVar("tool whose call was approved", default=None)
+
+
+@contextmanager
+def mark_approved(function: Any) -> Iterator[None]:
+    """Note in a `with` block that the call of a registered tool was approved; see `is_approved`."""
+    token = _approved.set(getattr(function, "_origin", function))
+    try:
+        yield
+    finally:
+        reset_variable(_approved, token)
+
+
+def is_approved(function: object) -> bool:
+    """Return True if this call of a function, from within, was approved: a function that is called by another way asks."""
+    return function is not None and _approved.get() is function
+
+
 def get_policy(function: Any) -> ApprovalPolicy | None:
     """Return the approval that a function needs; None if it needs none."""
     return getattr(function, "_approval", None)

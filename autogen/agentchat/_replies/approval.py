@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ... import events
+from ..._mistakes import trim_stop
 from ..._secrets import redact
 from ..._steps import Steps, invoke
 from ...operations import Operation, fingerprint, perform
@@ -142,7 +143,7 @@ class _Request:
         shown = json.dumps(arguments, ensure_ascii=False, default=str)
         if len(shown) > _MAX_SHOWN:
             shown = f"{shown[:_MAX_SHOWN]}... ({len(shown)} characters, digest {fingerprint(call.arguments)})"
-        reason = f" ({visible(redact(why)).rstrip('.')})" if why else ""
+        reason = f" ({visible(trim_stop(redact(why)))})" if why else ""
         prompt = (
             f"{agent.name} is to call {visible(call.name)} with {visible(shown)}{reason}. Approve? "
             "(y: yes, a: yes, and later calls of it in this chat, n: no, r: no, nor the other calls of this message, "
@@ -158,7 +159,7 @@ class _Request:
                 if decision.arguments is not None:
                     decision = decision._replace(arguments=normalize_arguments(self.function, decision.arguments))
             except ValueError as error:
-                problem = f"The new arguments can't be used: {str(error).rstrip('.')}. "
+                problem = f"The new arguments can't be used: {trim_stop(error)}. "
                 continue
             return decision._replace(by=EXPIRY) if answered.get("is_expired") else decision
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import partial
@@ -29,7 +29,7 @@ from ...operations import (
     perform,
     resolve_unfinished,
 )
-from .._approvals.policy import get_policy
+from .._approvals.policy import get_policy, mark_approved
 from .._core import turn_context
 from .._core.display import print_notice
 from .._core.internals import get_managed_group, is_conversable, is_overridden
@@ -203,7 +203,8 @@ def execute_call(
             arguments, notice = (approved, "") if isinstance(approved, str) else approved
         if isinstance(arguments, str):
             return _make_failure(name, arguments)
-    success, result = yield from perform_call(arguments)
+    with nullcontext() if policy is None else mark_approved(function):
+        success, result = yield from perform_call(arguments)
     text = get_result_text(result.get("content", ""))
     content = yield from check_tool_result(agent, caller, name, text)
     content = f"{notice}\n{content}" if notice else content
