@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from ... import events
@@ -113,8 +114,8 @@ class _Request:
                 needs_human = True
                 reasons.append(answer.why if isinstance(answer, Ask) else "")
             elif isinstance(answer, Edit):
-                arguments = normalize_arguments(self.function, dict(answer.arguments))
-                call, edited = GuardedCall(call.agent, call.name, arguments, call.history), True
+                call = replace(call, arguments=normalize_arguments(self.function, dict(answer.arguments)))
+                edited = True
             elif isinstance(answer, str):
                 return Decision("reject", answer, by=by)
             elif answer is not True:
