@@ -28,6 +28,7 @@ BROWSER = ["playwright>=1.60"]
 COSMOS = ["azure-cosmos>=4.5"]
 DISKCACHE = ["diskcache>=5.6.3"]
 DOCUMENTS = ["markitdown[docx,pptx,xlsx]>=0.1.9", "pypdf[crypto]>=5", "striprtf>=0.0.29"]
+EMBEDDINGS = ["numpy>=1.26", "safetensors>=0.4", "threadpoolctl>=3", "tokenizers>=0.20"]
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 MCP = ["mcp>=2"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "langchain-experimental>=0.4", "nbclient>=0.10", "pandas>=2", *MCP]
@@ -40,7 +41,22 @@ TUNE = ["flaml>=2.3", "optuna>=4"]
 VERTEX = ["openai[vertex]>=3"]
 WEB = ["beautifulsoup4>=4.12", "lxml>=5", "markdownify>=1", "pathvalidate>=3"]
 WEBSOCKETS = ["websockets>=15"]
-TEST = [*COSMOS, *GRAPH, *JUPYTER, *KUBERNETES, *LOCAL, *MCP, *NOTEBOOK, *OTEL, *REDIS, *TOKENS, *TUNE, *VERTEX, *WEBSOCKETS]
+TEST = [
+    *COSMOS,
+    *EMBEDDINGS,
+    *GRAPH,
+    *JUPYTER,
+    *KUBERNETES,
+    *LOCAL,
+    *MCP,
+    *NOTEBOOK,
+    *OTEL,
+    *REDIS,
+    *TOKENS,
+    *TUNE,
+    *VERTEX,
+    *WEBSOCKETS,
+]
 TEST += ["openinference-instrumentation-ag2>=0.1.12"]  # one of the tools that wrap methods by the path of their module
 TEST += [
     "opentelemetry-exporter-otlp-proto-http>=1.27",
@@ -106,6 +122,7 @@ setup(
         "cosmos": COSMOS,
         "diskcache": DISKCACHE,
         "docs": DOCS,
+        "embeddings": EMBEDDINGS,
         "documents": [*DOCUMENTS, *WEB],
         "graph": GRAPH,
         "images": IMAGES,

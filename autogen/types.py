@@ -161,6 +161,7 @@ class ConfigEntry(TypedDict, total=False):
     api_type: str
     tags: list[str]
     model_client_cls: object
+    embedding_model: str
     price: float | Sequence[float]
 
     # The connection, as the `openai` SDK takes it.

@@ -110,6 +110,14 @@ def weights() -> Path:
     return weights_module.pull("smollm2-135m")
 
 
+@pytest.fixture(scope="session")
+def embedding_weights() -> Path:
+    """The weights of the offline embedding model, pulled like those of the local model."""
+    for package in ("numpy", "safetensors", "threadpoolctl", "tokenizers"):
+        pytest.importorskip(package, reason="the extra 'embeddings' is not installed")
+    return weights_module.pull("all-minilm-l6-v2")
+
+
 @pytest.fixture(params=["sync", "async"])
 def mode(request: pytest.FixtureRequest) -> str:
     """Run the test twice: "sync" and "async"."""

@@ -17,6 +17,7 @@ LAYERS = """
     agentchat, _terminal                 agents and chats, and the lines that views show of them
     code_utils                           the classic functions that extract and run code
     _code_writing                        the classic functions that ask a model for code
+    embeddings                           vectors of texts
     llm_config, graph_utils              `LLMConfig`, and speaker transitions as a graph
     oai                                  models: config lists, endpoints, requests, cost
     token_count_utils                    counting tokens

@@ -57,7 +57,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "models": (
         "Models",
         "Config lists, the wrapper that asks models, and the classes behind it.",
-        ("autogen.oai", "autogen.llm_config"),
+        ("autogen.oai", "autogen.embeddings", "autogen.llm_config"),
     ),
     "completion": ("Completion and tuning", "The older interface, which can tune parameters.", ("autogen.oai.completion",)),
     "caches": ("Caches", "Where answers are kept.", ("autogen.cache",)),

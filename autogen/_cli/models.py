@@ -13,10 +13,11 @@ from ..oai._local import weights
 
 def show_models() -> None:
     """Print the catalogue, with the paths of the models that are installed."""
-    installed = weights.list_installed()
     table = Table("Model", "Size", "Licence", Column("Where", overflow="fold"), box=None, header_style="bold")
-    for model in weights.CATALOGUE.values():
-        path = str(installed.get(model.name) or f"not here: autogen models pull {model.name}")
+    for model in weights.ALL_MODELS.values():
+        path = str(weights.get_weights_path(model))
+        if not model.is_installed:
+            path = f"not here: autogen models pull {model.name}"
         table.add_row(model.name, f"{model.size / 1e6:.0f} MB", model.licence, path)
     Console().print(table)
 

@@ -29,6 +29,7 @@ CONFIG_SETTINGS = frozenset(
         "cache",
         "cache_seed",
         "check_every_ms",
+        "embedding_model",
         "filter_func",
         "functions",
         "max_cost",

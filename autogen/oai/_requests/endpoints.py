@@ -37,6 +37,7 @@ EXTRA_KEYS = {
     "cache",
     "cache_seed",
     "context",
+    "embedding_model",
     "filter_func",
     "more_tools",
     "output_type",

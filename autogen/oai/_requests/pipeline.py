@@ -17,10 +17,10 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ..._steps import Steps
 from ...operations import JournalError, Operation, fingerprint, get_journal, perform
@@ -46,6 +46,9 @@ class _Build(Protocol):
     def __call__(self, index: int, is_last: bool = False) -> EndpointRequest: ...
 
 
+_BuildRequest: TypeAlias = Callable[..., EndpointRequest]
+
+
 def request_completion(
     endpoints: Sequence[EndpointEntry],
     config: Mapping[str, object],
@@ -54,6 +57,7 @@ def request_completion(
     wrapper_id: int,
     extra_keys: AbstractSet[str] = EXTRA_KEYS,
     handler: Handler = handle_request,
+    build_request: _BuildRequest = build_request,
 ) -> Steps[ModelResponse]:
     """Return the response of the first endpoint that gives one; a resumed chat gets the recorded response.
 
@@ -64,6 +68,7 @@ def request_completion(
         wrapper_id: Id of the wrapper, for the runtime log.
         extra_keys: Keys of settings that are not sent.
         handler: Turns the request for one endpoint into a response.
+        build_request: Builds the request for one endpoint, as the function of that name does.
 
     Raises:
         RuntimeError: if a model client class is not registered.
