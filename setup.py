@@ -133,6 +133,7 @@ setup(
         "kubernetes": KUBERNETES,
         "litellm": ["litellm>=1.60"],
         "local": LOCAL,
+        "long-context": ["llmlingua>=0.2"],  # not for the tests: torch, and weights from a hub
         "mcp": MCP,
         "notebook": NOTEBOOK,
         "openapi": OPENAPI,

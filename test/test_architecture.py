@@ -58,9 +58,10 @@ PUBLIC = """
                              terminal token_count_utils tracing types version
     autogen.a2a              client errors
     autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
-                             groupchat guardrails realtime user_proxy_agent utils
-    autogen.agentchat.contrib  img_utils society_of_mind_agent swarm_agent web_surfer
-    autogen.agentchat.contrib.capabilities  agent_capability
+                             groupchat guardrails model_context realtime user_proxy_agent utils
+    autogen.agentchat.contrib  compressible_agent img_utils society_of_mind_agent swarm_agent web_surfer
+    autogen.agentchat.contrib.capabilities  agent_capability context_handling text_compressors tools_capability
+                             transform_messages transforms transforms_util
     autogen.agentchat.group  available_condition chat conditions context_condition context_expression context_str
                              context_variables group_utils guardrails handoffs llm_condition multi_agent_chat
                              on_condition on_context_condition reply_result selector speaker_selection_result

@@ -55,6 +55,28 @@ def count_tokens(text: str, model: str, *, estimate: bool = False) -> int:
     return len(encoding.encode_ordinary(text)) if encoding else estimate_from_bytes(text)
 
 
+def cut_text(text: str, model: str, head: int, tail: int = 0) -> tuple[str, str]:
+    """Return the first and the last tokens of a text, which must have more than both together.
+
+    A local tokenizer is used, or else the estimate of four bytes for a token; see `count_tokens`.
+
+    Args:
+        text: The text.
+        model: The model's name.
+        head: Number of tokens from the start.
+        tail: Number of tokens from the end.
+    """
+    encoding = _get_encoding(_get_encoding_name(model, warn=False), fetch=False)
+    if encoding is None:
+        raw = text.encode("utf-8", "surrogatepass")
+        first, last = raw[: head * 4], raw[len(raw) - tail * 4 :]
+    else:
+        tokens = encoding.encode_ordinary(text)
+        first, last = encoding.decode_bytes(tokens[:head]), encoding.decode_bytes(tokens[len(tokens) - tail :])
+    # A character of several tokens is left out rather than halved.
+    return first.decode("utf-8", "ignore"), last.decode("utf-8", "ignore")
+
+
 def estimate_from_bytes(text: str) -> int:
     """Return a quarter of a text's bytes, the estimate of its tokens without a tokenizer."""
     return -(-len(text.encode("utf-8", "surrogatepass")) // 4)

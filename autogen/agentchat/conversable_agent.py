@@ -32,6 +32,7 @@ from ._chats.carryover import ask_first_message
 from ._chats.message_loop import Receive, Send, deliver
 from ._chats.nested import SUMMARY, make_nested_reply
 from ._chats.two_agents import ChatOptions, run_chat
+from ._contexts.transform import ContextLike
 from ._core import argument_checks as checks
 from ._core import registration_warnings, runtime_log
 from ._core.internals import as_async_method, get_conversation, is_overridden, store_original_methods
@@ -111,6 +112,7 @@ class ConversableAgent(
         human_input_timeout: float | None = None,
         human_input_default: str = "",
         concurrent_tool_calls: bool = False,
+        model_context: ContextLike | None = None,
     ) -> None:
         """Create an agent.
 
@@ -141,6 +143,8 @@ class ConversableAgent(
             human_input_default: Input taken at a timeout. An empty text is the same as pressing Enter.
             concurrent_tool_calls: True if the calls of one message also run concurrently in sync chats, and sync functions
                 in threads in async chats, where they would block the event loop.
+            model_context: What the model sees of the history: a context of `autogen.agentchat.model_context`, or a
+                transform; None for all of it.
 
         Raises:
             TypeError, ValueError: if an argument has an invalid value; the message names it.
@@ -175,6 +179,7 @@ class ConversableAgent(
         # From here on other agents find the tools of this one.
         registration_warnings.register_agent(self)
         self.hook_lists = hooks.make_hook_lists()
+        self.model_context = model_context
         self._register_builtin_replies()
         self._prepare_for_groups(context_variables, handoffs)
         self._register_own_functions(functions)

@@ -18,6 +18,7 @@ from .._steps import Steps, invoke, run_async, run_sync, sync_and_async
 from ..code_utils import content_str
 from ..exception_utils import AgentNameConflict
 from ..types import MessageContentType
+from ._contexts.transform import ContextLike
 from ._core import runtime_log
 from ._core.internals import GroupInternals, get_conversation, get_managed_group, group_internals
 from ._core.protocols import AgentCapability, Group, GroupManager, ReplyFunction, SpeakerSelector
@@ -85,6 +86,8 @@ class GroupChat:
             name its `receivers`.
         eligibility_policies: Policies that all have to accept the next speaker, unless a function selects it; see
             `AgentEligibilityPolicy`.
+        select_speaker_model_context: What the selecting model sees of the conversation, before the transforms: a context of
+            `autogen.agentchat.model_context`, or a transform; None for all of it.
         allowed_speaker_transitions_dict: Resulting graph of transitions.
         last_selection: Last speaker, and the reason of its selection.
 
@@ -118,6 +121,7 @@ class GroupChat:
     return_results_to_caller: bool | None = None
     visible_to: Callable[[Message, Agent], bool] | None = None
     eligibility_policies: Sequence[AgentEligibilityPolicy] = field(default_factory=list)
+    select_speaker_model_context: ContextLike | None = None
     allowed_speaker_transitions_dict: dict[Agent, list[Agent]] = field(init=False, repr=False)
     last_selection: str = field(init=False, default="", compare=False)
 

@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TypeAlias, Union, cast
 
 from .._threads import reset_variable
+from ._context_kinds import ContextTransformed
 from ._event import Event, current_chat_id, current_operation_id, parent_operation_id
 from ._group_kinds import GroupResumed, HandedOver, SpeakerAttempted, SpeakerRequested, SpeakerSelected
 from ._kinds import (
@@ -63,6 +64,7 @@ __all__ = [
     "ChatWaiting",
     "CodeEnded",
     "CodeStarted",
+    "ContextTransformed",
     "Event",
     "GroupResumed",
     "GuardrailChecked",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, Union
 
+from ._context_kinds import ContextTransformed
 from ._event import Event
 from ._group_kinds import GroupResumed, HandedOver, SpeakerAttempted, SpeakerRequested, SpeakerSelected
 
@@ -565,6 +566,7 @@ AnyEvent: TypeAlias = Union[
     HandedOver,
     AutoReplied,
     GuardrailChecked,
+    ContextTransformed,
     NoHumanInput,
     HistoryCleared,
     UsagePrinted,

@@ -35,6 +35,7 @@ def describe(event: AnyEvent) -> str:
         case (
             events.AutoReplied()
             | events.GuardrailChecked()
+            | events.ContextTransformed()
             | events.SafeguardActed()
             | events.ApprovalAsked()
             | events.ApprovalGiven()

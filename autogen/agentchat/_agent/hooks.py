@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from ..._steps import Call, Steps, is_coroutine_function, run_async, run_sync
+from .._contexts.transform import ContextLike, apply, check_transform
 from .._core.protocols import AgentCapability, AgentCore, Hook
-from .._guardrails.hook_points import apply_hooks, pair_hooks
+from .._guardrails.hook_points import AgentHook, apply_hooks, pair_hooks
 from ..agent import Agent, Message
 from .state import AgentState
 from .tool_registration import as_list
@@ -28,8 +30,38 @@ HOOKABLE = (
 )
 
 
+_WHOLE_HISTORY = "process_all_messages_before_reply"
+
+
 class HooksMixin(AgentState):
-    """Hooks and capabilities of an agent."""
+    """Hooks, capabilities and the model context of an agent."""
+
+    @property
+    def model_context(self) -> ContextLike | None:
+        """Model context: a context or a transform that selects the part of the history which the model sees.
+
+        None for all of it. It is applied before the hooks for whole conversations. Clones have it, too.
+
+        Raises:
+            TypeError: if it is set to something else.
+        """
+        hook = self._find_context_hook()
+        return None if hook is None else hook.context
+
+    @model_context.setter
+    def model_context(self, context: ContextLike | None) -> None:
+        if context is not None:
+            check_transform(context, "model_context")
+        hooks = self.hook_lists[_WHOLE_HISTORY]
+        if (previous := self._find_context_hook()) is not None:
+            hooks.remove(previous)
+        if context is not None:
+            # Among the hooks, so that an agent without any has nothing else to check.
+            hooks.insert(0, ContextHook(context))
+
+    def _find_context_hook(self) -> ContextHook | None:
+        hooks = self.hook_lists[_WHOLE_HISTORY]
+        return next((hook for hook in hooks if isinstance(hook, ContextHook)), None)
 
     def register_hook(self, hookable_method: str, hook: Callable[..., object]) -> None:
         """Register a function that observes or changes messages.
@@ -105,6 +137,17 @@ class HooksMixin(AgentState):
     async def a_process_last_received_message(self, messages: list[Message]) -> list[Message]:
         """Async version of `process_last_received_message`."""
         return await run_async(transform_last_message(self, messages))
+
+
+class ContextHook(AgentHook):
+    """The model context of an agent, as a hook."""
+
+    def __init__(self, context: ContextLike) -> None:
+        self.context = context
+        super().__init__(lambda messages: run_sync(self._run(None, messages)), self._run)
+
+    def _run(self, agent: Any, messages: list[Message]) -> Steps[list[Message]]:
+        return apply(self.context, agent, messages, verbose=False)
 
 
 def make_hook_lists() -> dict[str, list[Hook]]:

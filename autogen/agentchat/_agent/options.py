@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from .._contexts.transform import ContextLike
 from .._handoffs.context_variables import ContextVariables
 from .._handoffs.handoffs import Handoffs
 from ..agent import Message
@@ -23,6 +24,7 @@ class AgentOptions(TypedDict, total=False):
     human_input_timeout: float | None
     human_input_default: str
     concurrent_tool_calls: bool
+    model_context: ContextLike | None
     functions: Callable[..., object] | Sequence[Callable[..., object]]
     context_variables: ContextVariables | None
     handoffs: Handoffs | None

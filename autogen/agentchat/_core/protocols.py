@@ -190,6 +190,7 @@ class Group(Protocol):
     select_speaker_message_template: str
     select_speaker_prompt_template: str | None
     select_speaker_transform_messages: Any
+    select_speaker_model_context: Any
     send_introductions: bool
     speaker_selection_method: Any
     speaker_transitions_type: Any

@@ -10,7 +10,7 @@ import json
 import logging
 from typing import Any
 
-from ..._steps import Steps
+from ..._steps import Steps, invoke
 from ...oai._requests.retry import Blame, classify_error
 from ...oai.client import OpenAIWrapper
 from .._core.internals import group_internals
@@ -53,7 +53,7 @@ def auto_select(
         return _select_in_order(group, last, agents, why, level)
     # Here, because descriptions matter to a model only.
     warn_of_equal_descriptions(group)
-    messages = _transform_messages(group, messages)
+    messages = yield from _transform_messages(group, client, selector, messages)
     attempts = Attempts(1 + group.max_retries_for_selecting_speaker)
     try:
         if _supports_schema(group, client):
@@ -144,15 +144,21 @@ def _make_selector_agent() -> ConversableAgent:
     return ConversableAgent(SELECTOR, llm_config=False, human_input_mode="NEVER")
 
 
-def _transform_messages(group: Group, messages: list[Message]) -> list[Message]:
+def _transform_messages(
+    group: Group, client: Any, selector: ConversableAgent, messages: list[Message]
+) -> Steps[list[Message]]:
     """Apply the group's transforms to the conversation. Follow-up prompts are left out, so that they displace no message."""
     transforms = group_internals(group).transforms
-    if transforms is None:
+    context = group.select_speaker_model_context
+    if transforms is None and context is None:
         return messages
-    # Transforms are hooks, so they need an agent.
+    # Transforms are hooks, so they need an agent; they may ask, or count for, the selecting model.
     agent = _make_selector_agent()
-    transforms.add_to_agent(agent)
-    return agent.process_all_messages_before_reply(messages)
+    agent.client, agent.llm_config = client, group.select_speaker_auto_llm_config or selector.llm_config
+    agent.model_context = context
+    if transforms is not None:
+        transforms.add_to_agent(agent)
+    return (yield from invoke(agent.process_all_messages_before_reply, agent.a_process_all_messages_before_reply, messages))
 
 
 def get_speaker_from_result(group: Group, result: ChatResult, last: Agent, agents: list[Agent]) -> Agent:

@@ -9,6 +9,7 @@ from types import FunctionType
 from typing import TypeVar
 
 from ...graph_utils import check_graph_validity, invert_disallowed_to_allowed
+from .._contexts.transform import check_transform
 from .._core.internals import group_internals, is_conversable
 from .._core.protocols import Group
 from .._core.selection_strategy import check_policies
@@ -47,6 +48,8 @@ def validate_group(group: Group) -> None:
     if retries < 0:
         raise ValueError(f"max_retries_for_selecting_speaker must be greater than or equal to 0, got {retries}.")
     group_internals(group).transforms = _validate_transforms(group.select_speaker_transform_messages)
+    if group.select_speaker_model_context is not None:
+        check_transform(group.select_speaker_model_context, "select_speaker_model_context")
     if not isinstance(group.select_speaker_auto_verbose, bool):
         raise ValueError(f"select_speaker_auto_verbose must be a bool, got {group.select_speaker_auto_verbose!r}.")
 

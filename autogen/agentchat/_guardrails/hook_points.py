@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..._steps import Call, Steps, is_coroutine_function
+from ..._steps import Call, Steps, is_coroutine_function, run_async, run_sync
 from .._core.protocols import AgentCore, Hook
 
 T = TypeVar("T")
@@ -33,6 +34,30 @@ class PairedHook:
         return hash(self.sync_form)
 
 
+class AgentHook(PairedHook):
+    """A hook that also gets the agent. It is equal to its sync form, which is without one.
+
+    Args:
+        sync_form: Hook for callers that have no agent.
+        steps: Step of the agent and the value.
+    """
+
+    def __init__(self, sync_form: Hook, steps: Callable[[Any, Any], Steps[Any]]) -> None:
+        super().__init__(sync_form, sync_form)
+        self.steps = steps
+
+    def bind(self, agent: AgentCore) -> tuple[Hook, Hook]:
+        """Return the sync and the async form for an agent. Clones of an agent share its hooks."""
+
+        def call(value: Any) -> Any:
+            return run_sync(self.steps(agent, value))
+
+        async def a_call(value: Any) -> Any:
+            return await run_async(self.steps(agent, value))
+
+        return call, a_call
+
+
 class SafeguardHook(PairedHook):
     """Hook of a safeguard policy. It is called after all others."""
 
@@ -48,7 +73,9 @@ def pair_hooks(agent: AgentCore, point: str) -> list[tuple[Hook | None, Hook | N
     pairs: list[tuple[Hook | None, Hook | None]] = []
     safeguards: list[tuple[Hook | None, Hook | None]] = []
     for hook in agent.hook_lists.get(point, ()):
-        if isinstance(hook, PairedHook):
+        if isinstance(hook, AgentHook):
+            pairs.append(hook.bind(agent))
+        elif isinstance(hook, PairedHook):
             # No hook of the program takes its position.
             (safeguards if isinstance(hook, SafeguardHook) else pairs).append((hook, hook.async_form))
         elif not is_coroutine_function(hook):

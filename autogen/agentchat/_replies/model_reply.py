@@ -28,6 +28,7 @@ from .._guardrails.hook_points import has_hooks
 from .._guardrails.run import filter_value
 from ..agent import Agent, Message
 from .history_repair import repair_history
+from .length_guard import shorten_refused
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
@@ -105,7 +106,7 @@ def run_request(
     agent: AgentCore, client: Any, messages: list[Message], cache: object, **options: object
 ) -> Steps[str | Message | None]:
     """Send one request to the model, and return its response as text or as a message; None if it is empty."""
-    request = {
+    request: dict[str, Any] = {
         "context": messages[-1].get("context") if messages else None,
         "messages": _prepare_messages(agent, messages),
         "cache": cache,
@@ -118,7 +119,15 @@ def run_request(
         # Of a config entry's `response_format` and that of a call, the entry's wins.
         request["output_type" if isinstance(client, OpenAIWrapper) else "response_format"] = output_model
     async_create = getattr(client, "a_create", None) or wrap_in_thread(client.create)
-    response = yield from invoke(client.create, async_create, **request)
+    shorter = None
+    try:
+        response = yield from invoke(client.create, async_create, **request)
+    except Exception as error:
+        shorter = shorten_refused(agent, request["messages"], error, extra_tools or ())
+        if shorter is None:
+            raise
+    if shorter is not None:
+        response = yield from invoke(client.create, async_create, **{**request, "messages": shorter})
     reply = client.extract_text_or_completion_object(response)[0]
     if isinstance(reply, str):
         cleaned = _clean_text(reply, response, agent.name)

@@ -2,4 +2,6 @@
 
 from ..._lazy_imports import attach as _lazy
 
-__getattr__, __dir__, _ = _lazy(globals(), {}, ("capabilities", "img_utils", "society_of_mind_agent", "swarm_agent"))
+__getattr__, __dir__, _ = _lazy(
+    globals(), {}, ("capabilities", "compressible_agent", "img_utils", "society_of_mind_agent", "swarm_agent")
+)

@@ -2,4 +2,16 @@
 
 from ...._lazy_imports import attach as _lazy
 
-__getattr__, __dir__, _ = _lazy(globals(), {}, ("agent_capability",))
+__getattr__, __dir__, _ = _lazy(
+    globals(),
+    {},
+    (
+        "agent_capability",
+        "context_handling",
+        "text_compressors",
+        "tools_capability",
+        "transform_messages",
+        "transforms",
+        "transforms_util",
+    ),
+)

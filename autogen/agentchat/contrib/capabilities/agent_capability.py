@@ -77,10 +77,12 @@ class AgentCapability:
             async_hook: Coroutine function that takes its position in async chats; None if `hook` is called there, too.
         """
         # Paired, so that it keeps its position if others register coroutine functions.
-        paired = PairedHook(hook, async_hook or hook)
-        agent.register_hook(point, paired)
-        if (point, paired) not in self._registered.hooks:
-            self._registered.hooks.append((point, paired))
+        self._register_paired(agent, point, PairedHook(hook, async_hook or hook))
+
+    def _register_paired(self, agent: ConversableAgent, point: str, hook: PairedHook) -> None:
+        agent.register_hook(point, hook)
+        if (point, hook) not in self._registered.hooks:
+            self._registered.hooks.append((point, hook))
 
     def register_reply(
         self, agent: ConversableAgent, trigger: Trigger, reply_function: ReplyFunction, position: int = 0, **options: Any

@@ -1,0 +1,1 @@
+"""Long histories for models: units of messages, token counts, limits and summaries."""

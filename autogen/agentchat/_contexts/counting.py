@@ -1,0 +1,163 @@
+"""Token counts of messages. Each text is counted once, and its count remembered."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..._tokens.images import count_image_tokens, is_image
+from ..._tokens.tokenizers import count_tokens, cut_text
+from ...token_count_utils import UnknownModel, estimate_tokens, get_max_token_limit
+from ..agent import Message
+from .texts import get_other_parts, get_texts
+
+# Counts that are remembered, twice over.
+MEMORY = 1 << 16
+# Tokens around a call, and around a message with its role, which the vendors document for their models.
+_CALL_FRAME = 3
+_MESSAGE_FRAME = 4
+DEFAULT_MODEL = "gpt-4o"
+# A notice in the middle of a shorter text would take too much of it.
+_LEAST_FOR_NOTICE = 32
+
+
+class TokenCounter:
+    """Counter of the tokens of a model. It uses no network; without a local tokenizer it estimates.
+
+    Args:
+        model: Name of the model.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        # Two generations, so that the texts in use are never forgotten at once. Hashes instead of texts keep them small.
+        self._recent: dict[tuple[int, int], int] = {}
+        self._older: dict[tuple[int, int], int] = {}
+
+    def count_text(self, text: str) -> int:
+        """Return the tokens of a text."""
+        key = (hash(text), len(text))
+        count = self._recent.get(key)
+        if count is not None:
+            return count
+        count = self._older.get(key)
+        if count is None:
+            count = count_tokens(text, self.model, estimate=True)
+        if len(self._recent) >= MEMORY:
+            self._older, self._recent = self._recent, {}
+        self._recent[key] = count
+        return count
+
+    def count_texts(self, message: Message) -> int:
+        """Return the tokens of the texts of a message."""
+        return sum(map(self.count_text, get_texts(message)))
+
+    def count(self, message: Message) -> int:
+        """Return the tokens of what a message contains: its texts, results, calls and images."""
+        return self.count_texts(message) + self.count_rest(message)
+
+    def count_rest(self, message: Message) -> int:
+        """Return the tokens of a message besides its texts."""
+        count = 0
+        if type(message.get("content")) is not str:
+            count += sum(self._count_part(part) for part in get_other_parts(message))
+        for call in message.get("tool_calls") or ():
+            count += self._count_call(call.get("function") or {}) if isinstance(call, dict) else 0
+        if call := message.get("function_call"):
+            count += self._count_call(call) if isinstance(call, dict) else self.count_text(str(call))
+        return count
+
+    def count_all(self, messages: Sequence[Message]) -> int:
+        """Return the tokens of messages in a request, with their roles and names."""
+        return sum(self.count(message) + self.count_frame(message) for message in messages)
+
+    def count_frame(self, message: Message) -> int:
+        """Return the tokens of the role and the name of a message."""
+        name = message.get("name")
+        return _MESSAGE_FRAME + (1 + self.count_text(name) if isinstance(name, str) else 0)
+
+    def count_tools(self, tools: Sequence[object]) -> int:
+        """Return the tokens of tools."""
+        return estimate_tokens(list(tools), self.model) if tools else 0
+
+    def shorten(self, text: str, limit: int) -> str:
+        """Return the start and the end of a text, with a line between them that says how much is left out.
+
+        Args:
+            text: The text.
+            limit: Maximum number of tokens. Below 32 it is the start alone.
+        """
+        size = self.count_text(text)
+        if size <= limit:
+            return text
+        if limit < _LEAST_FOR_NOTICE:
+            return self.cut(text, limit)
+        # Tokens at the joints may add up differently, so a little is spared.
+        budget = limit - self.count_text(_make_notice(size)) - 2
+        while budget > 0:
+            tail = budget // 3
+            first, last = cut_text(text, self.model, budget - tail, tail)
+            shortened = first + _make_notice(size - budget) + last
+            excess = count_tokens(shortened, self.model, estimate=True) - limit
+            if excess <= 0:
+                return shortened
+            budget -= excess
+        return self.cut(text, limit)
+
+    def cut(self, text: str, limit: int) -> str:
+        """Return the start of a text, of at most `limit` tokens."""
+        if limit <= 0:
+            return ""
+        count = limit
+        while self.count_text(text) > limit:
+            text = cut_text(text, self.model, count)[0]
+            count -= 1
+        return text
+
+    def _count_part(self, part: object) -> int:
+        return count_image_tokens(part, self.model) if is_image(part) else 0
+
+    def _count_call(self, call: Mapping[str, Any]) -> int:
+        arguments = call.get("arguments")
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments, default=str)
+        return _CALL_FRAME + self.count_text(str(call.get("name") or "")) + self.count_text(text)
+
+
+def _make_notice(count: int) -> str:
+    return f"\n[... {count} tokens are left out here ...]\n"
+
+
+@functools.lru_cache(maxsize=64)
+def get_counter(model: str) -> TokenCounter:
+    """Return the counter of a model, which all agents share."""
+    return TokenCounter(model)
+
+
+def get_model_name(agent: Any) -> str | None:
+    """Return the name of the model that an agent asks first; None if it has none."""
+    config = getattr(agent, "llm_config", None) or {}
+    entries = config.get("config_list") or [config]
+    name = entries[0].get("model") or config.get("model")
+    return name if isinstance(name, str) else None
+
+
+def get_agent_counter(agent: Any) -> TokenCounter:
+    """Return the counter of an agent's model."""
+    return get_counter(get_model_name(agent) or DEFAULT_MODEL)
+
+
+def get_tools(agent: Any) -> list[Any]:
+    """Return the tools that the model of an agent is offered in each request."""
+    config = getattr(agent, "llm_config", None) or {}
+    return [*(config.get("tools") or ()), *(config.get("functions") or ())]
+
+
+def get_window(agent: Any) -> int | None:
+    """Return the context length of an agent's model in tokens; None if it is unknown."""
+    model = get_model_name(agent)
+    try:
+        return None if model is None else get_max_token_limit(model)
+    except UnknownModel:
+        return None
