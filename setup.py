@@ -8,6 +8,7 @@ HERE = Path(__file__).parent
 VERSION: dict[str, str] = {}
 exec((HERE / "autogen" / "version.py").read_text(), VERSION)
 
+ANTHROPIC = ["anthropic>=2"]
 A2A = ["a2a-sdk[signing]>=1.0", "httpx>=0.27"]
 # Its requirements exclude those of other extras.
 INTEROP_CREWAI = ["crewai>=1; python_version<'3.14'"]
@@ -63,7 +64,7 @@ TEST += [
     "opentelemetry-sdk>=1.27",
     "opentelemetry-semantic-conventions>=0.66b0",
 ]
-TEST += [*BROWSER, *DOCUMENTS, *RAG, *WEB]
+TEST += [*ANTHROPIC, *BROWSER, *DOCUMENTS, *RAG, *WEB]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
 TEST += [*INTEROP_LANGCHAIN, *INTEROP_PYDANTIC_AI]
 TEST += [
@@ -116,6 +117,7 @@ setup(
     ],
     extras_require={
         "a2a": A2A,
+        "anthropic": ANTHROPIC,
         "azure": ["azure-identity>=1.15"],
         "browser": [*BROWSER, *WEB],
         "bedrock": ["openai[bedrock]>=3"],  # not for the tests: botocore and current kubernetes want different dateutils

@@ -211,6 +211,7 @@ class ConfigEntry(TypedDict, total=False):
     system_instruction: str
     protocol: Literal["native", "chat"]
     prompt_cache: bool | str
+    anthropic_version: str
 
     # Parameters of a request.
     frequency_penalty: float

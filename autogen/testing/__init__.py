@@ -15,6 +15,7 @@ from .._lazy_imports import attach as _lazy
 
 # Read by editors and type checkers.
 if TYPE_CHECKING:
+    from ._anthropic_server import AnthropicServer as AnthropicServer
     from ._embeddings import embed_words as embed_words
     from ._faults import FaultInjector as FaultInjector
     from ._oddities import ODDITIES as ODDITIES
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 # Read by the interpreter on first use of a name: pytest imports this package for its fixtures in every project.
 _HOME = {
     "ODDITIES": "_oddities",
+    "AnthropicServer": "_anthropic_server",
     "Fault": "_scripted",
     "FaultInjector": "_faults",
     "Misbehaving": "_oddities",

@@ -1,5 +1,5 @@
 """The servers of the contract suite: one for each protocol, with the rules that its vendor enforces."""
 
-from autogen.testing import OpenAIServer, ResponsesServer
+from autogen.testing import AnthropicServer, OpenAIServer, ResponsesServer
 
-SERVERS = {"chat": OpenAIServer, "responses": ResponsesServer}
+SERVERS = {"chat": OpenAIServer, "responses": ResponsesServer, "anthropic": AnthropicServer}

@@ -137,7 +137,7 @@ def test_claude_is_at_aws_only_without_a_key_of_its_own(monkeypatch):
 def test_credentials_are_in_no_request_and_no_cache(create, openai_server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     server = openai_server("x", "y")
-    create({**server.config, "api_type": "anthropic", **AWS}, cache_seed=1, messages=HI)
+    create({**server.config, "api_type": "anthropic", "protocol": "chat", **AWS}, cache_seed=1, messages=HI)
     create({**server.config, **AWS, "credentials": SECRET, "google_application_credentials": "f"}, cache_seed=2, messages=HI)
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert written

@@ -51,7 +51,8 @@ def create(mode):
 
 def config_for(api_type, server, **more):
     settings = {"aws_region": "us-east-1"} if api_type == "bedrock" else {}
-    return {**server.config, "api_type": api_type, **settings, **more}
+    # The vendor's layer for chat completions, whether its own SDK is installed or not.
+    return {**server.config, "api_type": api_type, "protocol": "chat", **settings, **more}
 
 
 def said(response):
@@ -117,7 +118,8 @@ def test_a_key_comes_from_the_environment_and_never_from_openai(monkeypatch, api
                 OpenAIWrapper(config_list=[{"model": "m", "api_type": api_type}])
             assert isinstance(caught.value, (ValueError, AssertionError))
         monkeypatch.setenv(row.connection.key_variables[0], "from the environment")
-    client = OpenAIWrapper(config_list=[{"model": "m", "api_type": api_type}])._clients[0]._oai_client
+    entry = {"model": "m", "api_type": api_type, "protocol": "chat"}
+    client = OpenAIWrapper(config_list=[entry])._clients[0]._oai_client
     assert client.api_key == ("from the environment" if row.connection.requires_key else "not-needed")
     assert str(client.base_url).rstrip("/") == row.connection.base_url.rstrip("/")
 

@@ -14,7 +14,7 @@ from .endpoint_pool import Endpoint
 from .litellm_client import LiteLLMClient
 from .native_client import NativeClient
 from .openai_client import OpenAIClient
-from .protocols import find_protocol
+from .protocols import find_native
 from .provider_registry import find_provider
 
 if TYPE_CHECKING:
@@ -93,14 +93,19 @@ def make_client(
     if str(entry.get("api_type")).lower() == LiteLLMClient.api_type:
         return LiteLLMClient(entry)
     provider = find_provider(entry)
-    endpoint = provider.connection.connect(entry, provider.api_type)
+    native = find_native(entry, provider)
+    connect = native and native.connect
+    if connect is not None:
+        endpoint = connect(provider.connection, entry, provider.api_type)
+    else:
+        endpoint = provider.connection.connect(entry, provider.api_type)
     if not callable(endpoint.settings) and (sdk_class := _find_replaced_class(endpoint)):
         return OpenAIClient(sdk_class(**endpoint.settings), provider)
     has_key = entry.get("api_key") or os.environ.get("OPENAI_API_KEY")
     if provider.api_type == "azure" or (provider.api_type in ("openai", "responses") and not has_key):
         _require_credentials(endpoint, entry, provider.api_type)
-    if protocol := find_protocol(entry, provider):
-        return NativeClient(endpoint, provider, protocol)
+    if native is not None:
+        return NativeClient(endpoint, provider, native.make())
     return OpenAIClient(endpoint, provider)
 
 

@@ -6,11 +6,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, cast
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from ..._extras import require
@@ -29,6 +29,7 @@ GOOGLE_KEYS = frozenset({"project_id", "location", "credentials", "google_applic
 CREDENTIALS = AWS_KEYS | {"credentials", "google_application_credentials", "azure_ad_token_provider_scope"}
 """Config keys that are never part of a request, whatever the provider is."""
 
+ANTHROPIC_VERSION = "2026-10-21"
 AZURE_SCOPE = "https://cognitiveservices.azure.com/.default"
 
 
@@ -147,6 +148,23 @@ def _parse_azure_url(url: str) -> _AzureAddress:
 def _get_azure_token_provider(scope: str) -> Callable[[], str]:
     identity = require("azure.identity", extra="azure", feature='"azure_ad_token_provider": "DEFAULT"')
     return identity.get_bearer_token_provider(identity.DefaultAzureCredential(), scope)  # type: ignore[no-any-return]
+
+
+def connect_anthropic(connection: Connection, config: ConfigEntry, api_type: str) -> Endpoint:
+    """Make an endpoint for Anthropic's own protocol. The version of the API is ours: a new SDK changes nothing silently.
+
+    Raises:
+        MissingCredentials: if there is no key.
+    """
+    version = config.get("anthropic_version") or ANTHROPIC_VERSION
+    headers = {"anthropic-version": version, **(config.get("default_headers") or {})}
+    url = config.get("base_url")
+    # The address of the layer for chat completions ends with the version, which the SDK appends.
+    url = re.sub(r"/v1/*$", "", url) if url else None
+    entry = cast("ConfigEntry", {**config, "base_url": url, "default_headers": headers})
+    endpoint = connect_by_key(replace(connection, base_url=None), entry, api_type)
+    settings = {key: value for key, value in dict(cast("Settings", endpoint.settings)).items() if value is not None}
+    return Endpoint("anthropic", settings)
 
 
 def connect_local(connection: Connection, config: ConfigEntry, api_type: str) -> Endpoint:

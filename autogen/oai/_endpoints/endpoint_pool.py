@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -95,7 +96,7 @@ class Endpoint:
     """An address that requests go to, with its credentials.
 
     Attributes:
-        kind: `openai` or `azure`, for the class of the SDK's client.
+        kind: `openai`, `azure` or `anthropic`, for the class of the SDK's client.
         settings: The arguments of that class, or a function that returns them when the client is made (it may block).
         signed_for: The name of the service if the SDK signs the requests and knows the URL itself, else empty.
     """
@@ -186,18 +187,15 @@ class Endpoint:
         return client
 
     def _make_client(self, settings: Settings, clients: _Clients) -> openai.OpenAI:
-        import openai
-
         from .._http.clients import make_http_client
 
         arguments, limit = _complete_settings(settings)
         if "http_client" not in arguments:
             arguments["http_client"] = clients.http.get(limit) or clients.http.setdefault(limit, make_http_client(limit))
-        return (openai.AzureOpenAI if self.kind == "azure" else openai.OpenAI)(**arguments)
+        client: openai.OpenAI = _load_class(self.kind, is_async=False)(**arguments)
+        return client
 
     async def _make_async_client(self, settings: Settings, clients: _LoopClients) -> openai.AsyncOpenAI:
-        import openai
-
         from .._http.clients import make_async_http_client
 
         arguments, limit = _complete_settings(settings)
@@ -208,11 +206,27 @@ class Endpoint:
             clients.closers.append(closer)
             await closer.__anext__()
         arguments["http_client"] = clients.http[limit]
-        return (openai.AsyncAzureOpenAI if self.kind == "azure" else openai.AsyncOpenAI)(**arguments)
+        client: openai.AsyncOpenAI = _load_class(self.kind, is_async=True)(**arguments)
+        return client
+
+
+# The client classes of the SDKs, sync and async, by the kind of an endpoint. They have the same structure.
+_SDK_CLASSES = {
+    "openai": ("openai", "OpenAI", "AsyncOpenAI"),
+    "azure": ("openai", "AzureOpenAI", "AsyncAzureOpenAI"),
+    "anthropic": ("anthropic", "Anthropic", "AsyncAnthropic"),
+}
+
+
+def _load_class(kind: str, *, is_async: bool) -> Any:
+    module, *names = _SDK_CLASSES[kind]
+    return getattr(import_module(module), names[is_async])
 
 
 def _find_default_url(kind: str) -> str:
     """Return the URL that the SDK uses if none is set."""
+    if kind == "anthropic":
+        return os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
     if kind == "azure":
         return os.environ.get("AZURE_OPENAI_ENDPOINT") or "no azure_endpoint"
     return os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"

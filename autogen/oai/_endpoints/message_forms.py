@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 
 from ...types import Message, MessageContentType
+from .._protocols.turns import CONTINUE, describe_format, render_call
 
 Form = Callable[[Sequence[Message]], list[Message]]
 """A message transform."""
 
-CONTINUE = "Please continue."
-"""The user's turn that is inserted where an endpoint requires a user's turn."""
 UNDERSTOOD = "Understood."
 """The assistant's turn that is inserted where an endpoint requires an assistant's turn."""
 BLANK = "(empty)"
@@ -250,7 +249,9 @@ def render_calls_as_text(messages: Sequence[Message]) -> list[Message]:
             rest = _filter_keys(m, lambda key, _: key not in ("tool_call_id", "name"))
             m = {**rest, "role": "user", "content": _prepend_text("The tool's answer:", m.get("content"))}
         elif calls := _list_calls(m):
-            lines = [f"Call of {c['function'].get('name')}: {_format_arguments(c['function'])}" for c in calls]
+            lines = [
+                render_call({"function": {**c["function"], "arguments": _format_arguments(c["function"])}}) for c in calls
+            ]
             rest = _filter_keys(m, lambda key, _: key not in ("tool_calls", "function_call"))
             m = {**rest, "content": _join_content(m.get("content"), "\n".join(lines))}
         result.append(m)
@@ -264,12 +265,9 @@ def _list_calls(message: Message) -> list[Message]:
 
 def describe_response_format(messages: Sequence[Message], response_format: object) -> list[Message]:
     """Add a system message that asks for JSON of this format, for endpoints without `response_format`."""
-    kind = response_format.get("type") if isinstance(response_format, Mapping) else None
-    if not isinstance(response_format, Mapping) or kind not in ("json_schema", "json_object"):
+    text = describe_format(response_format) if isinstance(response_format, Mapping) else ""
+    if not text:
         return list(messages)
-    text = "Answer with JSON alone."
-    if kind == "json_schema":
-        text = f"Answer with JSON alone, which fits this schema: {json.dumps(response_format['json_schema'].get('schema'))}"
     start = _find_first_turn(messages)
     return [*messages[:start], {"role": "system", "content": text}, *messages[start:]]
 

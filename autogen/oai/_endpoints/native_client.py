@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..._steps import Call, Steps
 from ...types import JSON, Message
 from .._http.settings import BAD_HEADER, make_connection_error, name_cause
-from .._protocols.protocol import Answer, Body, ModelProtocol, NeutralRequest
+from .._protocols.protocol import Answer, Body, ModelProtocol, NeutralRequest, join_answers
 from .._responses.completion import build_completion
 from .._responses.history import prepare_history
 from .._responses.native import attach_items, compute_origin, restore_items
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .openai_client import Response
     from .provider_spec import Provider
 
+# A vendor pauses an answer when its own tools take long.
+_MAX_PAUSES = 5
 _OPTIONS = ("timeout", "extra_headers", "extra_query")
 _OWN_KEYS = {"messages", "tools", "model", *_OPTIONS, *SWITCHES} - {"prompt_cache"}
 
@@ -203,7 +205,7 @@ class _Exchange:
         import openai
 
         try:
-            answer = self.protocol.read_answer((yield from self._receive(body)))
+            answer = yield from self._ask(body)
         except openai.APIConnectionError as error:
             raise name_cause(error)
         except UnicodeEncodeError as error:
@@ -219,6 +221,16 @@ class _Exchange:
                 raise
             raise translated from error
         return build_completion(self._build_completion(answer))
+
+    def _ask(self, body: Body) -> Steps[Answer]:
+        answer = self.protocol.read_answer((yield from self._receive(body)))
+        for _ in range(_MAX_PAUSES):
+            following = self.protocol.continue_body(body, answer)
+            if following is None:
+                break
+            body = following
+            answer = join_answers(answer, self.protocol.read_answer((yield from self._receive(body))))
+        return answer
 
     def _receive(self, body: Body) -> Steps[object]:
         if not self.params.get("stream"):

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NamedTuple
 
+from ..._extras import require
+from .._once import log_once
 from .._protocols.protocol import ModelProtocol
+from .connections import connect_anthropic
 
 if TYPE_CHECKING:
     from ...types import ConfigEntry
+    from .connections import Connection
+    from .endpoint_pool import Endpoint
     from .provider_spec import Provider
+
+logger = logging.getLogger("autogen.oai.client")
 
 
 def _make_responses() -> ModelProtocol:
@@ -18,14 +27,41 @@ def _make_responses() -> ModelProtocol:
     return ResponsesProtocol()
 
 
-_FACTORIES: Mapping[str, Callable[[], ModelProtocol]] = {"responses": _make_responses}
+def _make_anthropic() -> ModelProtocol:
+    from .._protocols.anthropic.protocol import MessagesProtocol
+
+    return MessagesProtocol()
 
 
-def find_protocol(entry: ConfigEntry, provider: Provider) -> ModelProtocol | None:
+class NativeRow(NamedTuple):
+    """A protocol of a vendor, as entries choose it.
+
+    Attributes:
+        make: A function that makes the protocol.
+        package: The SDK that it needs besides `openai`; empty for none.
+        extra: The extra that installs the SDK.
+        connect: A function that makes the endpoint; None for that of the provider.
+    """
+
+    make: Callable[[], ModelProtocol]
+    package: str = ""
+    extra: str = ""
+    connect: Callable[[Connection, ConfigEntry, str], Endpoint] | None = None
+
+
+NATIVE: Mapping[str, NativeRow] = {
+    "responses": NativeRow(_make_responses),
+    "anthropic": NativeRow(_make_anthropic, "anthropic", "anthropic", connect_anthropic),
+}
+"""The protocols by the name in `Provider.protocol`."""
+
+
+def find_native(entry: ConfigEntry, provider: Provider) -> NativeRow | None:
     """Return the vendor's own protocol for an entry; None for chat completions.
 
     Raises:
         ValueError: if `protocol` in the entry is neither `native` nor `chat`, or the provider has none of its own.
+        ImportError: if `native` is asked for, and the SDK is not installed.
     """
     choice = entry.get("protocol")
     if choice not in (None, "native", "chat"):
@@ -34,4 +70,11 @@ def find_protocol(entry: ConfigEntry, provider: Provider) -> ModelProtocol | Non
         raise ValueError(f'{provider.title} has no protocol of its own here: leave "protocol": "native" out.')
     if choice == "chat" or not provider.protocol:
         return None
-    return _FACTORIES[provider.protocol]()
+    row = NATIVE[provider.protocol]
+    if choice == "native" and row.package:
+        require(row.package, extra=row.extra, feature=f"{provider.title}'s own protocol")
+    elif row.package and find_spec(row.package) is None:
+        hint = f'pip install "autogen-classic[{row.extra}]" adds thinking, documents and caching'
+        log_once(f"{provider.title} is asked through its layer for chat completions: {hint}.")
+        return None
+    return row

@@ -113,6 +113,7 @@ BUILT_IN_PROVIDERS = (
         calls_need_tools=True,
         response_format=False,
         messages=True,
+        protocol="anthropic",
     ),
     Provider(
         api_type="google",

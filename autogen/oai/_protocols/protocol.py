@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ..._steps import Steps
@@ -81,6 +81,39 @@ class Answer:
     stop: str = ""
 
 
+def join_answers(first: Answer, second: Answer) -> Answer:
+    """Return an answer that came in two parts as one."""
+    text = first.message.get("content") or ""
+    message: Message = {**first.message, **second.message, "content": text + (second.message.get("content") or "")}
+    for key in ("tool_calls", "hosted", "files"):
+        if parts := [*(first.message.get(key) or ()), *(second.message.get(key) or ())]:
+            message[key] = parts
+    moved = [_move_citation(citation, len(text)) for citation in second.message.get("citations") or ()]
+    if citations := [*(first.message.get("citations") or ()), *moved]:
+        message["citations"] = citations
+    if thoughts := [part.message["reasoning"] for part in (first, second) if part.message.get("reasoning")]:
+        message["reasoning"] = "\n\n".join(thoughts)
+    return replace(second, message=message, items=[*first.items, *second.items], usage=_add_usage(first.usage, second.usage))
+
+
+def _move_citation(citation: Mapping[str, Any], offset: int) -> dict[str, Any]:
+    places = {key: citation[key] + offset for key in ("start", "end") if isinstance(citation.get(key), int)}
+    return {**citation, **places}
+
+
+def _add_usage(first: Mapping[str, JSON] | None, second: Mapping[str, JSON] | None) -> dict[str, JSON] | None:
+    if not first or not second:
+        return dict(first or second or {}) or None
+    total: dict[str, JSON] = {**first, **second}
+    for key in first.keys() & second.keys():
+        one, other = first[key], second[key]
+        if isinstance(one, int) and isinstance(other, int):
+            total[key] = one + other
+        elif isinstance(one, dict) and isinstance(other, dict):
+            total[key] = _add_usage(one, other)
+    return total
+
+
 class ModelProtocol(Protocol):
     """Protocol of a vendor."""
 
@@ -128,6 +161,10 @@ class ModelProtocol(Protocol):
             UnreadableAnswer: if it isn't one.
             openai.APIError: if it reports an error.
         """
+        ...
+
+    def continue_body(self, body: Body, answer: Answer) -> Body | None:
+        """Return the request that continues an answer which the vendor has paused; None if the answer is finished."""
         ...
 
     def translate_error(self, error: Exception) -> Exception | None:

@@ -13,6 +13,7 @@ from ...types import JSON, Message
 SYSTEM = ("system", "developer")
 NO_RESULT = "No result: the call was not executed."
 CONTINUE = "Please continue."
+"""The user's turn that is inserted where an endpoint requires a user's turn."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,20 @@ def render_part(part: Mapping[str, Any]) -> str:
         label = {"file": "file", "input_audio": "audio", "video_url": "video"}[kind]
         return f"[{label}: {name}]" if name else f"<{label}>"
     return json.dumps(part, ensure_ascii=False, default=str)
+
+
+def render_call(call: Mapping[str, Any]) -> str:
+    """Return a call as text, for requests that may not have calls."""
+    return f"Call of {call['function'].get('name')}: {call['function'].get('arguments')}"
+
+
+def describe_format(response_format: Mapping[str, Any]) -> str:
+    """Return a system text that asks for JSON of a format, for endpoints that can't be given one; empty for text."""
+    kind = response_format.get("type")
+    if kind == "json_schema":
+        schema = json.dumps(response_format["json_schema"].get("schema"))
+        return f"Answer with JSON alone, which fits this schema: {schema}"
+    return "Answer with JSON alone." if kind == "json_object" else ""
 
 
 def get_file_name(part: Mapping[str, Any]) -> str:

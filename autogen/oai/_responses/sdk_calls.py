@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import partial
+from inspect import isawaitable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast
 
@@ -68,8 +70,15 @@ def request_stream(
     # The SDKs of OpenAI and of Anthropic have the same structure.
     sdk = sys.modules[_get_package(resource)]
     is_async = any(base.__name__ == "AsyncAPIResource" for base in type(resource).__mro__)
-    parsed: SDKStream = response.parse(to=sdk.AsyncStream[object] if is_async else sdk.Stream[object])
+    kind = sdk.AsyncStream[object] if is_async else sdk.Stream[object]
+    # A coroutine in the async client of one SDK, a plain method in that of the other.
+    parsed: SDKStream = yield Call(response.parse, partial(_parse, response), (), {"to": kind})
     return parsed
+
+
+async def _parse(response: Any, to: Any) -> Any:
+    parsed = response.parse(to=to)
+    return (await parsed) if isawaitable(parsed) else parsed
 
 
 def _get_package(resource: object) -> str:

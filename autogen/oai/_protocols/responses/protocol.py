@@ -89,6 +89,10 @@ class ResponsesProtocol:
         """Return an answer from its JSON."""
         return read_answer(data)
 
+    def continue_body(self, body: Body, answer: Answer) -> Body | None:
+        """Return None: the vendor finishes its answers."""
+        return None
+
     def translate_error(self, error: Exception) -> Exception | None:
         """Return None: the errors are those of the `openai` SDK already."""
         return None

@@ -1,0 +1,250 @@
+"""Bodies of requests to the Messages API."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ....types import JSON, Message
+from ..._once import log_once
+from ..protocol import Body, NeutralRequest
+from ..turns import (
+    CONTINUE,
+    Turn,
+    describe_format,
+    get_file_name,
+    iter_parts,
+    join_text,
+    parse_arguments,
+    render_call,
+    render_part,
+    split_data_uri,
+    split_history,
+)
+from .caching import add_breakpoints
+
+DEFAULT_MAX_TOKENS = 16384
+BLANK = "(empty)"
+OLD_VERSION = "2023-06-01"
+
+# Parameters of chat completions that this protocol doesn't have, with the values that need no warning.
+_UNKNOWN = {
+    "n": (1,),
+    "seed": (),
+    "logit_bias": ({},),
+    "presence_penalty": (0,),
+    "frequency_penalty": (0,),
+    "logprobs": (False,),
+    "top_logprobs": (),
+    "stream_options": ({"include_usage": True}, {"include_usage": False}),
+    "verbosity": (),
+}
+# The current version of the API refuses them, the older one takes them.
+_SAMPLING = {"temperature": (1,), "top_p": (1,), "top_k": ()}
+_TRANSLATED = (
+    *("max_tokens", "max_completion_tokens", "stop", "user", "reasoning_effort", "response_format", "tool_choice"),
+    *("parallel_tool_calls", "prompt_cache", "anthropic_version", "stream"),
+)
+_CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
+
+
+def build_body(request: NeutralRequest) -> Body:
+    """Return the JSON of a request."""
+    turns = split_history(request.messages, request.items)
+    texts = []
+    while turns and turns[0].kind == "system":
+        texts.append(join_text(turns.pop(0).message.get("content")))
+    params = request.params
+    response_format = params.get("response_format")
+    if response_format and not _get_schema(response_format):
+        texts.append(describe_format(response_format))
+    body: Body = {"model": request.model, "max_tokens": _get_limit(params)}
+    if system := [_make_text(text) for text in texts if text.strip()]:
+        body["system"] = system
+    if tools := [_build_tool(tool) for tool in request.tools]:
+        body["tools"] = tools
+    body["messages"] = _build_messages(turns, has_tools=bool(tools))
+    body |= _build_params(request)
+    return add_breakpoints(body, params.get("prompt_cache", True))
+
+
+def _get_limit(params: Mapping[str, Any]) -> int:
+    limit = params.get("max_tokens") or params.get("max_completion_tokens")
+    return limit if isinstance(limit, int) else DEFAULT_MAX_TOKENS
+
+
+def _get_schema(response_format: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    holder = response_format.get("json_schema")
+    return holder.get("schema") if isinstance(holder, Mapping) else None
+
+
+def _build_params(request: NeutralRequest) -> Body:
+    params = request.params
+    unknown = _UNKNOWN if params.get("anthropic_version") == OLD_VERSION else {**_UNKNOWN, **_SAMPLING}
+    body: Body = {}
+    for name, value in params.items():
+        if value is None or name in _TRANSLATED:
+            continue
+        if name in unknown:
+            if value not in unknown[name]:
+                log_once(f"{request.label} does not take {name}: not sent.")
+            continue
+        body[name] = value
+    output = dict(body.get("output_config") or {})
+    if effort := params.get("reasoning_effort"):
+        output.setdefault("effort", effort)
+        body.setdefault("thinking", {"type": "adaptive"})
+    if (response_format := params.get("response_format")) and (schema := _get_schema(response_format)):
+        output.setdefault("format", {"type": "json_schema", "schema": schema})
+    if output:
+        body["output_config"] = output
+    if stops := [stop for stop in _list_stops(params.get("stop")) if stop.strip()]:
+        body.setdefault("stop_sequences", stops)
+    if params.get("user"):
+        body["metadata"] = {"user_id": str(params["user"]), **(body.get("metadata") or {})}
+    if request.tools and (choice := _build_tool_choice(params)):
+        body["tool_choice"] = choice
+    return body
+
+
+def _list_stops(stop: object) -> Sequence[str]:
+    return [stop] if isinstance(stop, str) else list(stop) if isinstance(stop, (list, tuple)) else []
+
+
+def _build_tool_choice(params: Mapping[str, Any]) -> dict[str, Any] | None:
+    choice = params.get("tool_choice")
+    result: dict[str, Any] | None = None
+    if isinstance(choice, str):
+        result = {"type": {"required": "any"}.get(choice, choice)}
+    elif isinstance(choice, Mapping):
+        function = choice.get("function")
+        result = {"type": "tool", "name": function.get("name")} if isinstance(function, Mapping) else dict(choice)
+    if params.get("parallel_tool_calls") is False and (result or {}).get("type") != "none":
+        result = {**(result or {"type": "auto"}), "disable_parallel_tool_use": True}
+    return result
+
+
+def _build_tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    function = tool.get("function")
+    if not isinstance(function, Mapping):
+        return tool
+    schema = function.get("parameters") or {"type": "object", "properties": {}}
+    description = {"description": function["description"]} if function.get("description") else {}
+    return {"name": function["name"], **description, "input_schema": schema}
+
+
+def _build_messages(turns: Sequence[Turn], *, has_tools: bool) -> list[JSON]:
+    """Return the messages: roles alternate, the first and the last are the user's, results stand before text."""
+    messages: list[dict[str, Any]] = []
+    for turn in turns:
+        role = "assistant" if turn.kind == "assistant" else "user"
+        blocks = _build_blocks(turn, has_tools)
+        if not blocks:
+            continue
+        if messages and messages[-1]["role"] == role:
+            messages[-1]["content"] += blocks
+        else:
+            messages.append({"role": role, "content": list(blocks)})
+    if not messages or messages[0]["role"] == "assistant":
+        messages.insert(0, {"role": "user", "content": [_make_text(CONTINUE)]})
+    if messages[-1]["role"] == "assistant":
+        # Newer models don't take the beginning of their answer.
+        messages.append({"role": "user", "content": [_make_text(CONTINUE)]})
+    return [*messages]
+
+
+def _build_blocks(turn: Turn, has_tools: bool) -> Sequence[JSON]:
+    if turn.kind == "results":
+        if has_tools:
+            return [_build_result(result) for result in turn.results]
+        return [_make_text(f"The tool's answer: {join_text(result.get('content'))}") for result in turn.results]
+    if turn.kind == "assistant":
+        # Blocks of calls are refused in requests without tools.
+        if turn.items is not None and (has_tools or not turn.message.get("tool_calls")):
+            return turn.items
+        return _rebuild_answer(turn.message, has_tools)
+    if turn.kind == "system":
+        return [_make_text(f"<system>{join_text(turn.message.get('content'))}</system>")]
+    return _build_content(turn.message.get("content")) or [_make_text(BLANK)]
+
+
+def _rebuild_answer(message: Message, has_tools: bool) -> list[JSON]:
+    """Return the blocks for an answer of another origin, or a changed one: without thinking, which is signed."""
+    text = join_text(message.get("content"))
+    blocks: list[JSON] = [_make_text(text)] if text.strip() else []
+    for call in message.get("tool_calls") or ():
+        if has_tools:
+            function = call["function"]
+            use_id = _make_call_id(call["id"])
+            blocks.append({"type": "tool_use", "id": use_id, "name": function["name"], "input": parse_arguments(call)})
+        else:
+            blocks.append(_make_text(render_call(call)))
+    return blocks
+
+
+def _build_result(result: Message) -> JSON:
+    block: dict[str, JSON] = {"type": "tool_result", "tool_use_id": _make_call_id(result.get("tool_call_id"))}
+    content = result.get("content")
+    if isinstance(content, list):
+        block["content"] = _build_content(content)
+    elif str(content or "").strip():
+        block["content"] = str(content)
+    return {**block, "is_error": True} if result.get("is_error") else block
+
+
+def _make_call_id(call_id: object) -> str:
+    text = str(call_id)
+    return text if _CALL_ID.fullmatch(text) else f"toolu_{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:24]}"
+
+
+def _make_text(text: str) -> dict[str, JSON]:
+    return {"type": "text", "text": text}
+
+
+def _build_content(content: object) -> list[JSON]:
+    blocks = [_build_block(part) for part in iter_parts(content)]
+    return [block for block in blocks if block.get("type") != "text" or str(block.get("text")).strip()]
+
+
+def _build_block(part: Message) -> dict[str, JSON]:
+    kind = part.get("type")
+    if kind == "image_url":
+        image = part.get("image_url")
+        return {"type": "image", "source": _build_source(str(image.get("url") if isinstance(image, Mapping) else image))}
+    if kind == "file" and isinstance(file := part.get("file"), Mapping) and (source := _build_file_source(file)):
+        title = part.get("title") or get_file_name(part)
+        extras = {"title": title, "context": part.get("context")}
+        block: dict[str, JSON] = {
+            "type": "document",
+            "source": source,
+            **{key: str(extras[key]) for key in extras if extras[key]},
+        }
+        return {**block, "citations": {"enabled": True}} if part.get("citations") else block
+    if kind == "search_result":
+        texts: list[JSON] = [_make_text(str(text)) for text in part.get("content") or ()]
+        return {"type": kind, "source": str(part.get("source")), "title": str(part.get("title") or ""), "content": texts}
+    # Blocks in the vendor's own form.
+    if kind in ("image", "document", "container_upload"):
+        return dict(part)
+    return _make_text(render_part(part))
+
+
+def _build_source(url: str) -> dict[str, JSON]:
+    if data := split_data_uri(url):
+        return {"type": "base64", "media_type": data[0], "data": data[1]}
+    return {"type": "url", "url": url}
+
+
+def _build_file_source(file: Mapping[str, Any]) -> dict[str, JSON] | None:
+    """Return the source of a document; None for a file of another vendor, or of a kind that it doesn't take."""
+    uri = file.get("file_data")
+    data = split_data_uri(uri) if isinstance(uri, str) else None
+    if data is not None and data[0] == "application/pdf":
+        return {"type": "base64", "media_type": data[0], "data": data[1]}
+    if isinstance(file.get("file_url"), str):
+        return {"type": "url", "url": file["file_url"]}
+    file_id = file.get("file_id")
+    # Ids of this vendor; those of OpenAI begin with "file-".
+    return {"type": "file", "file_id": file_id} if isinstance(file_id, str) and file_id.startswith("file_") else None
