@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -38,6 +38,10 @@ T = TypeVar("T")
 # Seconds in which a session and its program have to end.
 CLOSE_TIMEOUT = 15.0
 _POLL_INTERVAL = 1.0  # seconds
+
+_current_call: ContextVar[_ActiveCall | None] = ContextVar("_current_call", default=None)
+"""The call that a message of the server belongs to: the SDK handles messages in the context of the request that they
+belong to, where the transport knows that request."""
 
 
 class NoAnswer(Exception):
@@ -180,6 +184,11 @@ class Connection:
                 logger.warning("The session with the MCP server %r does not end; it is abandoned.", self.server.name)
 
     @property
+    def active_calls(self) -> int:
+        """The number of calls that the server is working on."""
+        return len(self._active)
+
+    @property
     def is_lost(self) -> bool:
         """True if no more requests are possible."""
         return self._is_over or self._pid != os.getpid() or not self._thread.is_alive()
@@ -272,6 +281,8 @@ class Connection:
 
     async def _perform(self, make: Callable[[ClientSession], Awaitable[T]], timeout: float, call: _ActiveCall | None) -> T:
         assert self._session is not None
+        # Always set: this runs in the context of the caller, which may itself answer a question of a server.
+        _current_call.set(call)
         if call is not None:
             self._active.append(call)
         task = asyncio.ensure_future(make(self._session))
@@ -334,10 +345,20 @@ class Connection:
         if isinstance(getattr(message, "root", message), ToolListChangedNotification):
             self._on_tools_changed()
 
+    def _find_call(self) -> _ActiveCall | None:
+        """Return the call that a request of the server belongs to.
+
+        Over stdio, nothing in a message says so: then it is the latest of the calls.
+        """
+        call = _current_call.get()
+        if call in self._active:
+            return call
+        return self._active[-1] if self._active else None
+
     async def _elicit(self, context: Any, params: Any) -> Any:
         from mcp.types import ElicitResult
 
-        call = self._active[-1] if self._active else None
+        call = self._find_call()
         if call is None:
             return ElicitResult(action="cancel")
         try:
@@ -348,7 +369,7 @@ class Connection:
     async def _sample(self, context: Any, params: Any) -> Any:
         from mcp.types import INVALID_REQUEST, ErrorData
 
-        call = self._active[-1] if self._active else None
+        call = self._find_call()
         if call is None:
             return ErrorData(code=INVALID_REQUEST, message="No tool call is under way.")
         try:

@@ -12,6 +12,10 @@ from pydantic import BaseModel
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
 
+class Answer(BaseModel):
+    yes: bool
+
+
 class Address(BaseModel):
     street: str
     number: int
@@ -102,6 +106,19 @@ def build_server():
         result = await context.elicit("Where to?", Address)
         return f"{result.action}: {getattr(result, 'data', None)}"
 
+    guests = []
+    complete = asyncio.Event()
+
+    @server.tool()
+    async def meet(context: Context, name: str) -> str:
+        """Ask a guest, as soon as there are two."""
+        guests.append(name)
+        if len(guests) == 2:
+            complete.set()
+        await complete.wait()
+        result = await context.elicit(f"Are you {name}?", Answer)
+        return result.action
+
     @server.tool()
     async def think(context: Context, question: str) -> str:
         """Ask the client's model."""
@@ -136,5 +153,18 @@ def build_server():
     return server
 
 
+def serve():
+    """Serve over HTTP, and print the port."""
+    import socket
+
+    import uvicorn
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        print(listener.getsockname()[1], flush=True)
+        uvicorn.Server(uvicorn.Config(build_server().streamable_http_app(), log_level="critical")).run([listener])
+
+
 if __name__ == "__main__":
-    build_server().run()
+    serve() if "http" in sys.argv else build_server().run()

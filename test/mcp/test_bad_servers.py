@@ -1,11 +1,14 @@
 """Servers that hang, die, flood or lie: each has an end, and nothing is left behind."""
 
 import asyncio
+import contextlib
 import logging
 import os
+import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from autogen.mcp import (
     mcp_tools,
 )
 
+SERVER = str(Path(__file__).with_name("server.py"))
 STAND_IN = str(Path(__file__).with_name("stand_in.py"))
 KEY = "sk-0123456789abcdefghijklmnop"
 
@@ -96,7 +100,7 @@ def test_a_call_without_an_answer():
         with pytest.raises(McpToolError, match=r"did not answer within 0.2 seconds"):
             use(toolbox, "hang")
         # The session goes on; the machine may be busy.
-        toolbox._timeout = 60
+        toolbox._session.timeout = 60
         assert use(toolbox, "count")[1] == "2"
 
 
@@ -119,11 +123,11 @@ def test_a_cancelled_call():
                 await task
 
         def use_count():
-            return len(toolbox._connection._active)
+            return toolbox._session.active_calls
 
         asyncio.run(cancel())
         assert use(toolbox, "count")[1] == "2"
-        assert not toolbox._connection._active
+        assert not toolbox._session.active_calls
 
 
 def test_a_server_that_dies_is_started_again_once(caplog):
@@ -156,6 +160,36 @@ def test_a_flood(tmp_path):
         assert "restarted" in use(toolbox, "count")[0]
 
 
+@contextlib.contextmanager
+def serve_program():
+    """The URL of a server in a process of its own."""
+    command = [sys.executable, SERVER, "http"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            yield f"http://127.0.0.1:{program.stdout.readline().strip()}/mcp"
+        finally:
+            program.kill()
+
+
+@pytest.mark.parametrize("way", ["stdio", pytest.param("http", marks=pytest.mark.slow)])
+def test_a_flood_takes_little_memory(way):
+    """The limit of a message is that of the memory, too, however much the server sends."""
+    options = {"max_message_bytes": 1_000_000}
+    with contextlib.ExitStack() as stack:
+        if way == "http":
+            toolbox = stack.enter_context(mcp_tools(stack.enter_context(serve_program()), **options))
+        else:
+            toolbox = stack.enter_context(start(**options))
+        use(toolbox, "count")
+        tracemalloc.start()
+        stack.callback(tracemalloc.stop)
+        with pytest.raises(McpServerError, match="it sent a message of more than 1,000,000 bytes"):
+            use(toolbox, "shout", size=50_000_000)
+        peak = tracemalloc.get_traced_memory()[1]
+        assert peak < 10_000_000, f"{peak:,}"
+        assert "restarted" in use(toolbox, "count")[0]
+
+
 def test_lines_that_are_no_messages(caplog):
     with start("chatty") as toolbox:
         assert use(toolbox, "count")[1] == "1"
@@ -179,7 +213,7 @@ def test_a_block_that_is_left_while_a_call_runs():
     with start() as toolbox:
         with ThreadPoolExecutor(1) as pool:
             future = pool.submit(use, toolbox, "hang")
-            while not toolbox._connection._active:
+            while not toolbox._session.active_calls:
                 time.sleep(0.01)
             toolbox.close()
             with pytest.raises(McpServerError, match="has ended"):

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import contextvars
 import gc
 import json
 import socket
@@ -175,6 +176,27 @@ def test_a_question_to_the_human_of_an_agent(call, agent, web):
             call(agent("a", llm_config=model.llm_config).run, "hi", tools=asking)
     assert "accept: street='Main Street' number=5" in model.asked[-1][-1]["content"]
     assert len(prompts) == 3
+
+
+def test_questions_of_concurrent_calls_reach_their_callers(web):
+    caller = contextvars.ContextVar("caller")
+    asked = []
+
+    def ask(prompt):
+        asked.append((caller.get(), prompt.splitlines()[0].partition("asks: ")[2]))
+        return "y"
+
+    async def call_both(toolbox):
+        async def meet(name):
+            caller.set(name)
+            return await toolbox.get_tool("meet")(name=name)
+
+        return await asyncio.gather(meet("Ann"), meet("Bob"))
+
+    with mcp_tools(web, elicitation=ask) as toolbox:
+        results = asyncio.run(call_both(toolbox))
+    assert sorted(asked) == [("Ann", "Are you Ann?"), ("Bob", "Are you Bob?")]
+    assert ["accept" in result for result in results] == [True, True]
 
 
 def test_a_request_to_a_model(toolbox):
