@@ -228,7 +228,7 @@ def test_a_block_that_is_left_while_a_call_runs():
         ({"server": "x", "timeout": 0}, ValueError, "timeout must be positive, got 0"),
         ({"server": "x", "tools": "add"}, TypeError, "tools must be a list of names, got the text 'add'"),
         ({"server": "http://127.0.0.1:1/mcp", "env": {"A": "b"}}, ValueError, "env is for servers that are programs"),
-        ({"server": "x", "approval": 3}, TypeError, "approval must be a function"),
+        ({"server": "x", "approval": 3}, TypeError, "must be 'human', a function of the call"),
         ({"server": "x", "elicitation": 3}, TypeError, "elicitation must be an agent or a function"),
         ({"server": "x", "sampling": 3}, TypeError, "sampling must be an agent with a model"),
     ],
