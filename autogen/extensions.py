@@ -1,4 +1,4 @@
-"""Extensions: packages of others that add models, executors, caches and commands. They are loaded when they are named.
+"""Extensions: packages of others that add models, executors, caches, vector stores and commands, loaded when they are named.
 
 A package has an entry point in the group `autogen.extensions`. Its name is that of the extension, its object an `Extension`:
 
@@ -53,7 +53,7 @@ class ExtensionError(RuntimeError):
 class Extension:
     """A package that extends this one.
 
-    Its executors and caches are named `extension.part`, such as `acme.box`.
+    Its executors, caches and vector stores are named `extension.part`, such as `acme.box`.
 
     Args:
         name: Name of the extension: that of its entry point.
@@ -63,6 +63,7 @@ class Extension:
         providers: Objects of `autogen.oai.providers.Provider`, whose `api_type` begins with the name of the extension.
         executors: Functions or classes that make executors, by name of the part.
         caches: Functions or classes that make caches of a seed, by name of the part.
+        vector_stores: Functions or classes that make vector stores, by name of the part.
         on_load: Function that is called when the extension is loaded, once.
     """
 
@@ -73,6 +74,7 @@ class Extension:
     providers: Sequence[Any] = ()
     executors: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     caches: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    vector_stores: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     on_load: Callable[[], None] | None = None
 
 
@@ -181,17 +183,17 @@ def _check(extension: Any, entry: EntryPoint) -> None:
         )
     if extension.name != entry.name:
         raise ExtensionError(f"{label} must have the name of its entry point, got {extension.name!r}.")
-    for kind in ("commands", "executors", "caches"):
+    for kind in ("commands", "executors", "caches", "vector_stores"):
         parts = getattr(extension, kind)
         if not isinstance(parts, Mapping) or not all(callable(part) for part in parts.values()):
             raise ExtensionError(f"{label}: {kind} must be functions or classes by name.")
 
 
 def find_part(kind: str, name: str) -> Callable[..., Any]:
-    """Return the part of an extension that makes an executor or a cache. Loads the extension.
+    """Return the part of an extension that makes an executor, a cache or a vector store. Loads the extension.
 
     Args:
-        kind: `executors`, `caches` or `commands`.
+        kind: `executors`, `caches`, `vector_stores` or `commands`.
         name: Name of the part, such as `acme.box`.
 
     Raises:

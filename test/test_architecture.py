@@ -62,6 +62,7 @@ PUBLIC = """
     autogen.agentchat.contrib  compressible_agent img_utils society_of_mind_agent swarm_agent web_surfer
     autogen.agentchat.contrib.capabilities  agent_capability context_handling text_compressors tools_capability
                              transform_messages transforms transforms_util
+    autogen.agentchat.contrib.vectordb  base chromadb couchbase lancedb local mongodb pgvectordb qdrant store utils
     autogen.agentchat.group  available_condition chat conditions context_condition context_expression context_str
                              context_variables group_utils guardrails handoffs llm_condition multi_agent_chat
                              on_condition on_context_condition reply_result selector speaker_selection_result

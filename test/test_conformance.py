@@ -20,6 +20,19 @@ LEFT_OUT = {
 }
 
 CHANGED = {
+    "autogen.agentchat.contrib.vectordb.qdrant.QdrantVectorDB.__init__": (
+        "(self, *, client=None, embedding_function=None, content_payload_key='_content', "
+        "metadata_payload_key='_metadata', collection_options=None, **kwargs)",
+        "a default that all stores would share",
+    ),
+    "autogen.agentchat.contrib.vectordb.qdrant.QdrantVectorDB.get_docs_by_ids": (
+        "(self, ids=None, collection_name=None, include=None, **kwargs)",
+        "the fields, as for all stores; True is accepted",
+    ),
+    "autogen.agentchat.contrib.vectordb.qdrant.QdrantVectorDB.retrieve_docs": (
+        "(self, queries, collection_name=None, n_results=10, distance_threshold=-1, **kwargs)",
+        "as for all stores; 0 means the same",
+    ),
     "autogen.agentchat.conversable_agent.ConversableAgent.execute_function": (
         "(self, func_call, call_id=None, verbose=False)",
         "AG2's `call_id` comes before `verbose`; a bool in its place is `verbose`",

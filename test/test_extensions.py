@@ -14,6 +14,7 @@ import autogen
 from autogen import Cache, ConversableAgent, LLMConfig, OpenAIWrapper, UserProxyAgent
 from autogen import extensions as extensions_module
 from autogen._cli.app import app
+from autogen.agentchat.contrib.vectordb.base import VectorDBFactory
 from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.extensions import ExtensionError, list_extensions, load_extension
 from autogen.oai.providers import PROVIDERS
@@ -45,6 +46,7 @@ def install(tmp_path, monkeypatch):
 
 
 FULL = """
+    from autogen.agentchat.contrib.vectordb.local import LocalVectorDB
     from autogen.cache.in_memory_cache import InMemoryCache
     from autogen.coding import LocalCommandLineCodeExecutor
     from autogen.oai.providers import Connection, Provider
@@ -56,6 +58,7 @@ FULL = """
         providers=[Provider(api_type="acme.chat", title="Acme", connection=Connection(base_url="https://acme.example/v1"))],
         executors={"box": LocalCommandLineCodeExecutor},
         caches={"memory": InMemoryCache},
+        vector_stores={"shelf": LocalVectorDB},
         commands={"hello": lambda: print("Hello from Acme.")},
         on_load=lambda: loads.append(1),
     )
@@ -72,6 +75,7 @@ def test_parts_are_found_by_name_and_the_extension_is_loaded_once(install, tmp_p
     cache = Cache.extension("acme.memory", 7)
     cache.set("k", 1)
     assert cache.get("k") == 1
+    assert VectorDBFactory.create_vector_db("acme.shelf", path=tmp_path).type == "local"
     OpenAIWrapper(config_list=[{"model": "m", "api_type": "acme.chat", "api_key": "k"}])
     assert PROVIDERS["acme.chat"].title == "Acme"
     result = CliRunner().invoke(app, ["acme", "hello"])

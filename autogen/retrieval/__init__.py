@@ -18,7 +18,8 @@ from __future__ import annotations
 from ._collection import IndexCollection
 from ._errors import EmbedderMismatch, IndexFileError
 from ._identifiers import find_identifiers
-from ._keywords import score_keywords
+from ._keywords import score_keywords, split_query
+from ._matrix import to_unit
 from ._ranking import IDENTIFIER_WEIGHT, KEYWORD_WEIGHT, choose_keyword_weight, rank_hybrid
 from ._records import IndexEntry, IndexHit, SearchMode
 from .text_index import TextIndex
@@ -37,4 +38,6 @@ __all__ = [
     "find_identifiers",
     "rank_hybrid",
     "score_keywords",
+    "split_query",
+    "to_unit",
 ]
