@@ -36,7 +36,8 @@ from ._journal import (
     run_recorded,
 )
 from ._steps import Steps, hide_from_tracebacks
-from .control import yield_point
+from .control import get_control, yield_point
+from .events._event import current_operation_id, parent_operation_id
 
 # Tracebacks of pytest show the program's frames, and not those of this module.
 __tracebackhide__ = True
@@ -164,24 +165,32 @@ def perform(operation: Operation[T]) -> Steps[T]:
     Raises:
         ValueError: Its kind is not registered.
     """
-    if operation.kind not in KINDS:
+    kind = KINDS.get(operation.kind)
+    if kind is None:
         raise ValueError(f"Unknown kind of operation: {operation.kind!r}. Call autogen.operations.register_kind first.")
     # A journal listens to events, so without listeners there is no journal either.
     if not events.has_listeners:
         result = yield from operation.run()
+    elif (journal := get_journal()) is not None:
+        result = yield from _perform_recorded(operation, journal)
+    elif kind.has_events:
+        # As `events.enter_operation` does it, without an object: this runs several times for each message.
+        outer_parent = parent_operation_id.set(current_operation_id.get())
+        outer = current_operation_id.set(make_id())
+        try:
+            result = yield from _run_with_events(operation, operation.run)
+        finally:
+            current_operation_id.reset(outer)
+            parent_operation_id.reset(outer_parent)
     else:
-        result = yield from _perform_observed(operation)
+        result = yield from _run_with_events(operation, operation.run)
     if operation.log is not None and runtime_logging.is_logging:
         operation.log(result)
     return result
 
 
 @hide_from_tracebacks
-def _perform_observed(operation: Operation[T]) -> Steps[T]:
-    journal = get_journal()
-    if journal is None:
-        with events.enter_operation(_new_id()) if KINDS[operation.kind].has_events else nullcontext():
-            return (yield from _run_with_events(operation, operation.run))
+def _perform_recorded(operation: Operation[T], journal: Journal) -> Steps[T]:
     position = journal.next_position(operation.kind, operation.key())
     has_events = KINDS[operation.kind].has_events
     with events.enter_operation(str(position)) if has_events else nullcontext():
@@ -210,7 +219,8 @@ def _run_with_events(operation: Operation[T], run: Callable[[], Steps[T]]) -> St
     if operation.started is not None:
         events.emit(operation.started())
         # A listener may have stopped or paused the chat.
-        yield from yield_point()
+        if get_control() is not None:
+            yield from yield_point()
     started_at = time.monotonic()
     result = yield from run()
     if operation.finished is not None:
@@ -218,16 +228,23 @@ def _run_with_events(operation: Operation[T], run: Callable[[], Steps[T]]) -> St
     return result
 
 
-_process_id, _prefix, _counter = 0, "", itertools.count()
+_prefix, _counter = "", itertools.count()
 
 
-def _new_id() -> str:
+def make_id() -> str:
     """Return an id that no other operation has, in this process and its forks."""
-    global _process_id, _prefix
-    process_id = os.getpid()
-    if process_id != _process_id:
-        _process_id, _prefix = process_id, f"{process_id:x}-{os.urandom(6).hex()}"
-    return f"{_prefix}-{next(_counter):x}"
+    return f"{_prefix}{next(_counter)}"
+
+
+def _start_ids() -> None:
+    """Give this process a prefix of its own, as a fork would go on with the numbers of its parent."""
+    global _prefix
+    _prefix = f"{os.getpid():x}-{os.urandom(6).hex()}-"
+
+
+_start_ids()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_ids)
 
 
 def resolve_unfinished(journal: Journal, description: str, ask_human: Callable[[str], Steps[str]]) -> Steps[str | None]:

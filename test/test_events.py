@@ -200,3 +200,14 @@ def test_a_pickled_event_leaves_the_objects_of_its_process_behind():
         assert pickle.loads(pickle.dumps(event)) == event
     assert pickle.loads(pickle.dumps(started)).agents == ()
     assert pickle.loads(pickle.dumps(asked)).answer is None
+
+
+def test_the_frequent_events_are_made_like_all_others(agent, heard):
+    """They go past their constructors, so they must not lack a field that is added there."""
+    agent("a", default_auto_reply="x").generate_reply([{"role": "user", "content": "hi"}])
+    assert {type(event) for event in heard} == {autogen.events.ReplyStarted, autogen.events.ReplyEnded}
+    for event in heard:
+        made = type(event)(**vars(event))
+        assert list(vars(event)) == list(vars(made))
+        assert (event, repr(event), event.to_dict()) == (made, repr(made), made.to_dict())
+    assert len({event.operation for event in heard}) == len(heard) / 2

@@ -28,6 +28,8 @@ HOOKABLE = (
     "safeguard_llm_outputs",
     "safeguard_human_inputs",
 )
+# The guardrails are among them, so that an agent without hooks has nothing else to check.
+POINTS = (*(prefix + point for point in HOOKABLE for prefix in ("", "a_")), GUARDRAILS)
 
 
 _WHOLE_HISTORY = "process_all_messages_before_reply"
@@ -79,16 +81,16 @@ class HooksMixin(AgentState):
         Raises:
             AssertionError: if there is no such hook point, or the hook is already registered there.
         """
-        hooks = {point: hooks for point, hooks in self.hook_lists.items() if point != GUARDRAILS}
-        assert hookable_method in hooks, f"{hookable_method!r} is not a hookable method; there are: {', '.join(hooks)}."
-        is_registered = hook in hooks[hookable_method]
+        points = POINTS[:-1]
+        assert hookable_method in points, f"{hookable_method!r} is not a hookable method; there are: {', '.join(points)}."
+        is_registered = hook in self.hook_lists[hookable_method]
         assert not is_registered, f"{hook!r} is already registered as a hook of {hookable_method!r}."
         is_async = hookable_method.startswith("a_")
         if is_coroutine_function(hook) != is_async:
             needed = "a coroutine function" if is_async else "a plain function"
             text = f"A hook of {hookable_method!r} must be {needed}; {hook!r} will be skipped."
             warnings.warn(text, UserWarning, stacklevel=2)
-        hooks[hookable_method].append(hook)
+        self.hook_lists[hookable_method].append(hook)
 
     def unregister_hook(self, hookable_method: str, hook: Callable[..., object]) -> bool:
         """Undo `register_hook`. Return True if the hook was registered there.
@@ -96,11 +98,11 @@ class HooksMixin(AgentState):
         Raises:
             AssertionError: if there is no such hook point.
         """
-        hooks = {point: hooks for point, hooks in self.hook_lists.items() if point != GUARDRAILS}
-        assert hookable_method in hooks, f"{hookable_method!r} is not a hookable method; there are: {', '.join(hooks)}."
-        is_registered = hook in hooks[hookable_method]
+        points = POINTS[:-1]
+        assert hookable_method in points, f"{hookable_method!r} is not a hookable method; there are: {', '.join(points)}."
+        is_registered = hook in self.hook_lists[hookable_method]
         if is_registered:
-            hooks[hookable_method].remove(hook)
+            self.hook_lists[hookable_method].remove(hook)
         return is_registered
 
     def add_capability(self, capability: AgentCapability) -> None:
@@ -150,10 +152,23 @@ class ContextHook(AgentHook):
         return apply(self.context, agent, messages, verbose=False)
 
 
-def make_hook_lists() -> dict[str, list[Hook]]:
-    """Make the hook lists of a new agent: one for sync and one for async hooks at each point."""
-    # The guardrails are among them, so that an agent without hooks has nothing else to check.
-    return {**{prefix + point: [] for point in HOOKABLE for prefix in ("", "a_")}, GUARDRAILS: []}
+class HookLists(dict[str, list[Hook]]):
+    """The hooks of an agent by point: one list for sync and one for async hooks.
+
+    It begins with the lists of 0.2; the others are made on first use. Few agents have a hook, and each message asks whether
+    there is any, so a short dict saves time and memory.
+    """
+
+    def __missing__(self, point: str) -> list[Hook]:
+        if point not in POINTS:
+            raise KeyError(point)
+        hooks = self[point] = []
+        return hooks
+
+
+def make_hook_lists() -> HookLists:
+    """Make the hook lists of a new agent."""
+    return HookLists({point: [] for point in HOOKABLE[:4]})
 
 
 def transform_before_send(agent: AgentCore, message: Message | str, recipient: Agent, silent: bool) -> Steps[Message | str]:

@@ -114,7 +114,7 @@ class AgentState(AgentCore):
         )
         self._oai_system_message = [dict(message) for message in self._oai_system_message]
         self._function_map = dict(self._function_map)
-        self.hook_lists = {point: list(hooks) for point, hooks in self.hook_lists.items()}
+        self.hook_lists = type(self.hook_lists)({point: list(hooks) for point, hooks in self.hook_lists.items()})
 
     @property
     def name(self) -> str:

@@ -346,6 +346,6 @@ def _uses_builtin_send(manager: AgentCore) -> bool:
     return (
         not runtime_logging.is_logging
         and manager.silent is not False
-        and not (hooks["process_message_before_send"] or hooks["a_process_message_before_send"])
+        and not (hooks["process_message_before_send"] or hooks.get("a_process_message_before_send"))
         and _QUIET_SEND.is_untouched(manager)
     )

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Container, Sequence
-from functools import partial
 from operator import itemgetter
 from types import FunctionType
 from typing import Any, NamedTuple, TypeAlias
 
 from ... import events, runtime_logging
 from ..._steps import Call, Steps, get_callable_name, is_coroutine_function
+from ...control import get_control, yield_point
+from ...events._event import current_operation_id, parent_operation_id
+from ...events._reply_events import make_reply_ended, make_reply_started
 from ...exception_utils import SenderRequired
-from ...operations import Operation, is_replay_safe, perform
+from ...operations import Operation, get_journal, is_replay_safe, make_id, perform
 from .._core import runtime_log
 from .._core.internals import ANSWERING, get_default_reply, get_reply_rows, internals
 from .._core.protocols import AgentCore, ReplyFunction
@@ -92,24 +94,38 @@ ANY_SENDER: list[Any] = [Agent, None]
 """Trigger of the built-in reply functions."""
 
 
+class ReplyDetails(NamedTuple):
+    """The variants of a reply function, and its name.
+
+    Attributes:
+        function: The registered function.
+        sync_function: Variant for a sync caller.
+        async_function: Variant for an async caller.
+        name: Name of the function.
+        is_builtin: True if it is one of this package.
+    """
+
+    function: ReplyFunction
+    sync_function: ReplyFunction
+    async_function: ReplyFunction
+    name: str
+    is_builtin: bool
+
+
 class PlannedReply(NamedTuple):
     """A reply function to call.
 
     Attributes:
         key: Key that the last message must have; see `BuiltinStep`.
         position: Index in the list of reply functions.
-        function: The registered function.
-        sync_function: Variant for a sync caller.
-        async_function: Variant for an async caller.
         step: The function as a step, if it is a built-in one.
+        details: Its variants and its name.
     """
 
     key: str | None
     position: int
-    function: ReplyFunction
-    sync_function: ReplyFunction
-    async_function: ReplyFunction
     step: ReplyStep | None
+    details: ReplyDetails
 
 
 class ReplyPlan:
@@ -128,11 +144,14 @@ class ReplyPlan:
 
 
 def _plan_reply(index: int, function: ReplyFunction) -> PlannedReply:
+    name, is_builtin = get_callable_name(function), ASYNC_VARIANTS.contains(function)
     if is_coroutine_function(function):
-        return PlannedReply(None, index, function, decline, function, None)
+        return PlannedReply(None, index, None, ReplyDetails(function, decline, function, name, is_builtin))
     builtin = BUILTIN_STEPS.get(function) if type(function) is FunctionType else None
     step, key = builtin or (None, None)
-    return PlannedReply(key, index, function, function, ASYNC_VARIANTS.get_async(function), step)
+    async_function = ASYNC_VARIANTS.get_async(function)
+    is_builtin = is_builtin or step is not None
+    return PlannedReply(key, index, step, ReplyDetails(function, function, async_function, name, is_builtin))
 
 
 def _get_plan(agent: AgentCore, rows: Sequence[dict[str, Any]], exclude: Container[ReplyFunction]) -> list[PlannedReply]:
@@ -231,9 +250,7 @@ def run_reply_functions(
         events.has_listeners and events.is_wanted(events.ReplyStarted, events.ReplyEnded)
     )
     last_message: Container[str] = messages[-1] if messages else ()
-    for planned in _get_plan(agent, rows, exclude):
-        key, index, _, _, _, step = planned
-        # A function that would decline is called only if somebody observes that.
+    for key, index, step, details in _get_plan(agent, rows, exclude):
         if key is not None and not is_observed and key not in last_message:
             continue
         row = rows[index]
@@ -241,9 +258,16 @@ def run_reply_functions(
         if not (answers_agents if trigger == ANY_SENDER else is_triggered_by(trigger, sender)):
             continue
         if is_observed:
-            answer = yield from perform(_make_operation(agent, planned, messages, sender, config))
+            # A function that would decline is not called, unless a journal counts the calls.
+            if key is not None and key not in last_message and get_journal() is None:
+                _report_decline(agent, details)
+                if get_control() is not None:
+                    yield from yield_point()
+                continue
+            answer = yield from perform(_ReplyOperation(agent, step, details, messages, sender, config))
         elif step is None:
-            answer = yield from _call(agent, planned, messages, sender, config)
+            keywords = {"messages": messages, "sender": sender, "config": config}
+            answer = yield Call(details.sync_function, details.async_function, (agent,), keywords)
         else:
             answer = step(agent, messages, sender, config)
             if answer is None:
@@ -256,50 +280,76 @@ def run_reply_functions(
     return get_default_reply(agent)
 
 
-def _call(
-    agent: AgentCore, planned: PlannedReply, messages: list[Message], sender: Agent | None, config: object
-) -> Steps[Any]:
-    """Call a reply function: as a step if it is a built-in one, else the variant for the caller's mode."""
-    if planned.step is None:
-        keywords = {"messages": messages, "sender": sender, "config": config}
-        return (yield Call(planned.sync_function, planned.async_function, (agent,), keywords))
-    answer = planned.step(agent, messages, sender, config)
-    if answer is None:
-        return NO_REPLY
-    return answer if isinstance(answer, tuple) else (yield from answer)
-
-
-def _make_operation(
-    agent: AgentCore, planned: PlannedReply, messages: list[Message], sender: Agent | None, config: object
-) -> Operation[Any]:
-    """Describe the call of a reply function. Only the result of a program's own function is kept in the journal."""
-    function, name = planned.function, get_callable_name(planned.function)
-    is_builtin = planned.step is not None or ASYNC_VARIANTS.contains(function) or is_replay_safe(function)
-
-    def log(answer: ReplyTuple) -> None:
-        # A missing variant was not called.
-        if answer is not SKIPPED:
-            runtime_log.log_reply(agent, function, *answer)
-
-    return Operation(
-        kind="builtin_reply" if is_builtin else "reply",
-        key=lambda: f"{agent.name}:{name}",
-        run=partial(_call, agent, planned, messages, sender, config),
-        started=lambda: events.ReplyStarted(agent=agent.name, function=name),
-        finished=lambda answer, seconds: events.ReplyEnded(
-            agent=agent.name, function=name, final=bool(answer[0]), seconds=seconds
-        ),
-        log=log,
-        encode=list,
-        decode=_decode_answer,
-        holds_chats=True,
-        is_journaled=not is_builtin,
-    )
-
-
 def _decode_answer(stored: Any) -> ReplyTuple:
     final, reply = stored
     return final, reply
+
+
+class _ReplyOperation(Operation[Any]):
+    """Call of a reply function. Only the result of a program's own function is kept in the journal.
+
+    Its parts are methods instead of closures, because it is made several times for each message.
+    """
+
+    __slots__ = ("_agent", "_config", "_details", "_messages", "_sender", "_step")
+
+    def __init__(
+        self,
+        agent: AgentCore,
+        step: ReplyStep | None,
+        details: ReplyDetails,
+        messages: list[Message],
+        sender: Agent | None,
+        config: object,
+    ) -> None:
+        self._agent, self._step, self._details = agent, step, details
+        self._messages, self._sender, self._config = messages, sender, config
+        is_builtin = details.is_builtin or is_replay_safe(details.function)
+        self.kind = "builtin_reply" if is_builtin else "reply"
+        self.is_journaled = not is_builtin
+
+    # As class attributes they replace the slots of the base class.
+    encode = list
+    decode = staticmethod(_decode_answer)
+    on_unfinished = None
+    holds_chats = True
+    is_silent_in_replay = False
+
+    def key(self) -> str:
+        return f"{self._agent.name}:{self._details.name}"
+
+    def run(self) -> Steps[Any]:
+        """Call the function: as a step if it is a built-in one, else the variant for the caller's mode."""
+        if self._step is None:
+            keywords = {"messages": self._messages, "sender": self._sender, "config": self._config}
+            return (yield Call(self._details.sync_function, self._details.async_function, (self._agent,), keywords))
+        answer = self._step(self._agent, self._messages, self._sender, self._config)
+        if answer is None:
+            return NO_REPLY
+        return answer if isinstance(answer, tuple) else (yield from answer)
+
+    def started(self) -> events.Event:
+        operation, parent = current_operation_id.get(), parent_operation_id.get()
+        return make_reply_started(self._agent.name, self._details.name, operation, parent)
+
+    def finished(self, answer: ReplyTuple, seconds: float) -> events.Event:
+        operation, parent = current_operation_id.get(), parent_operation_id.get()
+        return make_reply_ended(self._agent.name, self._details.name, operation, parent, bool(answer[0]), seconds)
+
+    def log(self, answer: ReplyTuple) -> None:
+        # A missing variant was not called.
+        if answer is not SKIPPED:
+            runtime_log.log_reply(self._agent, self._details.function, *answer)
+
+
+def _report_decline(agent: AgentCore, details: ReplyDetails) -> None:
+    """Emit the events, and log the result, of a function that need not be called to know that it declines."""
+    if events.has_listeners:
+        name, operation, parent = agent.name, make_id(), current_operation_id.get()
+        events.emit(make_reply_started(name, details.name, operation, parent))
+        events.emit(make_reply_ended(name, details.name, operation, parent))
+    if runtime_logging.is_logging:
+        runtime_log.log_reply(agent, details.function, *NO_REPLY)
 
 
 def decline(*_args: object, **_kwargs: object) -> tuple[bool, None]:
