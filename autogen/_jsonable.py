@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ._images.pictures import is_picture, make_picture_uri
+
 
 def describe_type(value: object) -> str:
     """Return the stand-in for a value that JSON can't hold: its type, as `<Name>`."""
@@ -15,7 +17,8 @@ def describe_type(value: object) -> str:
 def to_jsonable(value: object, fallback: Callable[[Any], object] = describe_type) -> Any:
     """Convert a value to dicts, lists, text, numbers, booleans and None; a scalar is returned unchanged.
 
-    Mappings, sequences, sets, dataclasses, pydantic models, enums, dates, paths and the like are converted at any depth.
+    Mappings, sequences, sets, dataclasses, pydantic models, enums, dates, paths and the like are converted at any depth. A
+    picture of Pillow becomes a data URI.
     An infinite number inside a container stays a float.
 
     Args:
@@ -30,9 +33,11 @@ def to_jsonable(value: object, fallback: Callable[[Any], object] = describe_type
     if isinstance(value, Iterator):
         return fallback(value)
 
-    def convert_unknown(item: object) -> object:
+    def convert_unknown(item: Any) -> object:
         # Pydantic knows dict and its subclasses only.
-        return dict(item) if isinstance(item, Mapping) else fallback(item)
+        if isinstance(item, Mapping):
+            return dict(item)
+        return make_picture_uri(item) if is_picture(item) else fallback(item)
 
     # Imported where it is used: `import autogen` loads no third-party package.
     from pydantic_core import to_jsonable_python

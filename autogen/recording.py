@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from ._images.storage import attach_pictures
 from ._journal import (
     ASKED,
     FINISHED,
@@ -27,6 +28,7 @@ from ._journal import (
     QuestionExpired,
     find_answer,
     is_interruption,
+    load_picture,
     make_answer_text,
     read_meta,
     store_answer,
@@ -229,9 +231,16 @@ class Recording:
 
     def _parse(self, table: str, number: int, data: str) -> Any:
         try:
-            return json.loads(data)
+            return json.loads(self._attach_pictures(data))
         except (ValueError, TypeError, RecursionError) as error:
             raise self._make_error(table, number, f"is not JSON: {error}") from error
+
+    def _attach_pictures(self, text: str) -> str:
+        """Return JSON with the large pictures that it refers to."""
+        if ";sha256=" not in text:
+            return text
+        with self._open() as database:
+            return attach_pictures(text, lambda digest: load_picture(database, digest))
 
     def _make_error(self, table: str, number: int, problem: str) -> JournalError:
         return JournalError(f"{self.path} is a damaged checkpoint: row {number} of its {table} {trim_stop(problem)}.")

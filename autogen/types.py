@@ -163,6 +163,7 @@ class ConfigEntry(TypedDict, total=False):
     model_client_cls: object
     embedding_model: str
     price: float | Sequence[float]
+    price_per_image: float
 
     # The connection, as the `openai` SDK takes it.
     api_key: str | None
@@ -208,6 +209,7 @@ class ConfigEntry(TypedDict, total=False):
     adapt_request: bool
     hide_tools: Literal["never", "if_any_run", "if_all_run"]
     supports_system_prompts: bool
+    vision: bool
     system_instruction: str
     protocol: Literal["native", "chat"]
     prompt_cache: bool | str
@@ -249,6 +251,7 @@ class LLMConfigDict(ConfigEntry, total=False):
     check_every_ms: int
     filter_func: Callable[..., bool]
     functions: list[FunctionSchema]
+    image_captioner: Callable[..., object]
     max_cost: float
     max_new_tokens: int
     max_tokens_total: int

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from .._images.thumbnails import list_thumbnails
 from ..agentchat._diagrams.story import CODE_BLOCK, build_story, make_printable, shorten
 from ..events._observations import CODE, HUMAN, TOOL, RecordedOperation, Totals, Turn
 from . import _formatting as formatting
@@ -100,6 +101,7 @@ def _make_environment() -> Environment:
         formatting.has_only_results,
         has_failed,
         is_unfolded,
+        list_pictures,
         preview,
         split_code,
     )
@@ -196,6 +198,14 @@ def is_unfolded(operation: RecordedOperation) -> bool:
     """Return True if the details of an operation are shown at once: results of tools, answers of humans, errors."""
     # The output of code is shown by the message that reports it.
     return operation.kind in (TOOL, HUMAN) or (operation.failed and operation.kind != CODE)
+
+
+def list_pictures(turn: Turn) -> list[str]:
+    """Return the pictures of a message as data URIs."""
+    from markupsafe import Markup
+
+    # Texts that are not escaped or cleaned: they are base64, of any length.
+    return [Markup(uri) for uri in list_thumbnails(turn.message.get("content"))]
 
 
 def preview(turn: Turn) -> str:

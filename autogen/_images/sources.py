@@ -33,10 +33,12 @@ class _Sources:
     Attributes:
         tags: Contents of the tags that the program or the human wrote.
         folders: Allowed folders.
+        is_opened: True once the first message was made.
     """
 
     tags: set[str] = field(default_factory=set)
     folders: set[Path] = field(default_factory=set)
+    is_opened: bool = False
 
 
 _sources: ContextVar[_Sources | None] = ContextVar("sources of pictures", default=None)
@@ -55,6 +57,14 @@ def collect_sources() -> Iterator[None]:
         # A step that is abandoned may be closed in another context, which never had the value.
         with suppress(ValueError):
             _sources.reset(token)
+
+
+def name_opening(message: object) -> None:
+    """Note the pictures of the message that starts a chat. One within a chat may start with the text of a model."""
+    sources = _sources.get()
+    if sources is not None and not sources.is_opened:
+        sources.is_opened = True
+        name_sources(message)
 
 
 def name_sources(message: object) -> None:
@@ -83,10 +93,10 @@ def get_url(part: Mapping[str, object]) -> object:
     return value.get("url") if isinstance(value, Mapping) else value
 
 
-def allow_folder(folder: str | os.PathLike[str] | None) -> None:
-    """Allow the pictures of a folder in this chat: code that ran here wrote it."""
+def allow_folder(folder: object) -> None:
+    """Allow the pictures of a folder in this chat: code that runs here writes there. No-op if it is not a path."""
     sources = _sources.get()
-    if sources is not None and folder is not None:
+    if sources is not None and folder and isinstance(folder, (str, os.PathLike)):
         sources.folders.add(Path(folder).resolve())
 
 

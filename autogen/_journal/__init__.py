@@ -21,7 +21,7 @@ from .journal import (
     step_scope,
 )
 from .questions import AlreadyAnswered, Answer, Pending, QuestionExpired, QuestionStore, make_answer_text
-from .sqlite_store import VERSION, SQLiteStore, find_answer, read_meta, store_answer
+from .sqlite_store import VERSION, SQLiteStore, find_answer, load_picture, read_meta, store_answer
 from .store import ASKED, FINISHED, STARTED, JournalError, JournalStore, Position, Step
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "fingerprint",
     "get_journal",
     "is_interruption",
+    "load_picture",
     "make_answer_text",
     "open_journal",
     "read_meta",

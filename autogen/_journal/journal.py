@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 from .. import events
+from .._images.pictures import is_picture, make_picture_uri
 from .._secrets import redact_distinctly
 from .._steps import Steps
 from .._threads import reset_variable
@@ -434,6 +435,11 @@ def _decode(journal: Journal, position: Position, step: Step, decode: Callable[[
         raise JournalError(f"{journal.name} is damaged: the result of {position} can't be read ({error}).") from error
 
 
+def _describe(value: Any) -> str:
+    # The `repr` of a picture has its address in memory.
+    return make_picture_uri(value) if is_picture(value) else repr(value)
+
+
 def fingerprint(value: object, *, named_secrets: bool = False) -> str:
     """Return a short digest that tells values apart, also those that differ only in secrets; it reveals none of them.
 
@@ -441,5 +447,5 @@ def fingerprint(value: object, *, named_secrets: bool = False) -> str:
         value: The value.
         named_secrets: True to tell values apart by what stands under a secret name, such as `token`.
     """
-    text = json.dumps(redact_distinctly(value, named=named_secrets), sort_keys=True, default=repr)
+    text = json.dumps(redact_distinctly(value, named=named_secrets), sort_keys=True, default=_describe)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

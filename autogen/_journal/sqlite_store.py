@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .._images.storage import attach_pictures, detach_pictures, encode_picture_value
 from .._mistakes import trim_stop
 from .._sqlite_guard import check_schema, fetch_all, limit_work, open_database
 from .questions import AlreadyAnswered, Answer
@@ -43,6 +44,9 @@ _SCHEMA = {
         )
     """,
 }
+
+# Missing in the files of earlier versions, too. Each message is in the events of all its receivers.
+_SCHEMA["pictures"] = "CREATE TABLE IF NOT EXISTS pictures (digest TEXT PRIMARY KEY, content BLOB NOT NULL)"
 
 _LOCK, _WAL = ".lock", "-wal"
 # Endings of the names of the files beside a checkpoint.
@@ -75,6 +79,12 @@ def read_meta(database: sqlite3.Connection, file: Path, name: str) -> dict[str, 
             raise JournalError(f"{name} has version {meta.get('version')}; this program knows version {VERSION}.")
     check_schema(database, file, _SCHEMA)
     return meta
+
+
+def load_picture(database: sqlite3.Connection, digest: str) -> bytes | None:
+    """Return the bytes of a picture; None if it is not there."""
+    row = database.execute("SELECT content FROM pictures WHERE digest = ?", (digest,)).fetchone()
+    return None if row is None or not isinstance(row[0], bytes) else row[0]
 
 
 def find_answer(database: sqlite3.Connection, question_id: str, digest: str) -> Answer | None:
@@ -191,6 +201,7 @@ class SQLiteStore:
         if row is None:
             return None
         state, value = row
+        value = self._attach(value)
         if state not in (STARTED, ASKED, FINISHED):
             raise JournalError(f"{self.path} is damaged: the state of {position} is {state!r}.")
         return Step(state, None if value is None else self._parse(value, f"the result of {position}"))
@@ -200,6 +211,22 @@ class SQLiteStore:
             return json.loads(text)
         except (ValueError, TypeError, RecursionError) as error:
             raise JournalError(f"{self.path} is damaged: {subject} is not JSON ({error}).") from error
+
+    def _detach(self, text: str) -> str:
+        """Return JSON with references to its large pictures, which are stored once."""
+
+        def store(digest: str, media_type: str, content: bytes) -> None:
+            with self._use() as database:
+                database.execute("INSERT OR IGNORE INTO pictures (digest, content) VALUES (?, ?)", (digest, content))
+
+        return detach_pictures(text, store)
+
+    def _attach(self, text: Any) -> Any:
+        def load(digest: str) -> bytes | None:
+            with self._use() as database:
+                return load_picture(database, digest)
+
+        return attach_pictures(text, load) if isinstance(text, str) else text
 
     def start_step(self, position: Position) -> None:
         """Store that a step is started."""
@@ -216,7 +243,7 @@ class SQLiteStore:
 
     def finish_step(self, position: Position, value: Any) -> None:
         """Store the result of a step."""
-        self._write_step(position, FINISHED, json.dumps(value))
+        self._write_step(position, FINISHED, self._detach(json.dumps(value, default=encode_picture_value)))
 
     def _write_step(self, position: Position, state: str, value: str | None) -> None:
         texts = map(_to_text, (position, position.scope, position.kind, position.key))
@@ -249,14 +276,14 @@ class SQLiteStore:
         with self._use() as database:
             rows = fetch_all(database, self._file, query, (after,))
         for number, data in rows:
-            event = self._parse(data, f"row {number} of its events")
+            event = self._parse(self._attach(data), f"row {number} of its events")
             if not isinstance(event, dict):
                 raise JournalError(f"{self.path} is damaged: row {number} of its events is not an event.")
             yield number, event
 
     def add_event(self, event: Mapping[str, Any]) -> int:
         """Append an event."""
-        row = (event["at"], event["type"], _to_text(event["chat"]), json.dumps(event))
+        row = (event["at"], event["type"], _to_text(event["chat"]), self._detach(json.dumps(event)))
         with self._use() as database:
             cursor = database.execute("INSERT INTO events (at, type, chat, data) VALUES (?, ?, ?, ?)", row)
             return int(cursor.lastrowid or 0)

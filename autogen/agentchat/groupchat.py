@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from .._steps import Steps, invoke, run_async, run_sync, sync_and_async
 from ..code_utils import content_str
 from ..exception_utils import AgentNameConflict
 from ..types import MessageContentType
+from ._agent.snapshot import move_pictures_in, move_pictures_out
 from ._contexts.transform import ContextLike
 from ._core import runtime_log
 from ._core.internals import GroupInternals, get_conversation, get_managed_group, group_internals
@@ -516,12 +518,19 @@ class GroupChatManager(ConversableAgent):
             if row["init_config"] is group:
                 row["init_config"] = row["config"] = clone
 
-    def save_state(self) -> dict[str, Any]:
-        """Return the state of the manager, its group and all members."""
-        return snapshot.save_group(self, super().save_state())
+    def save_state(self, *, picture_folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+        """Return the state of the manager, its group and all members; see `ConversableAgent.save_state`."""
+        return move_pictures_out(snapshot.save_group(self, super().save_state()), picture_folder)
 
-    def load_state(self, state: Mapping[str, Any], peers: Iterable[Agent] = ()) -> None:
+    def load_state(
+        self,
+        state: Mapping[str, Any],
+        peers: Iterable[Agent] = (),
+        *,
+        picture_folder: str | os.PathLike[str] | None = None,
+    ) -> None:
         """Restore the state of the manager, its group and all members; see `ConversableAgent.load_state`."""
+        state = move_pictures_in(state, picture_folder)
         snapshot.load_group(self, state, peers, super().save_state, super().load_state)
 
     def clear_agents_history(self, reply: Message, groupchat: GroupChat) -> str:

@@ -32,6 +32,7 @@ CONFIG_SETTINGS = frozenset(
         "embedding_model",
         "filter_func",
         "functions",
+        "image_captioner",
         "max_cost",
         "max_new_tokens",
         "max_tokens_total",

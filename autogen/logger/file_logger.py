@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from .._images.storage import PictureFolder, detach_pictures
 from ._known_secrets import learn_environment
 from ._records import (
     catch_errors,
@@ -37,7 +38,8 @@ class FileLogger(BaseLogger):
     """Writes records into a file: a line with the session id, then one JSON object per line.
 
     Processes may share a file. No record holds a key, or the code of a function. A record that can't be serialised is
-    replaced by a line with the error.
+    replaced by a line with the error. Pictures of more than 64 KiB are in a folder beside the file, which is named after it,
+    under the hashes of their bytes.
 
     Args:
         config: `filename`: the path of the file, by default `runtime.log`. A relative path starts at the directory
@@ -195,7 +197,8 @@ class FileLogger(BaseLogger):
     def _write_record(self, **record: object) -> None:
         if self._handler is None:
             raise RuntimeError("the logger is not started, call its start() first")
-        self._write(json.dumps({**record, "thread_id": threading.get_ident()}))
+        line = json.dumps({**record, "thread_id": threading.get_ident()})
+        self._write(detach_pictures(line, PictureFolder(f"{self.log_file}.pictures").store))
 
     def _write(self, line: str) -> None:
         # Without arguments, logging doesn't interpret a "%" in the line.

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from .._images.storage import PictureFolder, detach_pictures
 from .._mistakes import trim_stop
 from ._database import IN_MEMORY, Database
 from ._known_secrets import learn_environment
@@ -67,7 +68,8 @@ class SqliteLogger(BaseLogger):
     """Writes records into an SQLite database, each of them committed at once.
 
     Threads and processes may share a database. No record holds a key, or the code of a function. A record that can't be
-    written is logged as an error, and lost.
+    written is logged as an error, and lost. Pictures of more than 64 KiB are in a folder beside the file, which is named
+    after it, under the hashes of their bytes.
 
     Args:
         config: `dbname`: the path of the file, by default `logs.db` in the working directory; `:memory:` for none.
@@ -221,4 +223,10 @@ class SqliteLogger(BaseLogger):
     def _insert(self, table: str, on_conflict: str = "", **row: object) -> None:
         marks = ", ".join("?" * len(row))
         statement = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) {on_conflict}"
-        self._database.execute(statement, tuple(row.values()))
+        self._database.execute(statement, tuple(map(self._move_pictures, row.values())))
+
+    def _move_pictures(self, value: object) -> object:
+        """Return a text with references to the large pictures in it, which go into the folder beside the file."""
+        if not isinstance(value, str) or self._database.path == IN_MEMORY:
+            return value
+        return detach_pictures(value, PictureFolder(f"{self._database.path}.pictures").store)

@@ -37,6 +37,7 @@ from ._requests.endpoints import (
     make_endpoint,
 )
 from ._requests.field_view import FieldView
+from ._requests.images import handle_image_request
 from ._requests.pipeline import handle_request, request_completion
 from ._requests.retry import RetryPolicy
 from ._usage.ledger import Budget, UsageLedger, format_usage_report, split_limits
@@ -227,6 +228,27 @@ class OpenAIWrapper:
     async def a_create(self, **config: Any) -> ModelResponse:
         """Async version of `create`."""
         return await run_async(self._request(config))
+
+    def create_image(self, **config: Any) -> ModelResponse:
+        """Request pictures. If an endpoint fails, the next is tried.
+
+        Args:
+            **config: `prompt`, parameters of the request (`n`, `size`, `quality`...), and settings as for `create`. With
+                `price_per_image` (USD) in the config, the cost does not depend on tokens.
+
+        Returns:
+            The response. Its `images` are dicts with `b64_json` or a `url`.
+
+        Raises:
+            TimeoutError, openai.APIError: as for `create`.
+            TypeError: if the endpoint has a client that makes no pictures.
+            BudgetExceeded: if a budget of the agent or the chat is used up.
+        """
+        return run_sync(self._request(config, handle_image_request))
+
+    async def a_create_image(self, **config: Any) -> ModelResponse:
+        """Async version of `create_image`."""
+        return await run_async(self._request(config, handle_image_request))
 
     def _request(self, config: Mapping[str, object], handler: Handler = handle_request) -> Steps[ModelResponse]:
         """Return the step behind `create`; the classic `Completion` has a handler of its own."""

@@ -6,9 +6,11 @@ Models, tools, code and keys are not part of it: they belong to the program.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..._images.storage import PictureFolder, attach_pictures, detach_pictures, encode_picture_value
 from .._core.result import StopReason
 from ..agent import Agent, Message
 from .state import HistoriesMixin
@@ -27,10 +29,14 @@ class StateError(ValueError):
 class SnapshotMixin(HistoriesMixin):
     """Saving and loading of an agent's state."""
 
-    def save_state(self) -> State:
+    def save_state(self, *, picture_folder: str | os.PathLike[str] | None = None) -> State:
         """Return the conversations of the agent as a JSON-serialisable document; that of a manager covers its group.
 
-        Models, tools and keys are not part of it.
+        Models, tools and keys are not part of it. Pictures are data URIs.
+
+        Args:
+            picture_folder: Folder for pictures of more than 64 KiB, which the document then refers to; None to have them in
+                the document. The folder is made with the first of them.
 
         Raises:
             TypeError: if a message holds a value that JSON can't represent.
@@ -43,11 +49,11 @@ class SnapshotMixin(HistoriesMixin):
         if len(histories) < len(self._oai_messages):
             raise StateError(f"{self.name!r} has conversations with several agents of one name, so it can't be saved.")
         stop_reasons = self._internals.stop_reasons
-        return {
+        state = {
             "type": "agent",
             "version": VERSION,
             "name": self.name,
-            "system_message": self.system_message,
+            "system_message": encode_value(self.system_message),
             "description": self._description,
             "histories": {peer: encode_messages(self.name, messages) for peer, messages in histories.items()},
             "auto_replies": {_get_key(peer): count for peer, count in self._consecutive_auto_reply_counter.items()},
@@ -58,17 +64,26 @@ class SnapshotMixin(HistoriesMixin):
             "human_input": list(self._human_input),
             "approvals": sorted(map(list, self._internals.approvals)),
         }
+        return move_pictures_out(state, picture_folder)
 
-    def load_state(self, state: Mapping[str, Any], peers: Iterable[Agent] = ()) -> None:
+    def load_state(
+        self,
+        state: Mapping[str, Any],
+        peers: Iterable[Agent] = (),
+        *,
+        picture_folder: str | os.PathLike[str] | None = None,
+    ) -> None:
         """Restore a state. If it can't be used, nothing is changed.
 
         Args:
             state: Document made by `save_state`.
             peers: Agents that this agent has conversations with; a manager knows its members.
+            picture_folder: Folder of the large pictures, if the state was saved with one.
 
         Raises:
             ValueError: if it is the state of another agent or of an unknown version, or a peer is missing.
         """
+        state = move_pictures_in(state, picture_folder)
         # Everything is checked before anything is changed.
         check_document(state, "agent", self.name)
         registered: dict[str, Any] = {"": None, **{peer.name: peer for peer in peers}}
@@ -118,12 +133,36 @@ def encode_messages(owner: str, messages: list[Message]) -> list[Message]:
     Raises:
         TypeError: if one holds a value that JSON can't represent.
     """
+    encoded = []
     for position, message in enumerate(messages):
         try:
-            json.dumps(message)
+            encoded.append(encode_value(message))
         except (TypeError, ValueError) as error:
             raise TypeError(f"Message {position} of {owner!r} can't be saved: {error}") from None
-    return json.loads(json.dumps(messages))  # type: ignore[no-any-return]
+    return encoded
+
+
+def encode_value(value: Any) -> Any:
+    """Return a value as JSON represents it; pictures of Pillow, and files of pictures, as data URIs.
+
+    Raises:
+        TypeError: if JSON can't represent it.
+    """
+    return json.loads(json.dumps(value, default=encode_picture_value))
+
+
+def move_pictures_out(state: State, folder: str | os.PathLike[str] | None) -> State:
+    """Return a state whose large pictures are files of a folder; the state itself without a folder."""
+    if folder is None:
+        return state
+    return json.loads(detach_pictures(json.dumps(state), PictureFolder(folder).store))  # type: ignore[no-any-return]
+
+
+def move_pictures_in(state: Mapping[str, Any], folder: str | os.PathLike[str] | None) -> Mapping[str, Any]:
+    """Return a state with the pictures of a folder that it refers to; the state itself without a folder."""
+    if folder is None:
+        return state
+    return json.loads(attach_pictures(json.dumps(state), PictureFolder(folder).load))  # type: ignore[no-any-return]
 
 
 def _get_key(peer: Agent | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..._images.sources import name_sources
 from ..._steps import Steps, invoke
 from ...exception_utils import InvalidCarryOverType
 from .._core.protocols import AgentCore
@@ -13,7 +14,9 @@ from ..agent import Message
 
 def ask_first_message(agent: AgentCore) -> Steps[str]:
     """Ask the human for the first message."""
-    return (yield from invoke(agent.get_human_input, agent.a_get_human_input, ">"))
+    text = yield from invoke(agent.get_human_input, agent.a_get_human_input, ">")
+    name_sources(text)
+    return text
 
 
 def add_carryover(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any, ClassVar
 
+from ..._images.sources import collect_sources, name_opening
 from ..._steps import Steps, invoke
 from ...control import get_control, yield_point
 from .._core.internals import RECEIVING, SENDING, TALKING, MethodSet
@@ -132,7 +133,9 @@ def deliver(delivery: Delivery) -> Steps[None]:
             yield from run_loop(earlier)
             caller.follow_up = yield from delivery.run_builtin()
         else:
-            yield from run_loop((yield from delivery.run_builtin()))
+            with collect_sources():
+                name_opening(delivery.message)
+                yield from run_loop((yield from delivery.run_builtin()))
     finally:
         _current_delivery.set(caller)
 

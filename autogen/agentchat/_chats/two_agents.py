@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ... import events
+from ..._images.sources import collect_sources, name_opening
 from ..._journal import JournalStore, chat_id_for, fingerprint, get_journal, open_journal, scope_for
 from ..._steps import Steps, get_callable_name, hide_from_tracebacks, invoke
 from ...control import ChatControl, ChatStopped, ChatWaiting, controlled_by
@@ -198,6 +199,7 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
         enter_chat_budget(options.limits) as ledger,
         collect_values() as values,
         remember_approvals(),
+        collect_sources(),
     ):
         # A chat within a silent chat is silent, too.
         request = request._replace(options=options._replace(silent=is_silent or options.silent))
@@ -253,7 +255,11 @@ def make_first_message(agent: AgentCore, recipient: Agent, message: Any, context
     """Make the first message of a chat: call a callable message, or append the carryover to a given one."""
     if callable(message):
         make = partial(invoke, message, None, agent, recipient, context)
-        return (yield from perform(Operation(kind="opening", key=partial(get_callable_name, message), run=make)))
+        first = yield from perform(Operation(kind="opening", key=partial(get_callable_name, message), run=make))
+        name_opening(first)
+        return first
+    # Without the carryover, which a model may have written.
+    name_opening(message)
     return (yield from invoke(agent.generate_init_message, agent.a_generate_init_message, message, **context))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from ..._images.thumbnails import list_thumbnails
 from ...code_utils import content_str
 
 _LINE = 60
@@ -41,10 +42,16 @@ def format_table(messages: Sequence[Mapping[str, Any]], caption: str) -> str:
     rows = [f"<tr><td colspan=2><i>{hidden} earlier messages</i></td></tr>"] if hidden else []
     rows += [
         f"<tr><td><b>{escape(shorten(message.get('name') or message.get('role')))}</b></td>"
-        f"<td style='text-align: left'>{escape(shorten(_describe_message(message), _CELL))}</td></tr>"
+        f"<td style='text-align: left'>{escape(shorten(_describe_message(message), _CELL))}"
+        f"{_show_pictures(message)}</td></tr>"
         for message in messages[hidden:]
     ]
     return f"<table><caption>{escape(caption)}</caption>{''.join(rows)}</table>"
+
+
+def _show_pictures(message: Mapping[str, Any]) -> str:
+    tags = [f"<img style='max-height: 12em' src='{uri}'>" for uri in list_thumbnails(message.get("content"))]
+    return "".join(["<br>", *tags]) if tags else ""
 
 
 def _describe_message(message: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 from ... import events
+from ..._images.sources import allow_folder
 from ..._steps import Steps, to_thread
 from ...code_utils import UNKNOWN, check_can_use_docker_or_throw, decide_use_docker, extract_code, infer_lang
 from ...coding._execute import execute_blocks
@@ -118,6 +119,8 @@ def run_code_by_executor(agent: AgentCore, messages: list[Message], config: None
         pairs = [[block.language, block.code] for block in blocks]
         if any(agent.hook_lists.values()) and (notice := (yield from check_code(agent, pairs))) is not None:
             return True, format_report(1, notice)
+        # The code may write pictures that agents show to each other.
+        allow_folder(getattr(executor, "work_dir", None))
         exit_code, output = yield from perform(
             _make_operation(agent, blocks, pairs, partial(_run_by_executor, executor, blocks))
         )
@@ -146,6 +149,7 @@ def run_code_by_agent(
         pairs = [list(block) for block in blocks]
         if any(agent.hook_lists.values()) and (notice := (yield from check_code(agent, pairs))) is not None:
             return True, format_report(1, notice)
+        allow_folder(config.get("work_dir"))
         run = partial(to_thread, agent.execute_code_blocks, blocks)
         exit_code, logs = yield from perform(_make_operation(agent, blocks, pairs, run))
         return True, format_report(exit_code, logs)

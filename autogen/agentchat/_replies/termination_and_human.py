@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from ... import events
+from ..._images.sources import name_sources
 from ..._journal import Answer, Pending
 from ..._steps import Call, Steps, invoke, sync_and_async
 from ..._threads import CallTimeout, reset_variable
@@ -183,6 +184,7 @@ def _ask_and_decide(
     if text == "exit":
         return _stop(agent, sender, StopReason.HUMAN_EXIT)
     if text:
+        name_sources(text)
         return _make_human_reply(agent, message, sender, text)
     print_notice(agent, "NO HUMAN INPUT RECEIVED.", "red")
     if events.has_listeners:

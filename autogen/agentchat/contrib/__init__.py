@@ -3,5 +3,15 @@
 from ..._lazy_imports import attach as _lazy
 
 __getattr__, __dir__, _ = _lazy(
-    globals(), {}, ("capabilities", "compressible_agent", "img_utils", "society_of_mind_agent", "swarm_agent")
+    globals(),
+    {},
+    (
+        "capabilities",
+        "compressible_agent",
+        "img_utils",
+        "llava_agent",
+        "multimodal_conversable_agent",
+        "society_of_mind_agent",
+        "swarm_agent",
+    ),
 )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ..._steps import Steps
+from .._once import log_once
 from .._protocols.protocol import Adaptation
 from .message_forms import (
     Form,
@@ -106,6 +107,22 @@ def _disable_thinking(params: Params, error_text: str) -> Params:
     return {**params, "extra_body": {**(params.get("extra_body") or {}), "enable_thinking": False}}
 
 
+def _replace_pictures(params: Params, error_text: str) -> Params:
+    """Replace pictures by the word `<image>`."""
+    messages = []
+    for message in params.get("messages") or ():
+        parts = message.get("content")
+        if isinstance(parts, list) and any(part.get("type") == "image_url" for part in parts):
+            parts = [{"type": "text", "text": "<image>"} if part.get("type") == "image_url" else part for part in parts]
+            is_text = all(part.get("type") == "text" for part in parts)
+            message = {**message, "content": "".join(part["text"] for part in parts) if is_text else parts}
+        messages.append(message)
+    if messages == params.get("messages"):
+        return params
+    log_once(f"The endpoint of {params.get('model')} takes no pictures: it gets the word <image> instead.")
+    return {**params, "messages": messages}
+
+
 def _render_calls(params: Params, error_text: str) -> Params:
     return params if params.get("tools") else {**params, "messages": render_calls_as_text(params["messages"])}
 
@@ -174,6 +191,14 @@ ADAPTATIONS = (
         ensure_user_last,
     ),
     _change_messages("short call ids", r"tool call id.{0,80}(?:must be|length|a-z)", shorten_call_ids),
+    # Not for a picture that is damaged or too large, which is a mistake of this request alone.
+    _change_request(
+        "words in place of pictures",
+        r"images?(?:_urls?)?\W{0,3}(?:inputs?|content)?\W{0,3}(?:is|are)? ?(?:not|only) (?:\w+ )?support"
+        r"|(?:not|n't) support (?:\w+ ){0,2}(?:image|vision|multi-?modal)|unknown variant \W?image_url"
+        r"|not (?:a |an )?(?:vision|multi-?modal)",
+        _replace_pictures,
+    ),
     _change_messages(
         "text in one piece", r"sequence, expected|content.{0,60}(?:be a string|valid string|array|list)", join_text_parts
     ),

@@ -60,6 +60,11 @@ class OpenAIClient:
         return f"OpenAIClient({self.endpoint or type(self._client).__name__})"
 
     @property
+    def provider(self) -> Provider:
+        """The endpoint's differences from OpenAI's."""
+        return self._provider
+
+    @property
     def endpoint(self) -> Endpoint | None:
         """The endpoint; None for a client of the SDK that was passed in."""
         return self._client if isinstance(self._client, Endpoint) else None

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 SWITCHES = ("adapt_request", "hide_tools", "prompt_cache", "protocol", "supports_system_prompts", "system_instruction")
 """Config keys that change a request and are not sent with it."""
 
+MEDIA = frozenset({"image", "audio", "file", "video"})
+"""Kinds of media in messages."""
+
 _API_TYPE = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _TYPES: Mapping[str, type] = {
     "connection": Connection,
@@ -41,6 +44,7 @@ _TYPES: Mapping[str, type] = {
     "bounds": Mapping,
     "required_defaults": Mapping,
     "refuses": Set,
+    "media": Set,
     "body": Mapping,
     "forms": tuple,
 }
@@ -70,6 +74,9 @@ class Provider:
         calls_need_tools: Whether a history with tool calls is refused in a request without tools.
         response_format: Whether `response_format` is taken. If not, a system message describes it.
         stream_options: Whether `stream_options` are taken.
+        media: Kinds of media that its models may take in messages. Others become words; so do pictures for a model that is
+            known not to see.
+        fetches_media: Whether the endpoint fetches pictures from their addresses. If not, they are fetched here.
         messages: Whether replies are always message objects, as from the clients of 0.2, instead of text where possible.
         free: Whether requests cost nothing.
         model_prefix: A prefix for names of models that have none.
@@ -101,6 +108,8 @@ class Provider:
     calls_need_tools: bool = False
     response_format: bool = True
     stream_options: bool = True
+    media: frozenset[str] = MEDIA
+    fetches_media: bool = True
     messages: bool = False
     free: bool = False
     model_prefix: str = ""

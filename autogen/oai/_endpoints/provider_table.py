@@ -38,6 +38,11 @@ _TOP_P = Bound(0, 1)
 _SEED = Bound(kind=WHOLE)
 # Parameters of OpenAI's own services, which other vendors reject as unknown.
 _OPENAI_ONLY = frozenset({"metadata", "store", "service_tier", "prediction", "modalities", "audio"})
+# What models of a vendor take in messages besides text.
+_TEXT_ALONE: frozenset[str] = frozenset()
+_PICTURES = frozenset({"image"})
+_PICTURES_AND_AUDIO = _PICTURES | {"audio"}
+_PICTURES_AND_FILES = _PICTURES | {"file"}
 _LOGPROBS = frozenset({"logprobs", "top_logprobs", "logit_bias"})
 
 
@@ -65,6 +70,9 @@ _GEMINI: dict[str, Any] = {
     "body": _GOOGLE_BODY,
     "forms": _TURNS,
     "tools": simplify_tools,
+    "media": frozenset({"image", "audio", "video"}),
+    # On both, pictures are data; those of Google's own storage have addresses that begin with gs.
+    "fetches_media": False,
     "messages": True,
 }
 _SERVER: dict[str, Any] = {"forms": (*_USUAL, fill_missing_content), "free": True}
@@ -96,6 +104,7 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="anthropic",
         title="Anthropic",
+        media=_PICTURES_AND_FILES,
         connection=Connection(
             base_url="https://api.anthropic.com/v1/", key_variables=("ANTHROPIC_API_KEY",), config_keys=connect.AWS_KEYS
         ),
@@ -142,6 +151,7 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="mistral",
         title="Mistral",
+        media=_PICTURES_AND_AUDIO,
         connection=Connection(base_url="https://api.mistral.ai/v1", key_variables=("MISTRAL_API_KEY",)),
         otel_names={"mistral.ai": "mistral_ai"},
         # Mistral rejects unknown parameters, also OpenAI's names of its own.
@@ -170,6 +180,7 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="groq",
         title="Groq",
+        media=_PICTURES,
         connection=Connection(base_url="https://api.groq.com/openai/v1", key_variables=("GROQ_API_KEY",)),
         otel_names={"groq.com": "groq"},
         bounds={
@@ -190,6 +201,7 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="together",
         title="Together",
+        media=frozenset({"image", "audio", "video"}),
         connection=Connection(base_url="https://api.together.ai/v1", key_variables=("TOGETHER_API_KEY",)),
         renames={"max_completion_tokens": "max_tokens"},
         bounds={
@@ -206,6 +218,7 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="cohere",
         title="Cohere",
+        media=_PICTURES,
         connection=Connection(
             base_url="https://api.cohere.ai/compatibility/v1",
             key_variables=("COHERE_API_KEY", "CO_API_KEY"),
@@ -234,6 +247,7 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="cerebras",
         title="Cerebras",
+        media=_TEXT_ALONE,
         connection=Connection(base_url="https://api.cerebras.ai/v1", key_variables=("CEREBRAS_API_KEY",)),
         bounds={"temperature": Bound(0, 1.5, 1), "max_tokens": Bound(0, kind=WHOLE), "seed": _SEED, "top_p": _TOP_P},
         refuses=frozenset({"frequency_penalty", "presence_penalty", "logit_bias", "parallel_tool_calls", "service_tier"}),
@@ -243,6 +257,8 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="ollama",
         title="Ollama",
+        media=_PICTURES,
+        fetches_media=False,
         connection=Connection(
             base_url="http://localhost:11434/v1",
             requires_key=False,
@@ -266,6 +282,8 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="bedrock",
         title="Amazon Bedrock",
+        media=_PICTURES,
+        fetches_media=False,
         connection=Connection(
             key_variables=("AWS_BEARER_TOKEN_BEDROCK",), config_keys=connect.AWS_KEYS, make_endpoint=connect.connect_bedrock
         ),
@@ -282,6 +300,7 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="deepseek",
         title="DeepSeek",
+        media=_TEXT_ALONE,
         connection=Connection(base_url="https://api.deepseek.com/v1", key_variables=("DEEPSEEK_API_KEY",)),
         aliases=("deep_seek",),
         otel_names={"deepseek.com": "deepseek"},
@@ -293,6 +312,7 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="xai",
         title="xAI",
+        media=_PICTURES_AND_FILES,
         connection=Connection(base_url="https://api.x.ai/v1", key_variables=("XAI_API_KEY",)),
         aliases=("x.ai", "grok"),
         otel_names={"x.ai": "x_ai"},
@@ -302,6 +322,7 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="perplexity",
         title="Perplexity",
+        media=_PICTURES_AND_FILES,
         connection=Connection(base_url="https://api.perplexity.ai", key_variables=("PERPLEXITY_API_KEY",)),
         aliases=("pplx", "sonar"),
         otel_names={"perplexity.ai": "perplexity"},
@@ -328,6 +349,8 @@ BUILT_IN_PROVIDERS = (
     Provider(
         api_type="lmstudio",
         title="LM Studio",
+        media=_PICTURES,
+        fetches_media=False,
         connection=Connection(base_url="http://localhost:1234/v1", key_variables=("LMSTUDIO_API_KEY",), requires_key=False),
         aliases=("lm_studio", "lm-studio"),
         body=_keep_paths("top_k", "repeat_penalty", "min_p", "ttl"),
@@ -362,6 +385,7 @@ BUILT_IN_PROVIDERS = (
         # Only the exact name selects this row: see `find_provider`.
         api_type="local",
         title="the local model",
+        media=_TEXT_ALONE,
         connection=Connection(requires_key=False, make_endpoint=connect.connect_local),
         aliases=("embedded",),
         body=_LLAMA_CPP,

@@ -39,11 +39,14 @@ EXTRA_KEYS = {
     "context",
     "embedding_model",
     "filter_func",
+    "image_captioner",
     "more_tools",
     "output_type",
     "price",
+    "price_per_image",
     "retry_policy",
     "tags",
+    "vision",
 }
 """Settings of a request that are not sent to the endpoint."""
 
@@ -213,6 +216,9 @@ def build_request(
     # Parsed before the request is sent, because a wrong price would be noticed after paying.
     if extra.get("price") is not None:
         extra["price"] = parse_price(extra["price"])
+    per_image = extra.get("price_per_image")
+    if per_image is not None and (isinstance(per_image, bool) or not isinstance(per_image, (int, float)) or per_image < 0):
+        raise ValueError(f"price_per_image must be a number of USD from 0 on, got {per_image!r}.")
     if context := extra.get("context"):
         _fill_templates(params, context, bool(extra.get("allow_format_str_template")))
     schema = make_schema(params["response_format"]) if "response_format" in params else None

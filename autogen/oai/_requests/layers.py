@@ -27,6 +27,7 @@ from .._usage.cost import UnknownCost, compute_cost
 from .._usage.ledger import get_budgets
 from . import runtime_log
 from .endpoints import EndpointRequest, Handler, RequestState, find_cache
+from .media import fit_media, has_media
 from .response_cache import CacheSlot
 from .response_schema import MAX_CORRECTIONS, make_corrections, make_schema_error, validate_response
 from .retry import NextAction, RetryState, classify_error, decide_retry, parse_retry_after
@@ -172,6 +173,20 @@ def add_accounting(handler: Handler) -> Handler:
     return handle
 
 
+def add_media(handler: Handler) -> Handler:
+    """Add the conversion of pictures and other media to the form that the endpoint takes."""
+
+    def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        messages = request.params.get("messages")
+        return handle_media(messages, request, state) if has_media(messages) else handler(request, state)
+
+    def handle_media(messages: Any, request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
+        fitted = yield from fit_media(messages, request)
+        return (yield from handler(replace(request, params={**request.params, "messages": fitted}), state))
+
+    return handle
+
+
 def send_request(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
     """Send the request: the innermost handler."""
     client = request.endpoint.client
@@ -227,11 +242,7 @@ def record_response(
     object.__setattr__(response, "cached", cached)
     # A response from the cache keeps the cost that it had.
     if not cached or getattr(response, "cost", None) is None:
-        price = request.extra.get("price")
-        if price is None:
-            response.cost = client.cost(response)
-        else:
-            response.cost = compute_cost(cast("Usage", client.get_usage(response)), price)
+        response.cost = _compute_cost(request, response)
     # A custom client may return None for a response that doesn't count.
     usage = cast("Usage", client.get_usage(response) or {})
     for budget in get_budgets(state.budget):
@@ -250,6 +261,15 @@ def record_response(
         events.emit(answered)
     if start_time:
         runtime_log.log_response(request, state, response, start_time, cached=cached)
+
+
+def _compute_cost(request: EndpointRequest, response: ModelResponse) -> float:
+    price, images = request.extra.get("price"), getattr(response, "images", None)
+    if isinstance(images, list) and (per_image := request.extra.get("price_per_image")) is not None:
+        return float(per_image) * len(images)
+    if price is None:
+        return request.endpoint.client.cost(response)
+    return compute_cost(cast("Usage", request.endpoint.client.get_usage(response)), price)
 
 
 def _emit_failure(request: EndpointRequest, state: RequestState, text: str, then: str) -> None:

@@ -7,6 +7,7 @@ A response comes from the cache or from the endpoint; in the order of `handle_re
 3. the retries,
 4. the limits (budgets and request rate), which each correction and each retry must keep,
 5. the accounting (events, cost, runtime log),
+6. the conversion of media,
 
 and is sent. Around them, `request_completion` falls back to the next endpoint, and makes the whole an operation, which the
 journal of a checkpoint keeps.
@@ -20,7 +21,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from ..._steps import Steps
 from ...operations import JournalError, Operation, fingerprint, get_journal, perform
@@ -28,14 +29,15 @@ from ...types import JSON
 from .._model_client import ModelResponse
 from .._usage.ledger import Budget
 from .endpoints import EXTRA_KEYS, EndpointEntry, EndpointRequest, Handler, RequestState, build_request
-from .layers import add_accounting, add_cache, add_limits, add_retries, add_schema, record_response, send_request
+from .layers import add_accounting, add_cache, add_limits, add_media, add_retries, add_schema, record_response, send_request
+from .media import embed_media, has_media
 from .response_schema import validate_response
 from .retry import classify_error
 from .serialization import from_json, to_json
 
 logger = logging.getLogger("autogen.oai.client")
 
-send_once: Handler = add_limits(add_accounting(send_request))
+send_once: Handler = add_limits(add_accounting(add_media(send_request)))
 """Handler for a single request, without cache and retries."""
 
 handle_request: Handler = add_cache(add_schema(add_retries(send_once)))
@@ -76,6 +78,36 @@ def request_completion(
         TimeoutError, openai.APIError: if all endpoints failed. The text has the reasons of each.
     """
     _check_registration(endpoints)
+    if has_media(config.get("messages")):
+        return _request_with_media(endpoints, config, budget, wrapper_id, extra_keys, handler, build_request)
+    return _perform(endpoints, config, budget, wrapper_id, extra_keys, handler, build_request)
+
+
+def _request_with_media(
+    endpoints: Sequence[EndpointEntry],
+    config: Mapping[str, Any],
+    budget: Budget,
+    wrapper_id: int,
+    extra_keys: AbstractSet[str],
+    handler: Handler,
+    build_request: _BuildRequest,
+) -> Steps[ModelResponse]:
+    """Request a completion for messages with media, which become data that JSON can hold."""
+    messages = yield from embed_media(config["messages"])
+    config = {**config, "messages": messages}
+    return (yield from _perform(endpoints, config, budget, wrapper_id, extra_keys, handler, build_request))
+
+
+def _perform(
+    endpoints: Sequence[EndpointEntry],
+    config: Mapping[str, object],
+    budget: Budget,
+    wrapper_id: int,
+    extra_keys: AbstractSet[str],
+    handler: Handler,
+    build_request: _BuildRequest,
+) -> Steps[ModelResponse]:
+    """Make the request an operation."""
     build: _Build = partial(build_request, endpoints, config, extra_keys)
     return perform(
         Operation(

@@ -8,10 +8,12 @@ __getattr__, __dir__, _ = _lazy(
     (
         "agent_capability",
         "context_handling",
+        "generate_images",
         "text_compressors",
         "tools_capability",
         "transform_messages",
         "transforms",
         "transforms_util",
+        "vision_capability",
     ),
 )

@@ -19,7 +19,7 @@ class _Registrations:
 
     hooks: list[tuple[str, PairedHook]] = field(default_factory=list)
     reply_functions: list[ReplyFunction] = field(default_factory=list)
-    system_texts: WeakKeyDictionary[ConversableAgent, tuple[str, str]] = field(default_factory=WeakKeyDictionary)
+    system_texts: WeakKeyDictionary[ConversableAgent, tuple[Any, Any]] = field(default_factory=WeakKeyDictionary)
 
 
 class AgentCapability:
@@ -94,8 +94,10 @@ class AgentCapability:
 
     def append_system_text(self, agent: ConversableAgent, text: str) -> None:
         """Append text to the system message of an agent."""
-        before = agent.system_message
-        agent.update_system_message(before + text)
+        before: Any = agent.system_message
+        # Agents that see have a list of parts.
+        after: Any = [*before, {"type": "text", "text": text}] if isinstance(before, list) else before + text
+        agent.update_system_message(after)
         texts = self._registered.system_texts.get(agent)
         # Several texts of one capability are removed at once, unless the program changed the message between them.
         original = texts[0] if texts is not None and texts[1] == before else before

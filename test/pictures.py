@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import random
 from typing import Any
 
 from PIL import Image
@@ -22,15 +23,9 @@ def make_uri(content: bytes, media_type: str = "image/png") -> str:
 
 def make_noise(size=(300, 300), seed: int = 1) -> Image.Image:
     """Return a picture that compresses badly; the same for the same seed."""
-    state, pixels = seed, bytearray()
-    while len(pixels) < size[0] * size[1] * 3:
-        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
-        pixels += state.to_bytes(8, "little")[3:]
-    return Image.frombytes("RGB", size, bytes(pixels[: size[0] * size[1] * 3]))
+    return Image.frombytes("RGB", size, random.Random(seed).randbytes(size[0] * size[1] * 3))
 
 
 def decode_uri(uri: str) -> Image.Image:
     """Return the picture of a data URI."""
-    image = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
-    image.load()
-    return image
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).convert("RGB")
