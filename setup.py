@@ -30,6 +30,7 @@ COSMOS = ["azure-cosmos>=4.5"]
 DISKCACHE = ["diskcache>=5.6.3"]
 DOCUMENTS = ["markitdown[docx,pptx,xlsx]>=0.1.9", "pypdf[crypto]>=5", "striprtf>=0.0.29"]
 EMBEDDINGS = ["numpy>=1.26", "safetensors>=0.4", "threadpoolctl>=3", "tokenizers>=0.20"]
+GOOGLE = ["google-genai>=3"]
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 MCP = ["mcp>=2"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "langchain-experimental>=0.4", "nbclient>=0.10", "pandas>=2", *MCP]
@@ -74,7 +75,7 @@ TEST += [
     "opentelemetry-sdk>=1.27",
     "opentelemetry-semantic-conventions>=0.66b0",
 ]
-TEST += [*ANTHROPIC, *BROWSER, *DOCUMENTS, *RAG, *WEB]
+TEST += [*ANTHROPIC, *BROWSER, *GOOGLE, *DOCUMENTS, *RAG, *WEB]
 DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'", *NOTEBOOK]
 TEST += [*INTEROP_LANGCHAIN, *INTEROP_PYDANTIC_AI]
 TEST += [
@@ -138,6 +139,7 @@ setup(
         "docs": DOCS,
         "embeddings": EMBEDDINGS,
         "documents": [*DOCUMENTS, *WEB],
+        "google": GOOGLE,
         "graph": GRAPH,
         "images": IMAGES,
         "interop-crewai": INTEROP_CREWAI,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._anthropic_server import AnthropicServer as AnthropicServer
     from ._embeddings import embed_words as embed_words
     from ._faults import FaultInjector as FaultInjector
+    from ._gemini_server import GeminiServer as GeminiServer
     from ._oddities import ODDITIES as ODDITIES
     from ._oddities import Misbehaving as Misbehaving
     from ._oddities import Oddity as Oddity
@@ -41,6 +42,7 @@ _HOME = {
     "AnthropicServer": "_anthropic_server",
     "Fault": "_scripted",
     "FaultInjector": "_faults",
+    "GeminiServer": "_gemini_server",
     "Misbehaving": "_oddities",
     "Oddity": "_oddities",
     "OpenAIServer": "_server",

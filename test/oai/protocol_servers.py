@@ -1,5 +1,5 @@
 """The servers of the contract suite: one for each protocol, with the rules that its vendor enforces."""
 
-from autogen.testing import AnthropicServer, OpenAIServer, ResponsesServer
+from autogen.testing import AnthropicServer, GeminiServer, OpenAIServer, ResponsesServer
 
-SERVERS = {"chat": OpenAIServer, "responses": ResponsesServer, "anthropic": AnthropicServer}
+SERVERS = {"chat": OpenAIServer, "responses": ResponsesServer, "anthropic": AnthropicServer, "google": GeminiServer}

@@ -6,7 +6,7 @@ import pytest
 from protocol_servers import SERVERS
 
 from autogen import OpenAIWrapper
-from autogen.testing import RawReply, Reply
+from autogen.testing import RawReply, Reply, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
 ADD = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
@@ -41,6 +41,13 @@ def block_delta(index=0, **fields):
 DONE = {"type": "response.output_item.done", "output_index": 0, "item": text_item("right")}
 TEXT = {"type": "text", "text": "right"}
 USE = {"type": "tool_use", "id": "toolu_1", "name": "add", "input": {"a": 1}}
+
+
+def gemini(*parts, reason="STOP", **fields):
+    candidate = {"content": {"role": "model", "parts": list(parts)}, "finishReason": reason, "index": 0}
+    return {"candidates": [candidate], "modelVersion": "m", "responseId": "r", **fields}
+
+
 START = {"type": "message_start", "message": {**messages(), "stop_reason": None}}
 END = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}}
 OPEN = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
@@ -112,6 +119,21 @@ WHOLE = {
         "right",
         [],
     ),
+    "unknown part": ("google", gemini({"newThing": {}}, {"text": "right"}), "right", []),
+    "call without arguments": ("google", gemini({"functionCall": {"name": "add"}}), None, [{}]),
+    "equal calls without ids": (
+        "google",
+        gemini(*[{"functionCall": {"name": "add", "args": {"a": 1}}}] * 2),
+        None,
+        [{"a": 1}] * 2,
+    ),
+    "malformed call": ("google", gemini(reason="MALFORMED_FUNCTION_CALL"), NEXT, []),
+    "safety": ("google", gemini(reason="SAFETY"), NEXT, []),
+    "unknown reason": ("google", gemini({"text": "right"}, reason="NEW_ONE"), "right", []),
+    "no parts": ("google", {**gemini(), "candidates": [{"content": {}, "finishReason": "STOP"}]}, NEXT, []),
+    "prompt blocked": ("google", {"promptFeedback": {"blockReason": "SAFETY"}}, NEXT, []),
+    "google's error in 200": ("google", {"error": {"code": 503, "message": "overloaded"}}, NEXT, []),
+    "thought and text": ("google", gemini({"text": "hm", "thought": True}, {"text": "right"}), "right", []),
 }
 STREAMED = {
     "completed without output": (
@@ -241,12 +263,26 @@ STREAMED = {
         NEXT,
         [],
     ),
+    "signature of its own": (
+        "google",
+        [
+            gemini({"text": "ri"}, reason=None),
+            gemini({"text": "ght"}, reason=None),
+            gemini({"text": "", "thoughtSignature": "c2ln"}),
+        ],
+        "right",
+        [],
+    ),
+    "no reason at the end": ("google", [gemini({"text": "wro"}, reason=None)], NEXT, []),
+    "call in a stream": ("google", [gemini({"functionCall": {"name": "add", "args": {"a": 1}}})], None, [{"a": 1}]),
+    "blocked in a stream": ("google", [{"promptFeedback": {"blockReason": "SAFETY"}}], NEXT, []),
     "cut without an end": ("anthropic", [START, OPEN, block_delta(type="text_delta", text="wro")], NEXT, []),
 }
 
 
 def encode(event):
-    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+    head = f"event: {event['type']}\n" if "type" in event else ""
+    return f"{head}data: {json.dumps(event)}\n\n".encode()
 
 
 def ask(row, *, stream):
@@ -302,26 +338,32 @@ def test_a_paused_answer_goes_on():
 
 def test_thinking_that_the_vendor_refuses_is_left_out_once():
     """The key has changed, and with it the account that the signatures belong to."""
-    for protocol in ("responses", "anthropic"):
-        with SERVERS[protocol](Reply("one", thinking="hm")) as first:
-            answer = OpenAIWrapper(config_list=[first.config], cache_seed=None).create(messages=HI).choices[0].message
+    for protocol in ("responses", "anthropic", "google"):
+        with SERVERS[protocol](Reply("one", tool_calls=[tool_call("add", a=1)], thinking="hm")) as first:
+            answer = (
+                OpenAIWrapper(config_list=[first.config], cache_seed=None)
+                .create(messages=HI, tools=[ADD])
+                .choices[0]
+                .message
+            )
         with SERVERS[protocol]("two", "three") as second:
             message = answer.model_dump()
             items = message["native"]["items"]
             for item in items:
-                for key in {"encrypted_content", "signature"} & item.keys():
-                    item[key] = "forged"
+                for key in {"encrypted_content", "signature", "thoughtSignature"} & item.keys():
+                    item[key] = "forged__"
             # The same origin, as after a change of the vendor's keys.
             wrapper = OpenAIWrapper(config_list=[second.config], cache_seed=None)
             message["native"]["origin"] = wrapper.create(messages=HI).choices[0].message.native["origin"]
-            wrapper.create(messages=[*HI, message, *HI])
+            result = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "1"}
+            wrapper.create(messages=[*HI, message, result], tools=[ADD])
             assert "forged" not in json.dumps(second.requests[-1])
 
 
 def test_citations_have_offsets_in_the_text():
     text = "Zürich 😀 is big. Bern is small."
     citation = {"start": 18, "end": 32, "url": "https://bern.example", "title": "Bern"}
-    for protocol in ("responses", "anthropic"):
+    for protocol in ("responses", "anthropic", "google"):
         for stream in (False, True):
             with SERVERS[protocol](Reply(text, citations=[citation])) as server:
                 wrapper = OpenAIWrapper(config_list=[server.config], cache_seed=None)

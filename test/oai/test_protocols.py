@@ -340,7 +340,9 @@ PAIRS = [pair for pair in itertools.product(SERVERS, SERVERS) if pair[0] != pair
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
-@pytest.mark.parametrize("state", ["text", "call", "thinking"])
+@pytest.mark.parametrize(
+    "state", [pytest.param("text", marks=pytest.mark.slow), pytest.param("call", marks=pytest.mark.slow), "thinking"]
+)
 def test_a_chat_falls_from_one_protocol_to_another_and_back(serve, first, second, state):
     """The strict rules of the second server accept what the first one's answers became."""
     thinking = "I think." if state == "thinking" else ""

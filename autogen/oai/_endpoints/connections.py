@@ -167,6 +167,17 @@ def connect_anthropic(connection: Connection, config: ConfigEntry, api_type: str
     return Endpoint("anthropic", settings)
 
 
+def connect_google(connection: Connection, config: ConfigEntry, api_type: str) -> Endpoint:
+    """Make an endpoint for Google's own protocol.
+
+    Raises:
+        MissingCredentials: if there is no key.
+    """
+    endpoint = connect_by_key(replace(connection, base_url=None), config, api_type)
+    settings = {key: value for key, value in dict(cast("Settings", endpoint.settings)).items() if value is not None}
+    return Endpoint("google", settings)
+
+
 def connect_local(connection: Connection, config: ConfigEntry, api_type: str) -> Endpoint:
     """Make an endpoint for a model in this process. The weights must exist; the first request starts the server."""
     model = str(config.get("model"))

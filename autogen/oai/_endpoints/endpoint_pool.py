@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -96,7 +97,7 @@ class Endpoint:
     """An address that requests go to, with its credentials.
 
     Attributes:
-        kind: `openai`, `azure` or `anthropic`, for the class of the SDK's client.
+        kind: `openai`, `azure`, `anthropic` or `google`, for the class of the SDK's client.
         settings: The arguments of that class, or a function that returns them when the client is made (it may block).
         signed_for: The name of the service if the SDK signs the requests and knows the URL itself, else empty.
     """
@@ -218,13 +219,33 @@ _SDK_CLASSES = {
 }
 
 
-def _load_class(kind: str, *, is_async: bool) -> Any:
+def _load_class(kind: str, *, is_async: bool) -> Callable[..., Any]:
+    if kind == "google":
+        return partial(_make_google_client, is_async)
     module, *names = _SDK_CLASSES[kind]
-    return getattr(import_module(module), names[is_async])
+    factory: Callable[..., Any] = getattr(import_module(module), names[is_async])
+    return factory
+
+
+def _make_google_client(is_async: bool, **settings: Any) -> object:
+    """Make a client of Google's SDK, which takes the settings of the connection in another form."""
+    from .._http.clients import get_tls_context
+
+    # It makes a client of each kind, whose certificates take long to read.
+    tls = {"verify": get_tls_context()}
+    options: dict[str, Any] = {"client_args": tls, "async_client_args": {**tls, "ssl": tls["verify"]}}
+    client_key = "httpx_async_client" if is_async else "httpx_client"
+    for key, name in (("base_url", "base_url"), ("default_headers", "headers"), ("http_client", client_key)):
+        if settings.get(key) is not None:
+            options[name] = settings[key]
+    client: object = import_module("google.genai").Client(vertexai=False, api_key=settings["api_key"], http_options=options)
+    return client
 
 
 def _find_default_url(kind: str) -> str:
     """Return the URL that the SDK uses if none is set."""
+    if kind == "google":
+        return "https://generativelanguage.googleapis.com"
     if kind == "anthropic":
         return os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
     if kind == "azure":

@@ -58,7 +58,8 @@ class NativeClient(OpenAIClient):
         assert endpoint is not None, "a native client is made for an endpoint"
         endpoint.check_settings()
         sdk = yield Call(lambda: self.sdk_client, self._a_get_sdk_client, (), {})
-        origin = compute_origin(str(getattr(sdk, "base_url", endpoint.address)), _get_key(sdk), self._protocol.name)
+        address = str(getattr(sdk, "base_url", endpoint.address))
+        origin = compute_origin(address, _get_key(sdk, endpoint), self._protocol.name)
         request, names = self._build_request(params, origin)
         body = self._protocol.build_body(request)
         # Values of the user win, as the SDK has it for chat completions.
@@ -98,8 +99,9 @@ class NativeClient(OpenAIClient):
         return request, names
 
 
-def _get_key(sdk: object) -> object:
-    return getattr(sdk, "api_key", None) or getattr(sdk, "auth_token", None)
+def _get_key(sdk: object, endpoint: Endpoint) -> object:
+    settings = {} if callable(endpoint.settings) else endpoint.settings
+    return getattr(sdk, "api_key", None) or getattr(sdk, "auth_token", None) or settings.get("api_key")
 
 
 def _restore(stored: Message, prepared: Message, origin: str) -> list[JSON] | None:
@@ -205,7 +207,7 @@ class _Exchange:
         import openai
 
         try:
-            answer = yield from self._ask(body)
+            answer = yield from self._translate_errors(body)
         except openai.APIConnectionError as error:
             raise name_cause(error)
         except UnicodeEncodeError as error:
@@ -215,12 +217,16 @@ class _Exchange:
             raise make_connection_error(BAD_HEADER) from error
         except get_read_errors() as error:
             raise make_unreadable(f"can't be read ({type(error).__name__}: {error})") from error
+        return build_completion(self._build_completion(answer))
+
+    def _translate_errors(self, body: Body) -> Steps[Answer]:
+        try:
+            return (yield from self._ask(body))
         except Exception as error:
             translated = self.protocol.translate_error(error)
             if translated is None:
                 raise
             raise translated from error
-        return build_completion(self._build_completion(answer))
 
     def _ask(self, body: Body) -> Steps[Answer]:
         answer = self.protocol.read_answer((yield from self._receive(body)))

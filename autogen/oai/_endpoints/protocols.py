@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..._extras import require
 from .._once import log_once
 from .._protocols.protocol import ModelProtocol
-from .connections import connect_anthropic
+from .connections import connect_anthropic, connect_google
 
 if TYPE_CHECKING:
     from ...types import ConfigEntry
@@ -33,6 +34,12 @@ def _make_anthropic() -> ModelProtocol:
     return MessagesProtocol()
 
 
+def _make_google() -> ModelProtocol:
+    from .._protocols.google.protocol import GeminiProtocol
+
+    return GeminiProtocol()
+
+
 class NativeRow(NamedTuple):
     """A protocol of a vendor, as entries choose it.
 
@@ -41,17 +48,20 @@ class NativeRow(NamedTuple):
         package: The SDK that it needs besides `openai`; empty for none.
         extra: The extra that installs the SDK.
         connect: A function that makes the endpoint; None for that of the provider.
+        chat_url: A pattern of the addresses of the vendor's layer for chat completions; None if they look the same.
     """
 
     make: Callable[[], ModelProtocol]
     package: str = ""
     extra: str = ""
     connect: Callable[[Connection, ConfigEntry, str], Endpoint] | None = None
+    chat_url: re.Pattern[str] | None = None
 
 
 NATIVE: Mapping[str, NativeRow] = {
     "responses": NativeRow(_make_responses),
     "anthropic": NativeRow(_make_anthropic, "anthropic", "anthropic", connect_anthropic),
+    "google": NativeRow(_make_google, "google.genai", "google", connect_google, re.compile(r"/openai/*$")),
 }
 """The protocols by the name in `Provider.protocol`."""
 
@@ -71,10 +81,20 @@ def find_native(entry: ConfigEntry, provider: Provider) -> NativeRow | None:
     if choice == "chat" or not provider.protocol:
         return None
     row = NATIVE[provider.protocol]
+    if choice is None and row.chat_url and row.chat_url.search(entry.get("base_url") or ""):
+        return None
     if choice == "native" and row.package:
         require(row.package, extra=row.extra, feature=f"{provider.title}'s own protocol")
-    elif row.package and find_spec(row.package) is None:
+    elif row.package and not _is_installed(row.package):
         hint = f'pip install "autogen-classic[{row.extra}]" adds thinking, documents and caching'
         log_once(f"{provider.title} is asked through its layer for chat completions: {hint}.")
         return None
     return row
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    # The package around it is missing.
+    except ModuleNotFoundError:
+        return False

@@ -136,6 +136,7 @@ BUILT_IN_PROVIDERS = (
         otel_names={"generativelanguage.googleapis.com": "gcp.gemini"},
         delegate_if=connect.is_on_vertex,
         delegate_to="google-vertex",
+        protocol="google",
         **_GEMINI,
     ),
     Provider(
