@@ -18,7 +18,7 @@ from .answer import read_answer
 from .body import STAND_IN, build_body
 from .chunks import GeminiAssembler
 
-# The body takes its place.
+# Replaced by the body.
 _PLACEHOLDER = "-"
 
 
