@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..types import Message
-from ._http_server import ScriptedServer
+from ._http_server import Body, ScriptedServer
 from ._scripted import Fault, Reply, ScriptedModel, ScriptFunction, ScriptItem, get_messages
 
 _PARAMS = {
@@ -51,7 +51,7 @@ class AnthropicServer(ScriptedServer):
         """Return the key of a request."""
         return headers.get("x-api-key") or super().get_key(headers)
 
-    def list_messages(self, body: Mapping[str, Any]) -> list[Message]:
+    def list_messages(self, body: Body) -> list[Message]:
         """Return the messages, for functions in a script."""
         return get_messages(body)
 
@@ -63,12 +63,12 @@ class AnthropicServer(ScriptedServer):
 
     # The rules of requests.
 
-    def check_request(self, path: str, body: Mapping[str, Any]) -> Fault | None:
+    def check_request(self, path: str, body: Body) -> Fault | None:
         """Return the refusal of a request that breaks a rule; None for a valid one."""
         problem = next(self._iter_problems(path, body), None)
         return Fault(400, problem) if problem else None
 
-    def _iter_problems(self, path: str, body: Mapping[str, Any]) -> Iterator[str]:
+    def _iter_problems(self, path: str, body: Body) -> Iterator[str]:
         if not path.endswith("/v1/messages"):
             yield f"Not found: {path}"
         for name in ("model", "max_tokens", "messages"):
@@ -91,9 +91,7 @@ class AnthropicServer(ScriptedServer):
             yield from self._iter_message_problems(index, message, following, body)
         yield from _check_results(messages)
 
-    def _iter_message_problems(
-        self, index: int, message: Mapping[str, Any], following: Mapping[str, Any], body: Mapping[str, Any]
-    ) -> Iterator[str]:
+    def _iter_message_problems(self, index: int, message: Body, following: Body, body: Body) -> Iterator[str]:
         if message["role"] not in ("user", "assistant"):
             yield f"messages.{index}.role: role '{message['role']}' is not supported on this model"
         blocks = _list_blocks(message)
@@ -124,7 +122,7 @@ class AnthropicServer(ScriptedServer):
         account = str(self.api_key or "account").encode()
         return b64encode(hmac.new(account, thinking.encode(), hashlib.sha512).digest()).decode()
 
-    def render_reply(self, reply: Reply, body: Mapping[str, Any]) -> Mapping[str, object]:
+    def render_reply(self, reply: Reply, body: Body) -> Mapping[str, object]:
         """Return the body of an answer."""
         stop = reply.finish_reason if reply.finish_reason in ("pause_turn", "end_turn") else _REASONS[reply.reason]
         return {
@@ -150,7 +148,7 @@ class AnthropicServer(ScriptedServer):
             blocks.append({"type": "tool_use", "id": call["id"], "name": call["function"]["name"], "input": arguments})
         return blocks
 
-    def _count(self, reply: Reply, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _count(self, reply: Reply, body: Body) -> dict[str, Any]:
         prompt, cached, written = self._cache.count(body)
         self.prompt_tokens.append((prompt, cached))
         output = len((reply.message["content"] or "").split()) + len(reply.thinking.split())
@@ -165,7 +163,7 @@ class AnthropicServer(ScriptedServer):
         known = {name: reply.usage[name] for name in usage if name in reply.usage}
         return {**dict.fromkeys(usage, 0), **known} if reply.usage else {}
 
-    def iter_events(self, reply: Reply, body: Mapping[str, Any]) -> Iterator[str]:
+    def iter_events(self, reply: Reply, body: Body) -> Iterator[str]:
         """Yield the events of a streamed answer."""
         message: dict[str, Any] = dict(self.render_reply(reply, body))
         blocks: list[dict[str, Any]] = message["content"]
@@ -188,7 +186,7 @@ def _format_event(kind: str, **fields: Any) -> str:
     return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}"
 
 
-def _iter_deltas(block: Mapping[str, Any], reply: Reply) -> Iterator[dict[str, Any]]:
+def _iter_deltas(block: Body, reply: Reply) -> Iterator[dict[str, Any]]:
     if block["type"] == "thinking":
         yield {"type": "thinking_delta", "thinking": block["thinking"]}
         yield {"type": "signature_delta", "signature": block["signature"]}
@@ -204,7 +202,7 @@ def _iter_deltas(block: Mapping[str, Any], reply: Reply) -> Iterator[dict[str, A
             yield {"type": "text_delta", "text": piece}
 
 
-def _cut_text(text: str, citations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _cut_text(text: str, citations: Sequence[Body]) -> list[dict[str, Any]]:
     """Return the blocks of a text: one for each part with a source, and for each between them."""
     blocks: list[dict[str, Any]] = []
     position = 0
@@ -219,16 +217,16 @@ def _cut_text(text: str, citations: Sequence[Mapping[str, Any]]) -> list[dict[st
     return [*blocks, {"type": "text", "text": text[position:]}] if position < len(text) else blocks
 
 
-def _list_blocks(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _list_blocks(message: Body) -> list[Body]:
     content = message.get("content")
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
 
 
-def _ends_paused(message: Mapping[str, Any]) -> bool:
+def _ends_paused(message: Body) -> bool:
     return any("server_tool_use" in str(block.get("type")) for block in _list_blocks(message))
 
 
-def _check_results(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _check_results(messages: Sequence[Body]) -> Iterator[str]:
     """Require a call before each result, and results in front of text."""
     for index, message in enumerate(messages):
         blocks = _list_blocks(message)
@@ -255,7 +253,7 @@ class _BreakpointCache:
         self._kept: set[bytes] = set()
         self._lock = threading.Lock()
 
-    def count(self, body: Mapping[str, Any]) -> tuple[int, int, int]:
+    def count(self, body: Body) -> tuple[int, int, int]:
         """Return the tokens of a request, those read from the cache, and those written to it."""
         blocks = [*(body.get("tools") or ()), *(body.get("system") or ())]
         blocks += [block for message in body["messages"] for block in _list_blocks(message)]
@@ -280,5 +278,5 @@ class _BreakpointCache:
         return total, cached, max(0, written)
 
 
-def _dump_block(block: Mapping[str, Any]) -> bytes:
+def _dump_block(block: Body) -> bytes:
     return json.dumps({key: value for key, value in block.items() if key != "cache_control"}, ensure_ascii=False).encode()

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..types import Message
-from ._http_server import ScriptedServer
+from ._http_server import Body, ScriptedServer
 from ._prompt_cache import PromptCache
 from ._scripted import Fault, Reply, ScriptedModel, ScriptFunction, ScriptItem
 
@@ -50,11 +50,11 @@ class GeminiServer(ScriptedServer):
         """Return the key of a request."""
         return headers.get("x-goog-api-key", "")
 
-    def is_stream(self, path: str, body: Mapping[str, Any]) -> bool:
+    def is_stream(self, path: str, body: Body) -> bool:
         """Return True if a request wants its answer in chunks."""
         return ":streamGenerateContent" in path
 
-    def list_messages(self, body: Mapping[str, Any]) -> list[Message]:
+    def list_messages(self, body: Body) -> list[Message]:
         """Return the contents, for functions in a script."""
         return list(body.get("contents") or ())
 
@@ -70,12 +70,12 @@ class GeminiServer(ScriptedServer):
 
     # The rules of requests.
 
-    def check_request(self, path: str, body: Mapping[str, Any]) -> Fault | None:
+    def check_request(self, path: str, body: Body) -> Fault | None:
         """Return the refusal of a request that breaks a rule; None for a valid one."""
         problem = next(self._iter_problems(path, body), None)
         return Fault(400, problem) if problem else None
 
-    def _iter_problems(self, path: str, body: Mapping[str, Any]) -> Iterator[str]:
+    def _iter_problems(self, path: str, body: Body) -> Iterator[str]:
         if not re.search(r"/models/[^/]+:(streamG|g)enerateContent", path):
             yield f"Not found: {path}"
         for name in sorted(body.keys() - _FIELDS):
@@ -95,7 +95,7 @@ class GeminiServer(ScriptedServer):
             yield from self._iter_content_problems(index, contents)
         yield from self._iter_missing_signatures(contents)
 
-    def _iter_content_problems(self, index: int, contents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    def _iter_content_problems(self, index: int, contents: Sequence[Body]) -> Iterator[str]:
         parts = contents[index]["parts"]
         calls = [part for part in parts if "functionCall" in part]
         responses = [part for part in parts if "functionResponse" in part]
@@ -113,7 +113,7 @@ class GeminiServer(ScriptedServer):
             if signature is not None and signature not in (_STAND_IN, self._sign(part)):
                 yield "Thought signature is not valid."
 
-    def _iter_missing_signatures(self, contents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    def _iter_missing_signatures(self, contents: Sequence[Body]) -> Iterator[str]:
         """Require a signature on the first call of each step since the last plain text of the user."""
         plain = [
             index
@@ -127,14 +127,14 @@ class GeminiServer(ScriptedServer):
 
     # Answers.
 
-    def _sign(self, part: Mapping[str, Any]) -> str:
+    def _sign(self, part: Body) -> str:
         account = str(self.api_key or "account").encode()
         signed = {key: value for key, value in part.items() if key != "thoughtSignature"}
         text = json.dumps(signed, sort_keys=True, ensure_ascii=False)
         # The SDK reads and writes the alphabet of addresses.
         return urlsafe_b64encode(hmac.new(account, text.encode(), hashlib.sha256).digest()).decode()
 
-    def render_reply(self, reply: Reply, body: Mapping[str, Any]) -> Mapping[str, object]:
+    def render_reply(self, reply: Reply, body: Body) -> Mapping[str, object]:
         """Return the body of an answer."""
         candidate = {
             "content": {"role": "model", "parts": self._render_parts(reply)},
@@ -160,7 +160,7 @@ class GeminiServer(ScriptedServer):
             parts.append({**part, "thoughtSignature": self._sign(part)} if not index else part)
         return parts
 
-    def _count(self, reply: Reply, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _count(self, reply: Reply, body: Body) -> dict[str, Any]:
         prompt, cached = self._cache.count([body.get("tools"), body.get("systemInstruction"), *body["contents"]])
         self.prompt_tokens.append((prompt, cached))
         if reply.usage is not None:
@@ -176,7 +176,7 @@ class GeminiServer(ScriptedServer):
         }
         return {"usageMetadata": counts}
 
-    def iter_events(self, reply: Reply, body: Mapping[str, Any]) -> Iterator[str]:
+    def iter_events(self, reply: Reply, body: Body) -> Iterator[str]:
         """Yield the chunks of a streamed answer."""
         answer: dict[str, Any] = dict(self.render_reply(reply, body))
         [candidate] = answer.pop("candidates")
@@ -190,7 +190,7 @@ class GeminiServer(ScriptedServer):
         yield _format_chunk({**answer, "candidates": [last], **({"usageMetadata": usage} if usage else {})})
 
 
-def _format_chunk(chunk: Mapping[str, Any]) -> str:
+def _format_chunk(chunk: Body) -> str:
     return f"data: {json.dumps(chunk)}"
 
 

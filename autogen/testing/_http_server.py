@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+Body = Mapping[str, Any]
+"""A JSON object of a protocol."""
+
+
 class ScriptedServer:
     """Base of the servers: a protocol over HTTP, with the answers of a scripted model.
 
@@ -83,19 +87,19 @@ class ScriptedServer:
         """
         return headers.get("authorization", "").removeprefix("Bearer ")
 
-    def is_stream(self, path: str, body: Mapping[str, Any]) -> bool:
+    def is_stream(self, path: str, body: Body) -> bool:
         """Return True if a request wants its answer in events."""
         return bool(body.get("stream"))
 
-    def list_messages(self, body: Mapping[str, Any]) -> list[Message]:
+    def list_messages(self, body: Body) -> list[Message]:
         """Return the history of a request, for functions in a script."""
         return get_messages(body)
 
-    def check_request(self, path: str, body: Mapping[str, Any]) -> Fault | None:
+    def check_request(self, path: str, body: Body) -> Fault | None:
         """Return the refusal of a request that breaks the rules of the protocol; None for a valid one."""
         return None
 
-    def answer_beside_model(self, path: str, body: Mapping[str, Any]) -> Mapping[str, object] | Fault | None:
+    def answer_beside_model(self, path: str, body: Body) -> Mapping[str, object] | Fault | None:
         """Return the answer to a request that is not one for a reply; None for those that the model answers."""
         return None
 
@@ -103,11 +107,11 @@ class ScriptedServer:
         """Return the body of a failure."""
         return {"error": {"message": fault.message, "type": "scripted", "param": None, "code": fault.code}}
 
-    def render_reply(self, reply: Reply, body: Mapping[str, Any]) -> Mapping[str, object]:
+    def render_reply(self, reply: Reply, body: Body) -> Mapping[str, object]:
         """Return the body of an answer."""
         raise NotImplementedError
 
-    def iter_events(self, reply: Reply, body: Mapping[str, Any]) -> Iterator[str]:
+    def iter_events(self, reply: Reply, body: Body) -> Iterator[str]:
         """Yield the events of a streamed answer, as lines without the blank one at the end."""
         raise NotImplementedError
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..types import Message
-from ._http_server import ScriptedServer
+from ._http_server import Body, ScriptedServer
 from ._prompt_cache import PromptCache
 from ._scripted import Fault, Reply, ScriptedModel, ScriptFunction, ScriptItem
 
@@ -45,7 +45,7 @@ class ResponsesServer(ScriptedServer):
         self.prompt_tokens: list[tuple[int, int]] = []
         """For each request its tokens, and those of them that were read from the prompt cache."""
 
-    def list_messages(self, body: Mapping[str, Any]) -> list[Message]:
+    def list_messages(self, body: Body) -> list[Message]:
         """Return the items of the input, for functions in a script."""
         items = body.get("input")
         return [{"role": "user", "content": items}] if isinstance(items, str) else list(items or ())
@@ -57,11 +57,11 @@ class ResponsesServer(ScriptedServer):
 
     # The rules of requests.
 
-    def check_request(self, path: str, body: Mapping[str, Any]) -> Fault | None:
+    def check_request(self, path: str, body: Body) -> Fault | None:
         """Return the refusal of a request that breaks a rule; None for a valid one."""
         return next(self._iter_faults(path, body), None)
 
-    def _iter_faults(self, path: str, body: Mapping[str, Any]) -> Iterator[Fault]:
+    def _iter_faults(self, path: str, body: Body) -> Iterator[Fault]:
         if not path.endswith("/responses"):
             yield Fault(404, f"Invalid URL (POST {path})")
         for name in _UNKNOWN:
@@ -75,7 +75,7 @@ class ResponsesServer(ScriptedServer):
         if isinstance(items, list):
             yield from self._iter_item_faults(items)
 
-    def _iter_item_faults(self, items: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+    def _iter_item_faults(self, items: Sequence[Body]) -> Iterator[Fault]:
         seen: set[str] = set()
         for index, item in enumerate(items):
             yield from _check_item(index, item, seen)
@@ -102,10 +102,10 @@ class ResponsesServer(ScriptedServer):
         account = str(self.api_key or "account").encode()
         return f"enc:{hmac.new(account, item_id.encode(), hashlib.sha256).hexdigest()}"
 
-    def _is_sealed(self, item: Mapping[str, Any]) -> bool:
+    def _is_sealed(self, item: Body) -> bool:
         return bool(item["encrypted_content"] == self._seal(str(item.get("id"))))
 
-    def render_reply(self, reply: Reply, body: Mapping[str, Any]) -> Mapping[str, object]:
+    def render_reply(self, reply: Reply, body: Body) -> Mapping[str, object]:
         """Return the body of an answer."""
         is_cut = reply.reason in ("length", "content_filter")
         reason = "max_output_tokens" if reply.reason == "length" else reply.reason
@@ -149,7 +149,7 @@ class ResponsesServer(ScriptedServer):
             items.append({**base, **call["function"]})
         return items
 
-    def _count(self, reply: Reply, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _count(self, reply: Reply, body: Body) -> dict[str, Any]:
         if reply.usage is not None:
             return dict(reply.usage)
         parts = [body.get("tools"), body.get("instructions"), *self.list_messages(body)]
@@ -164,7 +164,7 @@ class ResponsesServer(ScriptedServer):
             "total_tokens": prompt + output + reasoning,
         }
 
-    def iter_events(self, reply: Reply, body: Mapping[str, Any]) -> Iterator[str]:
+    def iter_events(self, reply: Reply, body: Body) -> Iterator[str]:
         """Yield the events of a streamed answer."""
         response: dict[str, Any] = dict(self.render_reply(reply, body))
         numbers = itertools.count()
@@ -185,7 +185,7 @@ class ResponsesServer(ScriptedServer):
         yield format_event(f"response.{response['status']}", response=response)
 
 
-def _has_reasoning(items: Sequence[Mapping[str, Any]]) -> bool:
+def _has_reasoning(items: Sequence[Body]) -> bool:
     """Return True if the answer that items end with has reasoning."""
     for item in reversed(items):
         if item.get("type") == "reasoning":
@@ -195,7 +195,7 @@ def _has_reasoning(items: Sequence[Mapping[str, Any]]) -> bool:
     return False
 
 
-def _check_item(index: int, item: Mapping[str, Any], seen: set[str]) -> Iterator[Fault]:
+def _check_item(index: int, item: Body, seen: set[str]) -> Iterator[Fault]:
     item_id, kind = item.get("id"), str(item.get("type") or "message")
     if item_id in seen:
         text = f"Duplicate item found with id {item_id}. Remove duplicate items from your input and try again."
@@ -213,7 +213,7 @@ def _check_item(index: int, item: Mapping[str, Any], seen: set[str]) -> Iterator
             yield Fault(400, f"Invalid value: '{part.get('type')}'. Supported values are: {expected}.", code="invalid_value")
 
 
-def _check_pairs(items: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+def _check_pairs(items: Sequence[Body]) -> Iterator[Fault]:
     """Require one result for each call, and a call for each result."""
     calls = {item["call_id"] for item in items if str(item.get("type")).endswith("_call") and item.get("call_id")}
     answered: set[str] = set()
@@ -227,19 +227,19 @@ def _check_pairs(items: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
         yield Fault(400, f"No tool output found for function call {call_id}.")
 
 
-def _render_citation(citation: Mapping[str, Any]) -> dict[str, Any]:
+def _render_citation(citation: Body) -> dict[str, Any]:
     places = {"start_index": citation.get("start"), "end_index": citation.get("end")}
     return {"type": "url_citation", "url": citation.get("url", ""), "title": citation.get("title", ""), **places}
 
 
-def _open_item(item: Mapping[str, Any]) -> dict[str, Any]:
+def _open_item(item: Body) -> dict[str, Any]:
     """Return an item as it is when it begins."""
     emptied = {"content": [], "summary": [], "arguments": "", "input": ""}
     opened = {key: emptied.get(key, value) for key, value in item.items()}
     return {**opened, "status": "in_progress"} if "status" in item else opened
 
 
-def _iter_pieces(item: Mapping[str, Any], reply: Reply) -> Iterator[tuple[str, dict[str, Any]]]:
+def _iter_pieces(item: Body, reply: Reply) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the events between the begin and the end of an item."""
     kind = item.get("type")
     if kind == "reasoning":

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..types import Message
 from ._embeddings import embed_words
-from ._http_server import ScriptedServer
+from ._http_server import Body, ScriptedServer
 from ._scripted import Fault, Reply, ScriptedModel, ScriptFunction, ScriptItem, get_messages
 
 
@@ -37,7 +37,7 @@ class OpenAIServer(ScriptedServer):
         self.embedding_requests: list[dict[str, Any]] = []
         """The body of each request for embeddings."""
 
-    def answer_beside_model(self, path: str, body: Mapping[str, Any]) -> Mapping[str, object] | Fault | None:
+    def answer_beside_model(self, path: str, body: Body) -> Mapping[str, object] | Fault | None:
         """Return the answer to a request for embeddings; None for other requests."""
         if not path.endswith("/embeddings"):
             return None
@@ -51,11 +51,11 @@ class OpenAIServer(ScriptedServer):
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return {"object": "list", "model": body["model"], "data": data, "usage": usage}
 
-    def render_reply(self, reply: Reply, body: Mapping[str, Any]) -> Mapping[str, object]:
+    def render_reply(self, reply: Reply, body: Body) -> Mapping[str, object]:
         """Return the body of an answer."""
         return _make_completion(self.model.name, reply, body)
 
-    def iter_events(self, reply: Reply, body: Mapping[str, Any]) -> Iterator[str]:
+    def iter_events(self, reply: Reply, body: Body) -> Iterator[str]:
         """Yield the events of a streamed answer."""
         return _iterate_events(self.model.name, reply, body)
 

@@ -18,6 +18,8 @@ from .._responses.assembly import Assembler
 
 Body = dict[str, Any]
 """JSON of a request."""
+Fields = Mapping[str, Any]
+"""JSON object of a vendor or of a message, with whatever values."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class NeutralRequest:
     model: str
     messages: Sequence[Message]
     items: Sequence[list[JSON] | None] = ()
-    tools: Sequence[Mapping[str, Any]] = ()
-    params: Mapping[str, Any] = field(default_factory=dict)
+    tools: Sequence[Fields] = ()
+    params: Fields = field(default_factory=dict)
     label: str = "The endpoint"
 
 
@@ -96,7 +98,7 @@ def join_answers(first: Answer, second: Answer) -> Answer:
     return replace(second, message=message, items=[*first.items, *second.items], usage=_add_usage(first.usage, second.usage))
 
 
-def _move_citation(citation: Mapping[str, Any], offset: int) -> dict[str, Any]:
+def _move_citation(citation: Fields, offset: int) -> dict[str, Any]:
     places = {key: citation[key] + offset for key in ("start", "end") if isinstance(citation.get(key), int)}
     return {**citation, **places}
 
@@ -136,7 +138,7 @@ class ModelProtocol(Protocol):
         """Return the JSON of a request. It is a pure function: equal requests have equal bytes."""
         ...
 
-    def send(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[object]:
+    def send(self, sdk: Any, body: Body, options: Fields) -> Steps[object]:
         """Send a request that is answered as a whole, and return the JSON of the answer.
 
         Args:
@@ -146,7 +148,7 @@ class ModelProtocol(Protocol):
         """
         ...
 
-    def open_stream(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[Any]:
+    def open_stream(self, sdk: Any, body: Body, options: Fields) -> Steps[Any]:
         """Send a request that is answered in events, and return the stream; the JSON of a server that doesn't stream."""
         ...
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from ....types import JSON, Message
 from ..._responses.normalize import make_unreadable
 from ..._responses.text import copy_json
 from ..errors import make_status_error, read_error
-from ..protocol import Answer
+from ..protocol import Answer, Fields
 
 _REASONS = {
     "end_turn": "stop",
@@ -85,7 +84,7 @@ def read_answer(data: object) -> Answer:
     )
 
 
-def _read_message(blocks: Sequence[Mapping[str, Any]]) -> Message:
+def _read_message(blocks: Sequence[Fields]) -> Message:
     texts: list[str] = []
     citations: list[JSON] = []
     thoughts: list[str] = []
@@ -118,7 +117,7 @@ def _read_message(blocks: Sequence[Mapping[str, Any]]) -> Message:
     return {**message, **{key: value for key, value in fields.items() if value}}
 
 
-def _read_call(block: Mapping[str, Any]) -> JSON:
+def _read_call(block: Fields) -> JSON:
     value = block.get("input")
     arguments = value if isinstance(value, str) else json.dumps(value or {}, ensure_ascii=False)
     return {"id": block.get("id"), "type": "function", "function": {"name": block.get("name"), "arguments": arguments}}

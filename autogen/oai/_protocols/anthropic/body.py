@@ -9,7 +9,7 @@ from typing import Any
 
 from ....types import JSON, Message
 from ..._once import log_once
-from ..protocol import Body, NeutralRequest
+from ..protocol import Body, Fields, NeutralRequest
 from ..turns import (
     CONTINUE,
     Turn,
@@ -70,12 +70,12 @@ def build_body(request: NeutralRequest) -> Body:
     return add_breakpoints(body, params.get("prompt_cache", True))
 
 
-def _get_limit(params: Mapping[str, Any]) -> int:
+def _get_limit(params: Fields) -> int:
     limit = params.get("max_tokens") or params.get("max_completion_tokens")
     return limit if isinstance(limit, int) else DEFAULT_MAX_TOKENS
 
 
-def _get_schema(response_format: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _get_schema(response_format: Fields) -> Fields | None:
     holder = response_format.get("json_schema")
     return holder.get("schema") if isinstance(holder, Mapping) else None
 
@@ -113,7 +113,7 @@ def _list_stops(stop: object) -> Sequence[str]:
     return [stop] if isinstance(stop, str) else list(stop) if isinstance(stop, (list, tuple)) else []
 
 
-def _build_tool_choice(params: Mapping[str, Any]) -> dict[str, Any] | None:
+def _build_tool_choice(params: Fields) -> dict[str, Any] | None:
     choice = params.get("tool_choice")
     result: dict[str, Any] | None = None
     if isinstance(choice, str):
@@ -126,7 +126,7 @@ def _build_tool_choice(params: Mapping[str, Any]) -> dict[str, Any] | None:
     return result
 
 
-def _build_tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+def _build_tool(tool: Fields) -> Fields:
     function = tool.get("function")
     if not isinstance(function, Mapping):
         return tool
@@ -237,7 +237,7 @@ def _build_source(url: str) -> dict[str, JSON]:
     return {"type": "url", "url": url}
 
 
-def _build_file_source(file: Mapping[str, Any]) -> dict[str, JSON] | None:
+def _build_file_source(file: Fields) -> dict[str, JSON] | None:
     """Return the source of a document; None for a file of another vendor, or of a kind that it doesn't take."""
     uri = file.get("file_data")
     data = split_data_uri(uri) if isinstance(uri, str) else None

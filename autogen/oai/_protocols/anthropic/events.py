@@ -6,11 +6,11 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from ....types import JSON
 from ..._responses.assembly import Delta
 from ..._responses.calls import UnreadableCalls
+from ..protocol import Fields
 from .answer import make_error
 
 _PIECES = {"text_delta": ("text", "text"), "thinking_delta": ("thinking", "thinking")}
@@ -71,7 +71,7 @@ class MessagesAssembler:
             self.skipped += 1
         return []
 
-    def _get_index(self, event: Mapping[str, Any]) -> int:
+    def _get_index(self, event: Fields) -> int:
         index = event.get("index")
         return index if isinstance(index, int) else max(self._blocks, default=0)
 
@@ -80,7 +80,7 @@ class MessagesAssembler:
         if isinstance(usage, Mapping):
             self._usage |= {key: value for key, value in usage.items() if value is not None}
 
-    def _add_delta(self, index: int, delta: Mapping[str, Any]) -> list[Delta]:
+    def _add_delta(self, index: int, delta: Fields) -> list[Delta]:
         block = self._blocks.setdefault(index, _Block({}))
         return block.add(delta)
 
@@ -111,7 +111,7 @@ class _Block:
         self._signatures: list[str] = []
         self.is_closed = False
 
-    def add(self, delta: Mapping[str, Any]) -> list[Delta]:
+    def add(self, delta: Fields) -> list[Delta]:
         kind = str(delta.get("type"))
         if kind in _PIECES:
             key, label = _PIECES[kind]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ...._steps import Steps
 from ..._responses.sdk_calls import request_json, request_stream
 from ..errors import make_status_error, read_error
-from ..protocol import Adaptation, Answer, Body, NeutralRequest
+from ..protocol import Adaptation, Answer, Body, Fields, NeutralRequest
 from ..turns import CONTINUE, describe_format
 from .answer import make_error, read_answer
 from .body import build_body
@@ -88,11 +88,11 @@ class MessagesProtocol:
         """Return the JSON of a request."""
         return build_body(request)
 
-    def send(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[object]:
+    def send(self, sdk: Any, body: Body, options: Fields) -> Steps[object]:
         """Send a request that is answered as a whole, and return the JSON of the answer."""
         return request_json(sdk.messages, _build_arguments(body, options, stream=False))
 
-    def open_stream(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[Any]:
+    def open_stream(self, sdk: Any, body: Body, options: Fields) -> Steps[Any]:
         """Send a request that is answered in events, and return the stream, or the JSON of a server that doesn't stream."""
         return request_stream(sdk.messages, _build_arguments(body, options, stream=True))
 
@@ -119,11 +119,11 @@ class MessagesProtocol:
         return _translate(error)
 
 
-def _append_text(message: Mapping[str, Any], text: str) -> dict[str, Any]:
+def _append_text(message: Fields, text: str) -> dict[str, Any]:
     return {**message, "content": [*message["content"], {"type": "text", "text": text}]}
 
 
-def _build_arguments(body: Body, options: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
+def _build_arguments(body: Body, options: Fields, *, stream: bool) -> dict[str, Any]:
     """Return the arguments of the SDK's method. Parameters that it doesn't have go into the body as they are."""
     arguments = {**body, **options, "stream": stream}
     # Without a time limit the SDK refuses long answers that are not streamed.

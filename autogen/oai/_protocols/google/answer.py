@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from ....types import JSON, Message
 from ..._responses.normalize import make_unreadable
 from ..._responses.text import copy_json
 from ..errors import make_status_error, read_error
-from ..protocol import Answer
+from ..protocol import Answer, Fields
 
 _HOSTED = {"executableCode": "code_execution", "toolCall": "tool"}
 _FILTERS = ("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION")
 
 
-def make_error(value: Mapping[str, Any]) -> Exception:
+def make_error(value: Fields) -> Exception:
     """Return the error that an answer reports in place of candidates."""
     error = value.get("error")
     status = error.get("code") if isinstance(error, Mapping) else None
@@ -63,7 +62,7 @@ def read_answer(data: object) -> Answer:
     )
 
 
-def _read_message(parts: Sequence[Mapping[str, Any]], candidate: Mapping[str, Any]) -> Message:
+def _read_message(parts: Sequence[Fields], candidate: Fields) -> Message:
     texts: list[str] = []
     thoughts: list[str] = []
     calls: list[JSON] = []

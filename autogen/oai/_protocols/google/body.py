@@ -8,7 +8,7 @@ from typing import Any
 
 from ....types import JSON, Message
 from ..._once import log_once
-from ..protocol import Body, NeutralRequest
+from ..protocol import Body, Fields, NeutralRequest
 from ..turns import (
     CONTINUE,
     Turn,
@@ -115,7 +115,7 @@ def _build_thinking(model: str, effort: str) -> dict[str, Any]:
     return {"includeThoughts": True, "thinkingLevel": level}
 
 
-def _build_tools(tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _build_tools(tools: Sequence[Fields]) -> list[dict[str, Any]]:
     declarations: list[dict[str, Any]] = []
     hosted: list[dict[str, Any]] = []
     for tool in tools:
@@ -191,7 +191,7 @@ def _build_answer(turn: Turn, has_functions: bool) -> list[dict[str, Any]]:
     return parts
 
 
-def _build_results(turn: Turn, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _build_results(turn: Turn, calls: Sequence[Fields]) -> list[dict[str, Any]]:
     """Return the results in the order of their calls, and the pictures in them after all results."""
     parts: list[dict[str, Any]] = []
     extras: list[dict[str, Any]] = []

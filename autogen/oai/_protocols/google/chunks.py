@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ....types import JSON
 from ..._responses.assembly import Delta
+from ..protocol import Fields
 from .answer import make_error
 
 
@@ -58,7 +58,7 @@ class GeminiAssembler:
                 deltas += self._add(part)
         return deltas
 
-    def _add(self, part: Mapping[str, Any]) -> list[Delta]:
+    def _add(self, part: Fields) -> list[Delta]:
         last = self._parts[-1] if self._parts else {}
         # A signature belongs to its own part: parts with one are never joined.
         is_plain = part.keys() <= {"text", "thought"} and "text" in part

@@ -13,7 +13,7 @@ from ...._steps import Call, Steps
 from ..._http.libraries import httpx
 from ..._responses.normalize import make_unreadable
 from ..errors import make_status_error
-from ..protocol import Adaptation, Answer, Body, NeutralRequest
+from ..protocol import Adaptation, Answer, Body, Fields, NeutralRequest
 from .answer import read_answer
 from .body import STAND_IN, build_body
 from .chunks import GeminiAssembler
@@ -36,7 +36,7 @@ def _use_stand_ins(body: Body, error_text: str) -> Body:
 
 
 def _drop_ids(body: Body, error_text: str) -> Body:
-    def strip(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    def strip(part: Fields) -> Fields:
         for key in ("functionCall", "functionResponse"):
             if key in part:
                 return {**part, key: {name: value for name, value in part[key].items() if name != "id"}}
@@ -72,7 +72,7 @@ class GeminiProtocol:
         """Return the JSON of a request."""
         return {"model": request.model, **build_body(request)}
 
-    def send(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[object]:
+    def send(self, sdk: Any, body: Body, options: Fields) -> Steps[object]:
         """Send a request that is answered as a whole, and return the JSON of the answer."""
         arguments = _build_arguments(body, options, is_whole=True)
         response = yield Call(sdk.models.generate_content, sdk.aio.models.generate_content, (), arguments)
@@ -82,7 +82,7 @@ class GeminiProtocol:
         except (TypeError, ValueError, RecursionError) as error:
             raise make_unreadable(f"can't be read ({type(error).__name__}: {error})", str(text)[:1000]) from error
 
-    def open_stream(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[Any]:
+    def open_stream(self, sdk: Any, body: Body, options: Fields) -> Steps[Any]:
         """Send a request that is answered in chunks, and return the stream."""
         arguments = _build_arguments(body, options, is_whole=False)
         stream = yield Call(sdk.models.generate_content_stream, sdk.aio.models.generate_content_stream, (), arguments)
@@ -105,7 +105,7 @@ class GeminiProtocol:
         return _translate(error)
 
 
-def _build_arguments(body: Body, options: Mapping[str, Any], *, is_whole: bool) -> dict[str, Any]:
+def _build_arguments(body: Body, options: Fields, *, is_whole: bool) -> dict[str, Any]:
     """Return the arguments of the SDK's method, which sends the body as it is."""
     http: dict[str, Any] = {"extra_body": {key: value for key, value in body.items() if key != "model"}}
     timeout = options.get("timeout")
@@ -159,9 +159,9 @@ def _translate(error: Exception) -> Exception | None:
     errors = sys.modules.get("google.genai.errors")
     if errors is None or not isinstance(error, errors.APIError):
         return None
-    details: Mapping[str, Any] = error.details if isinstance(error.details, Mapping) else {}
+    details: Fields = error.details if isinstance(error.details, Mapping) else {}
     nested = details.get("error")
-    holder: Mapping[str, Any] = nested if isinstance(nested, Mapping) else details
+    holder: Fields = nested if isinstance(nested, Mapping) else details
     reasons = [detail for detail in holder.get("details") or () if isinstance(detail, Mapping)]
     text = str(error.message or error)
     status = error.code if isinstance(error.code, int) and error.code >= 400 else 500

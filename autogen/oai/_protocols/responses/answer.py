@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from ....types import JSON, Message
 from ..._responses.normalize import make_unreadable
 from ..._responses.text import copy_json
 from ..errors import make_status_error, read_error
-from ..protocol import Answer
+from ..protocol import Answer, Fields
 from .calls import read_call
 
 # Status that means the same as the code of an error inside an answer.
@@ -73,7 +72,7 @@ def _read_reason(body: Mapping[str, JSON], status: str, message: Message) -> str
     return "tool_calls" if message.get("tool_calls") else "stop"
 
 
-def _read_message(items: Sequence[Mapping[str, Any]]) -> Message:
+def _read_message(items: Sequence[Fields]) -> Message:
     texts, commentary, refusals, citations = _read_texts(items)
     thoughts = [text for item in items if item.get("type") == "reasoning" for text in _iter_thoughts(item)]
     message: Message = {"role": "assistant", "content": "".join(texts) if texts else None}
@@ -97,7 +96,7 @@ def _read_message(items: Sequence[Mapping[str, Any]]) -> Message:
     return message
 
 
-def _read_texts(items: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str], list[str], list[JSON]]:
+def _read_texts(items: Sequence[Fields]) -> tuple[list[str], list[str], list[str], list[JSON]]:
     """Return the texts of an answer, its remarks, its refusals, and the citations with offsets in the texts."""
     texts: list[str] = []
     commentary: list[str] = []
@@ -137,14 +136,14 @@ def _read_citations(annotations: object, offset: int) -> Iterator[JSON]:
         yield citation
 
 
-def _iter_thoughts(item: Mapping[str, Any]) -> Iterator[str]:
+def _iter_thoughts(item: Fields) -> Iterator[str]:
     for key in ("summary", "content"):
         for part in item.get(key) or () if isinstance(item.get(key), list) else ():
             if isinstance(part, dict) and isinstance(part.get("text"), str) and part["text"]:
                 yield part["text"]
 
 
-def _read_hosted(item: Mapping[str, Any]) -> JSON:
+def _read_hosted(item: Fields) -> JSON:
     """Return the record of a call that the vendor made itself, without bulky results."""
     kind = str(item["type"]).removesuffix("_call")
     keys = ("action", "queries", "code", "name", "arguments", "revised_prompt")
@@ -160,7 +159,7 @@ def _read_hosted(item: Mapping[str, Any]) -> JSON:
     return record
 
 
-def _iter_files(item: Mapping[str, Any]) -> Iterator[JSON]:
+def _iter_files(item: Fields) -> Iterator[JSON]:
     if item.get("type") == "image_generation_call" and isinstance(item.get("result"), str):
         kind = str(item.get("output_format") or "png")
         name = f"{item.get('id') or 'image'}.{kind}"

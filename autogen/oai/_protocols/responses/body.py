@@ -9,7 +9,7 @@ from typing import Any
 
 from ....types import JSON, Message
 from ..._once import log_once
-from ..protocol import Body, NeutralRequest
+from ..protocol import Body, Fields, NeutralRequest
 from ..turns import Turn, get_file_name, iter_parts, join_text, render_part, split_history
 from .calls import build_result, index_calls
 
@@ -79,7 +79,7 @@ def _build_params(request: NeutralRequest) -> Body:
     return body
 
 
-def _build_format(response_format: Mapping[str, Any]) -> Mapping[str, Any]:
+def _build_format(response_format: Fields) -> Fields:
     schema = response_format.get("json_schema")
     return {"type": "json_schema", **schema} if isinstance(schema, Mapping) else response_format
 
@@ -89,7 +89,7 @@ def _build_tool_choice(choice: Any) -> Any:
     return {"type": "function", "name": function.get("name")} if isinstance(function, Mapping) else choice
 
 
-def _build_tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+def _build_tool(tool: Fields) -> Fields:
     function = tool.get("function")
     if not isinstance(function, Mapping):
         return tool

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ....types import JSON
 from ..._responses.assembly import Delta
+from ..protocol import Fields
 from .answer import make_error
 
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
@@ -70,7 +70,7 @@ class ResponsesAssembler:
             return []
         return self._add(kind, event)
 
-    def _add(self, kind: str, event: Mapping[str, Any]) -> list[Delta]:
+    def _add(self, kind: str, event: Fields) -> list[Delta]:
         index = event.get("output_index")
         index = index if isinstance(index, int) else max(self._items, default=0)
         if kind in ("response.output_item.added", "response.output_item.done"):
@@ -88,7 +88,7 @@ class ResponsesAssembler:
             return [Delta("arguments", piece, item.name)]
         return [Delta("thinking" if label == "thinking" else "text", piece)]
 
-    def _add_whole(self, kind: str, index: int, event: Mapping[str, Any]) -> None:
+    def _add_whole(self, kind: str, index: int, event: Fields) -> None:
         """Add a text that arrives whole, which matters only if its pieces and its item don't arrive."""
         for key in ("text", "refusal", "arguments", "input"):
             if kind.endswith(".done") and isinstance(text := event.get(key), str) and f"{kind[:-5]}.delta" in _PIECES:
@@ -136,15 +136,15 @@ class _Item:
             self._whole = item
         self._opened = item
 
-    def add(self, kind: str, piece: str, event: Mapping[str, Any]) -> None:
+    def add(self, kind: str, piece: str, event: Fields) -> None:
         key = self._find_part(kind, event)
         self._texts[key] = self._texts.get(key, "") + piece
 
-    def set_text(self, kind: str, text: str, event: Mapping[str, Any]) -> None:
+    def set_text(self, kind: str, text: str, event: Fields) -> None:
         key = self._find_part(kind, event)
         self._texts[key] = max(self._texts.get(key, ""), text, key=len)
 
-    def _find_part(self, kind: str, event: Mapping[str, Any]) -> tuple[str, int]:
+    def _find_part(self, kind: str, event: Fields) -> tuple[str, int]:
         number = event.get("content_index", event.get("summary_index"))
         return kind, number if isinstance(number, int) else 0
 

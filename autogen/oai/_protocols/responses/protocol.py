@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from ...._steps import Steps
 from ..._responses.sdk_calls import request_json, request_stream
-from ..protocol import Adaptation, Answer, Body, NeutralRequest
+from ..protocol import Adaptation, Answer, Body, Fields, NeutralRequest
 from .answer import read_answer
 from .body import build_body
 from .events import ResponsesAssembler
@@ -73,11 +72,11 @@ class ResponsesProtocol:
         """Return the JSON of a request."""
         return build_body(request)
 
-    def send(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[object]:
+    def send(self, sdk: Any, body: Body, options: Fields) -> Steps[object]:
         """Send a request that is answered as a whole, and return the JSON of the answer."""
         return request_json(sdk.responses, {**body, **options, "stream": False}, _BULK)
 
-    def open_stream(self, sdk: Any, body: Body, options: Mapping[str, Any]) -> Steps[Any]:
+    def open_stream(self, sdk: Any, body: Body, options: Fields) -> Steps[Any]:
         """Send a request that is answered in events, and return the stream, or the JSON of a server that doesn't stream."""
         return request_stream(sdk.responses, {**body, **options, "stream": True}, _BULK)
 
