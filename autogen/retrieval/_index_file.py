@@ -36,10 +36,22 @@ class IndexFile:
 
     Args:
         path: The path of the file; None for a database in memory.
+        tables: The statements that create its tables.
+        purpose: What it is, with an article, for errors.
+        advice: How to go on with a damaged file, for errors.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        tables: tuple[str, ...] = _TABLES,
+        purpose: str = "an index",
+        advice: str = "move it away, or choose another path, to start a new index",
+    ) -> None:
         self.path = path
+        self._tables = tables
+        self._purpose = purpose
+        self._advice = advice
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         # The process, device and inode of the open file: a forked child must not use the connection of its parent, and
@@ -101,8 +113,7 @@ class IndexFile:
                 raise
             self.close()
             raise IndexFileError(
-                f"{self.path} can't be used as an index: {trim_stop(error)}. It was left as it is: move it away, or "
-                "choose another path, to start a new index."
+                f"{self.path} can't be used as {self._purpose}: {trim_stop(error)}. It was left as it is: {self._advice}."
             ) from error
 
     def _get_connection(self, create: bool) -> sqlite3.Connection | None:
@@ -146,19 +157,19 @@ class IndexFile:
         if self.path is not None:
             # The file may come from somebody else, so its tables are checked before the first write.
             with limited_work(connection, self.path):
-                check_schema(connection, self.path, _get_schema())
+                check_schema(connection, self.path, _get_schema(self._tables))
         if not read_only:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA journal_size_limit = 16777216")
-            for table in _TABLES:
+            for table in self._tables:
                 connection.execute(table)
 
 
 @cache
-def _get_schema() -> dict[str, str]:
+def _get_schema(tables: tuple[str, ...]) -> dict[str, str]:
     """Return the statements that create the tables, by name, with the tables that FTS5 adds."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        for table in _TABLES:
+        for table in tables:
             connection.execute(table)
         return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
