@@ -91,6 +91,7 @@ KINDS: dict[str, OperationKind] = {
         OperationKind("draw", "The target of a hand-off was drawn.", has_events=False),
         OperationKind("guardrail", "A guardrail was checking.", has_events=False),
         OperationKind("human", "A human was asked."),
+        OperationKind("memory", "Memories were recalled and learned.", has_events=False),
         OperationKind("model", "A model was requested."),
         OperationKind("opening", "The first message was made.", has_events=False),
         OperationKind("pick", "A speaker was picked by chance or by a human.", has_events=False),

@@ -17,6 +17,7 @@ LAYERS = """
     agentchat, _terminal                 agents and chats, and the lines that views show of them
     code_utils                           the classic functions that extract and run code
     _code_writing                        the classic functions that ask a model for code
+    memory                               what agents remember
     embeddings                           vectors of texts
     llm_config, graph_utils              `LLMConfig`, and speaker transitions as a graph
     oai                                  models: config lists, endpoints, requests, cost
@@ -60,9 +61,10 @@ PUBLIC = """
     autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
                              groupchat guardrails model_context realtime user_proxy_agent utils
     autogen.agentchat.contrib  compressible_agent img_utils llava_agent multimodal_conversable_agent society_of_mind_agent
-                             swarm_agent web_surfer
-    autogen.agentchat.contrib.capabilities  agent_capability context_handling generate_images text_compressors
-                             tools_capability transform_messages transforms transforms_util vision_capability
+                             swarm_agent teachable_agent text_analyzer_agent web_surfer
+    autogen.agentchat.contrib.capabilities  agent_capability context_handling generate_images memory teachability
+                             text_compressors tools_capability transform_messages transforms transforms_util
+                             vision_capability
     autogen.agentchat.contrib.vectordb  base chromadb couchbase lancedb local mongodb pgvectordb qdrant store utils
     autogen.agentchat.group  available_condition chat conditions context_condition context_expression context_str
                              context_variables group_utils guardrails handoffs llm_condition multi_agent_chat
@@ -98,6 +100,7 @@ PUBLIC = """
                              ollama openai_utils providers rate_limiters together
     autogen.mcp              errors mcp_client
     autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
+    autogen.memory           store
     autogen.retrieval        text_index
     autogen.testing          kit messages plugin test_agent
     autogen.tools            dependency_injection function_utils openapi tool toolkit

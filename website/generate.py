@@ -71,6 +71,15 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Search in texts by meaning and by words, and vector stores.",
         ("autogen.retrieval", "autogen.agentchat.contrib.vectordb"),
     ),
+    "memory": (
+        "Memory",
+        "What agents remember from earlier conversations.",
+        (
+            "autogen.memory",
+            "autogen.agentchat.contrib.capabilities.memory",
+            "autogen.agentchat.contrib.capabilities.teachability",
+        ),
+    ),
     "code-execution": (
         "Code execution",
         "Executors, and how code is found in messages.",

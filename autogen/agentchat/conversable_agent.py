@@ -43,6 +43,7 @@ from ._core.termination import bind_condition, is_default_termination
 from ._handoffs.context_variables import ContextVariables
 from ._handoffs.context_variables import UpdateSystemMessage as UpdateSystemMessage
 from ._handoffs.handoffs import Handoffs
+from ._memory.mixin import MemoryMixin
 from ._replies import code_reply, registry
 from ._replies.model_reply import generate_model_reply, make_model_step
 from ._replies.termination_and_human import check_mode, check_termination_and_human, decide_reply
@@ -66,7 +67,14 @@ HumanInputMode = Literal["ALWAYS", "NEVER", "TERMINATE"]
 
 
 class ConversableAgent(
-    LifecycleMixin, SnapshotMixin, UsageMixin, GroupMemberMixin, HumanInputMixin, SingleAgentMixin, MessagingMixin
+    LifecycleMixin,
+    SnapshotMixin,
+    UsageMixin,
+    GroupMemberMixin,
+    HumanInputMixin,
+    SingleAgentMixin,
+    MemoryMixin,
+    MessagingMixin,
 ):
     """An agent that converses: with a model, by running code and tools, by asking a human, or any combination.
 

@@ -52,6 +52,7 @@ from ._kinds import (
     ToolReturned,
     UsagePrinted,
 )
+from ._memory_kinds import MemoriesRecalled
 
 __all__ = [
     "AnyEvent",
@@ -74,6 +75,7 @@ __all__ = [
     "HumanAsked",
     "Kinds",
     "Listener",
+    "MemoriesRecalled",
     "MessageSent",
     "ModelAnswered",
     "ModelAsked",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias, Union
 from ._context_kinds import ContextTransformed
 from ._event import Event
 from ._group_kinds import GroupResumed, HandedOver, SpeakerAttempted, SpeakerRequested, SpeakerSelected
+from ._memory_kinds import MemoriesRecalled
 
 
 @dataclass(kw_only=True)
@@ -567,6 +568,7 @@ AnyEvent: TypeAlias = Union[
     AutoReplied,
     GuardrailChecked,
     ContextTransformed,
+    MemoriesRecalled,
     NoHumanInput,
     HistoryCleared,
     UsagePrinted,

@@ -46,7 +46,7 @@ class EmbedderChoice:
         """Return the embedder; None to search for words alone.
 
         Raises:
-            ImportError, TypeError, ValueError: if the source that was set is none, or lacks a package.
+            ImportError, TypeError, ValueError: if the source that was set makes no embeddings, or lacks a package.
         """
         if not self._is_chosen:
             try:

@@ -10,9 +10,11 @@ import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._mistakes import trim_stop
 from .._steps import Steps, run_async, run_sync, to_thread
 from ..embeddings import Embedder
 from ..io.base import IOStream
@@ -119,6 +121,12 @@ class MemoStore:
         """Input and output of each memo by its number as text; a copy."""
         return {str(memo.id): (memo.input, memo.output) for memo in self._iterate(self.namespace)}
 
+    @property
+    def recorded_embedder(self) -> str | None:
+        """Identity of the embedder that made the vectors in the file; None if there are none."""
+        with self._memos.file.read() as connection:
+            return None if connection is None else self._memos.get_setting(connection, "embedder")
+
     def use_config(self, llm_config: Mapping[str, Any] | None) -> None:
         """Use the `embedding_model` of a config, unless an embedding function or a config was set."""
         self._choice.use_config(llm_config)
@@ -151,15 +159,23 @@ class MemoStore:
         return await run_async(self.add_step(input_text, output_text, said_by=said_by, namespace=namespace))
 
     def add_step(self, input_text: str, output_text: str, *, said_by: str = "", namespace: str | None = None) -> Steps[int]:
-        """Return the step behind `add_input_output_pair`."""
+        """Return the step behind `add_input_output_pair`.
+
+        Args:
+            input_text: Question or kind of task.
+            output_text: Information or advice.
+            said_by: Name or role of whoever said it.
+            namespace: User or tenant; None for that of the store.
+        """
         for name, text in (("input_text", input_text), ("output_text", output_text)):
             if not isinstance(text, str) or not text.strip():
                 raise ValueError(f"{name} must be text that is not empty, got {text!r}.")
         now = get_now()
-        fields = {"input": _clean(input_text), "output": _clean(output_text), "said_by": said_by, "created": now}
-        fields |= {"updated": now, "namespace": self._get_namespace(namespace)}
+        text = _clean(input_text)
+        fields: dict[str, Any] = {"input": text, "output": _clean(output_text), "said_by": said_by}
+        fields |= {"created": now, "updated": now, "namespace": self._get_namespace(namespace)}
         yield from self._renew_vectors()
-        vectors = yield from self._choice.embed([fields["input"]])
+        vectors = yield from self._choice.embed([text])
         number: int = yield from to_thread(self._store, fields, None if vectors is None else vectors[0])
         if self.verbosity >= 1:
             _print(f"\nMemo {number} is in the memory:\n  INPUT\n    {input_text}\n  OUTPUT\n    {output_text}\n")
@@ -189,7 +205,14 @@ class MemoStore:
     def search_step(
         self, text: str, n: int = 10, *, threshold: float = MAX_DISTANCE, namespace: str | None = None
     ) -> Steps[list[RecalledMemo]]:
-        """Return the step behind `search`."""
+        """Return the step behind `search`.
+
+        Args:
+            text: Text.
+            n: Maximum number of memos.
+            threshold: Distance that a memo must be below.
+            namespace: User or tenant; None for that of the store.
+        """
         namespace = self._get_namespace(namespace)
         if not text.strip() or n < 1:
             return []
@@ -221,11 +244,15 @@ class MemoStore:
 
     def list_memos(self, namespace: str | None = None) -> list[Memo]:
         """Print the memos of a namespace, and return them in the order of their numbers."""
-        memos = list(self._iterate(self._get_namespace(namespace)))
+        memos = self.get_all(namespace)
         _print("\nLIST OF MEMOS")
         for memo in memos:
             _print(f"  ID: {memo.id}\n    INPUT TEXT: {memo.input}\n    OUTPUT TEXT: {memo.output}")
         return memos
+
+    def get_all(self, namespace: str | None = None) -> list[Memo]:
+        """Return the memos of a namespace in the order of their numbers."""
+        return list(self._iterate(self._get_namespace(namespace)))
 
     def list_namespaces(self) -> list[str]:
         """Return the namespaces that have memos."""
@@ -254,6 +281,12 @@ class MemoStore:
     ) -> Memo:
         """Change a memo, renew its date, and return it.
 
+        Args:
+            memo_id: Its number.
+            input_text: New question or kind of task; None to keep it.
+            output_text: New information or advice; None to keep it.
+            said_by: New name or role of whoever said it; None to keep it.
+
         Raises:
             KeyError: if there is none in the namespace of the store.
             ValueError: if a text is empty.
@@ -273,6 +306,38 @@ class MemoStore:
         with self._memos.file.write() as connection:
             memos = self._memos.load(connection, [int(number) for number in memo_ids])
             return self._memos.delete(connection, [memo.id for memo in memos.values() if memo.namespace == self.namespace])
+
+    def forget(
+        self,
+        *memo_ids: int | str,
+        said_by: str | None = None,
+        older_than: timedelta | None = None,
+        namespace: str | None = None,
+    ) -> int:
+        """Delete memos to which all conditions apply, and return how many.
+
+        Args:
+            *memo_ids: Their numbers; without any, all that the other conditions name.
+            said_by: Name or role of whoever said them.
+            older_than: Time since they were mentioned last.
+            namespace: User or tenant; None for that of the store.
+
+        Raises:
+            ValueError: if there is no condition.
+        """
+        if not memo_ids and said_by is None and older_than is None:
+            raise ValueError("forget needs the numbers of memos, said_by or older_than; reset_db() deletes all.")
+        numbers = {int(number) for number in memo_ids}
+        latest = None if older_than is None else get_now() - older_than
+        with self._memos.file.write() as connection:
+            ids = [
+                memo.id
+                for memo in self._memos.iterate(connection, self._get_namespace(namespace))
+                if (not numbers or memo.id in numbers)
+                and (said_by is None or memo.said_by == said_by)
+                and (latest is None or memo.updated < latest)
+            ]
+            return self._memos.delete(connection, ids)
 
     def reset_db(self) -> None:
         """Delete the memos of the namespace. In an empty file, numbers begin with 1 again."""
@@ -333,7 +398,7 @@ class MemoStore:
                     raise ValueError("it is not an object")
                 memos.append(parse_memo(value))
             except ValueError as error:
-                raise ValueError(f"{path}, line {number}, is not a memo: {error}.") from error
+                raise ValueError(f"{path}, line {number}, is not a memo: {trim_stop(error)}.") from error
         return self._import([{**memo, **({} if namespace is None else {"namespace": namespace})} for memo in memos])
 
     def close(self) -> None:

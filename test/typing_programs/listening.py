@@ -36,6 +36,7 @@ def describe(event: AnyEvent) -> str:
             events.AutoReplied()
             | events.GuardrailChecked()
             | events.ContextTransformed()
+            | events.MemoriesRecalled()
             | events.SafeguardActed()
             | events.ApprovalAsked()
             | events.ApprovalGiven()

@@ -13,5 +13,7 @@ __getattr__, __dir__, _ = _lazy(
         "multimodal_conversable_agent",
         "society_of_mind_agent",
         "swarm_agent",
+        "teachable_agent",
+        "text_analyzer_agent",
     ),
 )

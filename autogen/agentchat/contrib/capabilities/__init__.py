@@ -9,6 +9,8 @@ __getattr__, __dir__, _ = _lazy(
         "agent_capability",
         "context_handling",
         "generate_images",
+        "memory",
+        "teachability",
         "text_compressors",
         "tools_capability",
         "transform_messages",
