@@ -98,6 +98,11 @@ class Journal:
         """Name of the storage."""
         return self.store.name
 
+    @property
+    def is_replaying(self) -> bool:
+        """True in a chat that was started before, until it comes to something new."""
+        return not self.is_live and bool(self._stored)
+
     def _read_index(self) -> Iterator[_StoredEvent]:
         for number, event in self.store.read_events():
             kind, chat = str(event.get("type")), event.get("chat")

@@ -582,10 +582,10 @@ store_original_methods(ConversableAgent)
 # The built-in reply functions as steps, which need no driver of their own.
 registry.BUILTIN_STEPS.update(
     {
-        ConversableAgent.check_termination_and_human_reply: registry.BuiltinStep(decide_reply),
+        ConversableAgent.check_termination_and_human_reply: registry.BuiltinStep(decide_reply, has_effects=False),
         ConversableAgent.generate_function_call_reply: registry.BuiltinStep(make_function_step, "function_call"),
         ConversableAgent.generate_tool_calls_reply: registry.BuiltinStep(make_tool_step, "tool_calls"),
-        ConversableAgent.generate_oai_reply: registry.BuiltinStep(make_model_step),
+        ConversableAgent.generate_oai_reply: registry.BuiltinStep(make_model_step, has_effects=False),
     }
 )
 

@@ -369,6 +369,18 @@ class GuardrailChecked(Event):
 
 
 @dataclass(kw_only=True)
+class ReplyRetracted(Event):
+    """Reply that was shown while it arrived, and then replaced by a guardrail.
+
+    Attributes:
+        agent: Name of the agent.
+    """
+
+    type: ClassVar[str] = "reply_retracted"
+    agent: str
+
+
+@dataclass(kw_only=True)
 class NoHumanInput(Event):
     """Question that a human has answered with Enter.
 
@@ -550,6 +562,7 @@ AnyEvent: TypeAlias = Union[
     ChatEnded,
     ChatWaiting,
     MessageSent,
+    ReplyRetracted,
     ReplyStarted,
     ReplyEnded,
     ModelAsked,

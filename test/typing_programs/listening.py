@@ -45,6 +45,7 @@ def describe(event: AnyEvent) -> str:
             | events.SpeakerRequested()
             | events.SpeakerAttempted()
             | events.NoHumanInput()
+            | events.ReplyRetracted()
             | events.HistoryCleared()
             | events.UsagePrinted()
             | events.ProgramEvent()

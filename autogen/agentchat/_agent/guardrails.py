@@ -19,7 +19,15 @@ class GuardrailsMixin(HooksMixin):
     """Guardrails of an agent."""
 
     def register_guardrail(
-        self, check: Any, *, on: str, then: str = "replace", name: str | None = None, on_error: str = "trip"
+        self,
+        check: Any,
+        *,
+        on: str,
+        then: str = "replace",
+        name: str | None = None,
+        on_error: str = "trip",
+        beside: bool = False,
+        stream: str | int = "hold",
     ) -> None:
         """Register a check on the messages, calls or code that pass through the agent.
 
@@ -34,6 +42,11 @@ class GuardrailsMixin(HooksMixin):
                 `guardrail`), or `raise` (`GuardrailTripped`).
             name: Name in events and notices; that of the check if None.
             on_error: `trip` or `pass`: consequence of a check that raises an exception.
+            beside: True to run a check of `input` beside the request to the model. It is over before anything of the answer
+                takes effect: no tool is called, no message sent and no piece shown. If it trips, the request is cancelled.
+            stream: For `output`, handling of a reply that arrives as a stream: `hold` shows it after the check; `through`
+                shows it at once, and a `reply_retracted` event follows if it trips; a number of characters, for patterns and
+                detectors, shows all but so many, and nothing more once it trips. A match must not be longer.
 
         Raises:
             TypeError: if `check` is of another type.
@@ -41,7 +54,8 @@ class GuardrailsMixin(HooksMixin):
 
         >>> agent.register_guardrail(re.compile(r"(?i)drop table"), on="tool", name="no-drop")  # doctest: +SKIP
         """
-        add_guard(self, make_guard(check, on=on, then=then, name=name, on_error=on_error))
+        guard = make_guard(check, on=on, then=then, name=name, on_error=on_error, beside=beside, stream=stream)
+        add_guard(self, guard)
 
     def register_input_guardrail(self, guardrail: Guardrail) -> None:
         """Register a guardrail for received messages: if it trips, its notice is the reply and its target is next."""

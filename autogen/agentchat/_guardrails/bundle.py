@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._core.internals import get_managed_group, is_conversable
-from .checks import Guard, make_guard
+from .checks import make_guard
 from .run import add_guard
 
 
@@ -14,8 +14,8 @@ class Guardrails:
     """Guardrails for agents and group chats, made once and used by several.
 
     Args:
-        guardrails: Dicts with the arguments of `register_guardrail`: `check`, `on`, and by choice `then`, `name` and
-            `on_error`.
+        guardrails: Dicts with the arguments of `register_guardrail`: `check`, `on`, and by choice `then`, `name`,
+            `on_error`, `beside` and `stream`.
 
     Raises:
         TypeError, ValueError: if an argument is unknown or invalid.
@@ -24,7 +24,7 @@ class Guardrails:
     """
 
     def __init__(self, guardrails: Iterable[Mapping[str, Any]]) -> None:
-        self._guards = [_make_guard(**guardrail) for guardrail in guardrails]
+        self._guards = [make_guard(**guardrail) for guardrail in guardrails]
 
     def add_to_agent(self, agent: Any) -> None:
         """Register the guardrails with an agent; with the manager of a group chat, also with each member.
@@ -38,7 +38,3 @@ class Guardrails:
             owners: list[Any] = [*members] if members and guard.on != "final" else [agent]
             for owner in owners:
                 add_guard(owner, guard)
-
-
-def _make_guard(check: Any, on: str, then: str = "replace", name: str | None = None, on_error: str = "trip") -> Guard:
-    return make_guard(check, on=on, then=then, name=name, on_error=on_error)

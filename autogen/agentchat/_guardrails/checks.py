@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -95,6 +95,8 @@ class Guard:
         evaluate: Runs the check on a subject.
         source: The check, as the program gave it.
         is_pure: True if the check has the same result each time, so that a checkpoint need not keep it.
+        beside: True to run beside the request to the model.
+        stream: Handling of a reply that arrives as a stream: `hold`, `through`, or a number of characters to hold back.
         sees_messages: True if the check gets whole messages instead of their texts.
         target: Target of a hand-off that follows, in AG2's form; None for none.
     """
@@ -108,9 +110,20 @@ class Guard:
     is_pure: bool = False
     sees_messages: bool = False
     target: Any = None
+    beside: bool = False
+    stream: str | int = "hold"
 
 
-def make_guard(check: Any, *, on: str, then: str, name: str | None, on_error: str) -> Guard:
+def make_guard(
+    check: Any,
+    *,
+    on: str,
+    then: str = "replace",
+    name: str | None = None,
+    on_error: str = "trip",
+    beside: bool = False,
+    stream: str | int = "hold",
+) -> Guard:
     """Make a guardrail.
 
     Args:
@@ -119,6 +132,8 @@ def make_guard(check: Any, *, on: str, then: str, name: str | None, on_error: st
         then: Consequence.
         name: Name; that of the check if None.
         on_error: `trip` or `pass`.
+        beside: True to run beside the request to the model.
+        stream: `hold`, `through`, or a number of characters.
 
     Raises:
         TypeError: if `check` is of another type.
@@ -131,20 +146,38 @@ def make_guard(check: Any, *, on: str, then: str, name: str | None, on_error: st
         raise ValueError(f"then must be one of {allowed} for {on!r}, got {then!r}.{suggest(str(then), STAGES[on])}")
     if on_error not in ON_ERROR:
         raise ValueError(f"on_error must be 'trip' or 'pass', got {on_error!r}.")
+    if beside and on != "input":
+        raise ValueError(f"beside=True is for 'input' alone: nothing else comes before a request, got {on!r}.")
+    guard = _make_plain_guard(check, on, then, name, on_error, blocks=beside)
+    _check_stream(guard, stream)
+    return replace(guard, beside=beside, stream=stream)
+
+
+def _check_stream(guard: Guard, stream: str | int) -> None:
+    is_window = isinstance(stream, int) and not isinstance(stream, bool) and stream > 0
+    if stream not in ("hold", "through") and not is_window:
+        raise ValueError(f"stream must be 'hold', 'through' or a positive number of characters, got {stream!r}.")
+    if stream != "hold" and guard.on != "output":
+        raise ValueError(f"stream is for 'output' alone, got {guard.on!r}.")
+    if is_window and (not guard.is_pure or guard.sees_messages):
+        raise ValueError(f"stream={stream} needs a pattern or a detector, got {guard.source!r}.")
+
+
+def _make_plain_guard(check: Any, on: str, then: str, name: str | None, on_error: str, blocks: bool) -> Guard:
     if isinstance(check, re.Pattern):
         pattern = check.pattern
         label = name or f"pattern {pattern!r:.40}"
         return Guard(label, on, then, on_error, partial(invoke, partial(_search, check), None), check, is_pure=True)
     if callable(getattr(check, "check", None)):
         label = name or getattr(check, "name", None) or type(check).__name__
-        steps = getattr(check, "_check_step", None) or partial(invoke, *sync_and_async(check.check))
+        steps = getattr(check, "_check_step", None) or partial(invoke, *sync_and_async(check.check, blocks=blocks))
         target = getattr(check, "target", None)
         return Guard(label, on, then, on_error, steps, check, True, sees_messages=True, target=target)
     if not callable(check):
         hint = " Compile a text with re.compile to search for it." if isinstance(check, str) else ""
         raise TypeError(f"A guardrail's check must be a function, a compiled pattern or a guardrail, got {check!r}.{hint}")
     label = name or get_callable_name(check)
-    steps = partial(invoke, *sync_and_async(check))
+    steps = partial(invoke, *sync_and_async(check, blocks=blocks))
     return Guard(label, on, then, on_error, steps, check, is_pure=getattr(check, "is_pure", False))
 
 

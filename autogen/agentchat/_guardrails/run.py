@@ -20,8 +20,10 @@ from .._core.internals import get_managed_group, get_reply_counts, get_reply_lim
 from .._core.protocols import AgentCore
 from .._core.result import StopReason
 from ..agent import Agent, Message
+from .beside import BesideChecks, run_beside
 from .checks import Guard, GuardedCall, GuardrailStop, Subject, Tripped
 from .hook_points import apply_hooks, has_hooks
+from .streams import make_window
 from .texts import find_texts, replace_text
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
@@ -148,14 +150,28 @@ def _make_notice(guard: Guard, why: str) -> str:
     return make_reply(why) if make_reply is not None else f"[Blocked by the guardrail {guard.name}: {why}]"
 
 
-def check_subject(agent: AgentCore, guard: Guard, subject: Subject) -> Steps[Subject | Block]:
+Verdicts: TypeAlias = "dict[tuple[int, str], Verdict]"
+"""Verdicts that are known, by `id` of the guardrail and fingerprint of the subject."""
+
+
+def check_subject(
+    agent: AgentCore, guard: Guard, subject: Subject, verdicts: Verdicts | None = None
+) -> Steps[Subject | Block]:
     """Run one check, and return the value that passes: the subject, a replacement, or a `Block`.
+
+    Args:
+        agent: Agent of the guardrail.
+        guard: The guardrail.
+        subject: The value.
+        verdicts: Verdicts that are known.
 
     Raises:
         GuardrailTripped: if it trips, and its consequence is `raise`.
         GuardrailStop: if it trips, and its consequence is `end`.
     """
-    verdict = yield from run_check(agent, guard, subject)
+    verdict = verdicts.get((id(guard), fingerprint(subject))) if verdicts else None
+    if verdict is None:
+        verdict = yield from run_check(agent, guard, subject)
     if not verdict.tripped:
         return subject
     why, replacement = verdict.why, verdict.replacement
@@ -205,25 +221,91 @@ def run_guarded(
         peer: Agent that gets the reply.
         generate: Generates the reply.
     """
+    counts, count = get_reply_counts(agent), get_reply_counts(agent)[peer]
+    guards = get_guards(agent, "input")
+    beside = _make_beside(agent, messages, peer, [guard for guard in guards if guard.beside])
     try:
-        block = yield from check_input(agent, messages, peer)
+        block = yield from check_input(agent, messages, peer, [guard for guard in guards if not guard.beside])
         if block is not None:
             return _reply_with_notice(agent, peer, block)
-        has_output_guards = bool(get_guards(agent, "output"))
-        # Nobody sees a piece of a reply before it is checked.
-        with hold_tokens() if has_output_guards else nullcontext() as held:
-            reply = yield from generate(messages, peer)
-        if held is None or reply is None:
-            return reply
-        checked = yield from check_output(agent, messages, peer, reply)
-        if checked is reply:
-            held.release()
-        return checked
+        with nullcontext() if beside is None else run_beside(beside):
+            return (yield from _generate_checked(agent, messages, peer, generate, beside))
+    except _InputBlocked as blocked:
+        # Whoever decided about the end of the chat may have counted the reply.
+        counts[peer] = count
+        return _reply_with_notice(agent, peer, blocked.block)
     except GuardrailStop:
         # The chat ends; without one, there is no reply.
         if get_chat_ledger() is not None:
             raise
         return None
+
+
+class _InputBlocked(BaseException):
+    """Raised in the reply to a message that a check beside the request blocks."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        super().__init__(block.why)
+
+
+def _make_beside(agent: AgentCore, messages: list[Message], peer: Agent | None, guards: list[Guard]) -> BesideChecks | None:
+    """Make the checks that run beside the request; None if there are none."""
+    if not guards:
+        return None
+    verdicts: Verdicts = {}
+    checked = list(messages)
+
+    def find_trip() -> Steps[bool]:
+        for guard in guards:
+            for subject in _list_subjects(guard, checked[_find_unanswered(checked) :]):
+                verdict = yield from run_check(agent, guard, subject)
+                verdicts[id(guard), fingerprint(subject)] = verdict
+                if verdict.tripped:
+                    return True
+        return False
+
+    def apply(conversation: list[Message]) -> Steps[None]:
+        before = list(messages)
+        block = yield from check_input(agent, messages, peer, guards, verdicts)
+        if block is not None:
+            raise _InputBlocked(block)
+        # Hooks may have made another list, with messages that they have changed.
+        replaced = {id(old): new for old, new in zip(before, messages, strict=True)}
+        is_changed = any(id(message) not in replaced for message in conversation[_find_unanswered(conversation) :])
+        if conversation is not messages:
+            conversation[:] = [replaced.get(id(message), message) for message in conversation]
+        if is_changed and conversation is not messages:
+            block = yield from check_input(agent, conversation, peer, guards, verdicts)
+            if block is not None:
+                raise _InputBlocked(block)
+
+    return BesideChecks(agent, find_trip, apply)
+
+
+def _generate_checked(
+    agent: AgentCore,
+    messages: list[Message],
+    peer: Agent | None,
+    generate: Callable[[list[Message], Agent | None], Steps[Reply]],
+    beside: BesideChecks | None,
+) -> Steps[Reply]:
+    """Generate a reply, and check it. Nobody sees a piece of it earlier than the guardrails say."""
+    guards = get_guards(agent, "output")
+    window = make_window(guards)
+    with nullcontext() if window is None else hold_tokens(*window) as held:
+        reply = yield from generate(messages, peer)
+    if beside is not None and beside.is_pending:
+        yield from beside.settle(messages)
+    if not guards or reply is None:
+        return reply
+    checked = yield from check_output(agent, messages, peer, reply)
+    if checked is reply:
+        if held is not None:
+            held.release()
+    elif events.has_listeners and (held is None or held.has_released):
+        events.emit(events.ReplyRetracted(agent=agent.name))
+    return checked
 
 
 def _reply_with_notice(agent: AgentCore, peer: Agent | None, block: Block) -> Reply:
@@ -238,14 +320,32 @@ def _reply_with_notice(agent: AgentCore, peer: Agent | None, block: Block) -> Re
     return block.notice
 
 
-def check_input(agent: AgentCore, messages: list[Message], peer: Agent | None) -> Steps[Block | None]:
-    """Check the messages that the agent has not answered yet. Returns None if they pass, as they are or replaced."""
+def _find_unanswered(messages: Sequence[Message]) -> int:
+    """Return the index of the first message that the agent has not answered yet."""
     start = len(messages)
     while start and messages[start - 1].get("role") != "assistant":
         start -= 1
-    for guard in get_guards(agent, "input"):
+    return start
+
+
+def _list_subjects(guard: Guard, messages: Sequence[Message]) -> list[Subject]:
+    if guard.sees_messages:
+        return [list(messages)]
+    return [text for message in messages for _, text in find_texts(message)]
+
+
+def check_input(
+    agent: AgentCore,
+    messages: list[Message],
+    peer: Agent | None,
+    guards: Sequence[Guard],
+    verdicts: Verdicts | None = None,
+) -> Steps[Block | None]:
+    """Check the messages that the agent has not answered yet. Returns None if they pass, as they are or replaced."""
+    start = _find_unanswered(messages)
+    for guard in guards:
         if guard.sees_messages:
-            result = yield from check_subject(agent, guard, messages[start:])
+            result = yield from check_subject(agent, guard, messages[start:], verdicts)
             if isinstance(result, Block):
                 return result
             # A human has typed another text for the last message.
@@ -253,7 +353,7 @@ def check_input(agent: AgentCore, messages: list[Message], peer: Agent | None) -
                 messages[-1] = {**messages[-1], "content": result}
             continue
         for index in range(start, len(messages)):
-            checked = yield from _check_texts(agent, guard, messages[index])
+            checked = yield from _check_texts(agent, guard, messages[index], verdicts)
             if isinstance(checked, Block):
                 return checked
             if checked is not messages[index]:
@@ -262,11 +362,11 @@ def check_input(agent: AgentCore, messages: list[Message], peer: Agent | None) -
     return None
 
 
-def _check_texts(agent: AgentCore, guard: Guard, message: Any) -> Steps[Any]:
+def _check_texts(agent: AgentCore, guard: Guard, message: Any, verdicts: Verdicts | None = None) -> Steps[Any]:
     """Check the texts of a message one by one. Returns the message, a changed copy, or a `Block`."""
     checked = message
     for path, text in list(find_texts(message)):
-        result = yield from check_subject(agent, guard, text)
+        result = yield from check_subject(agent, guard, text, verdicts)
         if isinstance(result, Block):
             return result
         if result != text:
@@ -310,8 +410,7 @@ def find_hit(agent: AgentCore, on: str, context: Any) -> Steps[tuple[Guard, Verd
     """Return the first guardrail of a stage that trips on a message or on several, with its verdict; None if none does."""
     messages = context if isinstance(context, list) else [context]
     for guard in get_guards(agent, on):
-        subjects = [context] if guard.sees_messages else [text for message in messages for _, text in find_texts(message)]
-        for subject in subjects:
+        for subject in [context] if guard.sees_messages else _list_subjects(guard, messages):
             verdict = yield from run_check(agent, guard, subject)
             if verdict.tripped:
                 return guard, verdict

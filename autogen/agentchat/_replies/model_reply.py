@@ -24,6 +24,7 @@ from .._core.internals import (
 )
 from .._core.messages import ANSWER_KEYS, AnswerText, normalize_name, unroll_tool_responses
 from .._core.protocols import AgentCore
+from .._guardrails.beside import BesideTripped, get_pending_checks
 from .._guardrails.hook_points import has_hooks
 from .._guardrails.run import filter_value
 from ..agent import Agent, Message
@@ -55,13 +56,25 @@ def generate_model_reply(
     internals(agent).reply_peer = sender
     is_group_turn = turn_context.get_active_turn() is not None
     turn = turn_context.get_current_turn(agent, sender) if is_group_turn else None
-    if turn is None:
-        reply = yield from _request_filtered(agent, client, get_system_messages(agent) + messages)
-    else:
-        history = get_system_messages(agent) + turn.visible_messages(messages)
-        with turn_context.extra_tools_scope(turn.get_tools()):
-            reply = yield from _request_filtered(agent, client, history)
+    beside = get_pending_checks(agent)
+    try:
+        reply = yield from _request_reply(agent, client, messages, turn)
+    except BesideTripped:
+        if beside is None:
+            raise
+        # The message is blocked, which leaves this reply, or it is replaced.
+        messages = list(messages)
+        yield from beside.apply(messages)
+        reply = yield from _request_reply(agent, client, messages, turn)
     return (False, None) if reply is None else (True, reply)
+
+
+def _request_reply(agent: AgentCore, client: Any, messages: list[Message], turn: Any) -> Steps[Any]:
+    if turn is None:
+        return (yield from _request_filtered(agent, client, get_system_messages(agent) + messages))
+    history = get_system_messages(agent) + turn.visible_messages(messages)
+    with turn_context.extra_tools_scope(turn.get_tools()):
+        return (yield from _request_filtered(agent, client, history))
 
 
 def make_model_step(agent: AgentCore, messages: list[Message], sender: Agent | None, config: object) -> Steps[Any] | None:
@@ -119,9 +132,13 @@ def run_request(
         # Of a config entry's `response_format` and that of a call, the entry's wins.
         request["output_type" if isinstance(client, OpenAIWrapper) else "response_format"] = output_model
     async_create = getattr(client, "a_create", None) or wrap_in_thread(client.create)
+    beside = get_pending_checks(agent)
     shorter = None
     try:
-        response = yield from invoke(client.create, async_create, **request)
+        if beside is None:
+            response = yield from invoke(client.create, async_create, **request)
+        else:
+            response = yield from beside.request(client.create, async_create, request)
     except Exception as error:
         shorter = shorten_refused(agent, request["messages"], error, extra_tools or ())
         if shorter is None:

@@ -23,6 +23,7 @@ from ...operations import Operation, get_journal, is_replay_safe, make_id, perfo
 from .._core import runtime_log
 from .._core.internals import ANSWERING, get_default_reply, get_reply_rows, internals
 from .._core.protocols import AgentCore, ReplyFunction
+from .._guardrails.beside import get_pending_checks
 from ..agent import Agent, Message
 
 # Tracebacks of pytest show the program's frames, and not those of this module.
@@ -81,10 +82,12 @@ class BuiltinStep(NamedTuple):
     Attributes:
         step: The step.
         key: Key that a message must have; without it the function declines. None if it must be called to know.
+        has_effects: False if it decides about the chat, or asks the model, and nothing else.
     """
 
     step: ReplyStep
     key: str | None = None
+    has_effects: bool = True
 
 
 BUILTIN_STEPS: dict[Any, BuiltinStep] = {}
@@ -103,6 +106,7 @@ class ReplyDetails(NamedTuple):
         async_function: Variant for an async caller.
         name: Name of the function.
         is_builtin: True if it is one of this package.
+        has_effects: As for `BuiltinStep`.
     """
 
     function: ReplyFunction
@@ -110,6 +114,7 @@ class ReplyDetails(NamedTuple):
     async_function: ReplyFunction
     name: str
     is_builtin: bool
+    has_effects: bool = True
 
 
 class PlannedReply(NamedTuple):
@@ -148,10 +153,10 @@ def _plan_reply(index: int, function: ReplyFunction) -> PlannedReply:
     if is_coroutine_function(function):
         return PlannedReply(None, index, None, ReplyDetails(function, decline, function, name, is_builtin))
     builtin = BUILTIN_STEPS.get(function) if type(function) is FunctionType else None
-    step, key = builtin or (None, None)
+    step, key, has_effects = builtin or (None, None, True)
     async_function = ASYNC_VARIANTS.get_async(function)
     is_builtin = is_builtin or step is not None
-    return PlannedReply(key, index, step, ReplyDetails(function, function, async_function, name, is_builtin))
+    return PlannedReply(key, index, step, ReplyDetails(function, function, async_function, name, is_builtin, has_effects))
 
 
 def _get_plan(agent: AgentCore, rows: Sequence[dict[str, Any]], exclude: Container[ReplyFunction]) -> list[PlannedReply]:
@@ -266,6 +271,8 @@ def run_reply_functions(
                 continue
             answer = yield from perform(_ReplyOperation(agent, step, details, messages, sender, config))
         elif step is None:
+            if (beside := get_pending_checks(agent)) is not None:
+                yield from beside.settle(messages)
             keywords = {"messages": messages, "sender": sender, "config": config}
             answer = yield Call(details.sync_function, details.async_function, (agent,), keywords)
         else:
@@ -273,6 +280,8 @@ def run_reply_functions(
             if answer is None:
                 continue
             if not isinstance(answer, tuple):
+                if (beside := get_pending_checks(agent)) is not None and details.has_effects:
+                    yield from beside.settle(messages)
                 answer = yield from answer
         final, reply = answer
         if final:
@@ -320,13 +329,20 @@ class _ReplyOperation(Operation[Any]):
 
     def run(self) -> Steps[Any]:
         """Call the function: as a step if it is a built-in one, else the variant for the caller's mode."""
+        beside = get_pending_checks(self._agent) if self._details.has_effects else None
         if self._step is None:
+            if beside is not None:
+                yield from beside.settle(self._messages)
             keywords = {"messages": self._messages, "sender": self._sender, "config": self._config}
             return (yield Call(self._details.sync_function, self._details.async_function, (self._agent,), keywords))
         answer = self._step(self._agent, self._messages, self._sender, self._config)
         if answer is None:
             return NO_REPLY
-        return answer if isinstance(answer, tuple) else (yield from answer)
+        if isinstance(answer, tuple):
+            return answer
+        if beside is not None:
+            yield from beside.settle(self._messages)
+        return (yield from answer)
 
     def started(self) -> events.Event:
         operation, parent = current_operation_id.get(), parent_operation_id.get()

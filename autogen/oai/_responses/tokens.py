@@ -49,35 +49,72 @@ class TokenBuffer:
 
     Args:
         outer: Buffer of a reply around this one, which has the last word; None for none.
+        width: Number of characters of the text to keep; None for all.
+        is_sound: Returns True if a beginning of the text may be shown; once it may not, nothing is any more.
+
+    Attributes:
+        has_released: True if pieces were shown.
     """
 
-    def __init__(self, outer: TokenBuffer | None) -> None:
+    def __init__(
+        self, outer: TokenBuffer | None, width: int | None = None, is_sound: Callable[[str], bool] | None = None
+    ) -> None:
         self._outer = outer
-        self._actions: list[Callable[[], None]] = []
+        self._width, self._is_sound = width, is_sound
+        self._text = ""
+        # Each with the length of the text up to its piece; None for what is no text.
+        self._actions: list[tuple[int | None, Callable[[], None], str]] = []
+        self.has_released = False
 
-    def add(self, action: Callable[[], None]) -> None:
-        """Keep an action on pieces for `release`."""
-        self._actions.append(action)
+    def add(self, action: Callable[[], None], text: str | None = None) -> None:
+        """Keep an action on a piece for `release`.
 
-    def release(self) -> None:
-        """Emit and display the pieces. Without this call they never are."""
-        actions, self._actions = self._actions, []
-        for action in actions:
+        Args:
+            action: The action.
+            text: The piece of text; None for any other piece.
+        """
+        self._text += text or ""
+        self._actions.append((None if text is None else len(self._text), action, text or ""))
+        if self._width is None or self._is_sound is None or text is None:
+            return
+        if not self._is_sound(self._text):
+            self._width = None
+            return
+        shown = 0
+        for end, _, _ in self._actions:
+            if end is None or end > len(self._text) - self._width:
+                break
+            shown += 1
+        self._emit(shown)
+
+    def _emit(self, count: int) -> None:
+        actions, self._actions = self._actions[:count], self._actions[count:]
+        self.has_released = self.has_released or bool(actions)
+        for end, action, text in actions:
             if self._outer is None:
                 action()
             else:
-                self._outer.add(action)
+                self._outer.add(action, None if end is None else text)
+
+    def release(self) -> None:
+        """Emit and display the pieces. Without this call they never are."""
+        self._emit(len(self._actions))
 
 
 _buffer: ContextVar[TokenBuffer | None] = ContextVar("token buffer", default=None)
 
 
 @contextmanager
-def hold_tokens() -> Iterator[TokenBuffer]:
-    """Keep the pieces of the responses in a `with` block back, until the buffer is released."""
+def hold_tokens(width: int | None = None, is_sound: Callable[[str], bool] | None = None) -> Iterator[TokenBuffer]:
+    """Keep the pieces of the responses in a `with` block back, until the buffer is released.
+
+    Args:
+        width: Number of characters of the text to keep, so that earlier ones are shown as they arrive; None for all.
+        is_sound: Returns True if a beginning of the text may be shown.
+    """
     # By value, because the step may be closed in another context, where a token is invalid.
     outer = _buffer.get()
-    buffer = TokenBuffer(outer)
+    buffer = TokenBuffer(outer, width, is_sound)
     _buffer.set(buffer)
     try:
         yield buffer
@@ -109,7 +146,7 @@ class TokenReceiver:
             if self._buffer is None:
                 self._show(delta, event)
             else:
-                self._buffer.add(partial(self._show, delta, event))
+                self._buffer.add(partial(self._show, delta, event), delta.text if delta.kind == "text" else None)
 
     def _show(self, delta: Delta, event: events.TokenReceived | None) -> None:
         if event is not None:
