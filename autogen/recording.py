@@ -27,9 +27,12 @@ from ._journal import (
     Pending,
     QuestionExpired,
     find_answer,
+    find_changed_answers,
+    fingerprint,
     is_interruption,
     load_picture,
     make_answer_text,
+    make_question_id,
     read_meta,
     store_answer,
 )
@@ -164,6 +167,53 @@ class Recording:
             raise JournalError(f"{self.path} can't be written: {trim_stop(error)}.") from error
         return answer
 
+    @property
+    def decisions(self) -> list[dict[str, Any]]:
+        """The decisions about calls, and the checks that tripped, in order: dicts with `kind`, `name` and `verdict`.
+
+        `by` says who decided, `person` and `note` who answered elsewhere, and `digest` tells arguments apart.
+        """
+        asked: dict[Any, dict[str, Any]] = {}
+        answers = self._read_answers()
+        persons: dict[str, Any] = {}
+        decisions = []
+        for event in self.events:
+            kind, operation = event["type"], event.get("operation")
+            if kind == "approval_asked":
+                asked[operation] = event
+            elif kind == "human_asked":
+                scope = str(operation).rpartition("/")[0]
+                persons[scope] = answers.get(make_question_id(self.about.get("chat_id", ""), str(operation)))
+            elif kind == "approval_given":
+                arguments = asked.get(operation, {}).get("arguments")
+                person, note = persons.get(str(operation)) or ("", "")
+                decision = {"kind": "approval", **_select(event, "at agent name verdict by why words"), "person": person}
+                decisions.append({**decision, "note": note, "arguments": arguments, "digest": fingerprint(arguments)})
+            elif kind == "guardrail_checked" and event.get("tripped"):
+                decisions.append({"kind": "guardrail", "verdict": "tripped", **_select(event, "at agent name on why")})
+        return decisions
+
+    def find_changed_answers(self) -> list[str]:
+        """Compare the answers that were given elsewhere with the record of them, in which each has the hash of those before.
+
+        Returns:
+            A sentence for each difference: a row that was changed, or is missing. Whoever can write the file can make a new
+            record, too: keep a copy of it elsewhere.
+        """
+        with self._open() as database:
+            read_meta(database, self.path, str(self.path))
+            tables = {row[0] for row in fetch_all(database, self.path, "SELECT name FROM sqlite_master")}
+            return find_changed_answers(database, self.path) if {"answers", "decisions"} <= tables else []
+
+    def _read_answers(self) -> dict[str, tuple[str, str]]:
+        """Return the author and the note of each answer that was given elsewhere, by question."""
+        with self._open() as database:
+            read_meta(database, self.path, str(self.path))
+            tables = {row[0] for row in fetch_all(database, self.path, "SELECT name FROM sqlite_master")}
+            query = "SELECT id, author, note FROM answers"
+            rows = fetch_all(database, self.path, query) if "answers" in tables else []
+        return {str(question_id): (str(author), str(note)) for question_id, author, note in rows}
+
     def _read_questions(self) -> list[Pending]:
         """Return the questions for which steps wait."""
         rows = self._fetch(f"SELECT n, value FROM steps WHERE state = '{ASKED}' ORDER BY n")
@@ -202,6 +252,7 @@ class Recording:
                 copy.execute("DELETE FROM events WHERE n > ?", (last,))
                 # The fork asks its own questions; answers that were used are results of steps.
                 copy.execute("DROP TABLE IF EXISTS answers")
+                copy.execute("DROP TABLE IF EXISTS decisions")
                 copy.commit()
         except (sqlite3.Error, JournalError) as error:
             # An incomplete copy is of no use.
@@ -276,6 +327,10 @@ class Recording:
         except OSError:
             return "can't be read"
         return "is a damaged checkpoint" if is_database else "is not a checkpoint"
+
+
+def _select(event: Mapping[str, Any], keys: str) -> dict[str, Any]:
+    return {key: event.get(key, "") for key in keys.split()}
 
 
 def _to_dict(message: object) -> dict[str, Any]:

@@ -202,10 +202,18 @@ def run_inspect_command(
     turn: Annotated[Optional[str], typer.Option(help="Show only this turn, in full.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="Print who approved or refused which call, as lines of JSON.")
+    ] = False,
 ) -> None:
-    """Show a recorded chat: messages, costs, slow turns, failures, and the reason of its end."""
-    from .inspect import run_inspect
+    """Show a recorded chat: messages, costs, slow turns, failures, and the reason of its end.
 
+    With --decisions the exit code is 1 if an answer was changed after it was given.
+    """
+    from .inspect import run_inspect, show_decisions
+
+    if decisions:
+        raise typer.Exit(show_decisions(file))
     raise typer.Exit(run_inspect(file, html, turn, as_json, force))
 
 

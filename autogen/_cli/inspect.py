@@ -36,7 +36,7 @@ from ._formatting import (
 )
 from ._report import Report, build_report, compare_agents, to_json
 
-__all__ = ["run_inspect"]
+__all__ = ["run_inspect", "show_decisions"]
 
 # Lines and characters of a message in the list of all turns.
 LINES, LONGEST = 6, 480
@@ -45,6 +45,17 @@ DEEPEST = 16
 # Width of a bar, and of a terminal that has room for bars.
 BAR, WITH_BARS = 20, 110
 _STATE_COLOURS = {"ended": "green", "failed": "red", "open": "yellow"}
+
+
+def show_decisions(file: Path) -> int:
+    """Print the decisions of a recorded chat as lines of JSON, and return the exit code: 1 if answers were changed."""
+    recording = Recording(file)
+    for decision in recording.decisions:
+        sys.stdout.write(json.dumps(decision) + "\n")
+    problems = recording.find_changed_answers()
+    for problem in problems:
+        sys.stderr.write(f"{problem}\n")
+    return 1 if problems else 0
 
 
 def run_inspect(file: Path, html: Path | None, turn: str | None, as_json: bool, force: bool) -> int:

@@ -20,8 +20,16 @@ from .journal import (
     scope_for,
     step_scope,
 )
-from .questions import AlreadyAnswered, Answer, Pending, QuestionExpired, QuestionStore, make_answer_text
-from .sqlite_store import VERSION, SQLiteStore, find_answer, load_picture, read_meta, store_answer
+from .questions import (
+    AlreadyAnswered,
+    Answer,
+    Pending,
+    QuestionExpired,
+    QuestionStore,
+    make_answer_text,
+    make_question_id,
+)
+from .sqlite_store import VERSION, SQLiteStore, find_answer, find_changed_answers, load_picture, read_meta, store_answer
 from .store import ASKED, FINISHED, STARTED, JournalError, JournalStore, Position, Step
 
 __all__ = [
@@ -42,11 +50,13 @@ __all__ = [
     "Step",
     "chat_id_for",
     "find_answer",
+    "find_changed_answers",
     "fingerprint",
     "get_journal",
     "is_interruption",
     "load_picture",
     "make_answer_text",
+    "make_question_id",
     "open_journal",
     "read_meta",
     "run_recorded",

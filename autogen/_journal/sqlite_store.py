@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sqlite3
@@ -43,6 +44,8 @@ _SCHEMA = {
             at REAL NOT NULL
         )
     """,
+    # A record of the answers to which rows are only added, each with the hash of the one before.
+    "decisions": "CREATE TABLE IF NOT EXISTS decisions (n INTEGER PRIMARY KEY, data TEXT NOT NULL, hash TEXT NOT NULL)",
 }
 
 # Missing in the files of earlier versions, too. Each message is in the events of all its receivers.
@@ -105,12 +108,48 @@ def store_answer(database: sqlite3.Connection, question_id: str, digest: str, an
     try:
         if (first := find_answer(database, question_id, digest)) is not None:
             raise AlreadyAnswered(first)
+        row = (question_id, digest, *map(_to_text, answer[:3]), answer.at)
         query = "INSERT OR REPLACE INTO answers (id, digest, text, author, note, at) VALUES (?, ?, ?, ?, ?, ?)"
-        database.execute(query, (question_id, digest, *map(_to_text, answer[:3]), answer.at))
+        database.execute(query, row)
+        # Missing in the files of earlier versions.
+        database.execute(_SCHEMA["decisions"])
+        number, before = database.execute("SELECT n, hash FROM decisions ORDER BY n DESC LIMIT 1").fetchone() or (0, "")
+        data = json.dumps(row)
+        database.execute("INSERT INTO decisions VALUES (?, ?, ?)", (number + 1, data, _hash_row(before, data)))
         database.execute("COMMIT")
     except BaseException:
         database.execute("ROLLBACK")
         raise
+
+
+def _hash_row(before: str, data: str) -> str:
+    return hashlib.sha256(f"{before}\n{data}".encode()).hexdigest()
+
+
+def find_changed_answers(database: sqlite3.Connection, file: Path) -> list[str]:
+    """Compare the answers with the record of them, and return a sentence for each difference."""
+    problems: list[str] = []
+    latest: dict[Any, list[Any]] = {}
+    before = ""
+    rows = fetch_all(database, file, "SELECT n, data, hash FROM decisions ORDER BY n")
+    for expected, (number, data, stored) in enumerate(rows, 1):
+        if number != expected:
+            problems.append(f"Row {expected} of the record is missing.")
+            break
+        if stored != _hash_row(before, data):
+            problems.append(f"Row {number} of the record was changed, or one before it.")
+        before = stored
+        with contextlib.suppress(ValueError):
+            row = json.loads(data)
+            if isinstance(row, list) and row:
+                latest[row[0]] = row
+    answers = {
+        row[0]: list(row) for row in fetch_all(database, file, "SELECT id, digest, text, author, note, at FROM answers")
+    }
+    for question_id in sorted(answers.keys() | latest.keys(), key=str):
+        if answers.get(question_id) != latest.get(question_id):
+            problems.append(f"The answer to {question_id} is not that of the record.")
+    return problems
 
 
 class SQLiteStore:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable, iscoroutine
 from types import TracebackType
-from typing import Any, Union
+from typing import Any, Literal, Union
 
 from .._steps import Steps, invoke, run_async, run_sync, sync_and_async
 from ..io.base import IOStream
@@ -30,11 +30,11 @@ class ApprovedCodeExecutor(CodeExecutor):
     the block and all after it do not, and the model gets the reason. Other attributes of the wrapped executor (`work_dir`,
     `stop`, the context manager) are available on this object.
 
-    >>> executor = ApprovedCodeExecutor(LocalCommandLineCodeExecutor(work_dir="coding"), ask_a_human)  # doctest: +SKIP
+    >>> executor = ApprovedCodeExecutor(LocalCommandLineCodeExecutor(work_dir="coding"), "human")  # doctest: +SKIP
     >>> user = UserProxyAgent("user", code_execution_config={"executor": executor})  # doctest: +SKIP
     """
 
-    def __init__(self, executor: CodeExecutor, approve: Approver) -> None:
+    def __init__(self, executor: CodeExecutor, approve: Approver | Literal["human"]) -> None:
         """Wrap an executor.
 
         Args:
@@ -42,7 +42,8 @@ class ApprovedCodeExecutor(CodeExecutor):
             approve: A sync or async function that gets a block. An async chat awaits an async function in its own event
                 loop, and calls a sync function in a thread. The function returns True to run the block, and False or a
                 text with the reason to reject it; any other value rejects it too. If it raises, nothing is run and the
-                exception propagates.
+                exception propagates. Or `human`: an agent that runs code asks its human as about a tool call, who may also
+                change the code, answer later, or end the chat; without an agent it is `ask_a_human`.
 
         Raises:
             TypeError: if `executor` is not an executor, or `approve` is not callable.
@@ -52,8 +53,11 @@ class ApprovedCodeExecutor(CodeExecutor):
             raise TypeError(
                 f"executor must be a code executor with code_extractor, execute_code_blocks and restart, got {executor!r}."
             )
+        self.asks_human = approve == "human"
+        if approve == "human":
+            approve = ask_a_human
         if not callable(approve):
-            raise TypeError(f"approve must be a function that takes a CodeBlock, got {approve!r}.")
+            raise TypeError(f"approve must be 'human' or a function that takes a CodeBlock, got {approve!r}.")
         self._executor = executor
         self._approve = sync_and_async(approve, blocks=True)
 
@@ -80,15 +84,28 @@ class ApprovedCodeExecutor(CodeExecutor):
         self._executor.restart()
 
     def _execute(self, blocks: list[CodeBlock]) -> Steps[CodeResult]:
+        verdicts: list[Any] = []
+        for block in blocks:
+            # A copy, so that the approver can't change the code that runs.
+            verdicts.append((yield from invoke(*self._approve, block.model_copy())))
+            if verdicts[-1] is not True:
+                break
+        return (yield from self.execute_reviewed(blocks, verdicts))
+
+    def execute_reviewed(self, blocks: Sequence[CodeBlock], verdicts: Sequence[object]) -> Steps[CodeResult]:
+        """Run the blocks before the first rejected block, as a step.
+
+        Args:
+            blocks: The blocks.
+            verdicts: For each block up to the first rejected one: True, a block to run instead, or the rejection.
+        """
         rejection: str | None = None
         approved: list[CodeBlock] = []
-        for position, block in enumerate(blocks):
-            # A copy, so that the approver can't change the code that runs.
-            verdict = yield from invoke(*self._approve, block.model_copy())
-            if verdict is not True:
+        for position, (block, verdict) in enumerate(zip(blocks, verdicts, strict=False)):
+            if verdict is not True and not isinstance(verdict, CodeBlock):
                 rejection = _explain_rejection(verdict, position, len(blocks))
                 break
-            approved.append(block)
+            approved.append(block if verdict is True else verdict)
         if rejection is not None and not approved:
             return CommandLineCodeResult(exit_code=1, output=rejection)
         result = yield from execute_blocks(self._executor, approved)

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import sqlite3
 from contextlib import closing
 
@@ -477,3 +478,54 @@ def test_questions_are_answered_from_a_shell(agent, tmp_path):
     assert invoke("pending", file).exit_code == 1
     assert "given by ada" in str(invoke("answer", file, question.id, "yes").exception)
     assert "too much" in run("done").chat_history[2]["content"]
+
+
+# The record
+
+
+def test_the_record_of_decisions(agent, tmp_path):
+    """Each has its author, and a record that was changed is noticed."""
+    file = tmp_path / "chat.db"
+
+    def run(*answers, **options):
+        payments = Payments(call_now, agent, *answers, human_input_source=LATER, **options)
+        payments.caller.register_guardrail(lambda text: None, on="input", name="quiet")
+        payments.caller.register_guardrail(re.compile("paid"), on="input", name="loud")
+        return payments.run(turns=2, checkpoint=file)
+
+    def inspect():
+        result = CliRunner().invoke(app, ["inspect", "--decisions", str(file)])
+        return [json.loads(line) for line in result.stdout.splitlines()], result.exit_code, result.stderr
+
+    questions = run([PAY, tool_call("pay", euros=5)]).pending
+    recording = Recording(file)
+    recording.answer(questions[0], choice="approve", by="ada", note="by phone")
+    recording.answer(questions[1], choice="reject", value="too little", by="bob")
+    run("done")
+    decisions, exit_code, _ = inspect()
+    approvals = [decision for decision in decisions if decision["kind"] == "approval"]
+    assert [(item["arguments"], item["verdict"], item["person"], item["note"], item["words"]) for item in approvals] == [
+        ({"euros": 500}, "approve", "ada", "by phone", ""),
+        ({"euros": 5}, "reject", "bob", "", "too little"),
+    ]
+    assert {item["by"] for item in approvals} == {"human"}
+    assert approvals[0]["digest"] != approvals[1]["digest"]
+    assert [item["name"] for item in decisions if item["kind"] == "guardrail"] == ["loud"]
+    assert exit_code == 0
+    changes = {
+        "UPDATE answers SET author = 'eve' WHERE author = 'bob'": "is not that of the record",
+        "UPDATE decisions SET data = replace(data, 'ada', 'eve')": "Row 1 of the record was changed",
+        "DELETE FROM decisions WHERE n = 1": "Row 1 of the record is missing",
+        "DELETE FROM decisions WHERE n = 2": "is not that of the record",
+        "DELETE FROM answers": "is not that of the record",
+    }
+    original = file.read_bytes()
+    for change, problem in changes.items():
+        with closing(sqlite3.connect(file)) as database:
+            database.execute(change)
+            database.commit()
+        _, exit_code, problems = inspect()
+        assert exit_code == 1
+        assert problem in problems
+        file.write_bytes(original)
+    assert inspect()[1] == 0

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autogen import ConversableAgent
+from autogen import ConversableAgent, events
 from autogen.coding import ApprovedCodeExecutor, CodeBlock, CodeExecutor, LocalCommandLineCodeExecutor, ask_a_human
 from autogen.coding.approval import visible
 from autogen.coding.base import IPythonCodeResult
-from autogen.io import IOStream
+from autogen.io import LATER, IOStream
+from autogen.recording import Recording
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the blocks are written for POSIX")
 
@@ -244,3 +245,61 @@ def test_what_is_shown_has_nothing_invisible_in_it(text):
     shown = visible(text)
     assert all(character.isprintable() or character in "\n\t" for character in shown)
     assert not text.isprintable() or shown == text
+
+
+CODE = f"```sh\n{BLOCKS[0].code}\n```\nand\n```sh\n{BLOCKS[1].code}\n```"
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "output"),
+    [
+        (["y", "y"], ["ran0", "ran1"], "0\n1"),
+        (["y", "no, not that"], ["ran0"], "0\nCode block 2 of 2 was not run: it was not approved. not that"),
+        (["n"], [], "Code block 1 of 2 was not run: it was not approved. Nor were those after it."),
+        (['e {"language": "sh", "code": "echo else; touch ran9"}', "y"], ["ran1", "ran9"], "else\n1"),
+        (['e {"code": "x"}', "n"], [], "Code block 1 of 2 was not run"),
+    ],
+)
+def test_the_human_of_the_agent_approves_code_as_it_does_calls(call, agent, local, tmp_path, answers, expected, output):
+    """With the events of an approval, before the code is started."""
+    questions = []
+
+    def ask(prompt):
+        questions.append(prompt)
+        return answers[len(questions) - 1]
+
+    executor = ApprovedCodeExecutor(local, "human")
+    user = agent("user", code_execution_config={"executor": executor}, human_input_source=ask)
+    seen = []
+    with events.subscribe(seen.append, types=["approval_given", "code_started"]):
+        reply = call(user.generate_reply, messages=[{"role": "user", "content": CODE}])
+    assert output in reply
+    assert ran(tmp_path) == expected
+    assert "----- sh -----\necho 0; touch ran0\n-----\nuser is to run this code. Approve?" in questions[0]
+    kinds = [event.type for event in seen]
+    assert kinds == ["approval_given"] * (len(kinds) - 1) + ["code_started"]
+
+
+def test_the_approval_of_code_may_come_later(call, agent, local, tmp_path):
+    file = tmp_path / "chat.db"
+
+    def run(text):
+        executor = ApprovedCodeExecutor(local, "human")
+        user = agent("user", code_execution_config={"executor": executor}, human_input_source=LATER)
+        other = agent("other", default_auto_reply=text)
+        return call(user.initiate_chat, other, message="go", max_turns=2, checkpoint=file)
+
+    text = f"```sh\n{BLOCKS[0].code}\n```"
+    [question] = run(text).pending
+    assert (question.kind, question.tool, ran(tmp_path)) == ("approval", "code", [])
+    Recording(file).answer(question, choice="approve")
+    assert "0\n" in run(text).chat_history[2]["content"]
+    assert ran(tmp_path) == ["ran0"]
+
+
+def test_a_human_who_reads_code_may_end_the_chat(call, agent, local, tmp_path):
+    executor = ApprovedCodeExecutor(local, "human")
+    user = agent("user", code_execution_config={"executor": executor}, human_input_source=lambda prompt: "q")
+    result = call(user.initiate_chat, agent("other", default_auto_reply=CODE), message="go", checkpoint=tmp_path / "chat.db")
+    assert (result.stop_detail, ran(tmp_path)) == ("approval of code: a human ended the chat", [])
+    assert Recording(tmp_path / "chat.db").is_finished

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,10 +52,13 @@ class _Request:
         policy: The approval that the tool needs.
         call: The call.
         function: The tool, for which other arguments must be valid.
+        title: Description of the call for the human; None for its name and arguments.
     """
 
-    def __init__(self, agent: AgentCore, policy: ApprovalPolicy, call: GuardedCall, function: Any) -> None:
-        self.agent, self.policy, self.call, self.function = agent, policy, call, function
+    def __init__(
+        self, agent: AgentCore, policy: ApprovalPolicy, call: GuardedCall, function: Any = None, title: str | None = None
+    ) -> None:
+        self.agent, self.policy, self.call, self.function, self.title = agent, policy, call, function, title
         self.memory = get_memory() or Memory()
         self.key = (agent.name, call.name, fingerprint(call.arguments, named_secrets=True))
 
@@ -105,7 +109,8 @@ class _Request:
 
     def _decide(self) -> Steps[Decision]:
         """Apply the rules in order; the first that refuses decides. Then ask the human, if that is needed."""
-        needs_human, reasons, by = self.policy.needs_human, [], RULE
+        needs_human, by = self.policy.needs_human, RULE
+        reasons: list[str] = []
         call, edited = self.call, False
         for rule in self.policy.rules:
             answer = yield from apply_rule(rule, call)
@@ -145,8 +150,9 @@ class _Request:
         if len(shown) > _MAX_SHOWN:
             shown = f"{shown[:_MAX_SHOWN]}... ({len(shown)} characters, digest {fingerprint(call.arguments)})"
         reason = f" ({visible(trim_stop(redact(why)))})" if why else ""
+        title = self.title or f"{agent.name} is to call {visible(call.name)} with {visible(shown)}{reason}."
         prompt = (
-            f"{agent.name} is to call {visible(call.name)} with {visible(shown)}{reason}. Approve? "
+            f"{title} Approve? "
             "(y: yes, a: yes, and later calls of it in this chat, n: no, r: no, nor the other calls of this message, "
             "e {...}: yes, with these arguments, q: end the chat, or a text: no, and the model reads it) "
         )
@@ -206,6 +212,42 @@ def request_approval(
     if decision.arguments is None:
         return ApprovedCall(arguments)
     return ApprovedCall(decision.arguments, _describe_changes(agent, arguments, decision.arguments))
+
+
+def review_code(agent: AgentCore, blocks: Sequence[Any]) -> Steps[list[Any]]:
+    """Request the approval of code blocks, in order, until one is rejected.
+
+    Returns:
+        For each block: True, a block to run instead, or False or a text to reject it.
+
+    Raises:
+        GuardrailStop: if the human ends the chat.
+    """
+    # Needs pydantic, which an agent that runs code has loaded.
+    from ...coding.approval import visible
+
+    verdicts: list[Any] = []
+    for block in blocks:
+        language = visible(block.language.replace("\n", " ")) or "unknown language"
+        title = f"----- {language} -----\n{visible(block.code)}\n-----\n{agent.name} is to run this code."
+        call = GuardedCall(agent.name, "code", {"language": block.language, "code": block.code})
+        request = _Request(agent, ApprovalPolicy((), True, "call"), call, _check_block, title)
+        decision = yield from perform(request.make_operation())
+        request.remember(decision)
+        if decision.verdict == "stop":
+            raise GuardrailStop("approval of code", "a human ended the chat")
+        if decision.verdict in ("reject", "reject_rest"):
+            verdicts.append(decision.words or False)
+            break
+        verdicts.append(True if decision.arguments is None else block.model_copy(update=decision.arguments))
+    return verdicts
+
+
+def _check_block(*, code: str, language: str) -> None:
+    """Stand in for a tool with the arguments of a block."""
+
+
+vars(_check_block)["_checked"] = _check_block
 
 
 def _make_refusal(agent: AgentCore, words: str, addition: str = "") -> str:

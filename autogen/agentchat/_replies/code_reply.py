@@ -22,6 +22,7 @@ from .._core.internals import get_code_config
 from .._core.protocols import AgentCore
 from .._guardrails.run import check_code
 from ..agent import Message
+from .approval import review_code
 from .termination_and_human import ask_human
 
 if TYPE_CHECKING:
@@ -121,9 +122,11 @@ def run_code_by_executor(agent: AgentCore, messages: list[Message], config: None
             return True, format_report(1, notice)
         # The code may write pictures that agents show to each other.
         allow_folder(getattr(executor, "work_dir", None))
-        exit_code, output = yield from perform(
-            _make_operation(agent, blocks, pairs, partial(_run_by_executor, executor, blocks))
-        )
+        run: Callable[[], Steps[tuple[int, str]]] = partial(_run_by_executor, executor, blocks)
+        if getattr(executor, "asks_human", False):
+            verdicts = yield from review_code(agent, blocks)
+            run = partial(_run_reviewed, executor, blocks, verdicts)
+        exit_code, output = yield from perform(_make_operation(agent, blocks, pairs, run))
         return True, format_report(exit_code, output)
     return False, None
 
@@ -178,6 +181,11 @@ def _name_blocks(content: object, blocks: list[CodeBlock]) -> list[CodeBlock]:
 
 def _run_by_executor(executor: Any, blocks: list[Any]) -> Steps[tuple[int, str]]:
     result = yield from execute_blocks(executor, blocks)
+    return result.exit_code, result.output
+
+
+def _run_reviewed(executor: Any, blocks: list[Any], verdicts: list[Any]) -> Steps[tuple[int, str]]:
+    result = yield from executor.execute_reviewed(blocks, verdicts)
     return result.exit_code, result.output
 
 

@@ -62,7 +62,7 @@ class TokenBuffer:
         self._outer = outer
         self._width, self._is_sound = width, is_sound
         self._text = ""
-        # Each with the length of the text up to its piece; None for what is no text.
+        # Each with the length of the text up to its piece; None for other pieces.
         self._actions: list[tuple[int | None, Callable[[], None], str]] = []
         self.has_released = False
 
