@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autogen.agentchat._contexts import limits
 from autogen.agentchat.contrib.capabilities.text_compressors import ExtractiveCompressor
 from autogen.agentchat.contrib.capabilities.transforms import (
     MessageHistoryLimiter,
@@ -108,6 +109,19 @@ def test_no_summary_does(messages, size):
         view = transform.apply_transform(messages)
     check(view, messages, before)
     assert view[-1] is messages[-1]
+
+
+@pytest.mark.parametrize(
+    "name", ["newest", "first_and_newest", "tokens", "tokens_both", "tokens_of_some", "ends", "token_context"]
+)
+@given(messages=histories(), size=SIZES)
+def test_a_look_at_the_end_of_a_history_finds_the_same_as_a_look_at_all_of_it(name, messages, size):
+    views = []
+    for count in (1, 3, 1000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(limits, "_LEAST_LOOK", count)
+            views.append(TRANSFORMS[name](size).apply_transform(messages))
+    assert views[0] == views[1] == views[2]
 
 
 @given(messages=histories(), limit=st.integers(0, 300))

@@ -11,10 +11,9 @@ from ..._tokens.images import count_image_tokens, is_image
 from ..._tokens.tokenizers import count_tokens, cut_text
 from ...token_count_utils import UnknownModel, estimate_tokens, get_max_token_limit
 from ..agent import Message
+from .memory import Memory
 from .texts import get_other_parts, get_texts
 
-# Counts that are remembered, twice over.
-MEMORY = 1 << 16
 # Tokens around a call, and around a message with its role, which the vendors document for their models.
 _CALL_FRAME = 3
 _MESSAGE_FRAME = 4
@@ -32,22 +31,18 @@ class TokenCounter:
 
     def __init__(self, model: str) -> None:
         self.model = model
-        # Two generations, so that the texts in use are never forgotten at once. Hashes instead of texts keep them small.
-        self._recent: dict[tuple[int, int], int] = {}
-        self._older: dict[tuple[int, int], int] = {}
+        # Hashes and lengths instead of texts keep them small.
+        self._counts: Memory[tuple[int, int], int] = Memory()
+        self._cuts: Memory[tuple[int, int, int], int] = Memory()
+        self._shortened: Memory[tuple[int, int, int], tuple[int, int, int]] = Memory()
 
     def count_text(self, text: str) -> int:
         """Return the tokens of a text."""
         key = (hash(text), len(text))
-        count = self._recent.get(key)
-        if count is not None:
-            return count
-        count = self._older.get(key)
+        count = self._counts.get(key)
         if count is None:
             count = count_tokens(text, self.model, estimate=True)
-        if len(self._recent) >= MEMORY:
-            self._older, self._recent = self._recent, {}
-        self._recent[key] = count
+            self._counts.set(key, count)
         return count
 
     def count_texts(self, message: Message) -> int:
@@ -94,27 +89,43 @@ class TokenCounter:
             return text
         if limit < _LEAST_FOR_NOTICE:
             return self.cut(text, limit)
+        key = (hash(text), len(text), limit)
+        parts = self._shortened.get(key)
+        if parts is None:
+            parts = self._find_parts(text, size, limit)
+            self._shortened.set(key, parts)
+        head, tail, left_out = parts
+        return text[:head] + _make_notice(left_out) + text[len(text) - tail :]
+
+    def _find_parts(self, text: str, size: int, limit: int) -> tuple[int, int, int]:
+        """Return the characters at the start and at the end that are kept of a text, and the tokens between them."""
         # Tokens at the joints may add up differently, so a little is spared.
-        budget = limit - self.count_text(_make_notice(size)) - 2
-        while budget > 0:
+        budget = max(limit - self.count_text(_make_notice(size)) - 2, 1)
+        while True:
             tail = budget // 3
             first, last = cut_text(text, self.model, budget - tail, tail)
-            shortened = first + _make_notice(size - budget) + last
-            excess = count_tokens(shortened, self.model, estimate=True) - limit
-            if excess <= 0:
-                return shortened
-            budget -= excess
-        return self.cut(text, limit)
+            excess = count_tokens(first + _make_notice(size - budget) + last, self.model, estimate=True) - limit
+            if excess <= 0 or budget == 1:
+                return len(first), len(last), size - budget
+            budget = max(budget - excess, 1)
 
     def cut(self, text: str, limit: int) -> str:
         """Return the start of a text, of at most `limit` tokens."""
         if limit <= 0:
             return ""
-        count = limit
-        while self.count_text(text) > limit:
-            text = cut_text(text, self.model, count)[0]
-            count -= 1
-        return text
+        if self.count_text(text) <= limit:
+            return text
+        key = (hash(text), len(text), limit)
+        length = self._cuts.get(key)
+        if length is None:
+            start, count = text, limit
+            # The tokens of a part may be others than those of the whole.
+            while count and count_tokens(start, self.model, estimate=True) > limit:
+                start = cut_text(text, self.model, count)[0]
+                count -= 1
+            length = len(start)
+            self._cuts.set(key, length)
+        return text[:length]
 
     def _count_part(self, part: object) -> int:
         return count_image_tokens(part, self.model) if is_image(part) else 0

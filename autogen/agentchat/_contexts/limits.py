@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, zip_longest
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 from ..agent import Message
 from .counting import TokenCounter
 from .texts import allot, get_texts, replace_texts
-from .units import Unit, split_units
+from .units import Unit, find_simple_unit, is_result, split_newest, split_oldest, split_units
 from .view import View, find_gaps, select
 
+# Messages of which it is known at first how they belong together.
+_LEAST_LOOK = 64
 # The part of a token limit that the first message of the user keeps at least, if it needs it.
 _SHARE_OF_FIRST = 4
 
@@ -25,15 +27,28 @@ def keep_newest(messages: list[Message], max_messages: int, keep_first: bool = F
     """
     if len(messages) <= max_messages:
         return View(messages)
-    units = split_units(messages)
     kept: list[Unit] = []
-    if keep_first and units and len(units[0]) <= max_messages:
-        kept.append(units.pop(0))
-        max_messages -= len(kept[0])
-    kept += _take(reversed(units), max_messages)
-    if not kept and units:
-        kept.append(units[-1])
+    if keep_first:
+        # The whole history is looked at if the first message has calls.
+        first = find_simple_unit(messages, 0) or next(iter(split_units(messages)), [])
+        if 0 < len(first) <= max_messages:
+            kept.append(first)
+            max_messages -= len(first)
+    kept += _take(_iter_newest(messages, exclude=kept), max_messages)
+    if not kept:
+        kept += islice(_iter_newest(messages), 1)
     return select(messages, list(chain.from_iterable(kept)), {})
+
+
+def _iter_newest(messages: list[Message], exclude: Sequence[Unit] = ()) -> Iterator[Unit]:
+    """Yield the units of a history from the newest on, and look at no more of it than is asked for."""
+    excluded = {unit[0] for unit in exclude}
+    count, end = _LEAST_LOOK, len(messages)
+    while end:
+        units, start = split_newest(messages, count)
+        # Those that begin later were yielded before.
+        yield from (unit for unit in reversed(units) if unit[0] < end and unit[0] not in excluded)
+        count, end = count * 4, start
 
 
 def keep_ends(messages: list[Message], head_size: int, tail_size: int) -> View:
@@ -46,13 +61,27 @@ def keep_ends(messages: list[Message], head_size: int, tail_size: int) -> View:
     """
     if len(messages) <= head_size + tail_size:
         return View(messages)
-    units = split_units(messages)
-    head = _take(units, head_size)
-    tail = _take(reversed(units[len(head) :]), tail_size)
-    kept = head + tail or units[-1:]
+    head = _take(_iter_oldest(messages), head_size)
+    begin = head[-1][0] if head else -1
+    tail = _take((unit for unit in _iter_newest(messages) if unit[0] > begin), tail_size)
+    kept = head + tail or list(islice(_iter_newest(messages), 1))
     positions = sorted(chain.from_iterable(kept))
     count = sum(last - first + 1 for first, last in find_gaps(positions, len(messages)))
     return select(messages, positions, {}, notice=make_notice(count))
+
+
+def _iter_oldest(messages: list[Message]) -> Iterator[Unit]:
+    """Yield the units of a history from the oldest on, and look at no more of it than is asked for."""
+    count, begin = _LEAST_LOOK, -1
+    while True:
+        for unit in split_oldest(messages, count):
+            # Those that begin earlier were yielded before.
+            if unit[0] > begin:
+                begin = unit[0]
+                yield unit
+        if count >= len(messages):
+            return
+        count *= 4
 
 
 def _take(units: Iterable[Unit], max_messages: int) -> list[Unit]:
@@ -105,7 +134,9 @@ class TokenFit:
 
     def keep_newest(self, limit: int) -> View:
         """Return the newest units within a limit of tokens; the oldest of them is shortened to what is left."""
-        return self._fit(limit, lambda units: reversed(units), shortens=True)
+        units = _iter_newest(self._messages)
+        last = next(units, None)
+        return View(self._messages) if last is None else self._fit(limit, last, units, shortens=True)
 
     def keep_ends(self, limit: int, notice_tokens: int = 0) -> View:
         """Return the units at both ends within a limit of tokens, with a notice between them.
@@ -114,28 +145,36 @@ class TokenFit:
             limit: Limit in tokens.
             notice_tokens: Tokens that are kept free for the notice.
         """
-        view = self._fit(limit, _alternate, shortens=False)
+        last = next(_iter_newest(self._messages), None)
+        if last is None:
+            return View(self._messages)
+        view = self._fit(limit, last, _alternate(self._messages, last), shortens=False)
         if not view.left_out:
             return view
         self._replaced.clear()
-        view = self._fit(limit - notice_tokens, _alternate, shortens=False)
+        view = self._fit(limit - notice_tokens, last, _alternate(self._messages, last), shortens=False)
         gaps = view.left_out
         notice = make_notice(sum(last - first + 1 for first, last in gaps))
         return View([*view.messages[: gaps[0][0]], notice, *view.messages[gaps[0][0] :]], gaps, view.changed)
 
-    def _fit(self, limit: int, order: Callable[[list[Unit]], Iterator[Unit]], shortens: bool) -> View:
-        """Return the units that fit, chosen in an order; the first message of the user and the last unit are never lost."""
-        units = split_units(self._messages)
-        if not units:
-            return View(self._messages)
-        last = units.pop()
-        first = next((unit for unit in units if self._messages[unit[0]].get("role") == "user"), None)
+    def _fit(self, limit: int, last: Unit, others: Iterable[Unit], shortens: bool) -> View:
+        """Return the units that fit.
+
+        Args:
+            limit: Limit in tokens.
+            last: The last unit. It is never lost, and neither is the first message of the user.
+            others: The other units, in the order in which they are chosen.
+            shortens: True to shorten the first unit that does not fit to the tokens that are left.
+        """
+        first = self._find_first(last)
         fixed = [unit for unit in (first, last) if unit is not None]
         kept: list[Unit] = []
         remaining = limit - sum(map(self._count, fixed))
         if remaining < 0:
             self._shorten_ends(first, last, limit)
-        for unit in order([unit for unit in units if unit is not first]):
+        for unit in others:
+            if first is not None and unit[0] == first[0]:
+                continue
             size = self._count(unit)
             if size > remaining and not self._has_protected(unit):
                 if shortens and remaining > 0 and self._shorten(unit, remaining):
@@ -146,6 +185,16 @@ class TokenFit:
         positions = list(chain.from_iterable([*kept, *fixed]))
         shown = set(positions)
         return select(self._messages, positions, {key: value for key, value in self._replaced.items() if key in shown})
+
+    def _find_first(self, last: Unit) -> Unit | None:
+        """Return the unit of the first message of the user; None without one, or if it is the last unit."""
+        for position, message in enumerate(self._messages):
+            if message.get("role") == "user" and not is_result(message):
+                if position == last[0]:
+                    return None
+                unit = find_simple_unit(self._messages, position)
+                return unit or next((unit for unit in split_units(self._messages) if unit[0] == position), None)
+        return None
 
     def _shorten_ends(self, first: Unit | None, last: Unit, limit: int) -> None:
         """Shorten the first message of the user and the last unit to a limit, which they share."""
@@ -210,8 +259,13 @@ def _share(sizes: list[int], limit: int) -> list[int]:
     return shares
 
 
-def _alternate(units: list[Unit]) -> Iterator[Unit]:
-    """Yield units from both ends towards the middle, beginning with the newest."""
-    half = len(units) // 2
-    pairs = zip_longest(reversed(units[half:]), units[:half])
-    yield from (unit for pair in pairs for unit in pair if unit is not None)
+def _alternate(messages: list[Message], last: Unit) -> Iterator[Unit]:
+    """Yield the units of a history but for the last, from both ends towards the middle, beginning with the newest."""
+    seen = {last[0]}
+    pairs = zip(islice(_iter_newest(messages), 1, None), _iter_oldest(messages), strict=False)
+    for unit in chain.from_iterable(pairs):
+        # Where both meet, all units were yielded.
+        if unit[0] in seen:
+            return
+        seen.add(unit[0])
+        yield unit

@@ -87,8 +87,8 @@ class SummaryTransform(Transform):
         covered, summary = self._find_summary(keys)
         trigger = self._get_trigger(agent)
         size = counter.count_text(summary) + counter.count_all(messages[covered:])
-        boundary = _find_boundary(messages, self._keep_last)
-        if size > trigger and boundary > covered:
+        boundary = _find_boundary(messages, self._keep_last) if size > trigger else 0
+        if boundary > covered:
             try:
                 summary = yield from self._extend(agent, counter, summary, messages[covered:boundary], trigger)
             except Exception as error:

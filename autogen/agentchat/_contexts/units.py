@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ..agent import Message
 
@@ -35,6 +35,58 @@ def split_units(messages: Sequence[Message]) -> list[Unit]:
             previous.append(index)
     # A unit that was merged into another one is empty.
     return [unit for unit in units if unit]
+
+
+def split_newest(messages: Sequence[Message], count: int) -> tuple[list[Unit], int]:
+    """Split the end of a history into units, without a look at the rest of it.
+
+    Args:
+        messages: History.
+        count: Number of messages at the end.
+
+    Returns:
+        The units that begin there, and the position of the first message that was looked at. All other units begin before.
+    """
+    start = max(len(messages) - count, 0)
+    if start and any(_answers_both_sides(messages, start)):
+        start = 0
+    return [[position + start for position in unit] for unit in split_units(messages[start:])], start
+
+
+def split_oldest(messages: Sequence[Message], count: int) -> list[Unit]:
+    """Return the units at the start of a history that are complete within a number of messages.
+
+    Args:
+        messages: History.
+        count: Number of messages at the start.
+    """
+    part = messages[:count]
+    units = split_units(part)
+    if count >= len(messages):
+        return units
+    answered = {call_id for message in part for call_id in _get_result_ids(message) or ()}
+    for number, unit in enumerate(units):
+        calls = (call for position in unit for call in part[position].get("tool_calls") or () if isinstance(call, dict))
+        # A result without an id may follow the last message.
+        if unit[-1] == count - 1 or any(call.get("id") not in answered for call in calls):
+            return units[:number]
+    return units
+
+
+def _answers_both_sides(messages: Sequence[Message], start: int) -> Iterator[bool]:
+    """Yield, for each message from `start` on, whether it has results of calls before and after `start`."""
+    calls: set[object] = set()
+    for message in messages[start:]:
+        calls.update(call.get("id") for call in message.get("tool_calls") or () if isinstance(call, dict))
+        ids = _get_result_ids(message) or ()
+        yield 0 < sum(call_id in calls for call_id in ids) < len(ids)
+
+
+def find_simple_unit(messages: Sequence[Message], position: int) -> Unit | None:
+    """Return the unit of a message without a look at the rest of the history; None if it has calls or results."""
+    following = messages[position + 1 : position + 2]
+    is_simple = not (messages[position].get("tool_calls") or is_result(messages[position]))
+    return [position] if is_simple and not any(map(is_result, following)) else None
 
 
 def is_result(message: Message) -> bool:

@@ -11,7 +11,6 @@ No transform of this package separates a call from its results. None copies the 
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ from ....io.base import IOStream
 from ....token_count_utils import UnknownModel, get_max_token_limit
 from ..._contexts.counting import TokenCounter, get_agent_counter, get_counter
 from ..._contexts.limits import TokenFit, keep_newest
+from ..._contexts.memory import Memory
 from ..._contexts.summary import SummaryTransform as SummaryTransform
 from ..._contexts.texts import get_texts, replace_texts
 from ..._contexts.transform import MessageTransform as MessageTransform
@@ -39,8 +39,6 @@ __all__ = [
     "TextMessageCompressor",
     "TextMessageContentName",
 ]
-
-_MEMORY = 10_000
 
 
 class MessageHistoryLimiter(Transform):
@@ -202,7 +200,7 @@ class TextMessageCompressor(Transform):
         self._cache = cache
         self._filter_dict = filter_dict
         self._exclude_filter = exclude_filter
-        self._compressed: OrderedDict[tuple[str, str], _Compressed] = OrderedDict()
+        self._compressed: Memory[tuple[str, str], _Compressed] = Memory()
         self._recent_savings = 0
 
     def run(self, agent: Any, messages: list[Message]) -> Steps[View]:
@@ -241,7 +239,6 @@ class TextMessageCompressor(Transform):
             return _Compressed(text, 0)
         key = (text, identity)
         if (known := self._compressed.get(key)) is not None:
-            self._compressed.move_to_end(key)
             return known
         cache_key = transforms_util.cache_key(text, self._min_tokens, identity)
         cached = transforms_util.cache_content_get(self._cache, cache_key)
@@ -251,9 +248,7 @@ class TextMessageCompressor(Transform):
         else:
             result = _read_result(self._text_compressor.compress_text(text, **params), self._text_compressor)
             transforms_util.cache_content_set(self._cache, cache_key, result.text, result.savings)
-        self._compressed[key] = result
-        if len(self._compressed) > _MEMORY:
-            self._compressed.popitem(last=False)
+        self._compressed.set(key, result)
         return result
 
 
