@@ -72,6 +72,7 @@ IN_PROCESS = {
     "group_chat",
     "human_in_the_loop",
     "langchain_tools",
+    "long_chats",
     "nested_chats_chess",
     "quickstart",
     "resume_group_chat",

@@ -118,11 +118,11 @@ class TokenCounter:
         key = (hash(text), len(text), limit)
         length = self._cuts.get(key)
         if length is None:
-            start, count = text, limit
+            start, count = cut_text(text, self.model, limit)[0], limit
             # The tokens of a part may be others than those of the whole.
             while count and count_tokens(start, self.model, estimate=True) > limit:
-                start = cut_text(text, self.model, count)[0]
                 count -= 1
+                start = cut_text(text, self.model, count)[0]
             length = len(start)
             self._cuts.set(key, length)
         return text[:length]

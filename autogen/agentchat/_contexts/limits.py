@@ -11,7 +11,7 @@ from .texts import allot, get_texts, replace_texts
 from .units import Unit, find_simple_unit, is_result, split_newest, split_oldest, split_units
 from .view import View, find_gaps, select
 
-# Messages of which it is known at first how they belong together.
+# Messages at the end of a history that are looked at first.
 _LEAST_LOOK = 64
 # The part of a token limit that the first message of the user keeps at least, if it needs it.
 _SHARE_OF_FIRST = 4

@@ -142,7 +142,8 @@ class SummaryTransform(Transform):
         """
         client = self._get_client(agent)
         window = get_window(agent)
-        limit = max(trigger if window is None else min(trigger, window // 2), _LEAST_PIECE)
+        # What is above the trigger by little is read at once.
+        limit = max(min(2 * trigger, window // 2 if window else 2 * trigger), _LEAST_PIECE)
         for piece in _split_transcript(messages, counter, limit):
             request: dict[str, Any] = {
                 "messages": [

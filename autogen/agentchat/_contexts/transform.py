@@ -165,7 +165,8 @@ def _report(transform: Any, agent: Any, before: list[Message], view: View, verbo
         return
     details = describe(view)
     if is_printed:
-        IOStream.get_default().print(colored(" ".join(filter(None, (text, details))), "yellow"), flush=True)
+        shown = f"{text.removesuffix('.')}. {details}" if details else text
+        IOStream.get_default().print(colored(shown, "yellow"), flush=True)
     report(agent, type(transform).__name__, len(before), view, text)
 
 

@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from autogen import Cache, ConversableAgent, GroupChat, events
+from autogen.agentchat._contexts import counting
 from autogen.agentchat.contrib.capabilities import transforms_util
 from autogen.agentchat.contrib.capabilities.transform_messages import TransformMessages
 from autogen.agentchat.contrib.capabilities.transforms import (
@@ -374,9 +375,28 @@ def test_effects_are_printed_unless_the_agent_is_silent_and_are_events_in_any_ca
     assert seen[0].effect == "Removed 2 messages. Number of messages reduced from 5 to 3."
     if is_printed:
         assert f"{seen[0].effect} Of the messages from 0, not shown: 0-1." in console.text
-        assert f"{seen[1].effect} Of the messages from 0, changed: 1-2." in console.text
+        assert f"{seen[1].effect}. Of the messages from 0, changed: 1-2." in console.text
     else:
         assert "reduced" not in console.text
+
+
+def test_each_text_is_counted_once_and_no_message_is_copied(monkeypatch):
+    counted, count_tokens = [], counting.count_tokens
+
+    def count_and_note(text, *args, **options):
+        counted.append(text)
+        return count_tokens(text, *args, **options)
+
+    monkeypatch.setattr(counting, "count_tokens", count_and_note)
+    history = []
+    limiter = MessageTokenLimiter(max_tokens=300)
+    for number in range(100):
+        history.append({"role": "user", "content": f"A message that nobody wrote before, number {number}."})
+        limited = limiter.apply_transform(history)
+    # 0.2 counted and copied the whole history in each turn.
+    assert sorted(text for text in counted if text.endswith(".")) == sorted(message["content"] for message in history)
+    known = {id(message) for message in history}
+    assert [id(message) in known for message in limited] == [True, False, *[True] * (len(limited) - 2)]
 
 
 def test_one_capability_serves_several_agents_and_clones(call):
