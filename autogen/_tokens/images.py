@@ -48,7 +48,9 @@ def count_image_tokens(image: object, model: str) -> int:
         if isinstance(image, Mapping):
             detail = image.get("detail") or detail
             image = image.get("image_url") or image.get("url")
-    width, height = (_get_size(image) if isinstance(image, str) else None) or UNKNOWN_SIZE
+    # A picture of Pillow has a size.
+    size = _get_size(image) if isinstance(image, str) else getattr(image, "size", None)
+    width, height = size if isinstance(size, tuple) and len(size) == 2 else UNKNOWN_SIZE
     name = model.rpartition("/")[2].lower()
     if "claude" in name:
         scale = min(1.0, 1568 / max(width, height))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 
+from .._images.data_uris import find_type, make_data_uri
 from ..types import Message
 from ._results import ResultWriter
 
 # Each of them is in every request.
 MAX_PICTURES = 5
 _MAX_BYTES = 5 * 2**20
-# Models see no others. The type that the server names may be wrong, and then a request with it would be refused.
-_BEGINNINGS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 
 
 class PictureGallery:
@@ -65,7 +63,6 @@ def _make_url(path: Path) -> str | None:
     except OSError:
         # It may have been deleted since.
         return None
-    kind = next((kind for start, kind in _BEGINNINGS.items() if content.startswith(start)), None)
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        kind = "image/webp"
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}" if kind else None
+    # The type that the server names may be wrong, and then a request with it would be refused.
+    media_type = find_type(content)
+    return make_data_uri(content, media_type) if media_type else None

@@ -21,6 +21,7 @@ from autogen.oai import OpenAIWrapper
 from autogen.oai._once import _emitted
 from autogen.oai._requests import media
 from autogen.testing import OpenAIServer
+from autogen.token_count_utils import estimate_tokens
 
 PNG = make_picture()
 URI = make_data_uri(PNG, "image/png")
@@ -265,3 +266,9 @@ def test_agents_send_pictures_and_stored_texts_stay_short(call, server):
     stored = []
     short = detach_pictures(json.dumps({"a": URI}), lambda *picture: stored.append(picture))
     assert (short, stored) == (json.dumps({"a": URI}), [])
+
+
+def test_a_picture_of_pillow_has_the_tokens_of_its_size():
+    small, large = (Image.new("RGB", (side, side)) for side in (100, 900))
+    counts = [estimate_tokens([{"role": "user", "content": [image(picture)]}], "gpt-4o") for picture in (small, large)]
+    assert counts[1] - counts[0] == 3 * 170

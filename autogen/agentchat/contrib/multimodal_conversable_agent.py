@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ...code_utils import content_str
+from ...fetching import FetchPolicy
 from ..agent import Agent, Message
 from ..conversable_agent import ConversableAgent
 from . import img_utils
@@ -32,6 +34,7 @@ class MultimodalConversableAgent(ConversableAgent):
     Attributes:
         DEFAULT_CONFIG: `llm_config` of agents constructed without one.
         image_folders: Folders whose pictures any message may name.
+        fetch_policy: Rules for the addresses of pictures; None for those of the process.
 
     >>> critic = MultimodalConversableAgent("critic", llm_config=llm_config)  # doctest: +SKIP
     >>> user.initiate_chat(critic, message="What is on <img holiday.jpg>?", max_turns=1).summary  # doctest: +SKIP
@@ -47,6 +50,7 @@ class MultimodalConversableAgent(ConversableAgent):
         is_termination_msg: Callable[[Message], object] | None = None,
         *args: Any,
         image_folders: Iterable[str | os.PathLike[str]] = (),
+        policy: FetchPolicy | None = None,
         **kwargs: Any,
     ) -> None:
         """Create an agent.
@@ -57,6 +61,7 @@ class MultimodalConversableAgent(ConversableAgent):
             is_termination_msg: As for `ConversableAgent`.
             *args: Further arguments of `ConversableAgent`, in its order.
             image_folders: Folders whose pictures any message may name.
+            policy: Rules for the addresses of pictures; None for those of the process.
             **kwargs: Further arguments of `ConversableAgent`.
 
         Raises:
@@ -65,7 +70,12 @@ class MultimodalConversableAgent(ConversableAgent):
         if isinstance(image_folders, (str, bytes)):
             raise TypeError(f"image_folders must be a list of folders, got {image_folders!r}.")
         self.image_folders = tuple(image_folders)
+        self.fetch_policy = policy
         super().__init__(name, system_message, is_termination_msg, *args, **kwargs)
+        description: Any = self.description
+        if isinstance(description, (list, tuple)):
+            # Group chats select by it.
+            self.description = content_str(list(description))
         self.update_system_message(system_message)
 
     def update_system_message(self, system_message: str | Sequence[Mapping[str, object]] | None) -> None:

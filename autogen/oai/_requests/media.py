@@ -24,7 +24,7 @@ from ..._model_catalogue import can_see, is_private
 from ..._secrets import mask_url
 from ..._steps import Steps, invoke, sync_and_async, to_thread
 from ..._untrusted import clean_text
-from ...fetching import FetchError, get_default_policy
+from ...fetching import FetchError, FetchPolicy, get_default_policy
 from ...fetching._fetch import fetch_resource
 from ...types import Message
 from .._endpoints.openai_client import OpenAIClient
@@ -193,7 +193,7 @@ def fit_media(messages: Sequence[Message], request: EndpointRequest) -> Steps[Se
             if kind is not None and kind not in taken:
                 part = yield from _put_into_words(part, kind, request)
             elif kind == "image" and _has_to_be_fetched(part, provider is None or provider.fetches_media):
-                part = yield from _fetch(part)
+                part = yield from _fetch(part, getattr(request.extra.get("agent"), "fetch_policy", None))
             converted.append(part)
         fitted.append({**message, "content": _join_texts(converted)})
     return fitted
@@ -229,9 +229,9 @@ _fetched: OrderedDict[Hashable, str] = OrderedDict()
 _lock = threading.Lock()
 
 
-def _fetch(part: Message) -> Steps[Message]:
+def _fetch(part: Message, policy: FetchPolicy | None) -> Steps[Message]:
     """Return a picture with its data in place of its address; words if the address is refused or has no picture."""
-    url, policy = str(get_url(part)), get_default_policy()
+    url, policy = str(get_url(part)), policy or get_default_policy()
     key = (url, policy, _get_detail(part))
     # A history has the same address in each request.
     with _lock:

@@ -16,6 +16,7 @@ from autogen._cli.app import app
 from autogen.agentchat.contrib.img_utils import get_pil_image
 from autogen.agentchat.contrib.multimodal_conversable_agent import DEFAULT_LMM_SYS_MSG, MultimodalConversableAgent
 from autogen.coding import LocalCommandLineCodeExecutor
+from autogen.fetching import FetchPolicy
 from autogen.recording import Recording
 from autogen.testing import OpenAIServer, Reply, ScriptedModel, tool_call
 
@@ -188,6 +189,20 @@ def test_addresses_stay_addresses_until_a_model_needs_the_data(call, server):
         call(user.initiate_chat, seer, message=f"<img {site.url('/a.png')}>", max_turns=1)
         assert get_contents(server.requests[1]) == ["<image>"]
         assert site.paths == []
+        allowed = make("allowed", server.llm_config, policy=FetchPolicy(allow_private=True))
+        call(user.initiate_chat, allowed, message=f"<img {site.url('/a.png')}>", max_turns=1)
+        assert get_contents(server.requests[2]) == [[image(URI), text("")]]
+
+
+def test_a_clone_and_an_agent_with_parts_as_its_system_message(call, server):
+    seer = make("seer", server.llm_config, system_message=[text("Look."), image(get_pil_image(PNG))], image_folders=["x"])
+    assert seer.description == "Look.<image>"
+    clone = seer.clone()
+    assert clone.image_folders == ("x",)
+    call(make("user").initiate_chat, clone, message=f"See <img {B64}>", max_turns=1)
+    assert server.requests[0]["messages"][0]["content"] == [text("Look."), image(URI)]
+    assert get_contents(server.requests[0])[0][1] == image(URI)
+    assert not seer.chat_messages
 
 
 def test_a_state_with_pictures_is_saved_and_loaded(call, server, tmp_path):

@@ -14,6 +14,7 @@ from ...._images.sources import get_url
 from ...._images.storage import make_reference
 from ...._steps import wrap_in_thread
 from ...._untrusted import clean_text
+from ....fetching import FetchPolicy
 from ....oai.client import OpenAIWrapper
 from ....types import LLMConfigDict, MessageContentType
 from ...conversable_agent import ConversableAgent
@@ -55,6 +56,7 @@ class VisionCapability(AgentCapability):
         custom_caption_func: Function of a picture's address, the picture, and the client of the model that sees, which
             returns a caption.
         keep_images: True if the pictures stay in the message beside their captions, for agents that see.
+        policy: Rules for the addresses of pictures; None for those of the process.
 
     Raises:
         AssertionError: if there is neither a config nor a function.
@@ -70,6 +72,7 @@ class VisionCapability(AgentCapability):
         custom_caption_func: Captioner | None = None,
         *,
         keep_images: bool = False,
+        policy: FetchPolicy | None = None,
     ) -> None:
         super().__init__()
         assert lmm_config or custom_caption_func, "VisionCapability needs an lmm_config or a custom_caption_func."
@@ -77,6 +80,7 @@ class VisionCapability(AgentCapability):
         self._custom_caption_func = custom_caption_func
         self._lmm_client = OpenAIWrapper(**lmm_config) if lmm_config else None
         self._keep_images = keep_images
+        self._policy = policy
         self._captions: OrderedDict[str, str] = OrderedDict()
 
     @property
@@ -138,14 +142,17 @@ class VisionCapability(AgentCapability):
             ImageError: if it can't be read.
             FetchError: if its address is refused, or can't be fetched.
         """
-        source = img_utils.check_source(image_url) if isinstance(image_url, str) else image_url
-        picture = img_utils.get_pil_image(source)
-        data = str(img_utils.get_image_data(picture))
+        source: Any = img_utils.check_source(image_url) if isinstance(image_url, str) else image_url
+        if self._custom_caption_func is not None or self._policy is not None:
+            # Passed only if it is set: tests replace the function by one without the parameter.
+            options = {} if self._policy is None else {"policy": self._policy}
+            source = img_utils.get_pil_image(source, **options)
+        data = str(img_utils.get_image_data(source))
         digest = hashlib.sha256(data.encode()).hexdigest()
         if (known := self._captions.get(digest)) is not None:
             return known
         if self._custom_caption_func is not None:
-            caption = self._custom_caption_func(str(image_url), picture, self._lmm_client)
+            caption = self._custom_caption_func(str(image_url), source, self._lmm_client)
         else:
             caption = self._get_image_caption(data)
         # On one line, so that its end can be seen, and nothing in it looks like a message of its own.

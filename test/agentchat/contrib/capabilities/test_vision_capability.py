@@ -12,6 +12,7 @@ from autogen import ConversableAgent, GroupChat, GroupChatManager, gather_usage_
 from autogen.agentchat.contrib.capabilities.vision_capability import VisionCapability
 from autogen.agentchat.contrib.img_utils import get_pil_image
 from autogen.agentchat.contrib.multimodal_conversable_agent import MultimodalConversableAgent
+from autogen.fetching import FetchPolicy
 from autogen.testing import OpenAIServer, ScriptedModel
 
 PNG = make_picture()
@@ -132,6 +133,8 @@ def test_what_a_message_names_is_not_opened_or_fetched_without_leave(call, tmp_p
     with serve_site({"/a.png": PNG}) as site:
         call(make_vision().process_last_received_message, f"<img {site.url('/a.png')}>")
         assert site.paths == []
+        allowed = make_vision(policy=FetchPolicy(allow_private=True))
+        assert CAPTION in call(allowed.process_last_received_message, f"<img {site.url('/a.png')}>")
 
 
 def test_it_is_a_captioner_for_models_that_do_not_see(call):
