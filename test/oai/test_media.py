@@ -99,7 +99,6 @@ def test_what_can_not_be_read_becomes_a_word(call, server, tmp_path, caplog):
 # Kinds of media that each row takes, and whether it fetches addresses.
 ROWS = {
     "openai": ("image audio file video", True),
-    "google": ("image audio video", False),
     "mistral": ("image audio", True),
     "groq": ("image", True),
     "together": ("image audio video", True),
@@ -137,7 +136,7 @@ def test_each_row_gets_the_media_that_it_takes(server, api_type):
         ]
 
 
-@pytest.mark.parametrize("api_type", ["ollama", "google", "lmstudio"])
+@pytest.mark.parametrize("api_type", ["ollama", "lmstudio"])
 def test_addresses_are_fetched_for_endpoints_that_do_not(call, server, api_type):
     set_default_policy(FetchPolicy(allow_private=True))
     with serve_site({"/a.png": PNG}) as site:

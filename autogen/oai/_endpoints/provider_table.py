@@ -70,7 +70,6 @@ _GEMINI: dict[str, Any] = {
     "body": _GOOGLE_BODY,
     "forms": _TURNS,
     "tools": simplify_tools,
-    "media": frozenset({"image", "audio", "video"}),
     # On both, pictures are data; those of Google's own storage have addresses that begin with gs.
     "fetches_media": False,
     "messages": True,
