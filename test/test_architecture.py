@@ -97,12 +97,12 @@ PUBLIC = """
     autogen.logger           base_logger file_logger logger_factory logger_utils sqlite_logger
     autogen.messages         agent_messages base_message client_messages print_message
     autogen.oai              anthropic bedrock cerebras client client_utils cohere completion errors gemini groq mistral
-                             ollama openai_utils providers rate_limiters together
+                             ollama openai_responses openai_utils providers rate_limiters together
     autogen.mcp              errors mcp_client
     autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
     autogen.memory           store
     autogen.retrieval        text_index
-    autogen.testing          kit messages plugin test_agent
+    autogen.testing          kit messages plugin prefixes test_agent
     autogen.tools            dependency_injection function_utils openapi tool toolkit
     autogen.tools.experimental  code_execution
 """

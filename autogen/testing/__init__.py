@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._stand_in import StandIn as StandIn
     from .messages import ToolCall as ToolCall
     from .messages import tools_message as tools_message
+    from .prefixes import assert_prefix_stable as assert_prefix_stable
     from .test_agent import TestAgent as TestAgent
 
 # Read by the interpreter on first use of a name: pytest imports this package for its fixtures in every project.
@@ -56,6 +57,7 @@ _HOME = {
     "TestAgent": "test_agent",
     "ToolCall": "messages",
     "embed_words": "_embeddings",
+    "assert_prefix_stable": "prefixes",
     "tool_call": "_scripted",
     "tools_message": "messages",
 }

@@ -9,9 +9,12 @@ import pytest
 from protocol_servers import SERVERS
 from pydantic import BaseModel
 
-from autogen import AssistantAgent, ConversableAgent, OpenAIWrapper, UserProxyAgent, events
+from autogen import AssistantAgent, ConversableAgent, GroupChat, GroupChatManager, OpenAIWrapper, UserProxyAgent, events
+from autogen.agentchat.contrib.capabilities.transform_messages import TransformMessages
+from autogen.agentchat.contrib.capabilities.transforms import MessageHistoryLimiter
 from autogen.cache import Cache
-from autogen.testing import Fault, Reply, tool_call
+from autogen.oai.openai_responses import OpenAIResponsesClient
+from autogen.testing import Fault, Reply, assert_prefix_stable, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
 WEATHER = {
@@ -112,11 +115,10 @@ def test_histories_of_any_order(serve, create, history):
 
 def test_speakers_of_a_group_reach_the_model(serve, create):
     server = serve("ok")
-    speakers = [{"role": "user", "name": name, "content": f"{name} speaks"} for name in ("ann", "bob")]
+    speakers = [{"role": "user", "name": name, "content": f"{number}"} for number, name in enumerate(["ann", "bob", "ann"])]
     create(server, messages=speakers)
     sent = json.dumps(server.requests[0])
-    assert sent.count("ann") > 1
-    assert sent.count("bob") > 1
+    assert sent.index("bob") < sent.rindex("ann")
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -314,8 +316,51 @@ def test_twenty_turns_keep_their_prefix_and_read_it_from_the_cache(serve):
     assistant.update_system_message("Rules. " * 700)
     user.initiate_chat(assistant, message="Weather?", max_turns=20, silent=True)
     assert len(server.requests) == 20
+    assert_prefix_stable(server.requests)
     _, *later = server.prompt_tokens
     assert sum(cached for _, cached in later) >= 0.9 * sum(prompt for prompt, _ in later)
+
+
+@pytest.mark.parametrize("kind", ["two agents", "group", "nested", "transforms", "resumed"])
+def test_requests_of_a_chat_begin_like_the_ones_before(serve, kind, tmp_path):
+    server = serve(lambda messages: Reply(f"answer {len(messages)}", thinking="hm"))
+    assistant, user = make_team(server)
+    if kind == "group":
+        other, _ = make_team(server)
+        other._name = "other"
+        other.update_system_message("Be long.")
+        group = GroupChat([assistant, other], max_round=7, speaker_selection_method="round_robin", messages=[])
+        user.initiate_chat(GroupChatManager(group, llm_config=False), message="Hi", silent=True)
+    elif kind == "nested":
+        inner, _ = make_team(server)
+        inner.update_system_message("Be deep.")
+        assistant.register_nested_chats([{"recipient": inner, "message": "Think.", "max_turns": 2}], trigger=user)
+        user.initiate_chat(assistant, message="Hi", max_turns=3, silent=True)
+    elif kind == "resumed":
+        for turns in (2, 4):
+            assistant, user = make_team(server)
+            user.initiate_chat(assistant, message="Hi", max_turns=turns, silent=True, checkpoint=tmp_path / "chat.db")
+    else:
+        if kind == "transforms":
+            TransformMessages(transforms=[MessageHistoryLimiter(max_messages=100)], verbose=False).add_to_agent(assistant)
+        user.initiate_chat(assistant, message="Hi", max_turns=5, silent=True)
+    assert len(server.requests) > 2
+    for requests in split_by_chat(server.requests):
+        assert_prefix_stable(requests)
+
+
+def split_by_chat(requests):
+    """Return the requests of each chat: those with one system text, whose histories grow."""
+    chats = {}
+    for request in requests:
+        history = request.get("input") or request.get("messages") or request.get("contents")
+        system = json.dumps([request.get(name) for name in ("system", "instructions", "systemInstruction")])
+        key = system + json.dumps(history[0] if history[0]["role"] == "system" else "")
+        chat = chats.setdefault(key, [[]])[-1]
+        if chat and len(json.dumps(request)) < len(json.dumps(chat[-1])):
+            chats[key].append(chat := [])
+        chat.append(request)
+    return [chat for found in chats.values() for chat in found]
 
 
 def test_a_rate_limit_is_waited_for_and_an_overload_retried(serve, create):
@@ -334,6 +379,18 @@ def test_a_wrong_key_is_masked(serve, create):
     with pytest.raises(openai.AuthenticationError) as error:
         create({**server.config, "api_key": "sk-wrong-key-0123456789"}, messages=HI)
     assert "sk-wrong-key-0123456789" not in str(error.value)
+
+
+def test_ag2s_client_of_the_responses_api(mode):
+    with SERVERS["responses"]('{"name": "Paris", "country": null}') as server:
+        sdk = openai.OpenAI(base_url=server.base_url, api_key="k")
+        client = OpenAIResponsesClient(sdk, response_format=City)
+        params = {"model": "m", "messages": HI}
+        response = client.create(params) if mode == "sync" else asyncio.run(client.a_create(params))
+    assert City.model_validate_json(client.message_retrieval(response)[0]) == City(name="Paris")
+    assert server.requests[0]["text"]["format"]["name"] == "City"
+    assert client.get_usage(response)["prompt_tokens"] > 0
+    sdk.close()
 
 
 PAIRS = [pair for pair in itertools.product(SERVERS, SERVERS) if pair[0] != pair[1]]

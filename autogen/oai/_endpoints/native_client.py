@@ -12,6 +12,7 @@ from ..._steps import Call, Steps
 from ...types import JSON, Message
 from .._http.settings import BAD_HEADER, make_connection_error, name_cause
 from .._protocols.protocol import Answer, Body, ModelProtocol, NeutralRequest, join_answers
+from .._protocols.turns import name_speakers
 from .._responses.completion import build_completion
 from .._responses.history import prepare_history
 from .._responses.native import attach_items, compute_origin, restore_items
@@ -20,12 +21,14 @@ from .._responses.sdk_calls import get_read_errors
 from .._responses.streaming import assemble_stream, estimate_usage
 from ..client_utils import should_hide_tools
 from .adaptations import call_with_adaptations
-from .message_forms import convert_functions_to_tools, remove_names
+from .message_forms import convert_functions_to_tools
 from .openai_client import OpenAIClient
 from .parameters import TOOL_SETTINGS, Params, replace_functions_by_tools
 from .provider_spec import SWITCHES
 
 if TYPE_CHECKING:
+    import openai
+
     from .endpoint_pool import Endpoint
     from .openai_client import Response
     from .provider_spec import Provider
@@ -40,14 +43,12 @@ class NativeClient(OpenAIClient):
     """Sends requests to one endpoint in the protocol of its vendor, through the vendor's SDK.
 
     Args:
-        client: The endpoint.
+        client: The endpoint, or a client of the SDK.
         provider: Its row in the table of providers.
         protocol: The protocol.
     """
 
-    RESPONSE_USAGE_KEYS = OpenAIClient.RESPONSE_USAGE_KEYS
-
-    def __init__(self, client: Endpoint, provider: Provider, protocol: ModelProtocol) -> None:
+    def __init__(self, client: openai.OpenAI | Endpoint, provider: Provider, protocol: ModelProtocol) -> None:
         super().__init__(client, provider)
         self._protocol = protocol
 
@@ -55,10 +56,10 @@ class NativeClient(OpenAIClient):
         if params.get("messages") is None:
             raise ValueError(f"{self._provider.title} takes messages; for a prompt, use an endpoint of completions.")
         endpoint = self.endpoint
-        assert endpoint is not None, "a native client is made for an endpoint"
-        endpoint.check_settings()
+        if endpoint is not None:
+            endpoint.check_settings()
         sdk = yield Call(lambda: self.sdk_client, self._a_get_sdk_client, (), {})
-        address = str(getattr(sdk, "base_url", endpoint.address))
+        address = str(getattr(sdk, "base_url", self.address))
         origin = compute_origin(address, _get_key(sdk, endpoint), self._protocol.name)
         request, names = self._build_request(params, origin)
         body = self._protocol.build_body(request)
@@ -69,7 +70,8 @@ class NativeClient(OpenAIClient):
         if params.get("adapt_request") is False:
             return (yield from exchange.run(body))
         adaptations = self._protocol.adaptations
-        return (yield from call_with_adaptations(endpoint.identity, repr(self), body, exchange.run, adaptations))
+        identity = endpoint.identity if endpoint is not None else address
+        return (yield from call_with_adaptations(identity, repr(self), body, exchange.run, adaptations))
 
     def _build_request(self, params: Params, origin: str) -> tuple[NeutralRequest, _ToolNames]:
         """Return the request in the internal form, and the names under which its tools are sent."""
@@ -86,7 +88,7 @@ class NativeClient(OpenAIClient):
         excluded = (*_OWN_KEYS, "extra_body", *(() if tools else TOOL_SETTINGS))
         request = NeutralRequest(
             model=str(params.get("model")),
-            messages=names.rename_history(remove_names(convert_functions_to_tools(prepared))),
+            messages=names.rename_history(name_speakers(convert_functions_to_tools(prepared))),
             items=items,
             tools=names.rename_tools(tools),
             params={key: value for key, value in params.items() if key not in excluded},
@@ -99,8 +101,8 @@ class NativeClient(OpenAIClient):
         return request, names
 
 
-def _get_key(sdk: object, endpoint: Endpoint) -> object:
-    settings = {} if callable(endpoint.settings) else endpoint.settings
+def _get_key(sdk: object, endpoint: Endpoint | None) -> object:
+    settings = {} if endpoint is None or callable(endpoint.settings) else endpoint.settings
     return getattr(sdk, "api_key", None) or getattr(sdk, "auth_token", None) or settings.get("api_key")
 
 

@@ -63,6 +63,27 @@ def split_history(messages: Sequence[Message], items: Sequence[list[JSON] | None
     return turns
 
 
+def name_speakers(messages: Sequence[Message]) -> list[Message]:
+    """Return a history whose users are told apart by their names in front of the text, once there are several.
+
+    A message of the first user before another one speaks keeps its text: a name that is added later would change the start
+    of the next request, and the vendor's cache would be lost.
+    """
+    named: list[Message] = []
+    speakers: set[object] = set()
+    for message in messages:
+        name = message.get("name")
+        if message.get("role") == "user" and name:
+            speakers.add(name)
+            if len(speakers) > 1:
+                label = {"type": "text", "text": f"{name}:"}
+                content = message.get("content")
+                text = [label, *content] if isinstance(content, list) else f"{name}: {content or ''}"
+                message = {**message, "content": text}
+        named.append({key: value for key, value in message.items() if key != "name"} if name else message)
+    return named
+
+
 def _index_results(messages: Sequence[Message]) -> dict[object, list[int]]:
     positions: defaultdict[object, list[int]] = defaultdict(list)
     for index in range(len(messages) - 1, -1, -1):
