@@ -64,7 +64,7 @@ def split_history(messages: Sequence[Message], items: Sequence[list[JSON] | None
 
 
 def name_speakers(messages: Sequence[Message]) -> list[Message]:
-    """Return a history whose users are told apart by their names in front of the text, once there are several.
+    """Return a history with the names of its users in front of their text, once there are several.
 
     A message of the first user before another one speaks keeps its text: a name that is added later would change the start
     of the next request, and the vendor's cache would be lost.
