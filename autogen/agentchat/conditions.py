@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from .._lazy_imports import deprecate
+from ._approvals.policy import get_memory
 from ._core.messages import normalize_name
 from ._core.result import message_fingerprint
 from ._core.termination import Condition, Observation, get_text
@@ -31,6 +32,7 @@ __all__ = [
     "MaxTokens",
     "Observation",
     "NoProgress",
+    "Refused",
     "TextMention",
     "Timeout",
 ]
@@ -288,6 +290,31 @@ class NoProgress(Condition):
         if empty >= self.n:
             return f"{empty} empty messages in a row"
         return f"{_format_speaker(seen)} sent the same message {times} times in a row" if times >= self.n else None
+
+
+class Refused(Condition):
+    """True when so many calls were refused in the chat, by a human or a rule; see `autogen.agentchat.approvals`.
+
+    A call that comes again after it was refused counts again.
+
+    Args:
+        n: Number of refusals.
+
+    Raises:
+        ValueError: if `n` is not an integer of at least 1.
+    """
+
+    def __init__(self, n: int = 1) -> None:
+        self.n = _validate_count("Refused", n)
+
+    def __repr__(self) -> str:
+        return f"Refused({self.n})"
+
+    def check(self, state: object, seen: Observation) -> str | None:
+        """Check the number of refusals."""
+        memory = get_memory()
+        count = 0 if memory is None else sum(memory.refusals.values())
+        return f"{count} calls were refused, the limit is {self.n}" if count >= self.n else None
 
 
 # A key that no speaker's name equals.

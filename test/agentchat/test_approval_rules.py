@@ -18,6 +18,7 @@ from autogen.agentchat.approvals import (
     require_approval,
 )
 from autogen.agentchat.chat import StopReason
+from autogen.agentchat.conditions import Refused
 from autogen.io import LATER
 from autogen.recording import Recording
 from autogen.testing import ScriptedModel, tool_call
@@ -288,6 +289,15 @@ def test_the_rest_of_a_message_is_refused(call, agent):
     chat.run(turns=3)
     assert [euros for euros, _ in chat.paid] == [1, 4]
     assert len(chat.questions) == 3
+
+
+@pytest.mark.parametrize(("limit", "asked"), [(1, 1), (2, 2)])
+def test_a_chat_ends_after_so_many_refusals(call, agent, limit, asked):
+    chat = Chat(call, agent, *map(pay, range(5)), human=["n"] * 5)
+    chat.caller._is_termination_msg = Refused(limit)
+    result = chat.run()
+    assert (result.stop_reason, len(chat.questions)) == (StopReason.TERMINATION_MESSAGE, asked)
+    assert chat.paid == []
 
 
 # Tools that bring it along

@@ -4,8 +4,11 @@ import json
 import os
 import pickle
 import re
+import signal
 import sqlite3
-from contextlib import closing
+import time
+from contextlib import closing, nullcontext
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -457,6 +460,49 @@ def test_killed_after_the_approval(agent, tmp_path, point):
     assert log.read_text() == "500\n"
     unknown = "not known whether it took effect"
     assert (unknown in result.chat_history[2]["content"]) is (point == "in the call")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(
+    "kills", [["chat_waiting"], ["approval_given"], ["tool_returned"], ["chat_waiting", "approval_given"]]
+)
+def test_an_approval_an_hour_later_in_another_process_after_a_kill(agent, tmp_path, kills):
+    """The call runs once, whenever the process is killed: as the question is stored, before the call, or after it."""
+    file, log, start = tmp_path / "chat.db", tmp_path / "paid", time.time()
+
+    def run(now, *answers, kill=None):
+        source = LATER(expires=timedelta(hours=2), clock=lambda: now)
+        payments = Payments(call_now, agent, *answers, human_input_source=source)
+
+        def pay(euros):
+            with open(log, "a") as file:
+                file.write(f"{euros}\n")
+            return f"paid {euros}"
+
+        def die(event):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        payments.pay = pay
+        with events.subscribe(die, types=[kill]) if kill else nullcontext():
+            return payments.run(turns=2, checkpoint=file)
+
+    def fork(function):
+        child = os.fork()
+        if not child:
+            function()
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    first, *rest = kills if kills[0] == "chat_waiting" else [None, *kills]
+    assert fork(lambda: run(start, PAY, kill=first)) == (-signal.SIGKILL if first else 0)
+    assert fork(lambda: Recording(file).answer(Recording(file).pending[0], choice="approve", by="ada")) == 0
+    for kill in rest:
+        assert fork(lambda: run(start + 3600, "done", kill=kill)) == -signal.SIGKILL  # noqa: B023
+    assert run(start + 3600, "done").summary == "done"
+    assert log.read_text() == "500\n"
+    # Long after, too.
+    assert run(start + 86400).summary == "done"
+    assert log.read_text() == "500\n"
 
 
 def test_questions_are_answered_from_a_shell(agent, tmp_path):

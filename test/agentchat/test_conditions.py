@@ -22,6 +22,7 @@ from autogen.agentchat.conditions import (
     MaxMessages,
     MaxTokens,
     NoProgress,
+    Refused,
     TextMention,
     Timeout,
 )
@@ -63,6 +64,7 @@ LEAVES = st.one_of(
     st.builds(FunctionCall, st.sampled_from("fg")),
     st.builds(Handoff, st.sampled_from("xy")),
     st.builds(NoProgress, st.integers(2, 3)),
+    st.builds(Refused, st.integers(1, 3)),
 )
 CONDITIONS = st.recursive(
     LEAVES,
@@ -218,6 +220,7 @@ def test_plain_functions_stand_beside_conditions():
         lambda: MaxCost(float("nan")),
         lambda: Timeout(-1),
         lambda: NoProgress(1),
+        lambda: Refused(0),
         lambda: TextMention(""),
     ],
 )
