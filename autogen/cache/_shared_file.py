@@ -55,8 +55,8 @@ class SharedFile(ABC):
         self._read_only = False
 
     @classmethod
-    def get_shared(cls, file: Path) -> Self:
-        """Return the object of this process for a path."""
+    def get_shared(cls, file: str) -> Self:
+        """Return the object of this process for an absolute path, as text: each request looks up its cache."""
         # The registry holds one class of files only.
         return _registry.get(cls, file)  # type: ignore[return-value]
 
@@ -255,24 +255,24 @@ class _Registry:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._files: WeakValueDictionary[Path, SharedFile] = WeakValueDictionary()
-        self._recent: OrderedDict[Path, SharedFile] = OrderedDict()
+        self._files: WeakValueDictionary[str, SharedFile] = WeakValueDictionary()
+        self._recent: OrderedDict[SharedFile, None] = OrderedDict()
         self._forking: list[SharedFile] = []
 
-    def get(self, file_class: type[SharedFile], path: Path) -> SharedFile:
+    def get(self, file_class: type[SharedFile], path: str) -> SharedFile:
         """Return the object for a path."""
         with self._lock:
             file = self._files.get(path)
             if file is None:
-                file = self._files[path] = file_class(path)
+                file = self._files[path] = file_class(Path(path))
             return file
 
     def touch(self, file: SharedFile) -> None:
         """Keep a file open, and close the least recently used file if there are too many."""
         with self._lock:
-            self._recent[file.file] = file
-            self._recent.move_to_end(file.file)
-            oldest = self._recent.popitem(last=False)[1] if len(self._recent) > MAX_OPEN_FILES else None
+            self._recent[file] = None
+            self._recent.move_to_end(file)
+            oldest = self._recent.popitem(last=False)[0] if len(self._recent) > MAX_OPEN_FILES else None
         # Outside of the registry's lock, which must not be held while waiting for a file's lock.
         if oldest is not None:
             oldest.close()

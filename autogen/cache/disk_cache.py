@@ -45,7 +45,7 @@ class DiskCache(Backend):
         if "\0" in str(seed):
             raise ValueError(f"The path of a cache must not contain a null character, got {str(seed)!r}.")
         self._size_limit = size_limit
-        self._file = CacheFile.get_shared(Path(_to_absolute(str(seed)), FILE))
+        self._file = CacheFile.get_shared(_to_absolute(os.path.join(str(seed), FILE)))
 
     @property
     def file(self) -> Path:

@@ -25,7 +25,7 @@ def get_key(config: Mapping[str, object]) -> str:
     Raises:
         TypeError: if a parameter is not JSON.
     """
-    if any(key in config for key in NON_CACHE_KEY):
+    if not config.keys().isdisjoint(NON_CACHE_KEY):
         config = {key: value for key, value in config.items() if key not in NON_CACHE_KEY}
     if isinstance(messages := config.get("messages"), list) and any(_has_parts(message) for message in messages):
         config = {**config, "messages": shorten_data_uris(messages)}

@@ -68,6 +68,8 @@ def pair_hooks(agent: AgentCore, point: str) -> list[tuple[Hook | None, Hook | N
     Coroutine functions take the positions of plain functions in async chats, in the order of registration. Without any,
     plain functions are called there, too.
     """
+    if not has_hooks(agent, point):
+        return []
     coroutines = [hook for hook in agent.hook_lists.get("a_" + point, ()) if is_coroutine_function(hook)]
     unpaired = iter(coroutines)
     pairs: list[tuple[Hook | None, Hook | None]] = []

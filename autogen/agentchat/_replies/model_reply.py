@@ -214,11 +214,14 @@ def _prepare_messages(agent: AgentCore, messages: list[Message]) -> list[Message
 def _has_only_text(messages: list[Message]) -> bool:
     """Return True if all messages have a text, a role and a name alone, so that there is nothing to repair or to remove."""
     # One plain loop, because a long history spends most of its time here.
-    for message in messages:
-        if message.get("content") is None or message.get("role") == "tool":
-            return False
-        if len(message) > 2 and (len(message) > 3 or "name" not in message):
-            return False
+    try:
+        for message in messages:
+            if message["content"] is None or message["role"] == "tool":
+                return False
+            if len(message) > 2 and (len(message) > 3 or "name" not in message):
+                return False
+    except KeyError:
+        return False
     return True
 
 

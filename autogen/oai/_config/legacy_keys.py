@@ -59,6 +59,9 @@ def translate_legacy_keys(config: Mapping[str, Any], *, warn: Callable[[str], No
     listed = config.get("config_list")
     entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, (list, tuple)) else []
     api_types = [str(part.get("api_type")).lower() for part in (config, *entries)]
+    if "open_ai" not in api_types and all(part.keys().isdisjoint(LEGACY_KEYS) for part in (config, *entries)):
+        copies = {"config_list": [dict(entry) if isinstance(entry, Mapping) else entry for entry in listed or ()]}
+        return {**config, **copies} if entries else dict(config)
     keys = {key for part in (config, *entries) if not _is_custom(part) for key in part}
     is_old = bool(keys & _FAILS_TODAY) and not any(part.keys() & _NEVER_IN_0_1 for part in (config, *entries))
     # A dict, because a set would lose the order.

@@ -98,6 +98,9 @@ def _find_match(api_type: str) -> Provider | None:
         api_type = api_type.lower()
     if api_type not in _registered:
         _load_entry_point(api_type)
+    # No other match is as long.
+    if api_type in _registered:
+        return _registered[api_type]
     matches = [name for name in list(_registered) if _matches(api_type, name)]
     # The spellings of old configs, and of AG2, where OpenAI's models have several clients.
     if not matches and api_type == "open_ai":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ..._secrets import redact
@@ -237,7 +237,7 @@ def find_cache(settings: Mapping[str, object]) -> AbstractCache | None:
     if (cache := settings.get("cache")) is not None:
         return cast("AbstractCache", cache)
     seed = settings.get("cache_seed", LEGACY_DEFAULT_CACHE_SEED)
-    return None if seed is None else DiskCache(Path(LEGACY_CACHE_DIR, str(seed)))
+    return None if seed is None else DiskCache(os.path.join(LEGACY_CACHE_DIR, str(seed)))
 
 
 def _fill_templates(params: dict[str, Any], context: dict[str, Any], is_format: bool) -> None:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 def build_completion(body: Mapping[str, Any]) -> ChatCompletion:
     """Return the SDK's object for a normalised chat completion. Fields that the SDK doesn't know are attributes, too."""
     from openai.types.chat import ChatCompletion
-    from pydantic import ValidationError
 
     try:
         return ChatCompletion.model_validate(body)
-    except ValidationError:
+    # Pydantic's error is one. It is not imported by name, because each answer comes by here.
+    except ValueError:
         # An optional field has a value that OpenAI doesn't have. The SDK's own parser takes any.
         return ChatCompletion.construct(**_drop_private_keys(body))
 
@@ -25,11 +25,10 @@ def build_completion(body: Mapping[str, Any]) -> ChatCompletion:
 def build_text_completion(body: Mapping[str, Any]) -> Completion:
     """Return the SDK's object for a normalised response to a `prompt`."""
     from openai.types import Completion
-    from pydantic import ValidationError
 
     try:
         return Completion.model_validate(body)
-    except ValidationError:
+    except ValueError:
         return Completion.construct(**_drop_private_keys(body))
 
 

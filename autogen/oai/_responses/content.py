@@ -100,7 +100,8 @@ def _add_part(part: Mapping[str, object], content: Content) -> None:
 
 def read_text(value: object) -> str | None:
     """Return the text of a value: itself, or that of a part or of parts, at any depth; None if it has none."""
-    if isinstance(value, str):
+    # Most fields that are asked for are missing, and the look for a mapping takes longest.
+    if value is None or isinstance(value, str):
         return value
     if isinstance(value, list):
         texts = [text for text in map(read_text, value) if text is not None]

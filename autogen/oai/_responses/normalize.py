@@ -40,6 +40,8 @@ _FINISH_REASONS = {
 _OPENAI_REASONS = {alias: reason for reason, aliases in _FINISH_REASONS.items() for alias in aliases}
 # Reasons that a message names: others are ordinary.
 _STOP_REASONS = ("length", "context", "content_filter", "refusal")
+_LISTS_OF_THINKING = ("reasoning_details", "thinking_blocks")
+_THINKING_FIELDS = (*REASONING_KEYS, *_LISTS_OF_THINKING)
 # The endpoint failed while it answered.
 _FAILURES = (
     *("error", "failed", "cancelled", "malformed_function_call", "malformed_response", "malformed_model_output"),
@@ -159,9 +161,11 @@ def normalize_message(message: Mapping[str, object], *, seed: str = "", origin: 
 
 def _join_thinking(message: Mapping[str, object], thoughts: list[str]) -> str:
     """Return the thinking of a message: the fields for it, and that of its content. Many servers send it twice."""
+    if not thoughts and message.keys().isdisjoint(_THINKING_FIELDS):
+        return ""
     fields = [read_text(message.get(key)) for key in REASONING_KEYS]
     if not any(fields):
-        fields = [read_text(message.get(key)) for key in ("reasoning_details", "thinking_blocks")]
+        fields = [read_text(message.get(key)) for key in _LISTS_OF_THINKING]
     joined: list[str] = []
     for text in (*fields, *thoughts):
         if text and not any(text in earlier for earlier in joined):

@@ -40,6 +40,9 @@ def normalize_usage(value: object) -> Message | None:
 
 
 def _read_count(value: object) -> int | None:
+    # The usual case. A bool has another type.
+    if type(value) is int and 0 <= value <= _MAX_TOKENS:
+        return value
     try:
         count = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):

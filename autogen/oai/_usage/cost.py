@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from ..._model_catalogue import is_loopback
@@ -74,32 +74,38 @@ def read_usage(response: object) -> TokenUsage:
         `prompt_tokens`, `completion_tokens`, `total_tokens` and `model`, and the parts that the server reports.
     """
     # Objects of the SDK have attributes; fields that it doesn't know, and other clients' responses, are dicts.
-    usage = getattr(response, "usage", None)
-    prompt, completion = _get_field(usage, "prompt_tokens") or 0, _get_field(usage, "completion_tokens") or 0
+    read = _make_reader(getattr(response, "usage", None))
+    prompt, completion = read("prompt_tokens") or 0, read("completion_tokens") or 0
     tokens = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
-        "total_tokens": _get_field(usage, "total_tokens") or prompt + completion,
+        "total_tokens": read("total_tokens") or prompt + completion,
         "model": getattr(response, "model", None),
     }
-    for name, (details, field) in _DETAILS.items():
-        count = _get_field(_get_field(usage, details), field)
-        if isinstance(count, int) and count > 0:
-            tokens[name] = count
+    for details, fields in _DETAILS.items():
+        if (holder := read(details)) is None:
+            continue
+        read_detail = _make_reader(holder)
+        for field, name in fields.items():
+            count = read_detail(field)
+            if isinstance(count, int) and count > 0:
+                tokens[name] = count
     return cast("TokenUsage", tokens)
 
 
 _DETAILS = {
-    "cached_tokens": ("prompt_tokens_details", "cached_tokens"),
-    "cache_write_tokens": ("prompt_tokens_details", "cache_write_tokens"),
-    "input_audio_tokens": ("prompt_tokens_details", "audio_tokens"),
-    "output_audio_tokens": ("completion_tokens_details", "audio_tokens"),
-    "reasoning_tokens": ("completion_tokens_details", "reasoning_tokens"),
+    "prompt_tokens_details": {
+        "cached_tokens": "cached_tokens",
+        "cache_write_tokens": "cache_write_tokens",
+        "audio_tokens": "input_audio_tokens",
+    },
+    "completion_tokens_details": {"audio_tokens": "output_audio_tokens", "reasoning_tokens": "reasoning_tokens"},
 }
 
 
-def _get_field(holder: object, name: str) -> Any:
-    return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
+def _make_reader(holder: object) -> Callable[[str], Any]:
+    """Return a function that reads the fields of a dict or an object; None stands for missing fields."""
+    return holder.get if isinstance(holder, Mapping) else lambda name: getattr(holder, name, None)
 
 
 def compute_cost(usage: Mapping[str, Any], price: Price | None = None, *, base_url: str | None = None) -> float:
