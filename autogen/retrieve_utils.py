@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, Any
 
 from ._documents.chunks import split_document
 from ._documents.files import TEXT_FORMATS, FileItem, download_file, is_url, list_files
@@ -28,11 +28,13 @@ __all__ = [
     "TEXT_FORMATS",
     "UNSTRUCTURED_FORMATS",
     "VALID_CHUNK_MODES",
+    "create_vector_db_from_dir",
     "extract_text_from_pdf",
     "get_file_from_url",
     "get_files_from_dir",
     "is_url",
     "parse_html_to_markdown",
+    "query_vector_db",
     "register_reader",
     "split_files_to_chunks",
     "split_text_to_chunks",
@@ -226,3 +228,86 @@ def parse_html_to_markdown(html: str, url: str | None = None) -> str:
     '# Greeting\n\nHello, World!\n============='
     """
     return render_page(html, url)
+
+
+def create_vector_db_from_dir(
+    dir_path: str | list[str],
+    max_tokens: int = 4000,
+    client: Any = None,
+    db_path: str = "tmp/chromadb.db",
+    collection_name: str = "all-my-documents",
+    get_or_create: bool = False,
+    chunk_mode: str = "multi_lines",
+    must_break_at_empty_line: bool = True,
+    embedding_model: str = "all-MiniLM-L6-v2",
+    embedding_function: Any = None,
+    custom_text_split_function: Callable[[str], list[str]] | None = None,
+    custom_text_types: Sequence[str] = TEXT_FORMATS,
+    recursive: bool = True,
+    extra_docs: bool = False,
+) -> Any:
+    """Fill a collection with the documents of a folder. `RetrieveUserProxyAgent` also keeps it up to date.
+
+    Args:
+        dir_path: Folder, file or address, or a list of them.
+        max_tokens: The maximum size of a chunk.
+        client: A client of Chroma, or a vector store; None for a store in `db_path`: Chroma if its database is there,
+            otherwise the store of this package.
+        db_path: Folder of the store.
+        collection_name: Name of the collection. If it exists and `get_or_create` is False, there is a warning, and nothing
+            is done.
+        get_or_create: True to use an existing collection.
+        chunk_mode: See `split_files_to_chunks`.
+        must_break_at_empty_line: See `split_files_to_chunks`.
+        embedding_model: Name of the model that makes vectors; see `autogen.embeddings.get_embedder`.
+        embedding_function: Another source of vectors.
+        custom_text_split_function: Splits the text of a file instead.
+        custom_text_types: The endings that are looked for in folders.
+        recursive: True to look in folders inside folders.
+        extra_docs: True to number the ids `doc_0`... on from the present number of documents.
+
+    Returns:
+        The client; without one, the store.
+    """
+    from .agentchat.contrib._rag.legacy import fill_collection, open_store
+
+    def split() -> tuple[list[str], list[dict[str, str | int]]]:
+        files = get_files_from_dir(dir_path, custom_text_types, recursive)
+        return split_files_to_chunks(files, max_tokens, chunk_mode, must_break_at_empty_line, custom_text_split_function)
+
+    store = open_store(client, db_path, embedding_function or embedding_model)
+    return fill_collection(store, collection_name, split, get_or_create=get_or_create, extra_docs=extra_docs)
+
+
+def query_vector_db(
+    query_texts: list[str],
+    n_results: int = 10,
+    client: Any = None,
+    db_path: str = "tmp/chromadb.db",
+    collection_name: str = "all-my-documents",
+    search_string: str = "",
+    embedding_model: str = "all-MiniLM-L6-v2",
+    embedding_function: Any = None,
+) -> dict[str, Any]:
+    """Search a collection.
+
+    Args:
+        query_texts: The questions.
+        n_results: The maximum number of results for each question.
+        client: See `create_vector_db_from_dir`.
+        db_path: Folder of the store.
+        collection_name: Name of the collection.
+        search_string: Text that is exactly in the results; empty for any.
+        embedding_model: Name of the model that makes vectors.
+        embedding_function: Another source of vectors.
+
+    Returns:
+        A dict with a list for each question under `ids`, `documents`, `metadatas` and `distances`.
+
+    Raises:
+        ValueError: if there is no such collection.
+    """
+    from .agentchat.contrib._rag.legacy import open_store, query_collection
+
+    store = open_store(client, db_path, embedding_function or embedding_model)
+    return query_collection(store, collection_name, query_texts, n_results, search_string)

@@ -74,6 +74,7 @@ IN_PROCESS = {
     "langchain_tools",
     "long_chats",
     "nested_chats_chess",
+    "questions_about_documents",
     "quickstart",
     "resume_group_chat",
     "sequential_chats",

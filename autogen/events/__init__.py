@@ -21,6 +21,7 @@ from typing import TypeAlias, Union, cast
 
 from .._threads import reset_variable
 from ._context_kinds import ContextTransformed
+from ._document_kinds import DocumentsIndexed, DocumentsRetrieved
 from ._event import Event, current_chat_id, current_operation_id, parent_operation_id
 from ._group_kinds import GroupResumed, HandedOver, SpeakerAttempted, SpeakerRequested, SpeakerSelected
 from ._kinds import (
@@ -67,6 +68,8 @@ __all__ = [
     "CodeEnded",
     "CodeStarted",
     "ContextTransformed",
+    "DocumentsIndexed",
+    "DocumentsRetrieved",
     "Event",
     "GroupResumed",
     "GuardrailChecked",

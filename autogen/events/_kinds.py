@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, Union
 
 from ._context_kinds import ContextTransformed
+from ._document_kinds import DocumentsIndexed, DocumentsRetrieved
 from ._event import Event
 from ._group_kinds import GroupResumed, HandedOver, SpeakerAttempted, SpeakerRequested, SpeakerSelected
 from ._memory_kinds import MemoriesRecalled
@@ -588,6 +589,8 @@ AnyEvent: TypeAlias = Union[
     SafeguardActed,
     ApprovalAsked,
     ApprovalGiven,
+    DocumentsIndexed,
+    DocumentsRetrieved,
     ProgramEvent,
     HumanAsked,
     HumanAnswered,

@@ -111,6 +111,51 @@ class IndexCollection:
                 dimension = self._insert(connection, entry, dimension)
         return list(by_id)
 
+    def list_without_vectors(self, n: int | None = None) -> list[IndexEntry]:
+        """Return entries that have no vector, in the order in which they were added.
+
+        Args:
+            n: The maximum number of entries; None for no limit.
+        """
+        with self._file.read() as connection:
+            self._get_state(connection)
+            assert connection is not None
+            query = "SELECT row FROM entries WHERE scope = ? AND vector IS NULL ORDER BY row LIMIT ?"
+            rows = [row for (row,) in connection.execute(query, (self.info.scope, -1 if n is None else n))]
+            entries = self._load(connection, rows)
+        return [entries[row] for row in rows]
+
+    def count_without_vectors(self) -> int:
+        """Return the number of entries that have no vector."""
+        with self._file.read() as connection:
+            self._get_state(connection)
+            assert connection is not None
+            query = "SELECT count(*) FROM entries WHERE scope = ? AND vector IS NULL"
+            count: int = connection.execute(query, (self.info.scope,)).fetchone()[0]
+            return count
+
+    def set_vectors(self, vectors: Mapping[str | int, object]) -> None:
+        """Give entries their vectors, all or none of them. Ids that are not there are ignored.
+
+        Args:
+            vectors: The vectors by the ids of the entries.
+
+        Raises:
+            ValueError: if a vector is not finite, or has another dimension than those of the collection.
+        """
+        if not vectors:
+            return
+        with self._file.write() as connection:
+            dimension = self._get_state(connection)[1]
+            rows = self._find_rows(connection, list(vectors))
+            for key, row in rows.items():
+                unit = to_unit(vectors[key], dimension)
+                dimension = unit.size
+                connection.execute("UPDATE entries SET vector = ? WHERE row = ?", (unit.astype("<f4").tobytes(), row))
+            # A matrix in memory has the rows before it, and would not look at this one again.
+            query = "UPDATE collections SET dimension = ?, generation = generation + 1 WHERE scope = ?"
+            connection.execute(query, (dimension, self.info.scope))
+
     def delete(self, ids: Iterable[str | int]) -> int:
         """Delete entries by their ids; unknown ids are ignored. Returns the number of deleted entries."""
         with self._file.write() as connection:

@@ -49,6 +49,8 @@ def describe(event: AnyEvent) -> str:
             | events.HistoryCleared()
             | events.UsagePrinted()
             | events.ProgramEvent()
+            | events.DocumentsIndexed()
+            | events.DocumentsRetrieved()
         ):
             return event.type
         case events.SpeakerSelected(speaker=name):

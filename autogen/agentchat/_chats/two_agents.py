@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Any, NamedTuple, cast
 
 from ... import events
@@ -17,13 +18,13 @@ from ..._steps import Steps, get_callable_name, hide_from_tracebacks, invoke
 from ...control import ChatControl, ChatStopped, ChatWaiting, controlled_by
 from ...exception_utils import BudgetExceeded
 from ...oai._usage.ledger import UsageLedger, enter_chat_budget
-from ...operations import Operation, perform
+from ...operations import Operation, is_replay_safe, perform
 from ...types import ChatCost, ChatMessage
 from .._approvals.policy import remember_approvals
 from .._core import argument_checks, registration_warnings
 from .._core.answer_values import collect_values, find_value
 from .._core.display import silence
-from .._core.internals import get_history, get_human_inputs, internals, invoke_overridable, is_conversable
+from .._core.internals import ASYNC_OPENINGS, get_history, get_human_inputs, internals, invoke_overridable, is_conversable
 from .._core.protocols import AgentCore
 from .._core.result import (
     ChatResult,
@@ -40,6 +41,7 @@ from .._replies.registry import builtin_generate_reply
 from ..agent import Agent
 from .active_chats import enter_active_chat
 from .message_loop import Send, run_loop
+from .sources import SourceRecord, gather_sources, resolve_sources
 from .stream_events import send_events_to_stream
 from .summary import summarize
 
@@ -89,11 +91,13 @@ class ChatOutcome(NamedTuple):
         ledger: Usage of the chat.
         foreign_usage: Usage of clients that know no ledger when the chat began, by id.
         values: Parsed answers by their text.
+        sources: Documents that the agents were shown.
     """
 
     ledger: UsageLedger
     foreign_usage: Mapping[int, ChatCost]
     values: Mapping[str, object]
+    sources: SourceRecord
 
 
 def run_chat(
@@ -198,12 +202,13 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
         use_cache(options.cache, sender, recipient),
         enter_chat_budget(options.limits) as ledger,
         collect_values() as values,
+        gather_sources() as sources,
         remember_approvals(),
         collect_sources(),
     ):
         # A chat within a silent chat is silent, too.
         request = request._replace(options=options._replace(silent=is_silent or options.silent))
-        outcome = ChatOutcome(ledger, before, values)
+        outcome = ChatOutcome(ledger, before, values, sources)
         _reset_pair(sender, recipient, options.clear_history, max_turns)
         try:
             with controlled_by(options.control) if options.control else nullcontext():
@@ -254,13 +259,26 @@ def _run_turns(request: ChatRequest, max_turns: int | None) -> Steps[tuple[Any, 
 def make_first_message(agent: AgentCore, recipient: Agent, message: Any, context: dict[str, Any]) -> Steps[Any]:
     """Make the first message of a chat: call a callable message, or append the carryover to a given one."""
     if callable(message):
-        make = partial(invoke, message, None, agent, recipient, context)
+        async_fn = _get_async_opening(message)
+
+        def make() -> Steps[Any]:
+            return invoke(message, async_fn, agent, recipient, context)
+
+        if is_replay_safe(message):
+            # It may hold texts of strangers, so its pictures are not named by the program.
+            name_opening("")
+            return (yield from make())
         first = yield from perform(Operation(kind="opening", key=partial(get_callable_name, message), run=make))
         name_opening(first)
         return first
     # Without the carryover, which a model may have written.
     name_opening(message)
     return (yield from invoke(agent.generate_init_message, agent.a_generate_init_message, message, **context))
+
+
+def _get_async_opening(message: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Return the async variant of a function that makes a first message; None if it has none."""
+    return ASYNC_OPENINGS.get(message) if isinstance(message, FunctionType) else None
 
 
 def _take_turns(request: ChatRequest, max_turns: int) -> Steps[StopReason]:
@@ -345,6 +363,8 @@ def _build_result(
         repetitions=find_repetitions(counters),
         stop_reason=reason,
         stop_detail=detail,
+        sources=resolve_sources(outcome.sources, messages),
+        intermediate_answers=list(outcome.sources.intermediate_answers),
     )
 
 

@@ -134,6 +134,9 @@ def is_conversable(agent: object) -> TypeGuard[AgentCore]:
 
 T = TypeVar("T")
 
+ASYNC_OPENINGS: dict[Any, Callable[..., Any]] = {}
+"""Functions that make the first message of a chat, with the variants that async chats call in their stead."""
+
 ORIGINAL_METHODS: dict[str, Any] = {}
 """Methods of `ConversableAgent` by name, as it defined them. Kept apart from the class, because a tracing package may wrap
 methods of the class."""

@@ -54,6 +54,35 @@ class StopReason(str, Enum):
         return self.value
 
 
+@dataclass(frozen=True)
+class ChatSource:
+    """A document, or a part of a document, that a chat relies on.
+
+    Attributes:
+        source: Path or address.
+        id: Id of the part in its store; empty for a citation of something that nobody was shown.
+        number: Number under which it was shown.
+        headings: Headings above it: "Installation > Linux".
+        page: Page that it begins on.
+        in_context: True if it was shown to the agents; False if it was only cited.
+        cited: True if an answer cites it.
+    """
+
+    source: str
+    id: str = ""
+    number: int = 0
+    headings: str = ""
+    page: int | None = None
+    in_context: bool = True
+    cited: bool = False
+
+    @property
+    def label(self) -> str:
+        """The source with its headings and page, as a line: "guide.md § Installation, p. 3"."""
+        headings = f" § {self.headings}" if self.headings else ""
+        return f"{self.source or 'unknown source'}{headings}" + (f", p. {self.page}" if self.page is not None else "")
+
+
 @dataclass(repr=False)
 class ChatResult:
     """Result of a chat.
@@ -74,6 +103,8 @@ class ChatResult:
         value: Parsed answer: the object of the last message that was made by a `response_format`, or of the `output_type`
             of `run`; None if there is none.
         pending: Open questions of a chat that waits; see `Recording.answer`.
+        sources: Documents that the agents were shown, and those that answers cite.
+        intermediate_answers: Answers that asked for other documents; their messages are not in the history.
     """
 
     chat_id: int | None = None
@@ -88,6 +119,8 @@ class ChatResult:
     stop_detail: str | None = None
     value: Any = None
     pending: list[Pending] = field(default_factory=list)
+    sources: list[ChatSource] = field(default_factory=list)
+    intermediate_answers: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         parts = {
