@@ -12,11 +12,12 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .._extras import httpx as httpx_module
+from .._hosts import share_time
 from .._secrets import mask_urls_in_record
 from .._threads import CallTimeout, arun_with_timeout, run_with_timeout
 from ._policy import FetchPolicy
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 else:
     httpx = httpx_module
     httpcore = import_module(httpx.__name__.replace("httpx", "httpcore"))
-
-MIN_SECONDS = 0.001
 
 # The library logs the address of each request.
 logging.getLogger(httpx.__name__).addFilter(mask_urls_in_record)
@@ -146,13 +145,12 @@ class GuardedBackend(httpcore.NetworkBackend):
             addresses = run_with_timeout(self._deadline.clamp(timeout), self._policy.resolve, host, port)
         except CallTimeout as error:
             raise httpcore.ConnectTimeout("looking up the name took too long") from error
-        for index, address in enumerate(addresses):
-            seconds = max(self._deadline.clamp(timeout) / (len(addresses) - index), MIN_SECONDS)
+        for address, seconds, is_last in share_time(addresses, partial(self._deadline.clamp, timeout)):
             try:
                 stream = self._backend.connect_tcp(address, port, seconds, local_address, socket_options)
                 return LimitedStream(stream, self._deadline)
             except (httpcore.ConnectTimeout, httpcore.ConnectError):
-                if index == len(addresses) - 1:
+                if is_last:
                     raise
         raise AssertionError("unreachable: a name that resolves has an address")
 
@@ -178,13 +176,12 @@ class AsyncGuardedBackend(httpcore.AsyncNetworkBackend):
             addresses = await arun_with_timeout(self._deadline.clamp(timeout), self._policy.resolve, host, port)
         except CallTimeout as error:
             raise httpcore.ConnectTimeout("looking up the name took too long") from error
-        for index, address in enumerate(addresses):
-            seconds = max(self._deadline.clamp(timeout) / (len(addresses) - index), MIN_SECONDS)
+        for address, seconds, is_last in share_time(addresses, partial(self._deadline.clamp, timeout)):
             try:
                 stream = await self._backend.connect_tcp(address, port, seconds, local_address, socket_options)
                 return AsyncLimitedStream(stream, self._deadline)
             except (httpcore.ConnectTimeout, httpcore.ConnectError):
-                if index == len(addresses) - 1:
+                if is_last:
                     raise
         raise AssertionError("unreachable: a name that resolves has an address")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
+from .._hosts import resolve_host
 from .._mistakes import trim_stop
 from .._secrets import mask_url
 from ._addresses import find_objection
@@ -122,10 +122,9 @@ class FetchPolicy:
             FetchError: if the name can't be resolved.
         """
         try:
-            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = resolve_host(host, port)
         except (OSError, UnicodeError) as error:
             raise FetchError(f"The name {host!r} can't be resolved: {trim_stop(error)}.") from error
-        addresses = dict.fromkeys(str(row[4][0]) for row in rows)
         objections = {address: self._find_objection(host, address) for address in addresses}
         allowed = [address for address, objection in objections.items() if objection is None]
         if not allowed:

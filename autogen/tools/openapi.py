@@ -15,7 +15,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from .._mistakes import suggest, trim_stop
-from ._openapi.document import Document, OpenAPIError, find_base_url, load_document
+from ._openapi.bodies import UploadFolder
+from ._openapi.document import Document, OpenAPIError, Origin, check_base, find_base_url, get_origin, load_document
 from ._openapi.operations import Operation
 from ._openapi.security import Secrets
 from .tool import Tool
@@ -43,6 +44,8 @@ def openapi_tools(
     allow: str | Collection[str] | None = None,
     secrets: Mapping[str, str | Callable[[], str]] | None = None,
     base_url: str | None = None,
+    other_servers: Collection[str] = (),
+    upload_folder: str | os.PathLike[str] | None = None,
     prefix: str = "",
     policy: FetchPolicy | None = None,
     max_result_chars: int = 20_000,
@@ -54,8 +57,8 @@ def openapi_tools(
     cleaned, shortened and quoted, and responses are marked as data. Arguments are checked by the schemas, but for patterns.
     An HTTP error is an error of the tool, which a chat gives to the model with the server's words.
 
-    An operation that no tool can be made of, such as an upload of a file, is left out with a warning; it is an error if
-    `allow` has its very name.
+    A body is JSON, a form, a text or a file. The model names files, within `upload_folder` alone. An operation that no tool
+    can be made of is left out with a warning; it is an error if `allow` has its very name.
 
     Args:
         document: The document, JSON or YAML: a file, an address, or a parsed document.
@@ -65,6 +68,10 @@ def openapi_tools(
             function that returns it. It is read for each request, and masked where a response repeats it.
         base_url: Address that the paths are appended to. By default the first server of the document, which must be on the
             host that the document was fetched from.
+        other_servers: Addresses of further servers that operations may name as their own. They get the secrets of these
+            operations.
+        upload_folder: Folder of the files that the model may send. By default none, and operations that need a file are left
+            out.
         prefix: Beginning of the tools' names.
         policy: The rules of fetching; by default those of the process.
         max_result_chars: Maximum length of a response in characters. Longer texts lose their middle.
@@ -74,7 +81,7 @@ def openapi_tools(
 
     Raises:
         OpenAPIError: if it is not an OpenAPI 3 document, or no tools can be made of it.
-        ValueError: if `allow` has a name that fits no operation, or a secret is missing.
+        ValueError: if `allow` has a name that fits no operation, a secret is missing, or there is no such folder.
         FetchError: if the document can't be fetched.
         OSError: if the file can't be read.
         ImportError: if the extra is not installed.
@@ -96,6 +103,8 @@ def openapi_tools(
         "base_url": find_base_url(loaded, base_url),
         "is_base_given": base_url is not None,
         "secrets": Secrets(loaded, secrets),
+        "other_servers": _read_servers(other_servers),
+        "folder": None if upload_folder is None else UploadFolder(upload_folder),
     }
     tools = Toolkit()
     for row in selected:
@@ -106,6 +115,12 @@ def openapi_tools(
     if not len(tools):
         raise OpenAPIError(f"{loaded.name}: no tool can be made of any of the operations that are allowed; see the log.")
     return tools
+
+
+def _read_servers(addresses: Collection[str]) -> list[Origin]:
+    if isinstance(addresses, str):
+        raise TypeError(f"other_servers must be a list of addresses, got the text {addresses!r}.")
+    return [get_origin(check_base(address, "A server of other_servers")) for address in addresses]
 
 
 def _list_names(row: _Row) -> list[str]:

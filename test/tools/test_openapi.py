@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+from email.parser import BytesParser
+from email.policy import HTTP
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
@@ -286,6 +288,120 @@ def test_addresses_inside_need_a_policy(make, site):
     assert site.paths == ["/missing"]
 
 
+# Bodies
+
+
+def form_of(properties, media_type="multipart/form-data", encoding=None, **fields):
+    schema = {"type": "object", "properties": properties, **fields}
+    return {"required": True, "content": {media_type: {"schema": schema, "encoding": encoding or {}}}}
+
+
+def post(body, **changes):
+    return {"openapi": "3.1.0", "paths": {"/v1/x": {"post": {"operationId": "x", "requestBody": body}}}, **changes}
+
+
+def read_parts(request):
+    """Return the parts of a multipart request: name, file name, content type and content."""
+    head = f"Content-Type: {request['headers']['content-type']}\r\n\r\n".encode()
+    message = BytesParser(policy=HTTP).parsebytes(head + request["body"].encode())
+    return [
+        (
+            part.get_param("name", header="content-disposition"),
+            part.get_filename(),
+            part["content-type"].split(";")[0],
+            part.get_payload(decode=True).decode(),
+        )
+        for part in message.iter_parts()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("properties", "encoding", "value", "body"),
+    [
+        ({"a": {}, "b": {}}, {}, {"a": "é &=", "b": True}, "a=%C3%A9+%26%3D&b=true"),
+        ({"a": {"type": "array"}}, {}, {"a": [1, 2]}, "a=1&a=2"),
+        ({"a": {"type": "array"}}, {"a": {"explode": False}}, {"a": [1, 2]}, "a=1%2C2"),
+        ({"a": {"type": "object"}}, {"a": {"style": "deepObject"}}, {"a": {"b": 1}}, "a%5Bb%5D=1"),
+        ({"a": {"type": "object"}}, {"a": {"contentType": "application/json"}}, {"a": {"b": 1}}, "a=%7B%22b%22%3A+1%7D"),
+    ],
+    ids=["texts", "list", "joined list", "deep object", "JSON"],
+)
+def test_forms(make, properties, encoding, value, body):
+    tools = make(post(form_of(properties, "application/x-www-form-urlencoded", encoding)), allow="*")
+    request = parse(tools.get_tool("x")(body=value))
+    assert request["body"] == body
+    assert request["headers"]["content-type"] == "application/x-www-form-urlencoded"
+
+
+def test_a_form_with_files(make, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/a.txt").write_text("hello")
+    (tmp_path / "docs/b.bin").write_text("bytes")
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "docs/link.txt").symlink_to(tmp_path / "secret.txt")
+    binary = {"type": "string", "format": "binary"}
+    properties = {
+        "title": {"type": "string"},
+        "size": {"$ref": "#/components/schemas/Size"},
+        "main": {"contentMediaType": "application/octet-stream"},
+        "more": {"anyOf": [{"type": "array", "items": binary}, {"type": "null"}]},
+    }
+    components = {"schemas": {"Size": {"type": "object", "properties": {"width": {"type": "integer"}}}}}
+    encoding = {"main": {"contentType": "image/png"}}
+    document = post(form_of(properties, encoding=encoding, required=["main"]), components=components)
+    tool = make(document, allow="*", upload_folder=tmp_path / "docs").get_tool("x")
+    value = {"title": 'a"\r\nb', "size": {"width": 1}, "main": "a.txt", "more": ["b.bin", "a.txt"]}
+    assert read_parts(parse(tool(body=value))) == [
+        ("title", None, "text/plain", 'a"\r\nb'),
+        ("size", None, "application/json", '{"width": 1}'),
+        ("main", "a.txt", "image/png", "hello"),
+        ("more", "b.bin", "application/octet-stream", "bytes"),
+        ("more", "a.txt", "text/plain", "hello"),
+    ]
+    for name in ("../secret.txt", str(tmp_path / "secret.txt"), "link.txt", "missing", "", "a\0"):
+        with pytest.raises(ValueError, match=r"Invalid argument 'body.main': there is no file"):
+            tool(body={"main": name})
+    with pytest.raises(ValueError, match=r"'body.size.width'"):
+        tool(body={"main": "a.txt", "size": {"width": "wide"}})
+
+
+def test_texts_and_files(make, tmp_path):
+    (tmp_path / "a.pdf").write_text("pages")
+    content = {"text/csv": {"schema": {"type": "string"}}}
+    request = parse(make(post({"content": content}), allow="*").get_tool("x")(body="é,1"))
+    assert (request["body"], request["headers"]["content-type"]) == ("é,1", "text/csv; charset=utf-8")
+    document = post({"content": {"application/pdf": {}}})
+    request = parse(make(document, allow="*", upload_folder=tmp_path).get_tool("x")(body="a.pdf"))
+    assert (request["body"], request["headers"]["content-type"]) == ("pages", "application/pdf")
+    # Without a folder an optional file is left out, and a JSON body is preferred to any other.
+    assert make(document, allow="*").get_tool("x").function_schema["parameters"]["properties"] == {}
+    both = post({"content": {**content, "application/json": {"schema": {"type": "object"}}}})
+    assert parse(make(both, allow="*").get_tool("x")(body={"a": 1}))["body"] == '{"a": 1}'
+    with pytest.raises(ValueError, match="upload_folder must be a folder"):
+        make(document, allow="*", upload_folder=tmp_path / "missing")
+
+
+def test_an_operation_with_a_server_and_a_secret_of_its_own(site, make, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "a-secret-key")
+    with serve_site() as other:
+        other.routes = Echo()
+        document = document_of({"servers": [{"url": other.url("/v1")}], "security": [{"bearer": []}]})
+        document["components"] = {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}}
+        document["paths"]["/y"] = {"get": {"operationId": "y"}}
+        options = {"secrets": {"bearer": "MY_KEY"}, "base_url": site.url("/v1")}
+        make(document, **options).get_tool("x")()
+        assert site.paths[-1] == "/v1/x"
+        tools = make(document, other_servers=[other.url()], **options)
+        tools.get_tool("x")()
+        assert [path for _, path, _ in other.requests] == ["/v1/x"]
+        assert other.requests[0][2]["authorization"] == "Bearer a-secret-key"
+        tools.get_tool("y")()
+        assert site.paths[-1] == "/v1/y"
+        assert "authorization" not in site.requests[-1][2]
+        with pytest.raises(TypeError, match="must be a list"):
+            make(document, other_servers=other.url(), **options)
+
+
 # Hostile documents
 
 DEEP = {"type": "string"}
@@ -326,7 +442,10 @@ def with_schema(schema, **changes):
         (document_of({}, "/x/{id}"), "are not the same"),
         (document_of({"parameters": [{"in": "query"}]}), "without a name"),
         (document_of({"parameters": [parameter("a", "path", style="matrix")]}, "/{a}"), "style 'matrix'"),
-        (document_of({"requestBody": {"required": True, "content": {"text/csv": {}}}}), "has to be text/csv"),
+        (document_of({"requestBody": {"required": True, "content": {"image/png": {}}}}), "by upload_folder="),
+        (document_of({"requestBody": {"required": True, "content": {}}}), "has to be empty"),
+        (document_of({"requestBody": form_of({"f": {"format": "binary"}}, required=["f"])}), "'f' is a file"),
+        (document_of({"requestBody": {"required": True, "content": {"x\r\ny/z": {}}}}), "which can't be sent"),
         (document_of({"security": [{"other": []}]}), "needs secrets"),
         (document_of({}, servers=[{"url": "https://evil.test/"}]), "names a server elsewhere, https://evil.test"),
         (document_of({}, servers=[{"url": "ftp://x/"}]), "must be http"),

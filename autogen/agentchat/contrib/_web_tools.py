@@ -43,6 +43,12 @@ class PagedBrowser(Protocol):
     viewport_current_page: int
 
 
+TOOL_NAMES = (
+    *("informational_web_search", "navigational_web_search", "visit_page", "download_file", "page_up", "page_down"),
+    *("find_on_page_ctrl_f", "find_next", "read_page_and_answer", "summarize_page"),
+)
+
+
 class WebTools:
     """The tools of a web surfer. They take turns, because a browser shows one page at a time.
 

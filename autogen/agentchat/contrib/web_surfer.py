@@ -22,7 +22,7 @@ from ..agent import Agent, Message
 from ..assistant_agent import AssistantAgent
 from ..conversable_agent import ConversableAgent, HumanInputMode, Reply
 from ..user_proxy_agent import UserProxyAgent
-from ._web_tools import WebTools
+from ._web_tools import TOOL_NAMES, WebTools
 
 __all__ = ["WebSurferAgent"]
 
@@ -63,12 +63,13 @@ class Surf:
             is_termination_msg=lambda message: not (message.get("tool_calls") or message.get("function_call")),
             # In async chats the tools run in threads.
             concurrent_tool_calls=True,
+            human_input_source=surfer.human_input_source,
             silent=True,
         )
         self.assistant.register_hook("process_message_before_send", _keep_first_call)
         for tool, description in self.tools.list_tools():
             self.assistant.register_for_llm(description=description)(tool)
-            self.user_proxy.register_for_execution()(tool)
+            self.user_proxy.register_for_execution(approve=surfer.approve.get(tool.__name__))(tool)
 
 
 class WebSurferAgent(ConversableAgent):
@@ -118,6 +119,7 @@ class WebSurferAgent(ConversableAgent):
         cite: bool = True,
         policy: FetchPolicy | None = None,
         search_engine: AbstractMarkdownSearch | None = None,
+        approve: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         """Create an agent.
@@ -141,6 +143,8 @@ class WebSurferAgent(ConversableAgent):
             cite: True if the answers of several steps end with a list of the pages that were shown.
             policy: The rules for addresses; None for those of the process. A `browser` has its own.
             search_engine: The back end of searches; None for that of `AUTOGEN_SEARCH`. A `browser` has its own.
+            approve: For each tool of the browser that needs it, who must approve its calls, as for `register_for_execution`:
+                `{"download_file": "human"}`. A page that is not text is a download of `visit_page`, too.
             **kwargs: `silent`...
 
         Raises:
@@ -167,6 +171,7 @@ class WebSurferAgent(ConversableAgent):
         )
         self.max_steps = max_steps
         self.cite = cite
+        self.approve = _check_approve(approve)
         self._policy = policy
         self._search_engine = search_engine
         self._browser_config = browser_config
@@ -353,6 +358,18 @@ def _describe_position(surf: Surf) -> str:
         return "(No page is open in your browser.)"
     title = surf.tools.get_title().strip()
     return f"(Your browser is at {surf.tools.browser.address}{', ' + title if title else ''}.)"
+
+
+def _check_approve(approve: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the approvals of tools.
+
+    Raises:
+        ValueError: if there is no such tool.
+    """
+    for name in approve or ():
+        if name not in TOOL_NAMES:
+            raise ValueError(f"approve has no tool of the browser {name!r}.{suggest(name, TOOL_NAMES)}")
+    return dict(approve or {})
 
 
 def _check_browser_config(config: Mapping[str, Any] | None) -> None:

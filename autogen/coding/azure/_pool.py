@@ -197,12 +197,11 @@ class SessionPool:
         """
         if not name.isprintable() or any(character in name for character in '/\\"'):
             raise ValueError(f"The name of a file must be printable and without slashes and quotes, got {name!r}.")
-        boundary = uuid.uuid4().hex
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
-        head += "Content-Type: application/octet-stream\r\n\r\n"
-        body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
-        kind = f"multipart/form-data; boundary={boundary}"
-        yield from self._send(session, "POST", self._paths.upload, content=body, kind=kind)
+        from ..._extras import httpx
+
+        form = httpx.Request("POST", self._url, files={"file": (name, content, "application/octet-stream")})
+        kind = form.headers["content-type"]
+        yield from self._send(session, "POST", self._paths.upload, content=form.read(), kind=kind)
 
     def fetch_file(self, session: Session, name: str) -> Steps[bytes]:
         """Return the content of a file of a session.

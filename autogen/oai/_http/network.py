@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import socket
 import ssl
 import threading
 import time
@@ -19,6 +18,7 @@ from itertools import count
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
+from ..._hosts import resolve_host, share_time
 from ..._threads import CallTimeout, run_with_timeout
 from .clock import Limit, get_remaining
 from .libraries import httpcore
@@ -227,12 +227,11 @@ class TimedBackend(httpcore.NetworkBackend):
             return self._backend.connect_tcp(host, port, None, local_address, options)
         deadline = time.monotonic() + seconds
         addresses = _resolve(host, port, seconds)
-        for index, address in enumerate(addresses):
-            share = (deadline - time.monotonic()) / (len(addresses) - index)
+        for address, share, is_last in share_time(addresses, lambda: deadline - time.monotonic()):
             try:
-                return self._backend.connect_tcp(address, port, max(share, 0.001), local_address, options)
+                return self._backend.connect_tcp(address, port, share, local_address, options)
             except (httpcore.ConnectTimeout, httpcore.ConnectError):
-                if index == len(addresses) - 1:
+                if is_last:
                     raise
         raise AssertionError("unreachable: a name that resolves has an address")
 
@@ -309,12 +308,11 @@ def _resolve(host: str, port: int, seconds: float) -> list[str]:
         httpcore.ConnectTimeout, httpcore.ConnectError: if there are none.
     """
     try:
-        rows = run_with_timeout(seconds, socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        return run_with_timeout(seconds, resolve_host, host, port)
     except CallTimeout as error:
         raise httpcore.ConnectTimeout("looking up the name took too long") from error
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
-    return list(dict.fromkeys(str(address[0]) for *_, address in rows))
 
 
 def _disconnect(stream: TimedStream | AsyncTimedStream, queue: ConnectQueue[Any] | None) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote, urljoin, urlsplit
 
 from ..._extras import require
@@ -23,6 +23,8 @@ MAX_BYTES = 10 * 2**20
 MAX_YAML_BYTES = 2 * 2**20
 MAX_REFERENCES = 50
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
+Origin: TypeAlias = tuple[str, str, int | None]
+"""Scheme, host and port of an address."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 _YAML_TAGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:merge")
@@ -167,7 +169,7 @@ def _parse_yaml(text: str, name: str) -> Any:
         raise OpenAPIError(f"{name} is not an OpenAPI document: {trim_stop(error)}.") from None
 
 
-def get_origin(url: str) -> tuple[str, str, int | None]:
+def get_origin(url: str) -> Origin:
     """Return the scheme, host and port of an address.
 
     Raises:
@@ -188,11 +190,11 @@ def find_base_url(document: Document, base_url: str | None) -> str:
         OpenAPIError: if there is none, or it is on another server than the document.
     """
     if base_url is not None:
-        return _check_base(base_url, "base_url")
+        return check_base(base_url, "base_url")
     address = resolve_server(document, document.content.get("servers"), document.url)
     if address is None:
         raise OpenAPIError(f"{document.name} names no server with an absolute address: give it as base_url=.")
-    address = _check_base(address, f"The server of {document.name}")
+    address = check_base(address, f"The server of {document.name}")
     if document.url is not None and get_origin(address) != get_origin(document.url):
         raise OpenAPIError(
             f"{document.name} names a server elsewhere, {mask_url(address)}: if requests are to go there, set base_url=."
@@ -219,7 +221,7 @@ def resolve_server(document: Document, servers: Any, base: str | None) -> str | 
     return address if "://" in address else None
 
 
-def _check_base(address: str, subject: str) -> str:
+def check_base(address: str, subject: str) -> str:
     """Return a base address without the slash at its end."""
     try:
         scheme, host, _ = get_origin(address)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from ..._untrusted import clean_description, clean_text, mark_untrusted, shorten
-from .document import Document, OpenAPIError, get_origin, resolve_server
-from .parameters import Parameter, check_header_value, make_argument_name, read_parameters, write_path_value
+from .bodies import Body, UploadFolder, read_body
+from .document import Document, OpenAPIError, Origin, get_origin, resolve_server
+from .parameters import Parameter, check_header_value, read_parameters, write_path_value
 from .schemas import ArgumentChecker, SchemaReader
 from .security import Credential, Secrets
 
@@ -22,35 +23,20 @@ _TEXT_TYPES = re.compile(r"text/.*|.*[/+](json|xml|yaml|javascript|x-www-form-ur
 
 
 @dataclass(frozen=True)
-class Body:
-    """The body of an operation's requests.
-
-    Attributes:
-        argument: Name of the argument for models.
-        schema: Schema as the document has it.
-        is_required: True if a request needs it.
-        description: Description in the document.
-    """
-
-    argument: str
-    schema: Any
-    is_required: bool
-    description: str
-
-
-@dataclass(frozen=True)
 class Request:
     """A request.
 
     Attributes:
         url: Its address, with parameters.
         headers: Its headers.
-        body: Its body, sent as JSON; None for no body.
+        json: Its body, sent as JSON; None for no such body.
+        content: Its body in another form; None for no such body.
     """
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
-    body: Any = field(default=None, repr=False)
+    json: Any = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
 
 
 class Operation:
@@ -63,8 +49,10 @@ class Operation:
         item: The path item.
         node: The operation in the document.
         base_url: Address that the path is appended to.
-        is_base_given: True if a program gave it, so that no server of the document counts.
+        is_base_given: True if a program gave it, so that no server of the document counts but `other_servers`.
+        other_servers: Origins that the operation's own server may have, besides that of `base_url`.
         secrets: The secrets of the program.
+        folder: Folder of the files that models may send; None for no files.
 
     Raises:
         OpenAPIError: if no tool can be made of it.
@@ -81,13 +69,16 @@ class Operation:
         base_url: str,
         is_base_given: bool,
         secrets: Secrets,
+        other_servers: Collection[Origin] = (),
+        folder: UploadFolder | None = None,
     ) -> None:
         self.method, self.path = method, path
         self._check_path()
-        self._base_url = base_url if is_base_given else self._find_base(document, item, node, base_url)
+        own = None if is_base_given and not other_servers else self._find_server(document, item, node, base_url)
+        self._base_url = self._check_server(own, base_url, is_base_given, other_servers)
         self._parameters = read_parameters(document, item, node)
         self._check_template()
-        self._body = self._read_body(document, node)
+        self._body = read_body(document, node, {parameter.argument for parameter in self._parameters}, folder)
         self._secrets = secrets
         self._credentials: list[Credential] = secrets.select(node)
         self.description = self._describe(node)
@@ -114,36 +105,28 @@ class Operation:
         if variables != declared:
             raise OpenAPIError("the variables of its path and its path parameters are not the same")
 
-    def _find_base(self, document: Document, item: Mapping[str, Any], node: Mapping[str, Any], base_url: str) -> str:
-        """Return the address of the operation's own server, or the document's if it has none."""
+    def _find_server(
+        self, document: Document, item: Mapping[str, Any], node: Mapping[str, Any], base_url: str
+    ) -> str | None:
+        """Return the address of the operation's own server; None if it has none."""
         servers = node.get("servers") or item.get("servers")
         if not servers:
-            return base_url
+            return None
         address = resolve_server(document, servers, document.url or base_url)
-        if address is None or get_origin(address) != get_origin(base_url):
-            raise OpenAPIError("its server is elsewhere: if requests are to go to one server, name it by base_url=")
+        if address is None:
+            raise OpenAPIError("its server has no absolute address")
         parts = urlsplit(address)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
-    def _read_body(self, document: Document, node: Mapping[str, Any]) -> Body | None:
-        body = document.resolve(node.get("requestBody"))
-        if not isinstance(body, Mapping):
-            return None
-        content = body.get("content")
-        kinds = content if isinstance(content, Mapping) else {}
-        media = next(
-            (kinds[kind] for kind in kinds if str(kind).partition(";")[0].strip() in ("application/json", "*/*")), None
+    def _check_server(self, own: str | None, base_url: str, is_base_given: bool, others: Collection[Origin]) -> str:
+        """Return the address to send requests to."""
+        if own is None or get_origin(own) in others or (not is_base_given and get_origin(own) == get_origin(base_url)):
+            return own or base_url
+        if is_base_given:
+            return base_url
+        raise OpenAPIError(
+            "its server is elsewhere: if requests are to go there, name it by other_servers=, or one for all by base_url="
         )
-        is_required = body.get("required") is True
-        if not isinstance(media, Mapping):
-            if not is_required:
-                return None
-            raise OpenAPIError(
-                f"its body has to be {', '.join(map(str, kinds))[:100] or 'empty'}, and only JSON can be sent"
-            )
-        description = body.get("description")
-        name = make_argument_name("body", "json", {parameter.argument for parameter in self._parameters})
-        return Body(name, media.get("schema", True), is_required, description if isinstance(description, str) else "")
 
     def _describe(self, node: Mapping[str, Any]) -> str:
         """Return the description for models: the words of the document are quoted as such."""
@@ -201,7 +184,13 @@ class Operation:
         if cookies:
             headers["cookie"] = "; ".join(f"{quote(name, safe='')}={quote(text, safe='')}" for name, text in cookies)
         url = self._base_url + path + (f"?{urlencode(query, quote_via=quote)}" if query else "")
-        return Request(url, headers, arguments.get(self._body.argument) if self._body else None)
+        if self._body is None or self._body.argument not in arguments:
+            return Request(url, headers)
+        value = arguments[self._body.argument]
+        if self._body.is_json:
+            return Request(url, headers, json=value)
+        content = self._body.write(value)
+        return Request(url, {**headers, "content-type": content.media_type}, content=content.data)
 
     def call(self, arguments: Mapping[str, Any], policy: FetchPolicy | None, max_result_chars: int) -> str:
         """Send a request and return the response as text, marked as data.
@@ -214,7 +203,14 @@ class Operation:
         from ...fetching import StatusError, fetch
 
         request = self.build_request(arguments)
-        response = fetch(request.url, policy=policy, method=self.method, headers=request.headers, json=request.body)
+        response = fetch(
+            request.url,
+            policy=policy,
+            method=self.method,
+            headers=request.headers,
+            json=request.json,
+            content=request.content,
+        )
         text = self._write_response(response, max_result_chars)
         if not response.is_success:
             raise StatusError(

@@ -116,6 +116,11 @@ def check_header_value(argument: str, text: str) -> str:
     return text
 
 
+def is_style(location: str, style: object) -> bool:
+    """Return True if parameters in a location may have a style."""
+    return style in _STYLES[location]
+
+
 def is_header_name(name: object) -> bool:
     """Return True if a document may have a header of this name set."""
     return isinstance(name, str) and bool(_TOKEN.fullmatch(name)) and name.lower() not in _RESERVED_HEADERS

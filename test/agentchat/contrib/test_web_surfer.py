@@ -96,6 +96,28 @@ def test_a_model_reaches_nothing_inside(call, user, site, address):
     assert "root:" not in result.summary
 
 
+def test_a_download_waits_for_an_approval(call, user, site):
+    """The human of the surfer is asked, or a rule of the program; other tools are not affected."""
+    calls = [tool_call("visit_page", url=site.url("/tea")), *[tool_call("download_file", url=site.url("/"))] * 2]
+    answers, prompts = ["no, too large", "y"], []
+
+    def ask(prompt):
+        prompts.append(prompt)
+        return answers.pop(0)
+
+    surfer = make_surfer(ScriptedModel(*calls), approve={"download_file": "human"}, human_input_source=ask)
+    results = [call(user.initiate_chat, surfer, message="Go.", max_turns=1).summary for _ in calls]
+    assert "first drunk" in results[0]
+    assert "too large" in results[1]
+    assert "Welcome." in results[2]
+    assert site.paths == ["/tea", "/"]
+    assert [site.url("/") in prompt for prompt in prompts] == [True, True]
+    refusing = make_surfer(ScriptedModel(calls[1]), approve={"download_file": lambda call: "Nothing is downloaded."})
+    assert "Nothing is downloaded." in call(user.initiate_chat, refusing, message="Go.", max_turns=1).summary
+    with pytest.raises(ValueError, match="Did you mean 'download_file'"):
+        make_surfer(ScriptedModel(), approve={"download_files": "human"})
+
+
 def test_one_step_gives_the_page(call, user, site):
     model = ScriptedModel(
         tool_call("visit_page", url=site.url("/tea")), tool_call("find_on_page_ctrl_f", search_string="china")
