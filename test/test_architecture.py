@@ -46,7 +46,7 @@ LAYERS = """
     _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models
     import_utils                         optional imports of contributed code
     _extras, _sqlite_guard               optional packages, and SQLite files of strangers
-    _body_limits, _hosts                 HTTP bodies of limited size, and the addresses of hosts
+    _body_limits                         HTTP bodies of limited size
     _folders                             the folder of files that are kept
     exception_utils, formatting_utils    exceptions, and coloured text
     types, version                       types of messages and configs, and the version

@@ -17,9 +17,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .._extras import httpx as httpx_module
-from .._hosts import share_time
 from .._secrets import mask_urls_in_record
 from .._threads import CallTimeout, arun_with_timeout, run_with_timeout
+from ._hosts import share_time
 from ._policy import FetchPolicy
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
-from .._hosts import resolve_host
 from .._mistakes import trim_stop
 from .._secrets import mask_url
 from ._addresses import find_objection
 from ._errors import AddressRefused, FetchError
+from ._hosts import resolve_host
 
 if TYPE_CHECKING:
     from .._extras import httpx

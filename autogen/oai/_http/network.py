@@ -18,8 +18,8 @@ from itertools import count
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
-from ..._hosts import resolve_host, share_time
 from ..._threads import CallTimeout, run_with_timeout
+from ...fetching._hosts import resolve_host, share_time
 from .clock import Limit, get_remaining
 from .libraries import httpcore
 
