@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import re
+import subprocess
 import sys
 import types
 
@@ -39,6 +40,19 @@ def create(mode):
         return wrapper.create(**params) if mode == "sync" else asyncio.run(wrapper.a_create(**params))
 
     return create
+
+
+def test_a_process_closes_its_connections_at_its_end(openai_server):
+    config = {"model": "m", "api_key": "k", "base_url": openai_server("x").base_url}
+    program = f"""
+import atexit, psutil
+atexit.register(lambda: print(len(psutil.Process().net_connections())))  # called after those of the package
+from autogen import OpenAIWrapper
+OpenAIWrapper(config_list=[{config}], cache_seed=None).create(messages={HI})
+print(len(psutil.Process().net_connections()))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["1", "0"]
 
 
 def test_vertex_takes_a_token_and_the_full_name_of_a_model(create, openai_server):

@@ -7,6 +7,7 @@ Connections are shared by all clients. Those for async callers belong to an even
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping
@@ -90,6 +91,13 @@ def _abandon_clients() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_abandon_clients)
+
+
+@atexit.register
+def _close_clients() -> None:
+    """Close the connections of sync callers at the end of the process. Those of async callers end with their loops."""
+    for client in list(_current.http.values()):
+        client.close()
 
 
 @dataclass(frozen=True)
