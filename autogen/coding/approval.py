@@ -141,11 +141,24 @@ def ask_a_human(block: CodeBlock) -> Verdict:
     the model as the reason. Invisible characters (escapes, changes of text direction) are shown as escape sequences, so
     code can't hide from the reader.
     """
-    stream = IOStream.get_default()
     language = visible(block.language.replace("\n", " ")) or "unknown language"
-    stream.print(f"----- {language} -----\n{visible(block.code)}\n-----", flush=True)
+    return ask_on_stream(f"----- {language} -----\n{visible(block.code)}\n-----", "Run it?")
+
+
+def ask_on_stream(shown: str, question: str) -> Verdict:
+    """Print a text on the current `IOStream`, and ask for approval.
+
+    Args:
+        shown: The text, without invisible characters.
+        question: The question.
+
+    Returns:
+        True; or False or the reason for a refusal.
+    """
+    stream = IOStream.get_default()
+    stream.print(shown, flush=True)
     try:
-        answer = stream.input("Run it? [y: yes; n or Enter: no; anything else: no, with this reason for the model] ")
+        answer = stream.input(f"{question} [y: yes; n or Enter: no; anything else: no, with this reason for the model] ")
     except EOFError:
         return "Nobody is there to approve it."
     answer = answer.strip()

@@ -11,15 +11,11 @@ from .._steps import run_async
 from ..agentchat._approvals.policy import HUMAN, Ask, Edit, make_policy
 from ..agentchat._approvals.rules import apply_rule
 from ..agentchat._guardrails.checks import GuardedCall
-from ..coding.approval import visible
-from ..io.base import IOStream
+from ..coding.approval import ask_on_stream, visible
 from ._json_text import to_json
 from .errors import McpToolError
 
 Approval: TypeAlias = Union[bool, str, Callable[..., Any], list[Any], None]
-
-_YES = ("y", "yes")
-_NO = ("", "n", "no")
 
 
 class Approver:
@@ -93,14 +89,5 @@ def _require(tool: str, verdict: object) -> None:
 
 
 def _ask_stream(server: str, tool: str, arguments: dict[str, Any]) -> bool | str:
-    stream = IOStream.get_default()
     call = visible(f"{tool}({to_json(arguments)})")
-    stream.print(f"----- a call of the MCP server {server!r} -----\n{call}\n-----", flush=True)
-    try:
-        answer = stream.input("Make it? [y: yes; n or Enter: no; anything else: no, with this reason for the model] ")
-    except EOFError:
-        return "Nobody is there to approve it."
-    answer = answer.strip()
-    if answer.lower() in _YES:
-        return True
-    return False if answer.lower() in _NO else answer
+    return ask_on_stream(f"----- a call of the MCP server {server!r} -----\n{call}\n-----", "Make it?")
