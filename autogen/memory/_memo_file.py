@@ -145,8 +145,9 @@ class MemoFile:
         match = build_fast_match(connection, text)
         if not match:
             return {}
+        # A cross join is not reordered: to look up the words of each memo would take a hundred times longer.
         query = (
-            "SELECT words.rowid, bm25(words) FROM words JOIN memos ON memos.id = words.rowid "
+            "SELECT words.rowid, bm25(words) FROM words CROSS JOIN memos ON memos.id = words.rowid "
             "WHERE words MATCH ? AND memos.namespace = ?"
         )
         return {number: to_score(rank) for number, rank in connection.execute(query, (match, namespace))}
@@ -156,7 +157,8 @@ class MemoFile:
         words = [quote_word(word) for word in split_query(text)]
         counts: dict[int, int] = {}
         query = (
-            "SELECT words.rowid FROM words JOIN memos ON memos.id = words.rowid WHERE words MATCH ? AND memos.namespace = ?"
+            "SELECT words.rowid FROM words CROSS JOIN memos ON memos.id = words.rowid "
+            "WHERE words MATCH ? AND memos.namespace = ?"
         )
         for word in words:
             for (number,) in connection.execute(query, (word, namespace)):
