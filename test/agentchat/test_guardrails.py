@@ -523,3 +523,12 @@ def test_texts_of_wild_messages_are_found_and_replaced(content, arguments):
         if path[-1] != "arguments" or isinstance(arguments, str):
             changed = dict(find_texts(replace_text(message, path, "new")))
             assert changed[path] == "new"
+
+
+def test_a_reason_with_a_secret_is_masked_in_its_event(call, agent):
+    bot = agent("bot", llm_config=ScriptedModel("fine").llm_config)
+    bot.register_guardrail(lambda text: Tripped("it has sk-abcdefghijklmnopqrstuvwx"), on="input", name="keys")
+    seen = []
+    with events.subscribe(seen.append, types=[events.GuardrailChecked]):
+        call(agent("user").initiate_chat, bot, message="hi", max_turns=1)
+    assert [event.why for event in seen] == ["it has ***"]

@@ -111,7 +111,7 @@ def run_check(agent: AgentCore, guard: Guard, subject: Subject) -> Steps[Verdict
         key=lambda: f"{agent.name}:{guard.on}:{guard.name}:{fingerprint(subject)}",
         run=run,
         finished=lambda verdict, seconds: events.GuardrailChecked(
-            agent=agent.name, name=guard.name, on=guard.on, tripped=verdict.tripped, why=verdict.why, seconds=seconds
+            agent=agent.name, name=guard.name, on=guard.on, tripped=verdict.tripped, why=redact(verdict.why), seconds=seconds
         ),
         encode=list,
         decode=_decode_verdict,
