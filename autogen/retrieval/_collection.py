@@ -6,12 +6,13 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._extras import require
 from ._index_file import IndexFile
-from ._keywords import build_fast_match, to_score
+from ._keywords import build_fast_match, quote_word, to_score
 from ._matrix import VectorMatrix, build_matrix, read_matrix, to_arrays, to_unit
 from ._ranking import choose_keyword_weight, rank_hybrid
 from ._records import IndexEntry, IndexHit, SearchMode, check_search_mode
@@ -205,25 +206,26 @@ class IndexCollection:
             n: The maximum number of results.
             mode: `hybrid` for the weighted sum of both scores, `vector` for the nearest vectors, `keyword` for BM25. A
                 hybrid search without a vector is a search by words; without a question, by the vector.
-            keyword_weight: The part of the keyword score in the sum, 0 to 1. None for 0.15, or 0.5 if the question contains
-                an identifier.
+            keyword_weight: The part of the keyword score in the sum, 0 to 1. None for 0.15, 0.3 if the question contains an
+                identifier, or 0.45 if hardly any entry contains that.
             containing: Text that is exactly in the entries.
 
         Raises:
             ValueError: if an argument is out of range, or the mode needs a vector that is missing.
         """
         check_search_mode(mode)
-        weight = choose_keyword_weight(question, keyword_weight)
+        choose_keyword_weight("", keyword_weight)
         if mode == "vector" and vector is None:
             raise ValueError("A search by vectors needs the vector of the question.")
-        if mode == "vector" or not question:
-            weight = 0.0
-        elif mode == "keyword" or vector is None:
-            weight = 1.0
         pool = max(_POOL, 2 * n)
         with self._file.read() as connection:
             _, dimension = self._get_state(connection)
             assert connection is not None
+            weight = choose_keyword_weight(question, keyword_weight, partial(self._count_texts, connection))
+            if mode == "vector" or not question:
+                weight = 0.0
+            elif mode == "keyword" or vector is None:
+                weight = 1.0
             allowed = self._find_containing(connection, containing) if containing else None
             scores = self._match(connection, question, pool, allowed) if weight else {}
             distances: dict[int, float] = {}
@@ -315,8 +317,7 @@ class IndexCollection:
         match = build_fast_match(connection, question)
         if not match:
             return {}
-        if connection.execute("SELECT count(*) FROM collections").fetchone()[0] > 1:
-            match = f'scope : "{self.info.scope}" AND text : ({match})'
+        match = self._restrict(connection, match)
         # The words of the scope don't count.
         query = "SELECT rowid, bm25(words, 1.0, 0.0) AS score FROM words WHERE words MATCH ? ORDER BY score"
         if allowed is None:
@@ -324,6 +325,19 @@ class IndexCollection:
         found = connection.execute(query, (match,))
         scores = {row: to_score(rank) for row, rank in found if allowed is None or row in allowed}
         return dict(list(scores.items())[:n])
+
+    def _count_texts(self, connection: sqlite3.Connection, word: str) -> int:
+        """Return the number of entries that contain a word, at most 3."""
+        match = self._restrict(connection, quote_word(word))
+        query = "SELECT count(*) FROM (SELECT rowid FROM words WHERE words MATCH ? LIMIT 3)"
+        count: int = connection.execute(query, (match,)).fetchone()[0]
+        return count
+
+    def _restrict(self, connection: sqlite3.Connection, match: str) -> str:
+        """Restrict an FTS5 query to this collection, if there are others."""
+        if connection.execute("SELECT count(*) FROM collections").fetchone()[0] > 1:
+            return f'scope : "{self.info.scope}" AND text : ({match})'
+        return match
 
     def _measure(
         self,

@@ -2,12 +2,12 @@
 
 The two kinds of scores have different scales, so each is scaled to 0 to 1 over the candidates, and the sum is weighted.
 Ranks alone (reciprocal rank fusion) throw away the lead of a clear winner and ranked worse than either half; see
-`benchmarks/retrieval.py` for the measurements behind the two weights.
+`benchmarks/retrieval.py` for the measurements behind the weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ._identifiers import find_identifiers
@@ -15,24 +15,37 @@ from ._identifiers import find_identifiers
 KEYWORD_WEIGHT = 0.15
 """The part of the keyword score in the sum, for questions in natural language."""
 
-IDENTIFIER_WEIGHT = 0.5
+IDENTIFIER_WEIGHT = 0.3
 """The part of the keyword score in the sum, for questions that contain an identifier."""
+
+RARE_IDENTIFIER_WEIGHT = 0.45
+"""The part of the keyword score in the sum, for questions with an identifier that hardly any text contains."""
+
+# A name in so many texts is rare.
+_RARE = 2
 
 K = TypeVar("K")
 
 
-def choose_keyword_weight(question: str, keyword_weight: float | None = None) -> float:
+def choose_keyword_weight(
+    question: str, keyword_weight: float | None = None, count_texts: Callable[[str], int] | None = None
+) -> float:
     """Return the part of the keyword score in the sum for a question, 0 to 1.
 
     Args:
         question: The question.
         keyword_weight: The weight that the program sets; None to choose by the question.
+        count_texts: Function that returns the number of texts that contain an identifier, at least 3 if there are many. None
+            if that is unknown.
 
     Raises:
         ValueError: if the weight is not within 0 and 1.
     """
     if keyword_weight is None:
-        return IDENTIFIER_WEIGHT if find_identifiers(question) else KEYWORD_WEIGHT
+        identifiers = find_identifiers(question)
+        if count_texts is not None and any(0 < count_texts(identifier) <= _RARE for identifier in identifiers):
+            return RARE_IDENTIFIER_WEIGHT
+        return IDENTIFIER_WEIGHT if identifiers else KEYWORD_WEIGHT
     if not 0 <= keyword_weight <= 1:
         raise ValueError(f"keyword_weight must be within 0 and 1, got {keyword_weight}.")
     return keyword_weight

@@ -67,7 +67,7 @@ def test_entries_come_back_as_they_went_in(index, collection):
         ({"question": "heron", "mode": "keyword", "vector": FISH}, ["bird"]),
         ({"question": "heron"}, ["bird"]),
         ({"question": "trout swimming", "vector": STONE}, ["stone", "fish", "bird"]),
-        ({"question": "Is heron::wait() of use?", "vector": STONE + 0.1 * BIRD}, ["bird", "stone", "fish"]),
+        ({"question": "Is heron::wait() of use?", "vector": STONE + 0.8 * BIRD}, ["bird", "stone", "fish"]),
         ({"question": "Granite", "vector": FISH, "keyword_weight": 1}, ["stone"]),
         ({"question": "", "vector": BIRD}, ["bird", "fish", "stone"]),
         ({"question": "trout", "vector": BIRD, "containing": "trout swims"}, ["fish"]),
@@ -274,8 +274,14 @@ def test_any_question_finds_some_texts_or_none(text, question):
 )
 def test_identifiers(text, identifiers):
     assert find_identifiers(text)[: len(identifiers)] == identifiers
-    assert choose_keyword_weight(text) == (0.5 if identifiers else 0.15)
+    assert choose_keyword_weight(text) == (0.3 if identifiers else 0.15)
     assert choose_keyword_weight(text, 0.3) == 0.3
+
+
+def test_a_rare_identifier_counts_more_than_a_frequent():
+    counts = {"rare()": 1, "HTML": 9, "nowhere()": 0}
+    questions = {"Why rare() in HTML?": 0.45, "Why HTML?": 0.3, "Why nowhere()?": 0.3, "Why?": 0.15}
+    assert {question: choose_keyword_weight(question, None, counts.__getitem__) for question in questions} == questions
 
 
 def test_ranks_of_candidates_without_a_score_of_each_kind():

@@ -107,7 +107,7 @@ class LocalVectorDB(VectorStore[IndexCollection]):
         query: str,
         vector: NDArray[np.float32],
         n: int,
-        keyword_weight: float,
+        keyword_weight: float | None,
         containing: str,
         options: dict[str, Any],
     ) -> list[tuple[Record, float]]:

@@ -301,7 +301,7 @@ class VectorStore(VectorDB, Generic[C]):
             distance_threshold: Results that are not nearer are left out. Zero or less for no limit.
             search: `vector` for the nearest documents, nearest first; `keyword` for those whose words fit best; `hybrid` for
                 the weighted sum of both.
-            keyword_weight: The part of the words in the sum, 0 to 1. None for 0.15, or 0.5 if a query contains an
+            keyword_weight: The part of the words in the sum, 0 to 1. None for 0.15, or more if a query contains an
                 identifier.
             search_string: Text that is exactly in the documents.
             **kwargs: The options that `search_options` of the store names.
@@ -311,14 +311,14 @@ class VectorStore(VectorDB, Generic[C]):
             TypeError: if the queries are not a list of texts, or the store has no such option.
         """
         self._check_search(queries, n_results, search, kwargs)
+        choose_keyword_weight("", keyword_weight)
         collection = self.get_collection(collection_name)
         if not queries:
             return []
         self._check_embedder(collection, collection_name)
         results: QueryResults = []
         for query, vector in zip(queries, self.embedder.embed_queries(queries), strict=True):
-            chosen = choose_keyword_weight(query, keyword_weight)
-            weight = {"vector": 0.0, "keyword": 1.0}.get(search, chosen)
+            weight = {"vector": 0.0, "keyword": 1.0}.get(search, keyword_weight)
             ranking = self.rank_records(collection, query, vector, n_results, weight, search_string, kwargs)
             results.append([(make_document(record, {"content", "metadata"}), distance) for record, distance in ranking])
         return filter_results_by_distance(results, distance_threshold)
@@ -364,7 +364,7 @@ class VectorStore(VectorDB, Generic[C]):
         query: str,
         vector: NDArray[np.float32],
         n: int,
-        keyword_weight: float,
+        keyword_weight: float | None,
         containing: str,
         options: dict[str, Any],
     ) -> list[tuple[Record, float]]:
@@ -375,10 +375,12 @@ class VectorStore(VectorDB, Generic[C]):
             query: The query.
             vector: Its unit vector.
             n: The maximum number of records.
-            keyword_weight: The part of the words: 0 for a search by the vector alone, 1 for a search by words alone.
+            keyword_weight: The part of the words: 0 for a search by the vector alone, 1 for a search by words alone, None
+                for a weight that fits the query.
             containing: Text that is exactly in the contents.
             options: The arguments that `search_options` names.
         """
+        keyword_weight = choose_keyword_weight(query, keyword_weight)
         candidates: dict[ItemID, Record] = {}
         if keyword_weight < 1:
             pool = max(_POOL, 2 * n) if keyword_weight else n
