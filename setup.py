@@ -168,6 +168,7 @@ setup(
         "web": WEB,
         "websockets": WEBSOCKETS,
         # 0.2's names of "images", "mongodb", "pgvector", "qdrant" and "web"
+        "retrievechat": [*DOCUMENTS, *EMBEDDINGS, *RAG, *WEB],
         "retrievechat-mongodb": [*MONGODB, *RAG],
         "retrievechat-pgvector": [*PGVECTOR, *RAG],
         "retrievechat-qdrant": [*QDRANT, *RAG],

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -187,9 +188,10 @@ TEXTS = st.lists(st.lists(WORDS, max_size=30).map(" ".join) | st.just("") | st.j
 
 
 @given(lines=TEXTS, max_tokens=st.integers(16, 60), suffix=st.sampled_from([".md", ".txt", ".py", ".jsonl"]))
-def test_nothing_is_lost_and_no_word_is_cut(tmp_path_factory, lines, max_tokens, suffix):
+def test_nothing_is_lost_and_no_word_is_cut(documents, lines, max_tokens, suffix):
     text = "\n".join(lines)
-    chunks = [chunk for chunk, _ in split(tmp_path_factory.mktemp("wild"), f"a{suffix}", text, max_tokens)]
+    folder = Path(documents[suffix]).parent
+    chunks = [chunk for chunk, _ in split(folder, f"wild{suffix}", text, max_tokens)]
     words = text.split()
     found = re.split(r"\s+", " ".join(chunks))
     long = [word for word in words if count_token(word) + 8 > max_tokens]

@@ -39,6 +39,7 @@ from ._rag.prompts import (
 )
 from ._rag.search import Result, flatten_results
 from ._rag.settings import get_window, parse_settings
+from .vectordb.base import HASH_LENGTH
 
 __all__ = [
     "HASH_LENGTH",
@@ -53,8 +54,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-HASH_LENGTH = int(os.environ.get("HASH_LENGTH", "8"))
-"""Number of hexadecimal digits of ids; see `VectorDB.generate_chunk_ids`."""
 NO_CONTEXT = "TERMINATE"
 NO_PACKAGES = "You must not install packages: all the packages needed are already installed."
 SHELLS = ("bash", "shell", "sh", "ps1", "pwsh", "powershell", "console", "cmd", "bat")

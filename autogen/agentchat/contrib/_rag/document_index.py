@@ -194,7 +194,9 @@ class DocumentIndex:
             except ImportError as error:
                 self._fall_back(error)
         collection = self._open_local(store, None if self._by_words else identity)
-        self._pending = PendingVectors(collection, lambda: store.embedder)
+        # Kept, because its thread may be at work.
+        if self._pending is None:
+            self._pending = PendingVectors(collection, lambda: store.embedder)
         return TextCollection(collection)
 
     def _open_local(self, store: LocalVectorDB, embedder: str | None) -> IndexCollection:

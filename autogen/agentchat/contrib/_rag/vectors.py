@@ -97,6 +97,7 @@ class PendingVectors:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._stop.clear()
+                self.error = None
                 self._thread = threading.Thread(target=self._run, name="autogen-vectors", daemon=True)
                 self._thread.start()
 
