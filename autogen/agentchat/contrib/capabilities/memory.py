@@ -111,6 +111,8 @@ class Memory(AgentCapability):
         self.recall_threshold = recall_threshold
         self.max_num_retrievals = max_num_retrievals
         self.llm_config = llm_config
+        # Otherwise the model of each agent analyses the messages that it receives.
+        self._has_own_config = llm_config is not None
         self.namespace = namespace
         self.verbosity = verbosity
         self.analyzer: TextAnalyzerAgent | None = None
@@ -291,11 +293,9 @@ class Memory(AgentCapability):
 
     def _make_analyzer(self, agent: ConversableAgent) -> TextAnalyzerAgent:
         """Make the agent that analyses. Without a config of its own it gets the client of the agent, without its tools."""
-        config = self.llm_config or False
         analyzer = TextAnalyzerAgent(llm_config=False, silent=True)
-        is_own = config is not False and config is not agent.llm_config
-        if is_own:
-            analyzer.client = OpenAIWrapper(**config)  # type: ignore[arg-type]
+        if self._has_own_config and self.llm_config:
+            analyzer.client = OpenAIWrapper(**self.llm_config)
             return analyzer
         client = agent.client
         if isinstance(client, OpenAIWrapper) and agent.llm_config:
@@ -309,8 +309,8 @@ class Memory(AgentCapability):
         known = self._methods.get(agent)
         # A client may have been replaced, or a model client registered, since the memory was added.
         if known is None or known[0] is not agent.client:
-            is_shared = agent is not self.teachable_agent or known is not None
-            analyzer = self._make_analyzer(agent) if is_shared and self.llm_config == agent.llm_config else self.analyzer
+            is_first = known is None and agent is self.teachable_agent
+            analyzer = self.analyzer if self._has_own_config or is_first else self._make_analyzer(agent)
             known = (agent.client, AnalysisMethod(analyzer))
             self._methods[agent] = known
         return known[1]

@@ -8,6 +8,7 @@ import pytest
 from autogen import AssistantAgent, ConversableAgent, GroupChat, GroupChatManager, events
 from autogen.agentchat.contrib.capabilities.memory import Memory
 from autogen.agentchat.contrib.capabilities.teachability import MemoStore, Teachability
+from autogen.exception_utils import BudgetExceeded
 from autogen.testing import Fault, OpenAIServer, embed_words
 
 TWIST = ("What is the twist of two numbers?", "Their product minus their sum.")
@@ -333,11 +334,26 @@ def test_a_clone_remembers_with_its_own_model(tmp_path, model):
         assert clone.recall("twist of two numbers")
 
 
-def test_a_budget_and_a_broken_model_end_the_chat_as_ever(tmp_path):
+@pytest.mark.parametrize("own", [False, True], ids=["of the agent", "of the memory"])
+def test_the_model_that_analyses_is_that_of_the_memory_else_that_of_the_agent(tmp_path, model, own):
+    with OpenAIServer(model) as first, OpenAIServer(model) as second, OpenAIServer(model) as third:
+        memory = Memory(tmp_path, embedding_function=embed_words, llm_config=third.llm_config if own else None)
+        agents = [make_agent(server, memory) for server in (first, second)]
+        for agent in agents:
+            agent.generate_reply([{"role": "user", "content": LESSON}])
+        assert [len(server.requests) for server in (first, second, third)] == ([1, 1, 2] if own else [2, 2, 0])
+
+
+def test_a_budget_and_a_broken_model_end_the_chat_as_ever(server, tmp_path):
     from openai import InternalServerError
 
-    with OpenAIServer(lambda messages: Fault(status=500)) as server:
-        agent = make_agent(server, Memory(tmp_path, embedding_function=embed_words))
+    limited = ConversableAgent("a", llm_config={**server.llm_config, "max_tokens_total": 1}, human_input_mode="NEVER")
+    limited.add_capability(Memory(tmp_path, embedding_function=embed_words))
+    with pytest.raises(BudgetExceeded):
+        limited.generate_reply([{"role": "user", "content": LESSON}])
+    assert len(server.requests) == 1, "the analysis used the budget up"
+    with OpenAIServer(lambda messages: Fault(status=500)) as broken:
+        agent = make_agent(broken, Memory(tmp_path, embedding_function=embed_words))
         with pytest.raises(InternalServerError):
             agent.generate_reply([{"role": "user", "content": LESSON}])
 
