@@ -10,7 +10,7 @@ from autogen.agentchat.contrib.graph_rag.document import Document, DocumentType
 from autogen.agentchat.contrib.graph_rag.graph_query_engine import GraphQueryEngine, GraphStoreQueryResult
 from autogen.agentchat.contrib.graph_rag.graph_rag_capability import GraphRagCapability
 from autogen.agentchat.contrib.graph_rag.sqlite_graph_query_engine import SqliteGraphQueryEngine
-from autogen.agentchat.contrib.rag import RAGQueryEngine, VectorDBQueryEngine
+from autogen.agentchat.contrib.rag import ChromaDBQueryEngine, RAGQueryEngine, VectorDBQueryEngine
 from autogen.testing import ScriptedModel, embed_words
 
 
@@ -153,3 +153,13 @@ def test_an_engine_over_a_vector_store(tmp_path, monkeypatch):
     assert [citation.source for citation in again.query_with_citations("Is milk warm?").citations] == ["milk.md"]
     with pytest.raises(ValueError, match="new_doc_dir"):
         engine.init_db()
+
+
+def test_an_engine_over_chroma(tmp_path):
+    pytest.importorskip("chromadb", reason="the extra 'chroma' is not installed")
+    (tmp_path / "tea.md").write_text("Green tea stands for two minutes.")
+    model = ScriptedModel("Two minutes. [1]")
+    engine = ChromaDBQueryEngine(str(tmp_path / "db"), embed_words, model.llm_config, "notes")
+    assert engine.init_db(new_doc_paths_or_urls=[tmp_path / "tea.md"])
+    assert engine.query("How long does green tea stand?") == "Two minutes. [1]"
+    assert "Green tea stands" in model.asked[0][-1]["content"]

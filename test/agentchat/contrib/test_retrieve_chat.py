@@ -551,6 +551,21 @@ def test_code():
         assert "must not install packages" in output
 
 
+@pytest.mark.slow
+def test_code_in_the_kernel_of_a_notebook(monkeypatch):
+    """Python runs where the user's own cells run."""
+    shell_module = pytest.importorskip("IPython.core.interactiveshell", reason="IPython is not installed")
+    shell = shell_module.InteractiveShell()
+    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", lambda: shell)
+    proxy = make_proxy()
+    exit_code, output, image = proxy.run_code("number = 41\nprint('printed')\nnumber + 1", lang="python")
+    assert (exit_code, output.splitlines()[0], output[-4:], image) == (0, "printed", ": 42", None)
+    assert shell.user_ns["number"] == 41
+    exit_code, output, image = proxy.run_code("1 / 0", lang="python")
+    assert (exit_code, image) == (1, None)
+    assert "ZeroDivisionError" in output
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
