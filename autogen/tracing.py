@@ -211,7 +211,8 @@ class Tracer:
                     attributes[_PARAMETERS[name]] = value
             if self.has_content(MODEL_REQUEST):
                 attributes[INPUT] = _to_json([_to_message(message, "user") for message in parameters.get("messages") or ()])
-            return f"chat {event.model}", attributes
+            is_embedding = "input" in parameters and "messages" not in parameters
+            return f"{'embeddings' if is_embedding else 'chat'} {event.model}", attributes
         if isinstance(event, events.ChatStarted):
             return f"invoke_agent {event.recipient}", {AGENT: event.recipient, "autogen.chat.initiator": event.initiator}
         if isinstance(event, events.SpeakerSelected):

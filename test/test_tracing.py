@@ -11,7 +11,7 @@ import pytest
 
 import autogen.events
 import autogen.tracing
-from autogen import Cache, GroupChat, GroupChatManager, register_function
+from autogen import Cache, GroupChat, GroupChatManager, OpenAIWrapper, register_function
 from autogen.coding import LocalCommandLineCodeExecutor
 from autogen.oai import Provider, register_provider
 from autogen.oai.providers import PROVIDERS, Connection
@@ -318,3 +318,9 @@ def test_without_the_package_it_is_told_what_to_install(monkeypatch):
 def test_opentelemetry_is_not_imported_before_it_is_used():
     probe = "import autogen.tracing, sys; print('opentelemetry' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "False"
+
+
+def test_requests_for_embeddings_have_a_name_of_their_own(spans):
+    with OpenAIServer() as server, autogen.tracing.trace(spans.provider):
+        OpenAIWrapper(config_list=[{**server.config, "model": "words-v1"}]).create_embeddings(["a text"])
+    assert spans.one("embeddings words-v1").attributes["gen_ai.operation.name"] == "embeddings"
