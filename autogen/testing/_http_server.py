@@ -160,7 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         owner.requests.append(body)
         try:
-            reply = owner.model.answer({**body, "messages": owner.list_messages(body)})
+            # A request for a prompt has none.
+            messages = owner.list_messages(body)
+            reply = owner.model.answer({**body, "messages": messages} if messages else body)
         # No client takes this status for a temporary failure and retries.
         except ScriptExhausted as error:
             reply = Fault(status=418, message=str(error))

@@ -22,7 +22,7 @@ QUEUE_KEYS = frozenset(
         *("sender", "chat_id", "prerequisites", "finished_chat_indexes_to_exclude_from_carryover", "verbose", "use_async"),
     }
 )
-TASK_PARAMETERS = CHAT_PARAMETERS | {"tools", "output_type", "reflect", "executor_kwargs", "user_input", "msg_to"}
+TASK_PARAMETERS = CHAT_PARAMETERS | {"approve", "tools", "output_type", "reflect", "executor_kwargs", "user_input", "msg_to"}
 NESTED_OPTIONS = frozenset({"config", "reset_config", "ignore_async_in_sync_chat"})
 NESTED_PARAMETERS = frozenset({"chat_queue", "trigger", "reply_func_from_nested_chats", "position", "use_async"})
 CODE_KEYS = frozenset({"executor", "last_n_messages", "timeout", "use_docker", "work_dir"})

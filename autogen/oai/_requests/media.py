@@ -68,8 +68,9 @@ def _embed_all(messages: Sequence[Message]) -> Sequence[Message]:
     ]
 
 
-def _list_parts(message: Message) -> list[Any]:
-    content = message.get("content")
+def _list_parts(message: object) -> list[Any]:
+    # A program may pass objects of its SDK.
+    content = message.get("content") if isinstance(message, Mapping) else None
     return content if isinstance(content, list) else []
 
 
