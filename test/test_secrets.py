@@ -242,3 +242,11 @@ def test_values_that_are_deep_wide_or_hold_themselves():
     assert shown[0] is shown[1]
     while deep and isinstance(deep, list):  # taken apart by hand: letting go of it at once would need as deep a stack
         deep = deep[0]
+
+
+def test_the_data_of_a_picture_is_not_changed_and_hides_no_secret():
+    picture = "data:image/png;base64,iVBO/eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9+AKIAIOSFODNN7EXAMPLE="
+    assert redact({"url": picture}) == {"url": picture}
+    for text in (f"{picture} Bearer plain", f"{picture}?api_key=plain", "data:image/png;base64,sk-0123456789abcdef"):
+        assert "plain" not in redact(text)
+        assert "sk-0" not in redact(text)

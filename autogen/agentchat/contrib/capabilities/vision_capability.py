@@ -142,6 +142,10 @@ class VisionCapability(AgentCapability):
             ImageError: if it can't be read.
             FetchError: if its address is refused, or can't be fetched.
         """
+        # A picture behind an address is fetched once.
+        is_address = isinstance(image_url, str) and image_url.lower().startswith(("http://", "https://"))
+        if is_address and (known := self._captions.get(str(image_url))) is not None:
+            return known
         source: Any = img_utils.check_source(image_url) if isinstance(image_url, str) else image_url
         if self._custom_caption_func is not None or self._policy is not None:
             # Passed only if it is set: tests replace the function by one without the parameter.
@@ -149,15 +153,16 @@ class VisionCapability(AgentCapability):
             source = img_utils.get_pil_image(source, **options)
         data = str(img_utils.get_image_data(source))
         digest = hashlib.sha256(data.encode()).hexdigest()
-        if (known := self._captions.get(digest)) is not None:
-            return known
-        if self._custom_caption_func is not None:
+        caption = self._captions.get(digest)
+        if caption is None and self._custom_caption_func is not None:
             caption = self._custom_caption_func(str(image_url), source, self._lmm_client)
-        else:
+        elif caption is None:
             caption = self._get_image_caption(data)
         # On one line, so that its end can be seen, and nothing in it looks like a message of its own.
         caption = " ".join(clean_text(str(caption)).split())
         self._captions[digest] = caption
+        if is_address:
+            self._captions[str(image_url)] = caption
         while len(self._captions) > _MAX_CAPTIONS:
             self._captions.popitem(last=False)
         return caption
