@@ -30,7 +30,7 @@ COSMOS = ["azure-cosmos>=4.5"]
 DISKCACHE = ["diskcache>=5.6.3"]
 DOCUMENTS = ["markitdown[docx,pptx,xlsx]>=0.1.9", "pypdf[crypto]>=5", "striprtf>=0.0.29"]
 EMBEDDINGS = ["numpy>=1.26", "safetensors>=0.4", "threadpoolctl>=3", "tokenizers>=0.20"]
-GOOGLE = ["google-genai>=3"]
+GOOGLE = ["google-genai>=2.33"]  # the last for Python 3.10
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 MCP = ["mcp>=2"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "langchain-experimental>=0.4", "nbclient>=0.10", "pandas>=2", *MCP]
