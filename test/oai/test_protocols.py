@@ -191,10 +191,29 @@ def test_names_of_tools_are_mapped_and_mapped_back(serve, create, name):
     assert json.dumps(second.requests[0]["tools"]) == sent
 
 
-@pytest.mark.parametrize("choice", ["auto", "none", "required", {"type": "function", "function": {"name": "weather"}}])
-def test_tool_choices_are_taken(serve, create, choice):
+NAMED = {"type": "function", "function": {"name": "weather"}}
+CHOICES = [
+    ("auto", {"responses": "auto", "anthropic": {"type": "auto"}, "google": {"mode": "AUTO"}}),
+    ("none", {"responses": "none", "anthropic": {"type": "none"}, "google": {"mode": "NONE"}}),
+    ("required", {"responses": "required", "anthropic": {"type": "any"}, "google": {"mode": "ANY"}}),
+    (
+        NAMED,
+        {
+            "responses": {"type": "function", "name": "weather"},
+            "anthropic": {"type": "tool", "name": "weather"},
+            "google": {"mode": "ANY", "allowedFunctionNames": ["weather"]},
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("choice", "forms"), CHOICES, ids=["auto", "none", "required", "named"])
+def test_tool_choices_have_the_form_of_the_vendor(serve, create, protocol, choice, forms):
     server = serve("ok")
     assert get_message(create(server, messages=HI, tools=[WEATHER], tool_choice=choice)).content == "ok"
+    [sent] = server.requests
+    form = sent["toolConfig"]["functionCallingConfig"] if protocol == "google" else sent["tool_choice"]
+    assert form == forms.get(protocol, choice)
 
 
 def test_functions_of_old_are_tools(serve, create, protocol):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..._steps import Steps
 from .._once import log_once
-from .._protocols.protocol import Adaptation
+from .._protocols.protocol import Adaptation, make_adaptation
 from .message_forms import (
     Form,
     convert_developer_to_system,
@@ -61,11 +61,7 @@ def _change_messages(name: str, refusal: str, *forms: Form) -> Adaptation:
             messages = form(messages)
         return {**params, "messages": messages} if messages else params
 
-    return Adaptation(name, re.compile(refusal, re.IGNORECASE), adapt)
-
-
-def _change_request(name: str, refusal: str, adapt: Callable[[Params, str], Params]) -> Adaptation:
-    return Adaptation(name, re.compile(refusal, re.IGNORECASE), adapt)
+    return make_adaptation(name, refusal, adapt)
 
 
 def _drop_quoted_params(params: Params, error_text: str) -> Params:
@@ -149,18 +145,18 @@ ADAPTATIONS = (
         remove_thinking,
     ),
     _change_messages("stand-ins for signatures", r"thought_?signature", sign_calls),
-    _change_request(
+    make_adaptation(
         "describe the response format in a system message",
         rf"(?:response_format|json_schema).{{0,60}}{_UNKNOWN}|{_UNKNOWN}.{{0,60}}(?:response_format|json_schema)"
         r"|response_format.{0,20}must be|failed to initialize samplers",
         _describe_response_format,
     ),
-    _change_request(
+    make_adaptation(
         "max_completion_tokens for max_tokens",
         rf"{_NOT}.{{0,40}}\bmax_tokens\b|use '?max_completion_tokens",
         lambda params, error_text: use_max_completion_tokens(params),
     ),
-    _change_request("max_tokens for max_completion_tokens", rf"{_NOT}.{{0,60}}max_completion_tokens", _use_max_tokens),
+    make_adaptation("max_tokens for max_completion_tokens", rf"{_NOT}.{{0,60}}max_completion_tokens", _use_max_tokens),
     _change_messages(
         "remove names or move them to the text", rf"\bname\b.{{0,80}}{_NOT}|{_NOT}.{{0,80}}\bname\b", remove_names
     ),
@@ -192,7 +188,7 @@ ADAPTATIONS = (
     ),
     _change_messages("short call ids", r"tool call id.{0,80}(?:must be|length|a-z)", shorten_call_ids),
     # Not for a picture that is damaged or too large, which is a mistake of this request alone.
-    _change_request(
+    make_adaptation(
         "words in place of pictures",
         r"images?(?:_urls?)?\W{0,3}(?:inputs?|content)?\W{0,3}(?:is|are)? ?(?:not|only) (?:\w+ )?support"
         r"|(?:not|n't) support (?:\w+ ){0,2}(?:image|vision|multi-?modal)|unknown variant \W?image_url"
@@ -209,21 +205,21 @@ ADAPTATIONS = (
         fill_missing_content,
     ),
     _change_messages("no blanks", rf"content.{{0,80}}{_EMPTY}|{_EMPTY}.{{0,80}}content", replace_blanks),
-    _change_request(
+    make_adaptation(
         "calls as text",
         r"(?:must|should) (?:be )?define.{0,20}tools|toolConfig|`?tools`?=?`? (?:param|must|field|is required)",
         _render_calls,
     ),
-    _change_request(
+    make_adaptation(
         "simpler tool schemas",
         r"any_?of|\$defs|\$ref|additional_?properties|prefix_?items|exclusive_?m(?:in|ax)imum|non-empty for object"
         r"|only allowed for string|items: missing|type: must be specified|unknown name.{0,6}(?:default|title|const)",
         _simplify_tools,
     ),
-    _change_request("a required tool", r"tool_choice.{0,30}object", _require_tool),
-    _change_request("the model's own choice of tools", r"tool_choice", _free_tool_choice),
-    _change_request("no thinking without a stream", r"enable_thinking.{0,20} must be (?:set to )?false", _disable_thinking),
-    _change_request(
+    make_adaptation("a required tool", r"tool_choice.{0,30}object", _require_tool),
+    make_adaptation("the model's own choice of tools", r"tool_choice", _free_tool_choice),
+    make_adaptation("no thinking without a stream", r"enable_thinking.{0,20} must be (?:set to )?false", _disable_thinking),
+    make_adaptation(
         "drop parameters", rf"{_NOT}|only the default|\breasoning_effort\b.{{0,40}}must be", _drop_quoted_params
     ),
 )

@@ -39,6 +39,20 @@ class Adaptation:
     is_remembered: bool = True
 
 
+def make_adaptation(
+    name: str, refusal: str, adapt: Callable[[Body, str], Body], *, is_remembered: bool = True
+) -> Adaptation:
+    """Return an adaptation.
+
+    Args:
+        name: A description for the log.
+        refusal: The regular expression of the error messages, in any case.
+        adapt: A function of the request and the error message that returns the changed request.
+        is_remembered: False if it says nothing about the next request.
+    """
+    return Adaptation(name, re.compile(refusal, re.IGNORECASE), adapt, is_remembered)
+
+
 @dataclass(frozen=True)
 class NeutralRequest:
     """A request in the internal form.

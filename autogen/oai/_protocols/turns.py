@@ -63,6 +63,12 @@ def split_history(messages: Sequence[Message], items: Sequence[list[JSON] | None
     return turns
 
 
+def split_system(turns: Sequence[Turn]) -> tuple[list[str], list[Turn]]:
+    """Return the texts of the system messages that a history begins with, and the turns after them."""
+    count = next((index for index, turn in enumerate(turns) if turn.kind != "system"), len(turns))
+    return [join_text(turn.message.get("content")) for turn in turns[:count]], list(turns[count:])
+
+
 def name_speakers(messages: Sequence[Message]) -> list[Message]:
     """Return a history with the names of its users in front of their text, once there are several.
 

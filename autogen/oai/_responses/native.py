@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ...types import JSON, Message
-from .text import repair_json
+from .text import copy_json, repair_json
 
 REPLAYED_KEYS = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "extra_content")
 """Fields of a message that go back to their origin."""
@@ -103,7 +103,7 @@ def restore_items(message: Message, origin: str) -> list[JSON] | None:
         return None
     items = native.get("items")
     # The message may come from a file.
-    return [repair_json(item) for item in items] if isinstance(items, list) else None
+    return [copy_json(item) for item in items] if isinstance(items, list) else None
 
 
 def _compute_seal(message: Mapping[str, object]) -> str:

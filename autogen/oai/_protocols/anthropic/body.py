@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....types import JSON, Message
-from ..._once import log_once
+from ..params import COMMON_UNKNOWN, get_function_name, get_schema, list_stops, select_params
 from ..protocol import Body, Fields, NeutralRequest
 from ..turns import (
     CONTINUE,
@@ -22,6 +22,7 @@ from ..turns import (
     render_part,
     split_data_uri,
     split_history,
+    split_system,
 )
 from .caching import add_breakpoints
 
@@ -29,16 +30,12 @@ DEFAULT_MAX_TOKENS = 16384
 BLANK = "(empty)"
 OLD_VERSION = "2023-06-01"
 
-# Parameters of chat completions that this protocol doesn't have, with the values that need no warning.
 _UNKNOWN = {
-    "n": (1,),
+    **COMMON_UNKNOWN,
     "seed": (),
-    "logit_bias": ({},),
     "presence_penalty": (0,),
     "frequency_penalty": (0,),
-    "logprobs": (False,),
     "top_logprobs": (),
-    "stream_options": ({"include_usage": True}, {"include_usage": False}),
     "verbosity": (),
 }
 # The current version of the API refuses them, the older one takes them.
@@ -52,13 +49,10 @@ _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 def build_body(request: NeutralRequest) -> Body:
     """Return the JSON of a request."""
-    turns = split_history(request.messages, request.items)
-    texts = []
-    while turns and turns[0].kind == "system":
-        texts.append(join_text(turns.pop(0).message.get("content")))
+    texts, turns = split_system(split_history(request.messages, request.items))
     params = request.params
     response_format = params.get("response_format")
-    if response_format and not _get_schema(response_format):
+    if response_format and not get_schema(response_format):
         texts.append(describe_format(response_format))
     body: Body = {"model": request.model, "max_tokens": _get_limit(params)}
     if system := [_make_text(text) for text in texts if text.strip()]:
@@ -75,32 +69,19 @@ def _get_limit(params: Fields) -> int:
     return limit if isinstance(limit, int) else DEFAULT_MAX_TOKENS
 
 
-def _get_schema(response_format: Fields) -> Fields | None:
-    holder = response_format.get("json_schema")
-    return holder.get("schema") if isinstance(holder, Mapping) else None
-
-
 def _build_params(request: NeutralRequest) -> Body:
     params = request.params
     unknown = _UNKNOWN if params.get("anthropic_version") == OLD_VERSION else {**_UNKNOWN, **_SAMPLING}
-    body: Body = {}
-    for name, value in params.items():
-        if value is None or name in _TRANSLATED:
-            continue
-        if name in unknown:
-            if value not in unknown[name]:
-                log_once(f"{request.label} does not take {name}: not sent.")
-            continue
-        body[name] = value
+    body = select_params(request, unknown, _TRANSLATED)
     output = dict(body.get("output_config") or {})
     if effort := params.get("reasoning_effort"):
         output.setdefault("effort", effort)
         body.setdefault("thinking", {"type": "adaptive"})
-    if (response_format := params.get("response_format")) and (schema := _get_schema(response_format)):
+    if schema := get_schema(params.get("response_format")):
         output.setdefault("format", {"type": "json_schema", "schema": schema})
     if output:
         body["output_config"] = output
-    if stops := [stop for stop in _list_stops(params.get("stop")) if stop.strip()]:
+    if stops := list_stops(params.get("stop")):
         body.setdefault("stop_sequences", stops)
     if params.get("user"):
         body["metadata"] = {"user_id": str(params["user"]), **(body.get("metadata") or {})}
@@ -109,18 +90,14 @@ def _build_params(request: NeutralRequest) -> Body:
     return body
 
 
-def _list_stops(stop: object) -> Sequence[str]:
-    return [stop] if isinstance(stop, str) else list(stop) if isinstance(stop, (list, tuple)) else []
-
-
 def _build_tool_choice(params: Fields) -> dict[str, Any] | None:
     choice = params.get("tool_choice")
     result: dict[str, Any] | None = None
     if isinstance(choice, str):
         result = {"type": {"required": "any"}.get(choice, choice)}
     elif isinstance(choice, Mapping):
-        function = choice.get("function")
-        result = {"type": "tool", "name": function.get("name")} if isinstance(function, Mapping) else dict(choice)
+        name = get_function_name(choice)
+        result = dict(choice) if name is None else {"type": "tool", "name": name}
     if params.get("parallel_tool_calls") is False and (result or {}).get("type") != "none":
         result = {**(result or {"type": "auto"}), "disable_parallel_tool_use": True}
     return result

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from ...._steps import Steps
 from ..._responses.sdk_calls import request_json, request_stream
 from ..errors import make_status_error, read_error
-from ..protocol import Adaptation, Answer, Body, Fields, NeutralRequest
+from ..protocol import Answer, Body, Fields, NeutralRequest, make_adaptation
 from ..turns import CONTINUE, describe_format
 from .answer import make_error, read_answer
 from .body import build_body
@@ -61,27 +60,25 @@ def _adapt_thinking(body: Body, error_text: str) -> Body:
     return {**body, "thinking": {"type": "adaptive"}}
 
 
-def _adapt(name: str, refusal: str, adapt: Callable[[Body, str], Body], *, is_remembered: bool = True) -> Adaptation:
-    return Adaptation(name, re.compile(refusal, re.IGNORECASE), adapt, is_remembered)
-
-
 class MessagesProtocol:
     """The protocol of Anthropic's Messages API."""
 
     name = "anthropic"
     tool_name = re.compile(r"[a-zA-Z0-9_-]{1,128}")
     adaptations = (
-        _adapt(
+        make_adaptation(
             "without the earlier thinking",
             r"Invalid `?signature|blocks in the latest assistant message cannot be modified|Expected `?thinking",
             _drop_thinking,
             is_remembered=False,
         ),
-        _adapt("the model's limit of tokens", r"max_tokens: \d+ > \d+", _lower_limit),
-        _adapt("the model's own choice of tools", r"tool_choice forces|forced tool use|tool_choice", _free_choice),
-        _adapt("the schema in words", r"output_config|output_format|structured output", _describe_schema),
-        _adapt("another form of thinking", r"thinking\.type|adaptive thinking", _adapt_thinking),
-        _adapt("without automatic caching", r"cache_control: Extra inputs|Top-level cache_control", _drop_cache_control),
+        make_adaptation("the model's limit of tokens", r"max_tokens: \d+ > \d+", _lower_limit),
+        make_adaptation("the model's own choice of tools", r"tool_choice forces|forced tool use|tool_choice", _free_choice),
+        make_adaptation("the schema in words", r"output_config|output_format|structured output", _describe_schema),
+        make_adaptation("another form of thinking", r"thinking\.type|adaptive thinking", _adapt_thinking),
+        make_adaptation(
+            "without automatic caching", r"cache_control: Extra inputs|Top-level cache_control", _drop_cache_control
+        ),
     )
 
     def build_body(self, request: NeutralRequest) -> Body:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....types import JSON, Message
-from ..._once import log_once
+from ..params import COMMON_UNKNOWN, get_function_name, get_schema, list_stops, select_params
 from ..protocol import Body, Fields, NeutralRequest
 from ..turns import (
     CONTINUE,
@@ -20,6 +20,7 @@ from ..turns import (
     render_part,
     split_data_uri,
     split_history,
+    split_system,
 )
 
 BLANK = "(empty)"
@@ -41,16 +42,7 @@ _GENERATION = {
     "response_modalities": "responseModalities",
 }
 _TOP_LEVEL = {"safety_settings": "safetySettings", "cached_content": "cachedContent", "labels": "labels"}
-_UNKNOWN = {
-    "n": (1,),
-    "logit_bias": ({},),
-    "logprobs": (False,),
-    "top_logprobs": (),
-    "user": (),
-    "verbosity": (),
-    "parallel_tool_calls": (True,),
-    "stream_options": ({"include_usage": True}, {"include_usage": False}),
-}
+_UNKNOWN = {**COMMON_UNKNOWN, "top_logprobs": (), "user": (), "verbosity": (), "parallel_tool_calls": (True,)}
 _TRANSLATED = ("stop", "stop_sequences", "response_format", "reasoning_effort", "tool_choice", "prompt_cache", "stream")
 # Tokens of thinking for models that take a budget and no level.
 _BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576}
@@ -59,13 +51,11 @@ _BUDGET_MODEL = re.compile(r"gemini-2\.5")
 
 def build_body(request: NeutralRequest) -> Body:
     """Return the JSON of a request."""
-    turns = split_history(request.messages, request.items)
-    texts = []
-    while turns and turns[0].kind == "system":
-        texts.append(join_text(turns.pop(0).message.get("content")))
+    texts, turns = split_system(split_history(request.messages, request.items))
     body: Body = {}
-    if response_format := request.params.get("response_format"):
-        texts.append(describe_format(response_format) if response_format.get("type") == "json_object" else "")
+    response_format = request.params.get("response_format")
+    if response_format and not get_schema(response_format):
+        texts.append(describe_format(response_format))
     if system := [{"text": text} for text in texts if text.strip()]:
         body["systemInstruction"] = {"parts": system}
     tools = _build_tools(request.tools)
@@ -83,26 +73,19 @@ def _build_params(request: NeutralRequest) -> Body:
     params = request.params
     generation: dict[str, Any] = {}
     body: Body = {}
-    for name, value in params.items():
-        if value is None or name in _TRANSLATED:
-            continue
-        if name in _UNKNOWN:
-            if value not in _UNKNOWN[name]:
-                log_once(f"{request.label} does not take {name}: not sent.")
-        elif name in _GENERATION:
+    for name, value in select_params(request, _UNKNOWN, _TRANSLATED).items():
+        if name in _GENERATION:
             generation[_GENERATION[name]] = value
         else:
             body[_TOP_LEVEL.get(name, name)] = value
-    stop = params.get("stop") or params.get("stop_sequences")
-    if stop:
-        generation["stopSequences"] = [stop] if isinstance(stop, str) else list(stop)
+    if stops := list_stops(params.get("stop") or params.get("stop_sequences")):
+        generation["stopSequences"] = stops
     if effort := params.get("reasoning_effort"):
         generation.setdefault("thinkingConfig", _build_thinking(request.model, str(effort)))
     if response_format := params.get("response_format"):
         generation["responseMimeType"] = "application/json"
-        holder = response_format.get("json_schema")
-        if isinstance(holder, Mapping) and holder.get("schema"):
-            generation["responseJsonSchema"] = holder["schema"]
+        if schema := get_schema(response_format):
+            generation["responseJsonSchema"] = schema
     if generation:
         body["generationConfig"] = {**generation, **(body.get("generationConfig") or {})}
     return body
@@ -138,10 +121,8 @@ def _build_tools(tools: Sequence[Fields]) -> list[dict[str, Any]]:
 def _build_tool_choice(choice: Any) -> dict[str, Any]:
     if isinstance(choice, str):
         return {"mode": {"required": "ANY"}.get(choice, choice.upper())}
-    function = choice.get("function") if isinstance(choice, Mapping) else None
-    if isinstance(function, Mapping):
-        return {"mode": "ANY", "allowedFunctionNames": [function.get("name")]}
-    return dict(choice)
+    name = get_function_name(choice)
+    return dict(choice) if name is None else {"mode": "ANY", "allowedFunctionNames": [name]}
 
 
 def _build_contents(turns: Sequence[Turn], *, has_functions: bool) -> list[JSON]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from ...._steps import Call, Steps
 from ..._http.libraries import httpx
 from ..._responses.normalize import make_unreadable
 from ..errors import make_status_error
-from ..protocol import Adaptation, Answer, Body, Fields, NeutralRequest
+from ..protocol import Answer, Body, Fields, NeutralRequest, make_adaptation
 from .answer import read_answer
 from .body import STAND_IN, build_body
 from .chunks import GeminiAssembler
@@ -53,19 +53,15 @@ def _drop_thinking_level(body: Body, error_text: str) -> Body:
     return {**body, "generationConfig": generation}
 
 
-def _adapt(name: str, refusal: str, adapt: Callable[[Body, str], Body], *, is_remembered: bool = True) -> Adaptation:
-    return Adaptation(name, re.compile(refusal, re.IGNORECASE), adapt, is_remembered)
-
-
 class GeminiProtocol:
     """The protocol of Google's Gemini API."""
 
     name = "google"
     tool_name = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}")
     adaptations = (
-        _adapt("stand-ins for signatures", r"thought.?signature", _use_stand_ins, is_remembered=False),
-        _adapt("calls without ids", r"unknown name .{0,3}id\b", _drop_ids),
-        _adapt("the model's own thinking", r"thinking.?(level|budget|config)", _drop_thinking_level),
+        make_adaptation("stand-ins for signatures", r"thought.?signature", _use_stand_ins, is_remembered=False),
+        make_adaptation("calls without ids", r"unknown name .{0,3}id\b", _drop_ids),
+        make_adaptation("the model's own thinking", r"thinking.?(level|budget|config)", _drop_thinking_level),
     )
 
     def build_body(self, request: NeutralRequest) -> Body:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ....types import JSON, Message
-from ..._once import log_once
+from ..params import COMMON_UNKNOWN, get_function_name, select_params
 from ..protocol import Body, Fields, NeutralRequest
 from ..turns import Turn, get_file_name, iter_parts, join_text, render_part, split_history
 from .calls import build_result, index_calls
@@ -16,18 +16,8 @@ from .calls import build_result, index_calls
 _LONGEST_CALL_ID = 64
 _FEWEST_TOKENS = 16
 _RENAMES = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens", "user": "safety_identifier"}
-# Parameters of chat completions that this protocol doesn't have, with the values that need no warning.
-_UNKNOWN = {
-    "n": (1,),
-    "stop": (),
-    "seed": (),
-    "logit_bias": ({},),
-    "presence_penalty": (0,),
-    "frequency_penalty": (0,),
-    "logprobs": (False,),
-    "stream_options": ({"include_usage": True}, {"include_usage": False}),
-}
-_SWITCHES = ("prompt_cache", "response_format", "reasoning_effort", "verbosity", "tool_choice")
+_UNKNOWN = {**COMMON_UNKNOWN, "stop": (), "seed": (), "presence_penalty": (0,), "frequency_penalty": (0,)}
+_TRANSLATED = ("prompt_cache", "response_format", "reasoning_effort", "verbosity", "tool_choice")
 _ENCRYPTED = "reasoning.encrypted_content"
 
 
@@ -48,15 +38,8 @@ def build_body(request: NeutralRequest) -> Body:
 
 def _build_params(request: NeutralRequest) -> Body:
     params = request.params
-    body: Body = {"store": False}
-    for name, value in params.items():
-        if value is None or name in _SWITCHES:
-            continue
-        if name in _UNKNOWN:
-            if value not in _UNKNOWN[name]:
-                log_once(f"{request.label} does not take {name}: not sent.")
-            continue
-        body[_RENAMES.get(name, name)] = value
+    selected = select_params(request, _UNKNOWN, _TRANSLATED)
+    body: Body = {"store": False, **{_RENAMES.get(name, name): value for name, value in selected.items()}}
     if isinstance(limit := body.get("max_output_tokens"), int):
         body["max_output_tokens"] = max(limit, _FEWEST_TOKENS)
     if effort := params.get("reasoning_effort"):
@@ -85,8 +68,8 @@ def _build_format(response_format: Fields) -> Fields:
 
 
 def _build_tool_choice(choice: Any) -> Any:
-    function = choice.get("function") if isinstance(choice, Mapping) else None
-    return {"type": "function", "name": function.get("name")} if isinstance(function, Mapping) else choice
+    name = get_function_name(choice)
+    return choice if name is None else {"type": "function", "name": name}
 
 
 def _build_tool(tool: Fields) -> Fields:

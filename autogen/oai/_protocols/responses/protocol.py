@@ -7,7 +7,7 @@ from typing import Any
 
 from ...._steps import Steps
 from ..._responses.sdk_calls import request_json, request_stream
-from ..protocol import Adaptation, Answer, Body, Fields, NeutralRequest
+from ..protocol import Answer, Body, Fields, NeutralRequest, make_adaptation
 from .answer import read_answer
 from .body import build_body
 from .events import ResponsesAssembler
@@ -42,30 +42,28 @@ def _drop_cache_key(body: Body, error_text: str) -> Body:
     return {key: value for key, value in body.items() if not key.startswith("prompt_cache")}
 
 
-def _adapt(name: str, refusal: str, adapt: Any, *, is_remembered: bool = True) -> Adaptation:
-    return Adaptation(name, re.compile(refusal, re.IGNORECASE), adapt, is_remembered)
-
-
 class ResponsesProtocol:
     """The protocol of OpenAI's Responses API, without state at the vendor."""
 
     name = "responses"
     tool_name = re.compile(r"[a-zA-Z0-9_-]{1,64}")
     adaptations = (
-        _adapt(
+        make_adaptation(
             "without the earlier reasoning",
             r"invalid_encrypted_content|could not be verified|without its required|Items are not persisted",
             _drop_reasoning,
             is_remembered=False,
         ),
-        _adapt("without temperature and top_p", r"(unsupported|unknown).{0,40}(temperature|top_p)", _drop_sampling),
-        _adapt("without a summary of the reasoning", r"organization must be verified|reasoning\.summary", _drop_summary),
-        _adapt(
+        make_adaptation("without temperature and top_p", r"(unsupported|unknown).{0,40}(temperature|top_p)", _drop_sampling),
+        make_adaptation(
+            "without a summary of the reasoning", r"organization must be verified|reasoning\.summary", _drop_summary
+        ),
+        make_adaptation(
             "without encrypted reasoning",
             r"encrypted content is not supported|reasoning\.encrypted_content",
             _drop_encrypted,
         ),
-        _adapt("without a key for the prompt cache", r"(unknown|unsupported).{0,40}prompt_cache", _drop_cache_key),
+        make_adaptation("without a key for the prompt cache", r"(unknown|unsupported).{0,40}prompt_cache", _drop_cache_key),
     )
 
     def build_body(self, request: NeutralRequest) -> Body:

@@ -1,0 +1,57 @@
+"""Parameters of chat completions, as far as the protocols of vendors treat them alike."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from .._once import log_once
+from .protocol import Body, Fields, NeutralRequest
+
+Unknown = Mapping[str, Collection[object]]
+"""Parameters that a protocol doesn't have, with the values that mean nothing and need no warning."""
+
+COMMON_UNKNOWN: Unknown = {
+    "n": (1,),
+    "logit_bias": ({},),
+    "logprobs": (False,),
+    "stream_options": ({"include_usage": True}, {"include_usage": False}),
+}
+"""Those that no vendor's own protocol has."""
+
+
+def select_params(request: NeutralRequest, unknown: Unknown, translated: Collection[str]) -> Body:
+    """Return the parameters that are sent under a name of their own, and warn about those that can't be sent.
+
+    Args:
+        request: The request.
+        unknown: Parameters that the protocol doesn't have.
+        translated: Parameters that the protocol has in another form.
+    """
+    selected: Body = {}
+    for name, value in request.params.items():
+        if value is None or name in translated:
+            continue
+        if name not in unknown:
+            selected[name] = value
+        elif value not in unknown[name]:
+            log_once(f"{request.label} does not take {name}: not sent.")
+    return selected
+
+
+def get_schema(response_format: Fields | None) -> Fields | None:
+    """Return the JSON schema of a `response_format`; None if it has none."""
+    holder = (response_format or {}).get("json_schema")
+    return holder.get("schema") if isinstance(holder, Mapping) else None
+
+
+def list_stops(stop: Any) -> list[str]:
+    """Return stop sequences as a list. Blank ones, which vendors refuse, are left out."""
+    stops = [stop] if isinstance(stop, str) else list(stop or ())
+    return [text for text in stops if text.strip()]
+
+
+def get_function_name(choice: object) -> str | None:
+    """Return the name of the function that a `tool_choice` requires; None if it requires no particular one."""
+    function = choice.get("function") if isinstance(choice, Mapping) else None
+    return str(function.get("name")) if isinstance(function, Mapping) else None
