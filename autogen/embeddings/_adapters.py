@@ -11,6 +11,7 @@ from .._extras import require
 from .._mistakes import suggest
 from .._steps import Steps, get_callable_name, invoke, run_async, run_sync, sync_and_async, wrap_in_thread
 from ..oai._endpoints.provider_registry import PROVIDERS
+from ._base import MeasuredEmbedder
 from ._endpoint import EndpointEmbedder
 from ._local import ALIASES, LocalEmbedder
 from ._vectors import check_texts, make_matrix, require_numpy
@@ -137,7 +138,7 @@ def _get_configured_embedder(config: Mapping[str, Any]) -> Embedder:
     return EndpointEmbedder({**config, "embedding_model": model})
 
 
-class FunctionEmbedder:
+class FunctionEmbedder(MeasuredEmbedder):
     """An embedder over a function of a program, or over an object of another package.
 
     Args:
@@ -148,7 +149,6 @@ class FunctionEmbedder:
     def __init__(self, source: Any, identity: str | None = None) -> None:
         require_numpy()
         self.identity = identity or _describe_source(source)
-        self._dimension: int | None = None
         documents = getattr(source, "embed_documents", None)
         function = documents or (source if callable(source) else source.encode)
         self._functions = sync_and_async(function, blocks=True)
@@ -158,17 +158,6 @@ class FunctionEmbedder:
             self._query_functions = sync_and_async(lambda texts: [query(text) for text in texts], blocks=True)
         else:
             self._query_functions = sync_and_async(query, blocks=True) if query else self._functions
-
-    def __repr__(self) -> str:
-        return f"<embedder {self.identity}>"
-
-    @property
-    def dimension(self) -> int:
-        """Length of the vectors. If it is unknown, the vector of a word finds it."""
-        if self._dimension is None:
-            self.embed(["dimension"])
-        assert self._dimension is not None
-        return self._dimension
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Return a unit vector for each text, as the rows of a matrix.
@@ -197,11 +186,7 @@ class FunctionEmbedder:
         for start in range(0, len(texts), BATCH_SIZE):
             batch = texts[start : start + BATCH_SIZE]
             vectors = yield from invoke(*functions, batch)
-            matrix = make_matrix(vectors, len(batch), self.identity)
-            if self._dimension not in (None, matrix.shape[1]):
-                raise ValueError(f"{self.identity} must return vectors of {self._dimension} numbers, got {matrix.shape[1]}.")
-            self._dimension = matrix.shape[1]
-            matrices.append(matrix)
+            matrices.append(self._measure(make_matrix(vectors, len(batch), self.identity)))
         whole: Matrix = np.concatenate(matrices) if matrices else np.zeros((0, self.dimension), dtype=np.float32)
         return whole
 

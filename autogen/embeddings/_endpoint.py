@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._steps import Steps, invoke, run_async, run_sync
 from ..oai.client import OpenAIWrapper
+from ._base import MeasuredEmbedder
 from ._vectors import check_texts, make_matrix, require_numpy
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ MAX_BATCH_TEXTS = 256
 MAX_BATCH_CHARACTERS = 200_000
 
 
-class EndpointEmbedder:
+class EndpointEmbedder(MeasuredEmbedder):
     """An embedder that requests vectors from the endpoints of a config.
 
     Args:
@@ -43,17 +44,6 @@ class EndpointEmbedder:
         vendor = str(chosen.get("api_type") or "openai").lower()
         self.identity = f"{vendor}:{chosen['embedding_model']}" + (f":{size}" if size else "")
         self._dimension = int(size) if size else None
-
-    def __repr__(self) -> str:
-        return f"<embedder {self.identity}>"
-
-    @property
-    def dimension(self) -> int:
-        """Length of the vectors. If it is unknown, a request with one word finds it."""
-        if self._dimension is None:
-            self.embed(["dimension"])
-        assert self._dimension is not None
-        return self._dimension
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Return a unit vector for each text, as the rows of a matrix.
@@ -81,11 +71,7 @@ class EndpointEmbedder:
                 self._client.create_embeddings, self._client.a_create_embeddings, batch, **self._settings
             )
             vectors += response.vectors
-        matrix = make_matrix(vectors, len(texts), self.identity)
-        if self._dimension not in (None, matrix.shape[1]):
-            raise ValueError(f"{self.identity} must return vectors of {self._dimension} numbers, got {matrix.shape[1]}.")
-        self._dimension = matrix.shape[1]
-        return matrix
+        return self._measure(make_matrix(vectors, len(texts), self.identity))
 
 
 def _split(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -99,12 +99,12 @@ def test_the_first_rule_that_fits_decides(tmp_path, arguments, expected):
 @pytest.mark.parametrize(
     ("glob", "text", "fits"),
     [
-        ("work/**", "work/a/b.txt", True),
-        ("work/**", "work/../secret", False),
-        ("work/**", "work/a/../../secret", False),
-        ("work/**", "./work/a", True),
-        ("work/**", "work\\..\\secret", False),
-        ("work/*", "work/a/b", False),
+        ("notes/**", "notes/a/b.txt", True),
+        ("notes/**", "notes/../secret", False),
+        ("notes/**", "notes/a/../../secret", False),
+        ("notes/**", "./notes/a", True),
+        ("notes/**", "notes\\..\\secret", False),
+        ("notes/*", "notes/a/b", False),
         ("https://example.com/**", "https://example.com/a/b", True),
         ("https://example.com/**", "https://example.com/../evil.test/x", False),
         ("a?c", "abc", True),

@@ -94,9 +94,11 @@ def test_a_paused_chat_waits_and_goes_on(agent, hold):
 def test_a_paused_chat_can_be_stopped(agent, hold):
     control = ChatControl()
     control.pause()
-    thread, results = hold(*talkers(agent, []), message="go", control=control)
+    said = []
+    thread, results = hold(*talkers(agent, said), message="go", control=control)
     control.stop()
     stopped_result(thread, results)
+    assert said == []
 
 
 def test_a_request_that_takes_long_is_not_waited_for(agent, hold):
@@ -119,7 +121,7 @@ def test_code_that_runs_is_killed(agent, hold, tmp_path):
     thread, results = hold(agent("user"), runner, message=code, control=control)
     wait_for((tmp_path / "started").exists)
     control.stop()
-    stopped_result(thread, results)
+    assert [message["content"] for message in stopped_result(thread, results).chat_history] == [code]
 
 
 def test_tools_and_humans_are_not_waited_for(agent, hold):
@@ -144,7 +146,7 @@ def test_tools_and_humans_are_not_waited_for(agent, hold):
 
 def test_a_deadline_stops_a_chat(agent, hold):
     thread, results = hold(*talkers(agent, []), message="go", control=ChatControl(deadline=0.1))
-    stopped_result(thread, results)
+    assert stopped_result(thread, results).chat_history[0]["content"] == "go"
 
 
 def test_chats_inside_and_groups_are_under_the_same_control(agent, hold):

@@ -53,7 +53,9 @@ def has_media(messages: Any) -> bool:
 
 def embed_media(messages: Sequence[Message]) -> Steps[Sequence[Message]]:
     """Return the messages with pictures, files and audio of this process as data; `messages` if there are none."""
-    if not any(_is_local(part) for message in messages for part in _list_parts(message)):
+    # One plain loop over what has parts: histories are long, and nearly all of their messages are text.
+    with_parts = [m for m in messages if isinstance(m, Mapping) and isinstance(m.get("content"), list)]
+    if not any(_is_local(part) for message in with_parts for part in message["content"]):
         return messages
     # Files are read, and pictures encoded.
     return (yield from to_thread(_embed_all, messages))

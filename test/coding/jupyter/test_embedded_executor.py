@@ -160,6 +160,7 @@ def test_it_ends_when_it_is_dropped(tmp_path, alive, in_a_cycle):
     # A collection does nothing while another thread runs one.
     while alive(pid):
         gc.collect()
+    assert not alive(pid)
 
 
 def test_a_fork_of_this_process_does_not_end_the_kernel(tmp_path):
