@@ -80,6 +80,7 @@ def test_the_body_is_the_same_for_both(create, request):
 def test_objects_of_the_sdk_are_messages_too(create):
     said = ChatCompletionMessage.model_validate({"role": "assistant", "content": None, "tool_calls": [CALL]})
     body, _ = create(messages=[*MESSAGES[:2], said, MESSAGES[3]])
+    create(messages=[said, MESSAGES[3]])
     assert body["messages"] == MESSAGES
 
 

@@ -45,7 +45,8 @@ _MAX_CAPTION = 2_000
 
 def has_media(messages: Any) -> bool:
     """Return True if a message may have more than text."""
-    return any(type(message.get("content")) is list for message in messages or ())
+    # A program may pass objects of its SDK.
+    return any(isinstance(message, dict) and type(message.get("content")) is list for message in messages or ())
 
 
 # Forms that caches and checkpoints know
@@ -53,9 +54,7 @@ def has_media(messages: Any) -> bool:
 
 def embed_media(messages: Sequence[Message]) -> Steps[Sequence[Message]]:
     """Return the messages with pictures, files and audio of this process as data; `messages` if there are none."""
-    # One plain loop over what has parts: histories are long, and nearly all of their messages are text.
-    with_parts = [m for m in messages if isinstance(m, Mapping) and isinstance(m.get("content"), list)]
-    if not any(_is_local(part) for message in with_parts for part in message["content"]):
+    if not any(_is_local(part) for message in messages for part in _list_parts(message)):
         return messages
     # Files are read, and pictures encoded.
     return (yield from to_thread(_embed_all, messages))
@@ -71,7 +70,6 @@ def _embed_all(messages: Sequence[Message]) -> Sequence[Message]:
 
 
 def _list_parts(message: object) -> list[Any]:
-    # A program may pass objects of its SDK.
     content = message.get("content") if isinstance(message, Mapping) else None
     return content if isinstance(content, list) else []
 

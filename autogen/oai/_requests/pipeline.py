@@ -78,46 +78,28 @@ def request_completion(
         TimeoutError, openai.APIError: if all endpoints failed. The text has the reasons of each.
     """
     _check_registration(endpoints)
-    if has_media(config.get("messages")):
-        return _request_with_media(endpoints, config, budget, wrapper_id, extra_keys, handler, build_request)
-    return _perform(endpoints, config, budget, wrapper_id, extra_keys, handler, build_request)
 
-
-def _request_with_media(
-    endpoints: Sequence[EndpointEntry],
-    config: Mapping[str, Any],
-    budget: Budget,
-    wrapper_id: int,
-    extra_keys: AbstractSet[str],
-    handler: Handler,
-    build_request: _BuildRequest,
-) -> Steps[ModelResponse]:
-    """Request a completion for messages with media, which become data that JSON can hold."""
-    messages = yield from embed_media(config["messages"])
-    config = {**config, "messages": messages}
-    return (yield from _perform(endpoints, config, budget, wrapper_id, extra_keys, handler, build_request))
-
-
-def _perform(
-    endpoints: Sequence[EndpointEntry],
-    config: Mapping[str, object],
-    budget: Budget,
-    wrapper_id: int,
-    extra_keys: AbstractSet[str],
-    handler: Handler,
-    build_request: _BuildRequest,
-) -> Steps[ModelResponse]:
-    """Make the request an operation."""
-    build: _Build = partial(build_request, endpoints, config, extra_keys)
-    return perform(
-        Operation(
-            kind="model",
-            key=lambda: fingerprint(build(0).params),
-            run=lambda: _try_endpoints(endpoints, build, handler, RequestState(budget, wrapper_id)),
-            encode=_encode_response,
-            decode=lambda stored: _replay_response(len(endpoints), build, RequestState(budget, wrapper_id), stored),
+    def request(config: Mapping[str, Any]) -> Steps[ModelResponse]:
+        build: _Build = partial(build_request, endpoints, config, extra_keys)
+        return perform(
+            Operation(
+                kind="model",
+                key=lambda: fingerprint(build(0).params),
+                run=lambda: _try_endpoints(endpoints, build, handler, RequestState(budget, wrapper_id)),
+                encode=_encode_response,
+                decode=lambda stored: _replay_response(len(endpoints), build, RequestState(budget, wrapper_id), stored),
+            )
         )
-    )
+
+    return _embed_first(config, request) if has_media(config.get("messages")) else request(config)
+
+
+def _embed_first(
+    config: Mapping[str, Any], request: Callable[[Mapping[str, Any]], Steps[ModelResponse]]
+) -> Steps[ModelResponse]:
+    """Make a request whose media have become data that JSON can hold."""
+    messages = yield from embed_media(config["messages"])
+    return (yield from request({**config, "messages": messages}))
 
 
 def _check_registration(endpoints: Sequence[EndpointEntry]) -> None:
