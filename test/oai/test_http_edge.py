@@ -208,7 +208,7 @@ def test_credentials_in_an_address_are_sent_and_shown_nowhere(create, form, capl
     def refuse(head):
         heads.append("\n".join(head))
         body = b'{"error": {"message": "no: pa55word-77 is not welcome"}}'
-        yield b"HTTP/1.1 500 No\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        yield b"HTTP/1.1 500 No\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
     with raw_server(refuse) as url:
         config = entry(form.format(url.removeprefix("http://").removesuffix("/v1")))
