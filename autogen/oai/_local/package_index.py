@@ -7,7 +7,7 @@ import re
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,8 +44,13 @@ def _read_pip_setting(name: str) -> str:
     return re.sub(r"\s+", " ", completed.stdout).strip() if completed.returncode == 0 else ""
 
 
-def find_file(project: str, filename: str) -> str:
+def find_file(project: str, filename: str, indexes: Sequence[str]) -> str:
     """Return the URL of a file of a package.
+
+    Args:
+        project: The package.
+        filename: The name of the file.
+        indexes: The URLs of the indexes, in the order in which they are asked.
 
     Raises:
         IndexUnreachable: if no index has it. The text has the answer of each index, without credentials.
@@ -53,7 +58,7 @@ def find_file(project: str, filename: str) -> str:
     from ..._extras import httpx
 
     failures = []
-    for index in list_index_urls():
+    for index in indexes:
         page = f"{index.rstrip('/')}/{project}/"
         try:
             with _make_client() as client:

