@@ -6,7 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +22,26 @@ def get_module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-TREES = {get_module_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in PATHS}
+class Trees(Mapping[str, ast.Module]):
+    """The syntax trees of all modules by name, each parsed when it is read: not by each worker that collects tests."""
+
+    def __getitem__(self, module: str) -> ast.Module:
+        return parse_module(FILES[module])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(FILES)
+
+    def __len__(self) -> int:
+        return len(FILES)
+
+
+@cache
+def parse_module(path: Path) -> ast.Module:
+    """Parse a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+TREES = Trees()
 FILES = {get_module_name(path): path for path in PATHS}
 PACKAGES = {name for name, path in FILES.items() if path.name == "__init__.py"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

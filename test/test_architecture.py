@@ -2,6 +2,7 @@
 
 import ast
 from collections import Counter, defaultdict
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
 from package_source import FILES, FUNCTIONS, PACKAGES, ROOT, TREES, find_imports
@@ -229,7 +230,10 @@ def find_functions(tree, *, steps):
     return {node.name for node in functions if ast.unparse(node.returns or node).startswith("Steps[") == steps}
 
 
-STEPS = set().union(*(find_functions(tree, steps=True) for tree in TREES.values()))
+@cache
+def find_steps():
+    """Return the names of all functions that are steps."""
+    return set().union(*(find_functions(tree, steps=True) for tree in TREES.values()))
 
 
 def get_called_name(function: ast.expr) -> str | None:
@@ -251,7 +255,7 @@ def find_unrun_steps(module):
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             name = get_called_name(node.value.func)
-            if name in STEPS - namesakes:
+            if name in find_steps() - namesakes:
                 yield f"{module}:{node.lineno}: {name}()"
 
 
