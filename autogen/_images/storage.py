@@ -72,6 +72,15 @@ def make_reference(uri: str) -> str:
     return f"data:{media_type};sha256={hashlib.sha256(content).hexdigest()},"
 
 
+def has_media(messages: Any) -> bool:
+    """Return True if one of the messages may have more than text."""
+    # One plain loop, because each request comes by here more than once. A program may pass objects of its SDK.
+    for message in messages or ():  # noqa: SIM110
+        if isinstance(message, dict) and type(message.get("content")) is list:
+            return True
+    return False
+
+
 def shorten_data_uris(value: Any) -> Any:
     """Return a copy of a JSON value with references in place of the data URIs of large pictures, which are not stored."""
     if isinstance(value, str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from .._images.storage import shorten_data_uris
+from .._images.storage import has_media, shorten_data_uris
 
 NON_CACHE_KEY = [
     "api_key",
@@ -27,10 +27,6 @@ def get_key(config: Mapping[str, object]) -> str:
     """
     if not config.keys().isdisjoint(NON_CACHE_KEY):
         config = {key: value for key, value in config.items() if key not in NON_CACHE_KEY}
-    if isinstance(messages := config.get("messages"), list) and any(_has_parts(message) for message in messages):
+    if isinstance(messages := config.get("messages"), list) and has_media(messages):
         config = {**config, "messages": shorten_data_uris(messages)}
     return json.dumps(config, sort_keys=True)
-
-
-def _has_parts(message: object) -> bool:
-    return isinstance(message, Mapping) and isinstance(message.get("content"), list)

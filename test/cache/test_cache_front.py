@@ -2,12 +2,14 @@
 
 import pytest
 
+from autogen import OpenAIWrapper
 from autogen.cache import Cache
 from autogen.cache.cache_factory import CacheFactory
 from autogen.cache.cosmos_db_cache import CosmosDBCache
 from autogen.cache.disk_cache import DiskCache
 from autogen.cache.in_memory_cache import InMemoryCache
 from autogen.cache.redis_cache import RedisCache
+from autogen.testing import OpenAIServer
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +70,23 @@ def test_seeds_stand_before_the_keys_in_memory():
         cache = InMemoryCache(seed)
         cache.set("k", 1)
         assert list(cache._cache) == [key]
+
+
+def test_a_response_that_an_earlier_version_stored_is_normalised():
+    class ObservedCache(InMemoryCache):
+        def set(self, key, value):
+            self.last_key = key
+            super().set(key, value)
+
+    cache = ObservedCache(1)
+    question = [{"role": "user", "content": "Capital of France?"}]
+    with OpenAIServer("Paris.") as server:
+        wrapper = OpenAIWrapper(config_list=[server.config])
+        wrapper.create(messages=question, cache=cache)
+        stored = cache.get(cache.last_key)
+        del stored["form"]
+        stored["value"]["choices"][0] |= {"finish_reason": "end_turn", "message": "Paris."}
+        cache.set(cache.last_key, stored)
+        choice = wrapper.create(messages=question, cache=cache).choices[0]
+    assert (choice.finish_reason, choice.message.content) == ("stop", "Paris.")
+    assert len(server.requests) == 1

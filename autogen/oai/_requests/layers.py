@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any, TypedDict, cast
 
 from ... import events, runtime_logging
+from ..._images.storage import has_media
 from ..._steps import Call, Steps, sleep, wrap_in_thread
 from ...cache.abstract_cache_base import AbstractCache
 from ...control import get_control, interruptible, yield_point
@@ -27,7 +28,7 @@ from .._usage.cost import UnknownCost, compute_cost
 from .._usage.ledger import get_budgets
 from . import runtime_log
 from .endpoints import EndpointRequest, Handler, RequestState, find_cache
-from .media import fit_media, has_media
+from .media import fit_media
 from .response_cache import CacheSlot
 from .response_schema import MAX_CORRECTIONS, make_corrections, make_schema_error, validate_response
 from .retry import NextAction, RetryState, classify_error, decide_retry, parse_retry_after

@@ -43,12 +43,6 @@ _USUAL_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _MAX_CAPTION = 2_000
 
 
-def has_media(messages: Any) -> bool:
-    """Return True if a message may have more than text."""
-    # A program may pass objects of its SDK.
-    return any(isinstance(message, dict) and type(message.get("content")) is list for message in messages or ())
-
-
 # Forms that caches and checkpoints know
 
 
@@ -70,7 +64,7 @@ def _embed_all(messages: Sequence[Message]) -> Sequence[Message]:
 
 
 def _list_parts(message: object) -> list[Any]:
-    content = message.get("content") if isinstance(message, Mapping) else None
+    content = message.get("content") if isinstance(message, (dict, Mapping)) else None
     return content if isinstance(content, list) else []
 
 

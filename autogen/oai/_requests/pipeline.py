@@ -23,6 +23,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
+from ..._images.storage import has_media
 from ..._steps import Steps
 from ...operations import JournalError, Operation, fingerprint, get_journal, perform
 from ...types import JSON
@@ -30,7 +31,7 @@ from .._model_client import ModelResponse
 from .._usage.ledger import Budget
 from .endpoints import EXTRA_KEYS, EndpointEntry, EndpointRequest, Handler, RequestState, build_request
 from .layers import add_accounting, add_cache, add_limits, add_media, add_retries, add_schema, record_response, send_request
-from .media import embed_media, has_media
+from .media import embed_media
 from .response_schema import validate_response
 from .retry import classify_error
 from .serialization import from_json, to_json

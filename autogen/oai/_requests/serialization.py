@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _TAG = "autogen.answer"
 _OTHER = "namespace"
+# The version of the internal form of a response, kept beside the responses of endpoints: all are in it when they are stored.
+_FORM_KEY, _FORM = "form", 1
 _SDK_KINDS = ("chat.completion", "text_completion")
 
 
@@ -65,7 +67,8 @@ def to_json(response: ModelResponse) -> dict[str, JSON]:
     """
     kind = getattr(response, "object", None)
     if kind in _SDK_KINDS and hasattr(response, "model_dump"):
-        return {_TAG: kind, "value": cast("BaseModel", response).model_dump(mode="json", exclude_unset=True, warnings=False)}
+        value = cast("BaseModel", response).model_dump(mode="json", exclude_unset=True, warnings=False)
+        return {_TAG: kind, _FORM_KEY: _FORM, "value": value}
     # The attributes of a dataclass that aren't fields, such as the cost, would be left out of the object itself.
     return {_TAG: _OTHER, "value": to_jsonable(get_attributes(response), get_attributes)}
 
@@ -73,7 +76,7 @@ def to_json(response: ModelResponse) -> dict[str, JSON]:
 def from_json(stored: object) -> ModelResponse | None:
     """Convert JSON to a response: one of the SDK, or a `ResponseDict` for that of a custom client.
 
-    It is normalised like a response that has just arrived: an earlier version may have stored it.
+    One that an earlier version stored is normalised like a response that has just arrived.
 
     Returns:
         The response; None if the JSON is something else, such as a damaged entry of a cache.
@@ -86,9 +89,10 @@ def from_json(stored: object) -> ModelResponse | None:
         return None
     from ..errors import UnreadableAnswer
 
+    is_chat = kind == "chat.completion"
     try:
-        if kind == "chat.completion":
-            return cast("ModelResponse", build_completion(normalize_completion(value)))
-        return cast("ModelResponse", build_text_completion(normalize_text_completion(value)))
+        if stored.get(_FORM_KEY) != _FORM:
+            value = normalize_completion(value) if is_chat else normalize_text_completion(value)
+        return cast("ModelResponse", build_completion(value) if is_chat else build_text_completion(value))
     except UnreadableAnswer:
         return None
