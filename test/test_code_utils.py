@@ -114,6 +114,7 @@ def test_without_docker_a_user_proxy_says_what_to_do(monkeypatch):
     assert UserProxyAgent("u").use_docker is False
 
 
+@pytest.mark.slow
 def test_running(tmp_path):
     assert execute_code("print(1)", work_dir=str(tmp_path), use_docker=False) == (0, "1\n", None)
     assert execute_code("exit 3", work_dir=str(tmp_path), use_docker=False, lang="sh") == (3, "", None)
@@ -122,6 +123,7 @@ def test_running(tmp_path):
     assert execute_code(filename="x.py", work_dir=str(tmp_path), use_docker=False) == (0, "2\n", None)
 
 
+@pytest.mark.slow
 def test_running_too_long(tmp_path):
     began = time.monotonic()
     assert execute_code("while True: pass", timeout=1, work_dir=str(tmp_path), use_docker=False) == (1, "Timeout", None)
@@ -178,6 +180,7 @@ def test_in_a_container_there_is_a_warning_once(agent, tmp_path, monkeypatch, ca
     assert len(caplog.records) == 1
 
 
+@pytest.mark.slow
 def test_the_same_code_at_once(tmp_path):
     """One run deletes its file while the others use theirs."""
     with ThreadPoolExecutor(8) as threads:

@@ -92,6 +92,7 @@ def test_completions_are_run_against_a_test(tmp_path, monkeypatch, responses, ex
     assert metrics == {"expected_success": expected, "success": success}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("assertions", ["assert add(1, 2) == 3", lambda definition: ("assert add(1, 2) == 3", 0.5)])
 def test_the_first_that_passes_assertions_is_selected(assertions):
     options = {"assertions": assertions, "use_docker": False, "timeout": 30}
@@ -110,6 +111,7 @@ def test_one_completion_needs_no_assertions():
     assert metrics == {"index_selected": 0, "succeed_assertions": False, "assertions": None, "gen_cost": 0}
 
 
+@pytest.mark.slow
 def test_a_filter_accepts_what_passes(monkeypatch):
     monkeypatch.setenv("AUTOGEN_USE_DOCKER", "0")
     judge = PassAssertionFilter("assert add(1, 2) == 3")

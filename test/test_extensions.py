@@ -202,6 +202,7 @@ def test_a_new_extension_needs_a_good_name(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_new_extension_overwrites_nothing(tmp_path):
     arguments = ["extension", "new", "acme", "--folder", str(tmp_path)]
     assert CliRunner().invoke(app, arguments).exit_code == 0

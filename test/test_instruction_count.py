@@ -73,6 +73,7 @@ def instructions_a_turn(mode: str) -> int:
     return round((twice - once) / TURNS)
 
 
+@pytest.mark.slow
 def test_a_scripted_turn_takes_no_more_instructions_than_it_did(mode):
     limit = INSTRUCTIONS.get(sys.version_info[:2])
     if limit is None:

@@ -51,6 +51,7 @@ def test_the_plugin_for_pytest_loads_no_agents():
     assert not loaded & {"autogen.agentchat.conversable_agent", "autogen.oai.client", "autogen.testing._scripted"}
 
 
+@pytest.mark.slow
 def test_an_agent_without_a_model_loads_no_sdk():
     probe = (
         "import autogen, sys; autogen.LLMConfig(model='m');"

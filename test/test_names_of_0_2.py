@@ -87,6 +87,7 @@ def test_names_for_websockets():
     assert callable(WebSocketServer.serve_forever)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["contrib", "contrib.society_of_mind_agent.SocietyOfMindAgent"])
 def test_contrib_is_there_without_an_import_of_its_own(name):
     program = f"import autogen; autogen.agentchat.{name}"

@@ -53,6 +53,7 @@ def servers():
         yield working.base_url, failing.base_url
 
 
+@pytest.mark.slow
 def test_no_key_is_written(servers, tmp_path):
     environment = {**os.environ, "OPENAI_API_KEY": KEY, "SOME_PASSWORD": OTHER}
     done = subprocess.run(

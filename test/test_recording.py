@@ -59,6 +59,7 @@ def test_a_chat_that_was_taken_up_again_is_one_chat(call, agent, file, dies):
     assert [path.name for path in file.parent.iterdir()] == ["chat.db"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("messages", range(1, 7))
 def test_another_way_from_any_message(call, agent, file, tmp_path, messages):
     hold(call, agent, file, "one", "two", "three")
@@ -266,6 +267,7 @@ def write_circle(file):
     file.write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", [*HOSTILE, "pages in a circle"])
 def test_a_hostile_file_is_refused_by_whoever_reads_it(call, agent, file, tmp_path, attack):
     hold(call, agent, file, "one", "two", "three")

@@ -187,6 +187,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min
 TEXTS = st.lists(st.lists(WORDS, max_size=30).map(" ".join) | st.just("") | st.just("```") | st.just("# A"), max_size=30)
 
 
+@pytest.mark.slow
 @given(lines=TEXTS, max_tokens=st.integers(16, 60), suffix=st.sampled_from([".md", ".txt", ".py", ".jsonl"]))
 def test_nothing_is_lost_and_no_word_is_cut(documents, lines, max_tokens, suffix):
     text = "\n".join(lines)
@@ -237,6 +238,7 @@ def test_formats(documents, suffix, text, metadata):
     assert "not indexed" not in " ".join(chunks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
@@ -264,6 +266,7 @@ def test_odd_files(tmp_path, caplog, name, content, expected):
     assert len(chunks) + len(warnings) == 2
 
 
+@pytest.mark.slow
 def test_the_text_of_a_pdf(documents, tmp_path, caplog):
     text = "The first page.\n\nThe second page."
     assert extract_text_from_pdf(documents[".pdf"]) == text

@@ -95,6 +95,7 @@ PIECES = st.lists(
 ).map("".join)
 
 
+@pytest.mark.slow
 @given(KEYS, st.one_of(PIECES, st.text()), st.one_of(PIECES, st.text()))
 def test_no_key_comes_through(key, before, after):
     before = before + " " if before[-1:] in WORD else before
@@ -118,6 +119,7 @@ NUMBERS = st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False))
 PLAIN = st.one_of(st.none(), NUMBERS, st.text(max_size=5), st.binary(max_size=5), KEYS)
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         PLAIN,

@@ -53,6 +53,7 @@ def test_turning_a_graph_round(agents):
         graph_utils.invert_disallowed_to_allowed({"x": []}, agents)
 
 
+@pytest.mark.slow
 def test_drawing_a_graph(agents, tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
     pytest.importorskip("matplotlib", reason="the extra 'graph' is not installed")

@@ -278,6 +278,7 @@ def test_a_notebook_gets_lines():
     assert not any("<i>" in output.data["text/html"] for output in outputs)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 def test_a_real_terminal_has_a_last_line_that_goes_away():
     import pty

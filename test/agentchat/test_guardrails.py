@@ -508,6 +508,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     content=st.text() | st.none() | st.lists(st.text() | st.dictionaries(st.sampled_from(["type", "text"]), json_values)),
     arguments=json_values,

@@ -75,6 +75,7 @@ def get_recorded(file):
     return [message["content"] for message in Recording(file).messages]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_chat_ends_at_the_first_write_that_fails_wherever_that_is(call, agent, tmp_path, step):
     clean = FailingStore(tmp_path / "clean.db", 0, None)
@@ -178,6 +179,7 @@ print(recorded(), Recording(file).is_finished)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no limits for the size of files")
 @pytest.mark.parametrize("limit", [pytest.param(90_000, marks=pytest.mark.slow), 130_000])
 def test_a_limit_for_the_size_of_files(file, limit):
@@ -381,6 +383,7 @@ except JournalError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
 @pytest.mark.parametrize("left_open", [False, True], ids=["ended", "killed"])
 def test_a_folder_where_nobody_may_write(agent, left_open):

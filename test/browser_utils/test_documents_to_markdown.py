@@ -51,6 +51,7 @@ def test_html(html, text):
     assert convert(html, ".html")[1] == text
 
 
+@pytest.mark.slow
 def test_html_made_to_do_harm():
     assert "deep" in convert("<div>" * 20_000 + "deep", ".html")[1]
     # Each level would indent every line once more: minutes.
@@ -238,6 +239,7 @@ def make_pdf(text):
     return body + xref + b"startxref\n%d\n%%%%EOF" % len(body)
 
 
+@pytest.mark.slow
 def test_a_pdf():
     pytest.importorskip("pypdf", reason="the extra 'documents' is not installed")
     assert convert(make_pdf("A paper"), ".pdf")[1] == "A paper"

@@ -32,6 +32,7 @@ def listed(openai_server, config_list):
     return start
 
 
+@pytest.mark.slow
 def test_small_talk_costs_one_request(listed, in_terminal):
     server, options = listed("Hello! How can I help?")
     terminal = in_terminal("chat", "hello", *options)
@@ -42,6 +43,7 @@ def test_small_talk_costs_one_request(listed, in_terminal):
     assert "human_exit" in terminal.text
 
 
+@pytest.mark.slow
 def test_small_talk_without_a_terminal_costs_one_request(listed, run):
     server, options = listed("Hello! How can I help?")
     shown = run("chat", "hello", *options, "--human", "NEVER")
@@ -52,6 +54,7 @@ def test_small_talk_without_a_terminal_costs_one_request(listed, run):
     assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [pytest.param((), marks=pytest.mark.slow), ("--max-replies", "3")])
 def test_code_without_end_stops_at_the_limit(listed, run, given):
     server, options = listed(lambda request: CODE)
@@ -163,6 +166,7 @@ def test_resuming_without_a_message_changes_nothing(listed, run, tmp_path):
     assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "output"),
     [

@@ -64,6 +64,7 @@ def test_large_weights_are_not_downloaded_without_a_question(monkeypatch, tmp_pa
         pull_model("qwen2.5-coder-1.5b")
 
 
+@pytest.mark.slow
 def test_a_pull_without_an_index_is_told(run, tmp_path):
     nowhere = "http://127.0.0.1:9/simple"
     shown = run(

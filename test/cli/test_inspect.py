@@ -265,6 +265,7 @@ def test_the_page_needs_nothing_else(written):
     assert set(parsed.tags).isdisjoint({"link", "img", "iframe", "object", "embed", "base", "form"})
 
 
+@pytest.mark.slow
 def test_nothing_in_a_chat_gets_out_of_its_text(written):
     text = written.read_text()
     parsed = Parsed(text)
@@ -273,6 +274,7 @@ def test_nothing_in_a_chat_gets_out_of_its_text(written):
     assert not any(char in text for char in "\x1b\x07\x9b\u202e")
 
 
+@pytest.mark.slow
 def test_only_the_script_and_the_styles_of_the_page_are_allowed(written):
     text = written.read_text()
     attributes = [(name, value) for tag, name, value in Parsed(text).attributes if tag == "meta"]
@@ -360,6 +362,7 @@ def test_files_that_are_no_checkpoint_are_told_in_one_line(small_chat, tmp_path)
         assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_page_is_overwritten_by_force_only(small_chat, tmp_path):
     out = tmp_path / "page.html"
     out.write_text("precious")

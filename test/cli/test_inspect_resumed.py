@@ -51,6 +51,7 @@ def resumed(call, agent, tmp_path):
     return failed, under_way, ended
 
 
+@pytest.mark.slow
 def test_each_state_of_a_resumed_chat_is_shown(resumed):
     wholes = [json.loads(inspect(file, "--json")) for file in resumed]
     assert [whole["state"] for whole in wholes] == ["failed", "open", "ended"]

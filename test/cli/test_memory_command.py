@@ -23,6 +23,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["memory", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_memories_are_listed_searched_and_changed(folder, tmp_path):
     listed = run("list", folder / "memos.db").output
     assert "[bold]jar[/bold]" in listed

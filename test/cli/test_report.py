@@ -164,6 +164,7 @@ def test_time_without_a_process_while_something_was_under_way(what):
     assert report.conversation.restarts == 1
 
 
+@pytest.mark.slow
 def test_a_chat_whose_process_was_killed_and_that_was_taken_up_again(tmp_path):
     script = (
         "import os, sys\n"
@@ -275,6 +276,7 @@ EVENTS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(EVENTS | WILD, max_size=12))
 def test_no_file_is_too_strange(events):
     report = build_report(events)

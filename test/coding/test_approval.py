@@ -280,6 +280,7 @@ def test_the_human_of_the_agent_approves_code_as_it_does_calls(call, agent, loca
     assert kinds == ["approval_given"] * (len(kinds) - 1) + ["code_started"]
 
 
+@pytest.mark.slow
 def test_the_approval_of_code_may_come_later(call, agent, local, tmp_path):
     file = tmp_path / "chat.db"
 

@@ -58,6 +58,7 @@ def test_variables_files_and_order(make, pool, tmp_path, version, mode):
     assert executor.session_id != "mine"
 
 
+@pytest.mark.slow
 def test_values_of_expressions(make):
     assert run(make(suppress_result_output=True), "print('a')\n1").output == "a\n"
     picture = {"type": "image", "format": "png", "base64_data": "aGk="}
@@ -104,6 +105,7 @@ def test_faults_are_results(make, pool, faults, exit_code, output, mode):
     assert run(executor, "print('again')", mode=mode).output == "again\n"
 
 
+@pytest.mark.slow
 def test_a_pool_that_never_answers(make, pool, monkeypatch, mode):
     executor = make(timeout=1)
     run(executor, "x = 1")

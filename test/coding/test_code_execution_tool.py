@@ -10,6 +10,7 @@ from autogen.testing import ScriptedModel, tool_call
 from autogen.tools.experimental import PythonCodeExecutionTool
 
 
+@pytest.mark.slow
 def test_a_model_runs_code(call, agent, tmp_path):
     code = "import os; print(os.getcwd()); open('made.txt', 'w').write('x')"
     requests = [{"code": code, "libraries": ["numpy"]}, {"code": "1 / 0"}, {"code": "while True: pass"}]

@@ -62,6 +62,7 @@ def test_what_a_program_starts_dies_with_it(run, tmp_path, start, then):
     assert CLOCK() - began < 30
 
 
+@pytest.mark.slow
 def test_a_fork_bomb_is_killed_when_it_has_too_many_processes(run, tmp_path):
     """Its first steps: every process starts another, down to a depth of 9, and all of them sleep.
 
@@ -107,6 +108,7 @@ def test_by_default_a_program_gets_half_of_the_memory(tmp_path, monkeypatch, hog
     assert ("MemoryError" if hog == "one process" else "more than 300,000,000 bytes of memory") in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory that is shared is told in /proc")
 def test_memory_that_processes_share_counts_once(run, monkeypatch):
     monkeypatch.setattr(limits, "read_total_memory", lambda: 600_000_000)
@@ -142,6 +144,7 @@ def test_the_system_limits_the_processes_of_the_user(run):
     assert int(limits[0][0]) < 100_000
 
 
+@pytest.mark.slow
 def test_a_gigabyte_of_output_is_cut(run):
     resource = pytest.importorskip("resource", reason="memory is measured with it")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -225,6 +228,7 @@ def test_a_link_that_appears_after_the_name_was_checked_is_not_followed(tmp_path
     assert [path.read_text() for path in outside.iterdir()] == ["precious"]
 
 
+@pytest.mark.slow
 def test_set_id_bits_are_cleared_at_any_depth_and_behind_no_link(tmp_path):
     """A container, which has no filter of ours, may leave such files in the folder that it shares with this machine."""
     work, outside = tmp_path / "work", tmp_path / "outside"

@@ -101,6 +101,7 @@ print(execute_code("print(1)", use_docker=False))
 """
 
 
+@pytest.mark.slow
 def test_without_an_executor_all_blocks_of_a_process_share_a_folder(project):
     done = subprocess.run([sys.executable, "-c", PROGRAM, CODE], capture_output=True, text=True, timeout=60)
     first, second, folder, third = done.stdout.splitlines()[-4:]
@@ -112,6 +113,7 @@ def test_without_an_executor_all_blocks_of_a_process_share_a_folder(project):
     assert os.listdir(project) == ["OAI_CONFIG_LIST"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["LocalCommandLineCodeExecutor()", "execute_code('print(1)', use_docker=False)"])
 def test_an_empty_folder_does_not_stay(project, program):
     imports = "from autogen.coding import *; from autogen.code_utils import *"

@@ -46,6 +46,7 @@ def run(environment, code, script="script.py", **options):
     return asyncio.run(environment.execute_code(code, str(script), **options))
 
 
+@pytest.mark.slow
 def test_code_runs(environment, tmp_path):
     before = os.getcwd()
     with WorkingDirectory(tmp_path / "work") as directory, environment as entered:

@@ -97,6 +97,7 @@ def test_an_unknown_language_is_a_failed_result_that_names_it(run):
     assert "never" not in result.output
 
 
+@pytest.mark.slow
 def test_a_block_that_takes_too_long_is_ended_and_the_next_one_runs(started):
     executor = started(timeout=2)
     result = execute(executor, "print('before', flush=True)\nwhile True: pass", "print('never')")
@@ -154,6 +155,7 @@ def test_it_works_after_a_restart(started):
     assert execute(executor, "print('after')").output.strip() == "after"
 
 
+@pytest.mark.slow
 def test_several_threads_may_use_it(run):
     with ThreadPoolExecutor(4) as threads:
         results = list(threads.map(lambda number: run(f"print({number})"), range(8)))
@@ -168,6 +170,7 @@ def test_it_serves_a_chat(call, scripted_model, started):
     assert history[2]["content"].strip() == "exitcode: 0 (execution succeeded)\nCode output: 42"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ALL, indirect=True)
 def test_it_passes_the_kit(entry, tmp_path):
     check_executor(lambda: entry.make(tmp_path, 60), make_impatient=lambda: entry.make(tmp_path, 2))

@@ -166,6 +166,7 @@ def test_a_function_that_blocks_could_not_use_is_refused_each_time(tmp_path, fun
             executor.execute_code_blocks([])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for Python")
 def test_an_installation_that_takes_too_long(run, tmp_path):
     python = tmp_path / "python"
@@ -176,6 +177,7 @@ def test_an_installation_that_takes_too_long(run, tmp_path):
         run([use_imports], timeout=1, virtual_env_context=context)
 
 
+@pytest.mark.slow
 def test_pip_sees_its_own_settings_and_blocks_do_not(run, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "https://me:planted-secret@index.invalid/simple")
     monkeypatch.setenv("PIP_NO_INDEX", "1")

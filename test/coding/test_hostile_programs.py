@@ -88,6 +88,7 @@ def has_ended(process: subprocess.Popen) -> bool:
     return state in "ZXTt"  # stopped counts, too
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("entry", "program"), CASES)
 def test_it_is_contained(entry, program, tmp_path, outside, victim, port, monkeypatch):
     if reason := entry.skip():
@@ -139,6 +140,7 @@ def test_what_is_not_contained_is_documented():
         assert program.contained_by >= ISOLATED
 
 
+@pytest.mark.slow
 def test_the_chat_goes_on_after_each(call, scripted_model, tmp_path):
     hostile = ["while True: pass", "# filename: ../../x.py\nprint(1)", "import os; os.write(1, b'\\xff' * 3_000_000)"]
     replies = [f"```python\n{code}\n```" for code in hostile]

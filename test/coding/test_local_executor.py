@@ -171,6 +171,7 @@ def test_an_old_name_warns_and_works(name):
     assert issubclass(Child, old)
 
 
+@pytest.mark.slow
 def test_pip_is_quiet(run):
     result = run(("sh", "pip install ./nothing-here"))
     assert result.exit_code != 0

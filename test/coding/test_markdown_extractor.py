@@ -133,6 +133,7 @@ def test_extraction_never_raises(text):
     find_fence_error(text)
 
 
+@pytest.mark.slow
 @given(st.text().filter(lambda text: "```" not in text and "~~~" not in text))
 def test_text_without_fences_has_no_blocks(text):
     assert extract_code(text) == [("unknown", text)]

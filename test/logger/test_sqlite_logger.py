@@ -274,6 +274,7 @@ assert os.waitpid(child, 0)[1] == 0
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forks", [False, pytest.param(True, marks=pytest.mark.skipif(os.name != "posix", reason="fork"))])
 def test_processes_write_into_one_database(tmp_path, forks):
     path = tmp_path / "shared.db"

@@ -148,6 +148,7 @@ def test_a_server_that_dies_is_started_again_once(caplog):
         use(toolbox, "count")
 
 
+@pytest.mark.slow
 def test_a_flood(tmp_path):
     with start(max_result_chars=100, folder=tmp_path) as toolbox:
         text, _ = use(toolbox, "shout", size=5_000_000)
@@ -171,6 +172,7 @@ def serve_program():
             program.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["stdio", pytest.param("http", marks=pytest.mark.slow)])
 def test_a_flood_takes_little_memory(way):
     """The limit of a message is that of the memory, too, however much the server sends."""

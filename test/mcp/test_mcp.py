@@ -101,6 +101,7 @@ def toolbox(human, tmp_path_factory):
         del os.environ["MY_API_KEY"]
 
 
+@pytest.mark.slow
 def test_a_chat_with_the_tools(call, agent, toolbox):
     calls = [tool_call("add", a=1, b=2), tool_call("evil"), tool_call("fail"), [tool_call("add", a=i, b=i) for i in (1, 2)]]
     model = ScriptedModel(*calls, "done")
@@ -339,6 +340,7 @@ def test_over_http(call, agent, transport):
                 asyncio.run(toolbox.get_tool("shout")(size=200_000))
 
 
+@pytest.mark.slow
 def test_a_redirect_to_another_host_is_not_followed(caplog):
     from starlette.applications import Starlette
     from starlette.responses import RedirectResponse
@@ -402,6 +404,7 @@ def test_files_with_mistakes(tmp_path, entry, text):
         load_mcp_servers(tmp_path / "mcp.json")
 
 
+@pytest.mark.slow
 def test_the_toolkit_of_a_session(agent, tmp_path, monkeypatch):
     """AG2's form: in the loop of the session; a sync chat there is an error, not an endless wait."""
     monkeypatch.setattr(mcp_client, "_PROBE_TIMEOUT", 0.2)

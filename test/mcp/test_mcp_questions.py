@@ -107,6 +107,7 @@ def test_an_approval_is_that_of_any_tool(call, agent, toolbox):
     assert "refused it: never." in history[4]["content"]
 
 
+@pytest.mark.slow
 def test_rules_decide_about_the_tools_of_a_server(call, agent):
     rules = Rules([{"tool": "add", "when": "a <= 1", "then": "allow"}], otherwise="deny")
     with mcp_tools(COMMAND, approval=rules) as toolbox:

@@ -74,6 +74,7 @@ def made(api):
     return [body for path, body in api.asked if path == "/assistants"][-1]
 
 
+@pytest.mark.slow
 def test_assistants_are_found_by_their_exact_name(api, client):
     data = [{"id": str(index), "object": "assistant", "name": name} for index, name in enumerate(["Bob", "bob", None])]
     api.answers["/assistants"] = [(200, {"object": "list", "data": data})]

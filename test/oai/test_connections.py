@@ -42,6 +42,7 @@ def create(mode):
     return create
 
 
+@pytest.mark.slow
 def test_a_process_closes_its_connections_at_its_end(openai_server):
     config = {"model": "m", "api_key": "k", "base_url": openai_server("x").base_url}
     program = f"""

@@ -28,6 +28,7 @@ def create(**config):
     return OpenAIWrapper(config_list=[CONFIG | config], cache_seed=None).create(messages=HI)
 
 
+@pytest.mark.slow
 def test_it_answers_and_costs_nothing():
     wrapper = OpenAIWrapper(config_list=[CONFIG], cache_seed=None)
     response = wrapper.create(messages=HI)

@@ -24,6 +24,7 @@ def recorded(reply):
             return response.read()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reply", [TEXT, CALL], ids=["text", "calls"])
 @pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)], ids=["every 7th byte", "every byte"])
 def test_a_stream_that_is_cut_anywhere_gives_the_whole_answer_or_the_next_endpoints(openai_server, reply, step, capsys):
@@ -53,6 +54,7 @@ def test_a_stream_that_is_cut_anywhere_gives_the_whole_answer_or_the_next_endpoi
         assert calls == list(reply.tool_calls)
 
 
+@pytest.mark.slow
 def test_chats_end_with_the_right_words_in_a_storm(caplog):
     """A smaller run of `python -m benchmarks.faults`."""
     caplog.set_level(logging.WARNING)

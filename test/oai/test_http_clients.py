@@ -77,6 +77,7 @@ def body(server):
     return {"url": f"{server.base_url}/chat/completions", "json": {"model": "m", "messages": HI}}
 
 
+@pytest.mark.slow
 def test_a_request_frees_its_slot_however_it_ends(transport):
     arrivals = itertools.count(1)
     all_arrived = threading.Event()

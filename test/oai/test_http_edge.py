@@ -98,6 +98,7 @@ TRICKLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["timeout", "deadline"])
 @pytest.mark.parametrize("kind", TRICKLES)
 def test_a_request_ends_in_time_however_it_is_held(create, kind, setting, capsys):
@@ -291,6 +292,7 @@ def test_a_crowd_is_answered_without_a_false_timeout(openai_server):
     assert len(server.requests) >= CROWD
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit of open files")
 def test_a_crowd_is_answered_with_few_files(openai_server):
     """Connections that can't be opened for lack of files wait for others to end."""

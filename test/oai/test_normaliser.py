@@ -113,6 +113,7 @@ def test_any_json_is_read_or_refused_as_a_text(data):
         assert_stable(body, normalize_text_completion, build_text_completion)
 
 
+@pytest.mark.slow
 @settings(max_examples=2 * settings.default.max_examples)
 @given(st.lists(st.one_of(CHUNK, CHUNK, JSON), max_size=6), st.sampled_from(["", "0a1b2c3d"]))
 def test_any_stream_is_read_or_refused(chunks, origin):
@@ -158,6 +159,7 @@ def list_words(value, keys=("text", "thinking", "refusal", "map", "content", "re
             yield from list_words(item, keys)
 
 
+@pytest.mark.slow
 @settings(max_examples=2 * settings.default.max_examples)
 @given(st.lists(WORD_DELTA, min_size=1, max_size=5), st.booleans())
 def test_no_text_is_lost(deltas, streamed):
@@ -193,6 +195,7 @@ HISTORY_MESSAGE = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=2 * settings.default.max_examples)
 @given(st.lists(HISTORY_MESSAGE, max_size=6))
 def test_any_history_can_be_sent(history):

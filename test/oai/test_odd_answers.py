@@ -85,6 +85,7 @@ def test_there_are_enough_cases():
     assert len(CASES) >= 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "stream"), CASES)
 def test_an_odd_answer_is_read_or_the_next_endpoint_is_asked(world, name, stream, tmp_path, caplog):
     caplog.set_level(logging.CRITICAL)

@@ -293,6 +293,7 @@ def ask(row, *, stream):
         return wrapper.create(messages=HI, tools=[ADD], stream=stream)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
 def test_odd_answers(name):
     check(WHOLE[name], stream=False)

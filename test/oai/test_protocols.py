@@ -382,6 +382,7 @@ def split_by_chat(requests):
     return [chat for found in chats.values() for chat in found]
 
 
+@pytest.mark.slow
 def test_a_rate_limit_is_waited_for_and_an_overload_retried(serve, create):
     server = serve(Fault(429, headers={"retry-after-ms": "1"}), Fault(500), "ok")
     assert get_message(create({**server.config, "max_retries": 3}, messages=HI)).content == "ok"
@@ -415,6 +416,7 @@ def test_ag2s_client_of_the_responses_api(mode):
 PAIRS = [pair for pair in itertools.product(SERVERS, SERVERS) if pair[0] != pair[1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
 @pytest.mark.parametrize(
     "state", [pytest.param("text", marks=pytest.mark.slow), pytest.param("call", marks=pytest.mark.slow), "thinking"]

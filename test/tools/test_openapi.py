@@ -415,6 +415,7 @@ def with_schema(schema, **changes):
     return document_of({"parameters": [parameter(schema=schema)]}, **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("document", "message"),
     [
@@ -544,6 +545,7 @@ def test_orders_in_descriptions_are_quoted_cleaned_and_short(make):
     assert "\x1b" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "schemas",
     [

@@ -49,6 +49,7 @@ def test_every_name_is_there_for_editors_and_for_the_interpreter():
         assert getattr(group, name) is not None
 
 
+@pytest.mark.slow
 def test_the_package_is_not_loaded_by_import_autogen():
     probe = "import autogen.agentchat, sys; print([m for m in sys.modules if m.startswith('autogen.agentchat.group.')])"
     assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "[]"
