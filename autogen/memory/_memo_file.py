@@ -115,8 +115,8 @@ class MemoFile:
 
     def iterate(self, connection: sqlite3.Connection, namespace: str | None) -> Iterator[Memo]:
         """Yield the memos of a namespace, or all for None, in the order of their numbers."""
-        query = f"SELECT {_COLUMNS} FROM memos WHERE ?1 IS NULL OR namespace = ?1 ORDER BY id"
-        for row in connection.execute(query, (namespace,)):
+        query = f"SELECT {_COLUMNS} FROM memos WHERE :name IS NULL OR namespace = :name ORDER BY id"
+        for row in connection.execute(query, {"name": namespace}):
             yield _make_memo(row)
 
     def list_namespaces(self, connection: sqlite3.Connection) -> list[str]:
