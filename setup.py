@@ -107,7 +107,11 @@ setup(
     packages=find_packages(include=["autogen", "autogen.*"]),
     # With it an editable install is a path in a .pth file, which type checkers follow. Without it, it is an import hook.
     package_dir={"": "."},
-    package_data={"autogen": ["py.typed"], "autogen._cli": ["templates/*", "templates/extension/*"]},
+    package_data={
+        "autogen": ["py.typed"],
+        "autogen.oai": ["abilities.json"],
+        "autogen._cli": ["templates/*", "templates/extension/*"],
+    },
     install_requires=[
         "docker>=7",
         "docstring-parser>=0.16",

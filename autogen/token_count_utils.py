@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._model_catalogue import get_context_limit
+from ._models.catalogue import get_context_limit
 from ._tokens.images import count_image_tokens, is_image
 from ._tokens.tokenizers import count_tokens
 from ._tokens.tools import count_tool_tokens, is_tool
@@ -40,26 +40,6 @@ logger = logging.getLogger(__name__)
 Countable = str | list[Any] | dict[str, Any]
 """A text, a message, or a list of messages."""
 
-_LIMITS = {
-    4096: ("gpt-3.5-turbo-0301", "gpt-3.5-turbo-0613", "gpt-3.5-turbo-instruct"),
-    8192: ("gpt-4", "gpt-4-0314", "gpt-4-0613"),
-    16385: ("gpt-3.5-turbo", "gpt-3.5-turbo-0125", "gpt-3.5-turbo-1106", "gpt-3.5-turbo-16k", "gpt-3.5-turbo-16k-0613"),
-    32768: ("gpt-4-32k", "gpt-4-32k-0314", "gpt-4-32k-0613"),
-    128000: (
-        "gpt-4-turbo",
-        "gpt-4-turbo-2024-04-09",
-        "gpt-4-1106-preview",
-        "gpt-4-0125-preview",
-        "gpt-4-turbo-preview",
-        "gpt-4-vision-preview",
-        "gpt-4o",
-        "gpt-4o-2024-05-13",
-        "gpt-4o-2024-08-06",
-        "gpt-4o-mini",
-        "gpt-4o-mini-2024-07-18",
-    ),
-}
-_LIMIT_BY_MODEL = {model: limit for limit, models in _LIMITS.items() for model in models}
 # The rule for counting messages by a part of the model's name. The first match applies.
 _COUNTED_LIKE = {
     "gpt-3.5-turbo": "gpt-3.5-turbo-0613",
@@ -88,10 +68,10 @@ def get_max_token_limit(model: str = "gpt-3.5-turbo-0613") -> int:
     """Return the context length of a model in tokens, input and output together.
 
     Raises:
-        UnknownModel: if neither our table nor the maintained source has the model. It is a KeyError and a ValueError.
+        UnknownModel: if no list has the model. It is a KeyError and a ValueError.
     """
     name = _normalize_name(model)
-    limit = _LIMIT_BY_MODEL.get(name) or get_context_limit(name)
+    limit = get_context_limit(name)
     if limit is None:
         raise UnknownModel(
             f"The context length of the model {model!r} is unknown. Compare its count_token with the limit of its server."

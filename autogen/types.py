@@ -210,6 +210,7 @@ class ConfigEntry(TypedDict, total=False):
     hide_tools: Literal["never", "if_any_run", "if_all_run"]
     supports_system_prompts: bool
     vision: bool
+    abilities: Mapping[str, object]
     system_instruction: str
     protocol: Literal["native", "chat"]
     prompt_cache: bool | str

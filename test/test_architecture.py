@@ -44,7 +44,7 @@ LAYERS = """
     _images                              pictures: formats, conversion, storage, and the files that may be opened
     _lazy_imports, _mistakes             names that are loaded on first use, and words for mistakes
     _untrusted                           text from outside: cleaned, shortened and marked
-    _tokens, _model_catalogue            tokens of texts, images and tools, and prices and context lengths of models
+    _tokens, _models                     tokens of texts, images and tools; abilities, prices and context lengths of models
     import_utils                         optional imports of contributed code
     _extras, _sqlite_guard               optional packages, and SQLite files of strangers
     _body_limits                         HTTP bodies of limited size
@@ -101,8 +101,8 @@ PUBLIC = """
     autogen.llm_config       client config entry utils
     autogen.logger           base_logger file_logger logger_factory logger_utils sqlite_logger
     autogen.messages         agent_messages base_message client_messages print_message
-    autogen.oai              anthropic bedrock cerebras client client_utils cohere completion errors gemini groq mistral
-                             ollama openai_responses openai_utils providers rate_limiters together
+    autogen.oai              abilities anthropic bedrock cerebras client client_utils cohere completion errors gemini groq
+                             mistral ollama openai_responses openai_utils providers rate_limiters together
     autogen.mcp              errors mcp_client
     autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
     autogen.memory           store

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from .._model_catalogue import is_private
+from .._models.catalogue import is_private
 from ..oai._config.environment import CONFIG_LIST, DEFAULT_MODELS
 from ..oai._endpoints.connections import DUMMY_KEY
 from ..oai._endpoints.provider_registry import PROVIDERS

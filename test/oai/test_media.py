@@ -14,12 +14,12 @@ from vendors import Vendor
 from autogen import ConversableAgent
 from autogen._images.data_uris import make_data_uri
 from autogen._images.storage import detach_pictures
-from autogen._model_catalogue import can_see
 from autogen.cache.in_memory_cache import InMemoryCache
 from autogen.fetching import FetchPolicy, set_default_policy
 from autogen.oai import OpenAIWrapper
 from autogen.oai._once import _emitted
 from autogen.oai._requests import media
+from autogen.oai.abilities import get_abilities
 from autogen.testing import OpenAIServer
 from autogen.token_count_utils import estimate_tokens
 
@@ -247,15 +247,15 @@ def test_a_cache_finds_a_picture_again_and_its_key_is_short(call, server, tmp_pa
     "model", ["gpt-4o", "gpt-4.1", "gpt-5", "claude-sonnet-4-5", "gemini-2.5-flash", "llama-3.2-11b-vision-preview"]
 )
 def test_models_that_see_are_not_called_blind(model):
-    assert can_see(model) is None
-    assert can_see(f"vendor/{model}") is None
+    assert get_abilities(model).vision is not False
+    assert get_abilities(f"vendor/{model}").vision is not False
 
 
 @pytest.mark.parametrize(
     "model", ["gpt-4", "gpt-4-0613", "o3-mini", "llama3.1", "llama-3.3-70b-versatile", "qwen2.5-coder", "mixtral-8x7b"]
 )
 def test_models_without_eyes_are_known(model):
-    assert can_see(model) is False
+    assert get_abilities(model).vision is False
 
 
 def test_agents_send_pictures_and_stored_texts_stay_short(call, server):

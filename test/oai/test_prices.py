@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion
 
-from autogen._model_catalogue import get_context_limit, is_private
+from autogen._models.catalogue import get_context_limit, is_private
 from autogen.oai._usage import cost as cost_module
 from autogen.oai._usage.cost import UnknownCost, compute_cost, get_price, read_usage
 from autogen.oai._usage.ledger import UsageLedger, format_usage_report

@@ -167,6 +167,11 @@ def get_tools(agent: Any) -> list[Any]:
 
 def get_window(agent: Any) -> int | None:
     """Return the context length of an agent's model in tokens; None if it is unknown."""
+    config = getattr(agent, "llm_config", None) or {}
+    entries = config.get("config_list") or [config]
+    abilities = entries[0].get("abilities") or config.get("abilities")
+    if isinstance(abilities, Mapping) and isinstance(limit := abilities.get("context"), int):
+        return limit
     model = get_model_name(agent)
     try:
         return None if model is None else get_max_token_limit(model)

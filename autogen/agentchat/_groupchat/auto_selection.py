@@ -12,6 +12,7 @@ from typing import Any
 
 from ..._steps import Steps, invoke
 from ...oai._requests.retry import Blame, classify_error
+from ...oai.abilities import get_abilities
 from ...oai.client import OpenAIWrapper
 from .._core.internals import group_internals
 from .._core.messages import to_stored_form
@@ -34,9 +35,6 @@ from .selection_dialogue import (
 from .validation import warn_of_equal_descriptions
 
 logger = logging.getLogger("autogen.agentchat.groupchat")
-
-SCHEMA_MODELS = ("gpt-4o", "gpt-4.1", "gpt-5", "o1", "o3", "o4")
-"""Prefixes of the names of models that strictly follow a JSON schema."""
 
 
 def auto_select(
@@ -92,12 +90,7 @@ def _supports_schema(group: Group, client: Any) -> bool:
     if group.select_speaker_auto_structured is not None:
         return group.select_speaker_auto_structured
     configs = getattr(client, "_config_list", None) or [{}]
-    return all(
-        str(config.get("model")).startswith(SCHEMA_MODELS)
-        and str(config.get("api_type") or "openai").lower().startswith(("openai", "azure"))
-        and "model_client_cls" not in config
-        for config in configs
-    )
+    return all("model_client_cls" not in config and get_abilities(config).schema == "native" for config in configs)
 
 
 def _ask_with_schema(

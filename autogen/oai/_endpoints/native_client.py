@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..._models.abilities import find_abilities
 from ..._steps import Call, Steps
 from ...types import JSON, Message
 from .._http.settings import BAD_HEADER, make_connection_error, name_cause
+from .._once import warn_once
 from .._protocols.protocol import Answer, Body, ModelProtocol, NeutralRequest, join_answers
 from .._protocols.turns import name_speakers
 from .._responses.completion import build_completion
@@ -84,6 +86,10 @@ class NativeClient(OpenAIClient):
         tools = params.get("tools") or ()
         if tools and should_hide_tools(list(prepared), list(tools), params.get("hide_tools") or "never"):
             tools = ()
+        abilities = find_abilities(str(params.get("model")), self._provider.api_type, params.get("abilities"))
+        if tools and abilities.tools is False:
+            warn_once(f"The model {params.get('model')} calls no tools: they are not sent.")
+            tools = ()
         names = _ToolNames(self._protocol.tool_name, tools)
         excluded = (*_OWN_KEYS, "extra_body", *(() if tools else TOOL_SETTINGS))
         request = NeutralRequest(
@@ -93,6 +99,7 @@ class NativeClient(OpenAIClient):
             tools=names.rename_tools(tools),
             params={key: value for key, value in params.items() if key not in excluded},
             label=self._provider.title,
+            abilities=abilities,
         )
         choice = request.params.get("tool_choice")
         if isinstance(choice, Mapping) and isinstance(choice.get("function"), Mapping):

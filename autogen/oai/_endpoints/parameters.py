@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..._models.abilities import Abilities
 from .._once import warn_once
 
 Params = dict[str, Any]
@@ -156,57 +156,32 @@ def replace_functions_by_tools(params: Params) -> Params:
 TOOL_SETTINGS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
-@dataclass(frozen=True)
-class ReasoningModels:
-    """The requirements of a family of reasoning models.
-
-    Attributes:
-        names: A pattern of the models' names.
-        refuses: The parameters that the models refuse.
-        unless_effort_is_none: Whether they take these parameters while `reasoning_effort` is `none`, their default.
-        takes_system_messages: Whether they take system messages.
-    """
-
-    names: re.Pattern[str]
-    refuses: frozenset[str]
-    unless_effort_is_none: bool = False
-    takes_system_messages: bool = True
-
-
 _SAMPLING = frozenset(
     {"temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias"}
 )
-# Names may have a vendor in front, as at OpenRouter, or the mark of a fine-tuned model.
-_PREFIX = r"^(?:[\w.-]+/)?(?:ft:)?"
-_END = r"(?![a-z0-9])"
-
-REASONING_MODELS = (
-    ReasoningModels(
-        re.compile(rf"{_PREFIX}o1-(?:mini|preview){_END}"),
-        _SAMPLING | {"parallel_tool_calls"},
-        takes_system_messages=False,
-    ),
-    ReasoningModels(re.compile(rf"{_PREFIX}o[134]{_END}"), _SAMPLING),
-    ReasoningModels(re.compile(rf"{_PREFIX}gpt-5[.]\d+{_END}(?!.*-chat)"), _SAMPLING, unless_effort_is_none=True),
-    ReasoningModels(re.compile(rf"{_PREFIX}gpt-5{_END}(?![.]\d)(?!.*-chat)"), _SAMPLING),
-)
-"""The first family that matches a model's name applies. Models under other names are adapted to after a refusal."""
 
 
-def find_reasoning_family(model: object) -> ReasoningModels | None:
-    """Return the family of a reasoning model, or None for any other model."""
-    return next((family for family in REASONING_MODELS if family.names.search(str(model))), None)
+def adapt_to_abilities(params: Params, abilities: Abilities) -> Params:
+    """Rename and drop parameters that a model is known to refuse. Models under other names are adapted to after a refusal.
 
-
-def adapt_to_reasoning(params: Params) -> Params:
-    """Rename and drop parameters that a reasoning model refuses. Requests to other models stay as they are."""
-    family = find_reasoning_family(params.get("model"))
-    if family is None:
+    Args:
+        params: The parameters, which stay as they are.
+        abilities: Abilities of the model.
+    """
+    model = params.get("model")
+    if abilities.tools is False and params.get("tools"):
+        warn_once(f"The model {model} calls no tools: they are not sent.")
+        params = {key: value for key, value in params.items() if key not in TOOL_SETTINGS}
+    # The names of parameters that OpenAI's reasoning models have, also elsewhere.
+    if abilities.thinking_form != "effort":
         return params
     params = use_max_completion_tokens(params)
-    if family.unless_effort_is_none and params.get("reasoning_effort") in (None, "none"):
-        return params
-    return drop_params(params, family.refuses, f"The model {params.get('model')} reasons and")
+    if abilities.parallel_tools is False:
+        params = drop_params(params, {"parallel_tool_calls"}, f"The model {model}")
+    does_not_think = params.get("reasoning_effort") in (None, "none")
+    if abilities.sampling is False or (abilities.sampling == "without_effort" and not does_not_think):
+        return drop_params(params, _SAMPLING, f"The model {model} reasons and")
+    return params
 
 
 def use_max_completion_tokens(params: Params) -> Params:

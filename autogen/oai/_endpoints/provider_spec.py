@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ..._models.abilities import Abilities, find_abilities
 from ...types import Message
 from ..client_utils import should_hide_tools
 from .connections import Connection
@@ -16,10 +17,9 @@ from .parameters import (
     TOOL_SETTINGS,
     Bound,
     Params,
-    adapt_to_reasoning,
+    adapt_to_abilities,
     apply_bounds,
     drop_params,
-    find_reasoning_family,
     move_to_extra_body,
     rename_params,
     replace_functions_by_tools,
@@ -29,7 +29,10 @@ from .tool_schemas import Schema
 if TYPE_CHECKING:
     from ...types import ConfigEntry
 
-SWITCHES = ("adapt_request", "hide_tools", "prompt_cache", "protocol", "supports_system_prompts", "system_instruction")
+SWITCHES = (
+    *("abilities", "adapt_request", "hide_tools", "prompt_cache", "protocol", "supports_system_prompts"),
+    "system_instruction",
+)
 """Config keys that change a request and are not sent with it."""
 
 MEDIA = frozenset({"image", "audio", "file", "video"})
@@ -172,10 +175,11 @@ class Provider:
             request.get("messages") or (), request["tools"], settings.get("hide_tools") or "never"
         ):
             request = {key: value for key, value in request.items() if key not in TOOL_SETTINGS}
+        abilities = self._find_abilities(request.get("model"), settings)
         undeclared_format = None if self.response_format else request.pop("response_format", None)
-        request = adapt_to_reasoning(self._adapt_params(request))
+        request = adapt_to_abilities(self._adapt_params(request), abilities)
         if request.get("messages") is not None:
-            request["messages"] = self._adapt_messages(request, settings, undeclared_format)
+            request["messages"] = self._adapt_messages(request, settings, undeclared_format, abilities)
         return request
 
     def _adapt_params(self, request: Params) -> Params:
@@ -197,14 +201,18 @@ class Provider:
             request["model"] = self.model_prefix + model
         return request
 
-    def _adapt_messages(self, request: Params, settings: Mapping[str, object], response_format: object) -> list[Message]:
+    def _find_abilities(self, model: object, settings: Mapping[str, Any]) -> Abilities:
+        return find_abilities(str(model), self.api_type, settings.get("abilities"))
+
+    def _adapt_messages(
+        self, request: Params, settings: Mapping[str, object], response_format: object, abilities: Abilities
+    ) -> list[Message]:
         messages: list[Message] = request["messages"]
         if response_format is not None:
             messages = describe_response_format(messages, response_format)
         if text := settings.get("system_instruction"):
             messages = [{"role": "system", "content": text}, *messages]
-        family = find_reasoning_family(request.get("model"))
-        if settings.get("supports_system_prompts") is False or (family and not family.takes_system_messages):
+        if settings.get("supports_system_prompts") is False or abilities.system == "user":
             messages = convert_system_to_user(messages)
         # Before the provider's own transforms, which then see text instead of calls.
         if self.calls_need_tools and not request.get("tools"):

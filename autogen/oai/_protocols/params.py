@@ -19,6 +19,9 @@ COMMON_UNKNOWN: Unknown = {
 }
 """Those that no vendor's own protocol has."""
 
+_SAMPLING: Unknown = {"temperature": (1,), "top_p": (1,), "top_k": ()}
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
 
 def select_params(request: NeutralRequest, unknown: Unknown, translated: Collection[str]) -> Body:
     """Return the parameters that are sent under a name of their own, and warn about those that can't be sent.
@@ -29,6 +32,10 @@ def select_params(request: NeutralRequest, unknown: Unknown, translated: Collect
         translated: Parameters that the protocol has in another form.
     """
     selected: Body = {}
+    effort = request.params.get("reasoning_effort")
+    sampling = request.abilities.sampling
+    if sampling is False or (sampling == "without_effort" and effort not in (None, "none")):
+        unknown = {**_SAMPLING, **unknown}
     for name, value in request.params.items():
         if value is None or name in translated:
             continue
@@ -37,6 +44,18 @@ def select_params(request: NeutralRequest, unknown: Unknown, translated: Collect
         elif value not in unknown[name]:
             log_once(f"{request.label} does not take {name}: not sent.")
     return selected
+
+
+def fit_effort(request: NeutralRequest) -> str | None:
+    """Return the `reasoning_effort` of a request, or the closest that its model takes; None if there is none."""
+    effort, efforts = request.params.get("reasoning_effort"), request.abilities.efforts
+    # Whether there is thinking at all is the protocol's question.
+    if effort not in _EFFORTS or effort == "none" or not efforts or effort in efforts:
+        return effort or None
+    position = _EFFORTS.index(effort)
+    closest = min(filter(_EFFORTS.__contains__, efforts), key=lambda other: abs(_EFFORTS.index(other) - position))
+    log_once(f"The model {request.model} has no reasoning_effort {effort!r}: it gets {closest!r}.")
+    return closest
 
 
 def get_schema(response_format: Fields | None) -> Fields | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from ..._models.abilities import Abilities
 from ..._steps import Steps
 from ...types import JSON, Message
 from .._responses.assembly import Assembler
@@ -64,6 +65,7 @@ class NeutralRequest:
         tools: Function tools in the form of chat completions, and the vendor's own tools.
         params: The other parameters, under their names in chat completions or the vendor's own.
         label: Name of the endpoint in messages to people.
+        abilities: Abilities of the model.
     """
 
     model: str
@@ -72,6 +74,7 @@ class NeutralRequest:
     tools: Sequence[Fields] = ()
     params: Fields = field(default_factory=dict)
     label: str = "The endpoint"
+    abilities: Abilities = field(default_factory=Abilities)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from .._endpoints.provider_registry import find_client_class, get_connection_key
 from .._model_client import ModelClient, ModelResponse
 from .._usage.cost import parse_price
 from .._usage.ledger import Budget
+from ..abilities import check_abilities
 from ..rate_limiters import TimeRateLimiter
 from .response_schema import ResponseSchema, make_schema
 from .retry import Health, RetryPolicy, get_health
@@ -110,6 +111,7 @@ def make_endpoint(config: Mapping[str, object], connection_keys: AbstractSet[str
         config["model_client_cls"] = client_class
     if config.get("price") is not None:
         parse_price(config["price"])
+    check_abilities(config.get("abilities"))
     limit = config.get("max_response_bytes")
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise ValueError(f"max_response_bytes must be a positive whole number, got {limit!r}.")

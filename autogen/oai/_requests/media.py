@@ -20,7 +20,8 @@ from ..._images.data_uris import is_data_uri, make_data_uri, parse_data_uri
 from ..._images.pictures import ImageError, choose_side, is_picture, read_picture, shrink_picture
 from ..._images.sources import find_file, get_url, is_address
 from ..._mistakes import trim_stop
-from ..._model_catalogue import can_see, is_private
+from ..._models.abilities import find_abilities
+from ..._models.catalogue import is_private
 from ..._secrets import mask_url
 from ..._steps import Steps, invoke, sync_and_async, to_thread
 from ..._untrusted import clean_text
@@ -28,6 +29,7 @@ from ...fetching import FetchError, FetchPolicy, get_default_policy
 from ...fetching._fetch import fetch_resource
 from ...types import Message
 from .._endpoints.openai_client import OpenAIClient
+from .._endpoints.provider_spec import Provider
 from .._once import log_once
 from .endpoints import EndpointRequest
 
@@ -35,6 +37,8 @@ logger = logging.getLogger("autogen.oai.client")
 
 KINDS = {"image_url": "image", "input_audio": "audio", "file": "file", "video_url": "video"}
 """Kinds of media, by the types of their parts."""
+
+_ABILITIES = {"vision": "image", "audio_in": "audio", "pdf": "file", "video": "video"}
 
 _WEB = ("http://", "https://")
 # Types that Pillow is not needed for.
@@ -169,13 +173,9 @@ def fit_media(messages: Sequence[Message], request: EndpointRequest) -> Steps[Se
         request: The request, with the setting `vision` if the program knows whether the model sees, and an
             `image_captioner` for a model that does not.
     """
-    client, sees = request.endpoint.client, request.extra.get("vision")
+    client = request.endpoint.client
     provider = client.provider if isinstance(client, OpenAIClient) else None
-    taken = set(KINDS.values()) if provider is None else set(provider.media)
-    if sees is None and can_see(str(request.params.get("model"))) is False:
-        sees = False
-    if sees is not None:
-        taken = taken | {"image"} if sees else taken - {"image", "video"}
+    taken = _choose_kinds(request, provider)
     fitted: list[Message] = []
     for message in messages:
         parts = _list_parts(message)
@@ -192,6 +192,24 @@ def fit_media(messages: Sequence[Message], request: EndpointRequest) -> Steps[Se
             converted.append(part)
         fitted.append({**message, "content": _join_texts(converted)})
     return fitted
+
+
+def _choose_kinds(request: EndpointRequest, provider: Provider | None) -> set[str]:
+    """Return the kinds of media that a request may have: those of its endpoint, as far as its model takes them."""
+    settings = request.params.get("abilities") or {}
+    if (sees := request.extra.get("vision")) is not None:
+        settings = {**settings, "vision": sees}
+    abilities = find_abilities(str(request.params.get("model")), provider.api_type if provider else "", settings)
+    taken = set(KINDS.values()) if provider is None else set(provider.media)
+    if abilities.vision is False:
+        taken -= {"image", "video"}
+    for ability, kind in _ABILITIES.items():
+        if getattr(abilities, ability) is False:
+            taken.discard(kind)
+        # What the table says of the model says nothing about its endpoint, but the program knows both.
+        elif settings.get(ability) is True:
+            taken.add(kind)
+    return taken
 
 
 def _join_texts(parts: list[Any]) -> Any:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from ..._model_catalogue import is_loopback
+from ..._models.catalogue import is_loopback
 from .._once import log_once
 from .prices import (
     OAI_PRICE1K,
@@ -22,6 +22,7 @@ __all__ = [
     "OAI_PRICE1K",
     "UnknownCost",
     "compute_cost",
+    "find_price_source",
     "get_price",
     "parse_price",
     "read_usage",
@@ -40,6 +41,20 @@ def get_price(model: str) -> Price | None:
     A date at the end of the name, `models/` or a vendor in front, and Azure's spelling of `gpt-3.5` are ignored.
     """
     return get_listed_price(model) or get_maintained_price(model)
+
+
+def find_price_source(model: str, base_url: str | None = None) -> str | None:
+    """Return the source of a model's price: `OAI_PRICE1K`, `genai-prices`, `free` on this machine, or None if it is unknown.
+
+    Args:
+        model: The model's name.
+        base_url: The address of the endpoint, if known.
+    """
+    if get_listed_price(model) is not None:
+        return "OAI_PRICE1K"
+    if compute_maintained_cost(model, {"prompt_tokens": 1, "completion_tokens": 1}, base_url) is not None:
+        return "genai-prices"
+    return "free" if base_url is not None and is_loopback(base_url) else None
 
 
 def parse_price(price: object) -> Price:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._model_catalogue import calculate_price, iter_model_names
+from ..._models.catalogue import calculate_price, iter_model_names
 from ...types import Usage
 
 Price = tuple[float, float]

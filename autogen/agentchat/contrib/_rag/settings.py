@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ...._documents.files import TEXT_FORMATS
 from ...._mistakes import suggest, warn_caller
-from ...._model_catalogue import get_context_limit
+from ...._models.catalogue import get_context_limit
 from ....fetching import FetchPolicy
 from ....token_count_utils import count_token
 from .indexing import SplitSettings

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....types import JSON, Message
-from ..params import COMMON_UNKNOWN, get_function_name, get_schema, list_stops, select_params
+from ..params import COMMON_UNKNOWN, fit_effort, get_function_name, get_schema, list_stops, select_params
 from ..protocol import Body, Fields, NeutralRequest
 from ..turns import (
     CONTINUE,
@@ -25,8 +25,12 @@ from ..turns import (
     split_system,
 )
 from .caching import add_breakpoints
+from .thinking import build_thinking
 
 DEFAULT_MAX_TOKENS = 16384
+"""Limit for a model whose maximum is unknown: the vendor refuses requests without a limit."""
+MAX_UNSTREAMED = 21_333
+"""Maximum of a response that is not streamed: the SDK expects longer ones to take more than ten minutes."""
 BLANK = "(empty)"
 OLD_VERSION = "2023-06-01"
 
@@ -54,29 +58,38 @@ def build_body(request: NeutralRequest) -> Body:
     response_format = params.get("response_format")
     if response_format and not get_schema(response_format):
         texts.append(describe_format(response_format))
-    body: Body = {"model": request.model, "max_tokens": _get_limit(params)}
+    body: Body = {"model": request.model, "max_tokens": _get_limit(request)}
     if system := [_make_text(text) for text in texts if text.strip()]:
         body["system"] = system
     if tools := [_build_tool(tool) for tool in request.tools]:
         body["tools"] = tools
     body["messages"] = _build_messages(turns, has_tools=bool(tools))
-    body |= _build_params(request)
+    body |= _build_params(request, body)
+    if request.abilities.forced_with_thinking is False and _is_thinking(request, body):
+        _ask_for_call(body)
     return add_breakpoints(body, params.get("prompt_cache", True))
 
 
-def _get_limit(params: Fields) -> int:
+def _get_limit(request: NeutralRequest) -> int:
+    params = request.params
     limit = params.get("max_tokens") or params.get("max_completion_tokens")
-    return limit if isinstance(limit, int) else DEFAULT_MAX_TOKENS
+    if isinstance(limit, int):
+        return limit
+    # Thinking counts, too: a lower limit would cut answers.
+    maximum = request.abilities.max_output or DEFAULT_MAX_TOKENS
+    return maximum if params.get("stream") else min(maximum, MAX_UNSTREAMED)
 
 
-def _build_params(request: NeutralRequest) -> Body:
+def _build_params(request: NeutralRequest, built: Body) -> Body:
     params = request.params
     unknown = _UNKNOWN if params.get("anthropic_version") == OLD_VERSION else {**_UNKNOWN, **_SAMPLING}
     body = select_params(request, unknown, _TRANSLATED)
     output = dict(body.get("output_config") or {})
-    if effort := params.get("reasoning_effort"):
-        output.setdefault("effort", effort)
-        body.setdefault("thinking", {"type": "adaptive"})
+    if effort := fit_effort(request):
+        thinking, words = build_thinking(request.abilities, effort, built)
+        output = {**words, **output}
+        if thinking:
+            body.setdefault("thinking", thinking)
     if schema := get_schema(params.get("response_format")):
         output.setdefault("format", {"type": "json_schema", "schema": schema})
     if output:
@@ -101,6 +114,22 @@ def _build_tool_choice(params: Fields) -> dict[str, Any] | None:
     if params.get("parallel_tool_calls") is False and (result or {}).get("type") != "none":
         result = {**(result or {"type": "auto"}), "disable_parallel_tool_use": True}
     return result
+
+
+def _is_thinking(request: NeutralRequest, body: Body) -> bool:
+    kind = (body.get("thinking") or {}).get("type")
+    return kind != "disabled" if kind else request.abilities.reasoning in ("always", "default_on")
+
+
+def _ask_for_call(body: Body) -> None:
+    """Ask in words for the call that a request demands, because the model refuses the demand while it thinks."""
+    choice = body.get("tool_choice") or {}
+    if choice.get("type") not in ("any", "tool"):
+        return
+    demand = f"Call the tool {choice['name']} now." if choice.get("name") else "Call one of the tools now."
+    last = body["messages"][-1]
+    body["messages"][-1] = {**last, "content": [*last["content"], _make_text(demand)]}
+    body["tool_choice"] = {**{key: value for key, value in choice.items() if key != "name"}, "type": "auto"}
 
 
 def _build_tool(tool: Fields) -> Fields:

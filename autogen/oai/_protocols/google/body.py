@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...._models.abilities import Abilities
 from ....types import JSON, Message
-from ..params import COMMON_UNKNOWN, get_function_name, get_schema, list_stops, select_params
+from ..params import COMMON_UNKNOWN, fit_effort, get_function_name, get_schema, list_stops, select_params
 from ..protocol import Body, Fields, NeutralRequest
 from ..turns import (
     CONTINUE,
@@ -46,7 +46,6 @@ _UNKNOWN = {**COMMON_UNKNOWN, "top_logprobs": (), "user": (), "verbosity": (), "
 _TRANSLATED = ("stop", "stop_sequences", "response_format", "reasoning_effort", "tool_choice", "prompt_cache", "stream")
 # Tokens of thinking for models that take a budget and no level.
 _BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576}
-_BUDGET_MODEL = re.compile(r"gemini-2\.5")
 
 
 def build_body(request: NeutralRequest) -> Body:
@@ -80,8 +79,8 @@ def _build_params(request: NeutralRequest) -> Body:
             body[_TOP_LEVEL.get(name, name)] = value
     if stops := list_stops(params.get("stop") or params.get("stop_sequences")):
         generation["stopSequences"] = stops
-    if effort := params.get("reasoning_effort"):
-        generation.setdefault("thinkingConfig", _build_thinking(request.model, str(effort)))
+    if effort := fit_effort(request):
+        generation.setdefault("thinkingConfig", _build_thinking(request.abilities, effort))
     if response_format := params.get("response_format"):
         generation["responseMimeType"] = "application/json"
         if schema := get_schema(response_format):
@@ -91,8 +90,8 @@ def _build_params(request: NeutralRequest) -> Body:
     return body
 
 
-def _build_thinking(model: str, effort: str) -> dict[str, Any]:
-    if _BUDGET_MODEL.search(model):
+def _build_thinking(abilities: Abilities, effort: str) -> dict[str, Any]:
+    if abilities.thinking_form == "budget":
         return {"includeThoughts": True, "thinkingBudget": _BUDGETS.get(effort, -1)}
     level = {"none": "MINIMAL", "max": "HIGH"}.get(effort, effort.upper())
     return {"includeThoughts": True, "thinkingLevel": level}

@@ -1,4 +1,4 @@
-"""Facts about models, their prices and context lengths, from the maintained lists of `genai-prices`.
+"""Prices and context lengths of models, from the maintained lists of `genai-prices`.
 
 The lists are part of that package, so no network is needed. They are loaded by the first question that our own tables don't
 answer. This module is below `oai` and `token_count_utils`, which both use it.
@@ -16,6 +16,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from .abilities import find_abilities
+
 if TYPE_CHECKING:
     from genai_prices.types import PriceCalculation
 
@@ -29,23 +31,6 @@ _OLLAMA_TAG = re.compile(r":(latest|\d+(\.\d+)?[bm]\b)", re.IGNORECASE)
 _CLOSED_MODELS = re.compile(r"(chatgpt|claude|gemini|gpt-(?!oss)|grok|o\d)", re.IGNORECASE)
 
 
-# Models whose vendors say that they read text alone (2026-11). Others are asked, and the endpoint refuses if they don't see.
-_BLIND_MODELS = re.compile(
-    r"""(?xi)
-      gpt-3\.5 | gpt-4(-32k)?(-0314|-0613|-1106-preview|-0125-preview)?$ | gpt-oss | o1-(mini|preview) | o3-mini
-    | claude-(2|instant) | command-(r|light|nightly|a-03) | deepseek-(?!vl|ocr) | smollm | tinyllama
-    | (open-)?mi[sx]tral-(7b|8x7b|8x22b|nemo|tiny) | open-mi[sx]tral | codestral | mathstral | magistral-\w+-25
-    | (meta-)?(llama|codellama)-?[23](\.[13])?(?!\.2|[\w.-]*vision) | qwen-?2(\.5)?(?![\w.-]*(vl|omni)) | qwq
-    | phi-?[123](?![\w.-]*vision) | gemma-?[12]\b | grok-[123](?![\w.-]*vision) | kimi-k2(?!\.) | starcoder | wizard
-    """
-)
-
-
-def can_see(model: str) -> bool | None:
-    """Return False if a model is known to read text alone, and None if it is not known."""
-    return False if _BLIND_MODELS.match(model.rpartition("/")[2]) else None
-
-
 def iter_model_names(model: str) -> Iterator[str]:
     """Yield a model's name, and shorter ones without `models/`, vendor, date and Azure's spelling, the closest first."""
     plain = model.removeprefix("models/")
@@ -56,6 +41,8 @@ def iter_model_names(model: str) -> Iterator[str]:
 
 def get_context_limit(model: str) -> int | None:
     """Return the context length of a model in tokens, or None if it is unknown."""
+    if (limit := find_abilities(model).context) is not None:
+        return limit
     calculation = calculate_price(model, None, {})
     return calculation.model.context_window if calculation else None
 

@@ -1,0 +1,1 @@
+"""Facts about models: abilities, prices, context lengths."""

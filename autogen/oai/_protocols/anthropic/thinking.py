@@ -1,0 +1,44 @@
+"""The fields of requests to the Messages API that ask for thinking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...._models.abilities import Abilities
+from ..protocol import Body, Fields
+
+# Tokens of thinking for models that take a budget and no effort.
+_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 65536}
+_MIN_BUDGET = 1024
+_THINKING = ("thinking", "redacted_thinking")
+
+
+def build_thinking(abilities: Abilities, effort: str, body: Body) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Return the `thinking` of a request, or None, and the fields of its `output_config`.
+
+    Args:
+        abilities: Abilities of the model.
+        effort: The `reasoning_effort`.
+        body: The request so far, with `max_tokens` and `messages`.
+    """
+    if effort == "none":
+        # Models that always think do so least with the lowest effort.
+        return (None, {"effort": "low"}) if abilities.reasoning == "always" else ({"type": "disabled"}, {})
+    if abilities.thinking_form != "enabled":
+        return {"type": "adaptive"}, {"effort": effort}
+    budget = min(_BUDGETS.get(effort, _BUDGETS["medium"]), body["max_tokens"] - 1)
+    if budget < _MIN_BUDGET or not _can_go_on_thinking(body["messages"]):
+        return None, {}
+    return {"type": "enabled", "budget_tokens": budget}, {}
+
+
+def _can_go_on_thinking(messages: list[Fields]) -> bool:
+    """Return True unless an answer since the user's last message has calls without thinking, as those of other models."""
+    for message in reversed(messages):
+        kinds = [block.get("type") for block in message["content"]]
+        if message["role"] == "user":
+            if "tool_result" not in kinds:
+                return True
+        elif kinds[:1] and kinds[0] not in _THINKING:
+            return False
+    return True
