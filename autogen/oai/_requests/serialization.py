@@ -76,7 +76,7 @@ def to_json(response: ModelResponse) -> dict[str, JSON]:
 def from_json(stored: object) -> ModelResponse | None:
     """Convert JSON to a response: one of the SDK, or a `ResponseDict` for that of a custom client.
 
-    One that an earlier version stored is normalised like a response that has just arrived.
+    A response that an earlier version stored is normalised like a response that has just arrived.
 
     Returns:
         The response; None if the JSON is something else, such as a damaged entry of a cache.
