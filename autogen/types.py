@@ -208,6 +208,8 @@ class ConfigEntry(TypedDict, total=False):
     # The form of requests.
     adapt_request: bool
     hide_tools: Literal["never", "if_any_run", "if_all_run"]
+    native_tool_calls: bool
+    max_consecutive_calls: int
     supports_system_prompts: bool
     vision: bool
     abilities: Mapping[str, object]

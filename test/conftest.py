@@ -111,6 +111,16 @@ def weights() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tool_model() -> str:
+    """The largest model in this process whose weights are there, and that can call tools. Nothing is downloaded."""
+    pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+    for name in ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"):
+        if weights_module.CATALOGUE[name].is_installed:
+            return name
+    pytest.skip("no weights of a model that calls tools: autogen models pull --yes qwen2.5-coder-1.5b")
+
+
+@pytest.fixture(scope="session")
 def embedding_weights() -> Path:
     """The weights of the offline embedding model, pulled like those of the local model."""
     for package in ("numpy", "safetensors", "threadpoolctl", "tokenizers"):

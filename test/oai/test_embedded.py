@@ -1,6 +1,7 @@
 """The model in this process: the real weights, the real server, the real SDK."""
 
 import asyncio
+import json
 import os
 import struct
 import subprocess
@@ -47,8 +48,6 @@ def test_it_streams(capsys):
 
 @pytest.mark.slow
 def test_it_keeps_to_a_schema():
-    import json
-
     schema = {
         "type": "object",
         "properties": {"age": {"type": "integer"}},
@@ -61,9 +60,35 @@ def test_it_keeps_to_a_schema():
 
 
 @pytest.mark.slow
-def test_it_takes_tools():
-    add = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
-    assert create(tools=[add]).choices[0].message.role == "assistant"
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_is_valid_however_small_the_model_is(stream):
+    properties = {"a": {"type": "integer", "minimum": 1, "maximum": 99}, "mode": {"enum": ["fast", "slow"]}}
+    parameters = {"type": "object", "properties": properties, "required": ["a", "mode"]}
+    add = {"type": "function", "function": {"name": "add", "parameters": parameters}}
+    message = create(tools=[add], tool_choice="required", max_tokens=60, stream=stream).choices[0].message
+    (call,) = message.tool_calls
+    arguments = json.loads(call.function.arguments)
+    assert call.function.name == "add"
+    assert arguments["a"] in range(1, 100)
+    assert arguments["mode"] in ("fast", "slow")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_model_that_calls_tools_answers_with_the_result(tool_model):
+    """The real weights, where they are."""
+    entry = {"model": tool_model, "api_type": "local", "temperature": 0, "max_tokens": 120}
+    agent = ConversableAgent("assistant", "You are helpful.", llm_config={"config_list": [entry], "cache_seed": None})
+    calls = []
+
+    def get_weather(city: str) -> str:
+        """The weather in a city now."""
+        calls.append(city)
+        return "light rain, 12 degrees"
+
+    result = agent.run("What is the weather in Paris right now?", tools=[get_weather], silent=True)
+    assert calls == ["Paris"]
+    assert "12" in result.summary
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 from ..._steps import Call, Steps, run_async, run_sync, wrap_in_thread
 from .._embedding_response import EmbeddingResponse, read_embeddings
 from .._http.settings import BAD_HEADER, make_connection_error, name_cause
+from .._local.text_calls import request_calls
 from .._responses.completion import build_completion, build_text_completion
 from .._responses.failed_calls import FAILURE_CODE, read_failed_generation
 from .._responses.history import prepare_history
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
     from ...types import Usage
+    from .._responses.failed_calls import AnswerReader
 
     Response: TypeAlias = Union[ChatCompletion, Completion]
     SDKClient: TypeAlias = Union[openai.OpenAI, openai.AsyncOpenAI]
@@ -117,12 +119,20 @@ class OpenAIClient:
             params = {**params, "messages": prepare_history(params["messages"], origin)}
         request = self._provider.adapt(params)
         if params.get("adapt_request") is False:
-            return (yield from self._send(sdk, origin, request))
+            return (yield from self._send(sdk, origin, None, request))
         # Refusals are remembered per endpoint, whichever client sends the request.
         identity = self.endpoint.identity if self.endpoint else str(sdk.base_url)
-        return (yield from call_with_adaptations(identity, repr(self), request, partial(self._send, sdk, origin)))
 
-    def _send(self, sdk: SDKClient, origin: str, params: Params) -> Steps[Response]:
+        def send(request: Params, reader: AnswerReader | None = None) -> Steps[Response]:
+            return call_with_adaptations(identity, repr(self), request, partial(self._send, sdk, origin, reader))
+
+        if self._provider.text_calls and "messages" in request:
+            is_embedded = self._provider.api_type == "local"
+            response: Response = yield from request_calls(send, request, params, is_embedded=is_embedded)
+            return response
+        return (yield from send(request))
+
+    def _send(self, sdk: SDKClient, origin: str, reader: AnswerReader | None, params: Params) -> Steps[Response]:
         import openai
 
         model = str(params.get("model"))
@@ -135,8 +145,9 @@ class OpenAIClient:
             else:
                 chunks = yield from request_stream(sdk.chat.completions, params)
                 if not isinstance(chunks, Mapping):
-                    return build_completion((yield from receive_stream(chunks, params, origin)))
+                    return build_completion((yield from receive_stream(chunks, params, origin, reader)))
                 body = chunks
+            body = body if reader is None else reader.translate(body)
             return build_completion(normalize_completion(body, model=model, origin=origin))
         except Exception as error:
             if not isinstance(error, openai.APIError) or error.code != FAILURE_CODE:

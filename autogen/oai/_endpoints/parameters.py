@@ -57,7 +57,6 @@ DEFAULTS: Mapping[str, object] = {
     "n": 1,
     "parallel_tool_calls": True,
     "store": False,
-    "native_tool_calls": True,
     "response_validation": True,
 }
 """Values that endpoints assume: leaving one of them out changes nothing and needs no warning."""

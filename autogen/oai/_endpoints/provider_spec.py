@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ..._models.abilities import Abilities, find_abilities
 from ...types import Message
+from .._once import warn_once
 from ..client_utils import should_hide_tools
 from .connections import Connection
 from .message_forms import Form, convert_system_to_user, describe_response_format, render_calls_as_text
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from ...types import ConfigEntry
 
 SWITCHES = (
-    *("abilities", "adapt_request", "hide_tools", "prompt_cache", "protocol", "supports_system_prompts"),
-    "system_instruction",
+    *("abilities", "adapt_request", "hide_tools", "max_consecutive_calls", "native_tool_calls", "prompt_cache", "protocol"),
+    *("supports_system_prompts", "system_instruction"),
 )
 """Config keys that change a request and are not sent with it."""
 
@@ -75,6 +76,8 @@ class Provider:
         tools: A transform of the list of tools.
         functions: Whether `functions` are taken. If not, they are sent as tools.
         calls_need_tools: Whether a history with tool calls is refused in a request without tools.
+        text_calls: Whether its models may write calls as text, which its servers then don't know for calls. A text that is
+            nothing but a call becomes one, and with `"native_tool_calls": False` calls obey a schema.
         response_format: Whether `response_format` is taken. If not, a system message describes it.
         stream_options: Whether `stream_options` are taken.
         media: Kinds of media that its models may take in messages. Others become words; so do pictures for a model that is
@@ -109,6 +112,7 @@ class Provider:
     tools: Callable[[Sequence[Schema]], list[Schema]] | None = None
     functions: bool = False
     calls_need_tools: bool = False
+    text_calls: bool = False
     response_format: bool = True
     stream_options: bool = True
     media: frozenset[str] = MEDIA
@@ -171,6 +175,8 @@ class Provider:
         request = {key: value for key, value in params.items() if key not in SWITCHES} if settings else dict(params)
         if settings.get("adapt_request") is False:
             return request
+        if not self.text_calls and settings.get("native_tool_calls") is False:
+            warn_once(f"{self.title} does not take native_tool_calls: its calls are native.")
         if request.get("tools") and should_hide_tools(
             request.get("messages") or (), request["tools"], settings.get("hide_tools") or "never"
         ):

@@ -74,7 +74,7 @@ _GEMINI: dict[str, Any] = {
     "fetches_media": False,
     "messages": True,
 }
-_SERVER: dict[str, Any] = {"forms": (*_USUAL, fill_missing_content), "free": True}
+_SERVER: dict[str, Any] = {"forms": (*_USUAL, fill_missing_content), "text_calls": True, "free": True}
 
 BUILT_IN_PROVIDERS = (
     Provider(
@@ -273,10 +273,11 @@ BUILT_IN_PROVIDERS = (
             "temperature": Bound(0, None, 0.8),
             "top_p": Bound(0, 1, 0.9),
         },
-        refuses=frozenset({"top_k", "repeat_penalty", "logit_bias", "n", "user", "native_tool_calls"})
+        refuses=frozenset({"top_k", "repeat_penalty", "logit_bias", "n", "user"})
         | {"manual_tool_call_instruction", "manual_tool_call_step1", "manual_tool_call_step2"},
         forms=(*_USUAL, convert_late_system_to_user, remove_names, fill_missing_content),
         messages=True,
+        text_calls=True,
         free=True,
     ),
     Provider(
@@ -355,6 +356,7 @@ BUILT_IN_PROVIDERS = (
         aliases=("lm_studio", "lm-studio"),
         body=_keep_paths("top_k", "repeat_penalty", "min_p", "ttl"),
         forms=(*_USUAL, replace_blanks),
+        text_calls=True,
         free=True,
     ),
     Provider(

@@ -79,7 +79,7 @@ def _start_server(path: Path, name: str) -> _Server:
     params.model.path = str(path)
     # The name of the model in responses, and in the usage.
     params.model_alias = {name}
-    row = next((row for row in weights.CATALOGUE.values() if weights.get_weights_path(row).name == path.name), None)
+    row = weights.find_model(path.name)
     if row is not None:
         require_memory(row)
     params.n_ctx = CONTEXT if row is None else row.context

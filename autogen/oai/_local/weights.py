@@ -175,6 +175,12 @@ def get_weights_path(model: Model) -> Path:
     return model.files[0].path
 
 
+def find_model(model: str) -> Model | None:
+    """Return the row of the catalogue for a name, or for the path of a file that is called like its weights; else None."""
+    name = Path(model).name
+    return next((row for row in CATALOGUE.values() if row.name == model or row.files[0].filename == name), None)
+
+
 def list_installed() -> dict[str, Path]:
     """Return the paths of the weights that exist, by the model's name in the catalogue."""
     return {name: get_weights_path(model) for name, model in CATALOGUE.items() if model.is_installed}

@@ -1,19 +1,105 @@
-"""Calls that an endpoint could not read itself, and sends as the text of an error: Groq's `failed_generation`."""
+"""Calls that an endpoint could not read itself, and sends as the text of the answer, or of an error (Groq)."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from ...types import JSON, Message
+from .assembly import Assembler, StreamAssembler
+from .calls import has_calls
+from .content import read_content
 
 FAILURE_CODE = "tool_use_failed"
 """Code of the error."""
 # <function=read={"path": "x"}</function>, with other characters between the name and the object, too.
 _TAGGED = re.compile(r"<function=([\w.-]{1,100})[\s=>(]{0,5}(\{.*?\})\s*\)?>?\s*(?:</function>|\Z)", re.DOTALL)
+_FENCED = re.compile(r"\A\s*```[\w-]{0,20}[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL)
 _MAX_LENGTH = 100_000
+
+
+class AnswerReader(Protocol):
+    """Reader of the answers of models that write calls as text."""
+
+    def make_assembler(self) -> Assembler:
+        """Return an assembler for the chunks of a new answer."""
+        ...
+
+    def translate(self, body: object) -> object:
+        """Return the JSON of a response with its calls under `tool_calls`; of anything else the same JSON."""
+        ...
+
+
+class TextCallReader:
+    """Reader that takes a text for calls if it is nothing else: JSON that names tools of the request, and fits to them.
+
+    Args:
+        tools: The tools of the request.
+
+    Attributes:
+        has_read: True if it has read such a text.
+    """
+
+    def __init__(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        functions = [tool["function"] for tool in tools if isinstance(tool.get("function"), Mapping)]
+        self._parameters = {str(function.get("name")): function.get("parameters") or {} for function in functions}
+        self.has_read = False
+
+    def make_assembler(self) -> StreamAssembler:
+        """Return an assembler, which shows the text as it arrives."""
+        return StreamAssembler()
+
+    def translate(self, body: object) -> object:
+        """Return the JSON of a response with its calls under `tool_calls`."""
+        return translate_messages(body, self._translate_message)
+
+    def _translate_message(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        content = read_content(message.get("content"))
+        text = strip_fence(content.take_text() or "")
+        # Text with anything else around it is not a call.
+        if has_calls(message) or not text.startswith(("{", "[")) or len(text) > _MAX_LENGTH:
+            return message
+        value = _parse(text)
+        calls = value if isinstance(value, list) else [value]
+        if not calls or not all(map(self._is_call, calls)):
+            return message
+        self.has_read = True
+        content.texts = None
+        return {**message, "content": content.to_json(), "tool_calls": [{"function": call} for call in calls]}
+
+    def _is_call(self, value: object) -> bool:
+        if not isinstance(value, dict) or value.keys() != {"name", "arguments"}:
+            return False
+        name, arguments = value["name"], value["arguments"]
+        parameters = self._parameters.get(name) if isinstance(name, str) else None
+        if parameters is None:
+            return False
+        known = parameters.get("properties") or {}
+        return isinstance(arguments, dict) and set(parameters.get("required") or ()) <= arguments.keys() <= known.keys()
+
+
+def translate_messages(body: object, translate: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> object:
+    """Return the JSON of a response with another message in each choice; of anything else the same JSON."""
+    choices = body.get("choices") if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping) or not isinstance(choices, list):
+        return body
+    return {
+        **body,
+        "choices": [
+            {**choice, "message": translate(choice["message"])}
+            if isinstance(choice, Mapping) and isinstance(choice.get("message"), Mapping)
+            else choice
+            for choice in choices
+        ],
+    }
+
+
+def strip_fence(text: str) -> str:
+    """Return the text of a fence of code that is all of a text; of any other text, the text without blanks around it."""
+    match = _FENCED.match(text)
+    return (match[1] if match else text).strip()
 
 
 def read_failed_generation(error_body: object, params: Mapping[str, Any]) -> dict[str, JSON] | None:

@@ -15,23 +15,28 @@ from .sdk_calls import a_iter_chunks, iter_chunks
 from .tokens import TokenReceiver, get_token_receiver
 
 if TYPE_CHECKING:
+    from .failed_calls import AnswerReader
     from .sdk_calls import Params, SDKStream
 
 
-def receive_stream(stream: SDKStream, params: Params, origin: str = "") -> Steps[dict[str, JSON]]:
+def receive_stream(
+    stream: SDKStream, params: Params, origin: str = "", reader: AnswerReader | None = None
+) -> Steps[dict[str, JSON]]:
     """Pass the pieces of a response on to the receiver of the request, and return the response as a whole, normalised.
 
     Args:
         stream: The SDK's stream.
         params: Parameters of the request.
         origin: Origin of the response; see `normalize_completion`.
+        reader: Reader of an answer with calls as text; None for an answer that has no such calls.
 
     Raises:
         UnreadableAnswer: if it ends early, or its chunks don't make a response.
     """
-    assembler = StreamAssembler()
-    response = yield from assemble_stream(stream, assembler)
-    response = normalize_completion(response, model=str(params.get("model")), origin=origin)
+    assembler = StreamAssembler() if reader is None else reader.make_assembler()
+    body = yield from assemble_stream(stream, assembler)
+    data = body if reader is None else reader.translate(body)
+    response = normalize_completion(data, model=str(params.get("model")), origin=origin)
     if not response["usage"]:
         response["usage"] = estimate_usage(params, response["choices"])
     return response
