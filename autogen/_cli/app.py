@@ -31,6 +31,8 @@ models_app = typer.Typer(help="Models that run on this machine, without a key.",
 app.add_typer(models_app, name="models")
 memory_app = typer.Typer(help="The memories of agents: listed, searched, corrected, moved.", no_args_is_help=True)
 app.add_typer(memory_app, name="memory")
+assistants_app = typer.Typer(help="The records of assistants, for `GPTAssistantAgent`.", no_args_is_help=True)
+app.add_typer(assistants_app, name="assistants")
 extension_app = typer.Typer(
     help="Extensions: packages that add models, executors, caches and commands.", no_args_is_help=True
 )
@@ -268,6 +270,24 @@ def pull_model(
 
 StoreArgument = Annotated[Path, typer.Argument(help="The folder of the memories.", metavar="PATH")]
 NamespaceOption = Annotated[str, typer.Option(help="The user or tenant whose memories are meant.")]
+
+
+@assistants_app.command("list")
+def list_assistants_command() -> None:
+    """Show the assistants."""
+    from .assistants import show_assistants
+
+    show_assistants()
+
+
+@assistants_app.command("import")
+def import_assistants_command(
+    file: Annotated[Path, typer.Argument(help="A JSON list of assistants, as the service listed them.", metavar="FILE")],
+) -> None:
+    """Add assistants of the service that ended, from a list that was saved before."""
+    from .assistants import import_assistants
+
+    raise typer.Exit(import_assistants(file))
 
 
 @memory_app.command("list")

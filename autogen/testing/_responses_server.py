@@ -228,6 +228,9 @@ def _check_pairs(items: Sequence[Body]) -> Iterator[Fault]:
 
 
 def _render_citation(citation: Body) -> dict[str, Any]:
+    if citation.get("file_id"):
+        file = {"file_id": citation["file_id"], "filename": citation.get("document", "")}
+        return {"type": "file_citation", "index": citation.get("end") or 0, **file}
     places = {"start_index": citation.get("start"), "end_index": citation.get("end")}
     return {"type": "url_citation", "url": citation.get("url", ""), "title": citation.get("title", ""), **places}
 

@@ -44,6 +44,11 @@ class Api(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+@pytest.fixture(autouse=True)
+def no_records(monkeypatch, tmp_path):
+    monkeypatch.setenv("AUTOGEN_ASSISTANTS", str(tmp_path / "assistants.json"))
+
+
 @pytest.fixture
 def api():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)

@@ -39,7 +39,11 @@ INTERNAL_KEYS = ("context", "receivers", "metadata")
 
 
 def generate_model_reply(
-    agent: AgentCore, messages: list[Message] | None, sender: Agent | None, config: Any
+    agent: AgentCore,
+    messages: list[Message] | None,
+    sender: Agent | None,
+    config: Any,
+    tools: turn_context.Schemas = (),
 ) -> Steps[tuple[bool, str | Message | None]]:
     """Request the next message of a conversation from the model.
 
@@ -48,6 +52,7 @@ def generate_model_reply(
         messages: Conversation; the history with `sender` if None.
         sender: Agent that is answered.
         config: Model client; None for that of the agent.
+        tools: Tools that the model has in this request, besides those of the agent.
     """
     client = agent._get_model_client() if config is None else config
     if client is None:
@@ -58,23 +63,26 @@ def generate_model_reply(
     turn = turn_context.get_current_turn(agent, sender) if is_group_turn else None
     beside = get_pending_checks(agent)
     try:
-        reply = yield from _request_reply(agent, client, messages, turn)
+        reply = yield from _request_reply(agent, client, messages, turn, tools)
     except BesideTripped:
         if beside is None:
             raise
         # The message is blocked, which leaves this reply, or it is replaced.
         messages = list(messages)
         yield from beside.apply(messages)
-        reply = yield from _request_reply(agent, client, messages, turn)
+        reply = yield from _request_reply(agent, client, messages, turn, tools)
     return (False, None) if reply is None else (True, reply)
 
 
-def _request_reply(agent: AgentCore, client: Any, messages: list[Message], turn: Any) -> Steps[Any]:
-    if turn is None:
+def _request_reply(
+    agent: AgentCore, client: Any, messages: list[Message], turn: Any, tools: turn_context.Schemas
+) -> Steps[Any]:
+    if turn is None and not tools:
         return (yield from _request_filtered(agent, client, get_system_messages(agent) + messages))
-    history = get_system_messages(agent) + turn.visible_messages(messages)
-    with turn_context.extra_tools_scope(turn.get_tools()):
-        return (yield from _request_filtered(agent, client, history))
+    if turn is not None:
+        messages, tools = turn.visible_messages(messages), [*tools, *turn.get_tools()]
+    with turn_context.extra_tools_scope(tools):
+        return (yield from _request_filtered(agent, client, get_system_messages(agent) + messages))
 
 
 def make_model_step(agent: AgentCore, messages: list[Message], sender: Agent | None, config: object) -> Steps[Any] | None:

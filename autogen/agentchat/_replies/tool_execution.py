@@ -72,9 +72,16 @@ def execute_function_call(
 
 
 def execute_tool_calls(
-    agent: AgentCore, messages: list[Message], sender: Agent | None
+    agent: AgentCore, messages: list[Message], sender: Agent | None, caller: AgentCore | None = None
 ) -> Steps[tuple[bool, Message | None]]:
-    """Execute all tool calls of the last message; the results keep the order of the calls."""
+    """Execute all tool calls of the last message; the results keep the order of the calls.
+
+    Args:
+        agent: Agent that executes them, unless another agent of the chat has to.
+        messages: Conversation.
+        sender: Agent that gets the results.
+        caller: Agent whose model suggested the calls; None if the last message says so.
+    """
     calls = [call for call in (messages[-1].get("tool_calls") if messages else None) or () if call]
     if not calls:
         return False, None
@@ -101,7 +108,7 @@ def execute_tool_calls(
     # A transfer to another agent is not a function: the turn resolves it.
     transfers = turn.find_transfers(functions) if turn else ()
     executable = [function for index, function in enumerate(functions) if index not in transfers]
-    with _remember_origin(calls, messages, _find_caller(messages[-1], sender)):
+    with _remember_origin(calls, messages, caller or _find_caller(messages[-1], sender)):
         # Calls that need no approval come first. The others are decided one by one: a human has one question at a time.
         guarded = [get_policy(_find_named(agent, call, sender)) is not None for call in executable]
         free_calls = [call for call, is_guarded in zip(executable, guarded, strict=True) if not is_guarded]
@@ -324,6 +331,9 @@ def _find_executor(agent: AgentCore, call: Message, sender: Agent | None) -> Age
     """Return the agent that executes a call: `agent`, a member of the sender's group, or the sender."""
     names = _get_name_candidates(call.get("name"))
     if any(agent.can_execute_function(name) for name in names):
+        return agent
+    # An agent that executes nothing for others still executes what its own model suggests.
+    if _caller.get() is agent and any(name in agent.function_map for name in names):
         return agent
     group = get_managed_group(sender)
     members = [member for member in group.agents if is_conversable(member)] if group else []

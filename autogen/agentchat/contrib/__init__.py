@@ -8,9 +8,11 @@ __getattr__, __dir__, _ = _lazy(
     (
         "capabilities",
         "compressible_agent",
+        "gpt_assistant_agent",
         "img_utils",
         "llava_agent",
         "multimodal_conversable_agent",
+        "openai_responses_agent",
         "society_of_mind_agent",
         "swarm_agent",
         "teachable_agent",

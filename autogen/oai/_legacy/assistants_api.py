@@ -1,4 +1,4 @@
-"""Helpers for OpenAI's Assistants API. OpenAI has shut it down, compatible servers still offer it."""
+"""Helpers for OpenAI's Assistants API. OpenAI has shut it down; compatible servers still offer it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,33 @@ class _AssistantConfig(TypedDict, total=False):
     file_ids: list[str]
 
 
-def retrieve_assistants_by_name(client: openai.OpenAI, name: str) -> list[Assistant]:
-    """Return the assistants with exactly this name, of the first page that the server lists.
+# Status codes of a server without the service.
+_NO_SERVICE = (404, 405, 410, 501)
+
+
+def retrieve_assistants_by_name(client: openai.OpenAI | None, name: str) -> list[Assistant]:
+    """Return the assistants with exactly this name: the records of this machine, and those that the server lists first.
 
     Args:
-        client: The SDK's client.
+        client: The SDK's client. Its server need not offer the service; None for the records alone.
         name: Name of the assistants.
     """
-    return [assistant for assistant in client.beta.assistants.list().data if assistant.name == name]
+    import openai
+
+    from .assistant_store import AssistantStore
+
+    # A record has the attributes of the SDK's object.
+    records = cast("list[Assistant]", AssistantStore().find(name))
+    if client is None:
+        return records
+    try:
+        listed = client.beta.assistants.list().data
+    except openai.APIStatusError as error:
+        if error.status_code not in _NO_SERVICE:
+            raise
+        logger.info("The server offers no assistants (status %s).", error.status_code)
+        return records
+    return [*records, *(assistant for assistant in listed if assistant.name == name)]
 
 
 def detect_gpt_assistant_api_version() -> str:

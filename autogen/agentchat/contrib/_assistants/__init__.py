@@ -1,0 +1,1 @@
+"""Assistants: their settings, threads, tools and files, and the service that some servers still offer."""
