@@ -275,9 +275,10 @@ NamespaceOption = Annotated[str, typer.Option(help="The user or tenant whose mem
 @assistants_app.command("list")
 def list_assistants_command() -> None:
     """Show the assistants."""
-    from .assistants import show_assistants
+    from ..oai._legacy.assistant_store import AssistantStore
 
-    show_assistants()
+    for record in AssistantStore().list():
+        typer.echo(f"{record.id}  {record.name or ''}".rstrip())
 
 
 @assistants_app.command("import")
@@ -285,9 +286,15 @@ def import_assistants_command(
     file: Annotated[Path, typer.Argument(help="A JSON list of assistants, as the service listed them.", metavar="FILE")],
 ) -> None:
     """Add assistants of the service that ended, from a list that was saved before."""
-    from .assistants import import_assistants
+    from ..oai._legacy.assistant_store import AssistantStore
 
-    raise typer.Exit(import_assistants(file))
+    store = AssistantStore()
+    try:
+        records = store.import_file(file)
+    except (OSError, ValueError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{len(records)} imported into {store.path}.")
 
 
 @memory_app.command("list")

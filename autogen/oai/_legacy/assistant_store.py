@@ -1,4 +1,4 @@
-"""Records of assistants on this machine, in place of those that OpenAI's service held."""
+"""Records of assistants on this machine, instead of those of OpenAI's service."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ class AssistantStore:
             self._records = [make_record(record) for record in records]
             return
         text = json.dumps({"version": VERSION, "assistants": [*records]}, indent=1, ensure_ascii=False)
-        # Moved into place, so that a reader never sees half of it.
+        # A new file is renamed, so that a reader never sees half of it.
         temporary = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.tmp")
         try:
             temporary.touch(mode=0o600)

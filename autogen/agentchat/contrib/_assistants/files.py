@@ -85,12 +85,12 @@ def delete_files(client: Any, assistant: Any) -> None:
 
 
 def delete_stores(client: Any, ids: Iterable[str]) -> None:
-    """Delete vector stores; those that are gone already are no failure."""
+    """Delete vector stores, and ignore missing ids."""
     _delete_all(client.vector_stores.delete if client is not None else None, ids)
 
 
 def delete_uploads(client: Any, ids: Iterable[str]) -> None:
-    """Delete files; those that are gone already are no failure."""
+    """Delete files, and ignore missing ids."""
     _delete_all(client.files.delete if client is not None else None, ids)
 
 

@@ -20,7 +20,7 @@ _UNFINISHED = ("queued", "in_progress", "cancelling")
 
 
 class Assistants(Protocol):
-    """Where assistants are kept. Each is an object with `id`, `name`, `instructions`, `tools`, `tool_resources`."""
+    """Assistants of a file, or of a server. Each has an `id`, `name`, `instructions`, `tools`, `tool_resources`."""
 
     def find(self, name: str) -> list[Any]:
         """Return the assistants with exactly this name."""
@@ -208,7 +208,7 @@ def _render_text(text: Mapping[str, Any], names: Mapping[str, str]) -> str:
         mark, details = str(annotation.get("text") or ""), _get_details(annotation)
         position = value.find(mark) if mark else -1
         if position >= 0:
-            # The number stands in the place of the server's mark.
+            # The number replaces the server's mark.
             value = value[:position] + value[position + len(mark) :]
         file_id = str(details.get("file_id") or "")
         if annotation["type"] == "file_path":

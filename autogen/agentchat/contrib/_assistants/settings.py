@@ -109,7 +109,7 @@ def _check_settings(settings: AssistantSettings) -> None:
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """How replies are computed.
+    """The way in which replies are computed.
 
     Attributes:
         backend: The back end.

@@ -34,7 +34,7 @@ class AssistantThread:
         self.partner = partner
         self.messages: list[Message] = []
         self.sent = 0
-        # The messages that were copied, by identity; they are held, so that no other object gets their identity.
+        # The messages that were copied, by identity. The references keep other objects from getting their identity.
         self._copied: dict[int, Message] = {}
         self._reply: tuple[str, int] | None = None
 

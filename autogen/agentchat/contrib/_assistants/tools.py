@@ -109,7 +109,7 @@ def build_functions(tools: Sequence[Any], local_names: Sequence[str]) -> list[di
 
     Args:
         tools: Tools of an assistant: dicts, or objects of the SDK.
-        local_names: Types of the tools that this process runs in the endpoint's place.
+        local_names: Types of the tools that this process runs instead of the endpoint.
     """
     functions: list[dict[str, Any]] = []
     for tool in tools:
@@ -127,7 +127,7 @@ def build_hosted_tools(record: Any, local_names: Sequence[str]) -> list[dict[str
 
     Args:
         record: The assistant.
-        local_names: Types of the tools that this process runs in its place.
+        local_names: Types of the tools that this process runs instead of the endpoint.
     """
     resources = record.tool_resources or {}
     hosted = (tool for tool in record.tools if tool.type != "function" and tool.type not in local_names)
