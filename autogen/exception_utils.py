@@ -8,6 +8,7 @@ Exception
     UndefinedNextAgent      the selected next speaker is not a member of the group
     ChatInProgress          a chat of the same agents runs already
     BudgetExceeded          the budget of an agent or a chat is used up
+    UnknownPrice            a request of an unknown price was not sent, because the cost is limited
     ModelToolNotSupportedError  a model can't call tools
     GuardrailTripped        a guardrail objects whose consequence is an exception
 
@@ -89,17 +90,39 @@ class BudgetExceeded(Exception):
         setting: The limit that was reached: `max_cost` (USD) or `max_tokens_total`.
         spent: The amount spent.
         limit: The value of the limit.
+        needed: The most that the next request may take, if that was more than what was left; else None.
+        on_budget: `next` if endpoints of other prices were to be tried, and none is left; `stop` otherwise.
         result: The result of the chat so far; None without a chat.
     """
 
-    def __init__(self, owner: str, setting: str, spent: float, limit: float) -> None:
-        self.owner, self.setting, self.spent, self.limit = owner, setting, spent, limit
+    def __init__(self, owner: str, setting: str, spent: float, limit: float, needed: float | None = None) -> None:
+        self.owner, self.setting, self.spent, self.limit, self.needed = owner, setting, spent, limit, needed
+        self.on_budget = "stop"
         self.result: Any = None
-        super().__init__(f"The {owner}'s budget is used up: {setting} is {limit:g}, and {spent:g} are spent.")
+        state = f"{setting} is {limit:g}, and {spent:g} are spent"
+        if needed is not None and spent < limit:
+            super().__init__(f"The {owner}'s budget is too small for the next request: {state}; it may take {needed:g}.")
+        else:
+            super().__init__(f"The {owner}'s budget is used up: {state}.")
 
-    def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[str, str, float, float]]:
+    def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[Any, ...]]:
         # The default passes the message as the only argument.
-        return type(self), (self.owner, self.setting, self.spent, self.limit)
+        return type(self), (self.owner, self.setting, self.spent, self.limit, self.needed)
+
+
+class UnknownPrice(BudgetExceeded):
+    """Raised in place of a request whose price is unknown, while the cost is limited."""
+
+    def __init__(self, model: str, owner: str = "agent") -> None:
+        super().__init__(owner, "max_cost", 0.0, 0.0)
+        self.model = model
+        self.args = (
+            f'The price of {model} is unknown, so max_cost can\'t be kept. Put "price": [input, output] (USD per 1,000 '
+            'tokens) into its config, or "unknown_price": "free".',
+        )
+
+    def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[Any, ...]]:
+        return type(self), (self.model, self.owner)
 
 
 class ModelToolNotSupportedError(Exception):

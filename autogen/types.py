@@ -150,6 +150,10 @@ class Usage(TypedDict, total=False):
     model: str
 
 
+Limit: TypeAlias = "float | Mapping[str, object] | list[Mapping[str, object]]"
+"""A limit on cost (USD) or tokens: a number, a window such as `{"usd": 5, "per": "day"}`, or a list of windows."""
+
+
 class ConfigEntry(TypedDict, total=False):
     """An entry of a config list: a model, the connection to its endpoint, and parameters of its requests.
 
@@ -164,6 +168,8 @@ class ConfigEntry(TypedDict, total=False):
     embedding_model: str
     price: float | Sequence[float]
     price_per_image: float
+    unknown_price: Literal["free", "refuse"]
+    on_budget: Literal["stop", "next"]
 
     # The connection, as the `openai` SDK takes it.
     api_key: str | None
@@ -255,9 +261,10 @@ class LLMConfigDict(ConfigEntry, total=False):
     filter_func: Callable[..., bool]
     functions: list[FunctionSchema]
     image_captioner: Callable[..., object]
-    max_cost: float
+    budget_key: str
+    max_cost: Limit
     max_new_tokens: int
-    max_tokens_total: int
+    max_tokens_total: Limit
     retry_policy: object
     routing_method: str
 
@@ -289,8 +296,9 @@ class ChatSpec(TypedDict, total=False):
     verbose: bool
     cache: Any
     max_turns: int | None
-    max_cost: float | None
-    max_tokens_total: int | None
+    max_cost: Limit | None
+    max_tokens_total: Limit | None
+    on_budget: Literal["stop", "next"] | None
     summary_method: str | Callable[..., object] | None
     summary_args: dict[str, Any] | None
     use_async: bool

@@ -177,6 +177,9 @@ class EventFormatter:
                 error = f"{event.agent}: {event.error}" if event.agent else event.error
                 mark, then = (f"{self.symbols['bad']} ", "red"), (f"  then: {self.clean(event.then)}", "yellow")
                 yield Line(_INSIDE, Text.assemble(mark, self._mark(chat), (self.clean(error), "red"), then))
+            case events.SteppedDown():
+                text = f"the budget has too little left for {event.model}: {event.to} is asked"
+                yield Line(_INSIDE, Text.assemble((f"{self.symbols['next']} ", "dim"), (self.clean(text), "yellow")))
             case events.ToolReturned():
                 yield self._format_result(chat, event.success, event.name, self._shorten(event.content), event.seconds)
             case events.CodeEnded():

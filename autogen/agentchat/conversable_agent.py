@@ -17,7 +17,7 @@ from ..control import ChatControl
 from ..formatting_utils import colored as colored
 from ..oai.client import OpenAIWrapper
 from ..operations import JournalStore
-from ..types import ChatQueue, LLMConfigDict
+from ..types import ChatQueue, Limit, LLMConfigDict
 from ._agent import agent_llm_config, hooks
 from ._agent.group_member import GroupMemberMixin
 from ._agent.human_input import HumanInputMixin
@@ -315,8 +315,9 @@ class ConversableAgent(
         summary_args: Mapping[str, object] | None = {},
         message: Message | str | Callable[..., object] | None = None,
         *,
-        max_cost: float | None = None,
-        max_tokens_total: int | None = None,
+        max_cost: Limit | None = None,
+        max_tokens_total: Limit | None = None,
+        on_budget: Literal["stop", "next"] | None = None,
         control: ChatControl | None = None,
         checkpoint: str | Path | JournalStore | None = None,
         on_unfinished: Literal["report", "rerun", "ask"] = "report",
@@ -333,8 +334,9 @@ class ConversableAgent(
             summary_method: `last_msg`, `reflection_with_llm`, a callable `(sender, recipient, args)`, or None.
             summary_args: Arguments of the summary method, such as `summary_prompt`.
             message: First message; a callable `(sender, recipient, context)` that makes it; None asks a human.
-            max_cost: Budget for models in USD, including chats inside the chat.
+            max_cost: Budget for models in USD, including chats inside the chat; or a window, `{"usd": 5, "per": "day"}`.
             max_tokens_total: Budget for models in tokens, in and out.
+            on_budget: `next` to go down the config list when the budget is spent, and to end the chat with a partial result.
             control: Handle to stop, pause and resume the chat, or to give it a deadline.
             checkpoint: File that stores each step as soon as it is done. If the process dies, the same call resumes the
                 chat: no model response is paid twice, no finished tool runs again.
@@ -357,7 +359,7 @@ class ConversableAgent(
         # Refused before the first message, not in the middle of the chat.
         for agent in (self, recipient):
             agent._raise_exception_on_async_reply_functions()
-        limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
+        limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total, "on_budget": on_budget}
         options = ChatOptions(
             clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control, checkpoint, on_unfinished
         )
@@ -374,8 +376,9 @@ class ConversableAgent(
         summary_args: Mapping[str, object] | None = {},
         message: Message | str | Callable[..., object] | None = None,
         *,
-        max_cost: float | None = None,
-        max_tokens_total: int | None = None,
+        max_cost: Limit | None = None,
+        max_tokens_total: Limit | None = None,
+        on_budget: Literal["stop", "next"] | None = None,
         control: ChatControl | None = None,
         checkpoint: str | Path | JournalStore | None = None,
         on_unfinished: Literal["report", "rerun", "ask"] = "report",
@@ -383,7 +386,7 @@ class ConversableAgent(
     ) -> ChatResult:
         """Async version of `initiate_chat`. A callable message may be a coroutine function."""
         # Async chats call coroutine functions and sync ones alike, so there is nothing to refuse.
-        limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total}
+        limits = {"max_cost": max_cost, "max_tokens_total": max_tokens_total, "on_budget": on_budget}
         options = ChatOptions(
             clear_history, silent, cache, max_turns, summary_method, summary_args, limits, control, checkpoint, on_unfinished
         )

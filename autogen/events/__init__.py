@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TypeAlias, Union, cast
 
 from .._threads import reset_variable
+from ._budget_kinds import SteppedDown
 from ._context_kinds import ContextTransformed
 from ._document_kinds import DocumentsIndexed, DocumentsRetrieved
 from ._event import Event, current_chat_id, current_operation_id, parent_operation_id
@@ -84,6 +85,7 @@ __all__ = [
     "ModelAnswered",
     "ModelAsked",
     "ModelFailed",
+    "SteppedDown",
     "NoHumanInput",
     "ProgramEvent",
     "ReplyEnded",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, Union
 
+from ._budget_kinds import SteppedDown
 from ._context_kinds import ContextTransformed
 from ._document_kinds import DocumentsIndexed, DocumentsRetrieved
 from ._event import Event
@@ -570,6 +571,7 @@ AnyEvent: TypeAlias = Union[
     TokenReceived,
     ModelAnswered,
     ModelFailed,
+    SteppedDown,
     ToolCalled,
     ToolReturned,
     CodeStarted,

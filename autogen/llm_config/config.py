@@ -26,6 +26,7 @@ __all__ = ["CONFIG_SETTINGS", "SHARED_ENTRY_SETTINGS", "LLMConfig", "get_active_
 CONFIG_SETTINGS = frozenset(
     {
         "allow_format_str_template",
+        "budget_key",
         "cache",
         "cache_seed",
         "check_every_ms",
@@ -36,6 +37,7 @@ CONFIG_SETTINGS = frozenset(
         "max_cost",
         "max_new_tokens",
         "max_tokens_total",
+        "on_budget",
         "parallel_tool_calls",
         "response_format",
         "retry_policy",

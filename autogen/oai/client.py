@@ -101,7 +101,7 @@ class OpenAIWrapper:
             config_list: The endpoints, in the order in which they are tried: `model`, `api_key`, `base_url`, `api_type`,
                 and parameters of requests (`temperature`, ...). The list and its dicts are not modified.
             **base_config: Settings for all endpoints; `max_cost` (USD) and `max_tokens_total`, which limit the spending of
-                the wrapper; `retry_policy`, see `RetryPolicy`.
+                the wrapper, with `on_budget` and `budget_key`; `retry_policy`, see `RetryPolicy`.
 
         Raises:
             openai.OpenAIError: if an endpoint has no credentials.

@@ -18,7 +18,7 @@ def describe(event: AnyEvent) -> str:
             return f"{sender} to {recipient}: {message}"
         case events.ReplyStarted(agent=name) | events.ReplyEnded(agent=name):
             return f"{name} replies"
-        case events.ModelAsked() | events.ModelAnswered() | events.ModelFailed():
+        case events.ModelAsked() | events.ModelAnswered() | events.ModelFailed() | events.SteppedDown():
             return f"{event.model} for {event.agent}"
         case events.ToolCalled(name=name, arguments=arguments):
             return f"{name}({arguments})"

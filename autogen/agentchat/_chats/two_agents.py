@@ -17,7 +17,7 @@ from ..._journal import JournalStore, chat_id_for, fingerprint, get_journal, ope
 from ..._steps import Steps, get_callable_name, hide_from_tracebacks, invoke
 from ...control import ChatControl, ChatStopped, ChatWaiting, controlled_by
 from ...exception_utils import BudgetExceeded
-from ...oai._usage.ledger import UsageLedger, enter_chat_budget
+from ...oai._usage.ledger import UsageLedger, enter_chat_budget, is_inside_chat
 from ...operations import Operation, is_replay_safe, perform
 from ...types import ChatCost, ChatMessage
 from .._approvals.policy import remember_approvals
@@ -43,7 +43,7 @@ from .active_chats import enter_active_chat
 from .message_loop import Send, run_loop
 from .sources import SourceRecord, gather_sources, resolve_sources
 from .stream_events import send_events_to_stream
-from .summary import summarize
+from .summary import get_last_text, summarize
 
 # Tracebacks of pytest show the program's frames, and not those of this module.
 __tracebackhide__ = True
@@ -60,7 +60,7 @@ class ChatOptions(NamedTuple):
     max_turns: int | None
     summary_method: Any
     summary_args: Mapping[str, object] | None
-    limits: dict[str, float | None]
+    limits: Mapping[str, object]
     control: ChatControl | None = None
     checkpoint: str | Path | JournalStore | None = None
     on_unfinished: str = "report"
@@ -226,8 +226,14 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
             raise
         except BudgetExceeded as error:
             # An outer chat replaces this by its own result.
-            error.result = _build_result(request, outcome, None, StopReason.BUDGET)
-            raise
+            detail = str(error) if error.on_budget == "next" else None
+            error.result = result = _build_result(request, outcome, None, StopReason.BUDGET, detail)
+            # The budget is the outermost chat's concern, or the agent's.
+            if error.on_budget != "next" or is_inside_chat():
+                raise
+            logger.warning("The chat ends with a partial result: %s", error)
+            result.summary = get_last_text(sender, recipient)
+            return result
     return _build_result(request, outcome, summary, reason)
 
 

@@ -14,7 +14,7 @@ __tracebackhide__ = True
 CHAT_PARAMETERS = frozenset(
     {
         *("recipient", "clear_history", "silent", "cache", "max_turns", "summary_method", "summary_args", "message"),
-        *("max_cost", "max_tokens_total", "control", "checkpoint", "on_unfinished", "carryover"),
+        *("max_cost", "max_tokens_total", "on_budget", "control", "checkpoint", "on_unfinished", "carryover"),
     }
 )
 QUEUE_KEYS = frozenset(

@@ -19,7 +19,7 @@ from .._endpoints.openai_client import OpenAIClient
 from .._endpoints.provider_registry import find_client_class, get_connection_keys
 from .._model_client import ModelClient, ModelResponse
 from .._usage.cost import parse_price
-from .._usage.ledger import Budget
+from .._usage.ledger import Budget, check_policy
 from ..abilities import check_abilities
 from ..rate_limiters import TimeRateLimiter
 from .response_schema import ResponseSchema, make_schema
@@ -42,11 +42,13 @@ EXTRA_KEYS = {
     "filter_func",
     "image_captioner",
     "more_tools",
+    "on_budget",
     "output_type",
     "price",
     "price_per_image",
     "retry_policy",
     "tags",
+    "unknown_price",
     "vision",
 }
 """Settings of a request that are not sent to the endpoint."""
@@ -112,6 +114,9 @@ def make_endpoint(config: Mapping[str, object], connection_keys: AbstractSet[str
     if config.get("price") is not None:
         parse_price(config["price"])
     check_abilities(config.get("abilities"))
+    check_policy(config.get("on_budget"))
+    if config.get("unknown_price") not in (None, "free", "refuse"):
+        raise ValueError(f"unknown_price must be 'free' or 'refuse', got {config['unknown_price']!r}.")
     limit = config.get("max_response_bytes")
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise ValueError(f"max_response_bytes must be a positive whole number, got {limit!r}.")
@@ -166,6 +171,7 @@ class RequestState:
         started_at: Start of the call, on the monotonic clock.
         requests: Requests so far, at all endpoints.
         invocation_id: Id of the call in the runtime log; None until the log is used.
+        left: USD that were left when a budget was too small; None if none was, or the cost is not limited.
     """
 
     budget: Budget
@@ -173,6 +179,7 @@ class RequestState:
     started_at: float = field(default_factory=time.monotonic)
     requests: int = 0
     invocation_id: UUID | None = None
+    left: float | None = None
 
 
 Handler: TypeAlias = Callable[[EndpointRequest, RequestState], Steps[ModelResponse]]

@@ -22,12 +22,14 @@ from ...types import Usage
 from .._cache_key import get_key
 from .._endpoints.openai_client import OpenAIClient
 from .._model_client import ModelResponse
+from .._once import log_once
 from .._responses.history import drop_internal_keys
 from .._responses.tokens import receive_tokens
 from .._usage.cost import UnknownCost, compute_cost
 from .._usage.ledger import get_budgets
 from . import runtime_log
 from .endpoints import EndpointRequest, Handler, RequestState, find_cache
+from .expenses import send_within_budgets
 from .media import fit_media
 from .response_cache import CacheSlot
 from .response_schema import MAX_CORRECTIONS, make_corrections, make_schema_error, validate_response
@@ -139,9 +141,9 @@ def add_limits(handler: Handler) -> Handler:
     """Add the limits on single requests: the budgets of agent and chats, and the endpoint's rate limit."""
 
     def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
-        for budget in get_budgets(state.budget):
-            budget.check()
-        return handler(request, state) if request.endpoint.limiter is None else handle_paced(request, state)
+        budgets = [budget for budget in get_budgets(state.budget) if budget.is_limited]
+        send = handler if request.endpoint.limiter is None else handle_paced
+        return send_within_budgets(send, request, state, budgets) if budgets else send(request, state)
 
     def handle_paced(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
         assert request.endpoint.limiter is not None
@@ -276,6 +278,31 @@ def _compute_cost(request: EndpointRequest, response: ModelResponse) -> float:
 def _emit_failure(request: EndpointRequest, state: RequestState, text: str, then: str) -> None:
     if events.has_listeners:
         events.emit(events.ModelFailed(**_describe(request, state), error=text, then=then))
+
+
+def report_step_down(request: EndpointRequest, state: RequestState, following: str, error: BudgetExceeded) -> None:
+    """Log that an endpoint is passed over for a cheaper one, once for each, and emit the event.
+
+    Args:
+        request: The request that is not sent.
+        state: State of the call.
+        following: Label of the endpoint that is tried next.
+        error: The reason.
+    """
+    hint = "" if request.params.get("max_tokens") else " A `max_tokens` in its config lowers what a response may cost."
+    log_once(f"The budget has too little left for {request.label}, so {following} is asked.{hint}")
+    if events.has_listeners:
+        fields = _describe(request, state)
+        events.emit(
+            events.SteppedDown(
+                agent=fields["agent"],
+                model=fields["model"],
+                endpoint=fields["endpoint"],
+                to=following,
+                left=state.left,
+                reason=str(error),
+            )
+        )
 
 
 def _describe(request: EndpointRequest, state: RequestState) -> _EventFields:

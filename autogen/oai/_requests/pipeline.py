@@ -25,12 +25,23 @@ from typing import Any, Protocol, TypeAlias
 
 from ..._images.storage import has_media
 from ..._steps import Steps
+from ...exception_utils import BudgetExceeded
 from ...operations import JournalError, Operation, fingerprint, get_journal, perform
 from ...types import JSON
 from .._model_client import ModelResponse
 from .._usage.ledger import Budget
 from .endpoints import EXTRA_KEYS, EndpointEntry, EndpointRequest, Handler, RequestState, build_request
-from .layers import add_accounting, add_cache, add_limits, add_media, add_retries, add_schema, record_response, send_request
+from .layers import (
+    add_accounting,
+    add_cache,
+    add_limits,
+    add_media,
+    add_retries,
+    add_schema,
+    record_response,
+    report_step_down,
+    send_request,
+)
 from .media import embed_media
 from .response_schema import validate_response
 from .retry import classify_error
@@ -113,11 +124,19 @@ def _try_endpoints(
     endpoints: Sequence[EndpointEntry], build: _Build, handler: Handler, state: RequestState
 ) -> Steps[ModelResponse]:
     failures: list[str] = []
+    skipped: list[EndpointRequest] = []
     order = _sort_by_health(endpoints)
     for index in order:
         request = build(index, is_last=index == order[-1])
         try:
             response = yield from handler(request, state)
+        except BudgetExceeded as error:
+            if error.on_budget != "next" or request.is_last:
+                raise
+            skipped.append(request)
+            following = build(order[order.index(index) + 1]).label
+            report_step_down(request, state, following, error)
+            continue
         except Exception as error:
             fault = classify_error(error)
             if fault is None or not fault.fallback:
@@ -133,6 +152,9 @@ def _try_endpoints(
         # A response that the filter rejects is better than none.
         if response.pass_filter or request.is_last:
             response.config_id = index
+            if skipped:
+                step = {"from": skipped[0].params.get("model"), "to": request.params.get("model"), "left": state.left}
+                object.__setattr__(response, "stepped_down", step)
             return response
     raise AssertionError("unreachable: a wrapper has at least one endpoint")
 
@@ -164,7 +186,9 @@ def _combine_failures(failures: list[str], error: Exception, deadline: float | N
 
 
 def _encode_response(response: ModelResponse) -> dict[str, JSON]:
-    return {"endpoint": response.config_id, "paid": not response.cached, "answer": to_json(response)}
+    stored: dict[str, JSON] = {"endpoint": response.config_id, "paid": not response.cached, "answer": to_json(response)}
+    step = getattr(response, "stepped_down", None)
+    return stored if step is None else {**stored, "stepped_down": step}
 
 
 def _replay_response(endpoint_count: int, build: _Build, state: RequestState, stored: JSON) -> ModelResponse:
@@ -185,4 +209,6 @@ def _replay_response(endpoint_count: int, build: _Build, state: RequestState, st
     record_response(request, state, response, "", time.monotonic(), cached=True, paid_before=paid)
     response.pass_filter = _passes_filter(request, response)
     response.config_id = index
+    if (step := stored.get("stepped_down")) is not None:
+        object.__setattr__(response, "stepped_down", step)
     return response
