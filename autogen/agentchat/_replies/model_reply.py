@@ -154,6 +154,9 @@ def run_request(
     if shorter is not None:
         response = yield from invoke(client.create, async_create, **{**request, "messages": shorter})
     reply = client.extract_text_or_completion_object(response)[0]
+    if reply is None and _has_files(response):
+        # A picture without a word is an answer, too.
+        reply = ""
     if isinstance(reply, str):
         cleaned = _clean_text(reply, response, agent.name)
         record_value(response, cleaned)
@@ -164,6 +167,11 @@ def run_request(
         warnings.warn(text, UserWarning, stacklevel=2)
         return None
     return _convert_reply(reply, agent.name)
+
+
+def _has_files(response: Any) -> bool:
+    choices = getattr(response, "choices", None)
+    return bool(choices and getattr(getattr(choices[0], "message", None), "files", None))
 
 
 def _clean_text(text: str, response: Any, speaker: str) -> str:

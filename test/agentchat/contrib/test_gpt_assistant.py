@@ -2,6 +2,8 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import openai
 import pytest
@@ -467,7 +469,50 @@ def test_a_server_without_assistants_has_none():
         assert retrieve_assistants_by_name(client, "nobody") == []
 
 
+def test_a_resumed_chat_asks_neither_a_service_nor_a_model_again(call, user, tmp_path):
+    with AssistantsService(lambda service, run: "Hello.") as service:
+        for _ in range(2):
+            helper, _ = assistant([], llm_config=service.llm_config, assistant_config=service_config())
+            result = call(user.initiate_chat, helper, message="Hi", max_turns=1, checkpoint=tmp_path / "service.db")
+            assert result.summary == "Hello."
+        assert len(service.objects["threads"]) == 1
+        assert len(service.objects["messages"]) == 2
+    model = ScriptedModel(tool_call("who"), "I am.")
+    for _ in range(2):
+        helper, _ = assistant(model, function_map={"who": lambda: "me"})
+        result = call(user.initiate_chat, helper, message="Who?", max_turns=1, checkpoint=tmp_path / "local.db")
+        assert result.summary == "I am."
+    assert len(model.asked) == 2
+
+
+# Files that were made.
+
+
+def test_made_pictures_are_saved_in_their_folder_alone(call, user, tmp_path):
+    picture = {"type": "image_generation_call", "id": "../../up", "status": "completed", "result": "cGljdHVyZQ=="}
+    folder = tmp_path / "inner" / "made"
+    config = {"backend": "responses", "download_folder": folder}
+    with ResponsesServer(
+        Reply("Here.", items=[picture]), Reply("Here.", items=[picture]), Reply("", items=[picture])
+    ) as server:
+        helper, _ = assistant([], llm_config=server.llm_config, assistant_config=config)
+        first, second = (call(user.initiate_chat, helper, message="Draw.", max_turns=1).summary for _ in range(2))
+        other, _ = assistant([], "other", llm_config=server.llm_config, assistant_config={"backend": "responses"})
+        assert call(user.initiate_chat, other, message="Draw.", max_turns=1).summary == "Received file id=../../up"
+    paths = [Path(text.removeprefix("Here.\nReceived file ")) for text in (first, second)]
+    assert paths[0] != paths[1]
+    assert all(path.parent == folder and path.read_bytes() == b"picture" for path in paths)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("up")] == []
+
+
 # The store.
+
+
+def test_threads_share_a_store(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: AssistantStore(tmp_path / "a.json").create(name=str(number)), range(24)))
+    assert sorted(int(record.name) for record in AssistantStore(tmp_path / "a.json").list()) == list(range(24))
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_a_foreign_file_is_not_touched(tmp_path):

@@ -140,7 +140,7 @@ class ServiceRun:
     def _send(self, thread: AssistantThread) -> Steps[None]:
         threads = self._client.beta.threads
         if not thread.is_remote:
-            created = yield from self._perform(f"thread:{thread.id}", partial(_call, threads.create))
+            created = yield from self._perform(f"thread:{thread.partner}", partial(_call, threads.create))
             thread.id, thread.is_remote = created["id"], True
         for index, message in enumerate(thread.messages[thread.sent :], thread.sent):
             if message["role"] in ("user", "assistant") and message.get("content"):
