@@ -16,6 +16,8 @@ import sys
 import time
 from statistics import median
 
+import jsonschema
+
 from autogen import OpenAIWrapper
 from autogen.oai._local import embedded
 
@@ -114,9 +116,19 @@ def is_right(call, tool, expected):
     )
 
 
+def is_valid(call):
+    schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in TOOLS}
+    try:
+        jsonschema.validate(json.loads(call.function.arguments), schemas[call.function.name])
+    except (ValueError, jsonschema.ValidationError) as error:
+        print(f"  {call.function}: {error}")
+        return False
+    return True
+
+
 def ask_questions(ask):
-    """Return the number of right calls, of right answers after them, and the seconds of each call."""
-    right = answered = 0
+    """Return the numbers of right calls, of right answers after them and of invalid calls, and the seconds of each call."""
+    right = answered = invalid = 0
     seconds = []
     for question, tool, expected in QUESTIONS:
         messages = [SYSTEM, {"role": "user", "content": question}]
@@ -124,6 +136,7 @@ def ask_questions(ask):
         message = ask(messages, tools=TOOLS).choices[0].message
         seconds.append(time.monotonic() - started)
         calls = message.tool_calls or []
+        invalid += not all(map(is_valid, calls))
         if len(calls) != 1 or not is_right(calls[0], tool, expected):
             print(f"  {question} -> {calls[0].function if calls else message.content}")
             continue
@@ -139,13 +152,11 @@ def ask_questions(ask):
             answered += 1
         else:
             print(f"  {question} = {result} -> {message.tool_calls or message.content}")
-    return right, answered, seconds
+    return right, answered, invalid, seconds
 
 
 def ask_for_objects(ask):
     """Return the number of answers that are valid by the schema."""
-    import jsonschema
-
     schema = {"type": "json_schema", "json_schema": {"name": "person", "strict": True, "schema": PERSON}}
     valid = 0
     for text in PEOPLE:
@@ -153,7 +164,7 @@ def ask_for_objects(ask):
         try:
             jsonschema.validate(json.loads(content.choices[0].message.content), PERSON)
             valid += 1
-        except ValueError as error:
+        except (ValueError, jsonschema.ValidationError) as error:
             print(f"  {text} -> {error}")
     return valid
 
@@ -173,8 +184,10 @@ def main(model):
         return response
 
     processor, started = time.process_time(), time.monotonic()
-    right, answered, seconds = ask_questions(ask)
-    questions = f"{right} of {len(QUESTIONS)} calls right, {answered} of {right} answers after the result"
+    right, answered, invalid, seconds = ask_questions(ask)
+    questions = (
+        f"{right} of {len(QUESTIONS)} calls right, {answered} of {right} answers after the result; {invalid} calls invalid"
+    )
     words = sum(
         not ask([SYSTEM, {"role": "user", "content": text}], tools=TOOLS).choices[0].message.tool_calls for text in WORDS
     )
