@@ -10,7 +10,7 @@ from autogen import AssistantAgent, OpenAIWrapper, events
 from autogen.oai._local import embedded, schema_answers
 from autogen.oai._local.schema_calls import _REMINDER, build_schema_request
 from autogen.oai._responses.failed_calls import TextCallReader
-from autogen.testing import Fault, Reply, tool_call
+from autogen.testing import Fault, Reply, ScriptedModel, tool_call
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER = {"type": "function", "function": {"name": "get_weather", "description": "The weather.", "parameters": CITY}}
@@ -282,6 +282,18 @@ def test_a_model_in_the_process_ends_a_list_that_steps_down(openai_server, embed
         f"<tool_result>\n{text}\n</tool_result>\n{_REMINDER}" for text in ("weather of Oslo", "noon", "weather of Rome")
     ]
     assert result.cost["usage_including_cached_inference"]["total_cost"] >= 0
+
+
+def test_a_budget_steps_down_to_a_model_in_the_process(embedded_server):
+    vendor = ScriptedModel("never asked")
+    _, entry = embedded_server(CALL)
+    dear = {**vendor.config, "price": [1.0, 1.0], "max_tokens": 80}
+    entry |= {"native_tool_calls": False}
+    wrapper = OpenAIWrapper(config_list=[dear, entry], max_cost=0.01, on_budget="next", cache_seed=None)
+    response = wrapper.create(messages=ASK, tools=[WEATHER])
+    assert get_call(response) == ("get_weather", {"city": "Oslo"})
+    assert response.stepped_down["to"] == entry["model"]
+    assert not vendor.requests
 
 
 @pytest.mark.parametrize(
