@@ -20,6 +20,7 @@ from ..coding.approval import visible
 from ..oai._endpoints.clients import make_client
 from ..oai._endpoints.openai_client import OpenAIClient
 from ..oai._local import weights as weights_module
+from ..oai.abilities import get_abilities, get_price_source
 from ..version import __version__
 from .choice import Choice, choose_model
 from .environment import EnvFile
@@ -42,12 +43,14 @@ class Probe(NamedTuple):
         address: Address of the endpoint.
         is_usable: True if the model answered.
         problem: The reason if it did not.
+        abilities: The abilities of the model in words, as far as they are known.
     """
 
     model: str
     address: str
     is_usable: bool
     problem: str = ""
+    abilities: str = ""
 
 
 def run_doctor(config: str | None, env_file: EnvFile) -> int:
@@ -144,11 +147,12 @@ def _make_package_table(extras: Mapping[str, bool]) -> Table:
 
 
 def _make_endpoint_table(probes: list[Probe]) -> Table:
-    table = Table(Column("Answers?", no_wrap=True), Column("Model", overflow="fold"), box=None, header_style="bold")
+    columns = (Column("Answers?", no_wrap=True), Column("Model", overflow="fold"), Column("Known of it", overflow="fold"))
+    table = Table(*columns, box=None, header_style="bold")
     for probe in probes:
         preposition = "at" if "://" in probe.address else "in"
         text = f"{probe.model} {preposition} {probe.address}" + (f": {probe.problem}" if probe.problem else "")
-        table.add_row(Text("yes", "green") if probe.is_usable else Text("no", "red"), Text(visible(text)))
+        table.add_row(Text("yes", "green") if probe.is_usable else Text("no", "red"), Text(visible(text)), probe.abilities)
     return table
 
 
@@ -156,7 +160,26 @@ def _probe_all(console: Console, choice: Choice) -> list[Probe]:
     # An endpoint that doesn't respond takes its whole timeout.
     status = console.status("Asking each model for a token") if console.is_terminal else nullcontext()
     with status, ThreadPoolExecutor(8) as pool:
-        return list(pool.map(_probe, choice.config_list))
+        probes = list(pool.map(_probe, choice.config_list))
+    pairs = zip(probes, choice.config_list, strict=True)
+    return [probe._replace(abilities=describe_abilities(entry)) for probe, entry in pairs]
+
+
+def describe_abilities(entry: ConfigEntry) -> str:
+    """Return the abilities of an entry's model in a few words; those that are unknown are left out."""
+    try:
+        abilities = get_abilities(entry)
+    except ValueError as error:
+        return str(error)
+    parts = [f"{abilities.context:,} tokens"] if abilities.context else []
+    for words, value in (("pictures", abilities.vision), ("tools", abilities.tools)):
+        if value is not None:
+            parts.append(words if value else f"no {words}")
+    if abilities.reasoning not in (None, "no"):
+        parts.append("thinking")
+    if abilities.deprecated:
+        parts.append(f"withdrawn on {abilities.deprecated}")
+    return ", ".join([*parts, f"price: {get_price_source(entry) or 'unknown'}"])
 
 
 def _probe(entry: ConfigEntry) -> Probe:

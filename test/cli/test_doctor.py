@@ -3,7 +3,7 @@
 import pytest
 
 from autogen._cli.choice import DEFAULT_MODELS, choose_model
-from autogen._cli.doctor import list_extras
+from autogen._cli.doctor import describe_abilities, list_extras
 from autogen._cli.environment import load_env_file
 from autogen.oai import OpenAIWrapper
 from autogen.oai._endpoints.provider_registry import PROVIDERS
@@ -32,12 +32,29 @@ def test_the_doctor_asks_each_model_for_one_token(run_inside, openai_server, con
     shown = run_inside("doctor", "--config", config_list(*entries))
     assert shown.returncode == 0
     verdicts = {line.split()[1]: line for line in shown.stdout.splitlines() if line.split()[:1] in (["yes"], ["no"])}
-    assert verdicts["good"].split() == ["yes", "good", "at", good.base_url]
+    assert verdicts["good"].split() == ["yes", "good", "at", good.base_url, "price:", "free"]
     assert good.requests[0]["max_tokens"] == 1
     for model, error in (("failing", "NotFoundError"), ("closed", "AuthenticationError"), ("gone", "APIConnectionError")):
         assert verdicts[model].split()[0] == "no"
         assert error in verdicts[model]
     assert KEY not in shown.stdout + shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"model": "gpt-4o", "abilities": {"deprecated": None}}, "128,000 tokens, pictures, tools, price: genai-prices"),
+        (
+            {"model": "ours", "abilities": {"tools": False, "reasoning": "always"}, "price": 0},
+            "no tools, thinking, price: config",
+        ),
+        ({"model": "ours", "base_url": "https://models.invalid"}, "price: unknown"),
+        ({"model": "ours", "abilities": {"tool": True}}, "Did you mean 'tools'?"),
+    ],
+    ids=["from the table", "from the entry", "unknown", "misspelt"],
+)
+def test_the_doctor_says_what_is_known_of_a_model(entry, expected):
+    assert expected in describe_abilities(entry)
 
 
 @pytest.mark.parametrize("columns", ["200", "40"])
