@@ -103,6 +103,10 @@ class IndexFile:
             if connection is not None and self._identity is not None and self._identity[0] == os.getpid():
                 connection.close()
 
+    def __del__(self) -> None:
+        # Python 3.13 warns of databases that nobody has closed.
+        self.close()
+
     @contextmanager
     def _name_file(self) -> Iterator[None]:
         try:

@@ -87,6 +87,10 @@ class GraphStore:
         if self._memory is not None:
             self._create(self._memory)
 
+    def __del__(self) -> None:
+        if self._memory is not None:
+            self._memory.close()
+
     @contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
         """Give a `with` block a transaction.
