@@ -131,9 +131,6 @@ class LocalSearch(ResultSearch):
             "INSERT INTO pages (url, title, text) VALUES (?, ?, ?)", [(url, *page) for url, page in pages.items()]
         )
 
-    def __del__(self) -> None:
-        self._database.close()
-
     def results(self, query: str) -> list[SearchResult]:
         """Return the pages that have words of the query."""
         words = re.findall(r"\w+", query)
