@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -142,7 +143,7 @@ def test_events_are_json_lines_for_other_programs(call, agent, file):
 
 
 def edit(file, *queries):
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         for query in queries:
             database.execute(query)
     database.close()
@@ -243,7 +244,7 @@ HOSTILE = {
 
 def write_circle(file):
     """Put pages into the table of events that refer to each other, so that it has 500 ** 12 rows."""
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         [[root]] = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'events'")
         [[size]] = database.execute("PRAGMA page_size")
         [[count]] = database.execute("PRAGMA page_count")

@@ -5,6 +5,7 @@ import base64
 import json
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -297,7 +298,7 @@ def test_a_member_of_a_group(call, agent, user):
 
 
 def copy_checkpoint(source, target):
-    with sqlite3.connect(source) as read, sqlite3.connect(target) as write:
+    with closing(sqlite3.connect(source)) as read, read, closing(sqlite3.connect(target)) as write, write:
         read.backup(write)
     read.close()
     write.close()

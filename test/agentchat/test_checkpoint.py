@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -508,7 +509,7 @@ def test_a_file_that_is_none_or_of_another_version_is_refused(call, agent, file)
     assert file.read_text().startswith("these are my notes")
     file.unlink()
     call(agent("a").initiate_chat, agent("b"), message="hi", max_turns=1, checkpoint=file)
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         database.execute("UPDATE meta SET value = '99' WHERE key = 'version'")
     database.close()
     with pytest.raises(JournalError, match="version 99"):
@@ -530,7 +531,7 @@ def test_a_file_that_was_edited_is_refused(call, agent, file, edit, told):
         return call(agent("a").initiate_chat, b, message="hi", max_turns=1, checkpoint=file)
 
     hold()
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         database.executescript(edit)
     database.close()
     with pytest.raises(JournalError, match=told):
@@ -560,7 +561,7 @@ def test_a_result_of_a_wrong_form_is_refused(call, agent, file, tmp_path, kind):
 
     hold()
     for value in DAMAGED_RESULTS[kind]:
-        with sqlite3.connect(file) as database:
+        with closing(sqlite3.connect(file)) as database, database:
             assert database.execute("UPDATE steps SET value = ? WHERE kind = ?", (value, kind)).rowcount
         database.close()
         with pytest.raises(JournalError, match=r"is damaged: the result of .* can't be read"):
@@ -600,7 +601,7 @@ def test_no_key_is_in_the_file(call, agent, file):
 def test_what_happened_is_in_the_file_once(call, agent, file):
     for model in (ScriptedModel("one"), ScriptedModel()):
         call(agent("a").initiate_chat, agent("b", llm_config=model.llm_config), message="hi", max_turns=1, checkpoint=file)
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         kinds = [kind for (kind,) in database.execute("SELECT type FROM events ORDER BY n")]
         data = [json.loads(text) for (text,) in database.execute("SELECT data FROM events")]
     database.close()

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -468,7 +469,7 @@ def make_fifo(folder):
 
 
 def make_foreign(folder):
-    with sqlite3.connect(folder / "foreign.db") as database:
+    with closing(sqlite3.connect(folder / "foreign.db")) as database, database:
         database.execute("CREATE TABLE bookmarks (url)")
     database.close()
     return folder / "foreign.db"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -384,7 +385,7 @@ def test_a_crash_just_before_a_call_is_reported_as_not_known(call, agent, file):
     """Nothing ran, but the file can't tell: the start is recorded before the call."""
     payments = Payments(5)
     payments.hold(call, agent, file, tool_call("pay", euros=5), "fine")
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         [[number]] = database.execute("SELECT n FROM steps WHERE kind = 'tool'")
         database.execute("UPDATE steps SET state = 'started', value = NULL WHERE n = ?", (number,))
         database.execute("DELETE FROM steps WHERE n > ?", (number,))

@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -112,7 +112,7 @@ def _kind(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> Kind:
 
         def into_file(seed: str, key: str, raw: bytes) -> None:
             """Puts it in the place of every value."""
-            with sqlite3.connect(tmp_path / seed / "answers.db") as connection:
+            with closing(sqlite3.connect(tmp_path / seed / "answers.db")) as connection, connection:
                 connection.execute("UPDATE answers SET value = CAST(? AS TEXT)", (raw,))
             connection.close()
 
@@ -123,7 +123,7 @@ def _kind(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> Kind:
         def into_row(seed: str, key: str, raw: bytes) -> None:
             """A row that `diskcache` itself would unpickle, or read as bytes."""
             mode = 4 if raw[:1] in (b"\x80", b"c", b"(") else 1
-            with sqlite3.connect(tmp_path / seed / "diskcache" / "cache.db") as connection:
+            with closing(sqlite3.connect(tmp_path / seed / "diskcache" / "cache.db")) as connection, connection:
                 connection.execute("UPDATE Cache SET value = ?, mode = ?", (raw, mode))
             connection.close()
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -266,7 +267,7 @@ def test_a_damaged_file_is_set_aside(tmp_path, warnings_of, content):
 
 
 def test_the_file_of_another_program_is_set_aside(tmp_path):
-    with sqlite3.connect(tmp_path / FILE) as connection:
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
         connection.execute("CREATE TABLE answers (question, answer)")
     connection.close()
     cache = DiskCache(tmp_path)
@@ -293,7 +294,7 @@ def test_a_file_that_is_made_to_harm_its_reader_is_set_aside(tmp_path, attack):
         cache = DiskCache(tmp_path / name)
         cache.set("k", 1)
         cache.close()
-        with sqlite3.connect(tmp_path / name / FILE) as connection:
+        with closing(sqlite3.connect(tmp_path / name / FILE)) as connection, connection:
             connection.executescript(HOSTILE[attack])
         connection.close()
     with pytest.raises(OSError, match=r"can't be merged.*is not expected in it"):

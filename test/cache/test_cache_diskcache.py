@@ -3,6 +3,7 @@
 import os
 import pickle
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -32,7 +33,7 @@ def rows(cache):
     cache.set("k", {"a": 1})
 
     def execute(statement, *values):
-        with sqlite3.connect(cache.directory / "cache.db") as connection:
+        with closing(sqlite3.connect(cache.directory / "cache.db")) as connection, connection:
             found = connection.execute(statement, values).fetchall()
         connection.close()
         return found

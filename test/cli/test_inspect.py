@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import unicodedata
+from contextlib import closing
 from html.parser import HTMLParser
 
 import pytest
@@ -323,7 +324,7 @@ def test_a_browser_runs_the_script_of_the_page_and_no_other(written, tmp_path):
 
 
 def version_of(file, number):
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         database.execute("UPDATE meta SET value = ? WHERE key = 'version'", (number,))
     database.close()
 
@@ -334,7 +335,7 @@ def test_files_that_are_no_checkpoint_are_told_in_one_line(small_chat, tmp_path)
     autogen.runtime_logging.start(config={"dbname": str(tmp_path / "logs.db")})
     autogen.runtime_logging.stop()
     shutil.copy(small_chat, tmp_path / "damaged.db")
-    with sqlite3.connect(tmp_path / "damaged.db") as database:
+    with closing(sqlite3.connect(tmp_path / "damaged.db")) as database, database:
         database.execute("UPDATE events SET data = '{'")
     database.close()
     whole = small_chat.read_bytes()

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -246,7 +247,7 @@ def test_a_damaged_file_is_kept_and_repaired(tmp_path):
         store.add_input_output_pair(f"Question number {number} of many", f"answer {number} " * 20)
     store.close()
     path = tmp_path / "memos.db"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     content = bytearray(path.read_bytes())
@@ -268,7 +269,7 @@ def test_the_file_of_another_program_is_left_alone(tmp_path):
     for content in (b"no database at all" * 50, None):
         if content is None:
             path.unlink()
-            with sqlite3.connect(path) as connection:
+            with closing(sqlite3.connect(path)) as connection, connection:
                 connection.execute("CREATE TABLE memos (id INTEGER)")
             connection.close()
             content = path.read_bytes()

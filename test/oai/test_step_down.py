@@ -3,6 +3,7 @@
 import multiprocessing
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -199,7 +200,7 @@ def test_a_window_of_tokens_for_a_chat_steps_down(call, agent, tmp_path):
     result = call(user.initiate_chat, speaker, message="go", max_tokens_total=limit, on_budget="next", cache=None)
     assert result.stop_reason is StopReason.BUDGET
     assert "max_tokens_total per hour is 400" in result.stop_detail
-    with sqlite3.connect(tmp_path / "c.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "c.db")) as connection, connection:
         # What the hour refused is not reserved in the day.
         assert {row[0] for row in connection.execute("SELECT tokens FROM spendings")} == {100}
     connection.close()
