@@ -5,7 +5,11 @@ from collections import Counter, defaultdict
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
+import pytest
 from package_source import FILES, FUNCTIONS, PACKAGES, ROOT, TREES, find_imports
+
+# All of the package is parsed.
+pytestmark = pytest.mark.slow
 
 LAYERS = """
     __main__                             python -m autogen

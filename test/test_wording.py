@@ -9,6 +9,9 @@ import pytest
 from package_source import FILES, FUNCTIONS, TREES, find_comments, find_docstrings, find_texts
 from words import GIVEN_UP, PARTICIPLES, PREPOSITIONS, RELATIVES, VERBS
 
+# All of the package is parsed.
+pytestmark = pytest.mark.slow
+
 
 def find_function_names():
     """Yield the names of functions and methods that are called: not those of Python, and not properties."""
