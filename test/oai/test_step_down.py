@@ -194,7 +194,10 @@ def test_a_window_outlives_the_wrapper_and_ends_with_time(ask, tmp_path, monkeyp
 
 def test_a_window_of_tokens_for_a_chat_steps_down(call, agent, tmp_path):
     _, entry = costing("m", *"abc")
-    user, speaker = agent("user", default_auto_reply="more"), agent("speaker", llm_config={"config_list": [entry]})
+    user, speaker = (
+        agent("user", default_auto_reply="more"),
+        agent("speaker", llm_config={"config_list": [entry], "cache_seed": None}),
+    )
     limit = [{"tokens": 400, "per": "hour", "store": tmp_path / "b.db"}, {"tokens": 9999, "per": "day"}]
     limit[1]["store"] = tmp_path / "c.db"
     result = call(user.initiate_chat, speaker, message="go", max_tokens_total=limit, on_budget="next", cache=None)
