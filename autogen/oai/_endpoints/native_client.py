@@ -54,6 +54,11 @@ class NativeClient(OpenAIClient):
         super().__init__(client, provider)
         self._protocol = protocol
 
+    @property
+    def max_unstreamed(self) -> int | None:
+        """Maximum tokens of a response that is not streamed; None if it is that of the model."""
+        return self._protocol.max_unstreamed
+
     def _create(self, params: Params) -> Steps[Response]:
         if params.get("messages") is None:
             raise ValueError(f"{self._provider.title} takes messages; for a prompt, use an endpoint of completions.")

@@ -67,6 +67,11 @@ class OpenAIClient:
         return self._provider
 
     @property
+    def max_unstreamed(self) -> int | None:
+        """Maximum tokens of a response that is not streamed; None if it is that of the model."""
+        return None
+
+    @property
     def endpoint(self) -> Endpoint | None:
         """The endpoint; None for a client of the SDK that was passed in."""
         return self._client if isinstance(self._client, Endpoint) else None

@@ -23,6 +23,20 @@ _SAMPLING: Unknown = {"temperature": (1,), "top_p": (1,), "top_k": ()}
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
+def get_output_limit(params: Fields, maximum: int, max_unstreamed: int | None) -> int:
+    """Return the maximum number of tokens of a response: that of the request, else that of the model.
+
+    Args:
+        params: Parameters of the request.
+        maximum: Maximum of the model.
+        max_unstreamed: Maximum of a response that is not streamed; None if it is the same.
+    """
+    for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
+        if isinstance(limit := params.get(name), int):
+            return limit
+    return maximum if max_unstreamed is None or params.get("stream") else min(maximum, max_unstreamed)
+
+
 def select_params(request: NeutralRequest, unknown: Unknown, translated: Collection[str]) -> Body:
     """Return the parameters that are sent under a name of their own, and warn about those that can't be sent.
 

@@ -147,6 +147,11 @@ class ModelProtocol(Protocol):
         ...
 
     @property
+    def max_unstreamed(self) -> int | None:
+        """Maximum tokens of a response that is not streamed; None if it is that of the model."""
+        ...
+
+    @property
     def adaptations(self) -> Sequence[Adaptation]:
         """Changes that help against refusals, in the order in which they are tried."""
         ...

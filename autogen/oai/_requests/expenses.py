@@ -6,20 +6,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, cast
 
-from ..._models.abilities import Abilities, find_abilities
+from ..._models.abilities import find_abilities
 from ..._steps import Steps
 from ...exception_utils import BudgetExceeded, UnknownPrice
 from ...token_count_utils import estimate_tokens
 from .._endpoints.openai_client import OpenAIClient
 from .._model_client import ModelResponse
+from .._protocols.params import get_output_limit
 from .._usage.cost import compute_cost, find_price_source
 from .._usage.ledger import Budget, Expense, check_policy
 from .endpoints import EndpointRequest, Handler, RequestState
 
 # Tokens of a response that neither the request nor the table of models limits.
 _USUAL_OUTPUT = 4096
-# The Messages API has answers that are not streamed end here, see `_protocols/anthropic/body.py`.
-_MAX_UNSTREAMED = 21_333
 # An estimate without the vendor's tokenizer may be too low.
 _MARGIN = 1.2
 
@@ -69,28 +68,21 @@ def _estimate(request: EndpointRequest, budgets: Sequence[Budget]) -> Expense:
     """Return the most that a request may take, as far as it can be known before it is sent."""
     needs_estimate = any(budget.windows or get_policy(request, budget) == "next" for budget in budgets)
     if not needs_estimate:
-        return Expense(_find_cost(request, 1, 1), 0)
+        # Only whether the price is known matters then.
+        return Expense(_find_cost(request, 1, 1) if any(budget.limits_cost for budget in budgets) else 0.0, 0)
     params, client = request.params, request.endpoint.client
     asked = [*(params.get("messages") or ()), *(params.get("tools") or ())] or params.get("prompt") or params.get("input")
     model = str(params.get("model"))
     provider = client.provider if isinstance(client, OpenAIClient) else None
     abilities = find_abilities(model, provider.api_type if provider else "", params.get("abilities"))
     prompt = int(estimate_tokens(asked, model) * _MARGIN)
-    completion = _get_output_limit(params, abilities, request) * int(params.get("n") or 1)
+    completion = 0
+    # Embeddings have no output.
+    if "messages" in params or "prompt" in params:
+        max_unstreamed = client.max_unstreamed if isinstance(client, OpenAIClient) else None
+        completion = get_output_limit(params, abilities.max_output or _USUAL_OUTPUT, max_unstreamed)
+        completion *= int(params.get("n") or 1)
     return Expense(_find_cost(request, prompt, completion), prompt + completion)
-
-
-def _get_output_limit(params: Mapping[str, Any], abilities: Abilities, request: EndpointRequest) -> int:
-    if not ("messages" in params or "prompt" in params):
-        return 0
-    for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
-        if isinstance(limit := params.get(name), int):
-            return limit
-    maximum = abilities.max_output or _USUAL_OUTPUT
-    provider = getattr(request.endpoint.client, "provider", None)
-    if provider is not None and provider.api_type == "anthropic" and not params.get("stream"):
-        maximum = min(maximum, _MAX_UNSTREAMED)
-    return maximum
 
 
 def _find_cost(request: EndpointRequest, prompt: int, completion: int) -> float | None:

@@ -68,6 +68,7 @@ def _embed_all(messages: Sequence[Message]) -> Sequence[Message]:
 
 
 def _list_parts(message: object) -> list[Any]:
+    # A program may pass objects of its SDK. That a dict is a Mapping takes long to find out.
     content = message.get("content") if isinstance(message, (dict, Mapping)) else None
     return content if isinstance(content, list) else []
 

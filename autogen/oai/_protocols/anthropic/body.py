@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....types import JSON, Message
-from ..params import COMMON_UNKNOWN, fit_effort, get_function_name, get_schema, list_stops, select_params
+from ..params import COMMON_UNKNOWN, fit_effort, get_function_name, get_output_limit, get_schema, list_stops, select_params
 from ..protocol import Body, Fields, NeutralRequest
 from ..turns import (
     CONTINUE,
@@ -58,7 +58,9 @@ def build_body(request: NeutralRequest) -> Body:
     response_format = params.get("response_format")
     if response_format and not get_schema(response_format):
         texts.append(describe_format(response_format))
-    body: Body = {"model": request.model, "max_tokens": _get_limit(request)}
+    # Thinking counts, too: a lower limit would cut answers.
+    limit = get_output_limit(params, request.abilities.max_output or DEFAULT_MAX_TOKENS, MAX_UNSTREAMED)
+    body: Body = {"model": request.model, "max_tokens": limit}
     if system := [_make_text(text) for text in texts if text.strip()]:
         body["system"] = system
     if tools := [_build_tool(tool) for tool in request.tools]:
@@ -68,16 +70,6 @@ def build_body(request: NeutralRequest) -> Body:
     if request.abilities.forced_with_thinking is False and _is_thinking(request, body):
         _ask_for_call(body)
     return add_breakpoints(body, params.get("prompt_cache", True))
-
-
-def _get_limit(request: NeutralRequest) -> int:
-    params = request.params
-    limit = params.get("max_tokens") or params.get("max_completion_tokens")
-    if isinstance(limit, int):
-        return limit
-    # Thinking counts, too: a lower limit would cut answers.
-    maximum = request.abilities.max_output or DEFAULT_MAX_TOKENS
-    return maximum if params.get("stream") else min(maximum, MAX_UNSTREAMED)
 
 
 def _build_params(request: NeutralRequest, built: Body) -> Body:

@@ -12,7 +12,7 @@ from ..errors import make_status_error, read_error
 from ..protocol import Answer, Body, Fields, NeutralRequest, make_adaptation
 from ..turns import CONTINUE, describe_format
 from .answer import make_error, read_answer
-from .body import build_body
+from .body import MAX_UNSTREAMED, build_body
 from .events import MessagesAssembler
 
 _THINKING = ("thinking", "redacted_thinking")
@@ -65,6 +65,7 @@ class MessagesProtocol:
 
     name = "anthropic"
     tool_name = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+    max_unstreamed = MAX_UNSTREAMED
     adaptations = (
         make_adaptation(
             "without the earlier thinking",

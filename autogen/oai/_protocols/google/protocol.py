@@ -58,6 +58,7 @@ class GeminiProtocol:
 
     name = "google"
     tool_name = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}")
+    max_unstreamed = None
     adaptations = (
         make_adaptation("stand-ins for signatures", r"thought.?signature", _use_stand_ins, is_remembered=False),
         make_adaptation("calls without ids", r"unknown name .{0,3}id\b", _drop_ids),

@@ -47,6 +47,7 @@ class ResponsesProtocol:
 
     name = "responses"
     tool_name = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+    max_unstreamed = None
     adaptations = (
         make_adaptation(
             "without the earlier reasoning",
