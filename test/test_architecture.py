@@ -52,7 +52,7 @@ LAYERS = """
     import_utils                         optional imports of contributed code
     _extras, _sqlite_guard               optional packages, and SQLite files of strangers
     _body_limits                         HTTP bodies of limited size
-    _folders                             the folder of files that are kept
+    _folders                             the folder of files that are kept, and their replacement
     exception_utils, formatting_utils    exceptions, and coloured text
     types, version                       types of messages and configs, and the version
 """

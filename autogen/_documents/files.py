@@ -6,12 +6,12 @@ import hashlib
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from .._folders import replace_file
 from .._secrets import redact
 from ..browser_utils.mdconvert import list_suffixes
 from ..fetching import FetchedResource, FetchError, FetchPolicy, fetch
@@ -126,9 +126,8 @@ def download_file(url: str, save_path: str | None = None, *, policy: FetchPolicy
     is_folder = save_path is None or folder.is_dir() or save_path.endswith(("/", os.sep))
     path = folder / _make_name(url, ".md" if is_page else _choose_suffix(resource)) if is_folder else folder
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+    with replace_file(path) as file:
         file.write(content)
-    os.replace(file.name, path)
     return str(path), str(redact(url))
 
 

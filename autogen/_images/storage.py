@@ -7,11 +7,11 @@ import hashlib
 import mimetypes
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .._folders import replace_file
 from .data_uris import decode_base64, make_data_uri, parse_data_uri
 from .pictures import ImageError, is_picture, make_picture_uri, read_picture
 
@@ -120,14 +120,8 @@ class PictureFolder:
         if file.exists():
             return
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=self.path, prefix=".")
-        try:
-            with open(descriptor, "wb") as stream:
-                stream.write(content)
-            os.replace(temporary, file)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replace_file(file) as stream:
+            stream.write(content)
 
     def find(self, digest: str) -> Path | None:
         """Return the file of a picture; None if it is not there."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._folders import replace_file
 from .._mistakes import trim_stop
 from .._steps import Steps, run_async, run_sync, to_thread
 from ..embeddings import Embedder
@@ -367,15 +366,8 @@ class MemoStore:
         target = Path(path)
         wanted = None if namespace == "*" else self._get_namespace(namespace)
         lines = [json.dumps(memo.to_json(), ensure_ascii=False) for memo in self._iterate(wanted)]
-        handle, temporary = tempfile.mkstemp(prefix=target.name, dir=target.parent)
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in lines)
-            os.replace(temporary, target)
-        except BaseException:
-            with suppress(OSError):
-                os.remove(temporary)
-            raise
+        with replace_file(target) as file:
+            file.writelines(f"{line}\n".encode() for line in lines)
         return len(lines)
 
     def import_(self, path: str | os.PathLike[str], *, namespace: str | None = None) -> int:

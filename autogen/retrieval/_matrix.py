@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import struct
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._extras import require
+from .._folders import replace_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,17 +80,9 @@ class VectorMatrix:
         rows_of_parts, vectors_of_parts = zip(*self._parts, strict=True)
         count = sum(map(len, rows_of_parts))
         header = _HEADER.pack(_NAME, self.generation, count, vectors_of_parts[0].shape[1])
-        temporary = None
-        try:
-            handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-            with open(handle, "wb") as file:
-                for data in ([header], rows_of_parts, vectors_of_parts):
-                    file.writelines(memoryview(part).cast("B") for part in data if len(part))
-            os.replace(temporary, path)
-        except OSError:
-            if temporary is not None:
-                with suppress(OSError):
-                    os.remove(temporary)
+        with suppress(OSError), replace_file(path) as file:
+            for data in ([header], rows_of_parts, vectors_of_parts):
+                file.writelines(memoryview(part).cast("B") for part in data if len(part))
 
 
 def read_matrix(path: Path, generation: int, dimension: int) -> VectorMatrix | None:

@@ -8,11 +8,11 @@ import os
 import posixpath
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..._folders import replace_file
 from ..._mistakes import suggest, trim_stop
 from ..._steps import Steps, invoke, run_sync, sync_and_async
 from .._guardrails.checks import GuardedCall
@@ -145,7 +145,8 @@ class Rules:
         text = self.path.read_text(encoding="utf-8").rstrip("\n")
         text += f'\n\n[[rule]]\ntool = {json.dumps(pattern)}\nthen = "allow"\n'
         rules = [_parse_rule(item, f"{self.path}, rule {index}") for index, item in enumerate(_parse(text, self.path), 1)]
-        _replace_file(self.path, text)
+        with replace_file(self.path, self.path.stat().st_mode & 0o777) as file:
+            file.write(text.encode())
         self._rules = rules
 
 
@@ -233,16 +234,3 @@ def _compile_glob(glob: str) -> re.Pattern[str]:
 
 def _is_class(piece: str) -> bool:
     return len(piece) == 3 and piece[0] == "["
-
-
-def _replace_file(path: Path, text: str) -> None:
-    """Replace a file as a whole, so that nobody reads half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(name, path.stat().st_mode & 0o777)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import string
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,10 +16,7 @@ from typing import Any, TypeAlias
 
 import openai
 
-from ..._folders import get_home
-
-if sys.platform != "win32":
-    import fcntl
+from ..._folders import get_home, replace_file
 
 VARIABLE = "AUTOGEN_ASSISTANTS"
 IN_MEMORY = ":memory:"
@@ -31,9 +27,6 @@ Records: TypeAlias = "list[Fields]"
 
 _LETTERS = string.ascii_letters + string.digits
 _FIELDS = ("id", "name", "instructions", "tools", "tool_resources", "model", "metadata", "created_at", "description")
-# Locks of the files within this process; the lock of the file itself keeps other processes away.
-_locks: dict[str, threading.RLock] = {}
-_locks_guard = threading.Lock()
 
 
 class AssistantNotFoundError(openai.NotFoundError, LookupError):
@@ -87,8 +80,7 @@ class AssistantStore:
             path = os.environ.get(VARIABLE) or get_home() / "assistants.json"
         self.path = None if str(path) == IN_MEMORY else Path(path).expanduser().absolute()
         self._records: Records = []
-        with _locks_guard:
-            self._lock = threading.RLock() if self.path is None else _locks.setdefault(str(self.path), threading.RLock())
+        self._lock = threading.RLock()
 
     def __repr__(self) -> str:
         return f"AssistantStore({str(self.path or IN_MEMORY)!r})"
@@ -200,17 +192,15 @@ class AssistantStore:
 
     @contextmanager
     def _lock_file(self) -> Iterator[None]:
-        """Keep other processes from writing."""
+        """Keep other stores of the same file from writing, here and in other processes."""
         if self.path is None:
             yield
             return
+        import filelock
+
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if sys.platform == "win32":
-            yield
-            return
         # A file of its own: the records are replaced by a new file with each write.
-        with open(f"{self.path}.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with filelock.FileLock(f"{self.path}.lock", mode=0o600):
             yield
 
     def _read(self) -> Records:
@@ -236,14 +226,8 @@ class AssistantStore:
             self._records = [make_record(record) for record in records]
             return
         text = json.dumps({"version": VERSION, "assistants": [*records]}, indent=1, ensure_ascii=False)
-        # A new file is renamed, so that a reader never sees half of it.
-        temporary = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            temporary.touch(mode=0o600)
-            temporary.write_text(text, "utf-8")
-            temporary.replace(self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replace_file(self.path) as file:
+            file.write(text.encode())
 
 
 def make_id(prefix: str) -> str:
