@@ -217,9 +217,11 @@ def _check_threads(cache: Any) -> None:
 
     def work(number: int) -> None:
         try:
-            for step in range(20):
-                cache.set(f"{number}-{step}", [number, step])
-                _expect(cache.get(f"{number}-{step}") == [number, step], "threads must not disturb each other")
+            # As requests use it. A cache may close what this thread has opened at the end.
+            with cache as store:
+                for step in range(20):
+                    store.set(f"{number}-{step}", [number, step])
+                    _expect(store.get(f"{number}-{step}") == [number, step], "threads must not disturb each other")
         except BaseException as error:  # noqa: BLE001
             errors.append(error)
 
@@ -248,28 +250,28 @@ def check_journal_store(make: Callable[[], Any]) -> None:
     inner, other = Position(str(step), "model", "b", 0), Position("", "tool", "a", 1)
     store = make()
     _expect(isinstance(store, JournalStore), "it needs the methods of JournalStore")
-    chat_id = store.open(chat)
-    _expect(isinstance(chat_id, str) and chat_id, f"open must return the id of the chat, got {chat_id!r}")
-    _expect(_is_refused(lambda: make().open(chat)), "a journal in use must be a JournalError for others")
-    _expect(store.get_step(step) is None, "a step that was not started must be None")
-    store.start_step(step)
-    _expect(tuple(store.get_step(step)) == (STARTED, None), "a step must be started after start_step")
-    _expect(not store.has_steps_within(step), "a step must not be within itself")
-    store.start_step(inner)
-    _expect(store.has_steps_within(step), "a step must be within its scope")
-    try:
-        store.finish_step(step, object())
-    except TypeError:
-        pass
-    else:
-        raise AssertionError("a value without a JSON form must be a TypeError")
-    store.finish_step(step, {"é": [1, None]})
-    store.start_step(other)
-    store.discard_step(other)
-    numbers = [store.add_event({"type": "kit", "at": 0.0, "chat": None, "n": number}) for number in range(3)]
-    _expect(numbers == sorted(set(numbers)), f"numbers of events must rise, got {numbers}")
-    store.delete_events(numbers[2])
-    store.close()
+    with contextlib.closing(store):
+        chat_id = store.open(chat)
+        _expect(isinstance(chat_id, str) and chat_id, f"open must return the id of the chat, got {chat_id!r}")
+        _expect(_is_refused(lambda: make().open(chat)), "a journal in use must be a JournalError for others")
+        _expect(store.get_step(step) is None, "a step that was not started must be None")
+        store.start_step(step)
+        _expect(tuple(store.get_step(step)) == (STARTED, None), "a step must be started after start_step")
+        _expect(not store.has_steps_within(step), "a step must not be within itself")
+        store.start_step(inner)
+        _expect(store.has_steps_within(step), "a step must be within its scope")
+        try:
+            store.finish_step(step, object())
+        except TypeError:
+            pass
+        else:
+            raise AssertionError("a value without a JSON form must be a TypeError")
+        store.finish_step(step, {"é": [1, None]})
+        store.start_step(other)
+        store.discard_step(other)
+        numbers = [store.add_event({"type": "kit", "at": 0.0, "chat": None, "n": number}) for number in range(3)]
+        _expect(numbers == sorted(set(numbers)), f"numbers of events must rise, got {numbers}")
+        store.delete_events(numbers[2])
     _check_stored(make, chat, chat_id, {step: (FINISHED, {"é": [1, None]}), inner: (STARTED, None), other: None}, numbers)
 
 
@@ -278,15 +280,16 @@ def _check_stored(
 ) -> None:
     """Check that all is there when a journal is opened again."""
     _expect(_is_refused(lambda: make().open({"name": "another chat"})), "a journal of another chat must be a JournalError")
-    store = make()
-    _expect(store.open(chat) == chat_id, "the id of a chat must be the same each time")
-    for position, expected in steps.items():
-        found = store.get_step(position)
-        _expect((found if found is None else tuple(found)) == expected, f"a step must be kept, got {found!r}")
-    events = [(number, event["n"]) for number, event in store.read_events()]
-    _expect(events == list(zip(numbers[:2], (0, 1), strict=True)), f"events must be kept in order, got {events}")
-    _expect([number for number, _ in store.read_events(numbers[0])] == [numbers[1]], "read_events must begin after a number")
-    store.close()
+    with contextlib.closing(make()) as store:
+        _expect(store.open(chat) == chat_id, "the id of a chat must be the same each time")
+        for position, expected in steps.items():
+            found = store.get_step(position)
+            _expect((found if found is None else tuple(found)) == expected, f"a step must be kept, got {found!r}")
+        events = [(number, event["n"]) for number, event in store.read_events()]
+        _expect(events == list(zip(numbers[:2], (0, 1), strict=True)), f"events must be kept in order, got {events}")
+        _expect(
+            [number for number, _ in store.read_events(numbers[0])] == [numbers[1]], "read_events must begin after a number"
+        )
 
 
 def _is_refused(action: Callable[[], object]) -> bool:
