@@ -99,7 +99,7 @@ class Session:
 
     Attributes:
         can_stream: True if the server sends updates.
-        late_event: First update of a message whose sender was cancelled in the meantime; None if there is none.
+        first_event: First update of the last message, also if its sender was stopped in the meantime; None without one.
     """
 
     def __init__(self, name: str, options: ConnectionOptions, card: AgentCard | None) -> None:
@@ -108,7 +108,7 @@ class Session:
         self.options = options
         self.card = card
         self.can_stream = True
-        self.late_event: StreamResponse | None = None
+        self.first_event: StreamResponse | None = None
         self._client: Client | None = None
         self._stream: Any = None
         self._is_subscription = False
@@ -261,17 +261,19 @@ class Session:
         )
         self._stream = client.send_message(SendMessageRequest(message=message), context=self._make_context())
         self._is_subscription = False
+        self.first_event = None
         pending = asyncio.ensure_future(self.next_event())
         try:
-            event = await asyncio.shield(pending)
+            # Kept here, too: a caller that is stopped while it comes doesn't get it any more.
+            self.first_event = event = await asyncio.shield(pending)
         except asyncio.CancelledError:
-            await self._wait_for_late_event(pending)
+            await self._wait_for_first_event(pending)
             raise
         if event is None:
             raise ConnectionLost(f"The remote agent {self._name!r} ended the connection without an answer.")
         return event
 
-    async def _wait_for_late_event(self, pending: asyncio.Future[StreamResponse | None]) -> None:
+    async def _wait_for_first_event(self, pending: asyncio.Future[StreamResponse | None]) -> None:
         """Wait for the id of a task that has been started, without which it can't be cancelled."""
         import anyio
 
@@ -281,7 +283,7 @@ class Session:
                 pending.cancel()
                 await asyncio.wait([pending])
         if not pending.cancelled() and pending.exception() is None:
-            self.late_event = pending.result()
+            self.first_event = pending.result()
 
     async def next_event(self) -> StreamResponse | None:
         """Return the next update; None at the end of the stream.

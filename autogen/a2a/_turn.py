@@ -182,8 +182,8 @@ class RemoteTurn:
             self._apply(view, (yield from self._session.call(self._session.send, parts, context_id, task_id, extra)))
             return (yield from self._conclude(view))
         except BaseException:
-            if self._session.late_event is not None:
-                view.apply(self._session.late_event)
+            if not view.task_id and self._session.first_event is not None:
+                view.apply(self._session.first_event)
             yield from self._cancel_task(view)
             raise
 
