@@ -35,6 +35,7 @@ GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 MCP = ["mcp>=2"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "langchain-experimental>=0.4", "nbclient>=0.10", "pandas>=2", *MCP]
 OPENAPI = ["jsonschema>=4.18", "pyyaml>=6"]
+SPECS = ["pyyaml>=6"]
 OTEL = ["opentelemetry-api>=1.27"]
 RAG = ["numpy>=1.24"]
 REDIS = ["redis>=5"]
@@ -84,6 +85,7 @@ TEST += [
     *DISKCACHE,
     *IMAGES,
     *OPENAPI,
+    *SPECS,
     "fastapi>=0.115",
     "pandas>=2",
     "psutil>=5",
@@ -159,6 +161,7 @@ setup(
         "mongodb": [*MONGODB, *RAG],
         "notebook": NOTEBOOK,
         "openapi": OPENAPI,
+        "specs": SPECS,
         "otel": OTEL,
         "pgvector": [*PGVECTOR, *RAG],
         "qdrant": [*QDRANT, *RAG],

@@ -16,12 +16,14 @@ LAYERS = """
     _cli                                 the command line
     __init__                             the names of `import autogen`
     terminal, testing, opentelemetry     a live view of chats, test doubles for models, and AG2's functions for spans
+    _components                          agents, chats, tools and others in documents
     mcp, a2a                             clients of MCP servers, and of agents on other machines
     tracing, recording, math_utils       spans, the events of a checkpoint, answers of maths problems
     retrieve_utils                       documents for retrieval, as 0.2 read them
     agentchat, _terminal                 agents and chats, and the lines that views show of them
     code_utils                           the classic functions that extract and run code
     _code_writing                        the classic functions that ask a model for code
+    specs                                agents and teams as documents
     memory                               what agents remember
     embeddings                           vectors of texts
     llm_config, graph_utils              `LLMConfig`, and speaker transitions as a graph
@@ -111,6 +113,7 @@ PUBLIC = """
     autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
     autogen.memory           store
     autogen.retrieval        text_index
+    autogen.specs            errors fields
     autogen.testing          kit messages plugin prefixes test_agent
     autogen.tools            dependency_injection function_utils openapi tool toolkit
     autogen.tools.experimental  code_execution

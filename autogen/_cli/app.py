@@ -219,6 +219,20 @@ def run_inspect_command(
     raise typer.Exit(run_inspect(file, html, turn, as_json, force))
 
 
+@app.command("export")
+def run_export_command(
+    file: Annotated[Path, typer.Argument(help="The document of a team, in JSON or YAML.", metavar="TEAM")],
+    python: Annotated[
+        Optional[Path], typer.Option(help="Write the program there; it is printed without this.", metavar="FILE")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
+) -> None:
+    """Write a team of a document as a plain Python program."""
+    from .export import export_program
+
+    raise typer.Exit(export_program(file, python, force))
+
+
 @app.command("pending")
 def show_pending_command(
     file: Annotated[Path, typer.Argument(help="The checkpoint of a chat that waits.", metavar="FILE")],

@@ -19,8 +19,8 @@ from ..agentchat._diagrams.story import build_story
 from ..coding.approval import visible
 from ..events._observations import Conversation, RecordedOperation, Totals, Turn
 from ..recording import JournalError, Recording
-from ._ascii_sequence import render
-from ._formatting import (
+from ._inspection.ascii_sequence import render
+from ._inspection.formatting import (
     format_attempts,
     format_call,
     format_duration,
@@ -34,7 +34,7 @@ from ._formatting import (
     list_details,
     list_facts,
 )
-from ._report import Report, build_report, compare_agents, to_json
+from ._inspection.report import Report, build_report, compare_agents, to_json
 
 __all__ = ["run_inspect", "show_decisions"]
 
@@ -123,7 +123,7 @@ def _find_turn(report: Report, number: str) -> Turn:
 
 
 def _write_page(report: Report, file: Path, html: Path, force: bool) -> None:
-    from ._page import render_page
+    from ._inspection.page import render_page
 
     if html.exists():
         if html.samefile(file):

@@ -62,6 +62,11 @@ class ApprovedCodeExecutor(CodeExecutor):
         self._approve = sync_and_async(approve, blocks=True)
 
     @property
+    def executor(self) -> CodeExecutor:
+        """The wrapped executor."""
+        return self._executor
+
+    @property
     def code_extractor(self) -> CodeExtractor:
         """The extractor of the wrapped executor."""
         return self._executor.code_extractor

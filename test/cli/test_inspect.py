@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 
 import autogen.runtime_logging
 from autogen import GroupChat, GroupChatManager, register_function
-from autogen._cli._ascii_sequence import render
-from autogen._cli._page import render_page
-from autogen._cli._report import build_report
+from autogen._cli._inspection.ascii_sequence import render
+from autogen._cli._inspection.page import render_page
+from autogen._cli._inspection.report import build_report
 from autogen._cli.app import app
 from autogen.agentchat._diagrams.story import build_story
 from autogen.recording import Recording

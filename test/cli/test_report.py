@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autogen import Cache
-from autogen._cli._page import render_page
-from autogen._cli._report import REASONS, build_report, iterate_turns
+from autogen._cli._inspection.page import render_page
+from autogen._cli._inspection.report import REASONS, build_report, iterate_turns
 from autogen.agentchat._core.result import StopReason
 from autogen.recording import Recording
 from autogen.testing import OpenAIServer, ScriptedModel

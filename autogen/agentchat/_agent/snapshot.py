@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._images.storage import PictureFolder, attach_pictures, detach_pictures, encode_picture_value
 from .._core.result import StopReason
 from ..agent import Agent, Message
 from .state import HistoriesMixin
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 VERSION = 1
 
@@ -27,7 +30,41 @@ class StateError(ValueError):
 
 
 class SnapshotMixin(HistoriesMixin):
-    """Saving and loading of an agent's state."""
+    """Saving and loading of an agent's state, and its description as a document."""
+
+    def to_spec(self, **options: Any) -> dict[str, Any]:
+        """Write the agent as a document, with all that it refers to; that of a manager covers its group.
+
+        Args:
+            **options: As for `autogen.specs.to_spec`.
+
+        Raises:
+            SpecError: if the agent has what a document can't hold.
+
+        >>> save(agent.to_spec(), "agent.yaml")  # doctest: +SKIP
+        """
+        from ...specs import to_spec
+
+        return to_spec(self, **options)
+
+    @classmethod
+    def from_spec(cls, doc: Mapping[str, Any], **options: Any) -> Self:
+        """Build the agent that a document describes.
+
+        Args:
+            doc: The document.
+            **options: `consent`, `secrets`, `resources` and `folder`, as for `autogen.specs.from_spec`.
+
+        Raises:
+            SpecError: if the document has faults, or describes something else.
+            ConsentNeeded: if it wants more than the consent permits.
+        """
+        from ...specs import SpecError, from_spec
+
+        built = from_spec(doc, **options)
+        if not isinstance(built, cls):
+            raise SpecError(f"The document describes a {type(built).__name__}, not a {cls.__name__}.")
+        return built
 
     def save_state(self, *, picture_folder: str | os.PathLike[str] | None = None) -> State:
         """Return the conversations of the agent as a JSON-serialisable document; that of a manager covers its group.

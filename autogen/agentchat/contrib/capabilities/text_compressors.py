@@ -19,11 +19,13 @@ IMPORT_ERROR = None if find_spec("llmlingua") else ImportError("The package llml
 class TextCompressor(Protocol):
     """A compressor of texts."""
 
-    def compress_text(self, text: str, **compression_params: Any) -> dict[str, Any]:
+    # For type checkers, this fits any parameters of a compressor after the text.
+    def compress_text(self, text: str, *args: Any, **compression_params: Any) -> dict[str, Any]:
         """Compress a text.
 
         Args:
             text: Text.
+            *args: Not used; parameters have names.
             **compression_params: Parameters of the compressor.
 
         Returns:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._images.thumbnails import list_thumbnails
-from ..agentchat._diagrams.story import CODE_BLOCK, build_story, make_printable, shorten
-from ..events._observations import CODE, HUMAN, TOOL, RecordedOperation, Totals, Turn
-from . import _formatting as formatting
-from ._ascii_sequence import render
-from ._report import Report, compare_agents
+from ..._images.thumbnails import list_thumbnails
+from ...agentchat._diagrams.story import CODE_BLOCK, build_story, make_printable, shorten
+from ...events._observations import CODE, HUMAN, TOOL, RecordedOperation, Totals, Turn
+from . import formatting as formatting
+from .ascii_sequence import render
+from .report import Report, compare_agents
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from operator import attrgetter
 
-from ..events import ChatWaiting, CodeStarted, Event
-from ..events._history import fold
-from ..events._observations import CODE, HUMAN, MODEL, TOOL, Conversation, RecordedOperation, Totals, Turn, get_text
+from ...events import ChatWaiting, CodeStarted, Event
+from ...events._history import fold
+from ...events._observations import CODE, HUMAN, MODEL, TOOL, Conversation, RecordedOperation, Totals, Turn, get_text
 
 # Number of turns that are listed as the slowest.
 SLOW = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size
 
-from ..agentchat._diagrams.story import CALL, NOTE, RESULT, Story
+from ...agentchat._diagrams.story import CALL, NOTE, RESULT, Story
 
 # Width of a lane, in characters.
 NARROW, WIDE = 7, 16

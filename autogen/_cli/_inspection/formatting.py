@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ..agentchat._diagrams.story import format_arguments
-from ..events import CodeEnded, CodeStarted, HumanAnswered, HumanAsked, ModelAnswered, ModelFailed, ToolCalled, ToolReturned
-from ..events._observations import CODE, HUMAN, MODEL, TOOL, RecordedOperation, Totals, Turn
-from ._report import Report, get_human_time, get_languages, get_model
+from ...agentchat._diagrams.story import format_arguments
+from ...events import CodeEnded, CodeStarted, HumanAnswered, HumanAsked, ModelAnswered, ModelFailed, ToolCalled, ToolReturned
+from ...events._observations import CODE, HUMAN, MODEL, TOOL, RecordedOperation, Totals, Turn
+from .report import Report, get_human_time, get_languages, get_model
 
 # Characters of a tool call in one line.
 LONGEST = 160

@@ -1,0 +1,1 @@
+"""The report of `autogen inspect`, as text and as a page."""
