@@ -86,6 +86,7 @@ KINDS: dict[str, OperationKind] = {
     kind.name: kind
     for kind in (
         OperationKind("approval", "An approval was requested."),
+        OperationKind("background", "A model's vendor was asked to work in the background.", has_events=False),
         OperationKind("builtin_reply", "A built-in reply function was called."),
         OperationKind("code", "This code was started."),
         OperationKind("draw", "The target of a hand-off was drawn.", has_events=False),

@@ -170,6 +170,7 @@ class ConfigEntry(TypedDict, total=False):
     price_per_image: float
     unknown_price: Literal["free", "refuse"]
     on_budget: Literal["stop", "next"]
+    on_refusal: Literal["show", "next"]
 
     # The connection, as the `openai` SDK takes it.
     api_key: str | None

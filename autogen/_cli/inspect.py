@@ -226,7 +226,7 @@ def _print_operations(console: Console, operations: Sequence[RecordedOperation],
         console.print(_indent(_clean(f"{sign} {format_operation(operation)}", style), left))
         # The rest is in the messages, or shown for one turn.
         for title, content in list_details(operation):
-            if title in ("error", "result", "answer"):
+            if title in ("error", "result", "answer", "tools of the vendor"):
                 console.print(_indent(_clean(_get_first_line(content), style), left + 2))
 
 

@@ -195,6 +195,9 @@ class ModelAnswered(Event):
         cost: Cost in USD.
         price_known: False if the price is unknown; the cost counts as 0 then.
         seconds: Duration.
+        cached_tokens: Tokens of the request that the vendor read from its prompt cache.
+        cache_miss: The vendor's reason for reading fewer, if it was asked; see `cache_diagnosis`.
+        hosted: Calls that the vendor made itself, each in a few words.
     """
 
     type: ClassVar[str] = "model_answered"
@@ -209,6 +212,9 @@ class ModelAnswered(Event):
     cost: float
     price_known: bool = True
     seconds: float
+    cached_tokens: int = 0
+    cache_miss: str = ""
+    hosted: list[str] = field(default_factory=list)
     # For tracing; not in JSON.
     _response: Any = field(default=None, repr=False, compare=False)
 

@@ -38,6 +38,7 @@ CONFIG_SETTINGS = frozenset(
         "max_new_tokens",
         "max_tokens_total",
         "on_budget",
+        "on_refusal",
         "parallel_tool_calls",
         "response_format",
         "retry_policy",

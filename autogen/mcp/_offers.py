@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
+from .._functions.signatures import get_offer_name
 from .._threads import run_in_thread
 from ..types import Message
 from ._pictures import PictureGallery
@@ -57,7 +58,7 @@ class Offers:
             self._callers.pop(agent, None)
             self._choices.pop(agent, None)
             later = self._later.pop(agent, set())
-            offered = {tool["function"]["name"] for tool in (agent.llm_config or {}).get("tools", ())}
+            offered = {get_offer_name(tool) for tool in (agent.llm_config or {}).get("tools", ())}
             for name in later:
                 if name in offered:
                     agent.update_tool_signature(name, is_remove=True)
@@ -88,7 +89,7 @@ class Offers:
         has_all = self._choices[agent] <= known
         if has_all:
             self._choices[agent] = set(current)
-        offered = {tool["function"]["name"]: tool for tool in (agent.llm_config or {}).get("tools", ())}
+        offered = {get_offer_name(tool): tool for tool in (agent.llm_config or {}).get("tools", ())}
         for name in known - current.keys():
             if name in offered:
                 agent.update_tool_signature(name, is_remove=True)

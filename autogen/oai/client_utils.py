@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._functions.signatures import get_offer_name
+
 __all__ = ["logger_formatter", "should_hide_tools", "validate_parameter"]
 
 logger_formatter = logging.Formatter("[%(name)s: %(asctime)s] {%(lineno)d} %(levelname)s - %(message)s", "%m-%d %H:%M:%S")
@@ -86,7 +88,7 @@ def should_hide_tools(
     if hide_tools_param == "if_any_run":
         return any("tool_call_id" in message for message in messages)
     if hide_tools_param == "if_all_run":
-        return {tool["function"]["name"] for tool in tools} <= _list_executed_tools(messages)
+        return {get_offer_name(tool) for tool in tools if "function" in tool} <= _list_executed_tools(messages)
     raise TypeError(f"hide_tools must be 'never', 'if_any_run' or 'if_all_run', got {hide_tools_param!r}.")
 
 

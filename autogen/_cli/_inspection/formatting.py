@@ -158,6 +158,10 @@ def _format_response(operation: RecordedOperation) -> str:
     usage = f"{response.prompt_tokens:,} + {response.completion_tokens:,} tokens"
     if response.cached:
         return f"from the cache, {usage}" + (f", which cost {format_money(response.cost)} once" if response.cost else "")
+    if response.cached_tokens:
+        usage += f" ({response.cached_tokens:,} from the prompt cache)"
+    if response.cache_miss:
+        usage += f" (prompt cache missed: {response.cache_miss.replace('_', ' ')})"
     attempt = f", attempt {response.attempt}" if response.attempt > 1 else ""
     return f"{usage}, {format_cost(response.cost, not response.price_known)}, {took}{attempt}"
 
@@ -185,7 +189,12 @@ def list_details(operation: RecordedOperation) -> list[tuple[str, str]]:
     elif kind == MODEL:
         # Most errors name their endpoint.
         error, endpoint = (str(operation.about.get(key) or "") for key in ("error", "endpoint"))
-        details = [("endpoint", "" if endpoint in error else endpoint), ("error", error)]
+        hosted = ended.hosted if isinstance(ended, ModelAnswered) else []
+        details = [
+            ("endpoint", "" if endpoint in error else endpoint),
+            ("error", error),
+            ("tools of the vendor", "\n".join(hosted)),
+        ]
     else:
         details = [(key.replace("_", " "), str(value)) for key, value in operation.about.items() if key != "name"]
     return [(title, text) for title, text in details if text.strip()]

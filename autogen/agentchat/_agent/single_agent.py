@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
+from ..._functions.signatures import get_offer_name
 from ..._steps import Steps, invoke, run_async, run_sync
 from ...code_utils import content_str
 from ...control import ChatControl
@@ -418,7 +419,7 @@ class SingleAgentMixin(OfferedToolsMixin):
 @contextmanager
 def _lend_tools(caller: ToolRegistrationMixin, executor: ToolRegistrationMixin, tools: Sequence[Tool]) -> Iterator[None]:
     """Register tools for the model of `caller` and for execution by `executor`, in this block only."""
-    offered = {tool["function"]["name"] for tool in (caller.llm_config or {}).get("tools", ())}
+    offered = {get_offer_name(tool) for tool in (caller.llm_config or {}).get("tools", ())}
     named = index_by_name(tools)
     # Tools of the same names are set aside for this block.
     replaced = {name: executor.function_map.pop(name) for name in named if name in executor.function_map}
@@ -437,7 +438,7 @@ def _lend_tools(caller: ToolRegistrationMixin, executor: ToolRegistrationMixin, 
         executor.function_map.update(replaced)
         for name in added:
             named[name].release(caller, executor)
-        known = {tool["function"]["name"] for tool in (caller.llm_config or {}).get("tools", ())}
+        known = {get_offer_name(tool) for tool in (caller.llm_config or {}).get("tools", ())}
         for name in added:
             # A server may have taken its tool back.
             if name in known:

@@ -10,6 +10,7 @@ from types import MethodType
 from typing import Any, TypeVar
 
 from ... import runtime_logging
+from ..._functions.signatures import get_offer_name
 from ..._mistakes import warn_caller
 from ..._steps import is_coroutine_function, run_async, run_sync
 from ...tools.tool import Tool, attach_tool, get_tool, get_tool_name
@@ -28,7 +29,7 @@ logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
 # How a signature is named, by the key of the config that has it.
 NAME_OF: dict[str, Callable[[Any], str]] = {
-    "tools": lambda schema: schema["function"]["name"],
+    "tools": get_offer_name,
     "functions": lambda schema: schema["name"],
 }
 

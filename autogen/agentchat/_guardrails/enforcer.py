@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ... import events
+from ..._functions.signatures import get_offer_name
 from ..._secrets import redact
 from ..._steps import Steps, invoke, run_async, run_sync
 from ...oai.client import OpenAIWrapper
@@ -278,7 +279,7 @@ class SafeguardEnforcer:
 def _list_tools(agent: Any) -> set[str]:
     """Return the names of the tools that an agent executes, or that its model may call."""
     config = agent.llm_config if isinstance(agent.llm_config, dict) else {}
-    offered = [tool["function"]["name"] for tool in config.get("tools") or ()]
+    offered = [get_offer_name(tool) for tool in config.get("tools") or ()]
     return {*agent.function_map, *offered, *(function["name"] for function in config.get("functions") or ())}
 
 

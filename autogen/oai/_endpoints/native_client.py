@@ -13,6 +13,7 @@ from ..._steps import Call, Steps
 from ...types import JSON, Message
 from .._http.settings import BAD_HEADER, make_connection_error, name_cause
 from .._once import warn_once
+from .._protocols.hosted import fit_params
 from .._protocols.protocol import Answer, Body, ModelProtocol, NeutralRequest, join_answers
 from .._protocols.turns import name_speakers
 from .._responses.completion import build_completion
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 # A vendor pauses an answer when its own tools take long.
 _MAX_PAUSES = 5
 _OPTIONS = ("timeout", "extra_headers", "extra_query")
-_OWN_KEYS = {"messages", "tools", "model", *_OPTIONS, *SWITCHES} - {"prompt_cache"}
+_OWN_KEYS = {"messages", "tools", "model", *_OPTIONS, *SWITCHES} - {"prompt_cache", "cache_diagnosis"}
 
 
 class NativeClient(OpenAIClient):
@@ -88,19 +89,22 @@ class NativeClient(OpenAIClient):
         params = replace_functions_by_tools({key: value for key, value in params.items() if value is not None})
         prepared = prepare_history(stored, origin)
         items = [_restore(message, sent, origin) for message, sent in zip(stored, prepared, strict=True)]
-        tools = params.get("tools") or ()
-        if tools and should_hide_tools(list(prepared), list(tools), params.get("hide_tools") or "never"):
-            tools = ()
+        records = [None if kept is None else _get_record(message) for message, kept in zip(stored, items, strict=True)]
+        params = fit_params(params, self._protocol.name, self._provider.title)
+        tools = params.get("tools") or []
+        if tools and should_hide_tools(list(prepared), tools, params.get("hide_tools") or "never"):
+            tools = []
         abilities = find_abilities(str(params.get("model")), self._provider.api_type, params.get("abilities"))
         if tools and abilities.tools is False:
             warn_once(f"The model {params.get('model')} calls no tools: they are not sent.")
-            tools = ()
+            tools = []
         names = _ToolNames(self._protocol.tool_name, tools)
         excluded = (*_OWN_KEYS, "extra_body", *(() if tools else TOOL_SETTINGS))
         request = NeutralRequest(
             model=str(params.get("model")),
             messages=names.rename_history(name_speakers(convert_functions_to_tools(prepared))),
             items=items,
+            records=records,
             tools=names.rename_tools(tools),
             params={key: value for key, value in params.items() if key not in excluded},
             label=self._provider.title,
@@ -124,6 +128,11 @@ def _restore(stored: Message, prepared: Message, origin: str) -> list[JSON] | No
         return None
     ids, sent = ([call.get("id") for call in message.get("tool_calls") or ()] for message in (stored, prepared))
     return restore_items(stored, origin) if ids == sent else None
+
+
+def _get_record(stored: Message) -> Mapping[str, Any]:
+    """Return the `native` of an answer, with the files that belong to its items."""
+    return {**stored["native"], "files": stored.get("files")}
 
 
 class _ToolNames:
@@ -231,7 +240,8 @@ class _Exchange:
             raise make_connection_error(BAD_HEADER) from error
         except get_read_errors() as error:
             raise make_unreadable(f"can't be read ({type(error).__name__}: {error})") from error
-        return build_completion(self._build_completion(answer))
+        record = {**self.protocol.describe_request(body), **answer.record}
+        return build_completion(self._build_completion(replace(answer, record=record)))
 
     def _translate_errors(self, body: Body) -> Steps[Answer]:
         try:
@@ -280,5 +290,6 @@ class _Exchange:
             model=str(completion["model"]),
             response_id=answer.response_id,
             stop=answer.stop,
+            record=answer.record,
         )
         return completion

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ..._models.abilities import Abilities, find_abilities
 from ...types import Message
 from .._once import warn_once
+from .._protocols.hosted import fit_params
 from ..client_utils import should_hide_tools
 from .connections import Connection
 from .message_forms import Form, convert_system_to_user, describe_response_format, render_calls_as_text
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 SWITCHES = (
     *("abilities", "adapt_request", "hide_tools", "max_consecutive_calls", "native_tool_calls", "prompt_cache", "protocol"),
-    *("supports_system_prompts", "system_instruction"),
+    *("supports_system_prompts", "system_instruction", "cache_diagnosis"),
 )
 """Config keys that change a request and are not sent with it."""
 
@@ -49,6 +50,7 @@ _TYPES: Mapping[str, type] = {
     "required_defaults": Mapping,
     "refuses": Set,
     "media": Set,
+    "hosted": Set,
     "body": Mapping,
     "forms": tuple,
 }
@@ -74,6 +76,7 @@ class Provider:
         body: Parameters that the SDK does not know, each with its path in the request body.
         forms: Message transforms, in order.
         tools: A transform of the list of tools.
+        hosted: Types of the tools that the endpoint runs itself, if another vendor has tools of these names.
         functions: Whether `functions` are taken. If not, they are sent as tools.
         calls_need_tools: Whether a history with tool calls is refused in a request without tools.
         text_calls: Whether its models may write calls as text, which its servers then don't know for calls. A text that is
@@ -110,6 +113,7 @@ class Provider:
     body: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     forms: tuple[Form, ...] = ()
     tools: Callable[[Sequence[Schema]], list[Schema]] | None = None
+    hosted: frozenset[str] = frozenset()
     functions: bool = False
     calls_need_tools: bool = False
     text_calls: bool = False
@@ -195,6 +199,7 @@ class Provider:
         request = rename_params(request, self.renames)
         request = {**self.required_defaults, **apply_bounds(request, self.bounds, self.title)}
         request = move_to_extra_body(drop_params(request, self.refuses, self.title), self.body)
+        request = fit_params(request, "chat", self.title, self.hosted)
         if request.get("tools") and self.tools:
             request["tools"] = self.tools(request["tools"])
         if not (self.stream_options and request.get("stream") and "messages" in request):

@@ -194,6 +194,7 @@ BUILT_IN_PROVIDERS = (
         },
         refuses=_LOGPROBS,
         body=_keep_paths("reasoning_format", "include_reasoning"),
+        hosted=frozenset({"code_interpreter"}),
         # It sends thinking, and refuses to get it back.
         forms=(*_USUAL, remove_names, fill_missing_content, remove_thinking),
         messages=True,

@@ -72,6 +72,12 @@ def fit_effort(request: NeutralRequest) -> str | None:
     return closest
 
 
+def get_last_id(request: NeutralRequest) -> str | None:
+    """Return the id of the vendor's last answer in the history; None if there is none."""
+    records = (record for record in reversed(request.records) if record is not None)
+    return next((str(record["id"]) for record in records if record.get("id")), None)
+
+
 def get_schema(response_format: Fields | None) -> Fields | None:
     """Return the JSON schema of a `response_format`; None if it has none."""
     holder = (response_format or {}).get("json_schema")

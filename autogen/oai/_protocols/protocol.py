@@ -62,6 +62,7 @@ class NeutralRequest:
         model: Name of the model.
         messages: The history; ids of calls are unique, arguments are JSON objects, functions are tools.
         items: For each message the vendor's items of an answer of this origin that is unchanged; None for any other.
+        records: For each message with such items its `native`, which says to which response they belong; None for any other.
         tools: Function tools in the form of chat completions, and the vendor's own tools.
         params: The other parameters, under their names in chat completions or the vendor's own.
         label: Name of the endpoint in messages to people.
@@ -71,6 +72,7 @@ class NeutralRequest:
     model: str
     messages: Sequence[Message]
     items: Sequence[list[JSON] | None] = ()
+    records: Sequence[Fields | None] = ()
     tools: Sequence[Fields] = ()
     params: Fields = field(default_factory=dict)
     label: str = "The endpoint"
@@ -89,6 +91,7 @@ class Answer:
         model: Name of the model that answered.
         usage: Token counts under the names of chat completions; None if the endpoint reports none.
         stop: The vendor's own word for the end.
+        record: Further fields of `native`.
     """
 
     message: Message
@@ -98,6 +101,7 @@ class Answer:
     model: str = ""
     usage: dict[str, JSON] | None = None
     stop: str = ""
+    record: Fields = field(default_factory=dict)
 
 
 def join_answers(first: Answer, second: Answer) -> Answer:
@@ -185,6 +189,10 @@ class ModelProtocol(Protocol):
             UnreadableAnswer: if it isn't one.
             openai.APIError: if it reports an error.
         """
+        ...
+
+    def describe_request(self, body: Body) -> Fields:
+        """Return the fields that are kept in `native` beside the answer to a request."""
         ...
 
     def continue_body(self, body: Body, answer: Answer) -> Body | None:

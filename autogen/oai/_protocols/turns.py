@@ -24,6 +24,7 @@ class Turn:
         kind: `results` are the results of the calls in the turn before, in their order.
         message: The message; empty for results.
         items: The vendor's items of an unchanged answer; None for any other message.
+        record: The `native` of such an answer.
         results: The messages of tools.
     """
 
@@ -31,9 +32,14 @@ class Turn:
     message: Message
     items: list[JSON] | None = None
     results: tuple[Message, ...] = ()
+    record: Mapping[str, Any] | None = None
 
 
-def split_history(messages: Sequence[Message], items: Sequence[list[JSON] | None] = ()) -> list[Turn]:
+def split_history(
+    messages: Sequence[Message],
+    items: Sequence[list[JSON] | None] = (),
+    records: Sequence[Mapping[str, Any] | None] = (),
+) -> list[Turn]:
     """Return the turns of a history, each call with a result right after it.
 
     A call without a result gets a note instead. A result without a call becomes a turn of the user, so that its text
@@ -42,6 +48,7 @@ def split_history(messages: Sequence[Message], items: Sequence[list[JSON] | None
     Args:
         messages: The history; ids of calls are unique.
         items: For each message the vendor's items, or None.
+        records: For each message with items its `native`.
     """
     waiting = _index_results(messages)
     taken: set[int] = set()
@@ -54,7 +61,8 @@ def split_history(messages: Sequence[Message], items: Sequence[list[JSON] | None
             if index not in taken:
                 turns.append(Turn("user", _render_orphan(message)))
         elif role == "assistant":
-            turns.append(Turn("assistant", message, items[index] if index < len(items) else None))
+            kept = items[index] if index < len(items) else None
+            turns.append(Turn("assistant", message, kept, record=records[index] if index < len(records) else None))
             if calls := message.get("tool_calls"):
                 results = tuple(_take_result(call["id"], index, messages, waiting, taken) for call in calls)
                 turns.append(Turn("results", {}, results=results))

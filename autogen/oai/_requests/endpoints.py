@@ -43,6 +43,7 @@ EXTRA_KEYS = {
     "image_captioner",
     "more_tools",
     "on_budget",
+    "on_refusal",
     "output_type",
     "price",
     "price_per_image",
@@ -115,6 +116,8 @@ def make_endpoint(config: Mapping[str, object], connection_keys: AbstractSet[str
         parse_price(config["price"])
     check_abilities(config.get("abilities"))
     check_policy(config.get("on_budget"))
+    if config.get("on_refusal") not in (None, "show", "next"):
+        raise ValueError(f"on_refusal must be 'show' or 'next', got {config['on_refusal']!r}.")
     if config.get("unknown_price") not in (None, "free", "refuse"):
         raise ValueError(f"unknown_price must be 'free' or 'refuse', got {config['unknown_price']!r}.")
     limit = config.get("max_response_bytes")

@@ -23,7 +23,7 @@ from .._cache_key import get_key
 from .._endpoints.openai_client import OpenAIClient
 from .._model_client import ModelResponse
 from .._once import log_once
-from .._responses.history import drop_internal_keys
+from .._responses.history import drop_internal_keys, render_record
 from .._responses.tokens import receive_tokens
 from .._usage.cost import UnknownCost, compute_cost
 from .._usage.ledger import get_budgets
@@ -259,11 +259,34 @@ def record_response(
             cost=response.cost,
             price_known=not isinstance(response.cost, UnknownCost),
             seconds=time.monotonic() - sent_at,
+            **_read_details(response),
             _response=response,
         )
         events.emit(answered)
     if start_time:
         runtime_log.log_response(request, state, response, start_time, cached=cached)
+
+
+class _Details(TypedDict):
+    cached_tokens: int
+    cache_miss: str
+    hosted: list[str]
+
+
+def _read_details(response: ModelResponse) -> _Details:
+    """Return what else a vendor says of its answer. A custom client's response may be anything."""
+    details = getattr(getattr(response, "usage", None), "prompt_tokens_details", None)
+    cached = getattr(details, "cached_tokens", None)
+    choices = getattr(response, "choices", None)
+    message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+    native, hosted = getattr(message, "native", None), getattr(message, "hosted", None)
+    return {
+        "cached_tokens": cached if isinstance(cached, int) else 0,
+        "cache_miss": str(native.get("cache_miss") or "") if isinstance(native, dict) else "",
+        "hosted": [render_record(record) for record in hosted if isinstance(record, dict)]
+        if isinstance(hosted, list)
+        else [],
+    }
 
 
 def _compute_cost(request: EndpointRequest, response: ModelResponse) -> float:

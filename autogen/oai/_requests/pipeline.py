@@ -97,7 +97,7 @@ def request_completion(
             Operation(
                 kind="model",
                 key=lambda: fingerprint(build(0).params),
-                run=lambda: _try_endpoints(endpoints, build, handler, RequestState(budget, wrapper_id)),
+                run=lambda: _ask_models(endpoints, build, handler, RequestState(budget, wrapper_id)),
                 encode=_encode_response,
                 decode=lambda stored: _replay_response(len(endpoints), build, RequestState(budget, wrapper_id), stored),
             )
@@ -120,12 +120,51 @@ def _check_registration(endpoints: Sequence[EndpointEntry]) -> None:
         raise RuntimeError(f"These model clients are not registered: {', '.join(missing)}. Call register_model_client.")
 
 
-def _try_endpoints(
+def _ask_models(
     endpoints: Sequence[EndpointEntry], build: _Build, handler: Handler, state: RequestState
 ) -> Steps[ModelResponse]:
+    """Return the response of the first endpoint that gives one, or that of another model if its model refuses to answer."""
+    order = _sort_by_health(endpoints)
+    response = yield from _try_endpoints(order, build, handler, state)
+    refused = response
+    refusing: set[object] = set()
+    while _is_refusal(response) and _asks_another_model(request := build(response.config_id or 0), response):
+        refusing.add(request.params.get("model"))
+        following = order[order.index(request.index) + 1 :]
+        order = [index for index in following if build(index).params.get("model") not in refusing]
+        if not order:
+            break
+        logger.warning("%s refused to answer; trying another model.", request.label)
+        try:
+            response = yield from _try_endpoints(order, build, handler, state)
+        except Exception as error:
+            if not isinstance(error, (BudgetExceeded, TimeoutError)) and classify_error(error) is None:
+                raise
+            # People see the reason of the refusal, which is better than none.
+            return refused
+    return response
+
+
+def _is_refusal(response: Any) -> bool:
+    choices = getattr(response, "choices", None)
+    message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+    return getattr(message, "stop_reason", None) == "refusal"
+
+
+def _asks_another_model(request: EndpointRequest, response: Any) -> bool:
+    """Return True if another model is asked after a refusal.
+
+    By default it is if a classifier of the vendor refused: that answer has no words of the model.
+    """
+    if (setting := request.extra.get("on_refusal")) is not None:
+        return bool(setting == "next")
+    native = getattr(response.choices[0].message, "native", None)
+    return isinstance(native, Mapping) and native.get("stop") == "refusal"
+
+
+def _try_endpoints(order: Sequence[int], build: _Build, handler: Handler, state: RequestState) -> Steps[ModelResponse]:
     failures: list[str] = []
     skipped: list[EndpointRequest] = []
-    order = _sort_by_health(endpoints)
     for index in order:
         request = build(index, is_last=index == order[-1])
         try:

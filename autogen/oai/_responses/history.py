@@ -19,6 +19,7 @@ from .text import repair_json, repair_text
 
 INTERNAL_KEYS = frozenset({"native", "reasoning", "stop_reason", "citations", "files", "hosted"})
 """Keys of the internal form that no endpoint knows."""
+_LONGEST_RECORD = 200
 _CALL_ROLES = ("assistant", "tool", "function")
 
 
@@ -59,6 +60,9 @@ def _prepare_message(message: Message, index: int, origin: str, ids: _CallIds) -
             # The message as it is stored: the repairs below would break its seal.
             restored = restore_native(message, origin)
         prepared = {key: value for key, value in message.items() if key not in INTERNAL_KEYS}
+        if words := _render_hosted(message):
+            # An answer that goes back as its vendor's items is not sent in this form.
+            prepared["content"] = _prepend_text(words, message.get("content"))
     prepared = _repair_values(prepared)
     if prepared.get("role") in _CALL_ROLES:
         prepared = _prepare_calls(prepared, index, ids)
@@ -75,6 +79,12 @@ def _repair_values(message: Message) -> Message:
         if not (value is None or (type(value) is str and value.isascii())):
             return cast("Message", repair_json(message))
     return message
+
+
+def _prepend_text(text: str, content: object) -> object:
+    if isinstance(content, list):
+        return [{"type": "text", "text": text}, *content]
+    return f"{text}\n\n{content}" if content else text
 
 
 def _add_restored(message: Message, restored: dict[str, JSON], stored: Message) -> Message:
@@ -172,3 +182,31 @@ class _CallIds:
 
 def _make_key(call_id: object) -> str | None:
     return str(call_id) if call_id or call_id == 0 else None
+
+
+def _render_hosted(message: Mapping[str, object]) -> str:
+    """Return the calls that a vendor made itself, and the files that they left, in words for other vendors."""
+    records, files = (value if isinstance(value := message.get(key), list) else [] for key in ("hosted", "files"))
+    lines = [render_record(record) for record in records if isinstance(record, Mapping)]
+    names = [file.get("name") or file.get("id") or "unnamed" for file in files if isinstance(file, Mapping)]
+    return "\n".join([*lines, *(f"[file: {name}]" for name in names)])
+
+
+def render_record(record: Mapping[str, object]) -> str:
+    """Return the record of a call that a vendor made itself, in a few words."""
+    tool = str(record.get("tool")).replace("_", " ")
+    request, output = record.get("input"), record.get("output")
+    if isinstance(request, Mapping):
+        sources = request.get("sources")
+        output = output if output is not None or not isinstance(sources, list) else sources
+        request = request.get("query") or request.get("url") or request.get("queries") or request
+    if isinstance(output, list):
+        output = f"{len(output)} result{'' if len(output) == 1 else 's'}"
+    asked = f": {_shorten(request)}" if request else ""
+    return f"[{tool}{asked} → {_shorten(output)}]" if output else f"[{tool}{asked}]"
+
+
+def _shorten(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_RECORD else f"{text[: _LONGEST_RECORD - 1]}…"

@@ -72,7 +72,15 @@ def restore_native(message: Message, origin: str) -> dict[str, JSON]:
 
 
 def attach_items(
-    message: Message, items: list[JSON], *, protocol: str, origin: str, model: str, response_id: str, stop: str
+    message: Message,
+    items: list[JSON],
+    *,
+    protocol: str,
+    origin: str,
+    model: str,
+    response_id: str,
+    stop: str,
+    record: Mapping[str, JSON],
 ) -> Message:
     """Return a message with the items of its vendor, which are sent back in place of the message.
 
@@ -84,6 +92,7 @@ def attach_items(
         model: Model that answered.
         response_id: Id of the answer.
         stop: The vendor's word for the end of the answer.
+        record: Further fields.
     """
     native: dict[str, JSON] = {
         "v": 1,
@@ -93,7 +102,7 @@ def attach_items(
         "id": response_id,
         "stop": stop,
     }
-    return {**message, "native": {**native, "items": items, "seal": _compute_seal(message)}}
+    return {**message, "native": {**native, **record, "items": items, "seal": _compute_seal(message)}}
 
 
 def restore_items(message: Message, origin: str) -> list[JSON] | None:

@@ -81,7 +81,14 @@ def read_answer(data: object) -> Answer:
         model=str(body.get("model") or ""),
         usage=_read_usage(body.get("usage")),
         stop=stop,
+        record=_read_diagnosis(body.get("diagnostics")),
     )
+
+
+def _read_diagnosis(value: object) -> dict[str, JSON]:
+    reason = value.get("cache_miss_reason") if isinstance(value, dict) else None
+    kind = reason.get("type") if isinstance(reason, dict) else reason
+    return {"cache_miss": kind} if kind else {}
 
 
 def _read_message(blocks: Sequence[Fields]) -> Message:

@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....types import JSON, Message
-from ..params import COMMON_UNKNOWN, fit_effort, get_function_name, get_output_limit, get_schema, list_stops, select_params
+from ..params import (
+    COMMON_UNKNOWN,
+    fit_effort,
+    get_function_name,
+    get_last_id,
+    get_output_limit,
+    get_schema,
+    list_stops,
+    select_params,
+)
 from ..protocol import Body, Fields, NeutralRequest
 from ..turns import (
     CONTINUE,
@@ -46,7 +55,7 @@ _UNKNOWN = {
 _SAMPLING = {"temperature": (1,), "top_p": (1,), "top_k": ()}
 _TRANSLATED = (
     *("max_tokens", "max_completion_tokens", "stop", "user", "reasoning_effort", "response_format", "tool_choice"),
-    *("parallel_tool_calls", "prompt_cache", "anthropic_version", "stream"),
+    *("parallel_tool_calls", "prompt_cache", "anthropic_version", "stream", "cache_diagnosis"),
 )
 _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
@@ -82,6 +91,8 @@ def _build_params(request: NeutralRequest, built: Body) -> Body:
         output = {**words, **output}
         if thinking:
             body.setdefault("thinking", thinking)
+    if params.get("cache_diagnosis"):
+        body.setdefault("diagnostics", {"previous_message_id": get_last_id(request)})
     if schema := get_schema(params.get("response_format")):
         output.setdefault("format", {"type": "json_schema", "schema": schema})
     if output:

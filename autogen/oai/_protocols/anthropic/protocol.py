@@ -16,6 +16,7 @@ from .body import MAX_UNSTREAMED, build_body
 from .events import MessagesAssembler
 
 _THINKING = ("thinking", "redacted_thinking")
+_BETA, _MCP = "anthropic-beta", "mcp-client-2025-11-20"
 _SDK_PARAMS = ("model", "max_tokens", "messages", "stream", "timeout", "extra_headers", "extra_query")
 
 
@@ -102,6 +103,10 @@ class MessagesProtocol:
         """Return an answer from its JSON."""
         return read_answer(data)
 
+    def describe_request(self, body: Body) -> Fields:
+        """Return no fields: the vendor keeps nothing of a request."""
+        return {}
+
     def continue_body(self, body: Body, answer: Answer) -> Body | None:
         """Return the request that continues an answer which the vendor paused, or left empty after results of tools."""
         last = body["messages"][-1]
@@ -124,6 +129,11 @@ def _append_text(message: Fields, text: str) -> dict[str, Any]:
 def _build_arguments(body: Body, options: Fields, *, stream: bool) -> dict[str, Any]:
     """Return the arguments of the SDK's method. Parameters that it doesn't have go into the body as they are."""
     arguments = {**body, **options, "stream": stream}
+    if body.get("mcp_servers"):
+        headers = dict(options.get("extra_headers") or {})
+        betas = [beta for beta in str(headers.get(_BETA) or "").split(",") if beta]
+        if not any(beta.startswith("mcp-client-") for beta in betas):
+            arguments["extra_headers"] = {**headers, _BETA: ",".join([*betas, _MCP])}
     # Without a time limit the SDK refuses long answers that are not streamed.
     arguments.setdefault("timeout", 600.0)
     rest = {key: value for key, value in arguments.items() if key not in _SDK_PARAMS}

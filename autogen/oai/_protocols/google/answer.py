@@ -59,6 +59,7 @@ def read_answer(data: object) -> Answer:
         model=str(body.get("modelVersion") or ""),
         usage=_read_usage(body.get("usageMetadata")),
         stop=stop,
+        record={"continuation": token} if stop == "CONTINUATION" and (token := body.get("continuationToken")) else {},
     )
 
 

@@ -43,7 +43,16 @@ _GENERATION = {
 }
 _TOP_LEVEL = {"safety_settings": "safetySettings", "cached_content": "cachedContent", "labels": "labels"}
 _UNKNOWN = {**COMMON_UNKNOWN, "top_logprobs": (), "user": (), "verbosity": (), "parallel_tool_calls": (True,)}
-_TRANSLATED = ("stop", "stop_sequences", "response_format", "reasoning_effort", "tool_choice", "prompt_cache", "stream")
+_TRANSLATED = (
+    "stop",
+    "stop_sequences",
+    "response_format",
+    "reasoning_effort",
+    "tool_choice",
+    "prompt_cache",
+    "stream",
+    "cache_diagnosis",
+)
 # Tokens of thinking for models that take a budget and no level.
 _BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576}
 

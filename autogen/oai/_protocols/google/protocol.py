@@ -93,9 +93,14 @@ class GeminiProtocol:
         """Return an answer from its JSON."""
         return read_answer(data)
 
+    def describe_request(self, body: Body) -> Fields:
+        """Return no fields: the vendor keeps nothing of a request."""
+        return {}
+
     def continue_body(self, body: Body, answer: Answer) -> Body | None:
-        """Return None: the vendor finishes its answers."""
-        return None
+        """Return the request that continues an answer which reached the limit of a single request."""
+        token = answer.record.get("continuation")
+        return {**body, "continuationToken": token} if token else None
 
     def translate_error(self, error: Exception) -> Exception | None:
         """Return the error of the `openai` SDK that means the same as one of the vendor's; None for any other error."""

@@ -61,7 +61,19 @@ def read_answer(data: object) -> Answer:
         model=str(body.get("model") or ""),
         usage=_read_usage(body.get("usage")),
         stop=status,
+        record=_read_record(body),
     )
+
+
+def _read_record(body: Mapping[str, JSON]) -> dict[str, JSON]:
+    record: dict[str, JSON] = {}
+    conversation, diagnostics = body.get("conversation"), body.get("prompt_cache_diagnostics")
+    name = conversation.get("id") if isinstance(conversation, dict) else conversation
+    if isinstance(name, str) and name:
+        record["conversation"] = name
+    if isinstance(diagnostics, dict) and diagnostics.get("type") != "cache_hit":
+        record["cache_miss"] = diagnostics.get("reason") or diagnostics.get("type")
+    return record
 
 
 def _read_reason(body: Mapping[str, JSON], status: str, message: Message) -> str:

@@ -8,38 +8,74 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ....types import JSON, Message
-from ..params import COMMON_UNKNOWN, get_function_name, select_params
+from ..params import COMMON_UNKNOWN, get_function_name, get_last_id, select_params
 from ..protocol import Body, Fields, NeutralRequest
 from ..turns import Turn, get_file_name, iter_parts, join_text, render_part, split_history
+from .background import INTERVAL
 from .calls import build_result, index_calls
+from .state import Mark, get_state, use_state
 
 _LONGEST_CALL_ID = 64
 _FEWEST_TOKENS = 16
 _RENAMES = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens", "user": "safety_identifier"}
 _UNKNOWN = {**COMMON_UNKNOWN, "stop": (), "seed": (), "presence_penalty": (0,), "frequency_penalty": (0,)}
-_TRANSLATED = ("prompt_cache", "response_format", "reasoning_effort", "verbosity", "tool_choice")
+_TRANSLATED = (
+    *("prompt_cache", "response_format", "reasoning_effort", "verbosity", "tool_choice", "state", "poll_interval"),
+    "cache_diagnosis",
+)
 _ENCRYPTED = "reasoning.encrypted_content"
+_LIVES_OF_BREAKPOINTS = ("30m", "12h")
+# Those of other vendors mean the shortest here.
+_LIVES = ("5m", "30m", "1h", "12h", "24h")
 
 
 def build_body(request: NeutralRequest) -> Body:
-    """Return the JSON of a request without state at the vendor: the whole history, with its encrypted reasoning."""
-    instructions, items = _build_input(request)
+    """Return the JSON of a request: the whole history with its encrypted reasoning, or its end if the vendor has the rest.
+
+    Raises:
+        ValueError: if `state`, `prompt_cache` or `poll_interval` has no valid value.
+    """
+    state = get_state(request.params)
+    has_breakpoint = request.abilities.cache == "explicit" and request.params.get("prompt_cache", True) is not False
+    instructions, items, marks = _build_input(request, has_breakpoint=has_breakpoint)
     body: Body = {"model": request.model}
     if instructions is not None:
         body["instructions"] = instructions
     body["input"] = items
     if tools := [_build_tool(tool) for tool in request.tools]:
         body["tools"] = tools
-    body |= _build_params(request)
+    body |= _build_params(request, is_stored=state != "stateless")
     if request.params.get("prompt_cache", True) is not False:
-        body.setdefault("prompt_cache_key", _hash_prefix(instructions, body.get("tools")))
-    return body
+        body |= _build_caching(request, [items[0] if has_breakpoint and items else instructions, body.get("tools")], body)
+    return body if state == "stateless" else use_state(body, state, marks)
 
 
-def _build_params(request: NeutralRequest) -> Body:
+def _build_caching(request: NeutralRequest, prefix: object, body: Body) -> Body:
+    """Return the settings of the prompt cache that the request doesn't have yet."""
+    life = request.params.get("prompt_cache", True)
+    if life not in (True, None, *_LIVES):
+        raise ValueError(f"prompt_cache must be True, False or one of {', '.join(map(repr, _LIVES))}, got {life!r}.")
+    settings: Body = {"prompt_cache_key": _hash(prefix)}
+    if request.abilities.cache == "explicit" and life in _LIVES_OF_BREAKPOINTS:
+        settings["prompt_cache_options"] = {"ttl": life}
+    elif life in ("12h", "24h"):
+        settings["prompt_cache_retention"] = "24h"
+    if request.params.get("cache_diagnosis") and (earlier := get_last_id(request)):
+        settings["prompt_cache_options"] = {**settings.get("prompt_cache_options", {}), "comparison_response_id": earlier}
+    return {key: value for key, value in settings.items() if key not in body}
+
+
+def _build_params(request: NeutralRequest, *, is_stored: bool) -> Body:
     params = request.params
     selected = select_params(request, _UNKNOWN, _TRANSLATED)
-    body: Body = {"store": False, **{_RENAMES.get(name, name): value for name, value in selected.items()}}
+    # A job in the background has to be stored.
+    store = is_stored or bool(params.get("background"))
+    body: Body = {"store": store, **{_RENAMES.get(name, name): value for name, value in selected.items()}}
+    interval = params.get("poll_interval")
+    if interval is not None:
+        if isinstance(interval, bool) or not isinstance(interval, (int, float)) or interval <= 0:
+            raise ValueError(f"poll_interval must be a number of seconds above 0, got {interval!r}.")
+        body[INTERVAL] = interval
     if isinstance(limit := body.get("max_output_tokens"), int):
         body["max_output_tokens"] = max(limit, _FEWEST_TOKENS)
     if effort := params.get("reasoning_effort"):
@@ -53,8 +89,8 @@ def _build_params(request: NeutralRequest) -> Body:
         body["text"] = text
     if (choice := params.get("tool_choice")) is not None:
         body["tool_choice"] = _build_tool_choice(choice)
-    if not body["store"]:
-        # The vendor keeps nothing, so the reasoning has to come back with the history.
+    if not body["store"] or is_stored:
+        # The reasoning has to come back with the history: always, or when the vendor has forgotten the response.
         body["include"] = [*dict.fromkeys([_ENCRYPTED, *(body.get("include") or ())])]
     if body.get("stream"):
         # Otherwise each piece is padded.
@@ -81,23 +117,34 @@ def _build_tool(tool: Fields) -> Fields:
     return {"type": "function", "strict": False, **function, "parameters": parameters}
 
 
-def _hash_prefix(instructions: str | None, tools: object) -> str:
-    prefix = json.dumps([instructions, tools], ensure_ascii=False, default=str)
-    return hashlib.sha256(prefix.encode("utf-8", "replace")).hexdigest()[:16]
+def _hash(prefix: object) -> str:
+    text = json.dumps(prefix, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def _build_input(request: NeutralRequest) -> tuple[str | None, list[JSON]]:
-    """Return the instructions, which are the first system message, and the items of the input."""
-    turns = split_history(request.messages, request.items)
+def _build_input(request: NeutralRequest, *, has_breakpoint: bool) -> tuple[str | None, list[JSON], list[Mark]]:
+    """Return the instructions, which are the first system message, the items of the input, and the answers among them.
+
+    With a breakpoint of the prompt cache, which only an item can have, the first system message is an item, too.
+    """
+    turns = split_history(request.messages, request.items, request.records)
     instructions = None
+    items: list[JSON] = []
     if turns and turns[0].kind == "system":
         instructions = join_text(turns[0].message.get("content"))
         turns = turns[1:]
+    if has_breakpoint and instructions:
+        part = {"type": "input_text", "text": instructions, "prompt_cache_breakpoint": {"mode": "explicit"}}
+        items.append({"role": "developer", "content": [part]})
+        instructions = None
     calls = index_calls(turn.items for turn in turns if turn.items is not None)
-    items: list[JSON] = []
+    marks: list[Mark] = []
     for turn in turns:
+        start = len(items)
         items += _build_items(turn, calls)
-    return instructions, items
+        if turn.items is not None and turn.record is not None:
+            marks.append(Mark(start, len(items), turn.record))
+    return instructions, items, marks
 
 
 def _build_items(turn: Turn, calls: Mapping[str, Mapping[str, JSON]]) -> Iterator[JSON]:
@@ -106,10 +153,23 @@ def _build_items(turn: Turn, calls: Mapping[str, Mapping[str, JSON]]) -> Iterato
             call_id = _shorten_id(result.get("tool_call_id"))
             yield build_result(call_id, calls.get(call_id), _build_output(result))
     elif turn.kind == "assistant":
-        yield from turn.items if turn.items is not None else _rebuild_answer(turn.message)
+        yield from _rebuild_answer(turn.message) if turn.items is None else _restore_pictures(turn)
     else:
         role = "developer" if turn.kind == "system" else "user"
         yield {"role": role, "content": _build_content(turn.message.get("content"))}
+
+
+def _restore_pictures(turn: Turn) -> Iterator[JSON]:
+    """Yield the items of an answer, those of pictures with the pictures, which are kept once: among the files."""
+    files = (turn.record or {}).get("files") or ()
+    pictures = {file.get("id"): file.get("data") for file in files if isinstance(file, Mapping)}
+    for item in turn.items or ():
+        if isinstance(item, dict) and item.get("type") == "image_generation_call" and not item.get("result"):
+            # Without its picture, the vendor refuses it.
+            if data := pictures.get(item.get("id")):
+                yield {**item, "result": data}
+        else:
+            yield item
 
 
 def _rebuild_answer(message: Message) -> Iterator[JSON]:

@@ -9,10 +9,10 @@ from ...._steps import Steps
 from ..._responses.sdk_calls import request_json, request_stream
 from ..protocol import Answer, Body, Fields, NeutralRequest, make_adaptation
 from .answer import read_answer
+from .background import BULK, open_job, run_job
 from .body import build_body
 from .events import ResponsesAssembler
-
-_BULK = ("input", "tools")
+from .state import Conversations, describe_input, drop_private, send_whole
 
 
 def _drop_reasoning(body: Body, error_text: str) -> Body:
@@ -38,20 +38,35 @@ def _drop_encrypted(body: Body, error_text: str) -> Body:
     return {key: value for key, value in body.items() if key != "include"}
 
 
-def _drop_cache_key(body: Body, error_text: str) -> Body:
-    return {key: value for key, value in body.items() if not key.startswith("prompt_cache")}
+def _drop_caching(body: Body, error_text: str) -> Body:
+    def strip(item: Fields) -> Fields:
+        content = item.get("content")
+        if not isinstance(content, list):
+            return item
+        parts = [{key: value for key, value in part.items() if key != "prompt_cache_breakpoint"} for part in content]
+        return {**item, "content": parts}
+
+    rest = {key: value for key, value in body.items() if not key.startswith("prompt_cache")}
+    return {**rest, "input": [strip(item) for item in body["input"]]}
 
 
 class ResponsesProtocol:
-    """The protocol of OpenAI's Responses API, without state at the vendor."""
+    """The protocol of OpenAI's Responses API."""
 
     name = "responses"
     tool_name = re.compile(r"[a-zA-Z0-9_-]{1,64}")
     max_unstreamed = None
     adaptations = (
         make_adaptation(
+            "with the whole history",
+            r"previous_response_not_found|previous response\b.{0,80}not found|conversation\b.{0,80}not found",
+            send_whole,
+            is_remembered=False,
+        ),
+        make_adaptation(
             "without the earlier reasoning",
-            r"invalid_encrypted_content|could not be verified|without its required|Items are not persisted",
+            r"invalid_encrypted_content|could not be verified|without its required|Items are not persisted"
+            r"|item with id .{0,80}not found",
             _drop_reasoning,
             is_remembered=False,
         ),
@@ -64,8 +79,11 @@ class ResponsesProtocol:
             r"encrypted content is not supported|reasoning\.encrypted_content",
             _drop_encrypted,
         ),
-        make_adaptation("without a key for the prompt cache", r"(unknown|unsupported).{0,40}prompt_cache", _drop_cache_key),
+        make_adaptation("without settings of the prompt cache", r"(unknown|unsupported).{0,60}prompt_cache", _drop_caching),
     )
+
+    def __init__(self) -> None:
+        self._conversations = Conversations()
 
     def build_body(self, request: NeutralRequest) -> Body:
         """Return the JSON of a request."""
@@ -73,11 +91,17 @@ class ResponsesProtocol:
 
     def send(self, sdk: Any, body: Body, options: Fields) -> Steps[object]:
         """Send a request that is answered as a whole, and return the JSON of the answer."""
-        return request_json(sdk.responses, {**body, **options, "stream": False}, _BULK)
+        body = yield from self._conversations.open(sdk, body, options)
+        if body.get("background"):
+            return (yield from run_job(sdk, body, options))
+        return (yield from request_json(sdk.responses, {**drop_private(body), **options, "stream": False}, BULK))
 
     def open_stream(self, sdk: Any, body: Body, options: Fields) -> Steps[Any]:
         """Send a request that is answered in events, and return the stream, or the JSON of a server that doesn't stream."""
-        return request_stream(sdk.responses, {**body, **options, "stream": True}, _BULK)
+        body = yield from self._conversations.open(sdk, body, options)
+        if body.get("background"):
+            return (yield from open_job(sdk, body, options))
+        return (yield from request_stream(sdk.responses, {**drop_private(body), **options, "stream": True}, BULK))
 
     def make_assembler(self) -> ResponsesAssembler:
         """Return an assembler for the events of a new answer."""
@@ -85,7 +109,13 @@ class ResponsesProtocol:
 
     def read_answer(self, data: object) -> Answer:
         """Return an answer from its JSON."""
-        return read_answer(data)
+        answer = read_answer(data)
+        self._conversations.note(answer.record.get("conversation"), answer.response_id)
+        return answer
+
+    def describe_request(self, body: Body) -> Fields:
+        """Return the digest of the input, if the vendor keeps it."""
+        return describe_input(body)
 
     def continue_body(self, body: Body, answer: Answer) -> Body | None:
         """Return None: the vendor finishes its answers."""
