@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,8 @@ class ScriptedServer:
         """An event that is set when the server stops; it ends all delays."""
         self.requests: list[dict[str, Any]] = []
         """The body of each request that reached the model."""
+        self.cuts: list[int] = []
+        """For each of the next streams the number of events after which the connection breaks off."""
         self._http = _HTTPServer(("127.0.0.1", 0), _Handler)
         # Handlers are created by the HTTP server, one for each connection, and find the script through it.
         self._http.owner = self
@@ -103,6 +105,16 @@ class ScriptedServer:
         """Return the answer to a request that is not one for a reply; None for those that the model answers."""
         return None
 
+    def answer_resource(self, method: str, path: str) -> Mapping[str, object] | Fault | Sequence[str]:
+        """Return the answer to a GET or a DELETE: JSON, a failure, or the events of a stream.
+
+        Args:
+            method: `GET` or `DELETE`.
+            path: The path, with the query.
+        """
+        model = {"id": self.model.name, "object": "model", "created": 0, "owned_by": "autogen.testing"}
+        return {"object": "list", "data": [model]}
+
     def render_error(self, fault: Fault) -> Mapping[str, object]:
         """Return the body of a failure."""
         return {"error": {"message": fault.message, "type": "scripted", "param": None, "code": fault.code}}
@@ -139,13 +151,25 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing: tests read `requests`."""
 
     def do_GET(self) -> None:
-        model = {"id": self.server.owner.model.name, "object": "model", "created": 0, "owned_by": "autogen.testing"}
-        if self._check_key():
-            self._send(200, {"object": "list", "data": [model]})
+        self._answer_resource("GET")
+
+    def do_DELETE(self) -> None:
+        self._answer_resource("DELETE")
+
+    def _answer_resource(self, method: str) -> None:
+        if not self._check_key():
+            return
+        answer = self.server.owner.answer_resource(method, self.path)
+        if isinstance(answer, Fault):
+            self._send_fault(answer)
+        elif isinstance(answer, Mapping):
+            self._send(200, answer)
+        else:
+            self._send_events(answer)
 
     def do_POST(self) -> None:
         owner = self.server.owner
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         owner.headers.append({name.lower(): value for name, value in self.headers.items()})
         if not self._check_key():
             return
@@ -175,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(reply, Fault):
             self._send_fault(reply)
         elif owner.is_stream(self.path, body):
-            self._send_stream(reply, body)
+            self._send_events(owner.iter_events(reply, body))
         else:
             self._send(200, owner.render_reply(reply, body))
 
@@ -224,12 +248,18 @@ class _Handler(BaseHTTPRequestHandler):
             if self.server.owner.stopping.wait(drip):
                 return
 
-    def _send_stream(self, reply: Reply, body: Mapping[str, object]) -> None:
+    def _send_events(self, events: Iterable[str]) -> None:
+        cuts = self.server.owner.cuts
+        end = cuts.pop(0) if cuts else None
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for event in self.server.owner.iter_events(reply, body):
+        for number, event in enumerate(events):
+            if number == end:
+                # The client sees that the rest is missing.
+                self.close_connection = True
+                return
             data = f"{event}\n\n".encode()
             self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
             self.wfile.flush()

@@ -14,22 +14,24 @@ from typing import Any
 from ..types import Message
 from ._http_server import Body, ScriptedServer
 from ._prompt_cache import PromptCache
+from ._response_store import ResponseStore
 from ._scripted import Fault, Reply, ScriptedModel, ScriptFunction, ScriptItem
 
 _PREFIXES = {"message": "msg_", "reasoning": "rs_", "function_call": "fc_", "custom_tool_call": "ctc_"}
 _UNKNOWN = (
     *("messages", "max_tokens", "functions", "n", "stop", "seed", "logit_bias", "presence_penalty"),
-    *("frequency_penalty", "response_format", "reasoning_effort"),
+    *("frequency_penalty", "response_format", "reasoning_effort", "state"),
 )
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 class ResponsesServer(ScriptedServer):
-    """A server for the Responses API, streamed or not, from a scripted model. It keeps no state of chats.
+    """A server for the Responses API, streamed or not, from a scripted model, with stored responses and conversations.
 
     Args:
         *script: A `ScriptedModel`, or its arguments.
         api_key: The required key; requests with another key get a 401. None to accept every key.
+        polls: How often a response in the background says that it is still under way.
 
     >>> with ResponsesServer("Paris.") as server:
     ...     server.config["api_type"]
@@ -38,17 +40,41 @@ class ResponsesServer(ScriptedServer):
 
     api_type = "responses"
 
-    def __init__(self, *script: ScriptedModel | ScriptItem | ScriptFunction, api_key: str | None = None) -> None:
+    def __init__(
+        self, *script: ScriptedModel | ScriptItem | ScriptFunction, api_key: str | None = None, polls: int = 1
+    ) -> None:
         super().__init__(*script, api_key=api_key)
+        self._polls = polls
+        self._store = ResponseStore()
+        self.resources: list[str] = []
+        """The requests for what the server keeps: method and path, without the query."""
         self._numbers = itertools.count(1)
         self._cache = PromptCache()
         self.prompt_tokens: list[tuple[int, int]] = []
         """For each request its tokens, and those of them that were read from the prompt cache."""
 
     def list_messages(self, body: Body) -> list[Message]:
-        """Return the items of the input, for functions in a script."""
-        items = body.get("input")
-        return [{"role": "user", "content": items}] if isinstance(items, str) else list(items or ())
+        """Return the items of the input, with those that are kept, for functions in a script."""
+        return [*self._store.list_before(body), *_list_input(body)]
+
+    def forget(self) -> None:
+        """Forget the responses and conversations, as a vendor does after some time."""
+        self._store.forget()
+
+    def answer_resource(self, method: str, path: str) -> Mapping[str, object] | Fault | Sequence[str]:
+        """Return the answer to a GET or a DELETE."""
+        self.resources.append(f"{method} {path.partition('?')[0]}")
+        answer = self._store.answer(method, path)
+        return super().answer_resource(method, path) if answer is None else answer
+
+    def answer_beside_model(self, path: str, body: Body) -> Mapping[str, object] | Fault | None:
+        """Return a new conversation, or a response that is cancelled; None for requests that the model answers."""
+        if path.endswith("/responses"):
+            return None
+        self.resources.append(f"POST {path}")
+        if path.endswith("/conversations"):
+            return self._store.create_conversation()
+        return self._store.cancel(path.split("/")[-2])
 
     def render_error(self, fault: Fault) -> Mapping[str, object]:
         """Return the body of a failure."""
@@ -62,18 +88,22 @@ class ResponsesServer(ScriptedServer):
         return next(self._iter_faults(path, body), None)
 
     def _iter_faults(self, path: str, body: Body) -> Iterator[Fault]:
+        if path.endswith(("/cancel", "/conversations")):
+            return
         if not path.endswith("/responses"):
             yield Fault(404, f"Invalid URL (POST {path})")
-        for name in _UNKNOWN:
-            if name in body:
+        if (fault := self._store.check(body)) is not None:
+            yield fault
+        if body.get("background") and not body.get("store", True):
+            yield Fault(400, "Background mode requires 'store' to be true.")
+        for name in body:
+            if name in _UNKNOWN or name.startswith("_"):
                 yield Fault(400, f"Unknown parameter: '{name}'.", code="unknown_parameter")
         for index, tool in enumerate(body.get("tools") or ()):
             if tool.get("type") == "function" and not _TOOL_NAME.fullmatch(str(tool.get("name") or "")):
                 text = f"Invalid 'tools[{index}].name': string does not match pattern."
                 yield Fault(400, text, code="invalid_value")
-        items = body.get("input")
-        if isinstance(items, list):
-            yield from self._iter_item_faults(items)
+        yield from self._iter_item_faults(self.list_messages(body))
 
     def _iter_item_faults(self, items: Sequence[Body]) -> Iterator[Fault]:
         seen: set[str] = set()
@@ -84,12 +114,15 @@ class ResponsesServer(ScriptedServer):
                 if following.get("role") not in (None, "assistant") or str(following.get("type", "")).endswith("_output"):
                     text = f"Item '{item.get('id')}' of type 'reasoning' was provided without its required following item."
                     yield Fault(400, text)
-                if item.get("encrypted_content") is None:
+                if item.get("encrypted_content") is None and not self._store.has_item(item.get("id")):
                     text = f"Item with id '{item.get('id')}' not found. Items are not persisted when store is set to false."
                     yield Fault(404, text)
-                elif not self._is_sealed(item):
+                elif item.get("encrypted_content") is not None and not self._is_sealed(item):
                     text = f"The encrypted content {str(item['encrypted_content'])[:8]}... could not be verified."
                     yield Fault(400, text, code="invalid_encrypted_content")
+            is_picture = item.get("type") == "image_generation_call"
+            if is_picture and not item.get("result") and not self._store.has_item(item.get("id")):
+                yield Fault(404, f"Item with id '{item.get('id')}' not found.")
             is_call = item.get("type") == "function_call" and str(item.get("id")).startswith("fc_r")
             if is_call and not _has_reasoning(items[:index]):
                 text = f"Item '{item['id']}' of type 'function_call' was provided without its required 'reasoning' item."
@@ -106,7 +139,15 @@ class ResponsesServer(ScriptedServer):
         return bool(item["encrypted_content"] == self._seal(str(item.get("id"))))
 
     def render_reply(self, reply: Reply, body: Body) -> Mapping[str, object]:
-        """Return the body of an answer."""
+        """Return the body of an answer, and keep it if the request says so."""
+        response = self._render_response(reply, body)
+        if not body.get("background"):
+            self._store.add(body, self.list_messages(body), response)
+            return response
+        self._store.add(body, self.list_messages(body), response, self._polls)
+        return {**response, "status": "queued", "output": [], "usage": None}
+
+    def _render_response(self, reply: Reply, body: Body) -> dict[str, Any]:
         is_cut = reply.reason in ("length", "content_filter")
         reason = "max_output_tokens" if reply.reason == "length" else reply.reason
         usage = self._count(reply, body)
@@ -126,6 +167,7 @@ class ResponsesServer(ScriptedServer):
             "tool_choice": body.get("tool_choice", "auto"),
             "tools": [],
             "top_p": None,
+            **({"conversation": {"id": body["conversation"]}} if body.get("conversation") else {}),
             **({"usage": usage} if usage else {}),
         }
 
@@ -165,8 +207,15 @@ class ResponsesServer(ScriptedServer):
         }
 
     def iter_events(self, reply: Reply, body: Body) -> Iterator[str]:
-        """Yield the events of a streamed answer."""
-        response: dict[str, Any] = dict(self.render_reply(reply, body))
+        """Yield the events of a streamed answer, and keep them if it is made in the background."""
+        response = self._render_response(reply, body)
+        events = list(self._iter_events(reply, response))
+        self._store.add(body, self.list_messages(body), response, self._polls if body.get("background") else 0)
+        if body.get("background"):
+            self._store.keep_events(response["id"], events)
+        yield from events
+
+    def _iter_events(self, reply: Reply, response: dict[str, Any]) -> Iterator[str]:
         numbers = itertools.count()
 
         def format_event(kind: str, **fields: Any) -> str:
@@ -183,6 +232,11 @@ class ResponsesServer(ScriptedServer):
                 yield format_event(kind, output_index=index, item_id=item.get("id"), **fields)
             yield format_event("response.output_item.done", output_index=index, item=item)
         yield format_event(f"response.{response['status']}", response=response)
+
+
+def _list_input(body: Body) -> list[Message]:
+    items = body.get("input")
+    return [{"role": "user", "content": items}] if isinstance(items, str) else list(items or ())
 
 
 def _has_reasoning(items: Sequence[Body]) -> bool:

@@ -21,15 +21,13 @@ from ..._http.libraries import httpx
 from ..._responses.sdk_calls import get_read_errors, parse_body, request_json, request_stream, to_json_value
 from ..errors import make_status_error
 from ..protocol import Body, Fields
-from .state import drop_private
+from .state import INTERVAL, drop_private
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 BULK = ("input", "tools")
 """The parameters that grow with a chat."""
-INTERVAL = "_poll_interval"
-"""Key of the seconds between two questions; not sent."""
 FIRST_WAIT = 1.0
 _GROWTH, _LONGEST_WAIT, _SLICE = 1.5, 30.0, 1.0
 # Without a time limit of the request: a job may take long, but not for ever.

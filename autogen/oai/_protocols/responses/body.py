@@ -11,9 +11,8 @@ from ....types import JSON, Message
 from ..params import COMMON_UNKNOWN, get_function_name, get_last_id, select_params
 from ..protocol import Body, Fields, NeutralRequest
 from ..turns import Turn, get_file_name, iter_parts, join_text, render_part, split_history
-from .background import INTERVAL
 from .calls import build_result, index_calls
-from .state import Mark, get_state, use_state
+from .state import INTERVAL, Mark, get_state, use_state
 
 _LONGEST_CALL_ID = 64
 _FEWEST_TOKENS = 16

@@ -24,7 +24,9 @@ HEAD = "_last_response"
 """Key of the answer that a conversation must end with; not sent."""
 NEW = "new"
 """The `conversation` that is made when the request is sent."""
-_PRIVATE = (WHOLE, HEAD)
+INTERVAL = "_poll_interval"
+"""Key of the seconds between two questions for a response in the background; not sent."""
+_PRIVATE = (WHOLE, HEAD, INTERVAL)
 _KNOWN = 10_000
 
 
@@ -68,8 +70,10 @@ def use_state(body: Body, state: str, marks: Sequence[Mark]) -> Body:
     key = "id" if state == "stored" else "conversation"
     known = next((mark for mark in reversed(marks) if mark.record.get(key) and _fits(mark, items)), None)
     if state == "conversation":
-        # The user's own conversation is the first; the vendor's answers name it from then on.
-        whole["conversation"] = known.record[key] if known else body.get("conversation") or NEW
+        # The user's own conversation is the first. With a changed history it can't go on.
+        is_first = not any(mark.record.get(key) for mark in marks)
+        own = body.get("conversation") if is_first else None
+        whole["conversation"] = known.record[key] if known else own or NEW
     if known is None:
         return whole
     head = {"previous_response_id": known.record["id"]} if state == "stored" else {HEAD: known.record["id"]}
