@@ -109,6 +109,7 @@ class ToolResponse(TypedDict):
     role: Literal["tool"]
     tool_call_id: NotRequired[str]
     content: str
+    is_error: NotRequired[bool]
 
 
 class ChatMessage(TypedDict, total=False):

@@ -258,7 +258,14 @@ def _to_results_04(message: Mapping[str, Any], names: Mapping[str, str]) -> list
         call_id = response.get("tool_call_id") or response.get("name") or ""
         # Only a result in the older form has the name of the function.
         name = names.get(call_id) or (response.get("name") if response.get("role") == "function" else None) or ""
-        results.append({"content": str(response.get("content") or ""), "name": name, "call_id": call_id, "is_error": False})
+        results.append(
+            {
+                "content": str(response.get("content") or ""),
+                "name": name,
+                "call_id": call_id,
+                "is_error": bool(response.get("is_error")),
+            }
+        )
     return results
 
 

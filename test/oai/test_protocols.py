@@ -30,28 +30,14 @@ PIXEL = (
 )
 
 
-@pytest.fixture(params=SERVERS)
-def protocol(request):
+# Both modes run the same steps.
+@pytest.fixture(params=["sync", pytest.param("async", marks=pytest.mark.slow)])
+def mode(request):
     return request.param
 
 
 # Some behaviour is an agent's, or a custom one, with chat completions.
 only_native = pytest.mark.parametrize("protocol", [name for name in SERVERS if name != "chat"])
-
-
-@pytest.fixture
-def serve(protocol):
-    """Start servers of the protocol under test, which are stopped after it."""
-    servers = []
-
-    def serve(*script, **options):
-        server = SERVERS[options.pop("protocol", protocol)](*script, **options)
-        servers.append(server)
-        return server.__enter__()
-
-    yield serve
-    for server in servers:
-        server.__exit__()
 
 
 @pytest.fixture

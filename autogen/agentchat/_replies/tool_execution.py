@@ -128,11 +128,14 @@ def execute_tool_calls(
         outcomes = [(True, {}) if index in transfers else next(results) for index in range(len(functions))]
         outcomes = yield from turn.resolve_handoffs(functions, outcomes)
     responses = []
-    for index, (call, (_, result)) in enumerate(zip(calls, outcomes, strict=True)):
+    for index, (call, (success, result)) in enumerate(zip(calls, outcomes, strict=True)):
         if index not in transfers:
             result = _add_available_names(result, sender, functions[index])
         # A history can be stored and sent, so it has the text of an object.
-        response = {"role": "tool", "content": get_result_text(result.get("content", ""))}
+        response: Message = {"role": "tool", "content": get_result_text(result.get("content", ""))}
+        if not success:
+            # Some vendors want to know.
+            response["is_error"] = True
         responses.append({"tool_call_id": call["id"], **response} if call.get("id") is not None else response)
     text = "\n\n".join(agent._str_for_tool_response(response) for response in responses)
     return True, {"role": "tool", "tool_responses": responses, "content": text}

@@ -90,6 +90,8 @@ class NativeClient(OpenAIClient):
         prepared = prepare_history(stored, origin)
         items = [_restore(message, sent, origin) for message, sent in zip(stored, prepared, strict=True)]
         records = [None if kept is None else _get_record(message) for message, kept in zip(stored, items, strict=True)]
+        pairs = zip(stored, prepared, strict=True)
+        prepared = [{**sent, "is_error": True} if message.get("is_error") else sent for message, sent in pairs]
         params = fit_params(params, self._protocol.name, self._provider.title)
         tools = params.get("tools") or []
         if tools and should_hide_tools(list(prepared), tools, params.get("hide_tools") or "never"):

@@ -17,7 +17,7 @@ from .calls import format_arguments, make_call_id
 from .native import restore_native
 from .text import repair_json, repair_text
 
-INTERNAL_KEYS = frozenset({"native", "reasoning", "stop_reason", "citations", "files", "hosted"})
+INTERNAL_KEYS = frozenset({"native", "reasoning", "stop_reason", "citations", "files", "hosted", "is_error"})
 """Keys of the internal form that no endpoint knows."""
 _LONGEST_RECORD = 200
 _CALL_ROLES = ("assistant", "tool", "function")
