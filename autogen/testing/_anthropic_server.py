@@ -19,6 +19,7 @@ from ._scripted import Fault, Reply, ScriptedModel, ScriptFunction, ScriptItem, 
 _PARAMS = {
     *("model", "max_tokens", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "stream"),
     *("stop_sequences", "metadata", "service_tier", "cache_control", "container", "mcp_servers", "speed"),
+    "diagnostics",
 }
 _REASONS = {"stop": "end_turn", "tool_calls": "tool_use", "length": "max_tokens", "content_filter": "refusal"}
 _ID = re.compile(r"[a-zA-Z0-9_-]+")

@@ -18,7 +18,7 @@ from ._scripted import Fault, Reply, ScriptedModel, ScriptFunction, ScriptItem
 
 _FIELDS = {
     *("contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "safetySettings", "cachedContent"),
-    *("labels", "serviceTier"),
+    *("labels", "serviceTier", "continuationToken"),
 }
 _REASONS = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
 _STAND_IN = "skip_thought_signature_validator"

@@ -11,13 +11,12 @@ def protocol(request):
 
 
 @pytest.fixture
-def serve(request):
+def serve(protocol):
     """Start servers of the protocol under test, which are stopped after it."""
     servers = []
 
     def serve(*script, **options):
-        name = options.pop("protocol", None) or request.getfixturevalue("protocol")
-        server = SERVERS[name](*script, **options)
+        server = SERVERS[options.pop("protocol", protocol)](*script, **options)
         servers.append(server)
         return server.__enter__()
 
