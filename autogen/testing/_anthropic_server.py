@@ -32,6 +32,7 @@ class AnthropicServer(ScriptedServer):
     Args:
         *script: A `ScriptedModel`, or its arguments.
         api_key: The required key; requests with another key get a 401. None to accept every key.
+        binds: True for a model whose thinking is bound to all that stood before it.
 
     >>> with AnthropicServer("Paris.") as server:
     ...     server.config["api_type"]
@@ -41,8 +42,11 @@ class AnthropicServer(ScriptedServer):
     api_type = "anthropic"
     path = ""
 
-    def __init__(self, *script: ScriptedModel | ScriptItem | ScriptFunction, api_key: str | None = None) -> None:
+    def __init__(
+        self, *script: ScriptedModel | ScriptItem | ScriptFunction, api_key: str | None = None, binds: bool = False
+    ) -> None:
         super().__init__(*script, api_key=api_key)
+        self._binds = binds
         self._numbers = itertools.count(1)
         self._cache = _BreakpointCache()
         self.prompt_tokens: list[tuple[int, int]] = []
@@ -104,7 +108,9 @@ class AnthropicServer(ScriptedServer):
                 yield "messages: text content blocks must be non-empty"
             if kind in ("tool_use", "tool_result") and not body.get("tools"):
                 yield "Requests which include `tool_use` or `tool_result` blocks must define tools"
-            if kind == "thinking" and block.get("signature") != self._sign(block.get("thinking", "")):
+            prefix = self._hash_prefix(body, index)
+            drops = "block_binding" in (body.get("thinking") or {})
+            if kind == "thinking" and not drops and block.get("signature") != self._sign(block["thinking"], prefix):
                 yield f"messages.{index}.content.{number}: Invalid `signature` in `thinking` block"
             if kind == "thinking" and any(earlier.get("type") != "thinking" for earlier in blocks[:number]):
                 yield f"messages.{index}: the first block must be thinking or redacted_thinking. Found text."
@@ -119,8 +125,24 @@ class AnthropicServer(ScriptedServer):
 
     # Answers.
 
-    def _sign(self, thinking: str) -> str:
+    def _hash_prefix(self, body: Body, end: int) -> str:
+        """Return what thinking is bound to: nothing, or all that stands before a message."""
+        if not self._binds:
+            return ""
+        before = [body.get("system"), body.get("tools"), body["messages"][:end]]
+        return hashlib.sha256(json.dumps(_drop_controls(before), sort_keys=True).encode()).hexdigest()
+
+    def _has_foreign_thinking(self, body: Body) -> bool:
+        return any(
+            block.get("type") == "thinking" and block.get("signature") != self._sign(block["thinking"], prefix)
+            for index, message in enumerate(body["messages"])
+            for prefix in (self._hash_prefix(body, index),)
+            for block in _list_blocks(message)
+        )
+
+    def _sign(self, thinking: str, prefix: str = "") -> str:
         account = str(self.api_key or "account").encode()
+        thinking = prefix + thinking
         return b64encode(hmac.new(account, thinking.encode(), hashlib.sha512).digest()).decode()
 
     def render_reply(self, reply: Reply, body: Body) -> Mapping[str, object]:
@@ -131,16 +153,17 @@ class AnthropicServer(ScriptedServer):
             "type": "message",
             "role": "assistant",
             "model": self.model.name,
-            "content": self._render_blocks(reply),
+            "content": self._render_blocks(reply, self._hash_prefix(body, len(body["messages"]))),
             "stop_reason": stop,
             "stop_sequence": None,
             "usage": self._count(reply, body),
+            **({"input_transformations": [{"type": "block_dropped"}]} if self._has_foreign_thinking(body) else {}),
         }
 
-    def _render_blocks(self, reply: Reply) -> list[dict[str, Any]]:
+    def _render_blocks(self, reply: Reply, prefix: str) -> list[dict[str, Any]]:
         blocks: list[dict[str, Any]] = []
         if reply.thinking:
-            blocks.append({"type": "thinking", "thinking": reply.thinking, "signature": self._sign(reply.thinking)})
+            blocks.append({"type": "thinking", "thinking": reply.thinking, "signature": self._sign(reply.thinking, prefix)})
         blocks += [dict(item) for item in reply.items]
         if text := reply.message["content"]:
             blocks += _cut_text(text, reply.citations)
@@ -277,6 +300,15 @@ class _BreakpointCache:
             self._kept.update(prefixes[index] for index in kept)
         written = max((sizes[index] for index in kept), default=0) - cached
         return total, cached, max(0, written)
+
+
+def _drop_controls(value: Any) -> Any:
+    """Return JSON without the breakpoints of the cache, which bind nothing."""
+    if isinstance(value, list):
+        return [_drop_controls(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _drop_controls(item) for key, item in value.items() if key != "cache_control"}
+    return value
 
 
 def _dump_block(block: Body) -> bytes:

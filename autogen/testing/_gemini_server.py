@@ -21,6 +21,9 @@ _FIELDS = {
     *("labels", "serviceTier", "continuationToken"),
 }
 _REASONS = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
+_FIXED = ("systemInstruction", "tools", "toolConfig")
+# Tokens of the smallest explicit cache.
+_LEAST = 1024
 _STAND_IN = "skip_thought_signature_validator"
 
 
@@ -45,6 +48,8 @@ class GeminiServer(ScriptedServer):
         self._cache = PromptCache(least=1024, step=1)
         self.prompt_tokens: list[tuple[int, int]] = []
         """For each request its tokens, and those of them that were read from the prompt cache."""
+        self.caches: dict[str, Body] = {}
+        """The explicit caches by name; tests remove those that are to expire."""
 
     def get_key(self, headers: Mapping[str, str]) -> str:
         """Return the key of a request."""
@@ -68,10 +73,33 @@ class GeminiServer(ScriptedServer):
         error = {"code": fault.status, "message": fault.message, "status": statuses.get(fault.status, "INTERNAL")}
         return {"error": {**error, "details": details}}
 
+    # Explicit caches.
+
+    def answer_beside_model(self, path: str, body: Body) -> Mapping[str, object] | Fault | None:
+        """Return a new cache; None for requests that the model answers."""
+        if not path.partition("?")[0].endswith("/cachedContents"):
+            return None
+        fixed = {key: body[key] for key in _FIXED if key in body}
+        size = len(json.dumps(fixed)) // 4
+        if size < _LEAST:
+            text = f"Cached content is too small. total_token_count={size}, min_total_token_count={_LEAST}"
+            return Fault(400, text)
+        name = f"cachedContents/{next(self._numbers)}"
+        self.caches[name] = fixed
+        return {"name": name, "model": body.get("model"), "usageMetadata": {"totalTokenCount": size}}
+
+    def _restore(self, body: Body) -> Body:
+        """Return a request with the content of its cache."""
+        return {**body, **self.caches.get(str(body.get("cachedContent")), {})}
+
     # The rules of requests.
 
     def check_request(self, path: str, body: Body) -> Fault | None:
         """Return the refusal of a request that breaks a rule; None for a valid one."""
+        if path.partition("?")[0].endswith("/cachedContents"):
+            return None
+        if (name := body.get("cachedContent")) is not None and name not in self.caches:
+            return Fault(403, "CachedContent not found (or permission denied)")
         problem = next(self._iter_problems(path, body), None)
         return Fault(400, problem) if problem else None
 
@@ -80,6 +108,9 @@ class GeminiServer(ScriptedServer):
             yield f"Not found: {path}"
         for name in sorted(body.keys() - _FIELDS):
             yield f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
+        if "cachedContent" in body and any(key in body for key in _FIXED):
+            text = "CachedContent can not be used with GenerateContent request setting"
+            yield f"{text} system_instruction, tools or tool_config."
         for tool in body.get("tools") or ():
             for declaration in tool.get("functionDeclarations") or ():
                 if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}", declaration["name"]):
@@ -161,7 +192,10 @@ class GeminiServer(ScriptedServer):
         return parts
 
     def _count(self, reply: Reply, body: Body) -> dict[str, Any]:
-        prompt, cached = self._cache.count([body.get("tools"), body.get("systemInstruction"), *body["contents"]])
+        whole = self._restore(body)
+        prompt, cached = self._cache.count([whole.get("tools"), whole.get("systemInstruction"), *body["contents"]])
+        if "cachedContent" in body:
+            cached = max(cached, len(json.dumps({key: whole[key] for key in _FIXED if key in whole})) // 4)
         self.prompt_tokens.append((prompt, cached))
         if reply.usage is not None:
             if not reply.usage:

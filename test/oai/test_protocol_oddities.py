@@ -87,6 +87,26 @@ WHOLE = {
         None,
         [{"input": "1+1"}],
     ),
+    "limit in an answer": (
+        "responses",
+        responses(status="failed", error={"code": "rate_limit_exceeded", "message": "x"}),
+        NEXT,
+        [],
+    ),
+    "unknown status": ("responses", responses(text_item("right"), status="new_status"), "right", []),
+    "refused in words": (
+        "responses",
+        responses({**text_item(""), "content": [{"type": "refusal", "refusal": "right"}]}),
+        "right",
+        [],
+    ),
+    "reasoning alone": ("responses", responses({"type": "reasoning", "id": "rs_1", "summary": None}), None, []),
+    "annotations of nulls": (
+        "responses",
+        responses({**text_item(""), "content": [{"type": "output_text", "text": "right", "annotations": [None, {}]}]}),
+        "right",
+        [],
+    ),
     "surrogate": ("responses", responses(text_item("right \ud83d")), "right \ufffd", []),
     "block of text as string": ("anthropic", messages(content="right"), "right", []),
     "unknown block": ("anthropic", messages({"type": "new", "x": 1}, TEXT), "right", []),
@@ -119,6 +139,40 @@ WHOLE = {
         "right",
         [],
     ),
+    "empty answer": ("anthropic", messages(), None, []),
+    "thinking without text": (
+        "anthropic",
+        messages({"type": "thinking", "thinking": "", "signature": "x"}, TEXT),
+        "right",
+        [],
+    ),
+    "blocks of nulls": ("anthropic", messages(None, TEXT), "right", []),
+    "citations of nulls": ("anthropic", messages({**TEXT, "citations": [None, {}]}), "right", []),
+    "context exceeded": ("anthropic", messages(TEXT, stop="model_context_window_exceeded"), "right", []),
+    "two candidates": (
+        "google",
+        {**gemini({"text": "right"}), "candidates": [*gemini({"text": "right"})["candidates"], {"finishReason": "STOP"}]},
+        "right",
+        [],
+    ),
+    "grounding of nulls": (
+        "google",
+        {
+            **gemini(),
+            "candidates": [
+                {**gemini({"text": "right"})["candidates"][0], "groundingMetadata": {"groundingSupports": [None, {}]}}
+            ],
+        },
+        "right",
+        [],
+    ),
+    "call beside an unexpected one": (
+        "google",
+        gemini({"functionCall": {"name": "add", "args": {"a": 1}}}, reason="UNEXPECTED_TOOL_CALL"),
+        NEXT,
+        [],
+    ),
+    "usage of nulls": ("google", gemini({"text": "right"}, usageMetadata={"promptTokenCount": None}), "right", []),
     "unknown part": ("google", gemini({"newThing": {}}, {"text": "right"}), "right", []),
     "call without arguments": ("google", gemini({"functionCall": {"name": "add"}}), None, [{}]),
     "equal calls without ids": (
@@ -213,6 +267,82 @@ STREAMED = {
         "right",
         [],
     ),
+    "item whole when it is opened": (
+        "responses",
+        [
+            {"type": "response.output_item.added", "output_index": 0, "item": text_item("right")},
+            {"type": "response.completed", "response": {}},
+        ],
+        "right",
+        [],
+    ),
+    "text in a done event alone": (
+        "responses",
+        [
+            {"type": "response.output_text.done", "output_index": 0, "text": "right"},
+            {"type": "response.completed", "response": {"output": None}},
+        ],
+        "right",
+        [],
+    ),
+    "signature twice": (
+        "anthropic",
+        [
+            START,
+            {**OPEN, "content_block": {"type": "thinking", "thinking": "", "signature": ""}},
+            block_delta(type="thinking_delta", thinking="hm"),
+            block_delta(type="signature_delta", signature="c2ln"),
+            block_delta(type="signature_delta", signature="c2lnbmF0dXJl"),
+            {**OPEN, "index": 1},
+            block_delta(1, type="text_delta", text="right"),
+            END,
+        ],
+        "right",
+        [],
+    ),
+    "unknown events of Anthropic": (
+        "anthropic",
+        [{"type": "new_event"}, START, {"type": "ping"}, OPEN, block_delta(type="text_delta", text="right"), END],
+        "right",
+        [],
+    ),
+    "refused in the stream": (
+        "anthropic",
+        [START, OPEN, block_delta(type="text_delta", text="wro"), {**END, "delta": {"stop_reason": "refusal"}}],
+        NEXT,
+        [],
+    ),
+    "thinking that was cut": (
+        "anthropic",
+        [
+            START,
+            OPEN,
+            block_delta(type="text_delta", text="right"),
+            {**OPEN, "index": 1, "content_block": {"type": "thinking", "thinking": "", "signature": ""}},
+            block_delta(1, type="thinking_delta", thinking="h"),
+            {**END, "delta": {"stop_reason": "max_tokens"}},
+        ],
+        "right",
+        [],
+    ),
+    "error in the middle": (
+        "google",
+        [gemini({"text": "wro"}, reason=None), {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}],
+        NEXT,
+        [],
+    ),
+    "chunks without candidates": (
+        "google",
+        [{"usageMetadata": {"promptTokenCount": 3}}, gemini({"text": "right"}), {"usageMetadata": {"promptTokenCount": 3}}],
+        "right",
+        [],
+    ),
+    "malformed in a stream": (
+        "google",
+        [gemini({"text": "wro"}, reason=None), gemini(reason="MALFORMED_FUNCTION_CALL", finishMessage="x")],
+        NEXT,
+        [],
+    ),
     "no message_start": ("anthropic", [OPEN, block_delta(type="text_delta", text="right"), END], "right", []),
     "no block start": ("anthropic", [START, block_delta(type="text_delta", text="right"), END], "right", []),
     "index of one": (
@@ -289,7 +419,8 @@ def ask(row, *, stream):
     protocol, reply, *_ = row
     odd = RawReply(events=[encode(event) for event in reply]) if stream else RawReply(body=json.dumps(reply).encode())
     with SERVERS[protocol](odd) as server, SERVERS["chat"](Reply("from the next")) as second:
-        wrapper = OpenAIWrapper(config_list=[server.config, second.config], cache_seed=None, retry_policy={"retries": 0})
+        entries = [server.config, {**second.config, "model": "other"}]
+        wrapper = OpenAIWrapper(config_list=entries, cache_seed=None, retry_policy={"retries": 0})
         return wrapper.create(messages=HI, tools=[ADD], stream=stream)
 
 

@@ -242,7 +242,9 @@ def test_a_wrong_setting_for_refusals_is_told():
 
 
 FILTERED = {
-    "chat": {"choices": [{"index": 0, "message": {"role": "assistant", "content": None}, "finish_reason": "content_filter"}]},
+    "chat": {
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": None}, "finish_reason": "content_filter"}]
+    },
     "responses": {
         "id": "r",
         "model": "m",
@@ -410,7 +412,12 @@ def make_answer(protocol, usage):
     item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]}
     candidate = {"content": {"role": "model", "parts": [{"text": "ok"}]}, "finishReason": "STOP"}
     return {
-        "chat": {"id": "x", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage},
+        "chat": {
+            "id": "x",
+            "model": "m",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": usage,
+        },
         "responses": {"id": "r", "model": "m", "status": "completed", "output": [item], "usage": usage},
         "anthropic": {**REFUSED, "stop_reason": "end_turn", "content": [{"type": "text", "text": "ok"}], "usage": usage},
         "google": {"candidates": [candidate], "modelVersion": "m", "usageMetadata": usage},
@@ -524,7 +531,9 @@ def test_a_parameter_that_is_refused_is_learnt(protocol, serve):
     create(entry)
     assert len(server.requests) == 3
     key = {"anthropic": "cache_control", "google": "thinkingConfig"}.get(protocol, name)
-    assert [f'"{key}"' in json.dumps({k: v for k, v in request.items() if k != "system"}) for request in server.requests] == [
+    assert [
+        f'"{key}"' in json.dumps({k: v for k, v in request.items() if k != "system"}) for request in server.requests
+    ] == [
         True,
         False,
         False,
@@ -539,3 +548,75 @@ def test_a_vendor_that_continues_its_answers_is_asked_five_times_at_most():
         assert server.requests[1]["continuationToken"] == "dG9rZW4="
     with SERVERS["google"](*[endless] * 7) as server:
         assert get_message(create(server)).content == "x" * 6
+
+
+BOUND = "claude-opus-5-5"
+
+
+@pytest.mark.parametrize("change", ["none", "system", "history"])
+def test_thinking_that_is_bound_to_what_stood_before(caplog, change):
+    thoughts = [Reply("", tool_calls=[tool_call("weather", city=city)], thinking=f"hm {city}") for city in "abc"]
+    with SERVERS["anthropic"](*thoughts, "Rain.", binds=True) as server:
+        llm = {"config_list": [{**server.config, "model": BOUND}], "cache_seed": None}
+        assistant = AssistantAgent("assistant", llm_config=llm, system_message="Be brief.")
+        user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False)
+
+        @user.register_for_execution(name="weather")
+        @assistant.register_for_llm(name="weather", description="Weather.")
+        def report(city: str) -> str:
+            if city == "c" and change == "system":
+                assistant.update_system_message("Be long.")
+            elif city == "c" and change == "history":
+                assistant.chat_messages[user][0]["content"] = "Forecast?"
+            return "rain"
+
+        with caplog.at_level(logging.WARNING):
+            result = user.initiate_chat(assistant, message="Weather?", max_turns=4, silent=True)
+    # Nothing was refused.
+    assert result.summary == "Rain."
+    assert len(server.requests) == 4
+    assert {headers["anthropic-beta"] for headers in server.headers} == {"thinking-binding-controls-2026-08-01"}
+    assert caplog.text.count("left out earlier thinking") == (change != "none")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_explicit_cache_is_made_used_and_made_again(stream):
+    with SERVERS["google"](*"abcd") as server:
+        wrapper = OpenAIWrapper(config_list=[{**server.config, "prompt_cache": "explicit"}], cache_seed=None)
+        history = [{"role": "system", "content": "Rules. " * 1000}, *HI]
+        options = {"messages": history, "tools": [WEATHER], "stream": stream}
+        cached = [wrapper.create(**options).usage.prompt_tokens_details.cached_tokens for _ in range(2)]
+        assert [request["cachedContent"] for request in server.requests] == ["cachedContents/1"] * 2
+        assert not {"systemInstruction", "tools"} & server.requests[0].keys()
+        assert min(cached) > 1000
+        server.caches.clear()
+        wrapper.create(**options)
+        [name] = server.caches
+        assert server.requests[-1]["cachedContent"] == name != "cachedContents/1"
+        # What is too short is sent as it is.
+        wrapper.create(messages=[{"role": "system", "content": "Short."}, *HI])
+        assert server.requests[-1]["systemInstruction"]
+
+
+@pytest.mark.slow
+def test_an_endpoint_that_stalls_is_given_up(serve):
+    server = serve(Reply("Late.", delay=20))
+    with pytest.raises(TimeoutError):
+        create({**server.config, "retry_policy": {"deadline": 0.5}})
+
+
+@pytest.mark.slow
+def test_chats_in_threads_share_an_endpoint(serve, protocol):
+    server = serve(lambda messages: f"answer to {json.dumps(messages)[-60:]}")
+    wrapper = OpenAIWrapper(config_list=[server.config], cache_seed=None)
+    texts = {}
+
+    def ask(number):
+        texts[number] = get_message(wrapper.create(messages=[{"role": "user", "content": f"question {number}"}])).content
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [f"question {number}" in texts[number] for number in range(8)] == [True] * 8

@@ -399,19 +399,27 @@ def test_ag2s_client_of_the_responses_api(mode):
     sdk.close()
 
 
+HOSTED = {
+    "responses": [{"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"query": "rain"}}],
+    "anthropic": [
+        {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "rain"}},
+        {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []},
+    ],
+    "google": [{"executableCode": {"language": "PYTHON", "code": "rain"}}, {"codeExecutionResult": {"output": "2"}}],
+}
 PAIRS = [pair for pair in itertools.product(SERVERS, SERVERS) if pair[0] != pair[1]]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
-@pytest.mark.parametrize(
-    "state", [pytest.param("text", marks=pytest.mark.slow), pytest.param("call", marks=pytest.mark.slow), "thinking"]
-)
+@pytest.mark.parametrize("state", ["text", "call", "thinking", "hosted"])
 def test_a_chat_falls_from_one_protocol_to_another_and_back(serve, first, second, state):
     """The strict rules of the second server accept what the first one's answers became."""
     thinking = "I think." if state == "thinking" else ""
-    calls = [tool_call("weather", city="x", call_id="call_1")] if state != "text" else []
-    one = serve(Reply("First.", tool_calls=calls, thinking=thinking), Fault(401), "Third.", protocol=first)
+    calls = [tool_call("weather", city="x", call_id="call_1")] if state in ("call", "thinking") else []
+    hosted = HOSTED.get(first, []) if state == "hosted" else []
+    reply = Reply("First.", tool_calls=calls, thinking=thinking, items=hosted)
+    one = serve(reply, Fault(401), "Third.", protocol=first)
     two = serve("Second.", protocol=second)
     assistant = ConversableAgent(
         "assistant", llm_config={"config_list": [one.config, two.config], "cache_seed": None}, human_input_mode="NEVER"
@@ -429,6 +437,8 @@ def test_a_chat_falls_from_one_protocol_to_another_and_back(serve, first, second
     assert "First." in text
     assert "encrypted_content" not in text.replace("reasoning.encrypted_content", "")
     assert "I think." not in text or second == "chat"
+    assert "srvtoolu_" not in text
+    assert not hosted or "rain" in text
     user.send("Once more", assistant, request_reply=True, silent=True)
     assert assistant.last_message(user)["content"] == "Third."
     assert "Second." in json.dumps(one.requests[-1])

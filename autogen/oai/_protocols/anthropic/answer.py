@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from ....types import JSON, Message
+from ..._once import log_once
 from ..._responses.normalize import make_unreadable
 from ..._responses.text import copy_json
 from ..errors import make_status_error, read_error
@@ -81,11 +82,14 @@ def read_answer(data: object) -> Answer:
         model=str(body.get("model") or ""),
         usage=_read_usage(body.get("usage")),
         stop=stop,
-        record=_read_diagnosis(body.get("diagnostics")),
+        record=_read_record(body),
     )
 
 
-def _read_diagnosis(value: object) -> dict[str, JSON]:
+def _read_record(body: Fields) -> dict[str, JSON]:
+    if body.get("input_transformations"):
+        log_once(f"{body.get('model')} left out earlier thinking: what stood before it has changed.")
+    value = body.get("diagnostics")
     reason = value.get("cache_miss_reason") if isinstance(value, dict) else None
     kind = reason.get("type") if isinstance(reason, dict) else reason
     return {"cache_miss": kind} if kind else {}

@@ -34,7 +34,7 @@ from ..turns import (
     split_system,
 )
 from .caching import add_breakpoints
-from .thinking import build_thinking
+from .thinking import build_thinking, release_binding
 
 DEFAULT_MAX_TOKENS = 16384
 """Limit for a model whose maximum is unknown: the vendor refuses requests without a limit."""
@@ -76,6 +76,8 @@ def build_body(request: NeutralRequest) -> Body:
         body["tools"] = tools
     body["messages"] = _build_messages(turns, has_tools=bool(tools))
     body |= _build_params(request, body)
+    if thinking := release_binding(request.model, request.abilities, body.get("thinking")):
+        body["thinking"] = thinking
     if request.abilities.forced_with_thinking is False and _is_thinking(request, body):
         _ask_for_call(body)
     return add_breakpoints(body, params.get("prompt_cache", True))

@@ -16,7 +16,10 @@ from .body import MAX_UNSTREAMED, build_body
 from .events import MessagesAssembler
 
 _THINKING = ("thinking", "redacted_thinking")
-_BETA, _MCP = "anthropic-beta", "mcp-client-2025-11-20"
+_BETA = "anthropic-beta"
+_BETAS = {"mcp_servers": "mcp-client-2025-11-20", "block_binding": "thinking-binding-controls-2026-08-01"}
+"""Betas by the field of a request, or of its `thinking`, that needs them."""
+_LENGTH_OF_DATE = len("2025-11-20")
 _SDK_PARAMS = ("model", "max_tokens", "messages", "stream", "timeout", "extra_headers", "extra_query")
 
 
@@ -54,6 +57,11 @@ def _drop_cache_control(body: Body, error_text: str) -> Body:
     return {key: value for key, value in body.items() if key != "cache_control"}
 
 
+def _drop_binding(body: Body, error_text: str) -> Body:
+    thinking = {key: value for key, value in (body.get("thinking") or {}).items() if key != "block_binding"}
+    return {**body, "thinking": thinking}
+
+
 def _adapt_thinking(body: Body, error_text: str) -> Body:
     thinking = body.get("thinking") or {}
     if thinking.get("type") != "enabled":
@@ -77,6 +85,7 @@ class MessagesProtocol:
         make_adaptation("the model's limit of tokens", r"max_tokens: \d+ > \d+", _lower_limit),
         make_adaptation("the model's own choice of tools", r"tool_choice forces|forced tool use|tool_choice", _free_choice),
         make_adaptation("the schema in words", r"output_config|output_format|structured output", _describe_schema),
+        make_adaptation("without control of the binding", r"block_binding.{0,40}(extra|unknown|not )", _drop_binding),
         make_adaptation("another form of thinking", r"thinking\.type|adaptive thinking", _adapt_thinking),
         make_adaptation(
             "without automatic caching", r"cache_control: Extra inputs|Top-level cache_control", _drop_cache_control
@@ -129,11 +138,12 @@ def _append_text(message: Fields, text: str) -> dict[str, Any]:
 def _build_arguments(body: Body, options: Fields, *, stream: bool) -> dict[str, Any]:
     """Return the arguments of the SDK's method. Parameters that it doesn't have go into the body as they are."""
     arguments = {**body, **options, "stream": stream}
-    if body.get("mcp_servers"):
+    if needed := [beta for key, beta in _BETAS.items() if body.get(key) or key in (body.get("thinking") or {})]:
         headers = dict(options.get("extra_headers") or {})
         betas = [beta for beta in str(headers.get(_BETA) or "").split(",") if beta]
-        if not any(beta.startswith("mcp-client-") for beta in betas):
-            arguments["extra_headers"] = {**headers, _BETA: ",".join([*betas, _MCP])}
+        # The user's own version of a beta wins.
+        missing = [beta for beta in needed if not any(own.startswith(beta[:-_LENGTH_OF_DATE]) for own in betas)]
+        arguments["extra_headers"] = {**headers, _BETA: ",".join([*betas, *missing])}
     # Without a time limit the SDK refuses long answers that are not streamed.
     arguments.setdefault("timeout", 600.0)
     rest = {key: value for key, value in arguments.items() if key not in _SDK_PARAMS}

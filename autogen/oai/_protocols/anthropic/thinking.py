@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ...._models.abilities import Abilities
@@ -11,6 +12,8 @@ from ..protocol import Body, Fields
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 65536}
 _MIN_BUDGET = 1024
 _THINKING = ("thinking", "redacted_thinking")
+# Models whose thinking is bound to all that stood before it.
+_BOUND = re.compile(r"claude-(fable-5-[1-9]|mythos-5-[2-9]|(opus|sonnet|haiku)-5-5)(?!\d)")
 
 
 def build_thinking(abilities: Abilities, effort: str, body: Body) -> tuple[dict[str, Any] | None, dict[str, Any]]:
@@ -30,6 +33,20 @@ def build_thinking(abilities: Abilities, effort: str, body: Body) -> tuple[dict[
     if budget < _MIN_BUDGET or not _can_go_on_thinking(body["messages"]):
         return None, {}
     return {"type": "enabled", "budget_tokens": budget}, {}
+
+
+def release_binding(model: str, abilities: Abilities, thinking: Fields | None) -> Fields | None:
+    """Return a `thinking` with which the vendor leaves out earlier thinking that fits no more, in place of a refusal.
+
+    Args:
+        model: Name of the model.
+        abilities: Its abilities.
+        thinking: The `thinking` of the request; None if it has none.
+    """
+    thinks = thinking is not None or abilities.reasoning in ("always", "default_on")
+    if not thinks or not _BOUND.search(model) or (thinking or {}).get("type") == "disabled":
+        return thinking
+    return {"block_binding": {"prefix_mismatch_behavior": "drop_block"}, **(thinking or {"type": "adaptive"})}
 
 
 def _can_go_on_thinking(messages: list[Fields]) -> bool:

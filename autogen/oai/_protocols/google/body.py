@@ -22,6 +22,7 @@ from ..turns import (
     split_history,
     split_system,
 )
+from .caching import EXPLICIT
 
 BLANK = "(empty)"
 STAND_IN = "skip_thought_signature_validator"
@@ -74,6 +75,8 @@ def build_body(request: NeutralRequest) -> Body:
     if has_functions and (choice := request.params.get("tool_choice")) is not None:
         body["toolConfig"] = {"functionCallingConfig": _build_tool_choice(choice)}
     body |= _build_params(request)
+    if request.params.get("prompt_cache") == "explicit":
+        body[EXPLICIT] = True
     return body
 
 

@@ -16,6 +16,7 @@ from ..errors import make_status_error
 from ..protocol import Answer, Body, Fields, NeutralRequest, make_adaptation
 from .answer import read_answer
 from .body import STAND_IN, build_body
+from .caching import ContextCaches, require_again
 from .chunks import GeminiAssembler
 
 # Replaced by the body.
@@ -60,10 +61,14 @@ class GeminiProtocol:
     tool_name = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}")
     max_unstreamed = None
     adaptations = (
+        make_adaptation("with a new cache", r"cached ?content.{0,80}not found", require_again, is_remembered=False),
         make_adaptation("stand-ins for signatures", r"thought.?signature", _use_stand_ins, is_remembered=False),
         make_adaptation("calls without ids", r"unknown name .{0,3}id\b", _drop_ids),
         make_adaptation("the model's own thinking", r"thinking.?(level|budget|config)", _drop_thinking_level),
     )
+
+    def __init__(self) -> None:
+        self._caches = ContextCaches()
 
     def build_body(self, request: NeutralRequest) -> Body:
         """Return the JSON of a request."""
@@ -71,6 +76,7 @@ class GeminiProtocol:
 
     def send(self, sdk: Any, body: Body, options: Fields) -> Steps[object]:
         """Send a request that is answered as a whole, and return the JSON of the answer."""
+        body = yield from self._caches.use(sdk, body, options)
         arguments = _build_arguments(body, options, is_whole=True)
         response = yield Call(sdk.models.generate_content, sdk.aio.models.generate_content, (), arguments)
         text = response.sdk_http_response.body
@@ -81,6 +87,7 @@ class GeminiProtocol:
 
     def open_stream(self, sdk: Any, body: Body, options: Fields) -> Steps[Any]:
         """Send a request that is answered in chunks, and return the stream."""
+        body = yield from self._caches.use(sdk, body, options)
         arguments = _build_arguments(body, options, is_whole=False)
         stream = yield Call(sdk.models.generate_content_stream, sdk.aio.models.generate_content_stream, (), arguments)
         return _a_wrap(stream) if hasattr(stream, "__aiter__") else _wrap(stream)
@@ -111,9 +118,11 @@ def _build_arguments(body: Body, options: Fields, *, is_whole: bool) -> dict[str
     """Return the arguments of the SDK's method, which sends the body as it is."""
     http: dict[str, Any] = {"extra_body": {key: value for key, value in body.items() if key != "model"}}
     timeout = options.get("timeout")
-    if isinstance(timeout, (int, float)):
+    # A deadline makes it an object, whose limits end at the same time.
+    seconds = timeout if isinstance(timeout, (int, float)) else getattr(timeout, "read", None)
+    if seconds is not None:
         # In milliseconds.
-        http["timeout"] = max(1, int(timeout * 1000))
+        http["timeout"] = max(1, int(seconds * 1000))
     if options.get("extra_headers"):
         http["headers"] = dict(options["extra_headers"])
     config: dict[str, Any] = {"automatic_function_calling": {"disable": True}, "http_options": http}
@@ -168,6 +177,9 @@ def _translate(error: Exception) -> Exception | None:
     text = str(error.message or error)
     status = error.code if isinstance(error.code, int) and error.code >= 400 else 500
     code = None
+    if status == 403 and "CachedContent" in text:
+        # Expired, or of another account.
+        status = 404
     if any(detail.get("reason") == "API_KEY_INVALID" for detail in reasons):
         # The vendor sends 400 for a wrong key.
         status = 401
