@@ -251,10 +251,3 @@ def _apply_field(parameter: inspect.Parameter) -> inspect.Parameter:
 def _make_signature(parameters: list[inspect.Parameter]) -> inspect.Signature:
     # `Field(...)` may follow parameters with a default: for Python it is a default, too.
     return inspect.Signature(parameters, __validate_parameters__=False)
-
-
-def get_offer_name(tool: collections.abc.Mapping[str, Any]) -> str:
-    """Return the name of an entry of `tools`: that of its function; for a tool that a vendor runs its name or its type."""
-    function = tool.get("function")
-    named = function if isinstance(function, collections.abc.Mapping) else tool
-    return str(named.get("name") or tool.get("type") or "")

@@ -41,21 +41,18 @@ from ._kinds import (
     HumanAnswered,
     HumanAsked,
     MessageSent,
-    ModelAnswered,
-    ModelAsked,
-    ModelFailed,
     NoHumanInput,
     ProgramEvent,
     ReplyEnded,
     ReplyRetracted,
     ReplyStarted,
     SafeguardActed,
-    TokenReceived,
     ToolCalled,
     ToolReturned,
     UsagePrinted,
 )
 from ._memory_kinds import MemoriesRecalled
+from ._model_kinds import ModelAnswered, ModelAsked, ModelFailed, TokenReceived
 
 __all__ = [
     "AnyEvent",

@@ -12,7 +12,8 @@ from typing import Any, get_args
 
 from ._event import Event
 from ._group_kinds import SpeakerSelected
-from ._kinds import AnyEvent, ChatEnded, ChatStarted, ChatWaiting, MessageSent, ModelAnswered
+from ._kinds import AnyEvent, ChatEnded, ChatStarted, ChatWaiting, MessageSent
+from ._model_kinds import ModelAnswered
 from ._observations import CHAT, MODEL, Conversation, RecordedOperation, Turn
 from ._observer import Observer
 

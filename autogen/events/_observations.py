@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 from ._event import Event
-from ._kinds import ChatEnded, ModelAnswered, ReplyEnded
+from ._kinds import ChatEnded, ReplyEnded
+from ._model_kinds import ModelAnswered
 
 CHAT, TURN, REPLY, MODEL, TOOL, CODE, HUMAN = "chat", "turn", "reply", "model", "tool", "code", "human"
 

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 from ._event import Event
 from ._group_kinds import SpeakerSelected
-from ._kinds import MessageSent, ModelAnswered
+from ._kinds import MessageSent
+from ._model_kinds import ModelAnswered
 from ._observations import CHAT, MODEL, TURN, Conversation, RecordedOperation, Totals
 
 _Handler: TypeAlias = Callable[[Any], Sequence[RecordedOperation]]

@@ -10,6 +10,7 @@ from . import _group_kinds as group_kinds
 from . import _kinds as kinds
 from . import agent_events as ag2
 from ._event import Event
+from ._model_kinds import TokenReceived
 from .base_event import BaseEvent
 from .client_events import StreamEvent, UsageSummaryEvent
 from .print_event import PrintEvent
@@ -183,7 +184,7 @@ class Translator:
             content_preview=event.preview,
         )
 
-    def _translate_token(self, event: kinds.TokenReceived) -> Iterable[Any]:
+    def _translate_token(self, event: TokenReceived) -> Iterable[Any]:
         if event.kind == "text":
             yield StreamEvent(content=event.delta)
 
@@ -205,7 +206,7 @@ class Translator:
 
 
 # The kinds that a silent chat does not show.
-_SPOKEN = (kinds.MessageSent, group_kinds.SpeakerSelected, kinds.TokenReceived, kinds.ChatEnded)
+_SPOKEN = (kinds.MessageSent, group_kinds.SpeakerSelected, TokenReceived, kinds.ChatEnded)
 
 _CONVERTERS: dict[type[Event], Callable[[Translator, Any], Iterable[Any]]] = {
     kinds.ChatStarted: Translator._translate_start,
@@ -225,7 +226,7 @@ _CONVERTERS: dict[type[Event], Callable[[Translator, Any], Iterable[Any]]] = {
     kinds.HumanAsked: Translator._translate_question,
     group_kinds.HandedOver: Translator._translate_handoff,
     kinds.SafeguardActed: Translator._translate_safeguard,
-    kinds.TokenReceived: Translator._translate_token,
+    TokenReceived: Translator._translate_token,
     kinds.ChatEnded: Translator._translate_end,
     kinds.ProgramEvent: Translator._translate_program_event,
 }

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from .._functions.signatures import get_offer_name
+from .._functions.offers import get_offer_name
 from .._threads import run_in_thread
 from ..types import Message
 from ._pictures import PictureGallery

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._functions.signatures import get_offer_name
+from .._functions.offers import get_offer_name
 
 __all__ = ["logger_formatter", "should_hide_tools", "validate_parameter"]
 

@@ -93,7 +93,7 @@ class ResponseStore:
         return {"id": name, "object": "conversation", "created_at": 0, "metadata": {}}
 
     def cancel(self, response_id: str) -> Mapping[str, object] | Fault:
-        """Cancel a response that is under way. One that is over stays as it is."""
+        """Cancel a response that is under way; any other stays as it is."""
         with self._lock:
             stored = self._responses.get(response_id)
             if stored is None:

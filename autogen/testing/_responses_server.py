@@ -55,7 +55,7 @@ class ResponsesServer(ScriptedServer):
 
     def list_messages(self, body: Body) -> list[Message]:
         """Return the items of the input, with those that are kept, for functions in a script."""
-        return [*self._store.list_before(body), *_list_input(body)]
+        return [*map(dict, self._store.list_before(body)), *_list_input(body)]
 
     def forget(self) -> None:
         """Forget the responses and conversations, as a vendor does after some time."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
-from ..._functions.signatures import get_offer_name
+from ..._functions.offers import get_offer_name
 from ..._steps import Steps, invoke, run_async, run_sync
 from ...code_utils import content_str
 from ...control import ChatControl

@@ -10,7 +10,7 @@ from types import MethodType
 from typing import Any, TypeVar
 
 from ... import runtime_logging
-from ..._functions.signatures import get_offer_name
+from ..._functions.offers import get_offer_name
 from ..._mistakes import warn_caller
 from ..._steps import is_coroutine_function, run_async, run_sync
 from ...tools.tool import Tool, attach_tool, get_tool, get_tool_name

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ... import events
-from ..._functions.signatures import get_offer_name
+from ..._functions.offers import get_offer_name
 from ..._secrets import redact
 from ..._steps import Steps, invoke, run_async, run_sync
 from ...oai.client import OpenAIWrapper

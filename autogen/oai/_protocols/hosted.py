@@ -1,4 +1,4 @@
-"""Tools that vendors run themselves, as entries of `tools`: who has them, and what the others get in their place."""
+"""Tools that vendors run themselves, as entries of `tools`: each vendor gets its own, and the others go without."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _TOO_SMALL = ("too small", "min_total_token_count", "minimum token count")
 
 
 def require_again(body: Body, error_text: str) -> Body:
-    """Return a request with a new cache in place of one that has expired."""
+    """Return a request that makes a new cache, because the known cache has expired."""
     return {**body, EXPLICIT: _AGAIN} if body.get(EXPLICIT) else body
 
 

@@ -205,7 +205,7 @@ def _make_timeout() -> Exception:
 
 
 def _get_cuts() -> tuple[type[Exception], ...]:
-    """Return the errors after which the vendor is asked again for the same response."""
+    """Return the errors after which the same response is fetched once more."""
     import openai
 
     return openai.APIConnectionError, openai.InternalServerError, *get_read_errors()

@@ -133,7 +133,7 @@ def _build_input(request: NeutralRequest, *, has_breakpoint: bool) -> tuple[str 
         instructions = join_text(turns[0].message.get("content"))
         turns = turns[1:]
     if has_breakpoint and instructions:
-        part = {"type": "input_text", "text": instructions, "prompt_cache_breakpoint": {"mode": "explicit"}}
+        part: dict[str, JSON] = {"type": "input_text", "text": instructions, "prompt_cache_breakpoint": {"mode": "explicit"}}
         items.append({"role": "developer", "content": [part]})
         instructions = None
     calls = index_calls(turn.items for turn in turns if turn.items is not None)
