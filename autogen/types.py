@@ -224,6 +224,10 @@ class ConfigEntry(TypedDict, total=False):
     system_instruction: str
     protocol: Literal["native", "chat"]
     prompt_cache: bool | str
+    cache_diagnosis: bool
+    state: Literal["stateless", "stored", "conversation"]
+    background: bool
+    poll_interval: float
     anthropic_version: str
 
     # Parameters of a request.

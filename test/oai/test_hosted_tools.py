@@ -5,8 +5,10 @@ import logging
 
 import pytest
 from protocol_servers import SERVERS
+from typer.testing import CliRunner
 
 from autogen import AssistantAgent, OpenAIWrapper, UserProxyAgent, events
+from autogen._cli.app import app
 from autogen.oai._once import _emitted
 from autogen.testing import Reply, tool_call
 
@@ -280,3 +282,27 @@ def test_a_custom_tool_gets_its_text(protocol, serve, stream):
         assert "[0-9]+" in sent
         assert "input" in sent
         assert '"custom"' not in sent
+
+
+def test_ag2s_entry_names_the_tools_of_the_vendor(caplog):
+    with SERVERS["responses"]("ok") as server:
+        entry = {**server.config, "built_in_tools": ["web_search", "apply_patch_async"], "workspace_dir": "/tmp"}
+        OpenAIWrapper(config_list=[entry], cache_seed=None).create(messages=HI)
+    [sent] = server.requests
+    assert sent["tools"] == [{"type": "web_search"}, {"type": "apply_patch"}]
+    assert "workspace_dir" not in sent
+    assert "workspace_dir: not sent" in caplog.text
+
+
+def test_inspect_shows_the_tools_of_the_vendor_and_its_cache(tmp_path):
+    usage = {"input_tokens": 2000, "output_tokens": 2, "input_tokens_details": {"cached_tokens": 1536}}
+    search = CALLS["search of Responses"][2]
+    with SERVERS["responses"](Reply("Rain.", items=search, usage=usage)) as server:
+        assistant = AssistantAgent("assistant", llm_config=server.llm_config)
+        user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False)
+        path = tmp_path / "chat.db"
+        user.initiate_chat(assistant, message="Go", max_turns=1, silent=True, checkpoint=str(path))
+    result = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["inspect", str(path)])
+    shown = " ".join(result.output.split())
+    assert "(1,536 from the prompt cache)" in shown
+    assert "[web search: rain]" in shown

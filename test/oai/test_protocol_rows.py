@@ -14,6 +14,9 @@ from autogen import AssistantAgent, OpenAIWrapper, UserProxyAgent, events
 from autogen.oai._once import _emitted
 from autogen.testing import Fault, RawReply, Reply, tool_call
 
+# A table of rows and protocols: the default run has the core of the contract, in test_protocols.py.
+pytestmark = pytest.mark.slow
+
 HI = [{"role": "user", "content": "hi"}]
 WEATHER = {
     "type": "function",
@@ -598,14 +601,12 @@ def test_an_explicit_cache_is_made_used_and_made_again(stream):
         assert server.requests[-1]["systemInstruction"]
 
 
-@pytest.mark.slow
 def test_an_endpoint_that_stalls_is_given_up(serve):
     server = serve(Reply("Late.", delay=20))
     with pytest.raises(TimeoutError):
         create({**server.config, "retry_policy": {"deadline": 0.5}})
 
 
-@pytest.mark.slow
 def test_chats_in_threads_share_an_endpoint(serve, protocol):
     server = serve(lambda messages: f"answer to {json.dumps(messages)[-60:]}")
     wrapper = OpenAIWrapper(config_list=[server.config], cache_seed=None)

@@ -246,7 +246,7 @@ class AzureOpenAILLMConfigEntry(LLMConfigEntry):
 
 
 class OpenAIResponsesLLMConfigEntry(LLMConfigEntry):
-    """Entry of AG2 for OpenAI's responses; requests go to the chat completions of the same models."""
+    """Entry for OpenAI's Responses API."""
 
     DEFAULTS = {"api_type": "responses"}
 

@@ -17,10 +17,17 @@ from .state import INTERVAL, Mark, get_state, use_state
 _LONGEST_CALL_ID = 64
 _FEWEST_TOKENS = 16
 _RENAMES = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens", "user": "safety_identifier"}
-_UNKNOWN = {**COMMON_UNKNOWN, "stop": (), "seed": (), "presence_penalty": (0,), "frequency_penalty": (0,)}
+# AG2's limits of its own execution of shell calls and patches. Here the program's tools answer such calls.
+_LIMITS = ("workspace_dir", "allowed_paths", "allowed_commands", "denied_commands", "enable_command_filtering")
+_UNKNOWN = {
+    **COMMON_UNKNOWN,
+    **dict.fromkeys((*_LIMITS, "dangerous_patterns", "stop", "seed"), ()),
+    "presence_penalty": (0,),
+    "frequency_penalty": (0,),
+}
 _TRANSLATED = (
     *("prompt_cache", "response_format", "reasoning_effort", "verbosity", "tool_choice", "state", "poll_interval"),
-    "cache_diagnosis",
+    *("cache_diagnosis", "built_in_tools"),
 )
 _ENCRYPTED = "reasoning.encrypted_content"
 _LIVES_OF_BREAKPOINTS = ("30m", "12h")
@@ -41,7 +48,8 @@ def build_body(request: NeutralRequest) -> Body:
     if instructions is not None:
         body["instructions"] = instructions
     body["input"] = items
-    if tools := [_build_tool(tool) for tool in request.tools]:
+    built_in = [{"type": name.removesuffix("_async")} for name in request.params.get("built_in_tools") or ()]
+    if tools := [_build_tool(tool) for tool in (*request.tools, *built_in)]:
         body["tools"] = tools
     body |= _build_params(request, is_stored=state != "stateless")
     if request.params.get("prompt_cache", True) is not False:
