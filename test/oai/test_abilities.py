@@ -139,7 +139,12 @@ def test_the_limit_of_a_response_is_that_of_the_model(model, entry, expected):
         ("claude-opus-5", "high", {"type": "adaptive"}, {"effort": "high"}),
         ("claude-opus-5", "minimal", {"type": "adaptive"}, {"effort": "low"}),
         ("claude-opus-5", "none", {"type": "disabled"}, None),
-        ("claude-opus-5-5", "none", None, {"effort": "low"}),
+        (
+            "claude-opus-5-5",
+            "none",
+            {"block_binding": {"prefix_mismatch_behavior": "drop_block"}, "type": "adaptive"},
+            {"effort": "low"},
+        ),
         ("claude-haiku-4-5", "high", {"type": "enabled", "budget_tokens": 16384}, None),
         ("claude-haiku-4-5", "low", {"type": "enabled", "budget_tokens": 2048}, None),
     ],

@@ -152,7 +152,6 @@ class FaultRow(NamedTuple):
 FAULTS = (
     #        name                error                  statuses         code                  retry  fallback blame
     FaultRow("content filter",   "APIError",            None,            "content_filter",     False, False, Blame.REQUEST),
-    FaultRow("conversation busy", "APIStatusError",     (400, 409),      "conversation_locked", True, True,  Blame.REQUEST),
     FaultRow("timeout",          "APITimeoutError",     None,            None,                 True,  True,  Blame.ENDPOINT),
     FaultRow("no connection",    "APIConnectionError",  None,            None,                 True,  True,  Blame.MOMENT),
     FaultRow("quota exceeded",   "APIStatusError",      (429,),          "insufficient_quota", False, True,  Blame.ENDPOINT),

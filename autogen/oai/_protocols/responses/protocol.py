@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 from ...._steps import Steps
+from ..._http.libraries import httpx
 from ..._responses.sdk_calls import request_json, request_stream
+from ..errors import make_status_error, read_error
 from ..protocol import Answer, Body, Fields, NeutralRequest, make_adaptation
 from .answer import read_answer
 from .background import BULK, open_job, run_job
@@ -122,5 +124,11 @@ class ResponsesProtocol:
         return None
 
     def translate_error(self, error: Exception) -> Exception | None:
-        """Return None: the errors are those of the `openai` SDK already."""
-        return None
+        """Return the error of a busy server for a conversation in use; None for any other, which is the SDK's own."""
+        refusal: Any = error
+        if getattr(refusal, "code", None) != "conversation_locked":
+            return None
+        _, kind, message = read_error(refusal.body)
+        # The vendor sends 400. The headers may say how long to wait.
+        response = httpx.Response(409, headers=dict(refusal.response.headers), request=refusal.request)
+        return make_status_error(409, message, kind=kind, response=response)
