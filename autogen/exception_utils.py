@@ -86,7 +86,7 @@ class BudgetExceeded(Exception):
     """Raised when the budget of an agent or a chat is used up. No further request was sent, and histories are complete.
 
     Attributes:
-        owner: `agent` or `chat`.
+        owner: `agent`, `chat`, or `run` for the budget of `map_chats`.
         setting: The limit that was reached: `max_cost` (USD) or `max_tokens_total`.
         spent: The amount spent.
         limit: The value of the limit.

@@ -26,6 +26,7 @@ SUBJECTS = {
     "turn": subjects.measure_scripted_turn,
     "group": subjects.measure_group_round,
     "concurrent": subjects.measure_concurrent_chats,
+    "many": subjects.measure_mapped_chats,
     "memory": subjects.measure_idle_agents,
     "cache": subjects.measure_cached_reply,
     "code": measure_code_blocks,

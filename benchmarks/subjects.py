@@ -213,6 +213,28 @@ def measure_concurrent_chats(setting: Setting) -> list[Row]:
     ]
 
 
+def measure_mapped_chats(setting: Setting) -> list[Row]:
+    """Measure `map_chats` beside a loop."""
+    chats, turns = 10_000, 3
+    case = partial(run_work, setting.ours.python, "mapped", folder=setting.folder, chats=chats, turns=turns)
+    samples = run_interleaved(setting.rounds, {"ours": case})["ours"]
+    loop, threads, tasks = (compute_median(samples, key) for key in ("loop", "threads", "tasks"))
+    return [
+        Row(
+            f"`map_chats` of {chats:,} scripted chats of {turns} turns, without a checkpoint",
+            threads,
+            "s",
+            loop,
+            "a loop",
+            goal="at most 1.2 of the loop",
+            met=threads / loop <= 1.2,
+            limit=f"{threads / loop:.2f} of the loop; in tasks, {tasks / loop:.2f}. The identity of an item, its budget and "
+            "its outcome, and a thread that waits for the interpreter.",
+            more={"samples": samples},
+        )
+    ]
+
+
 def measure_idle_agents(setting: Setting) -> list[Row]:
     """Measure the memory of agents."""
     where = {"folder": setting.folder, "url": setting.url}

@@ -15,6 +15,7 @@ LAYERS = """
     __main__                             python -m autogen
     _cli                                 the command line
     __init__                             the names of `import autogen`
+    distributed                          many chats at once
     terminal, testing, opentelemetry     a live view of chats, test doubles for models, and AG2's functions for spans
     _components                          agents, chats, tools and others in documents
     mcp, a2a                             clients of MCP servers, and of agents on other machines

@@ -36,7 +36,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "agents": (
         "Agents and chats",
         "Agents, the chats between two of them, and what comes out.",
-        ("autogen.agentchat", "autogen.control"),
+        ("autogen.agentchat", "autogen.control", "autogen.distributed"),
     ),
     "group-chats": (
         "Group chats",

@@ -178,7 +178,7 @@ class SQLiteStore:
         # Resolved now, because the program may change its working directory, or a link, while the file is open.
         self._file = _resolve(self.path)
         with contextlib.ExitStack() as resources:
-            resources.enter_context(_lock_file(self._file, self.path))
+            resources.enter_context(lock_file(self._file, self.path))
             try:
                 self._database = open_database(self._file, "rwc", timeout=5, check_same_thread=False, isolation_level=None)
                 resources.callback(self._close_database)
@@ -387,7 +387,7 @@ def _resolve(path: Path) -> Path:
 
 
 @contextmanager
-def _lock_file(file: Path, path: Path) -> Iterator[None]:
+def lock_file(file: Path, path: Path) -> Iterator[None]:
     """Lock a file. The system releases the lock of a process that dies, however it dies.
 
     Args:

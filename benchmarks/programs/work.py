@@ -250,6 +250,33 @@ def cached(url: str, length: int, times: int) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in samples.items()}
 
 
+def mapped(chats: int, turns: int) -> dict[str, float]:
+    """The processor's time of many scripted chats: in a loop, by `map_chats` in threads, and by its tasks."""
+    from autogen.distributed import map_chats
+
+    def chat(number: int, run: object = None) -> Any:
+        a, b = pair()
+        return a.initiate_chat(b, message=str(number), max_turns=turns, silent=True)
+
+    async def a_chat(number: int, run: object) -> Any:
+        a, b = pair()
+        return await a.a_initiate_chat(b, message=str(number), max_turns=turns, silent=True)
+
+    samples = {}
+    cases = {
+        "loop": lambda: [chat(number) for number in range(chats)],
+        "threads": lambda: list(map_chats(range(chats), chat)),
+        "tasks": lambda: list(map_chats(range(chats), a_chat)),
+    }
+    cases["loop"]()
+    for name, case in cases.items():
+        gc.collect()
+        started = time.process_time()
+        assert len(case()) == chats
+        samples[name] = time.process_time() - started
+    return samples
+
+
 WORK = {
     work.__name__: work
     for work in (
@@ -263,6 +290,7 @@ WORK = {
         idle_agents,
         idle_clients,
         cached,
+        mapped,
     )
 }
 

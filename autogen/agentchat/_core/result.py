@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from enum import Enum
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from ..._journal import Pending
-from ..._mistakes import find_close, suggest
+from ..._jsonable import to_jsonable
+from ..._mistakes import find_close, suggest, trim_stop
 from ...oai._usage.ledger import UsageLedger
 from ...oai.client import OpenAIWrapper
 from ...types import ChatCost, ChatMessage, ChatQueue, ChatSpec, UsageSummary
@@ -132,6 +134,27 @@ class ChatResult:
             "summary": self.summary,
         }
         return format_line("ChatResult", parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON; `from_dict` restores it. A `value` that is an object becomes the dict of its fields."""
+        # Each for itself: a value that JSON can't hold is replaced as a whole.
+        return {item.name: to_jsonable(getattr(self, item.name)) for item in dataclass_fields(self)}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> ChatResult:
+        """Restore a result that `to_dict` returned.
+
+        Raises:
+            ValueError: It is not a result.
+        """
+        try:
+            result = cls(**stored)
+            result.stop_reason = None if result.stop_reason is None else StopReason(result.stop_reason)
+            result.pending = [Pending.from_dict(question) for question in result.pending]
+            result.sources = [ChatSource(**source) for source in cast("list[Any]", result.sources)]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"The stored result of a chat is damaged: {trim_stop(error)}.") from error
+        return result
 
     def _repr_html_(self) -> str:
         parts = (self.stop_reason and f"ended by {self.stop_reason.value}", format_cost(self.cost), self.stop_detail)

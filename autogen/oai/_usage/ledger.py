@@ -141,7 +141,7 @@ class Budget:
     """Limits on cost and tokens, with the ledger that they apply to. Responses from a cache cost nothing.
 
     Args:
-        owner: `agent` or `chat`, for the error.
+        owner: `agent`, `chat`, or `run` for many chats, for the error.
         limits: `max_cost` (USD) and `max_tokens_total` (tokens of requests and responses): numbers, windows such as
             `{"usd": 5, "per": "day"}`, or None for no limit; `budget_key`, the tenant whose windows these are; `on_budget`.
         ledger: Ledger in which responses are recorded; a new one if None.
@@ -151,7 +151,7 @@ class Budget:
     """
 
     def __init__(self, owner: str, limits: Mapping[str, object], ledger: UsageLedger | None = None) -> None:
-        self._owner = owner
+        self.owner = owner
         self._limits = dict(limits)
         key = limits.get("budget_key")
         (self._max_cost, costs), (self._max_tokens, counts) = (
@@ -175,7 +175,7 @@ class Budget:
 
     def copy_for(self, ledger: UsageLedger) -> Budget:
         """Return a budget with the same limits for another ledger."""
-        return Budget(self._owner, self._limits, ledger)
+        return Budget(self.owner, self._limits, ledger)
 
     def check(self) -> None:
         """Check that something is left.
@@ -188,9 +188,9 @@ class Budget:
         # The last request may exceed a limit; the next one is not sent.
         cost, tokens = compute_spending(self.ledger)
         if self._max_cost is not None and cost >= self._max_cost:
-            raise BudgetExceeded(self._owner, "max_cost", cost, self._max_cost)
+            raise BudgetExceeded(self.owner, "max_cost", cost, self._max_cost)
         if self._max_tokens is not None and tokens >= self._max_tokens:
-            raise BudgetExceeded(self._owner, "max_tokens_total", tokens, self._max_tokens)
+            raise BudgetExceeded(self.owner, "max_tokens_total", tokens, self._max_tokens)
 
     def get_left(self) -> float | None:
         """Return the USD that are neither spent nor reserved; None without a limit of the whole cost."""
@@ -209,10 +209,10 @@ class Budget:
             reserved = Expense((self._reserved.cost or 0.0) + (expense.cost or 0.0), self._reserved.tokens + expense.tokens)
             if self._max_cost is not None and spent + (reserved.cost or 0.0) > self._max_cost:
                 left = spent + (self._reserved.cost or 0.0)
-                raise BudgetExceeded(self._owner, "max_cost", left, self._max_cost, expense.cost)
+                raise BudgetExceeded(self.owner, "max_cost", left, self._max_cost, expense.cost)
             if self._max_tokens is not None and tokens + reserved.tokens > self._max_tokens:
                 tokens += self._reserved.tokens
-                raise BudgetExceeded(self._owner, "max_tokens_total", tokens, self._max_tokens, expense.tokens)
+                raise BudgetExceeded(self.owner, "max_tokens_total", tokens, self._max_tokens, expense.tokens)
             self._reserved = reserved
 
     def _release_total(self, expense: Expense) -> None:
@@ -245,7 +245,7 @@ class Budget:
             rows, excess = reserve_amounts(self.windows, expense.cost, expense.tokens)
             if excess is not None:
                 needed = expense.cost if excess.setting.startswith("max_cost") else expense.tokens
-                raise BudgetExceeded(self._owner, excess.setting, excess.spent, excess.limit, needed)
+                raise BudgetExceeded(self.owner, excess.setting, excess.spent, excess.limit, needed)
             try:
                 yield spendings.append
             finally:
@@ -288,9 +288,16 @@ def enter_chat_budget(limits: Mapping[str, object]) -> Iterator[UsageLedger]:
         The ledger of the chat.
     """
     budget = Budget("chat", limits)
-    token = _chat_budgets.set((*_chat_budgets.get(), budget))
-    try:
+    with enter_budgets(budget):
         yield budget.ledger
+
+
+@contextmanager
+def enter_budgets(*budgets: Budget) -> Iterator[None]:
+    """Apply budgets to all requests in the `with` block. Several threads or tasks may share a budget."""
+    token = _chat_budgets.set((*_chat_budgets.get(), *budgets))
+    try:
+        yield
     finally:
         reset_variable(_chat_budgets, token)
 
@@ -303,7 +310,7 @@ def get_chat_ledger() -> UsageLedger | None:
 
 def is_inside_chat() -> bool:
     """Return True inside a chat of another chat."""
-    return len(_chat_budgets.get()) > 1
+    return sum(budget.owner == "chat" for budget in _chat_budgets.get()) > 1
 
 
 def get_budgets(budget: Budget) -> tuple[Budget, ...]:
