@@ -174,7 +174,8 @@ setup(
         "vertex": VERTEX,
         "web": WEB,
         "websockets": WEBSOCKETS,
-        # 0.2's names of "images", "mongodb", "pgvector", "qdrant" and "web"
+        # 0.2's names of "embeddings", "images", "mongodb", "pgvector", "qdrant" and "web"
+        "autobuild": EMBEDDINGS,
         "retrievechat": [*DOCUMENTS, *EMBEDDINGS, *RAG, *WEB],
         "retrievechat-mongodb": [*MONGODB, *RAG],
         "retrievechat-pgvector": [*PGVECTOR, *RAG],

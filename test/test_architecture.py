@@ -68,13 +68,14 @@ PUBLIC = """
     autogen.a2a              client errors
     autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
                              groupchat guardrails model_context realtime user_proxy_agent utils
-    autogen.agentchat.contrib  compressible_agent gpt_assistant_agent img_utils llamaindex_conversable_agent llava_agent
-                             multimodal_conversable_agent openai_responses_agent qdrant_retrieve_user_proxy_agent
-                             retrieve_assistant_agent retrieve_user_proxy_agent society_of_mind_agent swarm_agent
-                             teachable_agent text_analyzer_agent web_surfer
+    autogen.agentchat.contrib  agent_builder compressible_agent gpt_assistant_agent img_utils
+                             llamaindex_conversable_agent llava_agent multimodal_conversable_agent openai_responses_agent
+                             qdrant_retrieve_user_proxy_agent retrieve_assistant_agent retrieve_user_proxy_agent
+                             society_of_mind_agent swarm_agent teachable_agent text_analyzer_agent web_surfer
     autogen.agentchat.contrib.capabilities  agent_capability context_handling generate_images memory teachability
                              text_compressors tools_capability transform_messages transforms transforms_util
                              vision_capability
+    autogen.agentchat.contrib.captainagent  captainagent tool_retriever
     autogen.agentchat.contrib.graph_rag  document graph_query_engine graph_rag_capability sqlite_graph_query_engine
     autogen.agentchat.contrib.rag  query_engine vector_db_query_engine
     autogen.agentchat.contrib.vectordb  base chromadb couchbase lancedb local mongodb pgvectordb qdrant store utils

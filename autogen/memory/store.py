@@ -16,9 +16,9 @@ from .._folders import replace_file
 from .._mistakes import trim_stop
 from .._steps import Steps, run_async, run_sync, to_thread
 from ..embeddings import Embedder
+from ..embeddings._choice import EmbedderChoice
 from ..io.base import IOStream
 from ..retrieval import choose_keyword_weight, rank_hybrid
-from ._embedding import EmbedderChoice
 from ._legacy_files import find_legacy_file, read_pairs, set_aside
 from ._memo_file import FILE, MemoFile
 from ._records import MAX_DISTANCE, Memo, RecalledMemo, get_now, make_recalled, mark_outdated, parse_memo

@@ -6,7 +6,9 @@ __getattr__, __dir__, _ = _lazy(
     globals(),
     {},
     (
+        "agent_builder",
         "capabilities",
+        "captainagent",
         "compressible_agent",
         "gpt_assistant_agent",
         "img_utils",

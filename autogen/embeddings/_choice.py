@@ -1,4 +1,4 @@
-"""The choice of the embedder of a store, and the vectors of texts as steps."""
+"""The choice of the embedder of a search, and the vectors of texts as steps."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._steps import Steps
-from ..embeddings import Embedder, embed_step, get_embedder
 from ..oai._local.weights import WeightsError
+from ._adapters import Embedder, embed_step, get_embedder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,22 +16,28 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_FALLBACK = (
-    "The memory searches for words alone, and not for meaning: %s Pass embedding_function=False to use words alone without "
-    "this warning."
-)
+_FALLBACK = "%s for words alone, and not for meaning: %s Pass %s=False to use words alone without this warning."
 
 
 class EmbedderChoice:
-    """The embedder of a store: the one it is given, else that of a config, else the offline model, else none.
+    """The embedder of a search: the one it is given, else that of a config, else the offline model, else none.
 
     Args:
         source: Anything that `get_embedder` takes; None to choose, False for none.
         llm_config: Config that may have an `embedding_model`.
+        search: Beginning of the sentence that warns about a search without an embedder.
+        parameter: Name of the argument that the source came from.
     """
 
-    def __init__(self, source: object, llm_config: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        source: object,
+        llm_config: Mapping[str, Any] | None,
+        search: str = "The memory searches",
+        parameter: str = "embedding_function",
+    ) -> None:
         self._source = source
+        self._words = search, parameter
         self._llm_config = llm_config
         self._embedder: Embedder | None = None
         self._is_chosen = source is False
@@ -55,7 +61,7 @@ class EmbedderChoice:
                 # Nobody asked for this embedder.
                 if self._source is not None:
                     raise
-                logger.warning(_FALLBACK, error)
+                self._warn(error)
             self._is_chosen = True
         return self._embedder
 
@@ -69,6 +75,10 @@ class EmbedderChoice:
         except WeightsError as error:
             if self._source is not None:
                 raise
-            logger.warning(_FALLBACK, error)
+            self._warn(error)
             self._embedder = None
             return None
+
+    def _warn(self, error: Exception) -> None:
+        search, parameter = self._words
+        logger.warning(_FALLBACK, search, error, parameter)

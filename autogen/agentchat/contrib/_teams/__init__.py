@@ -1,0 +1,1 @@
+"""Teams that a model plans: the plan, libraries of experts, and the agents that are made of them."""
