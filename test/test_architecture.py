@@ -72,6 +72,7 @@ PUBLIC = """
                              llamaindex_conversable_agent llava_agent multimodal_conversable_agent openai_responses_agent
                              qdrant_retrieve_user_proxy_agent retrieve_assistant_agent retrieve_user_proxy_agent
                              society_of_mind_agent swarm_agent teachable_agent text_analyzer_agent web_surfer
+    autogen.agentchat.contrib.agent_eval  agent_eval critic_agent criterion quantifier_agent subcritic_agent task
     autogen.agentchat.contrib.capabilities  agent_capability context_handling generate_images memory teachability
                              text_compressors tools_capability transform_messages transforms transforms_util
                              vision_capability

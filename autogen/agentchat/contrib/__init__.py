@@ -7,6 +7,7 @@ __getattr__, __dir__, _ = _lazy(
     {},
     (
         "agent_builder",
+        "agent_eval",
         "capabilities",
         "captainagent",
         "compressible_agent",
