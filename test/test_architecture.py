@@ -16,6 +16,7 @@ LAYERS = """
     _cli                                 the command line
     __init__                             the names of `import autogen`
     distributed                          many chats at once
+    bench                                benchmarks of chats
     terminal, testing, opentelemetry     a live view of chats, test doubles for models, and AG2's functions for spans
     _components                          agents, chats, tools and others in documents
     mcp, a2a                             clients of MCP servers, and of agents on other machines
@@ -87,6 +88,7 @@ PUBLIC = """
     autogen.agentchat.group.patterns  auto manual pattern random round_robin
     autogen.agentchat.group.safeguards  api enforcer events
     autogen.agentchat.group.targets   function_target group_chat_target group_manager_target transition_target
+    autogen.bench            cases evaluation report scorers statistics suites systems
     autogen.browser_utils    abstract_markdown_browser markdown_search mdconvert playwright_markdown_browser
                              requests_markdown_browser selenium_markdown_browser simple_text_browser
     autogen.cache            abstract_cache_base cache cache_factory cosmos_db_cache disk_cache in_memory_cache redis_cache

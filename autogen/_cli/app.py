@@ -33,6 +33,8 @@ memory_app = typer.Typer(help="The memories of agents: listed, searched, correct
 app.add_typer(memory_app, name="memory")
 assistants_app = typer.Typer(help="The records of assistants, for `GPTAssistantAgent`.", no_args_is_help=True)
 app.add_typer(assistants_app, name="assistants")
+bench_app = typer.Typer(help="Benchmarks: run, resumed, reported and compared.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
 extension_app = typer.Typer(
     help="Extensions: packages that add models, executors, caches and commands.", no_args_is_help=True
 )
@@ -388,6 +390,89 @@ def repair_memories_command(path: StoreArgument) -> None:
     from .memory import repair_memories, run_command
 
     raise typer.Exit(run_command(lambda: repair_memories(path)))
+
+
+class Isolation(str, enum.Enum):
+    """Isolation of the runs of a benchmark."""
+
+    none = "none"
+    process = "process"
+    sandbox = "sandbox"
+    docker = "docker"
+
+
+@bench_app.command("list")
+def list_suites_command() -> None:
+    """Show the suites in the box."""
+    from .bench.commands import show_suites
+
+    raise typer.Exit(show_suites())
+
+
+@bench_app.command("run")
+def run_bench_command(
+    suite: Annotated[str, typer.Argument(help="A suite in the box, a folder, or a file of tasks.", metavar="SUITE")],
+    system: Annotated[
+        Optional[str],
+        typer.Option(help="The system under test: module:function or file.py:function. By default that of the suite."),
+    ] = None,
+    config: ConfigOption = None,
+    model: Annotated[
+        Optional[str], typer.Option(help="A model, as for autogen chat.", autocompletion=_complete_model)
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="The folder of results. What has a result there is not run again.", metavar="FOLDER")
+    ] = Path("bench-results"),
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each task.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at the same time.")] = 1,
+    isolation: Annotated[
+        Isolation, typer.Option(help="A process for each run; with programs of models in a sandbox, or in Docker.")
+    ] = Isolation.process,
+    seconds: Annotated[Optional[float], typer.Option(help="The time limit of a run.")] = None,
+    cost: Annotated[Optional[float], typer.Option(help="The cost limit of a run in USD.")] = None,
+    tokens: Annotated[Optional[int], typer.Option(help="The token limit of a run.")] = None,
+    turns: Annotated[Optional[int], typer.Option(help="The limit of messages of a run.")] = None,
+    max_cost: Annotated[Optional[float], typer.Option(help="The cost in USD after which no run begins.")] = None,
+    sample: Annotated[Optional[int], typer.Option(min=1, help="Run so many of the tasks only.")] = None,
+    seed: Annotated[int, typer.Option(help="The seed of all runs.")] = 0,
+    retry_errors: Annotated[bool, typer.Option("--retry-errors", help="Run those that had an error again.")] = False,
+) -> None:
+    """Run a benchmark. Stopped or killed, the same command goes on with it."""
+    from ..bench.cases import Limits
+    from .bench.commands import BenchOptions, run_bench
+    from .environment import load_env_file
+
+    load_env_file()
+    limits = Limits(seconds, cost, tokens, turns)
+    options = BenchOptions(
+        suite, system, config, model, out, repeat, jobs, isolation.value, limits, max_cost, sample, seed, retry_errors
+    )
+    raise typer.Exit(run_bench(options))
+
+
+@bench_app.command("report")
+def show_bench_report_command(
+    folder: Annotated[Path, typer.Argument(help="A folder of results.", metavar="FOLDER")],
+    out: Annotated[
+        Optional[Path], typer.Option(help="Write a file: .html, .csv, .json, or Markdown.", metavar="FILE")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
+) -> None:
+    """Show the report of a benchmark, also while it runs."""
+    from .bench.commands import show_report
+
+    raise typer.Exit(show_report(folder, out, force))
+
+
+@bench_app.command("compare")
+def compare_benches_command(
+    first: Annotated[Path, typer.Argument(help="The results of a system.", metavar="FIRST")],
+    second: Annotated[Path, typer.Argument(help="The results of another system.", metavar="SECOND")],
+) -> None:
+    """Compare two systems by the tasks that both have run."""
+    from .bench.commands import show_comparison
+
+    raise typer.Exit(show_comparison(first, second))
 
 
 @app.command("extensions")

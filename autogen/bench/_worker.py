@@ -1,0 +1,93 @@
+"""A run in a process of its own: it reads its job from stdin, and writes the outcome to a file.
+
+stdin stays open as long as the program that started it lives. When it closes, the process ends, with its descendants.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..coding._processes.descendants import find_descendants
+from ._records import write_atomically
+from ._runs import RunContext, System, run_system
+from .cases import Case, Limits
+
+
+def load_system(spec: str) -> System:
+    """Import a system: `module:function`, or `file.py:function`; without a function its `system`.
+
+    Raises:
+        ValueError: if there is no such module, file or function.
+    """
+    source, _, name = spec.rpartition(":") if ":" in spec and not spec.endswith(".py") else (spec, "", "system")
+    try:
+        if source.endswith(".py"):
+            path = Path(source).resolve()
+            if not path.is_file():
+                raise ValueError(f"There is no file {source!r}, the source of the system {spec!r}.")
+            module_spec = importlib.util.spec_from_file_location(path.stem, path)
+            assert module_spec is not None
+            assert module_spec.loader is not None
+            module = importlib.util.module_from_spec(module_spec)
+            sys.modules.setdefault(path.stem, module)
+            module_spec.loader.exec_module(module)
+        else:
+            module = importlib.import_module(source)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"The system {spec!r} can't be imported: {error}") from error
+    system: Any = module
+    for part in name.split("."):
+        system = getattr(system, part, None)
+    if system is None:
+        raise ValueError(f"{source!r} has no {name!r}: a system is named as module:function or file.py:function.")
+    if not callable(system) and not hasattr(system, "initiate_chat"):
+        raise ValueError(f"The system {spec!r} must be a function or an agent, got {system!r}.")
+    return system
+
+
+def _end_with_parent() -> None:
+    """End this process when stdin is closed: the program that started it is gone."""
+    with suppress(OSError):
+        sys.stdin.buffer.read()
+    for pid in find_descendants(os.getpid()):
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+    # Nobody waits for the outcome.
+    os._exit(1)
+
+
+def run_job(job: Mapping[str, Any]) -> None:
+    """Run a job, and write its outcome."""
+    sys.path[:0] = [path for path in job["path"] if path not in sys.path]
+    case = Case.from_dict(job["case"])
+    context = RunContext(
+        case, job["repetition"], job["seed"], Path(job["work_dir"]), job["llm_config"], isolation=job["isolation"]
+    )
+    outcome = run_system(load_system(job["system"]), context, Limits.from_dict(job["limits"]), abandons=False)
+    write_atomically(Path(job["outcome"]), json.dumps(outcome.to_dict()))
+
+
+def main() -> None:
+    """Run the job on stdin."""
+    job = json.loads(sys.stdin.buffer.readline())
+    os.chdir(job["work_dir"])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    run_job(job)
+    # A system may have left threads behind.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

