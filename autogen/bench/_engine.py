@@ -221,7 +221,7 @@ class _Engine:
         if self._system is not None:
             context = RunContext(case, repetition, seed, work_dir.resolve(), llm_config, plan.isolation)
             return run_system(self._system, context, limits, abandons=True)
-        job = {
+        job: dict[str, Any] = {
             "system": self._spec,
             "path": [],
             "case": {**asdict(case), "scorers": [], "target": None},

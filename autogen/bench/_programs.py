@@ -85,7 +85,8 @@ def check_program(
     # Printed by the last line alone: a program that ends itself before the tests has not passed them.
     nonce = secrets.token_hex(16)
     call = f"\ncheck({entry_point})" if entry_point else ""
-    program = f"{code}\n\n{test}{call}\nprint({nonce!r})\n"
+    # With a name of its own, messages of failures are the same in each run.
+    program = f"# filename: check.py\n{code}\n\n{test}{call}\nprint({nonce!r})\n"
     with tempfile.TemporaryDirectory(prefix="autogen-bench-") as folder:
         executor = make_executor(isolation, Path(folder), seconds)
         try:
@@ -96,5 +97,5 @@ def check_program(
                 stop()
     if result.exit_code == 0 and result.output.rstrip().endswith(nonce):
         return None
-    output = result.output.replace(nonce, "").strip()
+    output = result.output.replace(nonce, "").replace(f"{folder}/", "").strip()
     return f"exit code {result.exit_code}: {output[-_MAX_SHOWN:]}"

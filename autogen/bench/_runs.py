@@ -21,7 +21,7 @@ from .._threads import CallTimeout, run_with_timeout
 from ..agentchat.chat import ChatResult
 from ..agentchat.conversable_agent import ConversableAgent
 from ..control import ChatControl, ChatStopped, controlled_by
-from ..events import MessageSent, subscribe
+from ..events import AnyEvent, MessageSent, subscribe
 from ..exception_utils import BudgetExceeded
 from ..oai._usage.ledger import UsageLedger, enter_chat_budget
 from ._programs import make_executor
@@ -165,7 +165,9 @@ class _Watch:
             stack.enter_context(subscribe(self._note_message, types=[MessageSent]))
             return _call_system(system, context)
 
-    def _note_message(self, event: MessageSent) -> None:
+    def _note_message(self, event: AnyEvent) -> None:
+        if not isinstance(event, MessageSent):
+            return
         self.outcome.turns += 1
         message = {"sender": event.sender, "recipient": event.recipient, "message": to_jsonable(event.message)}
         self.outcome.messages.append(redact(message))

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..coding._processes.descendants import find_descendants
 from ._records import write_atomically
@@ -52,7 +52,7 @@ def load_system(spec: str) -> System:
         raise ValueError(f"{source!r} has no {name!r}: a system is named as module:function or file.py:function.")
     if not callable(system) and not hasattr(system, "initiate_chat"):
         raise ValueError(f"The system {spec!r} must be a function or an agent, got {system!r}.")
-    return system
+    return cast("System", system)
 
 
 def _end_with_parent() -> None:

@@ -147,7 +147,7 @@ def make_cases(cases: Iterable[Case | Mapping[str, Any] | tuple[str, Any]], orig
             result.append(Case(str(number), case[0], case[1]))
         else:
             raise ValueError(
-                f"Number {number} of {origin} must be a Case, a dictionary, or a pair of input and target, got {case!r:.200}."
+                f"Number {number} of {origin} must be a Case, a dictionary, or a pair (input, target), got {case!r:.200}."
             )
     if not result:
         raise ValueError(f"There are no cases in {origin}.")

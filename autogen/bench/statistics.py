@@ -57,8 +57,8 @@ def compute_sign_test(wins: int, losses: int) -> float:
     0.021484375
     """
     total = wins + losses
-    tail = sum(comb(total, count) for count in range(min(wins, losses) + 1)) / 2**total
-    return min(1.0, 2 * tail)
+    tail = sum(comb(total, count) for count in range(min(wins, losses) + 1))
+    return min(1.0, float(2 * tail / 2**total))
 
 
 def bootstrap_interval(values: Sequence[float], confidence: float = 0.95, samples: int = 2000) -> tuple[float, float]:

@@ -77,8 +77,7 @@ def load_suite(source: str | Path) -> Suite:
     if path.is_dir():
         return _load_folder(path)
     if path.suffix == ".py" and path.is_file():
-        suite: Any = _load_python(path)
-        return suite
+        return _load_python(path)
     if path.is_file():
         return Suite(path.stem, read_cases(path))
     known = ", ".join(SUITES)
