@@ -98,6 +98,7 @@ TEST += [
     "wheel>=0.42",
 ]
 TEST += ["hypothesis>=6.100", "pexpect>=4.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
+TEST += ["scipy>=1.11"]  # the statistics of benchmarks are compared with its own
 CHECK = ["basedpyright>=1.29", "build>=1.2", "mypy>=1.11", "ruff>=0.6", "twine>=6"]
 
 setup(
