@@ -15,11 +15,9 @@ from ..agentchat._diagrams.story import make_printable
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from .report import Report
 
-
-def render_report(report: Report) -> str:
-    """Render the page."""
+def render_report(report: object) -> str:
+    """Render the page of a `Report`."""
     from markupsafe import Markup
 
     environment = _make_environment()

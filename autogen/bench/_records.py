@@ -70,7 +70,7 @@ class Record:
 
 
 def parse_records(text: str, origin: str) -> tuple[list[Record], int]:
-    """Read the records of a file, of which the last line may be cut off.
+    """Read the records of a file whose last line may be cut off.
 
     Args:
         text: Content of the file.

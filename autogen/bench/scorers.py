@@ -366,6 +366,11 @@ def get_scorer_name(scorer: Scorer) -> str:
 def apply_scorer(scorer: Scorer, case: Case, output: Output) -> Score:
     """Call a scorer, and return its verdict as a score.
 
+    Args:
+        scorer: Scorer.
+        case: Case.
+        output: Result of the run.
+
     Raises:
         ValueError: if the verdict is neither a score, a bool nor a number from 0 to 1.
     """

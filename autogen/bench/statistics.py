@@ -36,7 +36,7 @@ def compute_pass_at_k(runs: int, passed: int, k: int) -> float:
     Args:
         runs: Number of runs.
         passed: Number of those that passed.
-        k: Number of runs of which one must pass, at most `runs`.
+        k: Number of runs, at most `runs`; one of them must pass.
 
     >>> compute_pass_at_k(4, 2, 1)
     0.5
