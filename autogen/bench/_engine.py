@@ -7,12 +7,13 @@ import json
 import platform
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ from ..oai._usage.ledger import compute_spending, enter_chat_budget
 from ..version import __version__
 from ._processes import Workers
 from ._programs import check_isolation
-from ._records import Record, RecordFile, write_atomically
+from ._records import Record, RecordFile, write_text
 from ._runs import Outcome, RunContext, System, make_seed, prepare_work_dir, run_system
-from ._worker import load_system
+from ._sources import load_system
 from .cases import Case, Limits
 from .report import Report
-from .scorers import Output, Scorer, apply_scorer, get_scorer_name, make_scorer
+from .scorers import Output, Scorer, apply_scorer, check_target, get_scorer_name, make_scorer
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Plan:
         return {
             "suite": self.name,
             "cases": sha256(cases.encode("utf-8", "replace")).hexdigest()[:16],
+            "ids": [case.id for case in self.cases],
             "system": self.system_name,
             "models": _list_models(self.llm_config),
             "scorers": scorers,
@@ -172,6 +174,9 @@ class _Engine:
         self._scorers = {
             case.id: [make_scorer(spec, judge) for spec in case.scorers] or list(plan.scorers) for case in plan.cases
         }
+        for case in plan.cases:
+            for scorer in self._scorers[case.id]:
+                check_target(scorer, case)
         self._lock = threading.Lock()
         self._spent = sum(record.cost + record.judge_cost for record in file.records)
 
@@ -209,8 +214,7 @@ class _Engine:
         limits = self._plan.limits.override(case.limits)
         outcome = self._get_outcome(case, repetition, seed, folder, work_dir, limits)
         record = self._score(case, repetition, seed, outcome, work_dir)
-        transcript = json.dumps(outcome.messages, indent=1, ensure_ascii=False)
-        write_atomically(folder / "transcript.json", transcript.encode("utf-8", "replace").decode("utf-8"))
+        write_text(folder / "transcript.json", json.dumps(outcome.messages, indent=1, ensure_ascii=False))
         with self._lock:
             self._spent += record.cost + record.judge_cost
             self._file.append(record)
@@ -252,7 +256,7 @@ class _Engine:
             try:
                 for scorer in self._scorers[case.id]:
                     score = apply_scorer(scorer, case, output)
-                    record.scores[get_scorer_name(scorer)] = redact(asdict(score))
+                    record.scores[_find_free_name(get_scorer_name(scorer), record.scores)] = redact(asdict(score))
             # A scorer may be the user's function, or ask a model. The answer is not to blame.
             except Exception as error:  # noqa: BLE001
                 record.error = f"scorer: {type(error).__name__}"
@@ -263,6 +267,11 @@ class _Engine:
         record.value = sum(score["value"] for score in record.scores.values()) / len(record.scores)
         record.passed = all(score["passed"] for score in record.scores.values())
         return record
+
+
+def _find_free_name(name: str, names: Container[str]) -> str:
+    """Return a name, with a number if it is in use: a case may have two scorers of a kind."""
+    return next(free for free in chain([name], (f"{name} {number}" for number in count(2))) if free not in names)
 
 
 _COPIED = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import tempfile
 import warnings
@@ -66,7 +67,8 @@ def check_program(
         answer: Answer of a model: Python, in a block or alone.
         test: Program that raises an error if the code is wrong. It may define `check`, which is called with the function.
         entry_point: Name of that function.
-        prefix: Code that stands before the answer, if that does not define the function itself.
+        prefix: Beginning of the program. Code that does not define the function continues it; code that does comes after
+            it.
         isolation: Isolation of the program.
         seconds: Time limit.
 
@@ -79,9 +81,13 @@ def check_program(
     blocks = [
         block.code for block in MarkdownCodeExtractor().extract_code_blocks(answer) if block.language in ("", "python")
     ]
-    code = blocks[-1] if blocks else answer
-    if entry_point and f"def {entry_point}" not in code:
+    defining = [block for block in blocks if entry_point and _defines(block, entry_point)]
+    code = (defining or blocks or [answer])[-1]
+    if not entry_point or not _defines(code, entry_point):
         code = f"{prefix}{code}"
+    # What the beginning imports and defines is there for an answer that defines the function anew, too.
+    elif _is_program(prefix):
+        code = f"{prefix}\n\n{code}"
     # Printed by the last line alone: a program that ends itself before the tests has not passed them.
     nonce = secrets.token_hex(16)
     call = f"\ncheck({entry_point})" if entry_point else ""
@@ -99,3 +105,15 @@ def check_program(
         return None
     output = result.output.replace(nonce, "").replace(f"{folder}/", "").strip()
     return f"exit code {result.exit_code}: {output[-_MAX_SHOWN:]}"
+
+
+def _defines(code: str, name: str) -> bool:
+    return re.search(rf"^(?:async )?def {re.escape(name)}\b", code, re.MULTILINE) is not None
+
+
+def _is_program(code: str) -> bool:
+    try:
+        compile(code, "prefix", "exec")
+    except (SyntaxError, ValueError):
+        return False
+    return True

@@ -11,6 +11,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from .._folders import replace_file
+
 RECORDS = "records.jsonl"
 SETTINGS = "run.json"
 
@@ -124,11 +126,10 @@ def read_settings(folder: Path | str) -> dict[str, Any]:
     return settings
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is there as a whole, or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that it is there as a whole, or not at all. Half of a character pair is replaced."""
+    with replace_file(path, 0o644) as file:
+        file.write(text.encode("utf-8", "replace"))
 
 
 class RecordFile:
@@ -182,7 +183,7 @@ def _check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     if not path.exists():
         if (folder / RECORDS).exists():
             raise ValueError(f"{folder} has records without {SETTINGS}. Use another folder.")
-        write_atomically(path, json.dumps(settings, indent=2, ensure_ascii=False))
+        write_text(path, json.dumps(settings, indent=2, ensure_ascii=False))
         return
     earlier = read_settings(folder)
     # More repetitions may be added later.
@@ -191,4 +192,4 @@ def _check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
         differences = "; ".join(f"{name}: {earlier.get(name)!r:.100}, now {settings.get(name)!r:.100}" for name in changed)
         raise ValueError(f"{folder} has results of another benchmark ({differences}). Use another folder.")
     if earlier != dict(settings):
-        write_atomically(path, json.dumps(settings, indent=2, ensure_ascii=False))
+        write_text(path, json.dumps(settings, indent=2, ensure_ascii=False))

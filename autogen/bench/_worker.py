@@ -5,8 +5,6 @@ stdin stays open as long as the program that started it lives. When it closes, t
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import os
 import signal
@@ -15,44 +13,13 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ..coding._processes.descendants import find_descendants
-from ._records import write_atomically
-from ._runs import RunContext, System, run_system
+from ._records import write_text
+from ._runs import RunContext, run_system
+from ._sources import load_system
 from .cases import Case, Limits
-
-
-def load_system(spec: str) -> System:
-    """Import a system: `module:function`, or `file.py:function`; without a function its `system`.
-
-    Raises:
-        ValueError: if there is no such module, file or function.
-    """
-    source, _, name = spec.rpartition(":") if ":" in spec and not spec.endswith(".py") else (spec, "", "system")
-    try:
-        if source.endswith(".py"):
-            path = Path(source).resolve()
-            if not path.is_file():
-                raise ValueError(f"There is no file {source!r}, the source of the system {spec!r}.")
-            module_spec = importlib.util.spec_from_file_location(path.stem, path)
-            assert module_spec is not None
-            assert module_spec.loader is not None
-            module = importlib.util.module_from_spec(module_spec)
-            sys.modules.setdefault(path.stem, module)
-            module_spec.loader.exec_module(module)
-        else:
-            module = importlib.import_module(source)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"The system {spec!r} can't be imported: {error}") from error
-    system: Any = module
-    for part in name.split("."):
-        system = getattr(system, part, None)
-    if system is None:
-        raise ValueError(f"{source!r} has no {name!r}: a system is named as module:function or file.py:function.")
-    if not callable(system) and not hasattr(system, "initiate_chat"):
-        raise ValueError(f"The system {spec!r} must be a function or an agent, got {system!r}.")
-    return cast("System", system)
 
 
 def _end_with_parent() -> None:
@@ -74,7 +41,7 @@ def run_job(job: Mapping[str, Any]) -> None:
         case, job["repetition"], job["seed"], Path(job["work_dir"]), job["llm_config"], isolation=job["isolation"]
     )
     outcome = run_system(load_system(job["system"]), context, Limits.from_dict(job["limits"]), abandons=False)
-    write_atomically(Path(job["outcome"]), json.dumps(outcome.to_dict()))
+    write_text(Path(job["outcome"]), json.dumps(outcome.to_dict()))
 
 
 def main() -> None:

@@ -78,9 +78,15 @@ class Case:
             raise ValueError(f"The id of a case must be a text, got {self.id!r}.")
         if not isinstance(self.input, str):
             raise ValueError(f"The input of case {self.id!r} must be a text, got {self.input!r}.")
+        for name in ("files", "metadata"):
+            if not isinstance(value := getattr(self, name), Mapping):
+                raise ValueError(f"The {name} of case {self.id!r} must be an object, got {value!r:.80}.")
+        if not isinstance(self.scorers, tuple):
+            raise ValueError(f"The scorers of case {self.id!r} must be a tuple, got {self.scorers!r:.80}.")
         for name, text in self.files.items():
             path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name:
+            # Windows has two more ways to leave a folder: backslashes, and drives.
+            if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name or ":" in name:
                 raise ValueError(f"The file {name!r} of case {self.id!r} must be a path below the work directory.")
             if not isinstance(text, str):
                 raise ValueError(f"The file {name!r} of case {self.id!r} must be a text, got {type(text).__name__}.")
@@ -98,7 +104,7 @@ class Case:
             raise ValueError(f"A case needs {' and '.join(map(repr, missing))}, got {dict(data)!r:.200}.")
         values = dict(data)
         values["limits"] = Limits.from_dict(data.get("limits") or {})
-        values["scorers"] = tuple(data.get("scorers") or ())
+        values["scorers"] = list_specs(data.get("scorers"), f"case {data['id']!r}")
         return cls(**values)
 
 
@@ -108,6 +114,23 @@ def _check_names(data: object, names: list[str], owner: str) -> None:
     for name in data:
         if name not in names:
             raise ValueError(f"{name!r} is unknown in {owner}.{suggest(str(name), names)} Known: {', '.join(names)}.")
+
+
+def list_specs(specs: object, owner: str) -> tuple[Any, ...]:
+    """Return the specs of scorers in a file as a tuple.
+
+    Args:
+        specs: List of specs; None or empty for none.
+        owner: Part of the file, for errors.
+
+    Raises:
+        ValueError: if it is no list: a name alone would be taken for its letters.
+    """
+    if not specs:
+        return ()
+    if not isinstance(specs, (list, tuple)):
+        raise ValueError(f"The scorers of {owner} must be a list, got {specs!r:.80}.")
+    return tuple(specs)
 
 
 def read_cases(path: Path | str) -> list[Case]:

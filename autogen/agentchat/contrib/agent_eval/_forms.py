@@ -36,7 +36,8 @@ class _DividedCriterion(_PlainCriterion):
     def _list_sub_criteria(cls, value: Any) -> Any:
         finer = value.get("sub_criteria") if isinstance(value, Mapping) else None
         if isinstance(finer, Mapping):
-            return {**value, "sub_criteria": [{"name": name, **criterion} for name, criterion in finer.items()]}
+            items = [{"name": name, **item} if isinstance(item, Mapping) else item for name, item in finer.items()]
+            return {**value, "sub_criteria": items}
         return value
 
 

@@ -351,7 +351,7 @@ def _verify(
     results = yield from _quantify_many(llm_config, criteria, task, [*cases, *worse], repeats)
     good, bad = results[: len(cases)], results[len(cases) :]
     # A criterion with finer ones passes or fails as a whole.
-    groups = {criterion.name: list(_list_names(criterion)) for criterion in criteria}
+    groups = {criterion.name: _list_names(criterion) for criterion in criteria}
     spread = {name: fmean(result.spread[leaf] for result in results for leaf in leaves) for name, leaves in groups.items()}
     difference = {
         name: fmean(first.mean[leaf] - second.mean[leaf] for first, second in zip(good, bad, strict=True) for leaf in leaves)

@@ -34,7 +34,7 @@ class Criterion(BaseModel):
     def _list_sub_criteria(cls, value: Any) -> Any:
         # Models like to answer with a dictionary from names to criteria.
         if isinstance(value, Mapping):
-            return [{"name": name, **criterion} for name, criterion in value.items() if isinstance(criterion, Mapping)]
+            return [{"name": name, **item} if isinstance(item, Mapping) else item for name, item in value.items()]
         return value or []
 
     @staticmethod
