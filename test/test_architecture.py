@@ -88,7 +88,7 @@ PUBLIC = """
     autogen.agentchat.group.patterns  auto manual pattern random round_robin
     autogen.agentchat.group.safeguards  api enforcer events
     autogen.agentchat.group.targets   function_target group_chat_target group_manager_target transition_target
-    autogen.bench            cases evaluation report scorers statistics suites systems
+    autogen.bench            cases evaluation readers report scorers statistics suites systems
     autogen.browser_utils    abstract_markdown_browser markdown_search mdconvert playwright_markdown_browser
                              requests_markdown_browser selenium_markdown_browser simple_text_browser
     autogen.cache            abstract_cache_base cache cache_factory cosmos_db_cache disk_cache in_memory_cache redis_cache

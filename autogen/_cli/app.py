@@ -392,13 +392,10 @@ def repair_memories_command(path: StoreArgument) -> None:
     raise typer.Exit(run_command(lambda: repair_memories(path)))
 
 
-class Isolation(str, enum.Enum):
-    """Isolation of the runs of a benchmark."""
+class Export(str, enum.Enum):
+    """A program whose logs `autogen bench report` can write."""
 
-    none = "none"
-    process = "process"
-    sandbox = "sandbox"
-    docker = "docker"
+    inspect = "inspect"
 
 
 @bench_app.command("list")
@@ -426,8 +423,11 @@ def run_bench_command(
     repeat: Annotated[int, typer.Option(min=1, help="Runs of each task.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at the same time.")] = 1,
     isolation: Annotated[
-        Isolation, typer.Option(help="A process for each run; with programs of models in a sandbox, or in Docker.")
-    ] = Isolation.process,
+        str,
+        typer.Option(
+            help="none, process for each run; sandbox, docker or docker:IMAGE for programs of models, too.", metavar="KIND"
+        ),
+    ] = "process",
     seconds: Annotated[Optional[float], typer.Option(help="The time limit of a run.")] = None,
     cost: Annotated[Optional[float], typer.Option(help="The cost limit of a run in USD.")] = None,
     tokens: Annotated[Optional[int], typer.Option(help="The token limit of a run.")] = None,
@@ -436,6 +436,15 @@ def run_bench_command(
     sample: Annotated[Optional[int], typer.Option(min=1, help="Run so many of the tasks only.")] = None,
     seed: Annotated[int, typer.Option(help="The seed of all runs.")] = 0,
     retry_errors: Annotated[bool, typer.Option("--retry-errors", help="Run those that had an error again.")] = False,
+    replay: Annotated[
+        Optional[Path],
+        typer.Option(help="Take the responses of models from these earlier results: it costs nothing.", metavar="FOLDER"),
+    ] = None,
+    legacy: Annotated[bool, typer.Option("--legacy", help="SUITE is a task file of AutoGenBench.")] = False,
+    file_format: Annotated[
+        Optional[str],
+        typer.Option("--format", help="The format of a file of tasks: gsm8k, math, gaia, assistantbench.", metavar="NAME"),
+    ] = None,
 ) -> None:
     """Run a benchmark. Stopped or killed, the same command goes on with it."""
     from ..bench.cases import Limits
@@ -444,10 +453,8 @@ def run_bench_command(
 
     load_env_file()
     limits = Limits(seconds, cost, tokens, turns)
-    options = BenchOptions(
-        suite, system, config, model, out, repeat, jobs, isolation.value, limits, max_cost, sample, seed, retry_errors
-    )
-    raise typer.Exit(run_bench(options))
+    settings = (out, repeat, jobs, isolation, limits, max_cost, sample, seed, retry_errors, replay, legacy, file_format)
+    raise typer.Exit(run_bench(BenchOptions(suite, system, config, model, *settings)))
 
 
 @bench_app.command("report")
@@ -457,11 +464,12 @@ def show_bench_report_command(
         Optional[Path], typer.Option(help="Write a file: .html, .csv, .json, or Markdown.", metavar="FILE")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
+    export: Annotated[Optional[Export], typer.Option(help="Write FILE as the log of another program.")] = None,
 ) -> None:
     """Show the report of a benchmark, also while it runs."""
     from .bench.commands import show_report
 
-    raise typer.Exit(show_report(folder, out, force))
+    raise typer.Exit(show_report(folder, out, force, export and export.value))
 
 
 @bench_app.command("compare")

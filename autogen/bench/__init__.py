@@ -12,6 +12,7 @@ from .._lazy_imports import attach as _lazy
 # Read by editors and type checkers.
 if TYPE_CHECKING:
     from ._records import Record as Record
+    from ._runs import ReplyNotRecorded as ReplyNotRecorded
     from ._runs import RunContext as RunContext
     from .cases import Case as Case
     from .cases import Limits as Limits
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .evaluation import a_evaluate as a_evaluate
     from .evaluation import bench as bench
     from .evaluation import evaluate as evaluate
+    from .readers import read_suite as read_suite
     from .report import Comparison as Comparison
     from .report import Report as Report
     from .report import compare as compare
@@ -36,6 +38,7 @@ _HOME = {
     "Limits": "cases",
     "Output": "scorers",
     "Record": "_records",
+    "ReplyNotRecorded": "_runs",
     "Report": "report",
     "RunContext": "_runs",
     "Score": "scorers",
@@ -48,6 +51,7 @@ _HOME = {
     "make_scorer": "scorers",
     "read_cases": "cases",
     "read_report": "report",
+    "read_suite": "readers",
 }
 
-__getattr__, __dir__, __all__ = _lazy(globals(), _HOME, ("scorers", "statistics"))
+__getattr__, __dir__, __all__ = _lazy(globals(), _HOME, ("readers", "scorers", "statistics", "systems"))

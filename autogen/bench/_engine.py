@@ -19,11 +19,12 @@ from typing import Any
 
 from .._jsonable import to_jsonable
 from .._secrets import redact
-from ..oai._usage.ledger import compute_spending, enter_chat_budget
+from ..oai._requests.reply_file import ReplyFile, use_reply_file
+from ..oai._usage.ledger import enter_chat_budget
 from ..version import __version__
 from ._processes import Workers
 from ._programs import check_isolation
-from ._records import Record, RecordFile, write_text
+from ._records import Record, RecordFile, make_folder_name, read_settings, write_text
 from ._runs import Outcome, RunContext, System, make_seed, prepare_work_dir, run_system
 from ._sources import load_system
 from .cases import Case, Limits
@@ -51,6 +52,7 @@ class Plan:
         seed: Seed.
         folder: Folder of results; None for a temporary one.
         retries_errors: Whether runs that ended with an error are run again.
+        replay: Folder of earlier results, whose recorded responses are used instead of requests.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Plan:
     seed: int = 0
     folder: Path | None = None
     retries_errors: bool = False
+    replay: Path | None = None
 
     def __post_init__(self) -> None:
         check_isolation(self.isolation)
@@ -75,6 +78,9 @@ class Plan:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a positive integer, got {value!r}.")
+        if self.replay is not None:
+            # Raises an error if there are no results.
+            read_settings(self.replay)
         if bare := [case.id for case in self.cases if not (case.scorers or self.scorers)]:
             raise ValueError(f"Nothing scores case {bare[0]!r}: give scorers to it, to the suite or to this call.")
 
@@ -85,7 +91,8 @@ class Plan:
         return {
             "suite": self.name,
             "cases": sha256(cases.encode("utf-8", "replace")).hexdigest()[:16],
-            "ids": [case.id for case in self.cases],
+            # For reports. The targets are not there: programs of models may run beside this folder.
+            "inputs": {case.id: case.input for case in self.cases},
             "system": self.system_name,
             "models": _list_models(self.llm_config),
             "scorers": scorers,
@@ -93,6 +100,7 @@ class Plan:
             "limits": asdict(self.limits),
             "seed": self.seed,
             "repeats": self.repeats,
+            "replay": self.replay is not None,
         }
 
 
@@ -144,7 +152,7 @@ def run_plan(plan: Plan) -> Report:
             records = [record for record in file.records if record.repetition < plan.repeats]
         finally:
             file.close()
-    return Report.make(plan.name, plan.system_name, [case.id for case in plan.cases], records)
+    return Report.make(plan.name, plan.system_name, {case.id: case.input for case in plan.cases}, records)
 
 
 @contextmanager
@@ -170,6 +178,7 @@ class _Engine:
             self._system = load_system(plan.system) if isinstance(plan.system, str) else plan.system
         else:
             self._spec = make_system_spec(plan.system)
+            _check_jsonable(plan)
         judge = plan.judge_config or plan.llm_config
         self._scorers = {
             case.id: [make_scorer(spec, judge) for spec in case.scorers] or list(plan.scorers) for case in plan.cases
@@ -224,11 +233,12 @@ class _Engine:
         llm_config = dict(plan.llm_config) if plan.llm_config else None
         if self._system is not None:
             context = RunContext(case, repetition, seed, work_dir.resolve(), llm_config, plan.isolation)
-            return run_system(self._system, context, limits, abandons=True)
+            return run_system(self._system, context, limits, abandons=True, replies=self._open_replies(folder, _REPLIES))
         job: dict[str, Any] = {
             "system": self._spec,
             "path": [],
-            "case": {**asdict(case), "scorers": [], "target": None},
+            # Its files are in the work directory already.
+            "case": {**asdict(case), "files": {}, "scorers": [], "target": None},
             "repetition": repetition,
             "seed": seed,
             "llm_config": llm_config,
@@ -236,8 +246,20 @@ class _Engine:
             "isolation": plan.isolation,
             "limits": asdict(limits),
             "outcome": str((folder / "outcome.json").resolve()),
+            "replies": str(path.resolve()) if (path := self._find_replies(folder, _REPLIES)) else None,
+            "replays": plan.replay is not None,
         }
         return self._workers.run(job, folder, limits.seconds)
+
+    def _find_replies(self, folder: Path, name: str) -> Path | None:
+        """Return the file with the responses of a run, or for them; None if the results are not kept."""
+        if self._plan.replay is not None:
+            return self._plan.replay / folder.relative_to(self._folder) / name
+        return folder / name if self._plan.folder is not None else None
+
+    def _open_replies(self, folder: Path, name: str) -> ReplyFile | None:
+        path = self._find_replies(folder, name)
+        return None if path is None else ReplyFile(path, replays=self._plan.replay is not None)
 
     def _score(self, case: Case, repetition: int, seed: int, outcome: Outcome, work_dir: Path) -> Record:
         record = Record(
@@ -252,7 +274,8 @@ class _Engine:
         if outcome.error is not None:
             return record
         output = Output(outcome.text, outcome.messages, outcome.value, work_dir, self._plan.isolation)
-        with enter_chat_budget({}) as ledger:
+        replies = self._open_replies(work_dir.parent, _JUDGE_REPLIES)
+        with enter_chat_budget({}) as ledger, use_reply_file(replies):
             try:
                 for scorer in self._scorers[case.id]:
                     score = apply_scorer(scorer, case, output)
@@ -263,10 +286,19 @@ class _Engine:
                 record.error_text = str(redact(f"{get_scorer_name(scorer)}: {error}"))[:2000]
                 return record
             finally:
-                record.judge_cost = compute_spending(ledger)[0]
+                record.judge_cost = ledger.actual["total_cost"] if ledger.actual else 0.0
         record.value = sum(score["value"] for score in record.scores.values()) / len(record.scores)
         record.passed = all(score["passed"] for score in record.scores.values())
         return record
+
+
+def _check_jsonable(plan: Plan) -> None:
+    values = {"llm_config": plan.llm_config, **{f"case {case.id!r}": case.metadata for case in plan.cases}}
+    for name, value in values.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"Another process can't get {name}, which must be JSON: {error}") from error
 
 
 def _find_free_name(name: str, names: Container[str]) -> str:
@@ -274,6 +306,8 @@ def _find_free_name(name: str, names: Container[str]) -> str:
     return next(free for free in chain([name], (f"{name} {number}" for number in count(2))) if free not in names)
 
 
+# In the folder of a run.
+_REPLIES, _JUDGE_REPLIES = "replies.jsonl", "judge-replies.jsonl"
 _COPIED = (
     "models",
     "stop_reason",
@@ -286,10 +320,3 @@ _COPIED = (
     "unpriced",
     "seconds",
 )
-
-
-def make_folder_name(case_id: str) -> str:
-    """Return the name of a case's folder: readable, allowed everywhere, and unique."""
-    readable = "".join(character if character.isalnum() or character in "-_." else "-" for character in case_id)
-    plain = readable.encode("ascii", "ignore").decode()[:40].strip(".-")
-    return f"{plain or 'case'}-{sha256(case_id.encode('utf-8', 'replace')).hexdigest()[:8]}"

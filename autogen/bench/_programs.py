@@ -24,7 +24,7 @@ def check_isolation(isolation: str) -> None:
     Raises:
         ValueError: if there is none.
     """
-    if isolation not in ISOLATIONS:
+    if isolation not in ISOLATIONS and not str(isolation).startswith("docker:"):
         known = ", ".join(ISOLATIONS)
         raise ValueError(f"isolation must be one of {known}, got {isolation!r}.{suggest(str(isolation), ISOLATIONS)}")
 
@@ -33,15 +33,18 @@ def make_executor(isolation: str, work_dir: Path, seconds: float = 60) -> CodeEx
     """Make the executor for programs that a model wrote.
 
     Args:
-        isolation: `sandbox` or `docker`; otherwise programs run on this machine with a warning.
+        isolation: `sandbox`, `docker` or `docker:IMAGE`; otherwise programs run on this machine with a warning.
         work_dir: Work directory.
         seconds: Time limit of a program.
     """
     # Whole seconds, at least one.
     options: dict[str, Any] = {"work_dir": work_dir, "timeout": max(1, round(seconds))}
-    if isolation == "docker":
+    kind, _, image = isolation.partition(":")
+    if kind == "docker":
         from ..coding.docker_commandline_code_executor import DockerCommandLineCodeExecutor
 
+        if image:
+            options["image"] = image
         return DockerCommandLineCodeExecutor(**options)
     if isolation == "sandbox":
         from ..coding.sandboxed_commandline_code_executor import SandboxedCommandLineCodeExecutor
@@ -85,7 +88,7 @@ def check_program(
     code = (defining or blocks or [answer])[-1]
     if not entry_point or not _defines(code, entry_point):
         code = f"{prefix}{code}"
-    # What the beginning imports and defines is there for an answer that defines the function anew, too.
+    # What the beginning imports and defines is there for an answer that defines the function again, too.
     elif _is_program(prefix):
         code = f"{prefix}\n\n{code}"
     # Printed by the last line alone: a program that ends itself before the tests has not passed them.

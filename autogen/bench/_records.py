@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,13 @@ def write_text(path: Path, text: str) -> None:
     """Write a file so that it is there as a whole, or not at all. Half of a character pair is replaced."""
     with replace_file(path, 0o644) as file:
         file.write(text.encode("utf-8", "replace"))
+
+
+def make_folder_name(case_id: str) -> str:
+    """Return the name of a case's folder: readable, allowed everywhere, and unique."""
+    readable = "".join(character if character.isalnum() or character in "-_." else "-" for character in case_id)
+    plain = readable.encode("ascii", "ignore").decode()[:40].strip(".-")
+    return f"{plain or 'case'}-{sha256(case_id.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 class RecordFile:

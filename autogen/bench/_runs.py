@@ -23,6 +23,8 @@ from ..agentchat.conversable_agent import ConversableAgent
 from ..control import ChatControl, ChatStopped, controlled_by
 from ..events import AnyEvent, MessageSent, subscribe
 from ..exception_utils import BudgetExceeded
+from ..oai._requests.reply_file import ReplyFile, use_reply_file
+from ..oai._requests.reply_file import ReplyNotRecorded as ReplyNotRecorded
 from ..oai._usage.ledger import UsageLedger, enter_chat_budget
 from ._programs import make_executor
 from .cases import Case, Limits
@@ -109,11 +111,16 @@ def prepare_work_dir(folder: Path, case: Case) -> Path:
     for name, text in case.files.items():
         path = work_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        if isinstance(text, Path):
+            shutil.copyfile(text, path)
+        else:
+            path.write_text(text, encoding="utf-8")
     return work_dir
 
 
-def run_system(system: System, context: RunContext, limits: Limits, *, abandons: bool) -> Outcome:
+def run_system(
+    system: System, context: RunContext, limits: Limits, *, abandons: bool, replies: ReplyFile | None = None
+) -> Outcome:
     """Let a system answer a case.
 
     Args:
@@ -122,8 +129,9 @@ def run_system(system: System, context: RunContext, limits: Limits, *, abandons:
         limits: Limits.
         abandons: Whether a system that does not end at its time limit is left running in its thread. Otherwise the caller
             kills the process.
+        replies: File in which the responses of models are recorded, or from which they come.
     """
-    watch = _Watch(limits)
+    watch = _Watch(limits, replies)
     started = time.monotonic()
     try:
         if abandons and limits.seconds is not None:
@@ -149,9 +157,10 @@ def run_system(system: System, context: RunContext, limits: Limits, *, abandons:
 class _Watch:
     """Limits of a run, and the record of what happens in it."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, replies: ReplyFile | None) -> None:
         self.outcome = Outcome()
         self._limits = limits
+        self._replies = replies
         self._control = ChatControl(deadline=limits.seconds)
         self._ledger: UsageLedger | None = None
         self._limit: str | None = None
@@ -160,6 +169,7 @@ class _Watch:
         """Call the system under the limits."""
         with ExitStack() as stack:
             stack.enter_context(controlled_by(self._control))
+            stack.enter_context(use_reply_file(self._replies))
             budget = {"max_cost": self._limits.cost, "max_tokens_total": self._limits.tokens}
             self._ledger = stack.enter_context(enter_chat_budget(budget))
             stack.enter_context(subscribe(self._note_message, types=[MessageSent]))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..coding._processes.descendants import find_descendants
+from ..oai._requests.reply_file import ReplyFile
 from ._records import write_text
 from ._runs import RunContext, run_system
 from ._sources import load_system
@@ -40,7 +41,9 @@ def run_job(job: Mapping[str, Any]) -> None:
     context = RunContext(
         case, job["repetition"], job["seed"], Path(job["work_dir"]), job["llm_config"], isolation=job["isolation"]
     )
-    outcome = run_system(load_system(job["system"]), context, Limits.from_dict(job["limits"]), abandons=False)
+    replies = ReplyFile(Path(job["replies"]), replays=job["replays"]) if job["replies"] else None
+    limits = Limits.from_dict(job["limits"])
+    outcome = run_system(load_system(job["system"]), context, limits, abandons=False, replies=replies)
     write_text(Path(job["outcome"]), json.dumps(outcome.to_dict()))
 
 

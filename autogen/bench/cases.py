@@ -59,7 +59,7 @@ class Case:
         id: Name, unique in its suite.
         input: Task, as the system under test receives it.
         target: Expected answer, for scorers that need it; for `tests` the program that tests it.
-        files: Texts of files by their paths in the work directory of the run.
+        files: Files by their paths in the work directory of the run: texts, or paths of files that are copied.
         metadata: Anything else.
         limits: Limits of a run; they come before those of the suite.
         scorers: Specs of scorers; empty for those of the suite. See `make_scorer`.
@@ -68,7 +68,7 @@ class Case:
     id: str
     input: str
     target: Any = None
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | Path] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     scorers: tuple[Any, ...] = ()
@@ -88,8 +88,8 @@ class Case:
             # Windows has two more ways to leave a folder: backslashes, and drives.
             if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name or ":" in name:
                 raise ValueError(f"The file {name!r} of case {self.id!r} must be a path below the work directory.")
-            if not isinstance(text, str):
-                raise ValueError(f"The file {name!r} of case {self.id!r} must be a text, got {type(text).__name__}.")
+            if not isinstance(text, (str, Path)):
+                raise ValueError(f"The file {name!r} of case {self.id!r} must be a text or Path, got {type(text).__name__}.")
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Case:
@@ -124,7 +124,7 @@ def list_specs(specs: object, owner: str) -> tuple[Any, ...]:
         owner: Part of the file, for errors.
 
     Raises:
-        ValueError: if it is no list: a name alone would be taken for its letters.
+        ValueError: if it is not a list: a name alone would be taken for its letters.
     """
     if not specs:
         return ()

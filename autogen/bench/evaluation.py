@@ -34,6 +34,7 @@ def evaluate(
     name: str | None = None,
     seed: int = 0,
     retry_errors: bool = False,
+    replay: Path | str | None = None,
 ) -> Report:
     """Run a benchmark, and return its report. Results in a folder are kept: what has a record is not run again.
 
@@ -45,8 +46,9 @@ def evaluate(
         repeats: Runs of each case.
         jobs: Runs at the same time.
         isolation: `none`: in threads of this process, where a run that exceeds its time is abandoned. `process`: a process
-            for each run, killed at its time limit. `sandbox`, `docker`: a process too, and programs that models write run
-            in a sandbox or container (`context.executor`). All but `none` need a system that a process can import.
+            for each run, killed at its time limit. `sandbox`, `docker`, `docker:IMAGE`: a process too, and programs that
+            models write run in a sandbox or container (`context.executor`). All but `none` need a system that a process can
+            import.
         limits: Limits of each run; those of the suite and of cases come first and before.
         max_cost: Cost in USD of all runs together, after which no run begins.
         llm_config: Config of the models, for `context.llm_config`.
@@ -55,9 +57,12 @@ def evaluate(
         name: Name of the suite; None for its own.
         seed: Seed, from which each run has its own.
         retry_errors: Whether runs with an error are run again.
+        replay: Folder of earlier results of the same cases, whose recorded responses are used instead of requests, so
+            that the runs cost nothing. A request that was not made then is an error of its run.
 
     Raises:
         ValueError: if an argument is invalid, or `out` has results of another benchmark.
+        OSError: if `replay` has no results.
 
     >>> report = evaluate([("What is 6 * 7?", 42)], lambda case: "It is 42.", ["number"])
     >>> report.pass_rate
@@ -86,6 +91,7 @@ def evaluate(
         seed=seed,
         folder=None if out is None else Path(out),
         retries_errors=retry_errors,
+        replay=None if replay is None else Path(replay),
     )
     return run_plan(plan)
 

@@ -45,12 +45,14 @@ class CaseSummary:
         runs: Its records.
         pass_rate: Part of the runs that passed.
         value: Mean of their values.
+        input: The task.
     """
 
     id: str
     runs: Sequence[Record]
     pass_rate: float
     value: float
+    input: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,21 +74,27 @@ class Report:
     missing: Sequence[str]
 
     @classmethod
-    def make(cls, suite: str, system: str, ids: Sequence[str], records: Sequence[Record]) -> Report:
+    def make(cls, suite: str, system: str, inputs: Mapping[str, str], records: Sequence[Record]) -> Report:
         """Make a report.
 
         Args:
             suite: Name of the suite.
             system: Name of the system.
-            ids: Ids of all cases, in order.
+            inputs: For the id of each case, in order, its task.
             records: Records; of two for the same run the later counts.
         """
         latest = {record.key: record for record in records}
-        groups: dict[str, list[Record]] = {case_id: [] for case_id in ids}
+        groups: dict[str, list[Record]] = {case_id: [] for case_id in inputs}
         for record in sorted(latest.values(), key=lambda record: record.repetition):
             groups.setdefault(record.case, []).append(record)
         cases = [
-            CaseSummary(case_id, runs, fmean(run.passed for run in runs), fmean(run.value for run in runs))
+            CaseSummary(
+                case_id,
+                runs,
+                pass_rate=fmean(run.passed for run in runs),
+                value=fmean(run.value for run in runs),
+                input=inputs.get(case_id, ""),
+            )
             for case_id, runs in groups.items()
             if runs
         ]
@@ -243,7 +251,8 @@ def read_report(folder: Path | str) -> Report:
     """
     settings = read_settings(folder)
     records = read_records(folder)
-    return Report.make(str(settings.get("suite")), str(settings.get("system")), settings.get("ids", []), records)
+    inputs = settings.get("inputs", {})
+    return Report.make(str(settings.get("suite")), str(settings.get("system")), inputs, records)
 
 
 @dataclass(frozen=True)

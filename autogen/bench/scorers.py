@@ -16,6 +16,7 @@ from .._extras import require
 from .._mistakes import suggest
 from ..math_utils import get_answer, is_equiv
 from ..oai._responses.structured import validate_json_in
+from ._answer_rules import find_final_answer, matches_gaia, rate_assistantbench
 from ._programs import check_program
 from .cases import Case
 
@@ -27,8 +28,10 @@ __all__ = [
     "Score",
     "Scorer",
     "agent_eval",
+    "assistantbench",
     "choice",
     "exact",
+    "gaia",
     "hidden_tests",
     "includes",
     "json_schema",
@@ -78,7 +81,7 @@ Verdict = Union[Score, bool, float]
 Scorer = Callable[[Case, Output], Verdict]
 """Function of a case and an output. It may also return a bool, or a number from 0 to 1 that passes if it is 1."""
 
-# In "10-12" the hyphen is no sign.
+# In "10-12" the hyphen is not a sign.
 _NUMBER = re.compile(r"(?:(?<![\w.)])[-+])?(?:\d[\d,_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
@@ -247,6 +250,37 @@ def json_schema(schema: Mapping[str, Any] | None = None) -> Scorer:
     return _Named("json_schema", score, {"schema": schema}, needs_target=schema is None)
 
 
+def gaia() -> Scorer:
+    """Make a scorer that compares the text after "FINAL ANSWER:" with the target by the rule of GAIA.
+
+    Numbers are compared without `$`, `%` and commas, lists element by element, and other texts without white space, case and
+    punctuation.
+    """
+
+    def score(case: Case, output: Output) -> Verdict:
+        answer = find_final_answer(output.text)
+        return _decide(matches_gaia(answer, str(case.target)), f"expected {case.target}, got {answer}")
+
+    return _Named("gaia", score)
+
+
+def assistantbench(*, threshold: float = 0.5) -> Scorer:
+    """Make a scorer that rates the text after "FINAL ANSWER:" by its kind, as AssistantBench does.
+
+    Numbers are rated by the logarithm of their ratio, objects of JSON by their keys, texts by the F1 of their words.
+
+    Args:
+        threshold: Value from which the answer passes.
+    """
+
+    def score(case: Case, output: Output) -> Verdict:
+        answer = find_final_answer(output.text)
+        value = rate_assistantbench(answer, str(case.target))
+        return Score(value, value >= threshold, "" if value == 1 else f"expected {case.target}, got {answer}")
+
+    return _Named("assistantbench", score, {"threshold": threshold})
+
+
 def hidden_tests(*, seconds: float = 30, entry_point: str | None = None) -> Scorer:
     """Make a scorer that runs the hidden tests of the target with the code of the answer, in a process of its own.
 
@@ -368,8 +402,10 @@ def _decide(passed: bool, explanation: str) -> Score:
 
 _MAKERS: dict[str, Callable[..., Scorer]] = {
     "agent_eval": agent_eval,
+    "assistantbench": assistantbench,
     "choice": choice,
     "exact": exact,
+    "gaia": gaia,
     "includes": includes,
     "json_schema": json_schema,
     "math": math,

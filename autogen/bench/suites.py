@@ -25,7 +25,10 @@ __all__ = ["SUITES", "Suite", "load_suite"]
 BUILT_IN = Path(__file__).parent / "data"
 SUITES = {
     "basics": "short questions and formats, for a small model without tools",
+    "handoffs": "20 messages of customers, which an agent hands over to the desk that they are for",
     "humaneval": "the 164 programming problems of HumanEval (extra `bench`)",
+    "retrieval": "20 questions about this package, answered from passages of its documentation",
+    "tools": "20 questions that a model answers only with tools",
 }
 """The suites in the box, with a description of each."""
 

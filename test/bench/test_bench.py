@@ -130,6 +130,14 @@ def test_what_has_a_record_is_not_run_again_whatever_was_cut_off(tmp_path):
     assert (len(more.records), more.pass_at) == (12, {1: 1.0, 2: 1.0, 3: 1.0})
 
 
+def test_a_report_of_unfinished_results_names_what_is_missing(tmp_path):
+    cases = [(str(number), str(number)) for number in range(3)]
+    evaluate(cases, answer_input, ["exact"], out=tmp_path, max_cost=0)
+    assert list(read_report(tmp_path).missing) == ["1", "2", "3"]
+    evaluate(cases, answer_input, ["exact"], out=tmp_path)
+    assert [(case.id, case.input) for case in read_report(tmp_path).cases] == [("1", "0"), ("2", "1"), ("3", "2")]
+
+
 def test_results_of_another_benchmark_are_not_mixed_in(tmp_path):
     evaluate([("a", "a")], answer_input, ["exact"], out=tmp_path)
     with pytest.raises(ValueError, match=r"another benchmark .*scorers"):
@@ -175,6 +183,10 @@ def test_a_folder_is_for_one_program_at_a_time(tmp_path):
         ({"chat": "no.such.module:answer"}, "can't be imported"),
         ({"chat": f"{HERE}/bench_systems.py:answre"}, "has no 'answre'"),
         ({"cases": []}, "no cases"),
+        ({"cases": [("a", None)]}, "case '1' needs a target for the scorer 'exact'"),
+        ({"cases": [{"input": "a", "scorers": "exact"}]}, "must be a list"),
+        ({"cases": [{"input": "a", "files": ["x"]}]}, "must be an object"),
+        ({"cases": [{"input": "a", "files": {"C:x": "y"}}]}, "below the work directory"),
         ({"cases": [{"input": "a", "id": "1"}, ("b", "c"), {"id": "1", "input": "d"}]}, "'1' occurs twice"),
         ({"cases": [{"id": "1", "inptu": "a"}]}, "did you mean 'input'"),
         ({"cases": [{"input": "a", "files": {"../x": "y"}}]}, "below the work directory"),

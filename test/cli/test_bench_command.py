@@ -37,8 +37,25 @@ def test_a_suite_is_run_resumed_reported_and_compared(suite, tmp_path):
         assert (tmp_path / name).read_text().lstrip().startswith(start)
     again = run("report", tmp_path / "a", "--out", tmp_path / "r.md")
     assert (again.exit_code, str(again.exception)) == (1, f"{tmp_path / 'r.md'} exists: --force overwrites it.")
+    assert run("report", tmp_path / "a", "--out", tmp_path / "log.json", "--export", "inspect").exit_code == 0
+    log = json.loads((tmp_path / "log.json").read_text())
+    assert log["results"]["scores"][0]["metrics"]["accuracy"]["value"] == 1
+    assert next((sample["id"], sample["input"], sample["epoch"]) for sample in log["samples"]) == ("one", "one", 1)
+    assert "needs --out" in str(run("report", tmp_path / "a", "--export", "inspect").exception)
     assert run("run", suite, "--out", tmp_path / "c", "--sample", 2, *options).stdout.count("1/1") == 2
     assert "humaneval" in run("list").stdout
+
+
+def test_files_of_public_benchmarks_are_read_and_replayed(suite, tmp_path):
+    (tmp_path / "gsm8k.jsonl").write_text(json.dumps({"question": "6 * 7?", "answer": "#### 42"}))
+    with OpenAIServer("It is 42.") as server:
+        config = tmp_path / "LIST"
+        config.write_text(json.dumps([server.config]))
+        options = (tmp_path / "gsm8k.jsonl", "--format", "gsm8k", "--config", config, "--isolation", "none")
+        first = run("run", *options, "--out", tmp_path / "a")
+    assert "| passed | 100.0%" in first.stdout
+    assert "| passed | 100.0%" in run("run", *options, "--out", tmp_path / "b", "--replay", tmp_path / "a").stdout
+    assert "--legacy is a format of its own" in str(run("run", *options, "--legacy").exception)
 
 
 def test_a_suite_without_a_system_asks_the_model_that_is_chosen(suite, tmp_path):

@@ -43,6 +43,7 @@ from .layers import (
     send_request,
 )
 from .media import embed_media
+from .reply_file import get_reply_file
 from .response_schema import validate_response
 from .retry import classify_error
 from .serialization import from_json, to_json
@@ -93,15 +94,21 @@ def request_completion(
 
     def request(config: Mapping[str, Any]) -> Steps[ModelResponse]:
         build: _Build = partial(build_request, endpoints, config, extra_keys)
-        return perform(
-            Operation(
-                kind="model",
-                key=lambda: fingerprint(build(0).params),
-                run=lambda: _ask_models(endpoints, build, handler, RequestState(budget, wrapper_id)),
-                encode=_encode_response,
-                decode=lambda stored: _replay_response(len(endpoints), build, RequestState(budget, wrapper_id), stored),
-            )
-        )
+
+        def get_key() -> str:
+            return fingerprint(build(0).params)
+
+        def send() -> Steps[ModelResponse]:
+            return _ask_models(endpoints, build, handler, RequestState(budget, wrapper_id))
+
+        def decode(stored: JSON) -> ModelResponse:
+            return _replay_response(len(endpoints), build, RequestState(budget, wrapper_id), stored)
+
+        def answer() -> Steps[ModelResponse]:
+            file = get_reply_file()
+            return send() if file is None else file.answer(get_key(), send, _encode_response, decode)
+
+        return perform(Operation(kind="model", key=get_key, run=answer, encode=_encode_response, decode=decode))
 
     return _embed_first(config, request) if has_media(config.get("messages")) else request(config)
 
