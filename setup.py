@@ -36,6 +36,7 @@ GRAPH = ["matplotlib>=3.8", "networkx>=3"]
 MCP = ["mcp>=2"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "langchain-experimental>=0.4", "nbclient>=0.10", "pandas>=2", *MCP]
 OPENAPI = ["jsonschema>=4.18", "pyyaml>=6"]
+SKILLS = ["pyyaml>=6"]
 SPECS = ["pyyaml>=6"]
 OTEL = ["opentelemetry-api>=1.27"]
 RAG = ["numpy>=1.24"]
@@ -87,6 +88,7 @@ TEST += [
     *DISKCACHE,
     *IMAGES,
     *OPENAPI,
+    *SKILLS,
     *SPECS,
     "fastapi>=0.115",
     "pandas>=2",
@@ -166,6 +168,7 @@ setup(
         "mongodb": [*MONGODB, *RAG],
         "notebook": NOTEBOOK,
         "openapi": OPENAPI,
+        "skills": SKILLS,
         "specs": SPECS,
         "otel": OTEL,
         "pgvector": [*PGVECTOR, *RAG],

@@ -26,7 +26,7 @@ LAYERS = """
     code_utils                           the classic functions that extract and run code
     _code_writing                        the classic functions that ask a model for code
     specs                                agents and teams as documents
-    memory                               what agents remember
+    memory, skills                       what agents remember, and folders of instructions
     embeddings                           vectors of texts
     llm_config, graph_utils              `LLMConfig`, and speaker transitions as a graph
     oai                                  models: config lists, endpoints, requests, cost
@@ -74,7 +74,7 @@ PUBLIC = """
                              qdrant_retrieve_user_proxy_agent retrieve_assistant_agent retrieve_user_proxy_agent
                              society_of_mind_agent swarm_agent teachable_agent text_analyzer_agent web_surfer
     autogen.agentchat.contrib.agent_eval  agent_eval critic_agent criterion quantifier_agent subcritic_agent task
-    autogen.agentchat.contrib.capabilities  agent_capability context_handling generate_images memory teachability
+    autogen.agentchat.contrib.capabilities  agent_capability context_handling generate_images memory skills teachability
                              text_compressors tools_capability transform_messages transforms transforms_util
                              vision_capability
     autogen.agentchat.contrib.captainagent  captainagent tool_retriever
@@ -118,6 +118,7 @@ PUBLIC = """
     autogen.opentelemetry.instrumentators  agent llm_wrapper pattern
     autogen.memory           store
     autogen.retrieval        text_index
+    autogen.skills           errors
     autogen.specs            errors fields
     autogen.testing          kit messages plugin prefixes test_agent
     autogen.tools            dependency_injection function_utils openapi tool toolkit

@@ -80,6 +80,11 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "autogen.agentchat.contrib.capabilities.teachability",
         ),
     ),
+    "skills": (
+        "Skills",
+        "Folders of instructions that agents read when they need them.",
+        ("autogen.skills", "autogen.agentchat.contrib.capabilities.skills"),
+    ),
     "code-execution": (
         "Code execution",
         "Executors, and how code is found in messages.",

@@ -15,6 +15,7 @@ from rich.text import Text
 from .._secrets import redact
 from ..version import __version__
 from .extension import CommandGroup
+from .skill_commands import skills_app
 
 if TYPE_CHECKING:
     from ..agentchat.conversable_agent import HumanInputMode
@@ -35,6 +36,7 @@ assistants_app = typer.Typer(help="The records of assistants, for `GPTAssistantA
 app.add_typer(assistants_app, name="assistants")
 bench_app = typer.Typer(help="Benchmarks: run, resumed, reported and compared.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
+app.add_typer(skills_app, name="skills")
 extension_app = typer.Typer(
     help="Extensions: packages that add models, executors, caches and commands.", no_args_is_help=True
 )

@@ -53,6 +53,7 @@ from ._kinds import (
 )
 from ._memory_kinds import MemoriesRecalled
 from ._model_kinds import ModelAnswered, ModelAsked, ModelFailed, TokenReceived
+from ._skill_kinds import SkillUsed
 
 __all__ = [
     "AnyEvent",
@@ -88,6 +89,7 @@ __all__ = [
     "ReplyEnded",
     "ReplyRetracted",
     "ReplyStarted",
+    "SkillUsed",
     "SpeakerAttempted",
     "SpeakerRequested",
     "SafeguardActed",

@@ -12,6 +12,7 @@ from ._event import Event
 from ._group_kinds import GroupResumed, HandedOver, SpeakerAttempted, SpeakerRequested, SpeakerSelected
 from ._memory_kinds import MemoriesRecalled
 from ._model_kinds import ModelAnswered, ModelAsked, ModelFailed, TokenReceived
+from ._skill_kinds import SkillUsed
 
 
 @dataclass(kw_only=True)
@@ -488,6 +489,7 @@ AnyEvent: TypeAlias = Union[
     GuardrailChecked,
     ContextTransformed,
     MemoriesRecalled,
+    SkillUsed,
     NoHumanInput,
     HistoryCleared,
     UsagePrinted,

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ....tools.tool import Tool
 from ..._core.protocols import ReplyFunction, Trigger
 from ..._guardrails.hook_points import PairedHook
 from ...conversable_agent import ConversableAgent
@@ -19,11 +20,12 @@ class _Registrations:
 
     hooks: list[tuple[str, PairedHook]] = field(default_factory=list)
     reply_functions: list[ReplyFunction] = field(default_factory=list)
+    tools: list[Tool] = field(default_factory=list)
     system_texts: WeakKeyDictionary[ConversableAgent, tuple[Any, Any]] = field(default_factory=WeakKeyDictionary)
 
 
 class AgentCapability:
-    """Base class of a capability: hooks, reply functions and a piece of system text that agents are given.
+    """Base class of a capability: hooks, reply functions, tools and a piece of system text that agents are given.
 
     A subclass registers them in `add_to_agent` by the methods of this class, which remember them for `remove_from_agent`.
     One capability may be added to several agents.
@@ -57,6 +59,11 @@ class AgentCapability:
             agent.unregister_hook(point, hook)
         for function in self._registered.reply_functions:
             agent.unregister_reply(function)
+        for tool in self._registered.tools:
+            if tool in agent.tools:
+                agent.remove_tool_for_llm(tool)
+            if tool.name in agent.function_map:
+                agent.register_function({tool.name: None}, silent_override=True)
         texts = self._registered.system_texts.pop(agent, None)
         if texts is not None and agent.system_message == texts[1]:
             agent.update_system_message(texts[0])
@@ -91,6 +98,12 @@ class AgentCapability:
         agent.register_reply(trigger, reply_function, position, **options)
         if reply_function not in self._registered.reply_functions:
             self._registered.reply_functions.append(reply_function)
+
+    def register_tool(self, agent: ConversableAgent, tool: Tool) -> None:
+        """Register a tool that the model of an agent calls, and the agent itself executes."""
+        tool.register_tool(agent)
+        if tool not in self._registered.tools:
+            self._registered.tools.append(tool)
 
     def append_system_text(self, agent: ConversableAgent, text: str) -> None:
         """Append text to the system message of an agent."""

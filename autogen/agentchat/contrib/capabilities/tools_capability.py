@@ -24,13 +24,4 @@ class ToolsCapability(AgentCapability):
     def add_to_agent(self, agent: ConversableAgent) -> None:
         """Give the tools to an agent."""
         for tool in self.tools:
-            tool.register_tool(agent)
-
-    def remove_from_agent(self, agent: ConversableAgent) -> None:
-        """Take the tools from an agent. A tool that it does not have is passed over."""
-        super().remove_from_agent(agent)
-        for tool in self.tools:
-            if tool in agent.tools:
-                agent.remove_tool_for_llm(tool)
-            if tool.name in agent.function_map:
-                agent.register_function({tool.name: None}, silent_override=True)
+            self.register_tool(agent, tool)
