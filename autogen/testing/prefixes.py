@@ -8,14 +8,16 @@ from itertools import pairwise
 from typing import Any
 
 _HISTORIES = ("messages", "input", "contents")
-_FRONT = ("tools", "system", "instructions", "systemInstruction")
+_FRONT = ("tools", "toolConfig", "system", "instructions", "systemInstruction")
+# A part of the history that is a mark of the cache, and the field of a part that is one.
+_MARK_PART, _MARK_FIELD = "cachePoint", "cache_control"
 
 
 def assert_prefix_stable(requests: Sequence[Mapping[str, Any]]) -> None:
     """Require of requests of one chat that each begins with the one before, so that a vendor's cache has it.
 
-    Marks of the cache itself (`cache_control`) may move. The last message of a request may have grown: vendors whose turns
-    alternate get new results in the turn that was the last.
+    Marks of the cache itself (`cache_control`, `cachePoint`) may move. The last message of a request may have grown: vendors
+    whose turns alternate get new results in the turn that was the last.
 
     Args:
         requests: The bodies of requests, as the `requests` of a server of `autogen.testing` has them, in their order.
@@ -41,7 +43,8 @@ def _list_parts(request: Mapping[str, Any]) -> Iterator[str]:
         parts = message.get("parts", message.get("content"))
         rest = {key: value for key, value in message.items() if key not in ("parts", "content")}
         for part in parts if isinstance(parts, list) else [parts]:
-            yield _dump([rest, part])
+            if not _is_mark(part):
+                yield _dump([rest, part])
 
 
 def _dump(value: object) -> str:
@@ -50,8 +53,12 @@ def _dump(value: object) -> str:
 
 def _drop_marks(value: object) -> object:
     if isinstance(value, Mapping):
-        return {key: _drop_marks(item) for key, item in value.items() if key != "cache_control"}
-    return [_drop_marks(item) for item in value] if isinstance(value, list) else value
+        return {key: _drop_marks(item) for key, item in value.items() if key != _MARK_FIELD}
+    return [_drop_marks(item) for item in value if not _is_mark(item)] if isinstance(value, list) else value
+
+
+def _is_mark(part: object) -> bool:
+    return isinstance(part, Mapping) and _MARK_PART in part
 
 
 def _show_difference(first: str, second: str) -> str:

@@ -103,7 +103,8 @@ def test_bedrock_signs_with_the_keys_of_aws(create, openai_server):
     pytest.importorskip("botocore", reason="the extra 'bedrock' is not installed")
     vendor = Vendor(RULES["bedrock"])
     server = openai_server(vendor)
-    create({"model": "m", "api_type": "bedrock", "base_url": server.base_url, **AWS}, messages=WILD, tools=TOOLS)
+    config = {"model": "m", "api_type": "bedrock", "base_url": server.base_url, "protocol": "chat", **AWS}
+    create(config, messages=WILD, tools=TOOLS)
     assert "Credential=AKIAEXAMPLE/" in server.headers[0]["authorization"]
     assert "/eu-west-1/" in server.headers[0]["authorization"]
     assert not vendor.refused
@@ -113,14 +114,15 @@ def test_bedrock_signs_with_the_keys_of_aws(create, openai_server):
 def test_the_keys_of_aws_need_a_package(monkeypatch, api_type):
     monkeypatch.setitem(sys.modules, "botocore", None)
     with pytest.raises(ImportError, match=r"autogen-classic\[bedrock\]"):
-        OpenAIWrapper(config_list=[{"model": "m", "api_type": api_type, **AWS}])
+        OpenAIWrapper(config_list=[{"model": "m", "api_type": api_type, "protocol": "chat", **AWS}])
 
 
 def test_an_older_sdk_can_not_sign_and_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "openai.providers", None)
     monkeypatch.setitem(sys.modules, "botocore", types.ModuleType("botocore"))
+    config = {"model": "m", "api_type": "bedrock", "protocol": "chat", **AWS, "aws_access_key": "another"}
     with pytest.raises(ImportError, match="version 3 or later"):
-        OpenAIWrapper(config_list=[{"model": "m", "api_type": "bedrock", **AWS, "aws_access_key": "another"}])
+        OpenAIWrapper(config_list=[config])
 
 
 @pytest.mark.parametrize(

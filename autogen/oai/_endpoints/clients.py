@@ -6,6 +6,7 @@ import inspect
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..._lazy_imports import get_current
@@ -105,7 +106,8 @@ def make_client(
     if provider.api_type == "azure" or (provider.api_type in ("openai", "responses") and not has_key):
         _require_credentials(endpoint, entry, provider.api_type)
     if native is not None:
-        return NativeClient(endpoint, provider, native.make())
+        media = provider.media if native.media is None else native.media
+        return NativeClient(endpoint, replace(provider, media=media), native.make())
     return OpenAIClient(endpoint, provider)
 
 

@@ -298,6 +298,28 @@ def connect_bedrock(connection: Connection, config: ConfigEntry, api_type: str) 
     )
 
 
+def connect_converse(connection: Connection, config: ConfigEntry, api_type: str) -> Endpoint:
+    """Make an endpoint for Amazon Bedrock's own protocol, with a Bedrock key, or with AWS's keys.
+
+    Raises:
+        MissingCredentials: if there is no region.
+    """
+    region = config.get("aws_region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not region and not config.get("aws_profile_name"):
+        if not config.get("base_url"):
+            _raise_missing(api_type, 'set "aws_region" in its config or AWS_REGION')
+        # Another server has none, but signatures name one.
+        region = "us-east-1"
+    names = ("aws_access_key", "aws_secret_key", "aws_session_token", "aws_profile_name")
+    settings = {name: config.get(name) for name in (*names, "base_url", "timeout", "default_headers")}
+    # Explicit keys of AWS win over a Bedrock key in the environment.
+    signs_with_aws_keys = any(config.get(key) for key in ("aws_access_key", "aws_profile_name"))
+    key = config.get("api_key") or (None if signs_with_aws_keys else connection.get_key(config))
+    pairs = {**settings, "aws_region": region, "api_key": key}
+    host = f"https://bedrock-runtime.{region}.amazonaws.com" if region else "bedrock"
+    return Endpoint("converse", {name: value for name, value in pairs.items() if value is not None}, host)
+
+
 def _sign_requests(service: str, config: ConfigEntry, **options: object) -> Endpoint:
     """Make an endpoint whose requests the SDK signs."""
     present = tuple(sorted((key, value) for key, value in options.items() if value is not None))

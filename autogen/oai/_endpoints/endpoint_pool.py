@@ -105,9 +105,9 @@ class Endpoint:
     """An address that requests go to, with its credentials.
 
     Attributes:
-        kind: `openai`, `azure`, `anthropic` or `google`, for the class of the SDK's client.
+        kind: `openai`, `azure`, `anthropic`, `google` or `converse`, for the class of the SDK's client.
         settings: The arguments of that class, or a function that returns them when the client is made (it may block).
-        signed_for: The name of the service if the SDK signs the requests and knows the URL itself, else empty.
+        signed_for: The name or the URL of the service if the SDK signs the requests and knows the URL itself, else empty.
     """
 
     kind: str
@@ -185,6 +185,10 @@ class Endpoint:
         Raises:
             openai.OpenAIError: if the SDK finds no credentials.
         """
+        if self.kind == "converse":
+            # One client for all callers: the SDK has no async one, so that it works in threads.
+            shared: Any = await asyncio.to_thread(self.get_client)
+            return shared  # type: ignore[no-any-return]
         # Computing the settings may start the server of a local model, which takes seconds.
         settings = await asyncio.to_thread(self.settings) if callable(self.settings) else self.settings
         clients = _current.loops.setdefault(asyncio.get_running_loop(), _LoopClients())
@@ -196,6 +200,9 @@ class Endpoint:
         return client
 
     def _make_client(self, settings: Settings, clients: _Clients) -> openai.OpenAI:
+        if self.kind == "converse":
+            converse: openai.OpenAI = import_module("autogen.oai._protocols.converse.client").ConverseClient(**settings)
+            return converse
         from .._http.clients import make_http_client
 
         arguments, limit = _complete_settings(settings)

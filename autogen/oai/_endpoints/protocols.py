@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..._extras import require
 from .._once import log_once
 from .._protocols.protocol import ModelProtocol
-from .connections import connect_anthropic, connect_google
+from .connections import connect_anthropic, connect_converse, connect_google
 
 if TYPE_CHECKING:
     from ...types import ConfigEntry
@@ -40,6 +40,12 @@ def _make_google() -> ModelProtocol:
     return GeminiProtocol()
 
 
+def _make_converse() -> ModelProtocol:
+    from .._protocols.converse.protocol import ConverseProtocol
+
+    return ConverseProtocol()
+
+
 class NativeRow(NamedTuple):
     """A protocol of a vendor, as entries choose it.
 
@@ -49,6 +55,8 @@ class NativeRow(NamedTuple):
         extra: The extra that installs the SDK.
         connect: A function that makes the endpoint; None for that of the provider.
         chat_url: A pattern of the addresses of the vendor's layer for chat completions; None if they look the same.
+        chat_key: A key of entries that is about this layer alone; empty for none.
+        media: Kinds of media in messages; None for those of the layer for chat completions.
     """
 
     make: Callable[[], ModelProtocol]
@@ -56,11 +64,22 @@ class NativeRow(NamedTuple):
     extra: str = ""
     connect: Callable[[Connection, ConfigEntry, str], Endpoint] | None = None
     chat_url: re.Pattern[str] | None = None
+    chat_key: str = ""
+    media: frozenset[str] | None = None
 
 
 NATIVE: Mapping[str, NativeRow] = {
     "responses": NativeRow(_make_responses),
     "anthropic": NativeRow(_make_anthropic, "anthropic", "anthropic", connect_anthropic),
+    "converse": NativeRow(
+        _make_converse,
+        "boto3",
+        "bedrock",
+        connect_converse,
+        re.compile(r"/openai(/v1)?/*$"),
+        chat_key="aws_endpoint",
+        media=frozenset({"image", "file"}),
+    ),
     "google": NativeRow(_make_google, "google.genai", "google", connect_google, re.compile(r"/openai/*$")),
 }
 """The protocols by the name in `Provider.protocol`."""
@@ -81,7 +100,7 @@ def find_native(entry: ConfigEntry, provider: Provider) -> NativeRow | None:
     if choice == "chat" or not provider.protocol:
         return None
     row = NATIVE[provider.protocol]
-    if choice is None and row.chat_url and row.chat_url.search(entry.get("base_url") or ""):
+    if choice is None and _is_about_chat(entry, row):
         return None
     if choice == "native" and row.package:
         require(row.package, extra=row.extra, feature=f"{provider.title}'s own protocol")
@@ -90,6 +109,12 @@ def find_native(entry: ConfigEntry, provider: Provider) -> NativeRow | None:
         log_once(f"{provider.title} is asked through its layer for chat completions: {hint}.")
         return None
     return row
+
+
+def _is_about_chat(entry: ConfigEntry, row: NativeRow) -> bool:
+    """Return True if an entry has the address, or a setting, of the vendor's layer for chat completions."""
+    has_url = row.chat_url is not None and row.chat_url.search(entry.get("base_url") or "") is not None
+    return has_url or bool(row.chat_key and entry.get(row.chat_key))
 
 
 def _is_installed(package: str) -> bool:

@@ -298,6 +298,7 @@ BUILT_IN_PROVIDERS = (
         forms=_TURNS,
         calls_need_tools=True,
         messages=True,
+        protocol="converse",
     ),
     Provider(
         api_type="deepseek",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -75,6 +75,34 @@ def split_system(turns: Sequence[Turn]) -> tuple[list[str], list[Turn]]:
     """Return the texts of the system messages that a history begins with, and the turns after them."""
     count = next((index for index, turn in enumerate(turns) if turn.kind != "system"), len(turns))
     return [join_text(turn.message.get("content")) for turn in turns[:count]], list(turns[count:])
+
+
+def alternate_roles(
+    turns: Sequence[Turn], build_blocks: Callable[[Turn], Sequence[JSON]], make_text: Callable[[str], JSON]
+) -> list[dict[str, Any]]:
+    """Return the turns as messages of the user and the assistant in alternation; the first and the last are the user's.
+
+    Args:
+        turns: The turns; those of a system and of tools are the user's.
+        build_blocks: A function that returns the content of a turn. A turn without content is left out.
+        make_text: A function that returns a text as a block.
+    """
+    messages: list[dict[str, Any]] = []
+    for turn in turns:
+        role = "assistant" if turn.kind == "assistant" else "user"
+        blocks = build_blocks(turn)
+        if not blocks:
+            continue
+        if messages and messages[-1]["role"] == role:
+            messages[-1]["content"] += blocks
+        else:
+            messages.append({"role": role, "content": list(blocks)})
+    if not messages or messages[0]["role"] == "assistant":
+        messages.insert(0, {"role": "user", "content": [make_text(CONTINUE)]})
+    if messages[-1]["role"] == "assistant":
+        # Newer models don't take the beginning of their answer.
+        messages.append({"role": "user", "content": [make_text(CONTINUE)]})
+    return messages
 
 
 def name_speakers(messages: Sequence[Message]) -> list[Message]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ....types import JSON, Message
@@ -20,8 +21,8 @@ from ..params import (
 )
 from ..protocol import Body, Fields, NeutralRequest
 from ..turns import (
-    CONTINUE,
     Turn,
+    alternate_roles,
     describe_format,
     get_file_name,
     iter_parts,
@@ -34,7 +35,7 @@ from ..turns import (
     split_system,
 )
 from .caching import add_breakpoints
-from .thinking import build_thinking, release_binding
+from .thinking import build_thinking, can_go_on_thinking, release_binding
 
 DEFAULT_MAX_TOKENS = 16384
 """Limit for a model whose maximum is unknown: the vendor refuses requests without a limit."""
@@ -74,7 +75,8 @@ def build_body(request: NeutralRequest) -> Body:
         body["system"] = system
     if tools := [_build_tool(tool) for tool in request.tools]:
         body["tools"] = tools
-    body["messages"] = _build_messages(turns, has_tools=bool(tools))
+    # Results stand before text.
+    body["messages"] = alternate_roles(turns, partial(_build_blocks, has_tools=bool(tools)), _make_text)
     body |= _build_params(request, body)
     if thinking := release_binding(request.model, request.abilities, body.get("thinking")):
         body["thinking"] = thinking
@@ -89,7 +91,8 @@ def _build_params(request: NeutralRequest, built: Body) -> Body:
     body = select_params(request, unknown, _TRANSLATED)
     output = dict(body.get("output_config") or {})
     if effort := fit_effort(request):
-        thinking, words = build_thinking(request.abilities, effort, built)
+        may_think = can_go_on_thinking(built["messages"])
+        thinking, words = build_thinking(request.abilities, effort, built["max_tokens"], may_think=may_think)
         output = {**words, **output}
         if thinking:
             body.setdefault("thinking", thinking)
@@ -146,27 +149,7 @@ def _build_tool(tool: Fields) -> Fields:
     return {"name": function["name"], **description, "input_schema": schema}
 
 
-def _build_messages(turns: Sequence[Turn], *, has_tools: bool) -> list[JSON]:
-    """Return the messages: roles alternate, the first and the last are the user's, results stand before text."""
-    messages: list[dict[str, Any]] = []
-    for turn in turns:
-        role = "assistant" if turn.kind == "assistant" else "user"
-        blocks = _build_blocks(turn, has_tools)
-        if not blocks:
-            continue
-        if messages and messages[-1]["role"] == role:
-            messages[-1]["content"] += blocks
-        else:
-            messages.append({"role": role, "content": list(blocks)})
-    if not messages or messages[0]["role"] == "assistant":
-        messages.insert(0, {"role": "user", "content": [_make_text(CONTINUE)]})
-    if messages[-1]["role"] == "assistant":
-        # Newer models don't take the beginning of their answer.
-        messages.append({"role": "user", "content": [_make_text(CONTINUE)]})
-    return [*messages]
-
-
-def _build_blocks(turn: Turn, has_tools: bool) -> Sequence[JSON]:
+def _build_blocks(turn: Turn, *, has_tools: bool) -> Sequence[JSON]:
     if turn.kind == "results":
         if has_tools:
             return [_build_result(result) for result in turn.results]

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ...._models.abilities import Abilities
-from ..protocol import Body, Fields
+from ..protocol import Fields
 
 # Tokens of thinking for models that take a budget and no effort.
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 65536}
@@ -16,21 +16,24 @@ _THINKING = ("thinking", "redacted_thinking")
 _BOUND = re.compile(r"claude-(fable-5-[1-9]|mythos-5-[2-9]|(opus|sonnet|haiku)-5-5)(?!\d)")
 
 
-def build_thinking(abilities: Abilities, effort: str, body: Body) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+def build_thinking(
+    abilities: Abilities, effort: str, limit: int, *, may_think: bool
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """Return the `thinking` of a request, or None, and the fields of its `output_config`.
 
     Args:
         abilities: Abilities of the model.
         effort: The `reasoning_effort`.
-        body: The request so far, with `max_tokens` and `messages`.
+        limit: Maximum tokens of the answer, thinking included.
+        may_think: Whether the history allows a budget of thinking; see `can_go_on_thinking`.
     """
     if effort == "none":
         # Models that always think do so least with the lowest effort.
         return (None, {"effort": "low"}) if abilities.reasoning == "always" else ({"type": "disabled"}, {})
     if abilities.thinking_form != "enabled":
         return {"type": "adaptive"}, {"effort": effort}
-    budget = min(_BUDGETS.get(effort, _BUDGETS["medium"]), body["max_tokens"] - 1)
-    if budget < _MIN_BUDGET or not _can_go_on_thinking(body["messages"]):
+    budget = min(_BUDGETS.get(effort, _BUDGETS["medium"]), limit - 1)
+    if budget < _MIN_BUDGET or not may_think:
         return None, {}
     return {"type": "enabled", "budget_tokens": budget}, {}
 
@@ -49,7 +52,7 @@ def release_binding(model: str, abilities: Abilities, thinking: Fields | None) -
     return {"block_binding": {"prefix_mismatch_behavior": "drop_block"}, **(thinking or {"type": "adaptive"})}
 
 
-def _can_go_on_thinking(messages: list[Fields]) -> bool:
+def can_go_on_thinking(messages: list[Fields]) -> bool:
     """Return True unless an answer since the user's last message has calls without thinking, as those of other models."""
     for message in reversed(messages):
         kinds = [block.get("type") for block in message["content"]]
