@@ -168,7 +168,7 @@ class Tuning:
     def _find_price(self, model: str) -> Price | None:
         settings = {**self._space.constants, **(self._select_entries(model) or [{}])[0]}
         if settings.get("price") is not None:
-            return Price(*parse_price(settings["price"]))
+            return Price(*parse_price(settings["price"])[:2])
         # A local model has no price list, and costs nothing.
         price = (0.0, 0.0) if find_provider(settings).free else get_price(model)
         if price is None and self._goal.budget is not None:

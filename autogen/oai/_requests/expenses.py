@@ -89,8 +89,10 @@ def _find_cost(request: EndpointRequest, prompt: int, completion: int) -> float 
     """Return the cost of so many tokens in USD, all of them written to the cache; None if the price is unknown."""
     client, extra = request.endpoint.client, request.extra
     usage: dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": completion, "model": request.params.get("model")}
+    is_written = request.params.get("prompt_cache", True) is not False
+    possible = [usage, {**usage, "cache_write_tokens": prompt}] if is_written else [usage]
     if extra.get("price") is not None:
-        return compute_cost(usage, extra["price"])
+        return max(compute_cost(counts, extra["price"]) for counts in possible)
     if extra.get("unknown_price") == "free" and not _has_price(request):
         return 0.0
     if not isinstance(client, OpenAIClient):
@@ -99,9 +101,7 @@ def _find_cost(request: EndpointRequest, prompt: int, completion: int) -> float 
         return 0.0
     if not _has_price(request):
         return None
-    written = {**usage, "cache_write_tokens": prompt} if request.params.get("prompt_cache", True) is not False else usage
-    cost = max(compute_cost(counts, base_url=client.address) for counts in (usage, written))
-    return float(cost)
+    return float(max(compute_cost(counts, base_url=client.address) for counts in possible))
 
 
 def _has_price(request: EndpointRequest) -> bool:

@@ -25,7 +25,7 @@ from .._model_client import ModelResponse
 from .._once import log_once
 from .._responses.history import drop_internal_keys, render_record
 from .._responses.tokens import receive_tokens
-from .._usage.cost import UnknownCost, compute_cost
+from .._usage.cost import UnknownCost, compute_cost, read_usage
 from .._usage.ledger import get_budgets
 from . import runtime_log
 from .endpoints import EndpointRequest, Handler, RequestState, find_cache
@@ -295,7 +295,10 @@ def _compute_cost(request: EndpointRequest, response: ModelResponse) -> float:
         return float(per_image) * len(images)
     if price is None:
         return request.endpoint.client.cost(response)
-    return compute_cost(cast("Usage", request.endpoint.client.get_usage(response)), price)
+    client = request.endpoint.client
+    # A custom client counts in its own way, and knows no cached tokens.
+    usage = read_usage(response) if isinstance(client, OpenAIClient) else cast("Usage", client.get_usage(response))
+    return compute_cost(usage, price)
 
 
 def _emit_failure(request: EndpointRequest, state: RequestState, text: str, then: str) -> None:

@@ -58,21 +58,24 @@ def find_price_source(model: str, base_url: str | None = None) -> str | None:
 
 
 def parse_price(price: object) -> Price:
-    """Return the `price` of a config as a pair: USD per 1,000 tokens of input and of output.
+    """Return the `price` of a config: USD per 1,000 tokens of input and of output, then of cached input and of cache writes.
+
+    The last two may be missing: such tokens cost as much as other input.
 
     Raises:
-        ValueError: if it is neither a number nor a pair of them, or a number is negative or not finite.
+        ValueError: if it is neither a number nor two to four of them, or a number is negative or not finite.
     """
     numbers = price if isinstance(price, (list, tuple)) else (price, price)
-    if len(numbers) != 2 or not all(map(_is_amount, numbers)):
-        raise ValueError(f"price must be [input, output] in USD per 1,000 tokens, two numbers from 0 on, got {price!r}.")
-    prompt, completion = numbers
+    if not 2 <= len(numbers) <= 4 or not all(map(_is_amount, numbers)):
+        form = "[input, output], or [input, output, cached input, cache writes], in USD per 1,000 tokens"
+        raise ValueError(f"price must be {form}, numbers from 0 on, got {price!r}.")
+    prompt, completion = numbers[:2]
     if numbers is not price:
         log_once(f"The price {price} is a single number: it is used for input and output alike.")
     # Hardly any model has such a price, but some do.
     elif prompt > completion:
         log_once(f"The price {price!r} is higher for input than for output. Its order is [input, output].")
-    return prompt, completion
+    return tuple(numbers)
 
 
 def _is_amount(value: object) -> bool:
@@ -131,7 +134,7 @@ def compute_cost(usage: Mapping[str, Any], price: Price | None = None, *, base_u
 
     Args:
         usage: The tokens and the model, as from `read_usage`. Counts that are missing or None are 0.
-        price: USD per 1,000 tokens of input and of output.
+        price: USD per 1,000 tokens, as `parse_price` returns it.
         base_url: The address of the endpoint, if known. Some models have a price at each host, and an open model on a
             private server has none.
 
@@ -141,8 +144,7 @@ def compute_cost(usage: Mapping[str, Any], price: Price | None = None, *, base_u
     model = str(usage.get("model"))
     price = price or get_listed_price(model)
     if price is not None:
-        prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
-        return (prompt * price[0] + completion * price[1]) / 1000
+        return _multiply(usage, price) / 1000
     cost = compute_maintained_cost(model, cast("TokenUsage", usage), base_url)
     if cost is None and base_url is not None and is_loopback(base_url):
         # Nobody pays for a model on this machine.
@@ -152,3 +154,12 @@ def compute_cost(usage: Mapping[str, Any], price: Price | None = None, *, base_u
         log_once(f"The price of the model {model} is not known: its cost counts as 0. {hint}")
         return UnknownCost(0.0)
     return cost
+
+
+def _multiply(usage: Mapping[str, Any], price: Price) -> float:
+    prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+    parts = [usage.get(name) or 0 for name in ("cached_tokens", "cache_write_tokens")]
+    # Parts without a price of their own cost what other input costs.
+    priced = list(zip(parts, price[2:], strict=False))
+    rest = prompt - sum(count for count, _ in priced)
+    return rest * price[0] + completion * price[1] + sum(count * amount for count, amount in priced)

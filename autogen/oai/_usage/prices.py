@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..._models.catalogue import calculate_price, iter_model_names
 from ...types import Usage
 
-Price = tuple[float, float]
+Price = tuple[float, ...]
 """USD per 1,000 tokens of input and of output."""
 
 
