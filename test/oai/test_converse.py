@@ -5,14 +5,16 @@ The contract of all protocols is in `test_protocols.py`; here is only what other
 
 import asyncio
 import base64
+import contextlib
 import json
 import threading
+from urllib.parse import parse_qs, urlsplit
 
 import openai
 import pytest
 
 from autogen import AssistantAgent, OpenAIWrapper, UserProxyAgent
-from autogen.oai.errors import MissingCredentials
+from autogen.oai.errors import MissingCredentials, ResponseTooLarge
 from autogen.testing import ConverseServer, Fault, OpenAIServer, RawReply, Reply, assert_prefix_stable, tool_call
 
 pytest.importorskip("boto3", reason="the extra 'bedrock' is not installed")
@@ -152,16 +154,63 @@ def test_a_profile_that_does_not_exist_says_so():
         create({"model": "m", "api_type": "bedrock", "aws_region": "eu-west-1", "aws_profile_name": "no-such-profile"})
 
 
-@pytest.mark.parametrize(
-    "entry", [{"protocol": "chat"}, {"aws_endpoint": "runtime"}, {}], ids=["protocol", "aws_endpoint", "address"]
-)
-def test_entries_for_chat_completions_keep_to_them(entry):
-    with OpenAIServer("ok") as server:
-        url = server.base_url if entry else server.base_url.replace("/v1", "/openai/v1")
-        wrapper = OpenAIWrapper(
-            config_list=[{"model": "m", "api_type": "bedrock", "api_key": "k", "base_url": url, "aws_region": "x", **entry}]
-        )
-        assert type(wrapper._clients[0]).__name__ == "OpenAIClient"
+@pytest.mark.parametrize("setting", ["address", "protocol", "http_client", "aws_endpoint"])
+def test_entries_for_chat_completions_keep_to_them(setting):
+    with OpenAIServer("from the layer") as server, contextlib.ExitStack() as stack:
+        settings = {
+            "address": {"base_url": server.base_url},
+            "protocol": {"protocol": "chat"},
+            "http_client": {"http_client": stack.enter_context(openai.DefaultHttpxClient())},
+            "aws_endpoint": {"aws_endpoint": "runtime"},
+        }
+        url = server.base_url.removesuffix("/v1")
+        entry = {"model": "m", "api_type": "bedrock", "api_key": "k", "aws_region": "x", "base_url": url}
+        assert create({**entry, **settings[setting]}).choices[0].message.content == "from the layer"
+
+
+def test_an_http_client_of_the_program_is_for_chat_completions():
+    entry = {"model": "m", "api_type": "bedrock", "aws_region": "x", "protocol": "native", "http_client": object()}
+    with pytest.raises(ValueError, match='boto3 takes no "http_client"'):
+        OpenAIWrapper(config_list=[entry])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_size_of_a_response_is_limited(stream):
+    with ConverseServer("x" * 2000) as server, pytest.raises(ResponseTooLarge, match="1,000 bytes"):
+        create({**server.config, "max_response_bytes": 1000, "max_retries": 0}, stream=stream)
+
+
+def test_settings_of_the_address_reach_the_server():
+    paths = []
+
+    class Watched(ConverseServer):
+        def check_request(self, path, body):
+            paths.append(urlsplit(path))
+            return super().check_request(paths[-1].path, body)
+
+    with Watched("ok") as server:
+        entry = {**server.config, "base_url": f"{server.base_url}?tenant=a", "default_headers": {"x-team": "b"}}
+        create({**entry, "default_query": {"stage": "c"}}, extra_headers={"x-run": "d"})
+        [headers], [path] = server.headers, paths
+    assert (headers["x-team"], headers["x-run"]) == ("b", "d")
+    assert parse_qs(path.query) == {"tenant": ["a"], "stage": ["c"]}
+
+
+def test_hosted_tools_of_other_vendors_are_left_out(caplog):
+    own = {"systemTool": {"name": "nova_grounding"}}
+    with ConverseServer("ok") as server:
+        create(server.config, tools=[ADD, own, {"type": "web_search"}])
+        assert [next(iter(tool)) for tool in server.requests[0]["toolConfig"]["tools"]] == ["toolSpec", "systemTool"]
+    assert "has no tool of the type 'web_search'" in caplog.text
+
+
+def test_a_model_that_always_thinks_is_asked_for_a_call_in_words():
+    abilities = {"reasoning": "always", "forced_with_thinking": False}
+    with ConverseServer("ok") as server:
+        create({**server.config, "abilities": abilities}, tools=[ADD], tool_choice="required")
+        [sent] = server.requests
+    assert sent["toolConfig"]["toolChoice"] == {"auto": {}}
+    assert sent["messages"][-1]["content"][-1] == {"text": "Call one of the tools now."}
 
 
 def converse(*content, stop="end_turn", **fields):
@@ -186,6 +235,10 @@ ODD = {
     "unknown stop": (converse({"text": "right"}, stop="new"), "right", []),
     "usage of text": (converse({"text": "right"}, usage={"inputTokens": "3"}), "right", []),
     "malformed": (converse(stop="malformed_tool_use"), NEXT, []),
+    "malformed, with a call": (converse({"toolUse": USE}, stop="malformed_tool_use"), NEXT, []),
+    "context": (converse({"text": "right"}, stop="model_context_window_exceeded"), "right", []),
+    "guardrail": (converse({"text": "right"}, stop="guardrail_intervened"), "right", []),
+    "guardrail without words": (converse(stop="guardrail_intervened"), NEXT, []),
     "no message": ({"output": {}}, NEXT, []),
     "a list": ([1], NEXT, []),
     "no JSON": (b"<html>", NEXT, []),

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion
 
+from autogen import OpenAIWrapper
 from autogen._models.catalogue import get_context_limit, is_private
 from autogen.oai._usage import cost as cost_module
 from autogen.oai._usage.cost import UnknownCost, compute_cost, get_price, read_usage
 from autogen.oai._usage.ledger import UsageLedger, format_usage_report
 from autogen.oai.openai_utils import OAI_PRICE1K
+from autogen.testing import OpenAIServer, RawReply, Reply
 
 number = count()
 
@@ -116,6 +118,44 @@ def test_parts_without_a_price_of_their_own_cost_what_the_whole_costs(source):
 def answer(usage):
     head = {"id": "1", "created": 1, "object": "chat.completion", "choices": [], "model": "gpt-4o"}
     return ChatCompletion.model_validate({**head, "usage": usage})
+
+
+@pytest.mark.parametrize(
+    ("price", "cost"),
+    [([1, 2], 120), ([1, 2, 0.1], 75), ([1, 2, 0.1, 1.25], 82.5)],
+    ids=["input and output", "cached input", "cache writes"],
+)
+def test_an_entrys_price_may_tell_cached_input_and_writes_to_the_cache(price, cost):
+    details = {"cached_tokens": 50_000, "cache_write_tokens": 30_000}
+    usage = {"prompt_tokens": 100_000, "completion_tokens": 10_000, "prompt_tokens_details": details}
+    with OpenAIServer(Reply("ok", usage=usage)) as server:
+        client = OpenAIWrapper(config_list=[{**server.config, "price": price}], cache_seed=None)
+        assert client.create(messages=[{"role": "user", "content": "hi"}]).cost == pytest.approx(cost)
+
+
+COUNTS = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+PLACES = {
+    "DeepSeek": {"usage": {**COUNTS, "prompt_cache_hit_tokens": 64, "prompt_cache_miss_tokens": 36}},
+    "Groq": {"x_groq": {"id": "r", "usage": {**COUNTS, "prompt_tokens_details": {"cached_tokens": 64}}}},
+    "llama.cpp": {"usage": COUNTS, "timings": {"cache_n": 64, "prompt_n": 36}},
+    "xAI, without the reasoning": {
+        "usage": {**COUNTS, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 64}}
+    },
+}
+
+
+@pytest.mark.parametrize("vendor", PLACES)
+@pytest.mark.parametrize("stream", [False, True])
+def test_tokens_are_read_where_servers_put_them(vendor, stream):
+    head = {"id": "1", "model": "m"}
+    message = {"role": "assistant", "content": "ok"}
+    body = {**head, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], **PLACES[vendor]}
+    events = [{**head, "choices": [{"index": 0, "delta": message, "finish_reason": "stop"}]}]
+    with OpenAIServer(RawReply(body, [*events, {**head, "choices": [], **PLACES[vendor]}])) as server:
+        client = OpenAIWrapper(config_list=[{**server.config, "price": [1, 1, 0]}], cache_seed=None, stream=stream)
+        response = client.create(messages=[{"role": "user", "content": "hi"}])
+    assert (response.usage.prompt_tokens, response.usage.completion_tokens) == (100, 10)
+    assert response.cost == pytest.approx(0.046)
 
 
 def test_what_an_answer_says_about_its_tokens_is_read_with_its_parts():

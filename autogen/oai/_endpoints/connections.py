@@ -303,7 +303,10 @@ def connect_converse(connection: Connection, config: ConfigEntry, api_type: str)
 
     Raises:
         MissingCredentials: if there is no region.
+        ValueError: if the entry has an `http_client`, which the SDK doesn't take.
     """
+    if config.get("http_client"):
+        raise ValueError('boto3 takes no "http_client": leave it out, or set "protocol" to "chat".')
     region = config.get("aws_region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if not region and not config.get("aws_profile_name"):
         if not config.get("base_url"):
@@ -311,7 +314,8 @@ def connect_converse(connection: Connection, config: ConfigEntry, api_type: str)
         # Another server has none, but signatures name one.
         region = "us-east-1"
     names = ("aws_access_key", "aws_secret_key", "aws_session_token", "aws_profile_name")
-    settings = {name: config.get(name) for name in (*names, "base_url", "timeout", "default_headers")}
+    options = ("base_url", "timeout", "default_headers", "default_query", "max_response_bytes")
+    settings = {name: config.get(name) for name in (*names, *options)}
     # Explicit keys of AWS win over a Bedrock key in the environment.
     signs_with_aws_keys = any(config.get(key) for key in ("aws_access_key", "aws_profile_name"))
     key = config.get("api_key") or (None if signs_with_aws_keys else connection.get_key(config))

@@ -200,12 +200,14 @@ class Endpoint:
         return client
 
     def _make_client(self, settings: Settings, clients: _Clients) -> openai.OpenAI:
+        arguments, limit = _complete_settings(settings)
         if self.kind == "converse":
-            converse: openai.OpenAI = import_module("autogen.oai._protocols.converse.client").ConverseClient(**settings)
+            module = import_module("autogen.oai._protocols.converse.client")
+            del arguments["max_retries"]
+            converse: openai.OpenAI = module.ConverseClient(**arguments, max_response_bytes=limit)
             return converse
         from .._http.clients import make_http_client
 
-        arguments, limit = _complete_settings(settings)
         if "http_client" not in arguments:
             arguments["http_client"] = clients.http.get(limit) or clients.http.setdefault(limit, make_http_client(limit))
         client: openai.OpenAI = _load_class(self.kind, is_async=False)(**arguments)

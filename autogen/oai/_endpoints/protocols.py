@@ -55,7 +55,7 @@ class NativeRow(NamedTuple):
         extra: The extra that installs the SDK.
         connect: A function that makes the endpoint; None for that of the provider.
         chat_url: A pattern of the addresses of the vendor's layer for chat completions; None if they look the same.
-        chat_key: A key of entries that is about this layer alone; empty for none.
+        chat_keys: Keys of entries that are about this layer alone.
         media: Kinds of media in messages; None for those of the layer for chat completions.
     """
 
@@ -64,7 +64,7 @@ class NativeRow(NamedTuple):
     extra: str = ""
     connect: Callable[[Connection, ConfigEntry, str], Endpoint] | None = None
     chat_url: re.Pattern[str] | None = None
-    chat_key: str = ""
+    chat_keys: tuple[str, ...] = ()
     media: frozenset[str] | None = None
 
 
@@ -76,8 +76,10 @@ NATIVE: Mapping[str, NativeRow] = {
         "boto3",
         "bedrock",
         connect_converse,
-        re.compile(r"/openai(/v1)?/*$"),
-        chat_key="aws_endpoint",
+        # No address of Converse ends like this, and one of Bedrock's services has chat completions alone.
+        re.compile(r"(/openai|/v1)/*$|//bedrock-mantle\."),
+        # The SDK has connections of its own.
+        chat_keys=("aws_endpoint", "http_client"),
         media=frozenset({"image", "file"}),
     ),
     "google": NativeRow(_make_google, "google.genai", "google", connect_google, re.compile(r"/openai/*$")),
@@ -114,7 +116,7 @@ def find_native(entry: ConfigEntry, provider: Provider) -> NativeRow | None:
 def _is_about_chat(entry: ConfigEntry, row: NativeRow) -> bool:
     """Return True if an entry has the address, or a setting, of the vendor's layer for chat completions."""
     has_url = row.chat_url is not None and row.chat_url.search(entry.get("base_url") or "") is not None
-    return has_url or bool(row.chat_key and entry.get(row.chat_key))
+    return has_url or any(entry.get(key) for key in row.chat_keys)
 
 
 def _is_installed(package: str) -> bool:

@@ -28,7 +28,7 @@ def guard_response(limit: int, response: httpx.Response) -> None:
     def iter_limited(chunk_size: int | None = None) -> Iterator[bytes]:
         size = 0
         for chunk in iter_bytes(chunk_size):
-            size = _add_size(size, chunk, limit)
+            size = add_size(size, chunk, limit)
             yield chunk
 
     # Everything that reads a body, decompressed, does it through this method.
@@ -43,13 +43,23 @@ async def a_guard_response(limit: int, response: httpx.Response) -> None:
     async def aiter_limited(chunk_size: int | None = None) -> AsyncIterator[bytes]:
         size = 0
         async for chunk in aiter_bytes(chunk_size):
-            size = _add_size(size, chunk, limit)
+            size = add_size(size, chunk, limit)
             yield chunk
 
     setattr(response, "aiter_bytes", aiter_limited)  # noqa: B010
 
 
-def _add_size(size: int, chunk: bytes, limit: int) -> int:
+def add_size(size: int, chunk: bytes, limit: int) -> int:
+    """Return the size of a response with one more piece.
+
+    Args:
+        size: Number of bytes before the piece.
+        chunk: The piece.
+        limit: Maximum number of bytes.
+
+    Raises:
+        ResponseTooLarge: if the response is larger.
+    """
     size += len(chunk)
     if size > limit:
         text = f"The endpoint sent a response of more than {limit:,} bytes, the limit `max_response_bytes` in its config."

@@ -159,6 +159,9 @@ def compute_cost(usage: Mapping[str, Any], price: Price | None = None, *, base_u
 def _multiply(usage: Mapping[str, Any], price: Price) -> float:
     prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
     parts = [usage.get(name) or 0 for name in ("cached_tokens", "cache_write_tokens")]
+    if sum(parts) > prompt:
+        # Counts that contradict each other.
+        parts = []
     # Parts without a price of their own cost what other input costs.
     priced = list(zip(parts, price[2:], strict=False))
     rest = prompt - sum(count for count, _ in priced)

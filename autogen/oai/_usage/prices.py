@@ -6,7 +6,7 @@ from ..._models.catalogue import calculate_price, iter_model_names
 from ...types import Usage
 
 Price = tuple[float, ...]
-"""USD per 1,000 tokens of input and of output."""
+"""USD per 1,000 tokens of input and of output; perhaps of cached input and of cache writes, too."""
 
 
 class TokenUsage(Usage, total=False):

@@ -35,7 +35,7 @@ from ..turns import (
     split_system,
 )
 from .caching import add_breakpoints
-from .thinking import build_thinking, can_go_on_thinking, release_binding
+from .thinking import build_thinking, can_go_on_thinking, describe_demand, is_thinking, release_binding
 
 DEFAULT_MAX_TOKENS = 16384
 """Limit for a model whose maximum is unknown: the vendor refuses requests without a limit."""
@@ -80,7 +80,7 @@ def build_body(request: NeutralRequest) -> Body:
     body |= _build_params(request, body)
     if thinking := release_binding(request.model, request.abilities, body.get("thinking")):
         body["thinking"] = thinking
-    if request.abilities.forced_with_thinking is False and _is_thinking(request, body):
+    if request.abilities.forced_with_thinking is False and is_thinking(request.abilities, body.get("thinking")):
         _ask_for_call(body)
     return add_breakpoints(body, params.get("prompt_cache", True))
 
@@ -124,19 +124,13 @@ def _build_tool_choice(params: Fields) -> dict[str, Any] | None:
     return result
 
 
-def _is_thinking(request: NeutralRequest, body: Body) -> bool:
-    kind = (body.get("thinking") or {}).get("type")
-    return kind != "disabled" if kind else request.abilities.reasoning in ("always", "default_on")
-
-
 def _ask_for_call(body: Body) -> None:
     """Ask in words for the call that a request demands, because the model refuses the demand while it thinks."""
     choice = body.get("tool_choice") or {}
     if choice.get("type") not in ("any", "tool"):
         return
-    demand = f"Call the tool {choice['name']} now." if choice.get("name") else "Call one of the tools now."
     last = body["messages"][-1]
-    body["messages"][-1] = {**last, "content": [*last["content"], _make_text(demand)]}
+    body["messages"][-1] = {**last, "content": [*last["content"], _make_text(describe_demand(choice.get("name")))]}
     body["tool_choice"] = {**{key: value for key, value in choice.items() if key != "name"}, "type": "auto"}
 
 

@@ -52,6 +52,21 @@ def release_binding(model: str, abilities: Abilities, thinking: Fields | None) -
     return {"block_binding": {"prefix_mismatch_behavior": "drop_block"}, **(thinking or {"type": "adaptive"})}
 
 
+def is_thinking(abilities: Abilities, thinking: Fields | None) -> bool:
+    """Return True if a model thinks: as the field `thinking` of a request says, else by itself."""
+    kind = (thinking or {}).get("type")
+    return kind != "disabled" if kind else abilities.reasoning in ("always", "default_on")
+
+
+def describe_demand(name: str | None) -> str:
+    """Return the words that demand a call, for models that refuse the demand while they think.
+
+    Args:
+        name: Name of the tool; None for any.
+    """
+    return f"Call the tool {name} now." if name else "Call one of the tools now."
+
+
 def can_go_on_thinking(messages: list[Fields]) -> bool:
     """Return True unless an answer since the user's last message has calls without thinking, as those of other models."""
     for message in reversed(messages):

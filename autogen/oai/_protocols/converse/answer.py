@@ -26,7 +26,7 @@ _STATUSES = {
     "modelerror": 424,
     "modelnotready": 429,
     "modelstreamerror": 500,
-    "modeltimeout": 504,
+    "modeltimeout": 408,
     "resourcenotfound": 404,
     "servicequotaexceeded": 429,
     "serviceunavailable": 503,

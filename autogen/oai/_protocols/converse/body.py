@@ -9,7 +9,7 @@ from typing import Any
 
 from ....types import JSON
 from ..._once import log_once
-from ..anthropic.thinking import build_thinking, can_go_on_thinking
+from ..anthropic.thinking import build_thinking, can_go_on_thinking, describe_demand, is_thinking
 from ..params import COMMON_UNKNOWN, fit_effort, get_function_name, get_schema, list_stops, select_params
 from ..protocol import Body, Fields, NeutralRequest
 from ..turns import Turn, alternate_roles, describe_format, join_text, split_history, split_system
@@ -53,6 +53,8 @@ _TRANSLATED = (
     # boto3's retries, which are up to a `RetryPolicy`.
     *("total_max_attempts", "max_attempts", "mode"),
 )
+# Tools in the vendor's own form have one of these keys.
+_TOOL_FORMS = ("toolSpec", "systemTool")
 # Kinds of blocks under the names of Anthropic's protocol, which say whether thinking may go on.
 _KINDS = {"reasoningContent": "thinking", "toolResult": "tool_result"}
 
@@ -68,7 +70,7 @@ def build_body(request: NeutralRequest) -> Body:
         body["system"] = system
     # There is no choice of `none`: the tools are left out.
     is_offered = request.params.get("tool_choice") != "none"
-    tools = [_build_tool(tool) for tool in request.tools] if is_offered else []
+    tools = [built for tool in request.tools if (built := _build_tool(tool, request.label))] if is_offered else []
     # Results stand before text, and calls are refused in requests without tools.
     body["messages"] = alternate_roles(turns, partial(_build_blocks, has_tools=bool(tools)), make_text)
     if tools:
@@ -131,13 +133,13 @@ def _name_kinds(message: Fields) -> dict[str, Any]:
 def _add_tool_choice(request: NeutralRequest, body: Body, model_fields: dict[str, Any]) -> None:
     if "toolConfig" not in body:
         return
-    choice = request.params.get("tool_choice")
-    form: dict[str, Any] | None = None
-    if isinstance(choice, str):
-        form = {{"required": "any"}.get(choice, choice): {}}
-    elif isinstance(choice, Mapping):
-        name = get_function_name(choice)
-        form = dict(choice) if name is None else {"tool": {"name": name}}
+    form = _build_tool_choice(request.params.get("tool_choice"))
+    thinks = request.abilities.forced_with_thinking is False and is_thinking(request.abilities, model_fields.get("thinking"))
+    if form and thinks and "auto" not in form:
+        demand = describe_demand((form.get("tool") or {}).get("name"))
+        last = body["messages"][-1]
+        body["messages"][-1] = {**last, "content": [*last["content"], make_text(demand)]}
+        form = {"auto": {}}
     if form:
         body["toolConfig"]["toolChoice"] = form
     if request.params.get("parallel_tool_calls") is not False:
@@ -150,11 +152,23 @@ def _add_tool_choice(request: NeutralRequest, body: Body, model_fields: dict[str
         log_once(f"{request.label} does not take parallel_tool_calls for {request.model}: not sent.")
 
 
-def _build_tool(tool: Fields) -> Fields:
+def _build_tool_choice(choice: object) -> dict[str, Any] | None:
+    if isinstance(choice, str):
+        return {{"required": "any"}.get(choice, choice): {}}
+    if isinstance(choice, Mapping):
+        name = get_function_name(choice)
+        return dict(choice) if name is None else {"tool": {"name": name}}
+    return None
+
+
+def _build_tool(tool: Fields, label: str) -> Fields:
+    """Return a tool in the vendor's form; an empty one for a hosted tool of another vendor."""
     function = tool.get("function")
     if not isinstance(function, Mapping):
-        # A tool in the vendor's own form.
-        return {key: value for key, value in tool.items() if key != "type"}
+        own = {key: value for key, value in tool.items() if key in _TOOL_FORMS}
+        if not own:
+            log_once(f"{label} has no tool of the type {tool.get('type')!r}: not sent.")
+        return own
     schema = function.get("parameters") or {"type": "object", "properties": {}}
     description = {"description": function["description"]} if str(function.get("description") or "").strip() else {}
     return {"toolSpec": {"name": function["name"], **description, "inputSchema": {"json": schema}}}

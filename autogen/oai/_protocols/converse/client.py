@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
+import time
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,6 +21,7 @@ from typing import Any
 
 from ...._extras import require
 from ...._threads import run_in_thread
+from ..._http.guards import add_size
 from ..._responses.normalize import make_unreadable
 from ..protocol import Body, Fields
 
@@ -41,6 +44,8 @@ class ConverseClient:
         aws_profile_name: Name of a profile in AWS's files.
         timeout: Time limit for a connection, and for each read, in seconds.
         default_headers: Headers of each request.
+        default_query: Parameters in the URL of each request.
+        max_response_bytes: Maximum size of a response; None for no limit.
 
     Raises:
         MissingCredentials: if the profile doesn't exist, or keys are incomplete.
@@ -58,11 +63,15 @@ class ConverseClient:
         aws_profile_name: str | None = None,
         timeout: object = None,
         default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, object] | None = None,
+        max_response_bytes: int | None = None,
     ) -> None:
         # Part of the origin of answers.
         self.api_key = api_key or aws_access_key or aws_profile_name
         self._key = api_key
         self._headers = dict(default_headers or {})
+        self._query = dict(default_query or {})
+        self._limit = max_response_bytes or sys.maxsize
         self._timeout = timeout
         self._url = base_url
         self._region = aws_region
@@ -98,8 +107,10 @@ class ConverseClient:
             botocore.exceptions.BotoCoreError: if the server can't be reached.
             botocore.exceptions.ClientError: if it refuses.
             UnreadableAnswer: if the response isn't JSON.
+            ResponseTooLarge: if it is larger than the limit.
         """
         response = self._request("converse", body, options)
+        add_size(0, response[_ANSWER], self._limit)
         try:
             answer = json.loads(response[_ANSWER])
         except (ValueError, RecursionError) as error:
@@ -121,7 +132,8 @@ class ConverseClient:
         """
         response = self._request("converse_stream", body, options)
         request_id = (response.get("ResponseMetadata") or {}).get("RequestId")
-        return EventReader(response[_ANSWER], str(request_id or ""))
+        seconds = _find_seconds(options.get("timeout"), self._timeout)
+        return EventReader(response[_ANSWER], str(request_id or ""), self._limit, time.monotonic() + seconds)
 
     async def a_converse_stream(self, body: Body, options: Fields) -> EventReader:
         """Async version of `converse_stream`, in a thread. Once it is cancelled, a response that still comes is closed."""
@@ -148,13 +160,13 @@ class ConverseClient:
         request = {
             "body": json.dumps(rest, ensure_ascii=False).encode("utf-8", "surrogatepass"),
             "headers": {**self._headers, **(options.get("extra_headers") or {})},
-            "query": dict(options.get("extra_query") or {}),
+            "query": {**self._query, **(options.get("extra_query") or {})},
         }
         client = self._get_client(options.get("timeout"))
         return getattr(client, method)(modelId=body["model"], **{_REQUEST: request})
 
     def _get_client(self, timeout: object) -> Any:
-        seconds = _read_seconds(timeout) or _read_seconds(self._timeout) or _TIMEOUT
+        seconds = _find_seconds(timeout, self._timeout)
         with self._lock:
             if seconds not in self._clients:
                 with _explain_settings():
@@ -222,6 +234,11 @@ def _take_answer(response_dict: dict[str, Any], customized_response_dict: dict[s
         response_dict["body"] = b"{}"
 
 
+def _find_seconds(*timeouts: object) -> float:
+    """Return the first of several time limits that is set, else the default."""
+    return next(filter(None, map(_read_seconds, timeouts)), _TIMEOUT)
+
+
 def _read_seconds(timeout: object) -> float | None:
     """Return a time limit: a number, or the limit of reads of an object of the HTTP library."""
     if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
@@ -236,11 +253,15 @@ class EventReader:
     Args:
         raw: The response of the HTTP library below boto3.
         request_id: Id of the request.
+        limit: Maximum number of bytes.
+        deadline: Time of the monotonic clock at which the answer must be complete.
     """
 
-    def __init__(self, raw: Any, request_id: str) -> None:
+    def __init__(self, raw: Any, request_id: str, limit: int, deadline: float) -> None:
         self._raw = raw
         self._request_id = request_id
+        self._limit = limit
+        self._deadline = deadline
 
     def __enter__(self) -> EventReader:
         return self
@@ -268,7 +289,7 @@ class EventReader:
         if self._request_id:
             yield {"requestId": {"id": self._request_id}}
         try:
-            for chunk in self._raw.stream():
+            for chunk in self._iter_chunks():
                 buffer.add_data(chunk)
                 yield from map(_read_event, buffer)
         except eventstream.ParserError as error:
@@ -277,6 +298,15 @@ class EventReader:
             raise import_module("botocore.exceptions").ReadTimeoutError(endpoint_url="", error=error) from error
         except errors.HTTPError as error:
             raise make_unreadable(f"ended early ({type(error).__name__}: {error})") from error
+
+    def _iter_chunks(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._raw.stream():
+            size = add_size(size, chunk, self._limit)
+            # A server that sends a little now and then never exceeds the limit of a read.
+            if time.monotonic() > self._deadline:
+                raise import_module("botocore.exceptions").ReadTimeoutError(endpoint_url="")
+            yield chunk
 
     async def __aiter__(self) -> AsyncIterator[object]:
         events, end = iter(self), object()

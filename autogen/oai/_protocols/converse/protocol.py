@@ -83,6 +83,7 @@ class ConverseProtocol:
 
     name = "converse"
     tool_name = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+    max_unstreamed = None
     adaptations = (
         make_adaptation(
             "without the earlier thinking",
