@@ -15,11 +15,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from .._secrets import redact
+from .._steps import run_sync
 from ..code_utils import is_docker_running
 from ..coding.approval import visible
 from ..oai._endpoints.clients import make_client
 from ..oai._endpoints.openai_client import OpenAIClient
 from ..oai._local import weights as weights_module
+from ..oai._requests.live_abilities import ask_server
 from ..oai.abilities import get_abilities, get_price_source
 from ..version import __version__
 from .choice import Choice, choose_model
@@ -196,6 +198,7 @@ def _probe(entry: ConfigEntry) -> Probe:
         messages = [{"role": "user", "content": "Hi"}]
         extra = {key: value for key, value in entry.items() if key in ("extra_body", "extra_headers")}
         client.create({**extra, "model": model, "messages": messages, "max_tokens": 1})
+        run_sync(ask_server(client, model))
     except Exception as error:  # noqa: BLE001 - any error is the result of the probe
         problem = f"{type(error).__name__}: {_shorten(str(redact(str(error))), entry)}"
         return Probe(model, str(redact(address)), False, problem)

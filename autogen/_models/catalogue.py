@@ -60,7 +60,8 @@ def calculate_price(model: str, base_url: str | None, *counts: dict[str, int]) -
     if base_url and not base_url.startswith("http"):
         base_url = None
     if base_url and is_private(base_url):
-        if not _CLOSED_MODELS.match(model.rpartition("/")[2]):
+        # Names of Bedrock's form, too, are those of a vendor's models.
+        if not (_CLOSED_MODELS.match(model.rpartition("/")[2]) or _BEDROCK.match(model)):
             return None
         base_url = None
     source = None if _OLLAMA_TAG.search(model) else _load_source()

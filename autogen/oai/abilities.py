@@ -18,6 +18,7 @@ from typing import Any
 
 from .._mistakes import suggest
 from .._models.abilities import CHOICES, NAMES, Abilities, find_abilities
+from .._models.served import QUESTIONS, find_root, recall_facts
 from ._endpoints.provider_registry import find_provider
 from ._usage.cost import find_price_source
 
@@ -30,6 +31,8 @@ _TEXTS = ("like", "thinking_field", "deprecated")
 def get_abilities(entry: Mapping[str, Any] | str) -> Abilities:
     """Return what the model of a config entry can do. Abilities that are unknown are None.
 
+    Servers of open models are asked once in a process, by the first request; this function sends none.
+
     Args:
         entry: An entry of a config list, or the name of a model.
 
@@ -41,7 +44,11 @@ def get_abilities(entry: Mapping[str, Any] | str) -> Abilities:
     overrides = dict(check_abilities(entry.get("abilities")))
     if isinstance(entry.get("vision"), bool):
         overrides["vision"] = entry["vision"]
-    return find_abilities(str(entry.get("model")), find_provider(entry).api_type, overrides)
+    model, provider = str(entry.get("model")), find_provider(entry)
+    if provider.api_type in QUESTIONS and "like" not in overrides:
+        address = entry.get("base_url") or entry.get("client_host") or provider.connection.base_url
+        overrides = {**(recall_facts(find_root(str(address)), model) or {}), **overrides}
+    return find_abilities(model, provider.api_type, overrides)
 
 
 def get_price_source(entry: Mapping[str, Any]) -> str | None:

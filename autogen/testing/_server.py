@@ -20,6 +20,7 @@ class OpenAIServer(ScriptedServer):
         *script: A `ScriptedModel`, or its arguments.
         api_key: The required key; requests with another key get a 401. None to accept every key.
         embed: A function that returns the vectors of a list of texts, or a `Fault`.
+        pages: Answers to requests for other paths, such as `/props`. Without one, a GET is answered by the list of models.
 
     >>> with OpenAIServer("Paris.") as server:
     ...     server.config["base_url"]  # doctest: +ELLIPSIS
@@ -31,14 +32,21 @@ class OpenAIServer(ScriptedServer):
         *script: ScriptedModel | ScriptItem | ScriptFunction,
         api_key: str | None = None,
         embed: Callable[[list[str]], Sequence[Sequence[float]] | Fault] = embed_words,
+        pages: Mapping[str, Mapping[str, object] | Fault] | None = None,
     ) -> None:
         super().__init__(*script, api_key=api_key)
         self.embed = embed
+        self.pages = pages or {}
+        self.asked_pages: list[str] = []
+        """The path of each request for another path than those of OpenAI."""
         self.embedding_requests: list[dict[str, Any]] = []
         """The body of each request for embeddings."""
 
     def answer_beside_model(self, path: str, body: Body) -> Mapping[str, object] | Fault | None:
-        """Return the answer to a request for embeddings; None for other requests."""
+        """Return the answer to a request for embeddings, or for a page; None for other requests."""
+        if path in self.pages or path.startswith("/api/"):
+            self.asked_pages.append(path)
+            return self.pages.get(path, Fault(404, "page not found"))
         if not path.endswith("/embeddings"):
             return None
         self.embedding_requests.append(dict(body))
@@ -50,6 +58,13 @@ class OpenAIServer(ScriptedServer):
         tokens = sum(len(text.split()) for text in texts)
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return {"object": "list", "model": body["model"], "data": data, "usage": usage}
+
+    def answer_resource(self, method: str, path: str) -> Mapping[str, object] | Fault | Sequence[str]:
+        """Return the answer to a GET or a DELETE: a page, or the list of models."""
+        if path not in self.pages:
+            return super().answer_resource(method, path)
+        self.asked_pages.append(path)
+        return self.pages[path]
 
     def render_reply(self, reply: Reply, body: Body) -> Mapping[str, object]:
         """Return the body of an answer."""

@@ -8,3 +8,8 @@ SERVERS = {"chat": OpenAIServer, "responses": ResponsesServer, "anthropic": Anth
 # boto3 and current kubernetes want different dateutils: an environment of its own has it.
 if find_spec("boto3") is not None:
     SERVERS["converse"] = ConverseServer
+
+
+def get_tools(request):
+    """Return the tools of a request."""
+    return request.get("tools") or request["toolConfig"]["tools"]

@@ -113,7 +113,9 @@ def test_results_may_have_pictures_and_failures_words():
         {"role": "tool", "tool_call_id": "c2", "content": "", "is_error": True},
     ]
     with ConverseServer("ok") as server:
-        create(server.config, messages=[*HI, {"role": "assistant", "content": None, "tool_calls": calls}, *results], tools=[ADD])
+        create(
+            server.config, messages=[*HI, {"role": "assistant", "content": None, "tool_calls": calls}, *results], tools=[ADD]
+        )
         picture, failure = [block["toolResult"] for block in server.requests[0]["messages"][2]["content"]]
     assert picture["content"] == [{"image": {"format": "png", "source": {"bytes": PIXEL.partition(",")[2]}}}]
     assert (failure["content"], failure["status"]) == ([{"text": "(empty)"}], "error")
@@ -199,9 +201,11 @@ def test_settings_of_the_address_reach_the_server():
 def test_hosted_tools_of_other_vendors_are_left_out(caplog):
     own = {"systemTool": {"name": "nova_grounding"}}
     with ConverseServer("ok") as server:
-        create(server.config, tools=[ADD, own, {"type": "web_search"}])
-        assert [next(iter(tool)) for tool in server.requests[0]["toolConfig"]["tools"]] == ["toolSpec", "systemTool"]
-    assert "has no tool of the type 'web_search'" in caplog.text
+        create(server.config, tools=[ADD, own, {"type": "system_tool", "name": "nova_grounding"}, {"type": "web_search"}])
+        function, *others = server.requests[0]["toolConfig"]["tools"]
+    assert function["toolSpec"]["name"] == "add"
+    assert others == [own, own]
+    assert "has no tool 'web_search'" in caplog.text
 
 
 def test_a_model_that_always_thinks_is_asked_for_a_call_in_words():

@@ -4,7 +4,7 @@ import json
 import logging
 
 import pytest
-from protocol_servers import SERVERS
+from protocol_servers import SERVERS, get_tools
 from typer.testing import CliRunner
 
 from autogen import AssistantAgent, OpenAIWrapper, UserProxyAgent, events
@@ -154,7 +154,7 @@ def test_a_tool_that_an_endpoint_lacks_is_left_out_with_one_note(protocol, serve
 def test_a_tool_that_nobody_knows_is_sent(protocol, serve):
     server = serve("ok")
     ask(server, tools=[{"type": "brand_new_tool", "x": 1}])
-    assert "brand" in json.dumps(server.requests[0]["tools"]).lower()
+    assert "brand" in json.dumps(get_tools(server.requests[0])).lower()
 
 
 def test_agents_have_functions_beside_tools_of_the_vendor(serve, protocol):
@@ -162,6 +162,7 @@ def test_agents_have_functions_beside_tools_of_the_vendor(serve, protocol):
         "responses": {"type": "web_search"},
         "anthropic": {"type": "web_search_20250305", "name": "web_search"},
         "google": {"type": "google_search"},
+        "converse": {"systemTool": {"name": "nova_grounding"}},
         "chat": {"type": "openrouter:web_search"},
     }[protocol]
     server = serve(tool_call("weather", city="x"), "Rain.")
@@ -176,7 +177,7 @@ def test_agents_have_functions_beside_tools_of_the_vendor(serve, protocol):
 
     result = user.initiate_chat(assistant, message="Weather?", max_turns=2, silent=True)
     assert result.chat_history[-1]["content"] == "Rain."
-    assert len(server.requests[0]["tools"]) == 2
+    assert len(get_tools(server.requests[0])) == 2
     assert [tool.name for tool in assistant.tools] == ["weather"]
 
 
@@ -278,7 +279,7 @@ def test_a_custom_tool_gets_its_text(protocol, serve, stream):
         assert server.requests[1]["input"][-1] == {"type": "custom_tool_call_output", "call_id": "call_1", "output": "2"}
     else:
         # A function with one text, whose description has the grammar.
-        sent = json.dumps(server.requests[0]["tools"])
+        sent = json.dumps(get_tools(server.requests[0]))
         assert "[0-9]+" in sent
         assert "input" in sent
         assert '"custom"' not in sent

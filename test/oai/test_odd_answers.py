@@ -128,6 +128,11 @@ def test_raw_replies_are_for_servers(scripted_model):
         scripted_model(RawReply({"x": 1}))([{"role": "user", "content": "hi"}])
 
 
+# Without a code, the words say whose mistake it is.
+FAILURES = {
+    "code": {"message": "Failed to call a function.", "code": "tool_use_failed"},
+    "words": {"message": "tool call validation failed: parameters for tool weather did not match schema"},
+}
 FAILED_CALLS = {
     "tagged": ('<function=weather={"city": "Oslo"}</function>', True),
     "tagged, with a bracket": ('<function=weather>{"city": "Oslo"}</function>', True),
@@ -143,11 +148,12 @@ FAILED_CALLS = {
 
 @pytest.mark.parametrize(("text", "is_readable"), FAILED_CALLS.values(), ids=FAILED_CALLS)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("failure", FAILURES)
 def test_a_call_that_its_endpoint_could_not_read_is_read_or_made_again(
-    world, text, is_readable, stream, caplog, openai_server
+    world, text, is_readable, stream, failure, caplog, openai_server
 ):
     caplog.set_level(logging.CRITICAL)
-    error = {"message": "Failed to call a function.", "code": "tool_use_failed", "failed_generation": text}
+    error = {**FAILURES[failure], "failed_generation": text}
     fault = Fault(status=400, body=json.dumps({"error": error}).encode())
     first = RawReply(events=[{"error": error}]) if stream else fault
     server = openai_server(first, *([TEXT] if is_readable else [CALLS, TEXT]))

@@ -134,10 +134,12 @@ def test_a_failed_tool_has_the_form_of_the_vendor(protocol, serve):
 
 def test_calls_may_be_limited_to_one_at_a_time(protocol, serve):
     server = serve("ok")
-    create(server, tools=[WEATHER], parallel_tool_calls=False)
+    # Behind Converse only Claude's models know it.
+    create({**server.config, "model": "anthropic.claude-x"}, tools=[WEATHER], parallel_tool_calls=False)
     [sent] = server.requests
-    if protocol == "anthropic":
-        assert sent["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
+    if protocol in ("anthropic", "converse"):
+        fields = sent if protocol == "anthropic" else sent["additionalModelRequestFields"]
+        assert fields["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
     elif protocol != "google":
         assert sent["parallel_tool_calls"] is False
 
@@ -189,6 +191,7 @@ def test_json_objects_are_asked_for(protocol, serve):
         "chat": lambda: sent["response_format"]["type"],
         "responses": lambda: sent["text"]["format"]["type"],
         "anthropic": lambda: "json_object" if "JSON alone" in json.dumps(sent["system"]) else "",
+        "converse": lambda: "json_object" if "JSON alone" in json.dumps(sent["system"]) else "",
         "google": lambda: {"application/json": "json_object"}[sent["generationConfig"]["responseMimeType"]],
     }[protocol]
     assert form() == "json_object"
@@ -270,6 +273,7 @@ TOO_LONG = {
     "responses": Fault(400, "Your input exceeds the context window.", code="context_length_exceeded"),
     "anthropic": Fault(400, "prompt is too long: 210000 tokens > 200000 maximum"),
     "google": Fault(400, "The input token count (210000) exceeds the maximum number of tokens allowed (200000)."),
+    "converse": Fault(400, "Input is too long for requested model."),
 }
 
 
@@ -406,6 +410,8 @@ USAGE = {
         "candidatesTokenCount": 15,
         "thoughtsTokenCount": 5,
     },
+    # It does not tell thinking apart.
+    "converse": {"inputTokens": 30, "cacheReadInputTokens": 60, "cacheWriteInputTokens": 10, "outputTokens": 20},
 }
 
 
@@ -424,6 +430,11 @@ def make_answer(protocol, usage):
         "responses": {"id": "r", "model": "m", "status": "completed", "output": [item], "usage": usage},
         "anthropic": {**REFUSED, "stop_reason": "end_turn", "content": [{"type": "text", "text": "ok"}], "usage": usage},
         "google": {"candidates": [candidate], "modelVersion": "m", "usageMetadata": usage},
+        "converse": {
+            "output": {"message": {"role": "assistant", "content": [{"text": "ok"}]}},
+            "stopReason": "end_turn",
+            "usage": usage,
+        },
     }[protocol]
 
 
@@ -434,12 +445,18 @@ def test_tokens_have_one_form(protocol, serve):
         usage = create(server).usage
     assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (100, 20, 120)
     assert usage.prompt_tokens_details.cached_tokens == 60
-    assert usage.completion_tokens_details.reasoning_tokens == 5
+    assert protocol == "converse" or usage.completion_tokens_details.reasoning_tokens == 5
     assert seen[0].cached_tokens == 60
     assert not seen[0].price_known
 
 
-MODELS = {"chat": "gpt-4o", "responses": "gpt-4o", "anthropic": "claude-opus-4-6", "google": "gemini-2.5-pro"}
+MODELS = {
+    "chat": "gpt-4o",
+    "responses": "gpt-4o",
+    "anthropic": "claude-opus-4-6",
+    "google": "gemini-2.5-pro",
+    "converse": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+}
 
 
 def test_cached_tokens_cost_less(protocol, serve):
@@ -453,6 +470,8 @@ def test_cached_tokens_cost_less(protocol, serve):
             usage |= {"input_tokens": 100 - cached, "cache_read_input_tokens": cached, "cache_creation_input_tokens": 0}
         if protocol == "google":
             usage["cachedContentTokenCount"] = cached
+        if protocol == "converse":
+            usage |= {"inputTokens": 100 - cached, "cacheReadInputTokens": cached, "cacheWriteInputTokens": 0}
         body = json.loads(json.dumps(make_answer(protocol, usage)).replace('"m"', f'"{MODELS[protocol]}"'))
         server = serve(RawReply(body=body))
         costs.append(create({**server.config, "model": MODELS[protocol]}).cost)
@@ -483,6 +502,7 @@ WAITS = {
     "responses": Fault(429, headers={"retry-after-ms": "1"}),
     "anthropic": Fault(429, headers={"retry-after": "0.001"}),
     "google": Fault(429, headers={"retry-after": "0.001"}),
+    "converse": Fault(429, headers={"retry-after": "0.001"}),
 }
 PER_DAY = {
     "google": {
@@ -495,6 +515,7 @@ PER_DAY = {
     },
     "anthropic": {"type": "error", "error": {"type": "invalid_request_error", "message": "Your credit balance is too low."}},
     "responses": {"error": {"message": "quota", "type": "insufficient_quota", "code": "insufficient_quota"}},
+    "converse": {"__type": "ServiceQuotaExceededException", "message": "Too many tokens per day."},
     "chat": {"error": {"message": "quota", "type": "insufficient_quota", "code": "insufficient_quota"}},
 }
 
@@ -522,6 +543,7 @@ REFUSED_PARAM = {
     "responses": ("temperature", 0.5, "Unsupported parameter: 'temperature' is not supported with this model."),
     "anthropic": ("prompt_cache", True, "cache_control: Extra inputs are not permitted"),
     "google": ("reasoning_effort", "low", "Thinking level is not supported for this model."),
+    "converse": ("temperature", 0.5, "The model returned the following errors: temperature is deprecated for this model."),
 }
 
 

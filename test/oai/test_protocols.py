@@ -6,7 +6,7 @@ import json
 
 import openai
 import pytest
-from protocol_servers import SERVERS
+from protocol_servers import SERVERS, get_tools
 from pydantic import BaseModel
 
 from autogen import AssistantAgent, ConversableAgent, GroupChat, GroupChatManager, OpenAIWrapper, UserProxyAgent, events
@@ -54,10 +54,6 @@ def create(mode):
 
 def get_message(response):
     return response.choices[0].message
-
-
-def get_tools(request):
-    return request.get("tools") or request["toolConfig"]["tools"]
 
 
 def make_team(server, *, tool=None, **llm):

@@ -1,15 +1,17 @@
 """Endpoints that nobody knows: what they refuse is learnt, and remembered."""
 
 import asyncio
+import json
 
 import openai
 import pytest
 import vendors
+from protocol_servers import SERVERS
 from vendors import RULES, TOOLS, WILD, Vendor, without
 
 from autogen import OpenAIWrapper
 from autogen.oai import _once
-from autogen.testing import tool_call
+from autogen.testing import Fault, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
 NAMED = [{"role": "system", "content": "s"}, {"role": "user", "content": "a", "name": "ann"}]
@@ -134,6 +136,11 @@ WARNED = {
         HI,
         {"stream": True, "stream_options": {"include_usage": True}},
     ),
+    "reasoning_effort, as xAI says it": (
+        value("reasoning_effort", "Model grok-3 does not support parameter reasoningEffort."),
+        HI,
+        {"reasoning_effort": "low"},
+    ),
     "parallel_tool_calls": (
         without("parallel_tool_calls", says="Unrecognized request argument supplied: {}"),
         HI,
@@ -158,7 +165,7 @@ def test_a_parameter_that_is_refused_is_left_out_with_a_warning(create, openai_s
     rule, messages, params = WARNED[refused]
     vendor = Vendor([rule])
     config = openai_server(vendor).config
-    with pytest.warns(UserWarning, match=f"does not take {refused}"):
+    with pytest.warns(UserWarning, match=f"does not take {refused.partition(',')[0]}"):
         create(config, messages=messages, **params)
     create(config, messages=messages, **params)
     assert len(vendor.refused) == 1
@@ -218,3 +225,26 @@ def test_nothing_is_tried_where_requests_are_to_be_left_as_they_are(create, open
     with pytest.raises(openai.BadRequestError):
         create({**openai_server(vendor).config, "adapt_request": False}, messages=NAMED)
     assert len(vendor.refused) == 1
+
+
+VENDORS = {
+    "responses": ({"service_tier": "flex"}, "Unsupported parameter: 'service_tier' is not supported with this model."),
+    "anthropic": ({"stop": "END"}, "stop_sequences: Extra inputs are not permitted"),
+    "google": (
+        {"seed": 1},
+        "Invalid JSON payload received. Unknown name \"seed\" at 'generation_config': Cannot find field.",
+    ),
+    "converse": ({"top_k": 5}, "The model returned the following errors: extraneous key [top_k] is not permitted"),
+}
+
+
+@pytest.mark.parametrize("protocol", [name for name in SERVERS if name != "chat"])
+def test_a_parameter_that_a_model_behind_a_vendors_protocol_refuses_is_left_out(protocol):
+    params, refusal = VENDORS[protocol]
+    with SERVERS[protocol](Fault(400, refusal), "ok", "ok") as server:
+        wrapper = OpenAIWrapper(config_list=[server.config], cache_seed=None)
+        for _ in range(2):
+            wrapper.create(messages=HI, **params)
+        bodies = [json.dumps(body).replace("_", "").lower() for body in server.requests]
+    word = "stopsequences" if "stop" in params else next(iter(params)).replace("_", "")
+    assert [word in body for body in bodies] == [True, False, False]

@@ -480,7 +480,18 @@ def test_a_single_dict_is_no_config_list(make):
         make({"config_list": ENTRY})
 
 
-WRONG_PRICES = ["0.1", ["0.1", "0.2"], [0.1], [0.1] * 5, [0.1, 0.2, -0.3], [-0.1, 0.2], [0.1, None], True, [float("nan"), 1], {"in": 1}]
+WRONG_PRICES = [
+    "0.1",
+    ["0.1", "0.2"],
+    [0.1],
+    [0.1] * 5,
+    [0.1, 0.2, -0.3],
+    [-0.1, 0.2],
+    [0.1, None],
+    True,
+    [float("nan"), 1],
+    {"in": 1},
+]
 
 
 @pytest.mark.parametrize("use", USERS.values(), ids=USERS)

@@ -7,8 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..._models.served import QUESTIONS
 from ..._tokens.images import count_image_tokens, is_image
 from ..._tokens.tokenizers import count_tokens, cut_text
+from ...oai.abilities import get_abilities
 from ...token_count_utils import UnknownModel, estimate_tokens, get_max_token_limit
 from ..agent import Message
 from .memory import Memory
@@ -168,8 +170,12 @@ def get_tools(agent: Any) -> list[Any]:
 def get_window(agent: Any) -> int | None:
     """Return the context length of an agent's model in tokens; None if it is unknown."""
     config = getattr(agent, "llm_config", None) or {}
-    entries = config.get("config_list") or [config]
-    abilities = entries[0].get("abilities") or config.get("abilities")
+    shared = {name: config[name] for name in ("model", "abilities", "api_type", "base_url") if name in config}
+    entry = {**shared, **(config.get("config_list") or [config])[0]}
+    if str(entry.get("api_type")).lower().startswith(tuple(QUESTIONS)):
+        # The context length is a setting of the server, whatever the weights could take.
+        return get_abilities(entry).context
+    abilities = entry.get("abilities")
     if isinstance(abilities, Mapping) and isinstance(limit := abilities.get("context"), int):
         return limit
     model = get_model_name(agent)

@@ -65,7 +65,9 @@ def _change_messages(name: str, refusal: str, *forms: Form) -> Adaptation:
 
 
 def _drop_quoted_params(params: Params, error_text: str) -> Params:
-    quoted = [name for name in OPTIONAL if name in params and re.search(rf"\b{name}\b", error_text)]
+    # Some vendors put names as their own SDKs have them: reasoningEffort.
+    words = {name: rf"\b{name.replace('_', '_?')}\b" for name in OPTIONAL if name in params}
+    quoted = [name for name, word in words.items() if re.search(word, error_text, re.IGNORECASE)]
     return drop_params(params, quoted, f"The endpoint of {params.get('model')}") if quoted else params
 
 

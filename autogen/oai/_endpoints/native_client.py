@@ -14,6 +14,7 @@ from ...types import JSON, Message
 from .._http.settings import BAD_HEADER, make_connection_error, name_cause
 from .._once import warn_once
 from .._protocols.hosted import fit_params
+from .._protocols.params import DROP_REFUSED
 from .._protocols.protocol import Answer, Body, ModelProtocol, NeutralRequest, join_answers
 from .._protocols.turns import name_speakers
 from .._responses.completion import build_completion
@@ -77,7 +78,7 @@ class NativeClient(OpenAIClient):
         exchange = _Exchange(self._protocol, sdk, origin, options, names, params)
         if params.get("adapt_request") is False:
             return (yield from exchange.run(body))
-        adaptations = self._protocol.adaptations
+        adaptations = (*self._protocol.adaptations, DROP_REFUSED)
         identity = endpoint.identity if endpoint is not None else address
         return (yield from call_with_adaptations(identity, repr(self), body, exchange.run, adaptations))
 

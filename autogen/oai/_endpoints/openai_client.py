@@ -12,11 +12,11 @@ from .._embedding_response import EmbeddingResponse, read_embeddings
 from .._http.settings import BAD_HEADER, make_connection_error, name_cause
 from .._local.text_calls import request_calls
 from .._responses.completion import build_completion, build_text_completion
-from .._responses.failed_calls import FAILURE_CODE, read_failed_generation
+from .._responses.failed_calls import is_failed_call, read_failed_generation
 from .._responses.history import prepare_history
 from .._responses.native import compute_origin
 from .._responses.normalize import make_unreadable, normalize_completion, normalize_text_completion
-from .._responses.sdk_calls import get_read_errors, request_json, request_stream
+from .._responses.sdk_calls import get_read_errors, parse_body, request_json, request_stream
 from .._responses.streaming import receive_stream
 from .._usage.cost import compute_cost, read_usage
 from .adaptations import call_with_adaptations
@@ -155,7 +155,7 @@ class OpenAIClient:
             body = body if reader is None else reader.translate(body)
             return build_completion(normalize_completion(body, model=model, origin=origin))
         except Exception as error:
-            if not isinstance(error, openai.APIError) or error.code != FAILURE_CODE:
+            if not isinstance(error, openai.APIError) or not is_failed_call(error):
                 if (explained := _explain_error(error)) is None:
                     raise
                 raise explained
@@ -196,6 +196,29 @@ class OpenAIClient:
             if (explained := _explain_error(error)) is None:
                 raise
             raise explained
+
+    def fetch_json(self, url: str, body: Mapping[str, object] | None, timeout: float) -> Steps[object]:
+        """Send a request to the endpoint's server that is not one to a model, and return the JSON of the answer.
+
+        Args:
+            url: The address.
+            body: JSON of a POST; None for a GET.
+            timeout: Time limit in seconds.
+
+        Raises:
+            openai.APIError: if the server can't be reached, or refuses.
+            UnreadableAnswer: if the answer isn't JSON.
+            Exception: one of `get_read_errors`, if it breaks off.
+        """
+        from .._http.libraries import httpx
+
+        if self.endpoint is not None:
+            self.endpoint.check_settings()
+        sdk = yield Call(lambda: self.sdk_client, self._a_get_sdk_client, (), {})
+        method, content = (sdk.get, {}) if body is None else (sdk.post, {"body": body})
+        options = {"cast_to": httpx.Response, "options": {"timeout": timeout}}
+        response = yield Call(method, method, (url,), {**options, **content})
+        return parse_body(response)
 
     def message_retrieval(self, response: Response) -> list[str | ChatCompletionMessage | None]:
         """Return for each choice its text, or the message if it has calls or the provider asks for messages."""

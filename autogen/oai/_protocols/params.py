@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from .._once import log_once
-from .protocol import Body, Fields, NeutralRequest
+from .protocol import Body, Fields, NeutralRequest, make_adaptation
 
 Unknown = Mapping[str, Collection[object]]
 """Parameters that a protocol doesn't have, with the values that mean nothing and need no warning."""
@@ -94,3 +95,45 @@ def get_function_name(choice: object) -> str | None:
     """Return the name of the function that a `tool_choice` requires; None if it requires no particular one."""
     function = choice.get("function") if isinstance(choice, Mapping) else None
     return str(function.get("name")) if isinstance(function, Mapping) else None
+
+
+_DROPPABLE = (
+    *("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "seed", "stop_sequences", "metadata"),
+    *(
+        "service_tier",
+        "parallel_tool_calls",
+        "top_logprobs",
+        "verbosity",
+        "safety_identifier",
+        "truncation",
+        "media_resolution",
+    ),
+)
+_DROPPABLE_WORDS = {name.replace("_", ""): name for name in _DROPPABLE}
+
+
+def _drop_refused(body: Body, error_text: str) -> Body:
+    words = {word.replace("_", "").lower() for word in re.findall(r"[A-Za-z_]{3,}", error_text)}
+    return _drop_words(body, words & _DROPPABLE_WORDS.keys(), str(body.get("model")))
+
+
+def _drop_words(body: Body, words: Collection[str], model: str) -> Body:
+    """Return a body without some parameters, which may stand in an object with others; names are without underscores."""
+    kept: Body = {}
+    for name, value in body.items():
+        if (word := name.replace("_", "").lower()) in words:
+            log_once(f"The endpoint of {model} does not take {_DROPPABLE_WORDS[word]}: not sent.")
+        elif isinstance(value, dict) and value:
+            if inner := _drop_words(value, words, model):
+                kept[name] = inner
+        else:
+            kept[name] = value
+    return kept
+
+
+DROP_REFUSED = make_adaptation(
+    "drop parameters",
+    r"not (?:\w+ )?(?:support|permit|allow|accept)|unsupported|unknown|unrecognized|extra|deprecated|invalid|cannot",
+    _drop_refused,
+)
+"""Adaptation to a model that refuses a parameter: the request still means about the same without it."""

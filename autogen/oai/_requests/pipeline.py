@@ -7,7 +7,8 @@ A response comes from the cache or from the endpoint; in the order of `handle_re
 3. the retries,
 4. the limits (budgets and request rate), which each correction and each retry must keep,
 5. the accounting (events, cost, runtime log),
-6. the conversion of media,
+6. the question to the servers of open models what these can do,
+7. the conversion of media,
 
 and is sent. Around them, `request_completion` falls back to the next endpoint, and makes the whole an operation, which the
 journal of a checkpoint keeps.
@@ -42,6 +43,7 @@ from .layers import (
     report_step_down,
     send_request,
 )
+from .live_abilities import add_live_abilities
 from .media import embed_media
 from .reply_file import get_reply_file
 from .response_schema import validate_response
@@ -50,7 +52,7 @@ from .serialization import from_json, to_json
 
 logger = logging.getLogger("autogen.oai.client")
 
-send_once: Handler = add_limits(add_accounting(add_media(send_request)))
+send_once: Handler = add_limits(add_accounting(add_live_abilities(add_media(send_request))))
 """Handler for a single request, without cache and retries."""
 
 handle_request: Handler = add_cache(add_schema(add_retries(send_once)))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 import threading
 import time
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from functools import partial
 from typing import NamedTuple, cast
 
 # Powers of two above this one are beyond every limit.
@@ -182,6 +185,19 @@ def classify_error(error: BaseException) -> FaultRow | None:
     raise AssertionError("unreachable: the last row matches every error of the SDK")
 
 
+# What OpenAI, and those who follow it, and Anthropic count, and when a count that is used up begins again.
+_KINDS = ("requests", "tokens", "input-tokens", "output-tokens")
+_LIMITS = (
+    *((f"x-ratelimit-remaining-{kind}", f"x-ratelimit-reset-{kind}") for kind in _KINDS),
+    *((f"anthropic-ratelimit-{kind}-remaining", f"anthropic-ratelimit-{kind}-reset") for kind in _KINDS),
+)
+# 6m0s, 120ms
+_DURATION = re.compile(
+    r"(?=.)(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m(?!s))?(?:(\d{1,6}(?:\.\d+)?)s)?(?:(\d{1,9}(?:\.\d+)?)ms)?"
+)
+_UNITS = (86400.0, 3600.0, 60.0, 1.0, 0.001)
+
+
 def parse_retry_after(error: BaseException) -> float | None:
     """Return the seconds that an endpoint asks to wait, or None if it doesn't or they can't be parsed."""
     headers = getattr(getattr(error, "response", None), "headers", {})
@@ -198,7 +214,22 @@ def parse_retry_after(error: BaseException) -> float | None:
             return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
         except (ValueError, TypeError, OverflowError):
             continue
-    return None
+    waits = [wait for wait in map(partial(_find_wait, headers), _LIMITS) if wait is not None]
+    return max(waits, default=None)
+
+
+def _find_wait(headers: Mapping[str, str], names: tuple[str, str]) -> float | None:
+    """Return the seconds until a limit ends that is used up; None for any other limit."""
+    remaining, reset = (headers.get(name) for name in names)
+    if remaining != "0" or not reset:
+        return None
+    if match := _DURATION.fullmatch(reset):
+        return sum(float(count) * unit for count, unit in zip(match.groups(), _UNITS, strict=True) if count)
+    try:
+        end = datetime.fromisoformat(reset.replace("Z", "+00:00"))
+        return max(0.0, end.timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 class NextAction(Enum):

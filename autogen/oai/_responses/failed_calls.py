@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...types import JSON, Message
 from .assembly import Assembler, StreamAssembler
 from .calls import has_calls
 from .content import read_content
 
-FAILURE_CODE = "tool_use_failed"
-"""Code of the error."""
+if TYPE_CHECKING:
+    import openai
+
+_FAILURE_CODE = "tool_use_failed"
+# Arguments that don't fit to the schema of the tool have another code, or none.
+_FAILURE_TEXT = "tool call validation failed"
 # <function=read={"path": "x"}</function>, with other characters between the name and the object, too.
 _TAGGED = re.compile(r"<function=([\w.-]{1,100})[\s=>(]{0,5}(\{.*?\})\s*\)?>?\s*(?:</function>|\Z)", re.DOTALL)
 _FENCED = re.compile(r"\A\s*```[\w-]{0,20}[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL)
@@ -100,6 +104,11 @@ def strip_fence(text: str) -> str:
     """Return the text of a fence of code that is all of a text; of any other text, the text without blanks around it."""
     match = _FENCED.match(text)
     return (match[1] if match else text).strip()
+
+
+def is_failed_call(error: openai.APIError) -> bool:
+    """Return True if an endpoint refuses the call that its model has just made, and not the request."""
+    return error.code == _FAILURE_CODE or _FAILURE_TEXT in error.message.lower()
 
 
 def read_failed_generation(error_body: object, params: Mapping[str, Any]) -> dict[str, JSON] | None:

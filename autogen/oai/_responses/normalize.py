@@ -14,7 +14,7 @@ from .calls import UnreadableCalls, has_calls, normalize_calls, normalize_functi
 from .content import REASONING_KEYS, read_content, read_text
 from .native import attach_native
 from .text import TooDeep, copy_json
-from .usage import normalize_usage
+from .usage import find_usage, normalize_usage
 
 if TYPE_CHECKING:
     from ..errors import UnreadableAnswer
@@ -202,7 +202,7 @@ def _normalize_head(body: Mapping[str, JSON], model: str) -> dict[str, JSON]:
         "id": str(body.get("id") or ""),
         "created": int(created) if isinstance(created, (int, float)) else 0,
         "model": str(body.get("model") or model),
-        "usage": normalize_usage(body.get("usage")),
+        "usage": normalize_usage(find_usage(body)),
     }
 
 

@@ -12,6 +12,17 @@ _DETAILS = ("prompt_tokens_details", "completion_tokens_details")
 _MAX_TOKENS = 10**12
 
 
+def find_usage(body: Mapping[str, object]) -> object:
+    """Return the token counts of a response or a chunk, where its server puts them."""
+    groq = body.get("x_groq")
+    usage = body.get("usage") or (groq.get("usage") if isinstance(groq, Mapping) else None)
+    timings = body.get("timings")
+    if isinstance(usage, Mapping) and isinstance(timings, Mapping) and "prompt_tokens_details" not in usage:
+        # llama.cpp counts the part of the prompt that it had already read.
+        return {**usage, "prompt_tokens_details": {"cached_tokens": timings.get("cache_n")}}
+    return usage
+
+
 def normalize_usage(value: object) -> Message | None:
     """Return token counts as numbers with a total; None if there are none.
 

@@ -53,8 +53,6 @@ _TRANSLATED = (
     # boto3's retries, which are up to a `RetryPolicy`.
     *("total_max_attempts", "max_attempts", "mode"),
 )
-# Tools in the vendor's own form have one of these keys.
-_TOOL_FORMS = ("toolSpec", "systemTool")
 # Kinds of blocks under the names of Anthropic's protocol, which say whether thinking may go on.
 _KINDS = {"reasoningContent": "thinking", "toolResult": "tool_result"}
 
@@ -70,7 +68,7 @@ def build_body(request: NeutralRequest) -> Body:
         body["system"] = system
     # There is no choice of `none`: the tools are left out.
     is_offered = request.params.get("tool_choice") != "none"
-    tools = [built for tool in request.tools if (built := _build_tool(tool, request.label))] if is_offered else []
+    tools = [_build_tool(tool) for tool in request.tools] if is_offered else []
     # Results stand before text, and calls are refused in requests without tools.
     body["messages"] = alternate_roles(turns, partial(_build_blocks, has_tools=bool(tools)), make_text)
     if tools:
@@ -161,14 +159,16 @@ def _build_tool_choice(choice: object) -> dict[str, Any] | None:
     return None
 
 
-def _build_tool(tool: Fields, label: str) -> Fields:
-    """Return a tool in the vendor's form; an empty one for a hosted tool of another vendor."""
+def _build_tool(tool: Fields) -> Fields:
     function = tool.get("function")
     if not isinstance(function, Mapping):
-        own = {key: value for key, value in tool.items() if key in _TOOL_FORMS}
-        if not own:
-            log_once(f"{label} has no tool of the type {tool.get('type')!r}: not sent.")
-        return own
+        kind = tool.get("type")
+        if not isinstance(kind, str):
+            return tool
+        # The form of other vendors: {"type": "system_tool", "name": "nova_grounding"}.
+        head, *words = kind.split("_")
+        rest = {key: value for key, value in tool.items() if key != "type"}
+        return {head + "".join(word.capitalize() for word in words): rest}
     schema = function.get("parameters") or {"type": "object", "properties": {}}
     description = {"description": function["description"]} if str(function.get("description") or "").strip() else {}
     return {"toolSpec": {"name": function["name"], **description, "inputSchema": {"json": schema}}}

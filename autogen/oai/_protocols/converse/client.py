@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlencode
 
 from ...._extras import require
 from ...._threads import run_in_thread
@@ -193,7 +194,9 @@ class ConverseClient:
         request = context[_REQUEST]
         params["body"] = request["body"]
         params["headers"].update(request["headers"])
-        params["query_string"].update(request["query"])
+        if request["query"]:
+            # The SDK has made the URL, which has no parameters of its own.
+            params["url"] += f"?{urlencode(request['query'])}"
         if self._key:
             params["headers"]["Authorization"] = f"Bearer {self._key}"
 

@@ -122,6 +122,10 @@ class ConverseProtocol:
         """Return an answer from its JSON."""
         return read_answer(data)
 
+    def describe_request(self, body: Body) -> Fields:
+        """Return nothing: an answer goes back without its request."""
+        return {}
+
     def continue_body(self, body: Body, answer: Answer) -> Body | None:
         """Return None: the vendor finishes its answers."""
         return None
