@@ -34,6 +34,7 @@ DOCUMENTS = ["markitdown[docx,pptx,xlsx]>=0.1.9", "pypdf[crypto]>=5", "striprtf>
 EMBEDDINGS = ["numpy>=1.26", "safetensors>=0.4", "threadpoolctl>=3", "tokenizers>=0.20"]
 GOOGLE = ["google-genai>=2.33"]  # the last for Python 3.10
 GRAPH = ["matplotlib>=3.8", "networkx>=3"]
+MATH = ["math-verify>=0.8", "sympy>=1.12"]
 MCP = ["mcp>=2"]
 NOTEBOOK = ["chess>=1.10", "ipykernel>=6.29", "langchain-experimental>=0.4", "nbclient>=0.10", "pandas>=2", *MCP]
 OPENAPI = ["jsonschema>=4.18", "pyyaml>=6"]
@@ -64,6 +65,7 @@ TEST = [
     *JUPYTER,
     *KUBERNETES,
     *LOCAL,
+    *MATH,
     *MCP,
     *NOTEBOOK,
     *OTEL,
@@ -165,6 +167,7 @@ setup(
         "lancedb": [*LANCEDB, *RAG],
         "local": LOCAL,
         "long-context": ["llmlingua>=0.2"],  # not for the tests: torch, and weights from a hub
+        "math": MATH,
         "mcp": MCP,
         "mongodb": [*MONGODB, *RAG],
         "notebook": NOTEBOOK,
@@ -183,13 +186,14 @@ setup(
         "vertex": VERTEX,
         "web": WEB,
         "websockets": WEBSOCKETS,
-        # 0.2's names of "embeddings", "images", "mongodb", "pgvector", "qdrant" and "web"
+        # 0.2's names of "embeddings", "images", "math", "mongodb", "pgvector", "qdrant" and "web"
         "autobuild": EMBEDDINGS,
         "retrievechat": [*DOCUMENTS, *EMBEDDINGS, *RAG, *WEB],
         "retrievechat-mongodb": [*MONGODB, *RAG],
         "retrievechat-pgvector": [*PGVECTOR, *RAG],
         "retrievechat-qdrant": [*QDRANT, *RAG],
         "lmm": IMAGES,
+        "mathchat": MATH,
         "websurfer": WEB,
         "dev": [*TEST, *CHECK, *DOCS, *STORES],
     },

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
+from importlib import import_module
 from typing import Any
 
 _MATH_PROMPT = (
@@ -59,6 +61,40 @@ def get_answer(solution: str | None) -> str | None:
     """Return the answer in the last box of a solution; None without a box."""
     boxed = None if solution is None else last_boxed_only_string(solution)
     return None if boxed is None else remove_boxed(boxed)
+
+
+def find_answers(solution: str) -> list[str]:
+    r"""Return the answers in all boxes of a solution that are not within another box, in their order.
+
+    >>> find_answers(r"Either \boxed{2} or \boxed{\frac{1}{2}}.")
+    ['2', '\\frac{1}{2}']
+    """
+    answers: list[str] = []
+    while (box := last_boxed_only_string(solution)) is not None:
+        if answer := (remove_boxed(box) or "").strip():
+            answers.insert(0, answer)
+        solution = solution[: solution.rfind(box)]
+    return answers
+
+
+def have_same_value(str1: str, str2: str) -> bool:
+    """Return True if two answers are equivalent, are equal numbers, or have the same value according to `math-verify`.
+
+    The extra `math` installs that package. Without it, answers that are written in different ways may count as different.
+    """
+    if is_equiv(str1, str2):
+        return True
+    try:
+        return Fraction(str1.strip()) == Fraction(str2.strip())
+    except (ValueError, ZeroDivisionError):
+        pass
+    try:
+        verifier = import_module("math_verify")
+    except ImportError:
+        return False
+    # Its own time limits need the main thread.
+    values = [verifier.parse(f"${text}$", parsing_timeout=None) for text in (str1, str2)]
+    return bool(verifier.verify(*values, timeout_seconds=None))
 
 
 def is_equiv(str1: str | None, str2: str | None) -> float:

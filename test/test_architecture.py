@@ -20,7 +20,7 @@ LAYERS = """
     terminal, testing, opentelemetry     a live view of chats, test doubles for models, and AG2's functions for spans
     _components                          agents, chats, tools and others in documents
     mcp, a2a                             clients of MCP servers, and of agents on other machines
-    tracing, recording, math_utils       spans, the events of a checkpoint, answers of maths problems
+    tracing, recording                   spans, the events of a checkpoint
     retrieve_utils                       documents for retrieval, as 0.2 read them
     agentchat, _terminal                 agents and chats, and the lines that views show of them
     code_utils                           the classic functions that extract and run code
@@ -29,6 +29,7 @@ LAYERS = """
     memory, skills                       what agents remember, and folders of instructions
     embeddings                           vectors of texts
     llm_config, graph_utils              `LLMConfig`, and speaker transitions as a graph
+    math_utils                           answers of maths problems
     oai                                  models: config lists, endpoints, requests, cost
     token_count_utils                    counting tokens
     operations                           everything that leaves the framework: events, journal, control and log in one
@@ -69,9 +70,10 @@ PUBLIC = """
     autogen.a2a              client errors
     autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
                              groupchat guardrails model_context realtime user_proxy_agent utils
-    autogen.agentchat.contrib  agent_builder compressible_agent gpt_assistant_agent img_utils
-                             llamaindex_conversable_agent llava_agent multimodal_conversable_agent openai_responses_agent
-                             qdrant_retrieve_user_proxy_agent retrieve_assistant_agent retrieve_user_proxy_agent
+    autogen.agentchat.contrib  agent_builder agent_optimizer compressible_agent gpt_assistant_agent img_utils
+                             llamaindex_conversable_agent llava_agent math_user_proxy_agent
+                             multimodal_conversable_agent openai_responses_agent qdrant_retrieve_user_proxy_agent
+                             retrieve_assistant_agent retrieve_user_proxy_agent
                              society_of_mind_agent swarm_agent teachable_agent text_analyzer_agent web_surfer
     autogen.agentchat.contrib.agent_eval  agent_eval critic_agent criterion quantifier_agent subcritic_agent task
     autogen.agentchat.contrib.capabilities  agent_capability context_handling generate_images memory skills teachability

@@ -119,7 +119,10 @@ class ToolRegistrationMixin(AgentState):
     def update_function_signature(
         self, func_sig: str | Mapping[str, object], is_remove: bool, silent_override: bool = False
     ) -> None:
-        """Add or remove a function, in the older form of function calls; see `update_tool_signature`."""
+        """Add or remove a function, in the older form of function calls; see `update_tool_signature`.
+
+        A function is removed by its name, or by a signature with that name.
+        """
         self._update_signature("functions", func_sig, is_remove, silent_override)
 
     def _update_signature(
@@ -136,7 +139,8 @@ class ToolRegistrationMixin(AgentState):
         get_name: Callable[[Any], str] = NAME_OF[key]
         if is_remove:
             assert key in config, f"Agent {self.name!r} has no {key} to remove {signature!r} from."
-            signatures = [item for item in signatures if get_name(item) != signature]
+            removed = get_name(signature) if isinstance(signature, dict) else signature
+            signatures = [item for item in signatures if get_name(item) != removed]
         else:
             if not isinstance(signature, dict):
                 raise ValueError(f"A signature must be a dict, got a {type(signature).__name__}.")

@@ -117,18 +117,38 @@ def run_code_by_executor(agent: AgentCore, messages: list[Message], config: None
             print_notice(agent, f"EXECUTING CODE BLOCK (inferred language is {languages})...", "red")
         else:
             print_notice(agent, f"EXECUTING {len(blocks)} CODE BLOCKS (inferred languages are [{languages}])...", "red")
-        pairs = [[block.language, block.code] for block in blocks]
-        if any(agent.hook_lists.values()) and (notice := (yield from check_code(agent, pairs))) is not None:
-            return True, format_report(1, notice)
-        # The code may write pictures that agents show to each other.
-        allow_folder(getattr(executor, "work_dir", None))
-        run: Callable[[], Steps[tuple[int, str]]] = partial(_run_by_executor, executor, blocks)
-        if getattr(executor, "asks_human", False):
-            verdicts = yield from review_code(agent, blocks)
-            run = partial(_run_reviewed, executor, blocks, verdicts)
-        exit_code, output = yield from perform(_make_operation(agent, blocks, pairs, run))
+        exit_code, output = yield from run_with_executor(agent, executor, blocks)
         return True, format_report(exit_code, output)
     return False, None
+
+
+def run_with_executor(
+    agent: AgentCore,
+    executor: CodeExecutor,
+    blocks: list[CodeBlock],
+    prepare: Callable[[CodeBlock], CodeBlock] | None = None,
+) -> Steps[tuple[int, str]]:
+    """Run code blocks of an agent as an operation: guardrails check them, and a human if the executor asks for approval.
+
+    Args:
+        agent: Agent that runs them.
+        executor: Executor.
+        blocks: Blocks, as events and humans see them.
+        prepare: Makes the block that the executor gets, just before it runs; None if it gets the blocks themselves.
+
+    Returns:
+        The exit code and the output.
+    """
+    pairs = [[block.language, block.code] for block in blocks]
+    if any(agent.hook_lists.values()) and (notice := (yield from check_code(agent, pairs))) is not None:
+        return 1, notice
+    # The code may write pictures that agents show to each other.
+    allow_folder(getattr(executor, "work_dir", None))
+    run: Callable[[], Steps[tuple[int, str]]] = partial(_run_by_executor, executor, blocks, prepare)
+    if getattr(executor, "asks_human", False):
+        verdicts = yield from review_code(agent, blocks)
+        run = partial(_run_reviewed, executor, blocks, verdicts, prepare)
+    return (yield from perform(_make_operation(agent, blocks, pairs, run)))
 
 
 def run_code_by_agent(
@@ -179,12 +199,23 @@ def _name_blocks(content: object, blocks: list[CodeBlock]) -> list[CodeBlock]:
     return [block.model_copy(update={"code": code}) for block, code in zip(blocks, codes, strict=True)]
 
 
-def _run_by_executor(executor: Any, blocks: list[Any]) -> Steps[tuple[int, str]]:
-    result = yield from execute_blocks(executor, blocks)
+def _run_by_executor(
+    executor: Any, blocks: list[CodeBlock], prepare: Callable[[CodeBlock], CodeBlock] | None
+) -> Steps[tuple[int, str]]:
+    result = yield from execute_blocks(executor, blocks if prepare is None else [prepare(block) for block in blocks])
     return result.exit_code, result.output
 
 
-def _run_reviewed(executor: Any, blocks: list[Any], verdicts: list[Any]) -> Steps[tuple[int, str]]:
+def _run_reviewed(
+    executor: Any, blocks: list[CodeBlock], verdicts: list[Any], prepare: Callable[[CodeBlock], CodeBlock] | None
+) -> Steps[tuple[int, str]]:
+    if prepare is not None:
+        # A verdict is True, another block, or a rejection, which is False or a text.
+        reviewed = zip(blocks, verdicts, strict=False)
+        verdicts = [
+            verdict if verdict is False or isinstance(verdict, str) else prepare(block if verdict is True else verdict)
+            for block, verdict in reviewed
+        ]
     result = yield from executor.execute_reviewed(blocks, verdicts)
     return result.exit_code, result.output
 

@@ -24,6 +24,8 @@ __all__ = ["SocietyOfMindAgent"]
 ResponsePreparer: TypeAlias = Callable[[Any, list[Message]], object]
 """A sync or async function of the agent and the record of the discussion that returns a reply, or None."""
 
+_END = "TERMINATE"
+
 TRANSCRIPT = "You received a request, and your team has discussed it. This is the discussion, beginning with the request:"
 
 
@@ -73,7 +75,8 @@ class SocietyOfMindAgent(ConversableAgent):
             chat_manager: Manager of the group that discusses the requests; None for none yet.
             response_preparer: Makes a reply from the discussion: a prompt for the agent's model, or a function
                 `(agent, messages)`, sync or async, that takes the record and returns the reply, or None to end the outer
-                chat. None for the prompt `DEFAULT_RESPONSE_PROMPT`; without a model, the last message is the reply.
+                chat. None for the prompt `DEFAULT_RESPONSE_PROMPT`; without a model, the last message is the reply,
+                without the word TERMINATE.
             is_termination_msg: As for `ConversableAgent`, like the following arguments; for the outer chat.
             max_consecutive_auto_reply: Maximum number of replies in a row.
             human_input_mode: When the human is asked.
@@ -118,8 +121,12 @@ class SocietyOfMindAgent(ConversableAgent):
 
     @property
     def chat_manager(self) -> ConversableAgent | None:
-        """Manager of the group that discusses the requests."""
+        """Manager of the group that discusses the requests. An assignment is a call of `update_chat_manager`."""
         return self._chat_manager
+
+    @chat_manager.setter
+    def chat_manager(self, chat_manager: ConversableAgent | None) -> None:
+        self.update_chat_manager(chat_manager)
 
     def update_chat_manager(self, chat_manager: ConversableAgent | None) -> None:
         """Replace the group; None for none.
@@ -240,9 +247,13 @@ ORIGINAL_METHODS["_llm_response_preparer"] = SocietyOfMindAgent._llm_response_pr
 
 
 def _request_response(agent: SocietyOfMindAgent, prompt: str, messages: list[Message]) -> Steps[str | Message]:
-    """Show the discussion to the agent's model, and request the reply. Without a model the last message is the reply."""
+    """Show the discussion to the agent's model, and request the reply.
+
+    Without a model the last message is the reply, without the word that ended the discussion: it would end the outer chat.
+    """
     if agent.client is None:
-        return next((text for m in reversed(messages) if (text := content_str(m.get("content")).strip())), "")
+        texts = (content_str(message.get("content")).replace(_END, "").strip() for message in reversed(messages))
+        return next(filter(None, texts), "")
     request: list[Message] = [{"role": "system", "content": TRANSCRIPT}]
     request += [{**_make_readable(message), "role": "user"} for message in messages]
     # As a user: some endpoints ignore a system message that is not the first.

@@ -362,9 +362,26 @@ def test_societies_that_are_members_of_each_other_are_refused(call, agent):
         call(agent("user").initiate_chat, one, message="go", max_turns=1)
 
 
-def test_without_a_model_the_last_message_is_the_answer(call, agent, team):
-    society = agent("society", SocietyOfMindAgent, chat_manager=team(["first"], ["last"]))
-    assert call(agent("user").initiate_chat, society, message="go", max_turns=1).summary == "last"
+@pytest.mark.parametrize(
+    "lines", [("first", "last"), ("first", "last TERMINATE"), ("last", "TERMINATE"), ("last.\nTERMINATE",)]
+)
+def test_without_a_model_the_last_message_is_the_answer(call, agent, team, lines):
+    manager = team(*([line] for line in lines), is_termination_msg=lambda message: "TERMINATE" in message["content"])
+    society = agent("society", SocietyOfMindAgent, chat_manager=manager)
+    assert call(agent("user").initiate_chat, society, message="go", max_turns=1).summary.strip(".") == "last"
+
+
+def test_members_know_who_spoke_in_the_group_outside(call, agent, team):
+    with ScriptedModel("I see.") as thinker:
+        manager = team(["", ""])
+        manager.groupchat.agents[0].client = agent("x", llm_config=thinker.llm_config).client
+        society = agent("society", SocietyOfMindAgent, chat_manager=manager, response_preparer=last_word)
+        speakers = [agent(name, default_auto_reply=f"I am {name}.") for name in ("ann", "bob")]
+        group = GroupChat([*speakers, society], speaker_selection_method="round_robin", max_round=4)
+        outer = GroupChatManager(group, silent=True, llm_config=False)
+        call(agent("user").initiate_chat, outer, message="Who is there?")
+    heard = [(message.get("name"), message["content"]) for message in thinker.asked[0][1:]]
+    assert heard == [("user", "Who is there?"), ("ann", "I am ann."), ("society", "I am bob.")]
 
 
 def test_it_says_at_once_that_a_model_is_missing(call, agent, team):
@@ -389,6 +406,10 @@ def test_who_manages_no_group_is_refused(agent):
         agent("society", SocietyOfMindAgent, chat_manager=agent("loner"))
     with pytest.raises(ValueError, match="response_preparer of 'society'"):
         agent("society", SocietyOfMindAgent, chat_manager=None, response_preparer=7)
+    society = agent("society", SocietyOfMindAgent, chat_manager=None)
+    with pytest.raises(ValueError, match="manages no group chat"):
+        society.chat_manager = agent("loner")
+    assert society.chat_manager is None
 
 
 def test_its_description_says_what_it_is(agent):

@@ -1,0 +1,1 @@
+"""MathChat: its prompts, the queries in Python and their interpreter, and the queries to Wolfram Alpha."""
