@@ -174,6 +174,20 @@ class AgentBuilder:
         self._models.add_client(model_client_cls, kwargs)
         self.builder_model = self._models.make_client(self._builder_models, self.builder_model_tags)
 
+    @property
+    def client(self) -> OpenAIWrapper:
+        """The client of the model that plans, as `gather_usage_summary` takes it."""
+        return self.builder_model
+
+    def share_usage(self, client: OpenAIWrapper) -> None:
+        """Count the usage of the planning model, and of agents that are made from now on, as that of a client.
+
+        Args:
+            client: Client of an agent that the teams work for. Its budget is theirs, too.
+        """
+        self._models.set_payer(client)
+        self.builder_model = self._models.make_client(self._builder_models, self.builder_model_tags)
+
     # Teams.
 
     def build(
@@ -365,23 +379,25 @@ class AgentBuilder:
         """Make a group chat of the last team, and its manager. A message that ends with TERMINATE ends the chat.
 
         Args:
-            **kwargs: Settings of the `GroupChat`, such as `max_round`; `llm_config` of the manager.
+            **kwargs: Settings of the `GroupChat`, such as `max_round`; `llm_config` of the manager, or settings for the
+                models of the agents.
 
         Raises:
             ValueError: if there is no team.
             RuntimeError: if the config list has no model for the manager.
         """
         self._require_team("group_chat")
-        llm_config = kwargs.pop("llm_config", None)
-        if llm_config is None:
-            settings = self.cached_configs["default_llm_config"]
+        llm_config = kwargs.pop("llm_config", None) or {}
+        # Settings alone, without a model.
+        if not llm_config.get("config_list") and not llm_config.get("model"):
+            settings = {**self.cached_configs["default_llm_config"], **llm_config}
             llm_config = self._models.make_llm_config(settings, self.agent_model, self.agent_model_tags, "agent_model")
         if self.cached_configs["coding"]:
             # The terminal has nothing to say after its own output.
             kwargs.setdefault("allow_repeat_speaker", self._team[:-1])
         group = GroupChat(list(self._team), **{"messages": [], **kwargs})
         manager = GroupChatManager(group, name=_MANAGER, llm_config=llm_config, is_termination_msg=ends_chat)
-        self._models.register_clients(manager)
+        self._models.prepare(manager)
         return group, manager
 
     def clear_agent(self, agent_name: str, recycle_endpoint: bool = True) -> None:
@@ -472,7 +488,7 @@ class AgentBuilder:
             models, tags = (list_names(expert.get(key) or [], key) for key in ("model", "tags"))
             llm_config = self._models.make_llm_config(configs["default_llm_config"], models, tags, "agent_model")
             agents.append(factory.make(expert, llm_config))
-            self._models.register_clients(agents[-1])
+            self._models.prepare(agents[-1])
         self.agent_procs_assign = {agent.name: (agent, self.online_server_name) for agent in agents}
         self.cached_configs, self._terminal = configs, terminal
         self._team = [*agents, terminal] if terminal is not None else agents

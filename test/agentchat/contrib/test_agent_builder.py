@@ -5,9 +5,10 @@ import threading
 
 import pytest
 
-from autogen import AssistantAgent, ConversableAgent
+from autogen import AssistantAgent, ConversableAgent, gather_usage_summary
 from autogen.agentchat.contrib.agent_builder import AgentBuilder, _config_check
 from autogen.agentchat.contrib.gpt_assistant_agent import GPTAssistantAgent
+from autogen.exception_utils import BudgetExceeded
 from autogen.testing import ScriptedModel, tool_call
 
 TEAM = {
@@ -257,6 +258,33 @@ def test_a_custom_client_plans_and_answers():
     builder.register_model_client(Echo, text=json.dumps(TEAM))
     agents, _ = builder.build("Task", {}, coding=False)
     assert "Statistics" in agents[0].generate_reply([{"role": "user", "content": "Hi"}])
+
+
+def test_the_budget_of_a_config_without_a_list_is_kept():
+    model = ScriptedModel(json.dumps(TEAM))
+    builder = AgentBuilder(llm_config={**model.config, "max_tokens_total": 10, "cache_seed": None})
+    agents, _ = builder.build("Task", {}, coding=False)
+    assert agents[0].llm_config["max_tokens_total"] == 10
+    assert gather_usage_summary([builder])["usage_including_cached_inference"]["scripted"]["total_tokens"] > 10
+    with pytest.raises(BudgetExceeded):
+        builder.build("Task", {}, coding=False)
+
+
+def test_settings_of_the_manager_need_no_model():
+    builder, _ = make_builder(json.dumps(TEAM))
+    builder.build("Task", {"temperature": 0}, coding=False)
+    _, manager = builder.group_chat(llm_config={"top_p": 0.5})
+    assert [entry["model"] for entry in manager.llm_config["config_list"]] == ["scripted"]
+    assert (manager.llm_config["temperature"], manager.llm_config["top_p"]) == (0, 0.5)
+
+
+def test_an_endpoint_gets_the_form(openai_server):
+    server = openai_server(f"Gladly:\n```json\n{json.dumps(TEAM)}\n```")
+    agents, _ = AgentBuilder(llm_config=server.llm_config).build("Task", {}, coding=False)
+    assert names_of(agents) == ["Statistics_Expert", "Law_Expert"]
+    form = server.requests[0]["response_format"]["json_schema"]
+    assert form["strict"] is True
+    assert list(form["schema"]["properties"]) == ["experts", "needs_programming"]
 
 
 # Functions and chats.

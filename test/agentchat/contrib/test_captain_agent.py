@@ -5,7 +5,9 @@ import json
 import os
 
 import pytest
+from api_facts import check_signature
 
+from autogen import gather_usage_summary
 from autogen.agentchat.contrib.captainagent import (
     AgentBuilder,
     CaptainAgent,
@@ -15,6 +17,7 @@ from autogen.agentchat.contrib.captainagent import (
 )
 from autogen.agentchat.contrib.captainagent.captainagent import CaptainUserProxyAgent
 from autogen.coding import LocalCommandLineCodeExecutor
+from autogen.exception_utils import BudgetExceeded
 from autogen.testing import ScriptedModel, tool_call
 from autogen.tools import Tool
 
@@ -72,10 +75,11 @@ def count(model, start):
     return sum(str(messages[0]["content"]).startswith(start) for messages in model.asked)
 
 
-def test_a_team_is_built_for_a_part_of_the_task(call, agent):
+def test_a_team_is_built_for_a_part_of_the_task(call, agent, capsys):
     model = make_model([seek(), "It is 5. TERMINATE"])
     captain = make_captain(model)
     result = solve(call, agent, captain)
+    assert capsys.readouterr().out == ""
     assert result.summary == "The sum is 5."
     assert [message["content"] for message in result.chat_history] == ["What is 2 + 3?", "The sum is 5."]
     [report] = list_reports(captain)
@@ -90,8 +94,43 @@ def test_a_team_is_built_for_a_part_of_the_task(call, agent):
     discussion = next(m[0]["content"] for m in model.asked if str(m[0]["content"]).startswith("Review"))
     assert "<<<untrusted" in discussion
     assert "Critic_Expert: It is 5. TERMINATE" in discussion
-    tokens = result.cost["usage_including_cached_inference"]["scripted"]["total_tokens"]
-    assert tokens > sum(len(str(message.get("content")).split()) for messages in model.asked for message in messages)
+    prompts = sum(len(str(message.get("content") or "").split()) for messages in model.asked for message in messages)
+    for usage in (result.cost, gather_usage_summary([captain])):
+        assert usage["usage_including_cached_inference"]["scripted"]["prompt_tokens"] == prompts
+
+
+def test_all_models_of_a_task_have_one_budget(call, agent):
+    model = make_model([seek(task="word " * 300), "5. TERMINATE"])
+    captain = CaptainAgent(
+        "captain", llm_config={**model.llm_config, "max_tokens_total": 1500}, nested_config=NESTED, silent=True
+    )
+    with pytest.raises(BudgetExceeded):
+        solve(call, agent, captain)
+
+
+def test_a_captain_that_never_ends_is_ended(call, agent):
+    def seek_again():
+        while True:
+            yield seek()
+
+    def speak():
+        while True:
+            yield "5. TERMINATE"
+
+    model = make_model(seek_again(), speak())
+    captain = make_captain(model, {**NESTED, "max_turns": 3})
+    assert solve(call, agent, captain).summary == "The sum is 5."
+    assert len(list_reports(captain)) == 2
+
+
+def test_a_solution_survives_a_crash(tmp_path, agent, call):
+    def solve_again(model):
+        captain, user = make_captain(model), agent("user")
+        options = {"message": "What is 2 + 3?", "max_turns": 1, "checkpoint": str(tmp_path / "chat.db")}
+        return call(user.initiate_chat, captain, **options).summary
+
+    assert solve_again(make_model([seek(), "5. TERMINATE"])) == "The sum is 5."
+    assert solve_again(ScriptedModel()) == "The sum is 5."
 
 
 def test_a_team_of_the_same_name_comes_again_and_has_forgotten_everything(call, agent):
@@ -151,6 +190,15 @@ def test_settings_of_one_captain_are_not_those_of_another(agent):
 def test_unknown_settings_are_refused(nested, message):
     with pytest.raises(ValueError, match=message):
         make_captain(make_model([]), nested)
+
+
+def test_its_signature_is_that_of_ag2():
+    signature = (
+        "(self, name, system_message=None, llm_config=None, is_termination_msg=None, max_consecutive_auto_reply=None, "
+        "human_input_mode='NEVER', code_execution_config=False, nested_config=None, agent_lib=None, tool_lib=None, "
+        "agent_config_save_path=None, description=<text>, **kwargs)"
+    )
+    check_signature("CaptainAgent", signature, CaptainAgent.__init__)
 
 
 def test_a_captain_needs_a_model():
@@ -296,6 +344,7 @@ def test_files_of_tools_run_in_the_executor_alone(folder, tmp_path, agent, call)
     assert (folder.parent / "touched").read_text() == "x"
 
 
+@pytest.mark.slow
 def test_a_tool_that_fails_says_so(folder, tmp_path, agent):
     library = ToolBuilder(folder, retriever=False)
     code = {"work_dir": str(tmp_path / "work"), "use_docker": False}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ....oai._config.lists import filter_config
+from ....oai._usage.ledger import split_limits
 from ....oai.client import OpenAIWrapper
 from ....oai.openai_utils import config_list_from_json
 from ...conversable_agent import ConversableAgent
@@ -30,6 +31,7 @@ class TeamModels:
         self._llm_config = llm_config
         self._file = file
         self._folder = folder
+        self._payer: OpenAIWrapper | None = None
         self._custom_clients: list[tuple[Callable[..., object], dict[str, Any]]] = []
 
     def select(self, models: Sequence[str], tags: Sequence[str], parameter: str) -> list[Entry]:
@@ -51,7 +53,7 @@ class TeamModels:
             entries = [dict(entry) for entry in config_list_from_json(self._file, self._folder, wanted)]
         else:
             source = "the llm_config"
-            listed: Any = self._llm_config.get("config_list") or [self._llm_config]
+            listed: Any = self._llm_config.get("config_list") or [split_limits(self._llm_config)[1]]
             entries = filter_config(list(listed), wanted)
         if not entries:
             names = ", ".join(models) or "any"
@@ -68,8 +70,9 @@ class TeamModels:
             RuntimeError: if there are none.
         """
         entries = self.select(models, tags, "builder_model")
-        settings = {key: value for key, value in self._settings.items() if key != "stream"}
-        client = OpenAIWrapper(**{**settings, "config_list": entries})
+        config = {**self._settings, "config_list": entries}
+        config.pop("stream", None)
+        client = OpenAIWrapper(**config) if self._payer is None else self._payer.rebuild(**config)
         for kind, arguments in self._custom_clients:
             if _names_client(entries, kind):
                 client.register_model_client(kind, **arguments)
@@ -89,19 +92,27 @@ class TeamModels:
         """Remember a custom client for the clients and agents that are made from now on."""
         self._custom_clients.append((kind, dict(arguments)))
 
-    def register_clients(self, agent: ConversableAgent) -> None:
-        """Register the custom clients that the config of an agent names."""
+    def set_payer(self, client: OpenAIWrapper) -> None:
+        """Count the usage of clients that are made from now on as that of another, within its budget."""
+        self._payer = client
+
+    def prepare(self, agent: ConversableAgent) -> None:
+        """Give an agent that was just made the custom clients that its config names, and the ledger of the payer."""
         config: Any = agent.llm_config
+        if not config:
+            return
+        if self._payer is not None and isinstance(agent.client, OpenAIWrapper):
+            agent.client = self._payer.rebuild(**config)
         for kind, arguments in self._custom_clients:
-            if config and _names_client(config.get("config_list") or [config], kind):
+            if _names_client(config.get("config_list") or [config], kind):
                 agent.register_model_client(kind, **arguments)  # type: ignore[arg-type]
 
     @property
     def _settings(self) -> Entry:
-        """The settings beside the list, without tools; none without a list, because all of the config is an entry then."""
-        config = self._llm_config
-        if config is None or not config.get("config_list"):
-            return {}
+        """The settings beside the list, without tools. Without a list, all of the config but its budget is an entry."""
+        config = self._llm_config or {}
+        if not config.get("config_list"):
+            return {key: value for key, value in split_limits(config)[0].items() if value is not None}
         return {key: value for key, value in config.items() if key != "config_list" and key not in _OF_ONE_AGENT}
 
 

@@ -24,24 +24,28 @@ from .annotations import make_schema
 logger = logging.getLogger("autogen.agentchat.contrib.captainagent")
 
 _REQUIREMENTS = "with_requirements"
+# The package that the decorator comes from.
+_DECLARATIONS = "autogen.coding"
 
-# The result follows the mark, because the tool may print, too.
+# The result follows the mark, because the tool may print, too. In a kernel an event loop is running, so a coroutine gets a
+# thread.
 _PROGRAM = """\
-import asyncio, inspect, json, sys, types
+def call_tool():
+    import asyncio, concurrent.futures, inspect, json, sys, types
 
-sys.path.insert(0, {folder!r})
-module = types.ModuleType({module!r})
-sys.modules[module.__name__] = module
-exec(compile({source!r}, {file!r}, "exec"), module.__dict__)
-result = module.__dict__[{function!r}](**json.loads({arguments!r}))
-if inspect.isawaitable(result):
+    sys.path.insert(0, {folder!r})
+    module = types.ModuleType({module!r})
+    sys.modules[module.__name__] = module
+    exec(compile({source!r}, {file!r}, "exec"), module.__dict__)
+    result = module.__dict__[{function!r}](**json.loads({arguments!r}))
+    if inspect.iscoroutine(result):
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            result = pool.submit(asyncio.run, result).result()
+    print()
+    print({mark!r} + json.dumps(result, default=str))
 
-    async def wait():
-        return await result
 
-    result = asyncio.run(wait())
-print()
-print({mark!r} + json.dumps(result, default=str))
+call_tool()
 """
 
 
@@ -190,7 +194,7 @@ def _drop_requirements(tree: ast.Module) -> str:
             items = (item for name, item in _iter_arguments(decorator) if name == "global_imports")
             imports += filter(None, map(_format_import, items))
             node.decorator_list.remove(decorator)
-        if not (isinstance(node, ast.ImportFrom) and any(alias.name == _REQUIREMENTS for alias in node.names)):
+        if not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_DECLARATIONS)):
             body.append(node)
     # Imports from the future stay first.
     future = [node for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ...._steps import Steps, invoke, run_async, run_sync
 from ....code_utils import content_str
 from ....coding.base import CodeExecutionConfig
 from ....llm_config import get_active_config
+from ....oai.client import OpenAIWrapper
 from ....types import LLMConfigDict
 from ..._agent.agent_llm_config import find_llm_config
 from ..._core import runtime_log
@@ -28,7 +29,8 @@ class CaptainAgent(ConversableAgent):
     """An agent that solves a task by teams: it divides the task, has a team built for each part, and checks the results.
 
     Inside, an assistant plans, and calls the tool `seek_experts_help`; an executor builds the team, lets it discuss, and
-    reports what it found. So each answer is a chat of its own, whose summary is the answer.
+    reports what it found. So each answer is a chat of its own, whose summary is the answer. The budget of the agent is that
+    of all of them. A captain solves one task at a time: concurrent chats need clones.
 
     Attributes:
         assistant: The agent that plans.
@@ -134,6 +136,10 @@ class CaptainAgent(ConversableAgent):
             code_execution_config=self._executor_code,
             silent=self.silent,
         )
+        # The whole task has one budget.
+        if isinstance(self.client, OpenAIWrapper):
+            self.assistant.client = self.client.rebuild(**cast("dict[str, Any]", self.llm_config))
+            self.executor.builder.share_usage(self.client)
         self.executor.register_with(self.assistant)
         for model_client_cls, kwargs in self._model_clients:
             self._register_inside(model_client_cls, kwargs)
@@ -189,6 +195,7 @@ class CaptainAgent(ConversableAgent):
             self.assistant,
             message=content if isinstance(content, str) else {"content": content},
             max_turns=self._settings["max_turns"],
+            silent=self.silent,
             cache=self.client_cache,
             summary_method="reflection_with_llm",
             summary_args={"summary_prompt": self.CONVERSATION_REFLECTION_PROMPT},
