@@ -51,6 +51,11 @@ FORM = {"type": "json_schema", "json_schema": {"name": "City", "schema": {"type"
 PARTS = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
 
 
+TEXTS = {"type": "array", "items": {"type": "string", "maxLength": 5000}, "maxItems": 10}
+LIMITED = {
+    "type": "function",
+    "function": {"name": "f", "parameters": {"type": "object", "properties": {"texts": TEXTS}}},
+}
 NAMED_TOOL = "Invalid tool_choice type: 'object'. Supported string values: none, auto, required"
 THINKING = "parameter.enable_thinking must be set to false for non-streaming calls"
 LITELLM = "litellm.UnsupportedParamsError: Bedrock doesn't support tool calling without `tools=` param specified."
@@ -96,6 +101,25 @@ REFUSALS = {
         value("response_format", "Failed to initialize samplers: failed to parse grammar"),
         HI,
         {"response_format": FORM},
+    ),
+    "a form of the answer beside tools, as llama.cpp says it": (
+        value("response_format", "Cannot use custom grammar constraints with tools."),
+        HI,
+        {"response_format": FORM, "tools": TOOLS},
+    ),
+    "large limits of tools, as llama.cpp says it": (
+        lambda body: (
+            "Failed to initialize samplers: number of repetitions exceeds sane defaults"
+            if "5000" in json.dumps(body["tools"])
+            else None
+        ),
+        HI,
+        {"tools": [LIMITED]},
+    ),
+    "thinking without a budget, as DashScope says it": (
+        lambda body: None if body.get("thinking_budget") else "The thinking_budget parameter must be a positive integer",
+        HI,
+        {},
     ),
     "a named tool, as LM Studio says it": (
         lambda body: NAMED_TOOL if isinstance(body.get("tool_choice"), dict) else None,

@@ -36,7 +36,7 @@ from .message_forms import (
     sign_calls,
 )
 from .parameters import Params, drop_params, rename_params, use_max_completion_tokens
-from .tool_schemas import simplify_tools
+from .tool_schemas import drop_large_limits, simplify_tools
 
 if TYPE_CHECKING:
     import openai
@@ -52,6 +52,9 @@ OPTIONAL = (
     *("stream_options", "parallel_tool_calls", "user", "store", "metadata", "service_tier", "reasoning_effort", "stop"),
 )
 """Parameters that may be dropped: the request still means about the same."""
+
+
+_THINKING_BUDGET = 4096
 
 
 def _change_messages(name: str, refusal: str, *forms: Form) -> Adaptation:
@@ -73,6 +76,10 @@ def _drop_quoted_params(params: Params, error_text: str) -> Params:
 
 def _simplify_tools(params: Params, error_text: str) -> Params:
     return {**params, "tools": simplify_tools(params["tools"])} if params.get("tools") else params
+
+
+def _drop_large_limits(params: Params, error_text: str) -> Params:
+    return {**params, "tools": drop_large_limits(params["tools"])} if params.get("tools") else params
 
 
 def _use_max_tokens(params: Params, error_text: str) -> Params:
@@ -103,6 +110,10 @@ def _free_tool_choice(params: Params, error_text: str) -> Params:
 
 def _disable_thinking(params: Params, error_text: str) -> Params:
     return {**params, "extra_body": {**(params.get("extra_body") or {}), "enable_thinking": False}}
+
+
+def _limit_thinking(params: Params, error_text: str) -> Params:
+    return {**params, "extra_body": {**(params.get("extra_body") or {}), "thinking_budget": _THINKING_BUDGET}}
 
 
 def _replace_pictures(params: Params, error_text: str) -> Params:
@@ -147,10 +158,11 @@ ADAPTATIONS = (
         remove_thinking,
     ),
     _change_messages("stand-ins for signatures", r"thought_?signature", sign_calls),
+    make_adaptation("no large limits in schemas of tools", r"failed to initialize samplers|repetitions", _drop_large_limits),
     make_adaptation(
         "describe the response format in a system message",
         rf"(?:response_format|json_schema).{{0,60}}{_UNKNOWN}|{_UNKNOWN}.{{0,60}}(?:response_format|json_schema)"
-        r"|response_format.{0,20}must be|failed to initialize samplers",
+        r"|response_format.{0,20}must be|failed to initialize samplers|grammar (?:constraints )?with tools",
         _describe_response_format,
     ),
     make_adaptation(
@@ -220,6 +232,7 @@ ADAPTATIONS = (
     ),
     make_adaptation("a required tool", r"tool_choice.{0,30}object", _require_tool),
     make_adaptation("the model's own choice of tools", r"tool_choice", _free_tool_choice),
+    make_adaptation("a budget of thinking", r"thinking_budget.{0,40}must be", _limit_thinking),
     make_adaptation("no thinking without a stream", r"enable_thinking.{0,20} must be (?:set to )?false", _disable_thinking),
     make_adaptation(
         "drop parameters", rf"{_NOT}|only the default|\breasoning_effort\b.{{0,40}}must be", _drop_quoted_params

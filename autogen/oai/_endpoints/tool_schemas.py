@@ -45,6 +45,24 @@ def simplify_tools(tools: Sequence[Schema]) -> list[Schema]:
     return [{**tool, "function": _simplify_function(tool["function"])} if "function" in tool else tool for tool in tools]
 
 
+# Servers that make a grammar of a schema refuse more repetitions.
+_MOST = 100
+_LENGTHS = ("minItems", "maxItems", "minLength", "maxLength")
+
+
+def drop_large_limits(schema: Any) -> Any:
+    """Return a schema without limits of lengths that a grammar can't count to."""
+    if isinstance(schema, list):
+        return [drop_large_limits(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    return {
+        key: drop_large_limits(value)
+        for key, value in schema.items()
+        if not (key in _LENGTHS and isinstance(value, int) and value > _MOST)
+    }
+
+
 def _simplify_function(function: Schema) -> Schema:
     result = {key: value for key, value in function.items() if key not in ("parameters", "strict")}
     parameters = function.get("parameters") or {}
