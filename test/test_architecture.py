@@ -15,8 +15,10 @@ LAYERS = """
     __main__                             python -m autogen
     _cli                                 the command line
     __init__                             the names of `import autogen`
+    serving                              teams behind an address
     distributed                          many chats at once
     bench                                benchmarks of chats
+    _teams                               functions and documents that make teams, and their chats
     terminal, testing, opentelemetry     a live view of chats, test doubles for models, and AG2's functions for spans
     _components                          agents, chats, tools and others in documents
     mcp, a2a                             clients of MCP servers, and of agents on other machines
@@ -121,6 +123,7 @@ PUBLIC = """
     autogen.memory           store
     autogen.retrieval        text_index
     autogen.skills           errors
+    autogen.serving          runs
     autogen.specs            errors fields
     autogen.testing          kit messages plugin prefixes test_agent
     autogen.tools            dependency_injection function_utils openapi tool toolkit

@@ -111,6 +111,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("autogen.tools", "autogen.interop", "autogen.function_utils", "autogen.mcp", "autogen.a2a"),
     ),
     "documents-of-teams": ("Documents of teams", "Agents and teams as JSON or YAML.", ("autogen.specs",)),
+    "serving": ("Serving", "Teams behind an address.", ("autogen.serving",)),
     "extensions": ("Extensions", "Packages that add models, executors, caches and commands.", ("autogen.extensions",)),
     "utilities": ("Utilities and errors", "Errors, tokens, and small helpers.", ("autogen",)),
 }

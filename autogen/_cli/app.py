@@ -190,6 +190,52 @@ def _list_given_options(context: typer.Context, *, without: Collection[str]) -> 
     return tuple(words)
 
 
+@app.command("serve")
+def run_serve_command(
+    teams: Annotated[
+        list[str],
+        typer.Argument(
+            help="The teams: file.py or module with the :function that makes the agents (make_team by default), or a "
+            "document, team.json; NAME=... gives another name.",
+            metavar="TEAM...",
+        ),
+    ],
+    host: Annotated[
+        str, typer.Option(help="The address to listen on. Others than this machine's need tokens.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 for any.", min=0, max=65535)] = 8000,
+    token_file: Annotated[
+        Optional[Path], typer.Option(help="A file with a line for each user: TOKEN, or NAME TOKEN.", metavar="FILE")
+    ] = None,
+    doors: Annotated[str, typer.Option(help="How clients get in: openai, rest, or both with a comma.")] = "openai,rest",
+    max_runs: Annotated[int, typer.Option(help="Number of runs at once; others wait.", min=1)] = 100,
+    checkpoint_dir: Annotated[
+        Optional[Path], typer.Option(help="A folder, with which runs and conversations survive the server.", metavar="DIR")
+    ] = None,
+    processes: Annotated[bool, typer.Option("--processes", help="Run each task in a process of its own.")] = False,
+    drain: Annotated[float, typer.Option(help="Seconds that runs have when the server ends.", min=0)] = 30.0,
+    trust: Annotated[bool, typer.Option("--trust", help="Trust documents like programs.")] = False,
+) -> None:
+    """Serve teams: for every client of OpenAI's chat completions, and as runs over HTTP."""
+    from .environment import load_env_file
+    from .serve import ServeOptions, run_server
+
+    load_env_file()
+    options = ServeOptions(
+        teams=teams,
+        host=host,
+        port=port,
+        token_file=token_file,
+        doors=[door.strip() for door in doors.split(",") if door.strip()],
+        max_runs=max_runs,
+        checkpoint_dir=checkpoint_dir,
+        processes=processes,
+        drain=drain,
+        trust=trust,
+    )
+    raise typer.Exit(run_server(options))
+
+
 @app.command("doctor")
 def run_doctor_command(
     config: ConfigOption = None,

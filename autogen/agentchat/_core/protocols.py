@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+from ..._journal import Pending
 from ..._steps import Steps
 from ..agent import Agent, LLMAgent, Message
 from .result import ChatResult
@@ -35,6 +36,19 @@ class ReplyFunction(Protocol):
         self, recipient: Any, /, messages: Any, sender: Any, config: Any
     ) -> tuple[bool, object] | Awaitable[tuple[bool, object]]:
         """Reply to the last message of a conversation, or decline by `(False, None)`."""
+
+
+@runtime_checkable
+class QuestionStream(Protocol):
+    """An `IOStream` whose reader gets questions with all that is known about them, and may answer them later."""
+
+    def ask_question(self, question: Pending) -> str:
+        """Ask a question, and wait for the answer. In a chat with a checkpoint, the question is stored already.
+
+        Raises:
+            ChatWaiting: if it is left open, with the question among its `pending`.
+        """
+        ...
 
 
 class SpeakerSelector(Protocol):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ from typing import Any, TypeAlias
 from ... import events
 from ..._images.sources import name_sources
 from ..._journal import Answer, Pending
+from ..._journal.questions import make_digest
 from ..._steps import Call, Steps, invoke, sync_and_async
 from ..._threads import CallTimeout, reset_variable
 from ...control import ChatWaiting, interruptible
@@ -26,7 +28,7 @@ from ...io.base import AsyncInputStream, InputStream, Later, TimedInputStream
 from ...operations import Journal, Operation, fingerprint, get_journal, perform
 from .._core.display import print_notice
 from .._core.internals import get_human_inputs, get_managed_group, get_reply_counts, internals, is_conversable
-from .._core.protocols import AgentCore
+from .._core.protocols import AgentCore, QuestionStream
 from .._core.result import StopReason
 from .._core.termination import is_default_termination, is_termination
 from .._guardrails.hook_points import has_hooks
@@ -299,6 +301,23 @@ def _find_answer(agent: AgentCore, prompt: str, later: Later | None, timeout: fl
     return None
 
 
+def _open_question(agent: AgentCore, prompt: str) -> Pending:
+    """Make a question for the reader of a stream; in a chat with a checkpoint it is stored before anybody knows of it."""
+    subject, _ = _subject.get() or ({"kind": "human"}, {})
+    journal = get_journal()
+    if journal is None:
+        digest = make_digest(agent.name, prompt, dict(subject))
+        return Pending(id=uuid.uuid4().hex, agent=agent.name, prompt=prompt, asked_at=time.time(), digest=digest, **subject)
+    journal.require_questions()
+    question = journal.make_question(time.time(), agent=agent.name, prompt=prompt, **subject)
+    journal.ask(question)
+    return question
+
+
+def _ask_reader(stream: QuestionStream, question: Pending, prompt: str) -> str:
+    return stream.ask_question(question)
+
+
 def _poll(journal: Journal, question: Pending, seconds: float) -> Steps[Answer | None]:
     """Look for the answer to a question, for a number of seconds. Returns None if there is none."""
     end = time.monotonic() + seconds
@@ -338,7 +357,9 @@ def _request_input(agent: AgentCore, prompt: str, iostream: InputStream | AsyncI
         return answer
     if source is None:
         stream = get_asked_stream() if iostream is None else iostream
-        if timeout is not None and isinstance(stream, TimedInputStream):
+        if isinstance(stream, QuestionStream):
+            source = partial(_ask_reader, stream, _open_question(agent, prompt))
+        elif timeout is not None and isinstance(stream, TimedInputStream):
             source, timeout = partial(stream.input_within, timeout), None
         else:
             source = stream.input
