@@ -478,6 +478,47 @@ def test_cached_tokens_cost_less(protocol, serve):
     assert 0 < costs[1] < costs[0]
 
 
+def _make_search(kind, **fields):
+    return {"type": f"{kind}_call", "id": f"{kind}_1", "status": "completed", **fields}
+
+
+QUERIES = {"groundingMetadata": {"webSearchQueries": ["rain", "sun"]}}
+# protocol, model, what the vendor adds to an answer after searches, and their cost in USD
+CHARGED = {
+    "Responses": (
+        "responses",
+        "gpt-4o",
+        lambda body: body["output"].extend(
+            [
+                _make_search("web_search", action={"type": "search", "query": "rain"}),
+                _make_search("web_search", action={"type": "open_page", "url": "https://rain.example"}),
+                _make_search("file_search", queries=["rain"]),
+            ]
+        ),
+        0.0125,
+    ),
+    "Anthropic": (
+        "anthropic",
+        "claude-opus-4-6",
+        lambda body: body["usage"].update(server_tool_use={"web_search_requests": 2}),
+        0.02,
+    ),
+    "Gemini 2.5": ("google", "gemini-2.5-pro", lambda body: body["candidates"][0].update(QUERIES), 0.035),
+    "Gemini 3": ("google", "gemini-3-pro-preview", lambda body: body["candidates"][0].update(QUERIES), 0.028),
+}
+
+
+@pytest.mark.parametrize("name", CHARGED)
+def test_searches_of_the_vendor_cost_extra(name):
+    protocol, model, add_searches, extra = CHARGED[name]
+    plain, searched = ({**make_answer(protocol, dict(USAGE[protocol])), "model": model} for _ in range(2))
+    add_searches(searched)
+    with SERVERS[protocol](*(RawReply(body={**body, "modelVersion": model}) for body in (plain, searched))) as server:
+        entry = {**server.config, "model": model}
+        before, after = (create(entry).cost for _ in range(2))
+    assert after - before == pytest.approx(extra)
+
+
 def test_the_vendor_says_why_its_cache_missed():
     answers = {
         "responses": {"prompt_cache_diagnostics": {"type": "cache_miss", "reason": "tools_changed"}},

@@ -115,9 +115,11 @@ _DETAILS = {
     "prompt_tokens_details": {
         "cached_tokens": "cached_tokens",
         "cache_write_tokens": "cache_write_tokens",
+        "cache_write_1h_tokens": "cache_write_1h_tokens",
         "audio_tokens": "input_audio_tokens",
     },
     "completion_tokens_details": {"audio_tokens": "output_audio_tokens", "reasoning_tokens": "reasoning_tokens"},
+    "hosted": {"web_searches": "web_searches", "storage_searches": "storage_searches"},
 }
 
 

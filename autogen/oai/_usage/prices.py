@@ -10,13 +10,19 @@ Price = tuple[float, ...]
 
 
 class TokenUsage(Usage, total=False):
-    """Tokens of a response, with the parts that have a price of their own. Counts may be None or missing."""
+    """Tokens of a response, and what else has a price of its own. Counts may be None or missing.
+
+    Writes to a cache that lasts an hour are part of those to any cache. The searches are those of the vendor's own tools.
+    """
 
     cached_tokens: int
     cache_write_tokens: int
+    cache_write_1h_tokens: int
     input_audio_tokens: int
     output_audio_tokens: int
     reasoning_tokens: int
+    web_searches: int
+    storage_searches: int
 
 
 class PriceTable(dict[str, "float | Price"]):
@@ -102,17 +108,20 @@ def compute_maintained_cost(model: str, usage: TokenUsage, base_url: str | None 
 
     Args:
         model: The model's name in the response.
-        usage: The tokens. `cached_tokens` and the other parts are included in `prompt_tokens` and `completion_tokens`.
+        usage: The tokens and the vendor's searches. The parts of tokens are included in `prompt_tokens` and
+            `completion_tokens`.
         base_url: The address of the endpoint, if known. Some models have a price at each host.
     """
     totals = {"input_tokens": usage.get("prompt_tokens") or 0, "output_tokens": usage.get("completion_tokens") or 0}
     counts = {
         "cache_read_tokens": usage.get("cached_tokens"),
         "cache_write_tokens": usage.get("cache_write_tokens"),
+        "cache_write_1h_tokens": usage.get("cache_write_1h_tokens"),
         "input_audio_tokens": usage.get("input_audio_tokens"),
         "output_audio_tokens": usage.get("output_audio_tokens"),
         "output_reasoning_tokens": usage.get("reasoning_tokens"),
     }
     parts = {name: count for name, count in counts.items() if count}
-    calculation = calculate_price(model, base_url, {**totals, **parts}, totals)
+    searches = {name: count for name in ("web_searches", "storage_searches") if (count := usage.get(name))}
+    calculation = calculate_price(model, base_url, {**totals, **parts, **searches}, {**totals, **searches})
     return None if calculation is None else float(calculation.total_price)

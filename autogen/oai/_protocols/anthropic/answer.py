@@ -189,7 +189,14 @@ def _read_usage(value: object) -> dict[str, JSON] | None:
     read_count, written = read("cache_read_input_tokens"), read("cache_creation_input_tokens")
     prompt, completion = read("input_tokens") + read_count + written, read("output_tokens")
     usage: dict[str, JSON] = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-    usage["prompt_tokens_details"] = {"cached_tokens": read_count, "cache_write_tokens": written}
+    prompt_details: dict[str, JSON] = {"cached_tokens": read_count, "cache_write_tokens": written}
+    lives, tools = value.get("cache_creation"), value.get("server_tool_use")
+    if isinstance(lives, dict) and lives.get("ephemeral_1h_input_tokens"):
+        prompt_details["cache_write_1h_tokens"] = lives["ephemeral_1h_input_tokens"]
+    usage["prompt_tokens_details"] = prompt_details
+    if isinstance(tools, dict) and tools.get("web_search_requests"):
+        # The vendor charges them apart.
+        usage["hosted"] = {"web_searches": tools["web_search_requests"]}
     details = value.get("output_tokens_details")
     if isinstance(details, dict) and isinstance(details.get("thinking_tokens"), int):
         usage["completion_tokens_details"] = {"reasoning_tokens": details["thinking_tokens"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ....types import JSON, Message
@@ -12,6 +13,7 @@ from ..errors import make_status_error, read_error
 from ..protocol import Answer, Fields
 
 _HOSTED = {"executableCode": "code_execution", "toolCall": "tool"}
+_CHARGED_ONCE = re.compile(r"gemini-[12]\D")
 _FILTERS = ("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION")
 
 
@@ -57,7 +59,7 @@ def read_answer(data: object) -> Answer:
         items=[*items],
         response_id=str(body.get("responseId") or ""),
         model=str(body.get("modelVersion") or ""),
-        usage=_read_usage(body.get("usageMetadata")),
+        usage=_read_usage(body.get("usageMetadata"), _count_searches(candidate, str(body.get("modelVersion") or ""))),
         stop=stop,
         record={"continuation": token} if stop == "CONTINUATION" and (token := body.get("continuationToken")) else {},
     )
@@ -127,7 +129,15 @@ def _count_characters(encoded: bytes, offset: object) -> int | None:
     return len(encoded[:offset].decode(errors="ignore")) if isinstance(offset, int) else None
 
 
-def _read_usage(value: object) -> dict[str, JSON] | None:
+def _count_searches(candidate: Fields, model: str) -> int:
+    """Return the number of web searches that the vendor charges: one for a request, from Gemini 3 on one for a query."""
+    metadata = candidate.get("groundingMetadata")
+    queries = metadata.get("webSearchQueries") if isinstance(metadata, dict) else None
+    count = len(queries) if isinstance(queries, list) else 0
+    return min(count, 1) if _CHARGED_ONCE.match(model) else count
+
+
+def _read_usage(value: object, searches: int) -> dict[str, JSON] | None:
     if not isinstance(value, dict):
         return None
 
@@ -146,4 +156,5 @@ def _read_usage(value: object) -> dict[str, JSON] | None:
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": read("cachedContentTokenCount")},
         "completion_tokens_details": {"reasoning_tokens": reasoning},
+        **({"hosted": {"web_searches": searches}} if searches else {}),
     }

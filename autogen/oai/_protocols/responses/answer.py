@@ -59,7 +59,7 @@ def read_answer(data: object) -> Answer:
         items=[_thin(item) for item in items],
         response_id=str(body.get("id") or ""),
         model=str(body.get("model") or ""),
-        usage=_read_usage(body.get("usage")),
+        usage=_read_usage(body.get("usage"), items),
         stop=status,
         record=_read_record(body),
     )
@@ -195,7 +195,8 @@ def _thin(item: Mapping[str, JSON]) -> JSON:
     return {key: value for key, value in item.items() if key not in dropped}
 
 
-def _read_usage(value: object) -> dict[str, JSON] | None:
+def _read_usage(value: object, items: Sequence[Fields]) -> dict[str, JSON] | None:
+    """Return token counts, with the number of the searches, which the vendor charges apart."""
     if not isinstance(value, dict):
         return None
     usage: dict[str, JSON] = {
@@ -209,4 +210,15 @@ def _read_usage(value: object) -> dict[str, JSON] | None:
     ):
         if isinstance(value.get(key), dict):
             usage[name] = value[key]
-    return usage
+    searches: dict[str, JSON] = {
+        "web_searches": sum(_is_search(item) for item in items),
+        "storage_searches": sum(item.get("type") == "file_search_call" for item in items),
+    }
+    return {**usage, "hosted": searches} if any(searches.values()) else usage
+
+
+def _is_search(item: Fields) -> bool:
+    """Return True for a web search. To open a page that was found is free."""
+    action = item.get("action")
+    kind = action.get("type", "search") if isinstance(action, dict) else "search"
+    return item.get("type") == "web_search_call" and kind == "search"
