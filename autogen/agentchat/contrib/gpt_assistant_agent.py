@@ -93,6 +93,8 @@ class GPTAssistantAgent(ConversableAgent):
                 `files`: paths of files to search in, which are indexed here, or uploaded to an endpoint that searches.
                 `executor`: executor of the tool `code_interpreter`, which then runs here.
                 `backend`: `auto`, `responses`, `chat` or `assistants`.
+                `conversation_state`: `server` for conversations that an endpoint with the Responses API keeps, so that only
+                new messages are sent; `replay`, the default, sends the whole thread.
                 `store`: an `AssistantStore`, or the path of one.
                 `download_folder`: folder for files that the endpoint's tools make.
                 `max_tool_rounds`: maximum number of answers with calls for a reply, 20 by default.

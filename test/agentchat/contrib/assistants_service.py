@@ -103,6 +103,9 @@ class AssistantsService:
         if len(rest) == 1:
             return self.add("runs", "run", object="thread.run", thread_id=owner_id, status="queued", outputs=[], **body)
         run = self.objects["runs"][rest[1]]
+        if rest[2:] == ["cancel"]:
+            run["status"] = "cancelled"
+            return run
         if len(rest) == 3:
             run.update(status="in_progress", outputs=[*run["outputs"], *body["tool_outputs"]], required_action=None)
             return run

@@ -12,6 +12,7 @@ from assistants_service import AssistantsService
 from autogen import Cache, GroupChat, GroupChatManager, UserProxyAgent
 from autogen.agentchat.contrib.gpt_assistant_agent import AssistantNotFoundError, AssistantStore, GPTAssistantAgent
 from autogen.coding import LocalCommandLineCodeExecutor
+from autogen.control import ChatControl
 from autogen.oai.openai_utils import retrieve_assistants_by_name
 from autogen.testing import OpenAIServer, Reply, ResponsesServer, ScriptedModel, tool_call
 
@@ -301,7 +302,8 @@ def test_a_new_assistant_without_instructions_has_those_of_assistants():
         ({"llm_config": False}, "needs a model"),
         ({"system_message": "x"}, "pass instructions="),
         ({"assistant_config": {"backend": "respnses"}}, "Did you mean 'responses'"),
-        ({"assistant_config": {"conversation_state": "server"}}, "must be 'replay'"),
+        ({"assistant_config": {"conversation_state": "sever"}}, "Did you mean 'server'"),
+        ({"assistant_config": {"conversation_state": "server"}}, "needs an endpoint with the Responses API"),
         ({"assistant_config": {"max_tool_rounds": 0}}, "positive whole number"),
         ({"assistant_config": {"check_every_ms": -1}}, "check_every_ms"),
         ({"assistant_config": {"tools": [{"name": "f"}]}}, "a dict with a 'type'"),
@@ -388,6 +390,25 @@ def test_the_endpoint_runs_its_own_tools(call, user):
     assert helper.openai_client is not None
 
 
+def test_an_endpoint_may_keep_the_conversation_and_work_in_the_background(call, user, agent):
+    calls = [tool_call("get_weather", town="Oslo")]
+    config = {"backend": "responses", "conversation_state": "server", "tools": [FUNCTION]}
+    with ResponsesServer(Reply(tool_calls=calls, thinking="hm"), "Rain.", "You are welcome.", "Hi.", polls=1) as server:
+        llm_config = {**server.llm_config, "background": True, "poll_interval": 0.001}
+        helper, _ = assistant([], llm_config=llm_config, assistant_config=config)
+        helper.register_function({"get_weather": lambda town: "rain"})
+        call(user.initiate_chat, helper, message="Weather?", max_turns=1)
+        call(user.initiate_chat, helper, message="Thanks.", max_turns=1, clear_history=False)
+        call(agent("other").initiate_chat, helper, message="Hello.", max_turns=1)
+    inputs = [[item.get("type") or item["content"] for item in request["input"]] for request in server.requests]
+    assert inputs == [["Weather?"], ["function_call_output"], ["Thanks."], ["Hello."]]
+    assert all(request["background"] for request in server.requests)
+    # Each partner has a conversation.
+    conversations = [request["conversation"] for request in server.requests]
+    assert len(set(conversations[:3])) == 1
+    assert conversations[3] != conversations[0]
+
+
 def test_openais_own_endpoint_is_asked_by_the_responses_api():
     helper, _ = assistant([], llm_config={"model": "gpt-4o", "api_key": "sk-x"})
     assert helper.llm_config["api_type"] == "responses"
@@ -462,6 +483,25 @@ def test_a_failed_run_of_a_service(call, user):
         helper, _ = assistant([], llm_config=service.llm_config, assistant_config=service_config())
         with pytest.raises(ValueError, match=r"run_.*thread_.*'failed'"):
             call(user.initiate_chat, helper, message="Hi", max_turns=1)
+
+
+@pytest.mark.parametrize("has_checkpoint", [False, True])
+def test_a_chat_that_is_stopped_cancels_its_run(call, user, tmp_path, has_checkpoint):
+    control = ChatControl()
+    options = {"message": "Hi", "max_turns": 1, "control": control}
+    if has_checkpoint:
+        options["checkpoint"] = tmp_path / "chat.db"
+
+    def answer(service, run):
+        control.stop()
+        return "status:in_progress"
+
+    with AssistantsService(answer) as service:
+        helper, _ = assistant([], llm_config=service.llm_config, assistant_config=service_config())
+        assert call(user.initiate_chat, helper, **options).stop_reason == "stopped"
+        [run] = service.objects["runs"].values()
+    # A resumed chat asks for it again.
+    assert run["status"] == ("in_progress" if has_checkpoint else "cancelled")
 
 
 def test_a_server_without_assistants_has_none():

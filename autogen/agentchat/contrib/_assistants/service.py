@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
 from ...._steps import Steps, invoke, sleep, wrap_in_thread
 from ....oai._legacy.assistant_store import AssistantStore
 from ....oai._legacy.assistants_api import create_gpt_assistant
-from ....operations import Operation, perform, register_kind
+from ....operations import Operation, get_journal, perform, register_kind
 from ...agent import Message
 from .replies import add_footnotes
 from .threads import AssistantThread
@@ -118,13 +119,13 @@ class ServiceRun:
         create = partial(_call, threads.runs.create, thread_id=thread.id, assistant_id=self._assistant_id)
         run = yield from self._perform(f"create:{thread.id}:{thread.sent}", partial(create, instructions=self._instructions))
         run_id = run["id"]
-        while run["status"] in (*_UNFINISHED, "requires_action"):
-            if run["status"] == "requires_action":
-                run = yield from self._answer_calls(thread.id, run)
-                continue
-            yield from sleep(self._check_every)
-            retrieve = partial(_call, threads.runs.retrieve, run_id, thread_id=thread.id)
-            run = yield from self._perform(f"look:{run_id}", retrieve)
+        try:
+            run = yield from self._wait(thread.id, run)
+        except BaseException as error:
+            # The chat was stopped, and nobody waits for the answer; one that is resumed asks for this run again.
+            if not isinstance(error, (Exception, GeneratorExit)) and get_journal() is None:
+                yield from self._cancel(thread.id, run_id)
+            raise
         if run["status"] != "completed":
             raise ValueError(f"The run {run_id} on the thread {thread.id} ended with the status {run['status']!r}.")
         listed = yield from self._perform(f"list:{run_id}", partial(_call, threads.messages.list, thread.id, order="asc"))
@@ -136,6 +137,25 @@ class ServiceRun:
         # The server has its own messages.
         thread.sent = len(thread.messages)
         return text
+
+    def _wait(self, thread_id: str, run: Mapping[str, Any]) -> Steps[Mapping[str, Any]]:
+        """Return a run when it is over; its calls are executed meanwhile."""
+        runs = self._client.beta.threads.runs
+        while run["status"] in (*_UNFINISHED, "requires_action"):
+            if run["status"] == "requires_action":
+                run = yield from self._answer_calls(thread_id, run)
+                continue
+            yield from sleep(self._check_every)
+            retrieve = partial(_call, runs.retrieve, run["id"], thread_id=thread_id)
+            run = yield from self._perform(f"look:{run['id']}", retrieve)
+        return run
+
+    def _cancel(self, thread_id: str, run_id: str) -> Steps[None]:
+        import openai
+
+        # It may be over by now.
+        with suppress(openai.APIError):
+            yield from _call(self._client.beta.threads.runs.cancel, run_id, thread_id=thread_id)
 
     def _send(self, thread: AssistantThread) -> Steps[None]:
         threads = self._client.beta.threads

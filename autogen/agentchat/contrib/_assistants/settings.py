@@ -19,6 +19,7 @@ Backend = Literal["responses", "chat", "assistants"]
 BACKENDS: Final = ("auto", "responses", "chat", "assistants")
 # Keys that stood in `llm_config` before 0.2.28.
 OLD_KEYS: Final = ("assistant_id", "tools", "file_ids", "tool_resources", "check_every_ms")
+CONVERSATION_STATES: Final = ("replay", "server")
 _OPENAI: Final = (None, "", "openai", "open_ai", "chatgpt")
 _OPENAI_HOST: Final = "api.openai.com"
 
@@ -89,9 +90,11 @@ def _check_settings(settings: AssistantSettings) -> None:
         raise ValueError(
             f"backend must be one of {', '.join(BACKENDS)}, got {settings.backend!r}.{suggest(settings.backend, BACKENDS)}"
         )
-    if settings.conversation_state != "replay":
+    if settings.conversation_state not in CONVERSATION_STATES:
+        known = " or ".join(map(repr, CONVERSATION_STATES))
         raise ValueError(
-            f"conversation_state must be 'replay', got {settings.conversation_state!r}: conversations are kept on this side."
+            f"conversation_state must be {known}, got {settings.conversation_state!r}."
+            f"{suggest(settings.conversation_state, CONVERSATION_STATES)}"
         )
     rounds = settings.max_tool_rounds
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
@@ -136,16 +139,33 @@ def plan_model(config: dict[str, Any], settings: AssistantSettings, default_mode
         is_responses = own or _get_type(first) == "responses"
         backend = "responses" if is_responses and not first.get("model_client_cls") else "chat"
     model = str(first["model"])
+    if backend != "responses" and settings.conversation_state == "server":
+        raise ValueError(
+            "conversation_state='server' needs an endpoint with the Responses API: pass assistant_config="
+            f"{{'backend': 'responses'}}, or leave it out. The back end is {backend!r}."
+        )
     if backend != "responses":
         return ModelPlan("assistants" if backend == "assistants" else "chat", config, model, False)
-    changed = {**config}
+    is_kept = settings.conversation_state == "server"
     if entries:
-        changed["config_list"] = [
-            {**entry, "api_type": "responses"} if _get_type({**config, **entry}) in _OPENAI else entry for entry in entries
-        ]
-    elif _get_type(first) in _OPENAI:
-        changed["api_type"] = "responses"
+        changed = {**config, "config_list": [_plan_entry(entry, config, is_kept) for entry in entries]}
+    else:
+        changed = _plan_entry(config, {}, is_kept)
     return ModelPlan("responses", changed, model, own or settings.backend == "responses" or _has_resources(settings))
+
+
+def _plan_entry(entry: Mapping[str, Any], defaults: Mapping[str, Any], is_kept: bool) -> dict[str, Any]:
+    """Return an entry for the Responses API; one of another protocol stays as it is.
+
+    Args:
+        entry: The entry.
+        defaults: The config around it.
+        is_kept: Whether the endpoint keeps the conversations.
+    """
+    api_type = _get_type({**defaults, **entry})
+    if api_type not in (*_OPENAI, "responses"):
+        return dict(entry)
+    return {**({"state": "conversation"} if is_kept else {}), **entry, "api_type": "responses"}
 
 
 def _has_resources(settings: AssistantSettings) -> bool:
