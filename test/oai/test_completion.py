@@ -9,7 +9,7 @@ import openai
 import pytest
 from choices import ModelWithChoices, refused
 
-from autogen import ChatCompletion, Completion
+from autogen import ChatCompletion, Completion, events
 from autogen.testing import Fault
 
 PRICE = [1, 2]  # USD for 1,000 tokens: an answer of one choice costs 0.1 + 0.02
@@ -192,7 +192,10 @@ def test_a_second_try_has_more_time(ask):
 def test_the_next_config_takes_over_at_once(chat, openai_server, status):
     bad, good = openai_server(ModelWithChoices(first=[Fault(status=status)] * 9)), openai_server(ModelWithChoices())
     entries = [bad.config, {**good.config, "temperature": 1}]
-    response = chat.create(config_list=entries, prompt="hi", temperature=0, price=PRICE)
+    seen = []
+    with events.subscribe(seen.append, types=[events.ModelFailed]):
+        response = chat.create(config_list=entries, prompt="hi", temperature=0, price=PRICE)
+    assert [event.then for event in seen] == ["trying the next endpoint"]
     assert (response.config_id, response.pass_filter, response.cost) == (1, True, pytest.approx(0.12))
     assert (len(bad.requests), good.requests[0]["temperature"]) == (1, 1)  # an entry overrides what is shared
 

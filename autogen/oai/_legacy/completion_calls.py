@@ -344,4 +344,4 @@ def _request_patiently(request: EndpointRequest, state: RequestState) -> Steps[M
 
     # Each request of each entry has the whole retry period, and timeouts are retried even if there is another entry.
     state.started_at = time.monotonic()
-    return add_retries(send)(replace(request, is_last=True), state)
+    return add_retries(send)(replace(request, is_patient=True), state)

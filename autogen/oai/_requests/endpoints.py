@@ -149,6 +149,7 @@ class EndpointRequest:
         extra: Settings that are not sent.
         schema: Schema that the response must match; None for any response.
         is_last: True if no other endpoint is left.
+        is_patient: True if it is retried as often as if no other were left.
     """
 
     index: int
@@ -157,6 +158,7 @@ class EndpointRequest:
     extra: dict[str, Any]
     schema: ResponseSchema | None
     is_last: bool = False
+    is_patient: bool = False
 
     @property
     def label(self) -> str:

@@ -119,7 +119,8 @@ def add_retries(handler: Handler) -> Handler:
                     raise
                 retry_after = parse_retry_after(error)
                 endpoint.health.record_failure(fault, endpoint.policy, retry_after)
-                retry_state = RetryState(retries, time.monotonic() - state.started_at, request.is_last)
+                elapsed = time.monotonic() - state.started_at
+                retry_state = RetryState(retries, elapsed, request.is_last, request.is_patient)
                 delay = endpoint.policy.compute_delay(retries, retry_after)
                 decision = decide_retry(fault, endpoint.policy, retry_state, delay)
                 _emit_failure(request, state, f"{request.label}: {text}", str(decision))

@@ -47,7 +47,7 @@ from .live_abilities import add_live_abilities
 from .media import embed_media
 from .reply_file import get_reply_file
 from .response_schema import validate_response
-from .retry import classify_error
+from .retry import RetryState, can_fall_back, classify_error
 from .serialization import from_json, to_json
 
 logger = logging.getLogger("autogen.oai.client")
@@ -190,9 +190,10 @@ def _try_endpoints(order: Sequence[int], build: _Build, handler: Handler, state:
             if fault is None or not fault.fallback:
                 raise
             failures.append(f"{request.label}: {request.endpoint.describe_error(error)}")
-            # The type of the last error stays, because programs handle it.
             policy = request.endpoint.policy
-            if request.is_last or policy.is_over(time.monotonic() - state.started_at):
+            progress = RetryState(0, time.monotonic() - state.started_at, request.is_last)
+            if not can_fall_back(fault, policy, progress):
+                # The type of the last error stays, because programs handle it.
                 raise _combine_failures(failures, error, policy.deadline) from None
             logger.warning("%s; trying the next endpoint (%s).", failures[-1].rstrip("."), fault.name)
             continue

@@ -248,11 +248,13 @@ class RetryState:
         retries: Retries so far at this endpoint.
         elapsed: Seconds since the start of the request, over all endpoints.
         is_last: True if no other endpoint is left.
+        is_patient: True if retries go before another endpoint.
     """
 
     retries: int
     elapsed: float
     is_last: bool
+    is_patient: bool = False
 
 
 @dataclass(frozen=True)
@@ -273,6 +275,17 @@ class RetryDecision:
         return "trying the next endpoint" if self.action is NextAction.FALLBACK else "raising the error"
 
 
+def can_fall_back(fault: FaultRow, policy: RetryPolicy, state: RetryState) -> bool:
+    """Return True if the next endpoint is tried when this one is given up.
+
+    Args:
+        fault: Row of `FAULTS` for the error.
+        policy: Limits of retries.
+        state: Progress of the request.
+    """
+    return fault.fallback and not state.is_last and not policy.is_over(state.elapsed)
+
+
 def decide_retry(fault: FaultRow, policy: RetryPolicy, state: RetryState, delay: float) -> RetryDecision:
     """Decide about a failed request: retry, fall back, or give up. This is a pure function.
 
@@ -282,12 +295,12 @@ def decide_retry(fault: FaultRow, policy: RetryPolicy, state: RetryState, delay:
         state: Progress of the request.
         delay: Seconds to wait before a retry.
     """
-    can_fall_back = fault.fallback and not state.is_last and not policy.is_over(state.elapsed)
-    give_up = RetryDecision(NextAction.FALLBACK if can_fall_back else NextAction.RAISE)
+    give_up = RetryDecision(NextAction.FALLBACK if can_fall_back(fault, policy, state) else NextAction.RAISE)
     if not fault.retry or state.retries >= policy.retries or state.elapsed + delay >= policy.last_retry:
         return give_up
     # Another endpoint can answer now, while this one is down or asks for a long wait.
-    if not state.is_last and (fault.blame is Blame.ENDPOINT or delay > policy.max_delay):
+    is_urgent = not state.is_last and not state.is_patient
+    if is_urgent and (fault.blame is Blame.ENDPOINT or delay > policy.max_delay):
         return give_up
     return RetryDecision(NextAction.RETRY, delay)
 
