@@ -69,6 +69,7 @@ class ResponsesServer(ScriptedServer):
 
     def answer_beside_model(self, path: str, body: Body) -> Mapping[str, object] | Fault | None:
         """Return a new conversation, or a response that is cancelled; None for requests that the model answers."""
+        path = path.partition("?")[0]
         if path.endswith("/responses"):
             return None
         self.resources.append(f"POST {path}")
@@ -85,7 +86,7 @@ class ResponsesServer(ScriptedServer):
 
     def check_request(self, path: str, body: Body) -> Fault | None:
         """Return the refusal of a request that breaks a rule; None for a valid one."""
-        return next(self._iter_faults(path, body), None)
+        return next(self._iter_faults(path.partition("?")[0], body), None)
 
     def _iter_faults(self, path: str, body: Body) -> Iterator[Fault]:
         if path.endswith(("/cancel", "/conversations")):

@@ -217,6 +217,31 @@ def test_a_deployment_in_the_config_wins_over_that_in_the_address():
     assert client._api_version == "2024-02-01"
 
 
+@pytest.mark.parametrize("entry", [{"api_type": "azure", "protocol": "native"}, {"api_type": "responses"}], ids=["azure", "own"])
+def test_azure_has_the_responses_api(call, entry):
+    with ResponsesServer(Reply("One.", thinking="hm"), "Two.") as server:
+        azure = {"azure_endpoint": server.base_url.removesuffix("/v1"), "azure_ad_token_provider": lambda: "token"}
+        entry = {**entry, **azure, "model": "gpt-5.4", "azure_deployment": "mine", "api_version": "2024-10-21"}
+        entry |= {"background": True, "poll_interval": 0.001}
+        wrapper = OpenAIWrapper(config_list=[entry], cache_seed=None)
+        answer = call(wrapper.create, messages=HI).choices[0].message.model_dump(exclude_unset=True)
+        call(wrapper.create, messages=[*HI, answer, *HI])
+    assert [request["model"] for request in server.requests] == ["mine", "mine"]
+    assert server.headers[0]["authorization"] == "Bearer token"
+    assert server.resources[0] == "GET /openai/v1/responses/resp_1"
+    # The origin stays the same, so the reasoning goes back.
+    assert [item.get("type", "message") for item in server.requests[1]["input"]] == ["message", "reasoning", "message", "message"]
+
+
+def test_an_address_at_azure_says_where_the_responses_api_is():
+    entry = {"model": "m", "api_type": "responses", "api_key": "k", "base_url": "https://acme.openai.azure.com/openai/v1"}
+    client = OpenAIWrapper(config_list=[entry], cache_seed=None)._clients[0]._oai_client
+    assert (type(client), str(client.base_url)) == (openai.AzureOpenAI, "https://acme.openai.azure.com/openai/v1/")
+    assert client._api_version == "v1"
+    with pytest.raises(MissingCredentials, match="azure_endpoint"):
+        OpenAIWrapper(config_list=[{"model": "m", "api_type": "azure", "protocol": "native", "api_key": "k"}])
+
+
 def test_settings_of_azure_are_nothing_to_others(create, openai_server):
     server = openai_server("x")
     azure = {"api_version": "2024-02-01", "azure_deployment": "d", "azure_ad_token_provider_scope": "s"}

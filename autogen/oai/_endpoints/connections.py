@@ -30,6 +30,8 @@ CREDENTIALS = AWS_KEYS | {"credentials", "google_application_credentials", "azur
 """Config keys that are never part of a request, whatever the provider is."""
 
 ANTHROPIC_VERSION = "2026-10-21"
+_AZURE_HOSTS = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
+_AZURE_SETTINGS = ("azure_endpoint", "azure_deployment", "azure_ad_token", "azure_ad_token_provider")
 AZURE_SCOPE = "https://cognitiveservices.azure.com/.default"
 
 
@@ -118,6 +120,28 @@ def connect_azure(connection: Connection, config: ConfigEntry, api_type: str) ->
         scope = config.get("azure_ad_token_provider_scope") or AZURE_SCOPE
         settings["azure_ad_token_provider"] = _get_azure_token_provider(scope)
     return Endpoint("azure", settings)
+
+
+def is_at_azure(connection: Connection, config: ConfigEntry) -> bool:
+    """Return True if an entry for OpenAI's Responses API means a resource at Azure."""
+    host = urlsplit(str(config.get("base_url") or "")).hostname or ""
+    return host.endswith(_AZURE_HOSTS) or any(config.get(key) for key in _AZURE_SETTINGS)
+
+
+def connect_azure_responses(connection: Connection, config: ConfigEntry, api_type: str) -> Endpoint:
+    """Make an endpoint for the Responses API of a resource at Azure.
+
+    Raises:
+        MissingCredentials: if there is no address.
+    """
+    settings = dict(cast("Settings", connect_azure(connection, config, api_type).settings))
+    resource, deployment = settings.pop("azure_endpoint", None), settings.pop("azure_deployment", "")
+    if not resource:
+        _raise_missing(api_type, 'set "azure_endpoint" in its config or AZURE_OPENAI_ENDPOINT')
+    # This part of the API has no dated versions.
+    version = settings.get("api_version")
+    settings["api_version"] = "v1" if not version or version[:1].isdigit() else version
+    return Endpoint("azure", {**settings, "base_url": f"{resource.rstrip('/')}/openai/v1/"}, deployment=deployment)
 
 
 class _AzureAddress(NamedTuple):

@@ -108,11 +108,13 @@ class Endpoint:
         kind: `openai`, `azure`, `anthropic`, `google` or `converse`, for the class of the SDK's client.
         settings: The arguments of that class, or a function that returns them when the client is made (it may block).
         signed_for: The name or the URL of the service if the SDK signs the requests and knows the URL itself, else empty.
+        deployment: The name of the model in the vendor's own protocol, if it is another than in the config, else empty.
     """
 
     kind: str
     settings: Settings | Callable[[], Settings]
     signed_for: str = ""
+    deployment: str = ""
     # The clients in use, by the table that has them: a child process and each event loop have another.
     _used: WeakKeyDictionary[_Clients | _LoopClients, object] = field(
         default_factory=WeakKeyDictionary, compare=False, repr=False

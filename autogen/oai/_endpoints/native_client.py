@@ -72,6 +72,8 @@ class NativeClient(OpenAIClient):
         origin = compute_origin(address, _get_key(sdk, endpoint), self._protocol.name)
         request, names = self._build_request(params, origin)
         body = self._protocol.build_body(request)
+        if endpoint is not None and endpoint.deployment:
+            body["model"] = endpoint.deployment
         # Values of the user win, as the SDK has it for chat completions.
         body |= params.get("extra_body") or {}
         options = {key: params[key] for key in _OPTIONS if params.get(key) is not None}

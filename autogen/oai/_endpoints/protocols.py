@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..._extras import require
 from .._once import log_once
 from .._protocols.protocol import ModelProtocol
-from .connections import connect_anthropic, connect_converse, connect_google
+from .connections import connect_anthropic, connect_azure_responses, connect_converse, connect_google
 
 if TYPE_CHECKING:
     from ...types import ConfigEntry
@@ -57,6 +57,7 @@ class NativeRow(NamedTuple):
         chat_url: A pattern of the addresses of the vendor's layer for chat completions; None if they look the same.
         chat_keys: Keys of entries that are about this layer alone.
         media: Kinds of media in messages; None for those of the layer for chat completions.
+        is_default: Whether entries that don't say which protocol they want get it.
     """
 
     make: Callable[[], ModelProtocol]
@@ -66,10 +67,12 @@ class NativeRow(NamedTuple):
     chat_url: re.Pattern[str] | None = None
     chat_keys: tuple[str, ...] = ()
     media: frozenset[str] | None = None
+    is_default: bool = True
 
 
 NATIVE: Mapping[str, NativeRow] = {
     "responses": NativeRow(_make_responses),
+    "azure": NativeRow(_make_responses, connect=connect_azure_responses, is_default=False),
     "anthropic": NativeRow(_make_anthropic, "anthropic", "anthropic", connect_anthropic),
     "converse": NativeRow(
         _make_converse,
@@ -102,6 +105,9 @@ def find_native(entry: ConfigEntry, provider: Provider) -> NativeRow | None:
     if choice == "chat" or not provider.protocol:
         return None
     row = NATIVE[provider.protocol]
+    # An entry for the Responses API may have been delegated to Azure.
+    if choice is None and not row.is_default and not str(entry.get("api_type")).lower().startswith("responses"):
+        return None
     if choice is None and _is_about_chat(entry, row):
         return None
     if choice == "native" and row.package:

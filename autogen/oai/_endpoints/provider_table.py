@@ -92,12 +92,15 @@ BUILT_IN_PROVIDERS = (
         # Both kinds of Azure's resources speak OpenAI's protocol.
         otel_names={"openai.azure.com": "azure.ai.openai", "services.ai.azure.com": "azure.ai.inference"},
         functions=True,
+        protocol="azure",
     ),
     Provider(
         api_type="responses",
         title="OpenAI's Responses API",
         connection=Connection(key_variables=("OPENAI_API_KEY",), make_endpoint=connect.connect_openai),
         functions=True,
+        delegate_if=connect.is_at_azure,
+        delegate_to="azure",
         protocol="responses",
     ),
     Provider(
