@@ -17,7 +17,8 @@ from autogen import OpenAIWrapper
 from autogen.oai import _once
 from autogen.oai._endpoints import connections
 from autogen.oai._endpoints.provider_registry import find_provider
-from autogen.testing import Reply, tool_call
+from autogen.oai.errors import MissingCredentials
+from autogen.testing import GeminiServer, Reply, ResponsesServer, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
 SECRET = "wJalrXUtnFEMI-EXAMPLEKEY"
@@ -59,10 +60,48 @@ print(len(psutil.Process().net_connections()))
 def test_vertex_takes_a_token_and_the_full_name_of_a_model(create, openai_server):
     server = openai_server("x")
     config = {"model": "gemini-2.5-pro", "api_type": "google", "project_id": "p", "base_url": server.base_url}
+    config["protocol"] = "chat"
     create({**config, "location": "europe-west1", "token_provider": lambda: "ya29.token"}, messages=HI)
     assert server.headers[0]["authorization"] == "Bearer ya29.token"
     assert server.requests[0]["model"] == "google/gemini-2.5-pro"
     assert not {"project_id", "location", "token_provider"} & server.requests[0].keys()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_gemini_on_vertex_is_asked_in_googles_own_protocol(call, stream):
+    pytest.importorskip("google.genai", reason="the extra 'google' is not installed")
+    paths = []
+
+    class Server(GeminiServer):
+        def check_request(self, path, body):
+            paths.append(path.partition("?")[0])
+            return super().check_request(path, body)
+
+    tokens = iter(["first", "second"])
+    with Server(Reply(tool_calls=[tool_call("weather", city="x")], thinking="hm"), "Rain.") as server:
+        config = {"model": "gemini-3-pro-preview", "api_type": "google", "project_id": "p", "location": "europe-west1"}
+        config |= {"base_url": server.base_url, "token_provider": lambda: next(tokens)}
+        wrapper = OpenAIWrapper(config_list=[config], cache_seed=None)
+        asked = {"stream": stream, "tools": TOOLS}
+        answer = call(wrapper.create, messages=HI, **asked).choices[0].message.model_dump(exclude_unset=True)
+        result = {"role": "tool", "tool_call_id": answer["tool_calls"][0]["id"], "content": "rain"}
+        response = call(wrapper.create, messages=[*HI, answer, result], **asked)
+    assert response.choices[0].message.content == "Rain."
+    method = "streamGenerateContent" if stream else "generateContent"
+    model = "projects/p/locations/europe-west1/publishers/google/models/gemini-3-pro-preview"
+    assert paths == [f"/v1beta1/{model}:{method}"] * 2
+    assert [headers["authorization"] for headers in server.headers] == ["Bearer first", "Bearer second"]
+    # The signature of the call goes back with it.
+    [part] = [part for part in server.requests[1]["contents"][1]["parts"] if "functionCall" in part]
+    assert part["thoughtSignature"] != "skip_thought_signature_validator"
+
+
+def test_models_of_others_and_doors_for_chat_on_vertex_are_asked_by_chat_completions():
+    config = {"api_type": "google-vertex", "project_id": "p", "token_provider": lambda: "t"}
+    openapi = "https://europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/europe-west1/endpoints/openapi"
+    for other in ({"model": "meta/llama-4"}, {"model": "gemini-3-pro", "base_url": openapi}):
+        [client] = OpenAIWrapper(config_list=[{**config, **other}])._clients
+        assert isinstance(client._oai_client, openai.OpenAI)
 
 
 @pytest.mark.parametrize(("place", "host"), [("europe-west1", "europe-west1-aiplatform"), ("global", "aiplatform")])

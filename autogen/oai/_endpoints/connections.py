@@ -32,6 +32,7 @@ CREDENTIALS = AWS_KEYS | {"credentials", "google_application_credentials", "azur
 ANTHROPIC_VERSION = "2026-10-21"
 _AZURE_HOSTS = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 _AZURE_SETTINGS = ("azure_endpoint", "azure_deployment", "azure_ad_token", "azure_ad_token_provider")
+_VERTEX_ADVICE = 'set "api_key" in its config or GOOGLE_GEMINI_API_KEY, or for Vertex AI "project_id" or GOOGLE_CLOUD_PROJECT'
 AZURE_SCOPE = "https://cognitiveservices.azure.com/.default"
 
 
@@ -245,23 +246,57 @@ def is_on_vertex(connection: Connection, config: ConfigEntry) -> bool:
 
 def connect_vertex(connection: Connection, config: ConfigEntry, api_type: str) -> Endpoint:
     """Make an endpoint for Vertex AI. The SDK refreshes Google's tokens."""
-    project = config.get("project_id") or os.environ.get("GOOGLE_CLOUD_PROJECT")
-    location = config.get("location") or os.environ.get("GOOGLE_CLOUD_LOCATION") or "us-central1"
+    project, location = get_google_project(config), _get_google_location(config)
     url = config.get("base_url")
     if not url and not project:
-        advice = (
-            'set "api_key" in its config or GOOGLE_GEMINI_API_KEY, or for Vertex AI "project_id" or GOOGLE_CLOUD_PROJECT'
-        )
-        _raise_missing(api_type, advice)
-    host = "aiplatform.googleapis.com" if location == "global" else f"{location}-aiplatform.googleapis.com"
-    url = url or f"https://{host}/v1/projects/{project}/locations/{location}/endpoints/openapi"
+        _raise_missing(api_type, _VERTEX_ADVICE)
+    url = url or f"{_get_vertex_url(location)}/v1/projects/{project}/locations/{location}/endpoints/openapi"
     # A token provider or credentials that are passed in make Google's package unnecessary.
     tokens, credentials = config.get("token_provider"), config.get("credentials")
     if tokens is None and credentials is None:
         require("google.auth", extra="vertex", feature="Google's Vertex AI")
-        if path := config.get("google_application_credentials"):
-            credentials = _load_google_credentials(str(path))
+        credentials = _find_google_credentials(config)
     return _sign_requests("vertex", config, base_url=url, token_provider=tokens, credentials=credentials)
+
+
+def connect_vertex_gemini(connection: Connection, config: ConfigEntry, api_type: str) -> Endpoint:
+    """Make an endpoint for Gemini on Vertex AI, in Google's own protocol.
+
+    Raises:
+        MissingCredentials: if there is no project.
+    """
+    project, location = get_google_project(config), _get_google_location(config)
+    if not project:
+        _raise_missing(api_type, _VERTEX_ADVICE)
+    settings = {
+        **_select_sdk_settings(config),
+        "project_id": project,
+        "location": location,
+        "credentials": _find_google_credentials(config),
+        "token_provider": config.get("token_provider"),
+    }
+    present = {key: value for key, value in settings.items() if value is not None and key != "api_key"}
+    return Endpoint("google", present, _get_vertex_url(location))
+
+
+def get_google_project(config: ConfigEntry) -> str | None:
+    """Return the project at Google's cloud from the config, else from the environment, else None."""
+    return config.get("project_id") or os.environ.get("GOOGLE_CLOUD_PROJECT")
+
+
+def _get_google_location(config: ConfigEntry) -> str:
+    return config.get("location") or os.environ.get("GOOGLE_CLOUD_LOCATION") or "us-central1"
+
+
+def _get_vertex_url(location: str) -> str:
+    prefix = "" if location == "global" else f"{location}-"
+    return f"https://{prefix}aiplatform.googleapis.com"
+
+
+def _find_google_credentials(config: ConfigEntry) -> object:
+    """Return the credentials of an entry; None for those of the machine."""
+    credentials, path = config.get("credentials"), config.get("google_application_credentials")
+    return _load_google_credentials(str(path)) if credentials is None and path else credentials
 
 
 @cache

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mappin
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from ..._secrets import MASK, is_secret_name, mask_url
@@ -257,8 +257,22 @@ def _make_google_client(is_async: bool, **settings: Any) -> object:
     for key, name in (("base_url", "base_url"), ("default_headers", "headers"), ("http_client", client_key)):
         if settings.get(key) is not None:
             options[name] = settings[key]
-    client: object = import_module("google.genai").Client(vertexai=False, api_key=settings["api_key"], http_options=options)
+    access = _get_vertex_access(settings) if "project_id" in settings else {"vertexai": False, "api_key": settings["api_key"]}
+    client: object = import_module("google.genai").Client(**access, http_options=options)
     return client
+
+
+def _get_vertex_access(settings: Settings) -> dict[str, Any]:
+    """Return the arguments of Google's client for Vertex AI. Without credentials it finds those of the machine."""
+    from .google_credentials import TokenCredentials, add_scopes
+
+    credentials, tokens = settings.get("credentials"), settings.get("token_provider")
+    if credentials is not None:
+        credentials = add_scopes(credentials)
+    elif tokens is not None:
+        credentials = TokenCredentials(cast("Callable[[], object]", tokens))
+    names = {"project": settings["project_id"], "location": settings["location"]}
+    return {"vertexai": True, **names, "credentials": credentials}
 
 
 def _find_default_url(kind: str) -> str:

@@ -124,7 +124,9 @@ class NativeClient(OpenAIClient):
 
 def _get_key(sdk: object, endpoint: Endpoint | None) -> object:
     settings = {} if endpoint is None or callable(endpoint.settings) else endpoint.settings
-    return getattr(sdk, "api_key", None) or getattr(sdk, "auth_token", None) or settings.get("api_key")
+    key = getattr(sdk, "api_key", None) or getattr(sdk, "auth_token", None) or settings.get("api_key")
+    # On Vertex AI, an account is a project.
+    return key or settings.get("project_id")
 
 
 def _restore(stored: Message, prepared: Message, origin: str) -> list[JSON] | None:

@@ -11,13 +11,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..._extras import require
 from .._once import log_once
 from .._protocols.protocol import ModelProtocol
-from .connections import connect_anthropic, connect_azure_responses, connect_converse, connect_google
+from .connections import (
+    connect_anthropic,
+    connect_azure_responses,
+    connect_converse,
+    connect_google,
+    connect_vertex_gemini,
+    get_google_project,
+)
 
 if TYPE_CHECKING:
     from ...types import ConfigEntry
     from .connections import Connection
     from .endpoint_pool import Endpoint
     from .provider_spec import Provider
+
+# With or without its publisher.
+_GEMINI = re.compile(r"((publishers/)?google/(models/)?)?gem(ini|ma)-")
 
 logger = logging.getLogger("autogen.oai.client")
 
@@ -57,7 +67,7 @@ class NativeRow(NamedTuple):
         chat_url: A pattern of the addresses of the vendor's layer for chat completions; None if they look the same.
         chat_keys: Keys of entries that are about this layer alone.
         media: Kinds of media in messages; None for those of the layer for chat completions.
-        is_default: Whether entries that don't say which protocol they want get it.
+        is_chosen: A function that says whether an entry gets it that doesn't choose; None for all entries.
     """
 
     make: Callable[[], ModelProtocol]
@@ -67,12 +77,22 @@ class NativeRow(NamedTuple):
     chat_url: re.Pattern[str] | None = None
     chat_keys: tuple[str, ...] = ()
     media: frozenset[str] | None = None
-    is_default: bool = True
+    is_chosen: Callable[[ConfigEntry], bool] | None = None
+
+
+def _asks_for_responses(entry: ConfigEntry) -> bool:
+    """Return True for an entry of the Responses API, which was delegated to Azure."""
+    return str(entry.get("api_type")).lower().startswith("responses")
+
+
+def _is_gemini(entry: ConfigEntry) -> bool:
+    """Return True for a model of Google's own on Vertex AI, where others have their own doors."""
+    return bool(get_google_project(entry)) and _GEMINI.match(str(entry.get("model"))) is not None
 
 
 NATIVE: Mapping[str, NativeRow] = {
     "responses": NativeRow(_make_responses),
-    "azure": NativeRow(_make_responses, connect=connect_azure_responses, is_default=False),
+    "azure": NativeRow(_make_responses, connect=connect_azure_responses, is_chosen=_asks_for_responses),
     "anthropic": NativeRow(_make_anthropic, "anthropic", "anthropic", connect_anthropic),
     "converse": NativeRow(
         _make_converse,
@@ -86,6 +106,14 @@ NATIVE: Mapping[str, NativeRow] = {
         media=frozenset({"image", "file"}),
     ),
     "google": NativeRow(_make_google, "google.genai", "google", connect_google, re.compile(r"/openai/*$")),
+    "google-vertex": NativeRow(
+        _make_google,
+        "google.genai",
+        "google",
+        connect_vertex_gemini,
+        re.compile(r"/openapi/*$"),
+        is_chosen=_is_gemini,
+    ),
 }
 """The protocols by the name in `Provider.protocol`."""
 
@@ -105,8 +133,7 @@ def find_native(entry: ConfigEntry, provider: Provider) -> NativeRow | None:
     if choice == "chat" or not provider.protocol:
         return None
     row = NATIVE[provider.protocol]
-    # An entry for the Responses API may have been delegated to Azure.
-    if choice is None and not row.is_default and not str(entry.get("api_type")).lower().startswith("responses"):
+    if choice is None and row.is_chosen is not None and not row.is_chosen(entry):
         return None
     if choice is None and _is_about_chat(entry, row):
         return None

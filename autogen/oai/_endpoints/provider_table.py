@@ -149,6 +149,7 @@ BUILT_IN_PROVIDERS = (
         # Regional hosts are europe-west1-aiplatform.googleapis.com and so on. The SDK's signed client has no URL.
         otel_names={"googleapis.com": "gcp.vertex_ai", "vertex": "gcp.vertex_ai"},
         model_prefix="google/",
+        protocol="google-vertex",
         **_GEMINI,
     ),
     Provider(
