@@ -178,6 +178,50 @@ def test_a_model_that_always_thinks_is_asked_for_a_call_in_words():
         assert get_body(server, model="claude-opus-5", tools=[TOOL], tool_choice=choice)["tool_choice"]["type"] == "tool"
 
 
+@pytest.mark.parametrize("server_class", [OpenAIServer, ResponsesServer, AnthropicServer, GeminiServer])
+def test_a_model_of_which_no_call_can_be_demanded_is_asked_in_words(server_class):
+    choice = {"type": "function", "function": {"name": "f"}}
+    with server_class(*"ab") as server:
+        for demand, words in ((choice, "Call the tool f now."), ("required", "Call one of the tools now.")):
+            sent = get_body(server, tools=[TOOL], tool_choice=demand, abilities={"tool_choice": "auto"})
+            assert "tool_choice" not in sent
+            assert "toolConfig" not in sent
+            assert words in json.dumps(sent)
+
+
+def test_strict_tools_are_asked_for_where_the_model_has_them():
+    strict = {**TOOL, "function": {**TOOL["function"], "strict": True}}
+    found = []
+    for server_class in (AnthropicServer, ResponsesServer, GeminiServer):
+        with server_class(*"abc") as server:
+            bodies = [
+                get_body(server, tools=[tool], abilities={"strict_tools": can})
+                for tool, can in ((strict, True), (strict, False), (TOOL, True))
+            ]
+        if server_class is GeminiServer:
+            found.append(["VALIDATED" in json.dumps(body) for body in bodies])
+        else:
+            found.append([body["tools"][0].get("strict", False) for body in bodies])
+    assert found == [[True, False, False]] * 3
+
+
+def test_a_breakpoint_after_tools_is_set_if_they_are_worth_it():
+    # The shortest prefixes that they cache have 512 and 4,096 tokens.
+    models = ("claude-opus-5", "claude-haiku-4-5")
+    tool = {**TOOL, "function": {**TOOL["function"], "description": "F." * 600}}
+    with AnthropicServer(*"ab") as server:
+        found = ["cache_control" in get_body(server, model=model, tools=[tool])["tools"][0] for model in models]
+    assert found == [True, False]
+
+
+def test_a_model_without_a_system_text_gets_it_from_the_user():
+    history = [{"role": "system", "content": "Be brief."}, *HI]
+    with GeminiServer("a") as server:
+        sent = get_body(server, messages=history, abilities={"system": "user"})
+    assert "systemInstruction" not in sent
+    assert [part["text"] for part in sent["contents"][0]["parts"]] == ["Be brief.", "hi"]
+
+
 def test_gemini_takes_a_budget_or_a_level():
     with GeminiServer(*"abc") as server:
         for model, expected in [("gemini-2.5-pro", "thinkingBudget"), ("gemini-3.5-flash", "thinkingLevel")]:

@@ -27,7 +27,7 @@ from ..client_utils import should_hide_tools
 from .adaptations import call_with_adaptations
 from .message_forms import convert_functions_to_tools
 from .openai_client import OpenAIClient
-from .parameters import TOOL_SETTINGS, Params, replace_functions_by_tools
+from .parameters import TOOL_SETTINGS, Params, ask_for_call, replace_functions_by_tools
 from .provider_spec import SWITCHES
 
 if TYPE_CHECKING:
@@ -86,10 +86,12 @@ class NativeClient(OpenAIClient):
 
     def _build_request(self, params: Params, origin: str) -> tuple[NeutralRequest, _ToolNames]:
         """Return the request in the internal form, and the names under which its tools are sent."""
+        abilities = find_abilities(str(params.get("model")), self._provider.api_type, params.get("abilities"))
+        params = replace_functions_by_tools({key: value for key, value in params.items() if value is not None})
+        params = ask_for_call(params, abilities)
         stored: Sequence[Message] = params["messages"]
         if text := params.get("system_instruction"):
             stored = [{"role": "system", "content": text}, *stored]
-        params = replace_functions_by_tools({key: value for key, value in params.items() if value is not None})
         prepared = prepare_history(stored, origin)
         items = [_restore(message, sent, origin) for message, sent in zip(stored, prepared, strict=True)]
         records = [None if kept is None else _get_record(message) for message, kept in zip(stored, items, strict=True)]
@@ -99,7 +101,6 @@ class NativeClient(OpenAIClient):
         tools = params.get("tools") or []
         if tools and should_hide_tools(list(prepared), tools, params.get("hide_tools") or "never"):
             tools = []
-        abilities = find_abilities(str(params.get("model")), self._provider.api_type, params.get("abilities"))
         if tools and abilities.tools is False:
             warn_once(f"The model {params.get('model')} calls no tools: they are not sent.")
             tools = []

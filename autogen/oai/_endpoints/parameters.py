@@ -171,6 +171,7 @@ def adapt_to_abilities(params: Params, abilities: Abilities) -> Params:
     if abilities.tools is False and params.get("tools"):
         warn_once(f"The model {model} calls no tools: they are not sent.")
         params = {key: value for key, value in params.items() if key not in TOOL_SETTINGS}
+    params = ask_for_call(params, abilities)
     # The names of parameters that OpenAI's reasoning models have, also elsewhere.
     if abilities.thinking_form != "effort":
         return params
@@ -181,6 +182,24 @@ def adapt_to_abilities(params: Params, abilities: Abilities) -> Params:
     if abilities.sampling is False or (abilities.sampling == "without_effort" and not does_not_think):
         return drop_params(params, _SAMPLING, f"The model {model} reasons and")
     return params
+
+
+def ask_for_call(params: Params, abilities: Abilities) -> Params:
+    """Ask in words for a call that the parameters demand, if the model decides for itself whether it calls a tool.
+
+    Args:
+        params: The parameters, which stay as they are.
+        abilities: Abilities of the model.
+    """
+    choice, messages = params.get("tool_choice"), params.get("messages")
+    is_demand = isinstance(choice, Mapping) or choice in ("required", "any")
+    if abilities.tool_choice not in ("none", "auto") or not (is_demand and messages and params.get("tools")):
+        return params
+    function = choice.get("function") if isinstance(choice, Mapping) else None
+    name = function.get("name") if isinstance(function, Mapping) else None
+    demand = f"Call the tool {name} now." if name else "Call one of the tools now."
+    rest = {key: value for key, value in params.items() if key != "tool_choice"}
+    return {**rest, "messages": [*messages, {"role": "user", "content": demand}]}
 
 
 def use_max_completion_tokens(params: Params) -> Params:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from ...._models.abilities import Abilities
 from ....types import JSON, Message
 from ..params import (
     COMMON_UNKNOWN,
@@ -73,7 +74,7 @@ def build_body(request: NeutralRequest) -> Body:
     body: Body = {"model": request.model, "max_tokens": limit}
     if system := [_make_text(text) for text in texts if text.strip()]:
         body["system"] = system
-    if tools := [_build_tool(tool) for tool in request.tools]:
+    if tools := [_build_tool(tool, request.abilities) for tool in request.tools]:
         body["tools"] = tools
     # Results stand before text.
     body["messages"] = alternate_roles(turns, partial(_build_blocks, has_tools=bool(tools)), _make_text)
@@ -82,7 +83,7 @@ def build_body(request: NeutralRequest) -> Body:
         body["thinking"] = thinking
     if request.abilities.forced_with_thinking is False and is_thinking(request.abilities, body.get("thinking")):
         _ask_for_call(body)
-    return add_breakpoints(body, params.get("prompt_cache", True))
+    return add_breakpoints(body, params.get("prompt_cache", True), request.abilities.cache_min)
 
 
 def _build_params(request: NeutralRequest, built: Body) -> Body:
@@ -134,13 +135,15 @@ def _ask_for_call(body: Body) -> None:
     body["tool_choice"] = {**{key: value for key, value in choice.items() if key != "name"}, "type": "auto"}
 
 
-def _build_tool(tool: Fields) -> Fields:
+def _build_tool(tool: Fields, abilities: Abilities) -> Fields:
     function = tool.get("function")
     if not isinstance(function, Mapping):
         return tool
     schema = function.get("parameters") or {"type": "object", "properties": {}}
     description = {"description": function["description"]} if function.get("description") else {}
-    return {"name": function["name"], **description, "input_schema": schema}
+    is_strict = function.get("strict") is True and abilities.strict_tools is not False
+    strict = {"strict": True} if is_strict else {}
+    return {"name": function["name"], **description, "input_schema": schema, **strict}
 
 
 def _build_blocks(turn: Turn, *, has_tools: bool) -> Sequence[JSON]:

@@ -11,16 +11,16 @@ _LIFETIMES = ("5m", "1h")
 # A look-up goes back 20 blocks from a breakpoint.
 _LOOK_BACK = 20
 _STRIDE = 15
-# Tools shorter than this many characters are read with the system text.
-_WORTH = 1024
+_USUAL_LEAST = 1024
 
 
-def add_breakpoints(body: Body, setting: object) -> Body:
+def add_breakpoints(body: Body, setting: object, least: int | None) -> Body:
     """Return a body with breakpoints after the tools, the system text and the last message.
 
     Args:
         body: JSON of a request.
         setting: `prompt_cache` of the entry: False for none; `1h` for a longer life.
+        least: Tokens of the shortest prefix that is cached; None if it is unknown.
 
     Raises:
         ValueError: if the setting is not possible.
@@ -34,7 +34,8 @@ def add_breakpoints(body: Body, setting: object) -> Body:
         control["ttl"] = "1h"
     result = dict(body)
     tools = result.get("tools")
-    if tools and len(json.dumps(tools, default=str)) > _WORTH:
+    # Tools of less than a quarter of that, at four characters to a token, are read with the system text.
+    if tools and len(json.dumps(tools, default=str)) > (least or _USUAL_LEAST):
         index = max((i for i, tool in enumerate(tools) if not tool.get("defer_loading")), default=None)
         if index is not None:
             result["tools"] = [{**tool, "cache_control": control} if i == index else tool for i, tool in enumerate(tools)]

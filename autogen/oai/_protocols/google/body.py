@@ -65,15 +65,18 @@ def build_body(request: NeutralRequest) -> Body:
     response_format = request.params.get("response_format")
     if response_format and not get_schema(response_format):
         texts.append(describe_format(response_format))
-    if system := [{"text": text} for text in texts if text.strip()]:
+    system = [{"text": text} for text in texts if text.strip()]
+    if system and request.abilities.system == "user":
+        turns = [Turn("user", {"role": "user", "content": "\n\n".join(part["text"] for part in system)}), *turns]
+    elif system:
         body["systemInstruction"] = {"parts": system}
     tools = _build_tools(request.tools)
     if tools:
         body["tools"] = tools
     has_functions = any("functionDeclarations" in tool for tool in tools)
     body["contents"] = _build_contents(turns, has_functions=has_functions)
-    if has_functions and (choice := request.params.get("tool_choice")) is not None:
-        body["toolConfig"] = {"functionCallingConfig": _build_tool_choice(choice)}
+    if has_functions and (choice := _build_tool_choice(request)) is not None:
+        body["toolConfig"] = {"functionCallingConfig": choice}
     body |= _build_params(request)
     if request.params.get("prompt_cache") == "explicit":
         body[EXPLICIT] = True
@@ -129,11 +132,22 @@ def _build_tools(tools: Sequence[Fields]) -> list[dict[str, Any]]:
     return [*([{"functionDeclarations": declarations}] if declarations else ()), *hosted]
 
 
-def _build_tool_choice(choice: Any) -> dict[str, Any]:
+def _build_tool_choice(request: NeutralRequest) -> dict[str, Any] | None:
+    choice = request.params.get("tool_choice")
+    if choice in (None, "auto") and request.abilities.strict_tools is not False and any(map(_is_strict, request.tools)):
+        # Arguments then match the schemas, if the model calls a tool.
+        return {"mode": "VALIDATED"}
+    if choice is None:
+        return None
     if isinstance(choice, str):
         return {"mode": {"required": "ANY"}.get(choice, choice.upper())}
     name = get_function_name(choice)
     return dict(choice) if name is None else {"mode": "ANY", "allowedFunctionNames": [name]}
+
+
+def _is_strict(tool: Fields) -> bool:
+    function = tool.get("function")
+    return isinstance(function, Mapping) and function.get("strict") is True
 
 
 def _build_contents(turns: Sequence[Turn], *, has_functions: bool) -> list[JSON]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...._models.abilities import Abilities
 from ....types import JSON, Message
 from ..params import COMMON_UNKNOWN, get_function_name, get_last_id, select_params
 from ..protocol import Body, Fields, NeutralRequest
@@ -49,7 +50,7 @@ def build_body(request: NeutralRequest) -> Body:
         body["instructions"] = instructions
     body["input"] = items
     built_in = [{"type": name.removesuffix("_async")} for name in request.params.get("built_in_tools") or ()]
-    if tools := [_build_tool(tool) for tool in (*request.tools, *built_in)]:
+    if tools := [_build_tool(tool, request.abilities) for tool in (*request.tools, *built_in)]:
         body["tools"] = tools
     body |= _build_params(request, is_stored=state != "stateless")
     if request.params.get("prompt_cache", True) is not False:
@@ -115,13 +116,14 @@ def _build_tool_choice(choice: Any) -> Any:
     return choice if name is None else {"type": "function", "name": name}
 
 
-def _build_tool(tool: Fields) -> Fields:
+def _build_tool(tool: Fields, abilities: Abilities) -> Fields:
     function = tool.get("function")
     if not isinstance(function, Mapping):
         return tool
     # Strict is the default of the vendor, and refuses schemas with optional properties.
     parameters = function.get("parameters") or {"type": "object", "properties": {}}
-    return {"type": "function", "strict": False, **function, "parameters": parameters}
+    is_strict = bool(function.get("strict")) and abilities.strict_tools is not False
+    return {"type": "function", **function, "strict": is_strict, "parameters": parameters}
 
 
 def _hash(prefix: object) -> str:
