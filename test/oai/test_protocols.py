@@ -330,7 +330,7 @@ def test_twenty_turns_keep_their_prefix_and_read_it_from_the_cache(serve):
     assert sum(cached for _, cached in later) >= 0.9 * sum(prompt for prompt, _ in later)
 
 
-@pytest.mark.parametrize("kind", ["two agents", "group", "nested", "transforms", "resumed"])
+@pytest.mark.parametrize("kind", ["two agents", "group", "one speaker", "nested", "transforms", "resumed"])
 def test_requests_of_a_chat_begin_like_the_ones_before(serve, kind, tmp_path):
     server = serve(lambda messages: Reply(f"answer {len(messages)}", thinking="hm"))
     assistant, user = make_team(server)
@@ -339,6 +339,9 @@ def test_requests_of_a_chat_begin_like_the_ones_before(serve, kind, tmp_path):
         other._name = "other"
         other.update_system_message("Be long.")
         group = GroupChat([assistant, other], max_round=7, speaker_selection_method="round_robin", messages=[])
+        user.initiate_chat(GroupChatManager(group, llm_config=False), message="Hi", silent=True)
+    elif kind == "one speaker":
+        group = GroupChat([assistant, user], max_round=5, speaker_selection_method=lambda last, group: assistant, messages=[])
         user.initiate_chat(GroupChatManager(group, llm_config=False), message="Hi", silent=True)
     elif kind == "nested":
         inner, _ = make_team(server)

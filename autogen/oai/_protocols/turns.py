@@ -93,6 +93,9 @@ def alternate_roles(
         blocks = build_blocks(turn)
         if not blocks:
             continue
+        if messages and messages[-1]["role"] == role == "assistant":
+            # The request for the second answer ended with this, and later ones begin like it.
+            messages.append({"role": "user", "content": [make_text(CONTINUE)]})
         if messages and messages[-1]["role"] == role:
             messages[-1]["content"] += blocks
         else:

@@ -168,6 +168,9 @@ def _build_contents(turns: Sequence[Turn], *, has_functions: bool) -> list[JSON]
         if not parts:
             continue
         # Results are a content of their own: the vendor counts them against the calls before.
+        if contents and contents[-1]["role"] == role == "model":
+            # The request for the second answer ended with this, and later ones begin like it.
+            contents.append({"role": "user", "parts": [{"text": CONTINUE}]})
         is_after_results = bool(contents) and any("functionResponse" in part for part in contents[-1]["parts"])
         if contents and contents[-1]["role"] == role and not (is_after_results and turn.kind != "results"):
             contents[-1]["parts"] += parts
