@@ -10,7 +10,7 @@ import pytest
 from protocol_servers import SERVERS
 from pydantic import BaseModel
 
-from autogen import AssistantAgent, OpenAIWrapper, UserProxyAgent, events
+from autogen import AssistantAgent, GroupChat, GroupChatManager, OpenAIWrapper, UserProxyAgent, events
 from autogen.oai._once import _emitted
 from autogen.testing import Fault, RawReply, Reply, tool_call
 
@@ -293,6 +293,21 @@ def test_a_history_that_is_too_long_goes_to_the_next_endpoint_or_is_shortened(pr
 # Thinking.
 
 
+def test_words_in_thinking_mean_nothing(protocol, serve):
+    """Only what a model says is searched for the end of a chat, code, and the next speaker."""
+    server = serve(Reply("Go on.", thinking="TERMINATE\n```python\nprint(1)\n```"), Reply("Bye.", thinking="hm"))
+    assistant = AssistantAgent("assistant", llm_config=server.llm_config)
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config={"use_docker": False})
+    result = user.initiate_chat(assistant, message="Hi", max_turns=2, silent=True)
+    assert [message["content"] for message in result.chat_history] == ["Hi", "Go on.", "", "Bye."]
+    server = serve(Reply("bob", thinking="carl? carl, I think: carl"), Reply("Here is bob.", thinking="hm"))
+    config = server.llm_config
+    bob, carl = (AssistantAgent(name, llm_config=config, description=name) for name in ("bob", "carl"))
+    group = GroupChat([user, bob, carl], max_round=2, speaker_selection_method="auto", messages=[])
+    manager = GroupChatManager(group, llm_config=config, silent=True)
+    assert user.initiate_chat(manager, message="Who?", silent=True).chat_history[-1]["name"] == "bob"
+
+
 def test_thinking_stands_between_five_rounds_of_parallel_calls(protocol, serve):
     rounds = [
         Reply("", tool_calls=[tool_call("weather", city=f"{side}{number}") for side in "ab"], thinking=f"thought {number}")
@@ -517,6 +532,38 @@ def test_searches_of_the_vendor_cost_extra(name):
         entry = {**server.config, "model": model}
         before, after = (create(entry).cost for _ in range(2))
     assert after - before == pytest.approx(extra)
+
+
+def list_breakpoints(body):
+    """Return where a request has breakpoints of the prompt cache, with their lives."""
+    holders = {"tools": body.get("tools") or (), "system": body.get("system") or (), "top": [body]}
+    holders["messages"] = [block for message in body["messages"] for block in message["content"]]
+    found = {name: [holder["cache_control"] for holder in items if "cache_control" in holder] for name, items in holders.items()}
+    return {name: [control.get("ttl") for control in controls] for name, controls in found.items() if controls}
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        (True, {"tools": [None], "system": [None], "top": [None]}),
+        ("1h", {"tools": ["1h"], "system": ["1h"], "top": ["1h"]}),
+        (False, {}),
+    ],
+)
+def test_breakpoints_stand_after_tools_system_text_and_the_last_message(setting, expected):
+    tool = {**WEATHER, "function": {**WEATHER["function"], "description": "Weather. " * 200}}
+    with SERVERS["anthropic"]("ok") as server:
+        create({**server.config, "prompt_cache": setting}, messages=[{"role": "system", "content": "Rules."}, *HI], tools=[tool])
+        assert list_breakpoints(server.requests[0]) == expected
+
+
+def test_a_long_turn_has_a_breakpoint_within_reach_of_the_one_before():
+    calls = [tool_call("weather", city=f"{number}", call_id=f"call_{number}") for number in range(25)]
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "rain"} for call in calls]
+    with SERVERS["anthropic"]("ok") as server:
+        history = [*HI, {"role": "assistant", "content": None, "tool_calls": calls}, *results]
+        create(server, messages=history, tools=[WEATHER])
+        assert list_breakpoints(server.requests[0]) == {"messages": [None, None]}
 
 
 def test_the_vendor_says_why_its_cache_missed():

@@ -84,13 +84,17 @@ def test_an_answer(serve, create, stream):
     [
         [{"role": "system", "content": "a"}, {"role": "system", "content": "b"}, *HI],
         [*HI, {"role": "assistant", "content": "yes?"}, {"role": "system", "content": "Now be brief."}],
+        [*HI, {"role": "assistant", "content": "yes?"}, {"role": "system", "content": "Now be brief."}, *HI],
         [{"role": "assistant", "content": "I begin."}, *HI],
         [*HI, *HI],
         [*HI, {"role": "assistant", "content": "I end."}],
         [{"role": "system", "content": "alone"}],
         [*HI, {"role": "assistant", "content": ""}, *HI],
     ],
-    ids=["two systems", "system last", "assistant first", "two users", "assistant last", "system alone", "empty answer"],
+    ids=[
+        *("two systems", "system last", "system in the middle", "assistant first", "two users", "assistant last"),
+        *("system alone", "empty answer"),
+    ],
 )
 def test_histories_of_any_order(serve, create, history):
     server = serve("ok")
