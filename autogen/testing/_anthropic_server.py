@@ -32,6 +32,7 @@ class AnthropicServer(ScriptedServer):
         *script: A `ScriptedModel`, or its arguments.
         api_key: The required key; requests with another key get a 401. None to accept every key.
         binds: True for a model whose thinking is bound to all that stood before it.
+        mid_system: True for a model that heeds system messages in the middle of a history; others refuse them.
 
     >>> with AnthropicServer("Paris.") as server:
     ...     server.config["api_type"]
@@ -42,10 +43,15 @@ class AnthropicServer(ScriptedServer):
     path = ""
 
     def __init__(
-        self, *script: ScriptedModel | ScriptItem | ScriptFunction, api_key: str | None = None, binds: bool = False
+        self,
+        *script: ScriptedModel | ScriptItem | ScriptFunction,
+        api_key: str | None = None,
+        binds: bool = False,
+        mid_system: bool = False,
     ) -> None:
         super().__init__(*script, api_key=api_key)
         self._binds = binds
+        self._roles = ("user", "assistant", "system") if mid_system else ("user", "assistant")
         self._numbers = itertools.count(1)
         self._cache = BreakpointCache()
         self.prompt_tokens: list[tuple[int, int]] = []
@@ -88,7 +94,7 @@ class AnthropicServer(ScriptedServer):
         messages = body["messages"]
         if not messages or messages[0]["role"] != "user":
             yield "messages: first message must use the user role"
-        if messages[-1]["role"] == "assistant" and not _ends_paused(messages[-1]):
+        if messages[-1]["role"] != "user" and not _ends_paused(messages[-1]):
             yield "This model does not support assistant message prefill. The conversation must end with a user message."
         for index, message in enumerate(messages):
             following = messages[index + 1] if index + 1 < len(messages) else {}
@@ -96,7 +102,7 @@ class AnthropicServer(ScriptedServer):
         yield from _check_results(messages)
 
     def _iter_message_problems(self, index: int, message: Body, following: Body, body: Body) -> Iterator[str]:
-        if message["role"] not in ("user", "assistant"):
+        if message["role"] not in self._roles:
             yield f"messages.{index}.role: role '{message['role']}' is not supported on this model"
         blocks = _list_blocks(message)
         if not blocks:

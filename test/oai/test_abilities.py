@@ -214,6 +214,22 @@ def test_a_breakpoint_after_tools_is_set_if_they_are_worth_it():
     assert found == [True, False]
 
 
+def test_a_system_text_stays_where_it_stands_if_the_model_heeds_it_there():
+    answer, rule = {"role": "assistant", "content": "Yes?"}, {"role": "system", "content": "Be brief."}
+    with AnthropicServer(*"abcd", mid_system=True) as server:
+
+        def list_roles(*history, model="claude-opus-5"):
+            sent = get_body(server, messages=history, model=model, tools=[TOOL])["messages"]
+            return [message["role"] for message in sent]
+
+        assert list_roles(*HI, answer, rule, *HI) == ["user", "assistant", "system", "user"]
+        # A request ends with the user, and later ones begin like it.
+        assert list_roles(*HI, answer, rule) == ["user", "assistant", "system", "user"]
+        assert list_roles(*HI, answer, rule, answer, *HI) == ["user", "assistant", "system", "user", "assistant", "user"]
+        assert list_roles(*HI, answer, rule, *HI, model="claude-haiku-4-5") == ["user", "assistant", "user"]
+        assert "<system>Be brief.</system>" in json.dumps(server.requests[-1])
+
+
 def test_a_model_without_a_system_text_gets_it_from_the_user():
     history = [{"role": "system", "content": "Be brief."}, *HI]
     with GeminiServer("a") as server:

@@ -78,7 +78,11 @@ def split_system(turns: Sequence[Turn]) -> tuple[list[str], list[Turn]]:
 
 
 def alternate_roles(
-    turns: Sequence[Turn], build_blocks: Callable[[Turn], Sequence[JSON]], make_text: Callable[[str], JSON]
+    turns: Sequence[Turn],
+    build_blocks: Callable[[Turn], Sequence[JSON]],
+    make_text: Callable[[str], JSON],
+    *,
+    heeds_system: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the turns as messages of the user and the assistant in alternation; the first and the last are the user's.
 
@@ -86,23 +90,31 @@ def alternate_roles(
         turns: The turns; those of a system and of tools are the user's.
         build_blocks: A function that returns the content of a turn. A turn without content is left out.
         make_text: A function that returns a text as a block.
+        heeds_system: True for a model that heeds messages of the system here; they are not the user's then.
     """
     messages: list[dict[str, Any]] = []
+    has_results = False
     for turn in turns:
         role = "assistant" if turn.kind == "assistant" else "user"
         blocks = build_blocks(turn)
+        # After results, some models take it for one of them.
+        if turn.kind == "system" and heeds_system and messages and not has_results:
+            text = join_text(turn.message.get("content"))
+            role, blocks = "system", [make_text(text)] if text.strip() else []
         if not blocks:
             continue
-        if messages and messages[-1]["role"] == role == "assistant":
-            # The request for the second answer ended with this, and later ones begin like it.
+        if role == "assistant" and messages and messages[-1]["role"] != "user":
+            # The request for this answer ended with it, and later ones begin like that one.
             messages.append({"role": "user", "content": [make_text(CONTINUE)]})
         if messages and messages[-1]["role"] == role:
             messages[-1]["content"] += blocks
+            has_results = has_results or turn.kind == "results"
         else:
             messages.append({"role": role, "content": list(blocks)})
+            has_results = turn.kind == "results"
     if not messages or messages[0]["role"] == "assistant":
         messages.insert(0, {"role": "user", "content": [make_text(CONTINUE)]})
-    if messages[-1]["role"] == "assistant":
+    if messages[-1]["role"] != "user":
         # Newer models don't take the beginning of their answer.
         messages.append({"role": "user", "content": [make_text(CONTINUE)]})
     return messages

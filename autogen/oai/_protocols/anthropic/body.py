@@ -77,7 +77,9 @@ def build_body(request: NeutralRequest) -> Body:
     if tools := [_build_tool(tool, request.abilities) for tool in request.tools]:
         body["tools"] = tools
     # Results stand before text.
-    body["messages"] = alternate_roles(turns, partial(_build_blocks, has_tools=bool(tools)), _make_text)
+    build_blocks = partial(_build_blocks, has_tools=bool(tools))
+    heeds_system = request.abilities.mid_system is True
+    body["messages"] = alternate_roles(turns, build_blocks, _make_text, heeds_system=heeds_system)
     body |= _build_params(request, body)
     if thinking := release_binding(request.model, request.abilities, body.get("thinking")):
         body["thinking"] = thinking
