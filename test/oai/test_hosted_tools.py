@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from autogen import AssistantAgent, OpenAIWrapper, UserProxyAgent, events
 from autogen._cli.app import app
 from autogen.oai._once import _emitted
-from autogen.testing import Reply, tool_call
+from autogen.testing import Fault, Reply, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -179,6 +179,29 @@ def test_agents_have_functions_beside_tools_of_the_vendor(serve, protocol):
     assert result.chat_history[-1]["content"] == "Rain."
     assert len(get_tools(server.requests[0])) == 2
     assert [tool.name for tool in assistant.tools] == ["weather"]
+
+
+def test_googles_models_take_both_kinds_of_tools_or_functions_alone(caplog):
+    function = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+    tools = [function, {"type": "google_search"}]
+    refusals = {
+        "gemini-2.5-pro": "Tool use with function calling is unsupported",
+        "gemini-3-pro-preview": 'Unknown name "includeServerSideToolInvocations" at \'tool_config\'',
+    }
+    sent = {}
+    with caplog.at_level(logging.WARNING):
+        for model, refusal in refusals.items():
+            with SERVERS["google"](Fault(400, refusal), "ok", "ok") as server:
+                wrapper = OpenAIWrapper(config_list=[{**server.config, "model": model}], cache_seed=None)
+                for _ in range(2):
+                    wrapper.create(messages=HI, tools=tools)
+            sent[model] = [[len(body["tools"]), body.get("toolConfig")] for body in server.requests]
+    # The second request has what was learned from the first.
+    assert sent == {
+        "gemini-2.5-pro": [[2, None], [1, None], [1, None]],
+        "gemini-3-pro-preview": [[2, {"includeServerSideToolInvocations": True}], [2, None], [2, None]],
+    }
+    assert caplog.text.count("takes either functions or the vendor's own tools") == 1
 
 
 def test_pictures_of_the_vendor_are_files_and_go_back_with_their_data():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,11 @@ from .caching import EXPLICIT
 BLANK = "(empty)"
 STAND_IN = "skip_thought_signature_validator"
 """The signature of a call that the vendor's models didn't make, which it documents for histories from elsewhere."""
+
+BOTH_TOOLS = "includeServerSideToolInvocations"
+"""Key of a `toolConfig` for requests with functions beside the vendor's own tools."""
+# Models that take either functions or the vendor's own tools.
+_WITHOUT_BOTH = re.compile(r"(.*/)?gemini-[12]\b")
 
 _GENERATION = {
     "temperature": "temperature",
@@ -75,8 +81,8 @@ def build_body(request: NeutralRequest) -> Body:
         body["tools"] = tools
     has_functions = any("functionDeclarations" in tool for tool in tools)
     body["contents"] = _build_contents(turns, has_functions=has_functions)
-    if has_functions and (choice := _build_tool_choice(request)) is not None:
-        body["toolConfig"] = {"functionCallingConfig": choice}
+    if has_functions and (config := _build_tool_config(request, has_hosted=len(tools) > 1)):
+        body["toolConfig"] = config
     body |= _build_params(request)
     if request.params.get("prompt_cache") == "explicit":
         body[EXPLICIT] = True
@@ -130,6 +136,15 @@ def _build_tools(tools: Sequence[Fields]) -> list[dict[str, Any]]:
         else:
             hosted.append(dict(tool))
     return [*([{"functionDeclarations": declarations}] if declarations else ()), *hosted]
+
+
+def _build_tool_config(request: NeutralRequest, *, has_hosted: bool) -> dict[str, Any]:
+    choice = _build_tool_choice(request)
+    config: dict[str, Any] = {} if choice is None else {"functionCallingConfig": choice}
+    if has_hosted and not _WITHOUT_BOTH.match(request.model):
+        # The calls of the vendor's own tools then come with the answer, and go back.
+        config[BOTH_TOOLS] = True
+    return config
 
 
 def _build_tool_choice(request: NeutralRequest) -> dict[str, Any] | None:

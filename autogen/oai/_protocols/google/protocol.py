@@ -11,11 +11,12 @@ from typing import Any
 
 from ...._steps import Call, Steps
 from ..._http.libraries import httpx
+from ..._once import log_once
 from ..._responses.normalize import make_unreadable
 from ..errors import make_status_error
 from ..protocol import Answer, Body, Fields, NeutralRequest, make_adaptation
 from .answer import read_answer
-from .body import STAND_IN, build_body
+from .body import BOTH_TOOLS, STAND_IN, build_body
 from .caching import ContextCaches, require_again
 from .chunks import GeminiAssembler
 
@@ -49,6 +50,20 @@ def _drop_ids(body: Body, error_text: str) -> Body:
     }
 
 
+def _drop_both_tools(body: Body, error_text: str) -> Body:
+    config = {key: value for key, value in (body.get("toolConfig") or {}).items() if key != BOTH_TOOLS}
+    rest = {key: value for key, value in body.items() if key != "toolConfig"}
+    return {**rest, "toolConfig": config} if config else rest
+
+
+def _drop_hosted(body: Body, error_text: str) -> Body:
+    functions = [tool for tool in body.get("tools") or () if "functionDeclarations" in tool]
+    if not functions:
+        return body
+    log_once(f"{body['model']} takes either functions or the vendor's own tools: the latter are left out.")
+    return {**_drop_both_tools(body, error_text), "tools": functions}
+
+
 def _drop_thinking_level(body: Body, error_text: str) -> Body:
     generation = {key: value for key, value in (body.get("generationConfig") or {}).items() if key != "thinkingConfig"}
     return {**body, "generationConfig": generation}
@@ -64,6 +79,13 @@ class GeminiProtocol:
         make_adaptation("with a new cache", r"cached ?content.{0,80}not found", require_again, is_remembered=False),
         make_adaptation("stand-ins for signatures", r"thought.?signature", _use_stand_ins, is_remembered=False),
         make_adaptation("calls without ids", r"unknown name .{0,3}id\b", _drop_ids),
+        # Vertex AI doesn't know it.
+        make_adaptation("without the calls of the vendor's tools", BOTH_TOOLS, _drop_both_tools),
+        make_adaptation(
+            "functions without the vendor's tools",
+            r"tool use with function calling|tools are supported only when",
+            _drop_hosted,
+        ),
         make_adaptation("the model's own thinking", r"thinking.?(level|budget|config)", _drop_thinking_level),
     )
 
