@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import logging
 
 import openai
 import pytest
@@ -265,12 +266,14 @@ def test_thinking_is_kept_apart_and_goes_back_unchanged(serve, protocol, stream)
 
 
 @only_native
-def test_a_changed_answer_is_rebuilt_from_its_words(serve):
+def test_a_changed_answer_is_rebuilt_from_its_words(serve, caplog):
     server = serve(Reply("secret number 42", thinking="hm"), "ok")
     assistant, user = make_team(server)
     user.initiate_chat(assistant, message="Hi", max_turns=1, silent=True)
     assistant.chat_messages[user][-1]["content"] = "secret number XX"
-    user.send("And now?", assistant, request_reply=True, silent=True)
+    with caplog.at_level(logging.DEBUG, "autogen.oai.client"):
+        user.send("And now?", assistant, request_reply=True, silent=True)
+    assert "was changed since" in caplog.text
     sent = json.dumps(server.requests[1])
     assert "XX" in sent
     assert "42" not in sent

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from ...types import JSON, Message
 from .text import copy_json, repair_json
+
+logger = logging.getLogger("autogen.oai.client")
 
 REPLAYED_KEYS = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "extra_content")
 """Fields of a message that go back to their origin."""
@@ -61,9 +65,7 @@ def restore_native(message: Message, origin: str) -> dict[str, JSON]:
 
     There are none if the message is from another origin, or was changed since.
     """
-    native = message.get("native")
-    if not isinstance(native, Mapping) or native.get("origin") != origin or native.get("seal") != _compute_seal(message):
-        return {}
+    native = _get_native(message, origin)
     items = native.get("items")
     item = items[0] if isinstance(items, list) and items else None
     fields: dict[str, JSON] = dict(item) if isinstance(item, Mapping) else {}
@@ -107,12 +109,20 @@ def attach_items(
 
 def restore_items(message: Message, origin: str) -> list[JSON] | None:
     """Return the items of an answer of an origin; None if the message is from another, or was changed since."""
-    native = message.get("native")
-    if not isinstance(native, Mapping) or native.get("origin") != origin or native.get("seal") != _compute_seal(message):
-        return None
-    items = native.get("items")
+    items = _get_native(message, origin).get("items")
     # The message may come from a file.
     return [copy_json(item) for item in items] if isinstance(items, list) else None
+
+
+def _get_native(message: Message, origin: str) -> Mapping[str, Any]:
+    """Return the `native` of an answer of an origin; an empty one if it is from another, or was changed since."""
+    native = message.get("native")
+    if not isinstance(native, Mapping) or native.get("origin") != origin:
+        return {}
+    if native.get("seal") != _compute_seal(message):
+        logger.debug("An answer of %s was changed since: it goes back in words, without thinking.", native.get("model"))
+        return {}
+    return native
 
 
 def _compute_seal(message: Mapping[str, object]) -> str:
