@@ -1,5 +1,6 @@
 """The contract of all protocols, continued: calls, schemas, media, limits, refusals and failures."""
 
+import asyncio
 import base64
 import json
 import logging
@@ -715,6 +716,37 @@ def test_an_endpoint_that_stalls_is_given_up(serve):
     server = serve(Reply("Late.", delay=20))
     with pytest.raises(TimeoutError):
         create({**server.config, "retry_policy": {"deadline": 0.5}})
+
+
+@pytest.mark.parametrize("protocol", ["chat", "responses", "anthropic", "google"])
+def test_a_request_that_is_cancelled_closes_its_connection(protocol):
+    started, cancelled, closed = threading.Event(), threading.Event(), threading.Event()
+
+    class Server(SERVERS[protocol]):
+        def iter_events(self, reply, body):
+            yield next(super().iter_events(reply, body))
+            started.set()
+            cancelled.wait(10)
+            try:
+                while not self.stopping.wait(0.01):
+                    yield ": still here"
+            finally:
+                # The server could not write any more.
+                if not self.stopping.is_set():
+                    closed.set()
+
+    async def run(server):
+        wrapper = OpenAIWrapper(config_list=[server.config], cache_seed=None)
+        task = asyncio.create_task(wrapper.a_create(messages=HI, stream=True))
+        await asyncio.to_thread(started.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        cancelled.set()
+        assert await asyncio.to_thread(closed.wait, 10)
+
+    with Server("Never.") as server:
+        asyncio.run(run(server))
 
 
 def test_chats_in_threads_share_an_endpoint(serve, protocol):
