@@ -15,7 +15,7 @@ from autogen.agentchat.contrib.capabilities.transform_messages import TransformM
 from autogen.agentchat.contrib.capabilities.transforms import MessageHistoryLimiter
 from autogen.cache import Cache
 from autogen.oai.openai_responses import OpenAIResponsesClient
-from autogen.testing import Fault, Reply, assert_prefix_stable, tool_call
+from autogen.testing import Fault, Reply, ScriptedModel, assert_prefix_stable, tool_call
 
 HI = [{"role": "user", "content": "hi"}]
 WEATHER = {
@@ -366,6 +366,20 @@ def test_requests_of_a_chat_begin_like_the_ones_before(serve, kind, tmp_path):
     assert len(server.requests) > 2
     for requests in split_by_chat(server.requests):
         assert_prefix_stable(requests)
+
+
+@pytest.mark.parametrize("kind", ["clock", "other text", "short"])
+def test_a_system_text_with_a_clock_is_told_once(caplog, kind):
+    assistant, user = make_team(server := ScriptedModel("One.", "Two.", "Three."))
+    rules = "Be brief.\n" * (500 if kind != "short" else 5)
+    with caplog.at_level(logging.WARNING):
+        for minute in range(3):
+            text = f"{rules}It is 10:0{minute}." if kind != "other text" else f"{minute}\n" * (3000 + minute)
+            assistant.update_system_message(text)
+            user.initiate_chat(assistant, message="Hi", max_turns=1, silent=True)
+    assert len(server.asked) == 3
+    assert caplog.text.count("first in its line 501") == (kind == "clock")
+    assert ("prompt caches" in caplog.text) == (kind == "clock")
 
 
 def split_by_chat(requests):

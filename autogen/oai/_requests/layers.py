@@ -27,6 +27,7 @@ from .._responses.history import drop_internal_keys, render_record
 from .._responses.tokens import receive_tokens
 from .._usage.cost import UnknownCost, compute_cost, read_usage
 from .._usage.ledger import get_budgets
+from .._usage.prefixes import watch_system_text
 from . import runtime_log
 from .endpoints import EndpointRequest, Handler, RequestState, find_cache
 from .expenses import send_within_budgets
@@ -159,6 +160,7 @@ def add_accounting(handler: Handler) -> Handler:
 
     def handle(request: EndpointRequest, state: RequestState) -> Steps[ModelResponse]:
         state.requests += 1
+        watch_system_text(request.extra.get("agent"), request.params.get("messages"))
         if events.has_listeners and events.is_wanted(events.ModelAsked):
             messages = len(request.params.get("messages") or ())
             events.emit(events.ModelAsked(**_describe(request, state), messages=messages, _params=request.params))
