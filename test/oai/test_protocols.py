@@ -280,6 +280,22 @@ def test_a_changed_answer_is_rebuilt_from_its_words(serve, caplog):
     assert "hm" not in sent
 
 
+@only_native
+def test_nothing_is_kept_of_what_a_hook_has_masked(serve):
+    server = serve(Reply("The key is 1234.", thinking="hm"), "ok")
+    assistant, user = make_team(server)
+
+    def mask(sender, message, recipient, silent):
+        masked = {"content": message} if isinstance(message, str) else message
+        return {**masked, **getattr(message, "fields", {}), "content": masked["content"].replace("1234", "...")}
+
+    assistant.register_hook("process_message_before_send", mask)
+    user.initiate_chat(assistant, message="Hi", max_turns=1, silent=True)
+    for history in (assistant.chat_messages[user], user.chat_messages[assistant]):
+        assert "The key is ...." in json.dumps(history)
+        assert "1234" not in json.dumps(history)
+
+
 def test_answers_from_a_cache_go_back_like_new_ones(serve, protocol, tmp_path):
     server = serve(
         Reply("", tool_calls=[tool_call("weather", city="x", call_id="call_1")], thinking="The tool knows."),

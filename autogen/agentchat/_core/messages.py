@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from ...oai._responses.native import is_unchanged
 from ..agent import Message
 
 # Tracebacks of pytest show the program's frames, and not those of this module.
@@ -89,6 +90,9 @@ def to_stored_form(message: Message, role: str, speaker: str) -> Message | None:
         if "function_call" not in stored and "tool_calls" not in stored:
             return None
         stored = {"content": None, **stored}
+    # The vendor's items would keep what a hook or a guardrail has masked.
+    if "native" in stored and not is_unchanged(stored):
+        del stored["native"]
     if stored.get("function_call") or stored.get("tool_calls"):
         # Only a model calls, and endpoints accept calls from no other role.
         stored["role"] = "assistant"

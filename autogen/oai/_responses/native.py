@@ -114,12 +114,18 @@ def restore_items(message: Message, origin: str) -> list[JSON] | None:
     return [copy_json(item) for item in items] if isinstance(items, list) else None
 
 
+def is_unchanged(message: Message) -> bool:
+    """Return True if an answer still says what its vendor's items say."""
+    native = message.get("native")
+    return isinstance(native, Mapping) and native.get("seal") == _compute_seal(message)
+
+
 def _get_native(message: Message, origin: str) -> Mapping[str, Any]:
     """Return the `native` of an answer of an origin; an empty one if it is from another, or was changed since."""
     native = message.get("native")
     if not isinstance(native, Mapping) or native.get("origin") != origin:
         return {}
-    if native.get("seal") != _compute_seal(message):
+    if not is_unchanged(message):
         logger.debug("An answer of %s was changed since: it goes back in words, without thinking.", native.get("model"))
         return {}
     return native
