@@ -256,7 +256,9 @@ def test_a_deployment_in_the_config_wins_over_that_in_the_address():
     assert client._api_version == "2024-02-01"
 
 
-@pytest.mark.parametrize("entry", [{"api_type": "azure", "protocol": "native"}, {"api_type": "responses"}], ids=["azure", "own"])
+@pytest.mark.parametrize(
+    "entry", [{"api_type": "azure", "protocol": "native"}, {"api_type": "responses"}], ids=["azure", "own"]
+)
 def test_azure_has_the_responses_api(call, entry):
     with ResponsesServer(Reply("One.", thinking="hm"), "Two.") as server:
         azure = {"azure_endpoint": server.base_url.removesuffix("/v1"), "azure_ad_token_provider": lambda: "token"}
@@ -269,7 +271,12 @@ def test_azure_has_the_responses_api(call, entry):
     assert server.headers[0]["authorization"] == "Bearer token"
     assert server.resources[0] == "GET /openai/v1/responses/resp_1"
     # The origin stays the same, so the reasoning goes back.
-    assert [item.get("type", "message") for item in server.requests[1]["input"]] == ["message", "reasoning", "message", "message"]
+    assert [item.get("type", "message") for item in server.requests[1]["input"]] == [
+        "message",
+        "reasoning",
+        "message",
+        "message",
+    ]
 
 
 def test_an_address_at_azure_says_where_the_responses_api_is():

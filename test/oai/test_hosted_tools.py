@@ -186,7 +186,7 @@ def test_googles_models_take_both_kinds_of_tools_or_functions_alone(caplog):
     tools = [function, {"type": "google_search"}]
     refusals = {
         "gemini-2.5-pro": "Tool use with function calling is unsupported",
-        "gemini-3-pro-preview": 'Unknown name "includeServerSideToolInvocations" at \'tool_config\'',
+        "gemini-3-pro-preview": "Unknown name \"includeServerSideToolInvocations\" at 'tool_config'",
     }
     sent = {}
     with caplog.at_level(logging.WARNING):

@@ -539,7 +539,9 @@ def list_breakpoints(body):
     """Return where a request has breakpoints of the prompt cache, with their lives."""
     holders = {"tools": body.get("tools") or (), "system": body.get("system") or (), "top": [body]}
     holders["messages"] = [block for message in body["messages"] for block in message["content"]]
-    found = {name: [holder["cache_control"] for holder in items if "cache_control" in holder] for name, items in holders.items()}
+    found = {
+        name: [holder["cache_control"] for holder in items if "cache_control" in holder] for name, items in holders.items()
+    }
     return {name: [control.get("ttl") for control in controls] for name, controls in found.items() if controls}
 
 
@@ -554,7 +556,9 @@ def list_breakpoints(body):
 def test_breakpoints_stand_after_tools_system_text_and_the_last_message(setting, expected):
     tool = {**WEATHER, "function": {**WEATHER["function"], "description": "Weather. " * 200}}
     with SERVERS["anthropic"]("ok") as server:
-        create({**server.config, "prompt_cache": setting}, messages=[{"role": "system", "content": "Rules."}, *HI], tools=[tool])
+        create(
+            {**server.config, "prompt_cache": setting}, messages=[{"role": "system", "content": "Rules."}, *HI], tools=[tool]
+        )
         assert list_breakpoints(server.requests[0]) == expected
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from ..._extras import require
@@ -32,7 +32,9 @@ CREDENTIALS = AWS_KEYS | {"credentials", "google_application_credentials", "azur
 ANTHROPIC_VERSION = "2026-10-21"
 _AZURE_HOSTS = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 _AZURE_SETTINGS = ("azure_endpoint", "azure_deployment", "azure_ad_token", "azure_ad_token_provider")
-_VERTEX_ADVICE = 'set "api_key" in its config or GOOGLE_GEMINI_API_KEY, or for Vertex AI "project_id" or GOOGLE_CLOUD_PROJECT'
+_VERTEX_ADVICE = (
+    'set "api_key" in its config or GOOGLE_GEMINI_API_KEY, or for Vertex AI "project_id" or GOOGLE_CLOUD_PROJECT'
+)
 AZURE_SCOPE = "https://cognitiveservices.azure.com/.default"
 
 
@@ -135,7 +137,7 @@ def connect_azure_responses(connection: Connection, config: ConfigEntry, api_typ
     Raises:
         MissingCredentials: if there is no address.
     """
-    settings = dict(cast("Settings", connect_azure(connection, config, api_type).settings))
+    settings = dict(cast("Mapping[str, Any]", connect_azure(connection, config, api_type).settings))
     resource, deployment = settings.pop("azure_endpoint", None), settings.pop("azure_deployment", "")
     if not resource:
         _raise_missing(api_type, 'set "azure_endpoint" in its config or AZURE_OPENAI_ENDPOINT')

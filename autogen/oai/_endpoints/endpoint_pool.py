@@ -257,7 +257,9 @@ def _make_google_client(is_async: bool, **settings: Any) -> object:
     for key, name in (("base_url", "base_url"), ("default_headers", "headers"), ("http_client", client_key)):
         if settings.get(key) is not None:
             options[name] = settings[key]
-    access = _get_vertex_access(settings) if "project_id" in settings else {"vertexai": False, "api_key": settings["api_key"]}
+    access = (
+        _get_vertex_access(settings) if "project_id" in settings else {"vertexai": False, "api_key": settings["api_key"]}
+    )
     client: object = import_module("google.genai").Client(**access, http_options=options)
     return client
 

@@ -9,7 +9,7 @@ import google.auth.credentials
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
-class TokenCredentials(google.auth.credentials.Credentials):  # type: ignore[misc]
+class TokenCredentials(google.auth.credentials.Credentials):
     """Credentials from the program's own function, which is asked before each request.
 
     Args:
@@ -17,7 +17,7 @@ class TokenCredentials(google.auth.credentials.Credentials):  # type: ignore[mis
     """
 
     def __init__(self, provider: Callable[[], object]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._provider = provider
 
     @property
@@ -40,5 +40,5 @@ class TokenCredentials(google.auth.credentials.Credentials):  # type: ignore[mis
 
 def add_scopes(credentials: object) -> object:
     """Return credentials that may be used for Google's cloud, if those of a file say nothing about it."""
-    scoped: object = google.auth.credentials.with_scopes_if_required(credentials, _SCOPES)
+    scoped: object = google.auth.credentials.with_scopes_if_required(credentials, _SCOPES)  # type: ignore[no-untyped-call]
     return scoped

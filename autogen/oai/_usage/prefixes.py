@@ -36,7 +36,7 @@ def watch_system_text(agent: object, messages: object) -> None:
     if earlier is not None and earlier != text and (number := _find_changed_line(earlier, text)) is not None:
         name = getattr(agent, "name", None) or agent
         log_once(
-            f"The system text of {name!r} changes from request to request, first in its line {number}: vendors can't read it "
+            f"The system text of {name!r} changes from request to request, first in line {number}: vendors can't read it "
             "from their prompt caches. What changes is cheaper in a message."
         )
 

@@ -113,7 +113,7 @@ def compute_maintained_cost(model: str, usage: TokenUsage, base_url: str | None 
         base_url: The address of the endpoint, if known. Some models have a price at each host.
     """
     totals = {"input_tokens": usage.get("prompt_tokens") or 0, "output_tokens": usage.get("completion_tokens") or 0}
-    counts = {
+    parts = {
         "cache_read_tokens": usage.get("cached_tokens"),
         "cache_write_tokens": usage.get("cache_write_tokens"),
         "cache_write_1h_tokens": usage.get("cache_write_1h_tokens"),
@@ -121,7 +121,7 @@ def compute_maintained_cost(model: str, usage: TokenUsage, base_url: str | None 
         "output_audio_tokens": usage.get("output_audio_tokens"),
         "output_reasoning_tokens": usage.get("reasoning_tokens"),
     }
-    parts = {name: count for name, count in counts.items() if count}
-    searches = {name: count for name in ("web_searches", "storage_searches") if (count := usage.get(name))}
-    calculation = calculate_price(model, base_url, {**totals, **parts, **searches}, {**totals, **searches})
+    searches = {"web_searches": usage.get("web_searches"), "storage_searches": usage.get("storage_searches")}
+    whole = totals | {name: count for name, count in searches.items() if count}
+    calculation = calculate_price(model, base_url, whole | {name: count for name, count in parts.items() if count}, whole)
     return None if calculation is None else float(calculation.total_price)

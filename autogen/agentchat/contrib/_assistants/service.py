@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from ...._steps import Steps, invoke, sleep, wrap_in_thread
+from ....control import get_control, yield_point
 from ....oai._legacy.assistant_store import AssistantStore
 from ....oai._legacy.assistants_api import create_gpt_assistant
 from ....operations import Operation, get_journal, perform, register_kind
@@ -146,6 +147,9 @@ class ServiceRun:
                 run = yield from self._answer_calls(thread_id, run)
                 continue
             yield from sleep(self._check_every)
+            # The chat may have been stopped meanwhile.
+            if get_control() is not None:
+                yield from yield_point()
             retrieve = partial(_call, runs.retrieve, run["id"], thread_id=thread_id)
             run = yield from self._perform(f"look:{run['id']}", retrieve)
         return run
