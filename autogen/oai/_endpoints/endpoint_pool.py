@@ -266,7 +266,7 @@ def _make_google_client(is_async: bool, **settings: Any) -> object:
 
 def _get_vertex_access(settings: Settings) -> dict[str, Any]:
     """Return the arguments of Google's client for Vertex AI. Without credentials it finds those of the machine."""
-    from .google_credentials import TokenCredentials, add_scopes
+    from .._protocols.google.credentials import TokenCredentials, add_scopes
 
     credentials, tokens = settings.get("credentials"), settings.get("token_provider")
     if credentials is not None:

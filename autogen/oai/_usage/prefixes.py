@@ -1,4 +1,4 @@
-"""A look at the system texts of agents: one that changes a little each time is never read from a prompt cache."""
+"""A look at the system texts of agents: a text that changes a little each time is never read from a prompt cache."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class ServiceRun:
         try:
             run = yield from self._wait(thread.id, run)
         except BaseException as error:
-            # The chat was stopped, and nobody waits for the answer; one that is resumed asks for this run again.
+            # The chat was stopped, and nobody waits for the answer. A resumed chat asks for this run again.
             if not isinstance(error, (Exception, GeneratorExit)) and get_journal() is None:
                 yield from self._cancel(thread.id, run_id)
             raise
