@@ -125,9 +125,11 @@ def find_file(source: str, folders: Iterable[str | os.PathLike[str]] = ()) -> Pa
         return file
     allowed = [*(Path(folder).resolve() for folder in folders), *(sources.folders if sources is not None else ())]
     for folder in allowed:
-        file = _find_regular(folder / source)
-        if file is not None and file.is_relative_to(folder):
-            return file
+        # The path may be that of the program, or begin in the folder, as for the code that runs there.
+        for path in (folder / source, Path(source)):
+            file = _find_regular(path)
+            if file is not None and file.is_relative_to(folder):
+                return file
     if _find_regular(Path(source)) is not None:
         raise ImageError(
             f"The file {source!r} is not opened: neither the program nor the human named it, and it is in no folder that is "

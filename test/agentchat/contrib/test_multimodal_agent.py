@@ -125,6 +125,31 @@ def test_what_the_human_names_is_opened(call, server, tmp_path):
     assert get_contents(server.requests[1])[-1] == [text("Look: "), image(URI), text("")]
 
 
+def test_a_program_names_a_picture_in_the_folder_of_its_code(tmp_path, monkeypatch):
+    """As in the notebook in which an agent draws a figure, and another judges it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/result.png").write_bytes(PNG)
+    (tmp_path / "other.png").write_bytes(PNG)
+    coder = ConversableAgent(
+        "coder", llm_config=ScriptedModel("```python\nprint(1)\n```", "TERMINATE").llm_config, silent=True
+    )
+    with OpenAIServer(lambda messages: "fine") as server:
+        critic = make("critic", server.llm_config, max_consecutive_auto_reply=1)
+
+        def draw(agent, messages, sender, config):
+            agent.initiate_chat(coder, message="Draw.", max_turns=2)
+            agent.send("See <img work/result.png> and <img other.png>", critic, request_reply=True)
+            return True, "done"
+
+        code = {"work_dir": "work", "use_docker": False}
+        creator = UserProxyAgent("creator", human_input_mode="NEVER", code_execution_config=code, silent=True)
+        creator.register_reply(lambda sender: sender is user, draw, position=0)
+        user = ConversableAgent("user", llm_config=False, human_input_mode="NEVER", silent=True)
+        user.initiate_chat(creator, message="Draw a figure.", max_turns=1)
+        assert get_contents(server.requests[0])[-1] == [text("See "), image(URI), text(" and <img other.png>")]
+
+
 def test_code_may_draw_what_agents_show(call, tmp_path):
     code = f"```python\nimport base64\nopen('plot.png', 'wb').write(base64.b64decode('{B64}'))\n```"
     coder = ConversableAgent(
