@@ -19,6 +19,7 @@ from ..embeddings import Embedder
 from ..embeddings._choice import EmbedderChoice
 from ..io.base import IOStream
 from ..retrieval import choose_keyword_weight, rank_hybrid
+from ._chroma_names import MemoClient, MemoCollection
 from ._legacy_files import find_legacy_file, read_pairs, set_aside
 from ._memo_file import FILE, MemoFile
 from ._records import MAX_DISTANCE, Memo, RecalledMemo, get_now, make_recalled, mark_outdated, parse_memo
@@ -119,6 +120,16 @@ class MemoStore:
     def uid_text_dict(self) -> dict[str, tuple[str, str]]:
         """Input and output of each memo by its number as text; a copy."""
         return {str(memo.id): (memo.input, memo.output) for memo in self._iterate(self.namespace)}
+
+    @property
+    def vec_db(self) -> MemoCollection:
+        """The memos under 0.2's name, with the methods of a collection of Chroma."""
+        return MemoCollection(self)
+
+    @property
+    def db_client(self) -> MemoClient:
+        """The store under 0.2's name, with the methods of a client of Chroma."""
+        return MemoClient(self)
 
     @property
     def recorded_embedder(self) -> str | None:

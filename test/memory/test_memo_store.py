@@ -66,6 +66,18 @@ def test_ids_are_not_given_twice_until_the_store_is_empty(store):
     assert store.add_input_output_pair(*KEYS) == 1
 
 
+def test_programs_of_0_2_reach_into_the_collection_of_a_store(store):
+    for pair in (KEYS, OVEN):
+        store.add_input_output_pair(*pair)
+    assert (store.vec_db.count(), store.vec_db.get("2")["documents"]) == (2, [OVEN[0]])
+    results = store.vec_db.query(query_texts=[KEYS[0]], n_results=1)
+    assert (results["ids"], results["distances"]) == ([["1"]], [[pytest.approx(0, abs=1e-5)]])
+    store.vec_db.delete(ids=["1", "77"])
+    assert store.uid_text_dict == {"2": OVEN}
+    store.db_client.reset()
+    assert len(store) == 0
+
+
 def test_the_same_fact_is_not_stored_twice(store):
     number = store.add_input_output_pair(*KEYS, said_by="Lucy")
     created = store.get(number)

@@ -119,7 +119,9 @@ class Memory(AgentCapability):
         self.teachable_agent: ConversableAgent | None = None
         self._methods: WeakKeyDictionary[Any, tuple[Any, AnalysisMethod]] = WeakKeyDictionary()
         self._blocks: WeakKeyDictionary[Any, OrderedDict[str, str]] = WeakKeyDictionary()
-        self._hook = AgentHook(self._process_messages, self._run)
+        # The contents that an override of `process_last_received_message` returned, by message.
+        self._contents: WeakKeyDictionary[Any, OrderedDict[str, Any]] = WeakKeyDictionary()
+        self._hook = AgentHook(self._process_messages, self._run_overridable)
 
     def add_to_agent(self, agent: ConversableAgent) -> None:
         """Give the memory to an agent, or to the members of a group chat through its manager."""
@@ -192,7 +194,10 @@ class Memory(AgentCapability):
         return await run_async(self.learn_step(text, said_by))
 
     def process_last_received_message(self, text: Any) -> Any:
-        """Return the content of a message with its memories, and learn from it, as if the agent had received it."""
+        """Return the content of a message with its memories, and learn from it, as if the agent had received it.
+
+        A subclass may override it: then it is called for each message.
+        """
         return self._process_messages([{"role": "user", "content": text}])[-1]["content"]
 
     async def a_process_last_received_message(self, text: Any) -> Any:
@@ -204,6 +209,21 @@ class Memory(AgentCapability):
 
     def _process_messages(self, messages: list[Message]) -> list[Message]:
         return run_sync(self._run(self.teachable_agent, messages))
+
+    def _run_overridable(self, agent: Any, messages: list[Message]) -> Steps[list[Message]]:
+        """Return the messages as the model sees them, by the method of a subclass if it has one."""
+        if type(self).process_last_received_message is Memory.process_last_received_message:
+            return (yield from self._run(agent, messages))
+        contents = self._contents.setdefault(agent, OrderedDict())
+        if messages and view.is_read(messages[-1]):
+            last = messages[-1]
+            contents[_get_key(last)] = yield from to_thread(self.process_last_received_message, last["content"])
+            if len(contents) > _MAX_BLOCKS:
+                contents.popitem(last=False)
+        return [
+            {**message, "content": contents[key]} if (key := _get_key(message)) in contents else message
+            for message in messages
+        ]
 
     def _run(self, agent: Any, messages: list[Message]) -> Steps[list[Message]]:
         """Return the messages with blocks of memories after them."""

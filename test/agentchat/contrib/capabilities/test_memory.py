@@ -8,6 +8,7 @@ import pytest
 from autogen import AssistantAgent, ConversableAgent, GroupChat, GroupChatManager, events
 from autogen.agentchat.contrib.capabilities.memory import Memory
 from autogen.agentchat.contrib.capabilities.teachability import MemoStore, Teachability
+from autogen.agentchat.contrib.gpt_assistant_agent import GPTAssistantAgent
 from autogen.exception_utils import BudgetExceeded
 from autogen.testing import Fault, OpenAIServer, embed_words
 
@@ -98,6 +99,17 @@ def test_an_agent_is_taught_in_one_chat_and_remembers_in_another(call, tmp_path,
     # The analysis is part of the cost.
     usage = result.cost["usage_including_cached_inference"]
     assert usage[server.config["model"]]["completion_tokens"] > 2
+
+
+@pytest.mark.filterwarnings("ignore:(deprecated$|The Assistants API is deprecated):DeprecationWarning")
+def test_an_assistant_with_threads_is_taught(call, server, tmp_path, model, monkeypatch):
+    monkeypatch.setenv("AUTOGEN_ASSISTANTS", str(tmp_path / "assistants.json"))
+    teachability = Teachability(path_to_db_dir=str(tmp_path), embedding_function=embed_words)
+    agent = make_agent(server, teachability, kind=GPTAssistantAgent, instructions="Help.")
+    for message in (LESSON, "What is the twist of two numbers?"):
+        call(make_user(max_consecutive_auto_reply=0).initiate_chat, agent, message=message)
+    assert TWIST[1] in get_text(model.seen[-1][-1])
+    assert model.seen[-1][0]["content"].startswith("Help.")
 
 
 def test_the_model_sees_a_memory_in_each_later_request(server, tmp_path, model):
@@ -356,6 +368,22 @@ def test_a_budget_and_a_broken_model_end_the_chat_as_ever(server, tmp_path):
         agent = make_agent(broken, Memory(tmp_path, embedding_function=embed_words))
         with pytest.raises(InternalServerError):
             agent.generate_reply([{"role": "user", "content": LESSON}])
+
+
+def test_a_subclass_decides_what_is_added_to_a_message(call, server, tmp_path, model):
+    class Careful(Teachability):
+        def process_last_received_message(self, text):
+            return text if "secret" in text else super().process_last_received_message(text) + " (remembered)"
+
+    agent = make_agent(server, Careful(path_to_db_dir=str(tmp_path), embedding_function=embed_words))
+    user = make_user()
+    for message in (LESSON, "a secret: the twist of two numbers is 7", "What is the twist of two numbers?"):
+        call(user.initiate_chat, agent, message=message, max_turns=1, clear_history=False)
+    assert list(agent.memory.memo_store.uid_text_dict.values()) == [TWIST]
+    seen = [get_text(message) for message in model.seen[-1] if message["role"] == "user"]
+    assert (seen[0], seen[1]) == (f"{LESSON} (remembered)", "a secret: the twist of two numbers is 7")
+    assert TWIST[1] in seen[2]
+    assert "remembered" not in str(agent.chat_messages[user])
 
 
 def test_teachability_needs_a_model_and_empties_its_memory(server, tmp_path, capsys):
