@@ -1,6 +1,7 @@
 """`import autogen` loads no heavy package, and all its public names resolve."""
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,12 @@ SDKS = {
     "termcolor",
     "httpx",
 }
+
+# What the extras for documents, memory, pictures and long contexts bring.
+EXTRAS = """
+    PIL bs4 chromadb couchbase fastembed lancedb llama_index llmlingua markdownify markitdown numpy pgvector psycopg pyarrow
+    pymongo pypdf qdrant_client replicate safetensors sentence_transformers threadpoolctl tokenizers torch IPython
+"""
 
 
 @pytest.mark.parametrize(
@@ -61,6 +68,39 @@ def test_an_agent_without_a_model_loads_no_sdk():
     )
     loaded = set(subprocess.check_output([sys.executable, "-c", probe], text=True).split())
     assert not loaded & (SDKS - {"termcolor"})
+
+
+@pytest.mark.slow
+def test_what_agents_learn_to_do_is_imported_without_any_extra():
+    """In 0.2, five of thirteen modules were not: they needed a package, or downloaded a model."""
+    names = json.loads(Path(__file__).with_name("api_0_2.json").read_text())
+    modules = [name for name in names if name.startswith("autogen.agentchat.contrib.")] + [
+        "autogen.retrieve_utils",
+        "autogen.memory",
+        "autogen.retrieval",
+        "autogen.agentchat.contrib.rag",
+        "autogen.agentchat.contrib.graph_rag.sqlite_graph_query_engine",
+        "autogen.agentchat.contrib.vectordb.lancedb",
+        "autogen.agentchat.contrib.capabilities.memory",
+        "autogen.agentchat.contrib.capabilities.tools_capability",
+        "autogen.agentchat.contrib.capabilities.context_handling",
+        "autogen.agentchat.contrib.compressible_agent",
+        "autogen.agentchat.contrib.teachable_agent",
+    ]
+    probe = (
+        "import importlib, sys\n"
+        "from importlib.machinery import PathFinder\n"
+        "class Finder(PathFinder):\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        f"        is_hidden = name.partition('.')[0] in {EXTRAS.split()}\n"
+        "        return None if is_hidden else super().find_spec(name, path, target)\n"
+        "sys.meta_path = [Finder if finder is PathFinder else finder for finder in sys.meta_path]\n"
+        f"for module in {modules!r}:\n"
+        "    for name in importlib.import_module(module).__dict__.get('__all__', ()):\n"
+        "        getattr(sys.modules[module], name)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False).stderr == ""
 
 
 def test_star_import_brings_the_lazy_names():

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import import_module
 from unittest import mock
 
 import pytest
@@ -25,6 +26,29 @@ COMPLETION = ChatCompletion.model_validate(
     }
 )
 AZURE = {"api_type": "azure", "azure_endpoint": "https://acme.openai.azure.com", "api_version": "2024-02-01"}
+
+# Private names of contrib that programs and their tests use, by module or class.
+CONTRIB = {
+    "capabilities.transform_messages.TransformMessages": "_transform_messages",
+    "capabilities.teachability.MemoStore": "_save_memos uid_text_dict last_memo_id vec_db db_client",
+    "capabilities.vision_capability.VisionCapability": "_get_image_caption",
+    "capabilities.generate_images.ImageGeneration": "_should_generate_image _extract_prompt",
+    "img_utils": "_to_pil",
+    "multimodal_conversable_agent.MultimodalConversableAgent": "_message_to_dict",
+    "llava_agent": "_llava_call_binary_with_config",
+    "retrieve_user_proxy_agent.RetrieveUserProxyAgent": "_docs_path _get_context _generate_message _reset _init_db _doc_ids",
+    "vectordb.chromadb.ChromaVectorDB": "_chroma_get_results_to_list_documents",
+    "vectordb.mongodb": "with_id_rename",
+    "vectordb.base": "HASH_LENGTH",
+}
+
+
+@pytest.mark.parametrize("home", CONTRIB)
+def test_private_names_of_contrib(home):
+    module, _, name = home.rpartition(".") if home.rpartition(".")[2][0].isupper() else (home, "", "")
+    owner = import_module(f"autogen.agentchat.contrib.{module}")
+    owner = getattr(owner, name) if name else owner
+    assert [name for name in CONTRIB[home].split() if not hasattr(owner, name)] == []
 
 
 @pytest.mark.parametrize(("name", "entry"), [("OpenAI", {"base_url": "http://127.0.0.1/v1"}), ("AzureOpenAI", AZURE)])

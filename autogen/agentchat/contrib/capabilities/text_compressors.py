@@ -105,7 +105,7 @@ class ExtractiveCompressor:
 class LLMLingua:
     """Compressor that runs a small model on this machine, of the package `llmlingua` (the extra `long-context`).
 
-    The first use of a model downloads its weights.
+    The first use of a model downloads its weights. It was tested against a stand-in of the package, and not with a model.
 
     Args:
         prompt_compressor_kwargs: Arguments of LLMLingua's `PromptCompressor`.

@@ -195,7 +195,7 @@ def llmlingua(monkeypatch):
     monkeypatch.setitem(sys.modules, "llmlingua", module)
 
 
-def test_llmlingua_gets_the_text_and_the_parameters(llmlingua):
+def test_a_stand_in_for_llmlingua_gets_the_text_and_the_parameters(llmlingua):
     transform = TextMessageCompressor(compression_params={"target_token": 3})
     messages = make_messages("one two three four five")
     compressed = transform.apply_transform(messages)

@@ -87,6 +87,14 @@ def test_a_model_that_sees_makes_the_captions_and_its_cost_counts(call):
         assert len(seeing.requests) == 1
 
 
+def test_the_private_method_for_captions_may_be_replaced(call, monkeypatch):
+    """As in tests of 0.2."""
+    monkeypatch.setattr(VisionCapability, "_get_image_caption", lambda self, data: f"A cat, {data[:9]}")
+    vision = VisionCapability({"config_list": [{"model": "m", "api_key": "k"}]})
+    shown = call(vision.process_last_received_message, f"<img {B64}>")
+    assert shown.endswith(f"{CAPTION} A cat, {B64[:9]}\n")
+
+
 def test_a_manager_with_it_describes_pictures_to_all_members(call):
     with OpenAIServer(lambda messages: "Fine.") as server:
         members = [
