@@ -20,11 +20,19 @@ from ._errors import EmbedderMismatch, IndexFileError
 from ._identifiers import find_identifiers
 from ._keywords import score_keywords, split_query
 from ._matrix import to_unit
-from ._ranking import IDENTIFIER_WEIGHT, KEYWORD_WEIGHT, RARE_IDENTIFIER_WEIGHT, choose_keyword_weight, rank_hybrid
+from ._ranking import (
+    COMMON_IDENTIFIER_WEIGHT,
+    IDENTIFIER_WEIGHT,
+    KEYWORD_WEIGHT,
+    RARE_IDENTIFIER_WEIGHT,
+    choose_keyword_weight,
+    rank_hybrid,
+)
 from ._records import IndexEntry, IndexHit, SearchMode
 from .text_index import TextIndex
 
 __all__ = [
+    "COMMON_IDENTIFIER_WEIGHT",
     "EmbedderMismatch",
     "IDENTIFIER_WEIGHT",
     "IndexCollection",

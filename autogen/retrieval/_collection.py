@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .._extras import require
 from ._index_file import IndexFile
-from ._keywords import build_fast_match, quote_word, to_score
-from ._matrix import VectorMatrix, build_matrix, read_matrix, to_arrays, to_unit
+from ._keywords import count_words, estimate_full_score, quote_word, select_words, to_score
+from ._matrix import VectorMatrix, build_matrix, read_matrix, to_arrays, to_parts, to_unit
 from ._ranking import choose_keyword_weight, rank_hybrid
 from ._records import IndexEntry, IndexHit, SearchMode, check_search_mode
 
@@ -135,11 +135,12 @@ class IndexCollection:
             count: int = connection.execute(query, (self.info.scope,)).fetchone()[0]
             return count
 
-    def set_vectors(self, vectors: Mapping[str | int, object]) -> None:
+    def set_vectors(self, vectors: Mapping[str | int, object], parts: Mapping[str | int, object] | None = None) -> None:
         """Give entries their vectors, all or none of them. Ids that are not there are ignored.
 
         Args:
             vectors: The vectors by the ids of the entries.
+            parts: Further vectors of entries, as the rows of a matrix, by the same ids.
 
         Raises:
             ValueError: if a vector is not finite, or has another dimension than those of the collection.
@@ -153,6 +154,7 @@ class IndexCollection:
                 unit = to_unit(vectors[key], dimension)
                 dimension = unit.size
                 connection.execute("UPDATE entries SET vector = ? WHERE row = ?", (unit.astype("<f4").tobytes(), row))
+                _write_parts(connection, row, (parts or {}).get(key), dimension)
             # A matrix in memory has the rows before it, and would not look at this one again.
             query = "UPDATE collections SET dimension = ?, generation = generation + 1 WHERE scope = ?"
             connection.execute(query, (dimension, self.info.scope))
@@ -206,7 +208,7 @@ class IndexCollection:
             n: The maximum number of results.
             mode: `hybrid` for the weighted sum of both scores, `vector` for the nearest vectors, `keyword` for BM25. A
                 hybrid search without a vector is a search by words; without a question, by the vector.
-            keyword_weight: The part of the keyword score in the sum, 0 to 1. None for 0.15, 0.3 if the question contains an
+            keyword_weight: The part of the keyword score in the sum, 0 to 1. None for 0.15, 0.2 if the question contains an
                 identifier, or 0.45 if hardly any entry contains that.
             containing: Text that is exactly in the entries.
 
@@ -227,12 +229,13 @@ class IndexCollection:
             elif mode == "keyword" or vector is None:
                 weight = 1.0
             allowed = self._find_containing(connection, containing) if containing else None
-            scores = self._match(connection, question, pool, allowed) if weight else {}
+            scores, full_score = self._match(connection, question, pool, allowed) if weight else ({}, 0.0)
             distances: dict[int, float] = {}
             if vector is not None and dimension is not None:
                 unit = to_unit(vector, dimension)
                 distances = self._measure(connection, unit, 0 if weight == 1 else pool, scores, allowed)
-            ranking = rank_hybrid(distances, scores, weight)[:n]
+                self._measure_parts(connection, unit, distances)
+            ranking = rank_hybrid(distances, scores, weight, full_score)[:n]
             entries = self._load(connection, [row for row, _ in ranking])
         return [
             IndexHit(entries[row], distances.get(row), scores.get(row, 0.0), score)
@@ -282,6 +285,7 @@ class IndexCollection:
         number = connection.execute(query, row).lastrowid
         query = "INSERT INTO words (rowid, text, scope) VALUES (?, ?, ?)"
         connection.execute(query, (number, entry.text, self.info.scope))
+        _write_parts(connection, number, entry.parts, dimension)
         return dimension
 
     def _remove(self, connection: sqlite3.Connection, rows: Mapping[str | int, int]) -> None:
@@ -294,6 +298,7 @@ class IndexCollection:
                 f"SELECT 'delete', row, text, scope FROM entries WHERE row IN ({marks})",
                 batch,
             )
+            connection.execute(f"DELETE FROM parts WHERE row IN ({marks})", batch)
             connection.execute(f"DELETE FROM entries WHERE row IN ({marks})", batch)
         # Row numbers may be used again, so a matrix of the former generation can't be added to.
         query = "UPDATE collections SET generation = generation + 1 WHERE scope = ?"
@@ -303,20 +308,26 @@ class IndexCollection:
         entries = {}
         for batch in _split(rows):
             marks = ",".join("?" * len(batch))
-            query = f"SELECT row, id, text, metadata, vector FROM entries WHERE row IN ({marks})"
-            for row, key, text, metadata, blob in connection.execute(query, batch):
+            query = (
+                "SELECT row, id, text, metadata, vector, vectors FROM entries LEFT JOIN parts USING (row) "
+                f"WHERE row IN ({marks})"
+            )
+            for row, key, text, metadata, blob, parts in connection.execute(query, batch):
                 entry = IndexEntry(key, text, json.loads(metadata))
                 if blob is not None:
                     _, vectors = to_arrays([(row, blob)], len(blob) // 4)
-                    entry = replace(entry, vector=vectors[0])
+                    entry = replace(entry, vector=vectors[0], parts=to_parts(parts, vectors.shape[1]))
                 entries[row] = entry
         return entries
 
-    def _match(self, connection: sqlite3.Connection, question: str, n: int, allowed: set[int] | None) -> dict[int, float]:
-        """Return the BM25 scores of the best entries by row number."""
-        match = build_fast_match(connection, question)
+    def _match(
+        self, connection: sqlite3.Connection, question: str, n: int, allowed: set[int] | None
+    ) -> tuple[dict[int, float], float]:
+        """Return the BM25 scores of the best entries by row number, and the score of a text with all the words."""
+        counts = count_words(connection, question)
+        match = select_words(counts)
         if not match:
-            return {}
+            return {}, 0.0
         match = self._restrict(connection, match)
         # The words of the scope don't count.
         query = "SELECT rowid, bm25(words, 1.0, 0.0) AS score FROM words WHERE words MATCH ? ORDER BY score"
@@ -324,7 +335,8 @@ class IndexCollection:
             query += f" LIMIT {n}"
         found = connection.execute(query, (match,))
         scores = {row: to_score(rank) for row, rank in found if allowed is None or row in allowed}
-        return dict(list(scores.items())[:n])
+        total = connection.execute("SELECT count(*) FROM entries").fetchone()[0]
+        return dict(list(scores.items())[:n]), estimate_full_score(counts, total)
 
     def _count_texts(self, connection: sqlite3.Connection, word: str) -> int:
         """Return the number of entries that contain a word, at most 3."""
@@ -364,6 +376,17 @@ class IndexCollection:
         more = [position for position in positions.tolist() if int(rows[position]) in wanted]
         return {int(rows[position]): 1.0 - float(similarities[position]) for position in [*best.tolist(), *more]}
 
+    def _measure_parts(
+        self, connection: sqlite3.Connection, vector: NDArray[np.float32], distances: dict[int, float]
+    ) -> None:
+        """Lower the distances of the rows that have a part nearer than their own vector."""
+        for batch in _split(list(distances)):
+            query = f"SELECT row, vectors FROM parts WHERE row IN ({','.join('?' * len(batch))})"
+            for row, blob in connection.execute(query, batch):
+                parts = to_parts(blob, vector.size)
+                if parts is not None:
+                    distances[row] = min(distances[row], 1.0 - float((parts @ vector).max()))
+
     def _get_matrix(self, connection: sqlite3.Connection, dimension: int) -> VectorMatrix:
         """Return the matrix as of the transaction of the connection."""
         generation, _ = self._get_state(connection)
@@ -386,6 +409,15 @@ class IndexCollection:
     def _read_vectors(self, connection: sqlite3.Connection, after: int) -> Iterator[tuple[int, bytes]]:
         query = "SELECT row, vector FROM entries WHERE row > ? AND scope = ? AND vector IS NOT NULL ORDER BY row"
         return connection.execute(query, (after, self.info.scope))
+
+
+def _write_parts(connection: sqlite3.Connection, row: int | None, parts: object, dimension: int | None) -> None:
+    """Write the further vectors of an entry, in half precision."""
+    connection.execute("DELETE FROM parts WHERE row = ?", (row,))
+    if parts is not None:
+        blob = b"".join(to_unit(part, dimension).astype("<f2").tobytes() for part in cast("Iterable[object]", parts))
+        if blob:
+            connection.execute("INSERT INTO parts (row, vectors) VALUES (?, ?)", (row, blob))
 
 
 def _split(values: Sequence[int | str] | Sequence[int]) -> Iterator[list[int | str]]:

@@ -26,6 +26,7 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS entries (row INTEGER PRIMARY KEY, scope TEXT NOT NULL, id NOT NULL, text TEXT NOT NULL, "
     "metadata TEXT NOT NULL, vector BLOB, UNIQUE (scope, id))",
     "CREATE INDEX IF NOT EXISTS scopes ON entries (scope)",
+    "CREATE TABLE IF NOT EXISTS parts (row INTEGER PRIMARY KEY, vectors BLOB NOT NULL)",
     "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(text, scope, content = 'entries', content_rowid = 'row', "
     f"tokenize = '{TOKENIZER}')",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
 from collections.abc import Sequence
@@ -46,10 +47,34 @@ def build_fast_match(connection: sqlite3.Connection, text: str) -> str:
         connection: A connection to a database with a full-text index `words`.
         text: The question.
     """
-    counts = {}
-    for word in map(quote_word, split_query(text)):
-        query = f"SELECT count(*) FROM (SELECT rowid FROM words WHERE words MATCH ? LIMIT {_MAX_MATCHES + 1})"
-        counts[word] = connection.execute(query, (word,)).fetchone()[0]
+    return select_words(count_words(connection, text))
+
+
+def count_words(connection: sqlite3.Connection, text: str) -> dict[str, int]:
+    """Return the words of a question, quoted, with the number of entries that contain each, at most 2,001.
+
+    Args:
+        connection: A connection to a database with a full-text index `words`.
+        text: The question.
+    """
+    query = f"SELECT count(*) FROM (SELECT rowid FROM words WHERE words MATCH ? LIMIT {_MAX_MATCHES + 1})"
+    return {word: connection.execute(query, (word,)).fetchone()[0] for word in map(quote_word, split_query(text))}
+
+
+def estimate_full_score(counts: dict[str, int], total: int) -> float:
+    """Return the BM25 score of a text of average length that contains each word of a question once.
+
+    Args:
+        counts: The number of texts that contain each word.
+        total: The number of texts.
+    """
+    # A word that no text contains counts as a rare word, or it would outweigh all others in a small index.
+    numbers = [max(count, 1) for count in counts.values()]
+    return sum(max(math.log((max(total, number) - number + 0.5) / (number + 0.5)), 0.0) for number in numbers)
+
+
+def select_words(counts: dict[str, int]) -> str:
+    """Build the FTS5 query of `build_fast_match` from the numbers of its words."""
     remaining = 2 * _MAX_MATCHES
     rare = []
     for word, count in sorted(counts.items(), key=lambda item: item[1]):

@@ -124,6 +124,16 @@ def to_arrays(records: Iterable[tuple[int, bytes]], dimension: int) -> tuple[NDA
     return rows, vectors
 
 
+def to_parts(blob: object, dimension: int) -> NDArray[np.float32] | None:
+    """Return vectors that are stored in half precision as a matrix; None if there are none of this dimension."""
+    size = 2 * dimension
+    if not isinstance(blob, bytes) or not blob or len(blob) % size:
+        return None
+    numpy = require("numpy", extra="rag", feature="Search by vectors")
+    parts: NDArray[np.float32] = numpy.frombuffer(blob, dtype="<f2").reshape(-1, dimension).astype(numpy.float32)
+    return parts
+
+
 def to_unit(vector: object, dimension: int | None = None) -> NDArray[np.float32]:
     """Return a vector with the length 1 as float32. A vector of zeros stays as it is.
 

@@ -16,7 +16,10 @@ KEYWORD_WEIGHT = 0.15
 """The part of the keyword score in the sum, for questions in natural language."""
 
 IDENTIFIER_WEIGHT = 0.3
-"""The part of the keyword score in the sum, for questions that contain an identifier."""
+"""The part of the keyword score in the sum, for questions that contain an identifier, if nothing says how rare it is."""
+
+COMMON_IDENTIFIER_WEIGHT = 0.2
+"""The part of the keyword score in the sum, for questions with an identifier that many texts contain, or none."""
 
 RARE_IDENTIFIER_WEIGHT = 0.45
 """The part of the keyword score in the sum, for questions with an identifier that hardly any text contains."""
@@ -43,16 +46,22 @@ def choose_keyword_weight(
     """
     if keyword_weight is None:
         identifiers = find_identifiers(question)
-        if count_texts is not None and any(0 < count_texts(identifier) <= _RARE for identifier in identifiers):
-            return RARE_IDENTIFIER_WEIGHT
-        return IDENTIFIER_WEIGHT if identifiers else KEYWORD_WEIGHT
+        if not identifiers:
+            return KEYWORD_WEIGHT
+        if count_texts is None:
+            return IDENTIFIER_WEIGHT
+        is_rare = any(0 < count_texts(identifier) <= _RARE for identifier in identifiers)
+        return RARE_IDENTIFIER_WEIGHT if is_rare else COMMON_IDENTIFIER_WEIGHT
     if not 0 <= keyword_weight <= 1:
         raise ValueError(f"keyword_weight must be within 0 and 1, got {keyword_weight}.")
     return keyword_weight
 
 
 def rank_hybrid(
-    distances: Mapping[K, float], keyword_scores: Mapping[K, float], keyword_weight: float
+    distances: Mapping[K, float],
+    keyword_scores: Mapping[K, float],
+    keyword_weight: float,
+    full_score: float = 0.0,
 ) -> list[tuple[K, float]]:
     """Rank candidates by their distances and keyword scores together.
 
@@ -60,6 +69,8 @@ def rank_hybrid(
         distances: The cosine distance of each candidate that has one.
         keyword_scores: The BM25 score of each candidate that contains words of the question.
         keyword_weight: The part of the keyword score in the sum, 0 to 1.
+        full_score: The keyword score of a text with all the words. If no candidate reaches it, the words of the question
+            count less, so that the best of bad scores does not overrule the meaning.
 
     Returns:
         The candidates with their scores, 0 to 1, best first. Those with equal scores keep their order.
@@ -70,6 +81,7 @@ def rank_hybrid(
     farthest = max(distances.values(), default=0.0)
     spread = farthest - min(distances.values(), default=0.0)
     best = max(keyword_scores.values(), default=0.0)
+    best = max(best, full_score if best else 0.0)
     scores = {}
     for key in dict.fromkeys([*distances, *keyword_scores]):
         nearness = (farthest - distances[key]) / spread if key in distances and spread else float(key in distances)

@@ -25,12 +25,15 @@ class IndexEntry:
         text: The text that is searched for words.
         metadata: Any JSON values by name.
         vector: The embedding of the text, of any length but zero; None if it has none: then only its words are found.
+        parts: Further vectors as the rows of a matrix, such as those of parts of the text. An entry is as near as the
+            nearest of its vectors. They are stored in half precision.
     """
 
     id: str | int
     text: str
     metadata: Mapping[str, object] = field(default_factory=dict)
     vector: NDArray[np.float32] | None = field(default=None, compare=False)
+    parts: NDArray[np.float32] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class IndexHit:
 
     Attributes:
         entry: The entry, with its vector.
-        distance: The cosine distance of its vector from that of the question, 0 to 2; None without vectors.
+        distance: The cosine distance of its nearest vector from that of the question, 0 to 2; None without vectors.
         keyword_score: The BM25 score of its words; 0 if none of them is in the question.
         score: The number that the results are sorted by, largest first.
     """

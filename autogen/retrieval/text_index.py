@@ -133,6 +133,7 @@ class TextIndex:
                 "SELECT 'delete', row, text, scope FROM entries WHERE scope = ?",
                 (scope,),
             )
+            connection.execute("DELETE FROM parts WHERE row IN (SELECT row FROM entries WHERE scope = ?)", (scope,))
             connection.execute("DELETE FROM entries WHERE scope = ?", (scope,))
             connection.execute("DELETE FROM collections WHERE scope = ?", (scope,))
         with self._lock:

@@ -28,6 +28,7 @@ from ._rag.context import QuestionState, copy_results, render_context, render_re
 from ._rag.document_index import DocumentIndex
 from ._rag.indexing import IndexProgress, IndexReport
 from ._rag.kernel import run_in_kernel
+from ._rag.legacy import LegacySettings
 from ._rag.prompts import (
     PROMPT_CODE,
     PROMPT_DEFAULT,
@@ -63,7 +64,7 @@ MAX_RETRIES = 4
 register_kind("retrieval", "Documents were searched.")
 
 
-class RetrieveUserProxyAgent(UserProxyAgent):
+class RetrieveUserProxyAgent(LegacySettings, UserProxyAgent):
     """An agent that searches documents for a question, and shows them to the agent that answers.
 
     The answering agent may ask for other documents by the words "UPDATE CONTEXT". A second run reads only the files that
@@ -115,6 +116,8 @@ class RetrieveUserProxyAgent(UserProxyAgent):
                 - `embed_in_background`: True to answer from the words alone while vectors are still being made.
                 - `model`, `chunk_token_size`, `context_max_tokens`, `custom_token_count_function`: sizes, in tokens.
                 - `chunk_mode`, `must_break_at_empty_line`, `custom_text_split_function`: how texts are divided.
+                - `join_neighbours`: False to show results without the passages around them; by default, these fill up the
+                  context if a section was too long for a passage.
                 - `custom_text_types`, `recursive`, `policy`: which files and addresses are read.
                 - `customized_prompt`, `customized_answer_prefix`, `update_context`: how the partner is asked.
             **kwargs: Further arguments of `UserProxyAgent`.
@@ -140,7 +143,7 @@ class RetrieveUserProxyAgent(UserProxyAgent):
         self._question = QuestionState(None)
         self._current_docs_in_context: list[str] = []
         self._results: Any = []
-        self._docs_path = settings.docs_path
+        self._retrieve_config = dict(retrieve_config or {})
         self._register_pair()
         self.register_hook("process_message_before_send", _replace_request)
         self.register_hook("a_process_message_before_send", _a_replace_request)
@@ -288,6 +291,23 @@ class RetrieveUserProxyAgent(UserProxyAgent):
     ) -> str:
         """Async version of `message_generator`, which async chats call in its stead."""
         return await run_async(sender.open_question(context))
+
+    def generate_init_message(self, message: Message | str | None = None, **kwargs: Any) -> str | Message:
+        """Make the first message of a chat: `message`; without one the prompt for `problem`, or a human's input.
+
+        Early releases of 0.2 began a chat by `initiate_chat(assistant, problem="...")`.
+        """
+        if message is None and "problem" in kwargs:
+            return self.message_generator(self, None, kwargs)
+        return super().generate_init_message(message, **kwargs)
+
+    async def a_generate_init_message(self, message: Message | str | None = None, **kwargs: Any) -> str | Message:
+        """Async version of `generate_init_message`."""
+        if message is None and "problem" in kwargs:
+            if type(self).message_generator is not RetrieveUserProxyAgent.message_generator:
+                return await run_in_thread(self.message_generator, self, None, kwargs)
+            return await self.a_message_generator(self, None, kwargs)
+        return await super().a_generate_init_message(message, **kwargs)
 
     def open_question(self, context: Mapping[str, Any]) -> Steps[str]:
         """Search the documents for a question, and make the prompt (a step); see `message_generator`."""

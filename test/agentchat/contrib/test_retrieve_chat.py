@@ -105,6 +105,9 @@ def test_a_second_run_reads_and_embeds_only_changes(folder, monkeypatch):
     ]
     chunks = LocalVectorDB(embedding_function=embedder).get_docs_by_ids(None, "autogen-docs")
     assert not [chunk for chunk in chunks if "two minutes" in chunk["content"] or "Espresso" in chunk["content"]]
+    embedder.texts.clear()
+    assert str(make_proxy(config={**config, "new_docs": False}).index()) == "0 new, 3 changed, 0 removed, 0 unchanged"
+    assert not embedder.texts
     # Other settings divide the same files in another way.
     assert str(make_proxy(config={**config, "chunk_token_size": 500}).index()) == "0 new, 3 changed, 0 removed, 0 unchanged"
 
@@ -374,6 +377,96 @@ def test_glue_of_0_2_works():
 
     assert "two minutes" in retrieve_content("green tea", 1)
     assert "[2]" in retrieve_content("UPDATE CONTEXT", 1)
+
+
+def test_a_passage_is_shown_with_its_neighbours_of_the_same_section(call, folder):
+    lines = [
+        f"Step {number}: {word} the dough well." for number, word in enumerate(["mix", "knead", "rest", "shape", "bake"])
+    ]
+    (folder / "bread.md").write_text("# Bread\n\n" + "\n\n".join(lines) + "\n\n# Butter\n\nChurn the cream for long.\n")
+    config = {"chunk_token_size": 12, "context_max_tokens": 40}
+    proxy = make_proxy(config=config)
+    result = ask(call, proxy, make_assistant("Fine."), "Who may rest?", n_results=1)
+    [source] = result.sources
+    assert (source.source, source.label) == ("docs/bread.md", "docs/bread.md § Bread")
+    block = proxy.message_generator(proxy, None, {"problem": "Who may rest?", "n_results": 1}).split("[1]")[1]
+    assert [line for line in lines if line in block] == lines[1:4]
+    assert block.index(lines[1]) < block.index(lines[2]) < block.index(lines[3])
+    # They are not shown again, count among the tokens, and may be left out.
+    assert len(proxy._doc_ids) == 1
+    question = {"problem": "Who may rest or knead?", "n_results": 2}
+    text = proxy.message_generator(proxy, None, question)
+    assert [text.count(line) for line in lines[1:3]] == [1, 1]
+    assert max(text.count(line) for line in lines) == 1
+    for change, shown in (({"context_max_tokens": 24}, 2), ({"join_neighbours": False}, 1)):
+        proxy = make_proxy(config={**config, **change})
+        text = proxy.message_generator(proxy, None, {"problem": "Who may rest?", "n_results": 1})
+        assert sum(line in text for line in lines) == shown
+        assert "Butter" not in text
+    question = {"problem": "Who may rest?", "n_results": 1, "search_string": "rest the"}
+    text = proxy.message_generator(make_proxy(config=config), None, question)
+    assert [line for line in lines if line in text] == [lines[2]]
+
+
+def test_early_programs_name_the_question_alone(call):
+    """Until 0.2.13, a chat began without a message."""
+
+    class Custom(RetrieveUserProxyAgent):
+        @staticmethod
+        def message_generator(sender, recipient, context):
+            return "Mine: " + context["problem"]
+
+    for kind, beginning in ((RetrieveUserProxyAgent, "You're"), (Custom, "Mine: green tea")):
+        result = call(make_proxy(kind).initiate_chat, make_assistant("Fine."), problem="green tea", n_results=1)
+        assert result.chat_history[0]["content"].startswith(beginning)
+    result = call(make_proxy().initiate_chat, make_assistant("Fine."), message="Hello.", problem="green tea", max_turns=1)
+    assert result.chat_history[0]["content"] == "Hello."
+
+
+def test_subclasses_of_0_2_read_and_set_private_settings(folder, tmp_path):
+    class Custom(RetrieveUserProxyAgent):
+        @staticmethod
+        def message_generator(sender, recipient, context):
+            sender._reset()
+            sender.retrieve_docs(context["problem"], context.get("n_results", 20), sender._search_string)
+            sender.problem, sender.n_results = context["problem"], context.get("n_results", 20)
+            return sender._generate_message(sender._get_context(sender._results), sender._task)
+
+    proxy = make_proxy(Custom)
+    assert "two minutes" in proxy.message_generator(proxy, None, {"problem": "green tea", "n_results": 1})
+    assert (proxy._docs_path, proxy._collection_name, proxy._context_max_tokens) == ("docs", "autogen-docs", 40)
+    assert (proxy._max_tokens, proxy._retrieve_config["task"], type(proxy._vector_db)) == (8000, "qa", LocalVectorDB)
+    (tmp_path / "more.txt").write_text("Green juice stands for ten minutes.")
+    proxy._docs_path, proxy._collection_name, proxy._task = str(tmp_path / "more.txt"), "others", "code"
+    text = proxy.message_generator(proxy, None, {"problem": "green tea", "n_results": 1})
+    assert "ten minutes" in text
+    assert text.startswith(PROMPT_CODE[:30])
+
+
+def test_long_passages_are_found_by_their_parts(monkeypatch):
+    """Each passage has a vector of the whole, and vectors of its parts that share its subject."""
+
+    class Named:
+        identity, dimension = "local:all-MiniLM-L6-v2", len(embed_words(["a"])[0])
+
+        def embed(self, texts):
+            return numpy.array(embed_words(texts), dtype=numpy.float32)
+
+        embed_queries = embed
+
+    subject = " ".join(["The oven of the bakery."] * 20)
+    passages = {"short": "Flour is white.", "long": f"{subject}\n\nA sieve hangs beside the door.\n\n{subject}"}
+    for name, text in passages.items():
+        Path("docs", f"{name}.txt").write_text(text)
+    config = {"search": "vector", "embedding_function": Named(), "chunk_token_size": 2000, "context_max_tokens": 4000}
+    proxy = make_proxy(config=config)
+    question = "Where does a sieve hang beside the door?"
+    proxy.retrieve_docs(question, 9)
+    distances = {document["content"].strip(): distance for document, distance in proxy._results[0]}
+    whole, part, vector = Named().embed([passages["long"], "A sieve hangs beside the door.", question])
+    blend = (whole + part) / numpy.linalg.norm(whole + part)
+    assert distances[passages["long"].strip()] == pytest.approx(1 - float(blend @ vector), abs=2e-3)
+    assert blend @ vector > whole @ vector
 
 
 def test_overridden_retrieval_with_the_results_of_chroma(call):

@@ -48,8 +48,8 @@ class StoreCollection:
         missing = [chunk for chunk in chunks if chunk.get("embedding") is None]
         if missing and isinstance(self._store, VectorStore):
             texts = [(chunk["content"], chunk["metadata"]) for chunk in missing]
-            for chunk, vector in zip(missing, embed_chunks(self._store.embedder, texts), strict=True):
-                chunk["embedding"] = vector
+            for chunk, vectors in zip(missing, embed_chunks(self._store.embedder, texts), strict=True):
+                chunk["embedding"] = vectors.whole
         self._store.insert_docs(list(chunks), self._name, upsert=True)
 
     def delete(self, ids: Sequence[Any]) -> None:
@@ -70,13 +70,22 @@ class TextCollection:
     def load(self, ids: Sequence[Any] | None) -> list[ChunkDict]:
         """Return chunks; see the protocol."""
         return [
-            {"id": entry.id, "content": entry.text, "metadata": dict(entry.metadata), "embedding": entry.vector}
+            {
+                "id": entry.id,
+                "content": entry.text,
+                "metadata": dict(entry.metadata),
+                "embedding": entry.vector,
+                "parts": entry.parts,
+            }
             for entry in self._collection.get(ids)
         ]
 
     def write(self, chunks: Sequence[ChunkDict]) -> None:
         """Add or replace chunks, with the vectors that they have."""
-        entries = [IndexEntry(chunk["id"], chunk["content"], chunk["metadata"], chunk.get("embedding")) for chunk in chunks]
+        entries = [
+            IndexEntry(chunk["id"], chunk["content"], chunk["metadata"], chunk.get("embedding"), chunk.get("parts"))
+            for chunk in chunks
+        ]
         self._collection.add(entries, replace=True)
 
     def delete(self, ids: Sequence[Any]) -> None:

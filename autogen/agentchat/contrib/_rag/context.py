@@ -21,7 +21,8 @@ class QuestionState:
         search_string: Text that is exactly in the results.
         position: Index of the next result to look at.
         used: The sources that were shown, in their order; their numbers are those in the context.
-        contents: Their texts.
+        contents: Their texts, with those of their neighbours.
+        joined: The ids of the neighbours.
         intermediate_answers: First sentences of answers that asked for other documents.
     """
 
@@ -31,6 +32,7 @@ class QuestionState:
     position: int = 0
     used: list[ChatSource] = field(default_factory=list)
     contents: list[str] = field(default_factory=list)
+    joined: list[str] = field(default_factory=list)
     intermediate_answers: list[str] = field(default_factory=list)
 
     def encode(self) -> dict[str, Any]:
@@ -52,6 +54,8 @@ def select_texts(
 ) -> list[ChatSource]:
     """Take the next results into the context of a question, until it is full.
 
+    If tokens are left then, the results get the chunks of the same section that are before and after them.
+
     Args:
         results: Results of a search.
         state: The question; it is updated.
@@ -62,8 +66,9 @@ def select_texts(
     Returns:
         The sources that were taken.
     """
-    used = {source.id for source in state.used}
+    used = {source.id for source in state.used} | {*state.joined}
     taken: list[ChatSource] = []
+    documents: list[dict[str, Any]] = []
     total = 0
     found = flatten_results(results)
     while state.position < len(found) and len(taken) < state.n_results:
@@ -79,12 +84,43 @@ def select_texts(
                 show(f"Adding content of doc {document.get('id')} to context.")
                 source = make_source(document, len(state.used) + 1)
                 taken.append(source)
+                documents.append(document)
                 state.used.append(source)
                 state.contents.append(text)
                 used.add(key)
                 total += tokens
         state.position += 1
+    _join_neighbours(documents, state, used, max_tokens - total, count)
     return taken
+
+
+def _join_neighbours(
+    documents: Sequence[Mapping[str, Any]], state: QuestionState, used: set[str], budget: int, count: Callable[[str], int]
+) -> None:
+    """Join the last contents of a question with their neighbours, the best result first.
+
+    Args:
+        documents: The results that these contents come from.
+        state: The question; it is updated.
+        used: The ids of all chunks that were shown.
+        budget: Maximum number of tokens.
+        count: Counts the tokens of a text.
+    """
+    first = len(state.contents) - len(documents)
+    for index, document in enumerate(documents, first):
+        for side in ("before", "after"):
+            neighbour = document.get(side)
+            if not isinstance(neighbour, Mapping) or str(neighbour.get("id")) in used:
+                continue
+            text, key = str(neighbour.get("content") or ""), str(neighbour.get("id"))
+            tokens = count(text) + 1
+            if tokens > budget:
+                continue
+            parts = (text, state.contents[index]) if side == "before" else (state.contents[index], text)
+            state.contents[index] = "\n\n".join(parts)
+            state.joined.append(key)
+            used.add(key)
+            budget -= tokens
 
 
 def make_source(document: Mapping[str, Any], number: int) -> ChatSource:

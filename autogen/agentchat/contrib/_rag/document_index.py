@@ -15,7 +15,7 @@ from ..vectordb.local import LocalVectorDB
 from ..vectordb.store import VectorStore
 from .adapters import ChunkCollection, StoreCollection, TextCollection
 from .indexing import Indexer, IndexProgress, IndexReport
-from .search import Result, search_store
+from .search import Result, attach_neighbours, search_store
 from .settings import RetrieveSettings
 from .stores import make_store
 from .vectors import PendingVectors
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # Fewer vectors are made before the first answer; more, while questions are answered by words.
 FOREGROUND_CHUNKS: Final = 300
+# A store is made of these.
+STORE_SETTINGS: Final = ("vector_db", "db_config", "client", "embedding_function", "embedding_model")
 EXISTS = (
     "The collection {!r} exists. Set get_or_create=True in retrieve_config to bring it up to date and use it, "
     "overwrite=True to make it again, or another collection_name."
@@ -57,6 +59,17 @@ class DocumentIndex:
             if self._store is None:
                 self._store = make_store(self.settings)
             return self._store
+
+    def change_setting(self, name: str, value: object) -> None:
+        """Change a setting. The next question brings the collection up to date again."""
+        with self._lock:
+            setattr(self.settings, name, value)
+            self.report = None
+            if name in STORE_SETTINGS:
+                self._store = None
+            if self._pending is not None:
+                self._pending.close()
+                self._pending = None
 
     def update(
         self,
@@ -101,9 +114,22 @@ class DocumentIndex:
 
     def search(self, question: str, n_results: int, search_string: str = "") -> list[list[Result]]:
         """Return the results of a question, in a list. As long as vectors are missing, they are found by words."""
+        results = self._search(question, n_results, search_string)
+        # What stands around a result need not have the string.
+        if self.settings.join_neighbours and not search_string:
+            attach_neighbours(results, self._load)
+        return [results]
+
+    def _load(self, ids: list[Any]) -> list[Any]:
+        """Return chunks by their ids."""
+        if self._pending is not None:
+            return [{"id": entry.id, "content": entry.text} for entry in self._pending.collection.get(ids)]
+        return list(self.store.get_docs_by_ids(ids, self.settings.collection_name, include=["documents"]) or ())
+
+    def _search(self, question: str, n_results: int, search_string: str) -> list[Result]:
         settings = self.settings
         if self._pending is not None:
-            return [self._search_local(question, n_results, search_string)]
+            return self._search_local(question, n_results, search_string)
         options: dict[str, Any] = {}
         if isinstance(self.store, VectorStore):
             options = {"search": settings.search, "search_string": search_string}
@@ -117,7 +143,7 @@ class DocumentIndex:
             search_string=search_string,
             distance_threshold=settings.distance_threshold,
             options=options,
-        )
+        )[0]
 
     def _search_local(self, question: str, n_results: int, search_string: str) -> list[Result]:
         settings, pending = self.settings, self._pending

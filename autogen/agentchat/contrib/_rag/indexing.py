@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Final
 
 from ...._documents.chunks import split_document
@@ -213,6 +214,7 @@ class Indexer:
             for text, metadata in read_file(file, self._settings)
             if text.strip()
         }
+        _link_neighbours(chunks)
         self._write_chunks(file.key, replace(new_state, chunks=len(chunks)), chunks)
         if known is not None:
             self._forget(file.key, known.ids - chunks.keys())
@@ -228,7 +230,6 @@ class Indexer:
             document = {**(before or {}), **chunk, "id": chunk_id}
             if before is not None and len(states) > 1:
                 document["metadata"] = dict(before["metadata"])
-            # The order in the file, by which neighbours are found.
             document["metadata"] = {"position": number, **document["metadata"], FILES_KEY: format_states(states)}
             self._pending[chunk_id] = document
             if len(self._pending) >= BATCH:
@@ -271,6 +272,14 @@ class Indexer:
             if key not in present and (is_below or (key in named and key not in failed)):
                 self._forget(key, file.ids)
                 self._report.removed.append(key)
+
+
+def _link_neighbours(chunks: Mapping[Any, dict[str, Any]]) -> None:
+    """Note in the metadata of chunks which chunk of the same section is before and after them."""
+    for (before_id, before), (after_id, after) in pairwise(chunks.items()):
+        if before["metadata"].get("headings") == after["metadata"].get("headings"):
+            before["metadata"]["next"] = after_id
+            after["metadata"]["previous"] = before_id
 
 
 def _hash_file(path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 Result = tuple[dict[str, Any], float]
@@ -10,6 +10,28 @@ Result = tuple[dict[str, Any], float]
 
 # A store that knows no search by a text is asked for this many times more, again and again.
 GROWTH = 4
+
+
+def attach_neighbours(results: Sequence[Result], load: Callable[[list[Any]], Iterable[Mapping[str, Any]]]) -> None:
+    """Put the chunks of the same section before and after each result into the results, as `before` and `after`.
+
+    Args:
+        results: The results.
+        load: Returns documents by their ids.
+    """
+    links = [(document, document.get("metadata") or {}) for document, _ in results]
+    # Documents that this package did not index may have anything under these names.
+    ids = [
+        metadata[key] for _, metadata in links for key in ("previous", "next") if isinstance(metadata.get(key), (str, int))
+    ]
+    if not ids:
+        return
+    by_id = {document.get("id"): document for document in load(list(dict.fromkeys(ids)))}
+    for document, metadata in links:
+        for side, key in (("before", "previous"), ("after", "next")):
+            neighbour = by_id.get(metadata[key]) if metadata.get(key) in ids else None
+            if neighbour is not None and neighbour.get("content"):
+                document[side] = {"id": neighbour["id"], "content": neighbour["content"]}
 
 
 def flatten_results(results: object) -> list[Result]:

@@ -60,6 +60,7 @@ class RetrieveSettings:
     keyword_weight: float | None = None
     embed_in_background: bool | None = None
     is_search_given: bool = False
+    join_neighbours: bool = True
     policy: FetchPolicy | None = None
 
     def count_tokens(self, text: str) -> int:

@@ -1,56 +1,109 @@
-"""The vectors of chunks: of the text with its headings, in parts if the model reads less than a chunk."""
+"""The vectors of chunks: of the text with its headings, and of its parts if it is long for the model."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ....embeddings import Embedder
 from ....retrieval import IndexCollection
 
-# The offline model reads 256 tokens, which is about so many characters of English.
-PART_CHARS: Final = {"local:all-MiniLM-L6-v2": 1_000}
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# The size of parts in characters, and that of parts of long texts. The offline model reads 256 tokens, which are about 1,000
+# characters of English. A part that is shorter has one subject.
+PART_CHARS: Final = {"local:all-MiniLM-L6-v2": (500, 1_000)}
 # A long chunk is represented by so many of its parts, spread over it.
 MAX_PARTS: Final = 6
+PARAGRAPH: Final = re.compile(r"\n\s*\n")
 # Chunks that are embedded and written at once.
 BATCH: Final = 32
 
 
-def embed_chunks(embedder: Embedder, chunks: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Any]:
-    """Return a vector for each chunk.
+class ChunkVectors(NamedTuple):
+    """The vectors of a chunk.
+
+    Attributes:
+        whole: The vector of the text.
+        parts: Vectors of its parts, as the rows of a matrix; None if the text is short.
+    """
+
+    whole: NDArray[np.float32]
+    parts: NDArray[np.float32] | None = None
+
+
+def embed_chunks(embedder: Embedder, chunks: Sequence[tuple[str, Mapping[str, Any]]]) -> list[ChunkVectors]:
+    """Return the vectors of each chunk.
+
+    The vector of a part is the mean of its own and that of the whole text, or of the beginning of a long one, so that the
+    similarity to a question is one to both: a part alone has lost its subject, the whole text alone hides a sentence in it.
 
     Args:
         embedder: The embedder.
         chunks: Texts with their metadata. The headings are embedded with the text.
     """
-    parts: list[str] = []
-    ranges: list[tuple[int, int]] = []
-    limit = PART_CHARS.get(embedder.identity)
+    texts: list[str] = []
+    ranges: list[tuple[int, int, bool]] = []
+    sizes = PART_CHARS.get(embedder.identity)
     for text, metadata in chunks:
-        start = len(parts)
+        start = len(texts)
         headings = str(metadata.get("headings") or "")
-        for part in _split_text(text, limit):
-            parts.append(f"{headings}\n{part}" if headings and not part.lstrip("# ").startswith(headings) else part)
-        ranges.append((start, len(parts)))
-    vectors = embedder.embed(parts)
-    # The store makes the mean a unit vector.
-    return [vectors[start] if end - start == 1 else vectors[start:end].mean(axis=0) for start, end in ranges]
+        is_long = sizes is not None and len(text) > sizes[0] * MAX_PARTS
+        parts = [] if sizes is None else _split_text(text, sizes[is_long])
+        if len(parts) < 2:
+            parts = [text]
+        elif not is_long:
+            # Of a long text, the model would read the beginning, which is the first part.
+            parts.insert(0, text)
+        texts += [
+            f"{headings}\n{part}" if headings and not part.lstrip("# ").startswith(headings) else part for part in parts
+        ]
+        ranges.append((start, len(texts), is_long))
+    vectors = embedder.embed(texts)
+    return [_join_vectors(vectors[start:end], is_long) for start, end, is_long in ranges]
 
 
-def _split_text(text: str, limit: int | None) -> Iterator[str]:
-    """Yield a text, or some of its parts that are short enough for the model."""
-    if limit is None or len(text) <= limit * 3 // 2:
-        yield text
-        return
-    starts = list(range(0, len(text), limit))
-    if len(starts) > MAX_PARTS:
-        step = (len(starts) - 1) / (MAX_PARTS - 1)
-        starts = [starts[round(number * step)] for number in range(MAX_PARTS)]
-    for start in starts:
-        # Not within a word: the first word of a part is whole.
-        begin = start if not start else text.find(" ", start, start + 100) + 1 or start
-        yield text[begin : begin + limit]
+def _join_vectors(vectors: NDArray[np.float32], is_long: bool) -> ChunkVectors:
+    """Return the vectors of a chunk.
+
+    Args:
+        vectors: The vector of the text, and those of its parts if it has any; of a long text, those of its parts alone.
+        is_long: True for a long text. It is represented by the mean of its parts, and its subject by the first.
+    """
+    if len(vectors) == 1:
+        return ChunkVectors(vectors[0])
+    # The index makes the sums unit vectors.
+    if is_long:
+        return ChunkVectors(vectors.mean(axis=0), vectors + vectors[0])
+    return ChunkVectors(vectors[0], vectors[1:] + vectors[0])
+
+
+def _split_text(text: str, size: int) -> list[str]:
+    """Return parts of a text, of whole paragraphs where these are short enough; some of them if there are many."""
+    parts = [""]
+    for paragraph in PARAGRAPH.split(text):
+        for piece in _cut(paragraph, size):
+            if parts[-1] and len(parts[-1]) + len(piece) > size:
+                parts.append("")
+            parts[-1] += f"\n\n{piece}" if parts[-1] else piece
+    if len(parts) > MAX_PARTS:
+        step = (len(parts) - 1) / (MAX_PARTS - 1)
+        parts = [parts[round(number * step)] for number in range(MAX_PARTS)]
+    return parts
+
+
+def _cut(paragraph: str, size: int) -> Iterator[str]:
+    """Yield pieces of a paragraph that is too long, cut at blanks if there are any."""
+    start = 0
+    while len(paragraph) - start > size:
+        end = paragraph.rfind(" ", start + size // 2, start + size) + 1 or start + size
+        yield paragraph[start:end]
+        start = end
+    yield paragraph[start:]
 
 
 class PendingVectors:
@@ -88,7 +141,10 @@ class PendingVectors:
             if not entries:
                 return
             vectors = embed_chunks(self._get_embedder(), [(entry.text, entry.metadata) for entry in entries])
-            self.collection.set_vectors({entry.id: vector for entry, vector in zip(entries, vectors, strict=True)})
+            by_id = {entry.id: vector for entry, vector in zip(entries, vectors, strict=True)}
+            self.collection.set_vectors(
+                {key: vector.whole for key, vector in by_id.items()}, {key: vector.parts for key, vector in by_id.items()}
+            )
             if progress is not None:
                 progress(self.count())
 
