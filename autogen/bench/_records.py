@@ -16,6 +16,7 @@ from .._folders import replace_file
 
 RECORDS = "records.jsonl"
 SETTINGS = "run.json"
+LIMIT_REASONS = ("budget", "killed", "time", "turns")
 
 
 @dataclass

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ._records import Record, read_records, read_settings
+from ._records import LIMIT_REASONS, Record, read_records, read_settings
 from .statistics import bootstrap_interval, compute_pass_at_k, compute_sign_test, wilson_interval
 
 __all__ = ["Comparison", "Report", "compare", "read_report"]
@@ -147,9 +147,11 @@ class Report:
 
     @property
     def failures(self) -> dict[str, int]:
-        """Number of runs that did not pass, by the class of their error or the reason of their end."""
-        reasons = Counter(run.error or run.stop_reason or "answered" for run in self.records if not run.passed)
-        return dict(reasons.most_common())
+        """Number of runs that did not pass, by the class of their error, the limit that ended them, or "wrong answer".
+
+        With a wrong answer, the stop reason of the chat is in brackets.
+        """
+        return dict(Counter(_get_failure(run) for run in self.records if not run.passed).most_common())
 
     @property
     def total_cost(self) -> float:
@@ -235,6 +237,12 @@ class Report:
         from ._page import render_report
 
         return render_report(self)
+
+
+def _get_failure(run: Record) -> str:
+    if run.error is not None or run.stop_reason in LIMIT_REASONS:
+        return run.error or str(run.stop_reason)
+    return f"wrong answer ({run.stop_reason})" if run.stop_reason else "wrong answer"
 
 
 def _escape(text: str) -> str:

@@ -60,7 +60,7 @@ def test_limits_end_a_run(limits, reason):
         model = type("Model", (), {"llm_config": config})
         report = evaluate([("talk", "x")], lambda case: chat(case, model), ["exact"], limits=limits)
         (run,) = report.records
-        assert (run.passed, run.stop_reason) == (False, reason)
+        assert (run.passed, run.stop_reason, report.failures) == (False, reason, {reason: 1})
         assert 0 < len(server.requests) < 5
         assert run.cost == pytest.approx(0.025 * len(server.requests))
         assert run.prompt_tokens == 20 * len(server.requests)
@@ -173,6 +173,7 @@ def test_a_folder_is_for_one_program_at_a_time(tmp_path):
     [
         ({"isolation": "sandbx"}, "did you mean 'sandbox'"),
         ({"isolation": "process"}, "can't import"),
+        ({"isolation": "process", "chat": "a:b", "llm_config": {"x": len}}, "can't get llm_config, which must be JSON"),
         ({"repeats": 0}, "repeats must be a positive integer"),
         ({"limits": {"second": 1}}, "did you mean 'seconds'"),
         ({"limits": {"seconds": -1}}, "positive number"),
@@ -207,6 +208,7 @@ def raise_errors(report):
 def test_a_test_fails_if_too_few_pass():
     cases = [("a", "a"), ("b", "b"), ("c", "d")]
     bench(cases, ["exact"], min_pass=0.6)(answer_input)()
+    assert evaluate(cases, answer_input, ["exact"]).failures == {"wrong answer": 1}
     with pytest.raises(AssertionError, match=r"66.7% passed, not 80.0%(.|\n)*\| 3 \| 0/1 \|"):
         bench(cases, ["exact"], min_pass=0.8)(answer_input)()
     with pytest.raises(ValueError, match="min_pass must be a number from 0 to 1"):
