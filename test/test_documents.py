@@ -65,6 +65,7 @@ def test_a_notebook_makes_way_for_real_models(path):
 
 # The others need a kernel, programs of their own or a container.
 IN_PROCESS = {
+    "agent_builder",
     "approvals_and_guardrails",
     "browsing_a_local_site",
     "commander_writer_safeguard",

@@ -14,6 +14,7 @@ from ...llm_config import get_active_config
 from ...oai.client import OpenAIWrapper
 from ...types import LLMConfigDict
 from .._core.display import print_notice
+from ..agent import Agent
 from ..conversable_agent import ConversableAgent
 from ..groupchat import GroupChat, GroupChatManager
 from ._teams import prompts
@@ -378,6 +379,8 @@ class AgentBuilder:
     def group_chat(self, **kwargs: Any) -> tuple[GroupChat, GroupChatManager]:
         """Make a group chat of the last team, and its manager. A message that ends with TERMINATE ends the chat.
 
+        A team of one agent gets a terminal that runs no code.
+
         Args:
             **kwargs: Settings of the `GroupChat`, such as `max_round`; `llm_config` of the manager, or settings for the
                 models of the agents.
@@ -395,7 +398,11 @@ class AgentBuilder:
         if self.cached_configs["coding"]:
             # The terminal has nothing to say after its own output.
             kwargs.setdefault("allow_repeat_speaker", self._team[:-1])
-        group = GroupChat(list(self._team), **{"messages": [], **kwargs})
+        members: list[Agent] = [*self._team]
+        if len(members) == 1:
+            # Nobody can discuss alone.
+            members.append(make_terminal(self.DEFAULT_PROXY_AUTO_REPLY, False))
+        group = GroupChat(members, **{"messages": [], **kwargs})
         manager = GroupChatManager(group, name=_MANAGER, llm_config=llm_config, is_termination_msg=ends_chat)
         self._models.prepare(manager)
         return group, manager
@@ -433,6 +440,7 @@ class AgentBuilder:
         options: _TeamOptions,
         library: Sequence[ExpertConfig] | None = None,
     ) -> Steps[Team]:
+        # Before the plan, which would be paid for in vain.
         functions = read_functions(options.list_of_functions)
         limit = _check_number("max_agents", self.max_agents if options.max_agents is None else options.max_agents)
         questions = Questions(self.builder_model, self.cache)
@@ -489,6 +497,7 @@ class AgentBuilder:
             llm_config = self._models.make_llm_config(configs["default_llm_config"], models, tags, "agent_model")
             agents.append(factory.make(expert, llm_config))
             self._models.prepare(agents[-1])
+        # Only now, so that a failure leaves the last team as it was.
         self.agent_procs_assign = {agent.name: (agent, self.online_server_name) for agent in agents}
         self.cached_configs, self._terminal = configs, terminal
         self._team = [*agents, terminal] if terminal is not None else agents

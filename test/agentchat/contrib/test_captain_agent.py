@@ -108,6 +108,14 @@ def test_all_models_of_a_task_have_one_budget(call, agent):
         solve(call, agent, captain)
 
 
+def test_a_team_may_be_one_expert(call, agent):
+    plan = json.dumps({"experts": EXPERTS[:1], "needs_programming": False})
+    model = make_model([seek(), "5. TERMINATE"], plan=plan)
+    captain = make_captain(model)
+    solve(call, agent, captain)
+    assert "It is 5." in list_reports(captain)[0]
+
+
 def test_a_captain_that_never_ends_is_ended(call, agent):
     def seek_again():
         while True:

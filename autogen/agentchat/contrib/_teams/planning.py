@@ -125,6 +125,7 @@ class TeamPlanner:
     def _plan_by_steps(self, task: str, max_agents: int) -> Steps[list[ExpertConfig]]:
         prompt = prompts.fill_in(self._prompts.AGENT_NAME_PROMPT, task=task, max_agents=max_agents)
         complaint = "Answer with the names alone, separated by commas, such as Python_Expert, Statistics_Expert."
+        # A team of a model that can't name it is better than none.
         names = yield from self._questions.ask_for(prompt, parse_names, complaint, FALLBACK_NAMES)
 
         # The experts are independent of each other, so they are described at once.
@@ -158,6 +159,7 @@ class TeamPlanner:
             The name of the agent; the first if the model names none.
         """
         names = list(agents)
+        # There is nothing to ask.
         if len(names) == 1:
             return names[0]
         details = "\n".join(f"- {agent}: {text}" for agent, text in agents.items())

@@ -108,6 +108,7 @@ class CaptainUserProxyAgent(UserProxyAgent):
         self._settings = settings
         self._save_path = agent_config_save_path
         self._saved: list[str] = []
+        self._assistant: ConversableAgent | None = None
         tools = settings.get("autobuild_tool_config") or {}
         self.tool_builder = None
         if tools.get("tool_root") is not None:
@@ -123,6 +124,7 @@ class CaptainUserProxyAgent(UserProxyAgent):
         ) -> str:
             return await run_async(self._run_team(group_name, building_task, execution_task))
 
+        self._assistant = assistant
         assistant.register_for_llm(description=texts.TOOL)(seek_experts_help)
         self.register_for_execution()(seek_experts_help)
 
@@ -186,8 +188,8 @@ class CaptainUserProxyAgent(UserProxyAgent):
 
     def _get_general_task(self) -> str:
         """Return the message that the chat with the assistant began with."""
-        histories = [history for history in self.chat_messages.values() if history]
-        return content_str(histories[-1][0].get("content")) if histories else ""
+        history = self.chat_messages[self._assistant] if self._assistant is not None else []
+        return content_str(history[0].get("content")) if history else ""
 
     def _review(self, group_name: str, task: str, messages: Sequence[Message]) -> Steps[str]:
         """Return a report about a discussion. If the review does not say otherwise, its result must be verified."""
