@@ -8,7 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ._mistakes import suggest
 from .agentchat import ChatResult, ConversableAgent, GroupChatManager, UserProxyAgent
@@ -21,10 +21,16 @@ if TYPE_CHECKING:
     from .specs import Consent
 
 MAKER = "make_team"
+_DOCUMENTS = (".json", ".yaml", ".yml")
 _FORMS = (
     "an agent, a manager, a pair of agents (who begins, and who answers), a dict with `sender`, `recipient` and arguments "
     "of `initiate_chat`, a list of such dicts, or a pattern"
 )
+
+
+def is_document(reference: object) -> TypeGuard[str | Mapping[str, Any]]:
+    """Return True for a document, or the name of its file."""
+    return isinstance(reference, Mapping) or (isinstance(reference, str) and reference.lower().endswith(_DOCUMENTS))
 
 
 def load_factory(reference: str | Mapping[str, Any], consent: Consent | None = None) -> Callable[[], Any]:
@@ -41,8 +47,9 @@ def load_factory(reference: str | Mapping[str, Any], consent: Consent | None = N
         SpecError: The document has faults, or wants more than the consent permits.
         ValueError: The module has no such function.
     """
-    if isinstance(reference, Mapping) or reference.lower().endswith((".json", ".yaml", ".yml")):
+    if is_document(reference):
         return _load_document(reference, consent)
+    assert isinstance(reference, str)
     # A drive letter of Windows has a colon, too.
     source, colon, name = reference.rpartition(":")
     if not colon or name.endswith(".py"):

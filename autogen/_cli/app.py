@@ -207,13 +207,16 @@ def run_serve_command(
     token_file: Annotated[
         Optional[Path], typer.Option(help="A file with a line for each user: TOKEN, or NAME TOKEN.", metavar="FILE")
     ] = None,
-    doors: Annotated[str, typer.Option(help="How clients get in: openai, rest, or both with a comma.")] = "openai,rest",
+    doors: Annotated[str, typer.Option(help="How clients get in: openai, rest, mcp; several with commas.")] = "openai,rest",
     max_runs: Annotated[int, typer.Option(help="Number of runs at once; others wait.", min=1)] = 100,
     checkpoint_dir: Annotated[
         Optional[Path], typer.Option(help="A folder, with which runs and conversations survive the server.", metavar="DIR")
     ] = None,
     processes: Annotated[bool, typer.Option("--processes", help="Run each task in a process of its own.")] = False,
     drain: Annotated[float, typer.Option(help="Seconds that runs have when the server ends.", min=0)] = 30.0,
+    stdio: Annotated[
+        bool, typer.Option("--stdio", help="With --doors mcp: serve the program that starts this one, such as an editor.")
+    ] = False,
     trust: Annotated[bool, typer.Option("--trust", help="Trust documents like programs.")] = False,
 ) -> None:
     """Serve teams: for every client of OpenAI's chat completions, and as runs over HTTP."""
@@ -232,6 +235,7 @@ def run_serve_command(
         processes=processes,
         drain=drain,
         trust=trust,
+        stdio=stdio,
     )
     raise typer.Exit(run_server(options))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from .._extras import require
 from .._mistakes import suggest
 from ..serving import app_of
 
-_DOORS = ("openai", "rest")
+_DOORS = ("openai", "rest", "mcp")
 _BACKLOG = 2_048
 
 
@@ -32,6 +33,7 @@ class ServeOptions:
         processes: True for a process for each run.
         drain: Seconds that runs have when the server ends.
         trust: True to trust documents like programs.
+        stdio: True to serve the MCP client that has started this program.
     """
 
     teams: Sequence[str]
@@ -44,6 +46,7 @@ class ServeOptions:
     processes: bool
     drain: float
     trust: bool = False
+    stdio: bool = False
 
 
 def run_server(options: ServeOptions) -> int:
@@ -54,7 +57,6 @@ def run_server(options: ServeOptions) -> int:
         OSError: if the address can't be used, or the file of tokens can't be read.
         ValueError: if an option has an invalid value.
     """
-    uvicorn = require("uvicorn", extra="serve", feature="autogen serve")
     if unknown := [door for door in options.doors if door not in _DOORS]:
         raise ValueError(f"--doors must be among {', '.join(_DOORS)}, got {unknown[0]!r}.{suggest(unknown[0], _DOORS)}")
     teams = dict(map(_name_team, options.teams))
@@ -73,6 +75,12 @@ def run_server(options: ServeOptions) -> int:
         drain=options.drain,
         trust_documents=options.trust,
     )
+    if options.stdio:
+        if list(options.doors) != ["mcp"]:
+            raise ValueError("--stdio needs --doors mcp, and no other door.")
+        asyncio.run(app.serve_stdio())
+        return 0
+    uvicorn = require("uvicorn", extra="serve", feature="autogen serve")
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._mistakes import suggest
+from .._teams import is_document, load_factory, run_team
+from ..agentchat import ChatResult
 from ..oai._usage.ledger import Budget
 from ._drivers import TaskDriver, ThreadDriver
 from ._items import Entry, list_entries
@@ -16,6 +18,9 @@ from ._mapping import ChatFunction, ChatMapping, ChatRun, RunOptions
 from ._progress import show_nothing, show_progress
 from ._result_store import ResultStore
 from ._results import AsyncChatResults, Board, ChatFailure, ChatResults, ResultOptions
+
+if TYPE_CHECKING:
+    from ..specs import Consent
 
 __all__ = ["AsyncChatResults", "ChatFailure", "ChatResults", "ChatRun", "a_map_chats", "map_chats"]
 
@@ -66,7 +71,7 @@ class _Request:
 
 def map_chats(
     items: Iterable[Any],
-    chat: ChatFunction | str,
+    chat: ChatFunction | str | Mapping[str, Any],
     *,
     limit: int = 100,
     checkpoint: str | Path | None = None,
@@ -77,6 +82,7 @@ def map_chats(
     budget: float | None = None,
     ordered: bool = True,
     progress: bool = True,
+    consent: Consent | None = None,
 ) -> ChatResults:
     """Run a chat for each item, many at once in this process.
 
@@ -86,7 +92,8 @@ def map_chats(
         items: The items; a generator is read as chats begin. With a checkpoint, an item is recognised by its `item["id"]`,
             or by its content.
         chat: Function `(item, run) -> ChatResult` that makes fresh agents and runs their chat; or its name, as
-            `module:function`. Functions run in threads, coroutine functions in tasks. `run` is a `ChatRun`.
+            `module:function`. Functions run in threads, coroutine functions in tasks. `run` is a `ChatRun`. Or a document of
+            `autogen.specs`, or its file: an item is the task of its team, or has it as `item["task"]`.
         limit: Number of chats at once.
         checkpoint: File for the results. The same call then does nothing again that is done, and chats that pass
             `checkpoint=run.checkpoint` go on from their last step.
@@ -99,12 +106,14 @@ def map_chats(
             again with a larger one.
         ordered: True to yield results in the order of the items, False as they come.
         progress: True to show a bar in a terminal.
+        consent: What a document may want of this machine; nothing by default.
 
     Returns:
         Pairs of an item and its `ChatResult`, or its `ChatFailure`; see `ChatResults`.
 
     Raises:
         ImportError: if there is no such module.
+        SpecError: if the document has faults, or wants more than the consent permits.
         TypeError: if `chat` is not a function.
         ValueError: if an argument has an invalid value.
 
@@ -120,7 +129,7 @@ def map_chats(
 
 def a_map_chats(
     items: Iterable[Any],
-    chat: ChatFunction | str,
+    chat: ChatFunction | str | Mapping[str, Any],
     *,
     limit: int = 100,
     checkpoint: str | Path | None = None,
@@ -131,6 +140,7 @@ def a_map_chats(
     budget: float | None = None,
     ordered: bool = True,
     progress: bool = True,
+    consent: Consent | None = None,
 ) -> AsyncChatResults:
     """Async version of `map_chats`: read the results by `async for`, or await them. Tasks run in the reader's event loop."""
     return _make_async_results(_check(locals()))
@@ -173,7 +183,7 @@ def _check(arguments: dict[str, Any]) -> _Request:
     if arguments["on_error"] not in _ON_ERROR:
         hint = suggest(str(arguments["on_error"]), _ON_ERROR)
         raise ValueError(f"on_error must be 'record' or 'raise', got {arguments['on_error']!r}.{hint}")
-    function, default_name = _find_function(arguments["chat"])
+    function, default_name = _find_function(arguments["chat"], arguments["consent"])
     checkpoint = arguments["checkpoint"]
     return _Request(
         items=arguments["items"],
@@ -186,7 +196,7 @@ def _check(arguments: dict[str, Any]) -> _Request:
     )
 
 
-def _find_function(chat: object) -> tuple[ChatFunction, str]:
+def _find_function(chat: object, consent: Consent | None) -> tuple[ChatFunction, str]:
     """Return the chat function and its name.
 
     Raises:
@@ -194,6 +204,8 @@ def _find_function(chat: object) -> tuple[ChatFunction, str]:
         TypeError: It is not a function.
         ValueError: The name has another form, or the module has no such function.
     """
+    if is_document(chat):
+        return _make_team_function(load_factory(chat, consent)), chat if isinstance(chat, str) else str(chat.get("name", ""))
     if isinstance(chat, str):
         module_name, _, function_name = chat.partition(":")
         if not (module_name and function_name):
@@ -207,3 +219,13 @@ def _find_function(chat: object) -> tuple[ChatFunction, str]:
         raise TypeError(f"chat must be a function of an item and a run, got {chat!r:.100}.")
     name = f"{getattr(chat, '__module__', '')}:{getattr(chat, '__qualname__', type(chat).__qualname__)}"
     return chat, name
+
+
+def _make_team_function(make_team: Callable[[], object]) -> ChatFunction:
+    """Return a chat function in which a team works on the item."""
+
+    def work(item: Any, run: ChatRun) -> ChatResult:
+        task = item["task"] if isinstance(item, Mapping) else str(item)
+        return run_team(make_team(), task, (), control=run.control, checkpoint=run.checkpoint)
+
+    return work

@@ -401,6 +401,7 @@ def _list_failed(board: Board) -> list[Entry]:
 def _compute_quantiles(seconds: list[float]) -> dict[str, float]:
     if not seconds:
         return {}
+    # There are no quantiles of a single value.
     cuts = statistics.quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else seconds * 99
     return {"50%": cuts[49], "90%": cuts[89], "99%": cuts[98], "max": max(seconds)}
 

@@ -49,7 +49,7 @@ def app_of(
             manager of a group, a pair of agents (who begins, and who answers), a dict with `sender`, `recipient` and
             arguments of `initiate_chat`, a list of such dicts, or a pattern. A document of `autogen.specs` stands for
             such a function. Or the `Runs` of the program.
-        doors: `openai` for chat completions, `rest` for runs as resources.
+        doors: `openai` for chat completions, `rest` for runs as resources, `mcp` for MCP clients (extra `mcp`).
         tokens: Tokens of users, or names of users by their tokens: a user sees his own runs alone. None lets in programs
             of this machine, and nobody else.
         folder: Folder for checkpoints and conversations, with which runs survive the server.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from starlette.routing import BaseRoute, Route
 from .._mistakes import suggest
 from ._conversations import Conversations
 from ._http import RequestError, TokenCheck
+from ._mcp_door import McpDoor
 from ._openai_door import OpenAIDoor
 from ._rest_door import RestDoor
 from .runs import Runs, Team
 
 logger = logging.getLogger("autogen.serving")
 
-DOORS = ("openai", "rest")
+DOORS = ("openai", "rest", "mcp")
 
 
 class App:
@@ -47,6 +48,9 @@ class App:
             routes += OpenAIDoor(runs, conversations).list_routes()
         if "rest" in doors:
             routes += RestDoor(runs).list_routes()
+        self._mcp = McpDoor(runs) if "mcp" in doors else None
+        if self._mcp is not None:
+            routes += self._mcp.list_routes()
         handlers: dict[Any, Any] = {RequestError: _respond_to_error}
         app = Starlette(routes=routes, lifespan=self._live, exception_handlers=handlers)
         self._app = TokenCheck(app, tokens)
@@ -59,7 +63,22 @@ class App:
         if recovered := await self.runs.recover():
             logger.info("%d runs of an earlier server go on.", len(recovered))
         try:
-            yield
+            async with nullcontext() if self._mcp is None else self._mcp.open_sessions():
+                yield
+        finally:
+            await self.runs.drain(self._drain)
+
+    async def serve_stdio(self) -> None:
+        """Serve the MCP client that has started this program, over standard input and output, until it goes.
+
+        Raises:
+            ValueError: if there is no door `mcp`.
+        """
+        if self._mcp is None:
+            raise ValueError("Standard input and output are for MCP clients alone: the doors must have 'mcp'.")
+        try:
+            await self.runs.recover()
+            await self._mcp.serve_stdio()
         finally:
             await self.runs.drain(self._drain)
 

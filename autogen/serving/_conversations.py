@@ -36,6 +36,7 @@ class Conversation:
 
     def update(self, run: Run, text: str) -> None:
         """Add the answer of a run that is over, with the message that it answers."""
+        # A failed run leaves the conversation as it was, so that the message can be sent again.
         if run is not self.run or not run.is_over or run.result is None:
             return
         self.run = None
@@ -74,6 +75,7 @@ class Conversations:
     def _find_file(self, key: tuple[str | None, str]) -> Path | None:
         if self._folder is None:
             return None
+        # The id is a client's, and may lead out of the folder.
         return self._folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.json"
 
     def remember(self, run: Run, digest: str) -> None:

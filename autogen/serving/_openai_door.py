@@ -114,7 +114,7 @@ class OpenAIDoor:
         if not await wait_for_run(request, run, for_questions=True):
             await leave()
         self._check_failure(run)
-        conversation.update(run, _get_text(run))
+        conversation.update(run, run.text)
         body = {"id": f"chatcmpl-{run.id}", "object": "chat.completion", "created": int(run.started_at), "model": asked.team}
         choice = {"index": 0, "message": _make_message(run), "finish_reason": _find_reason(run), "logprobs": None}
         headers["X-Autogen-Cost"] = f"{run.cost:.6f}"
@@ -143,6 +143,7 @@ class OpenAIDoor:
     async def _answer_question(self, asked: _Request, conversation: Conversation, owner: str | None) -> Run | None:
         """Give the last message to the run that has asked for it. Returns None if there is none."""
         last = asked.messages[-1]
+        # The id of the call is that of the question, and so leads to the run.
         if last["role"] == "tool":
             question_id = str(last.get("tool_call_id") or "").removeprefix(_CALL)
             run = self._find_run(question_id, owner)
@@ -205,7 +206,7 @@ class OpenAIDoor:
             yield f"data: {json.dumps({'error': error})}\n\n"
             return
         message = _make_message(run)
-        conversation.update(run, _get_text(run))
+        conversation.update(run, run.text)
         text = str(message.get("content") or "")
         for start in range(0, len(text), _PIECE):
             yield make_chunk({"content": text[start : start + _PIECE]})
@@ -273,16 +274,6 @@ def _digest(messages: list[Message]) -> str:
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
-def _get_text(run: Run) -> str:
-    """Return the answer of a run; or its question."""
-    if run.questions:
-        return "\n".join(str(question["prompt"]) for question in run.questions.values())
-    summary = None if run.result is None else run.result.to_dict()["summary"]
-    if isinstance(summary, dict):
-        return str(summary.get("content") or "")
-    return "" if summary is None else str(summary)
-
-
 def _make_message(run: Run) -> JSON:
     if run.questions:
         calls = [
@@ -293,10 +284,10 @@ def _make_message(run: Run) -> JSON:
             }
             for question_id, question in run.questions.items()
         ]
-        return {"role": "assistant", "content": _get_text(run), "refusal": None, "tool_calls": calls}
+        return {"role": "assistant", "content": run.text, "refusal": None, "tool_calls": calls}
     reason = None if run.result is None else run.result.stop_reason
     refusal = run.result.stop_detail if run.result is not None and reason is StopReason.REFUSAL else None
-    return {"role": "assistant", "content": _get_text(run), "refusal": refusal}
+    return {"role": "assistant", "content": run.text, "refusal": refusal}
 
 
 def _describe_question(question: JSON) -> JSON:

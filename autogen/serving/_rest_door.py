@@ -64,6 +64,7 @@ class RestDoor:
         """Start a run."""
         body = await read_json(request)
         known = {"team", "task", "history", "deadline", "max_cost"}
+        # A misspelt limit would be no limit.
         if unknown := sorted(body.keys() - known):
             text = f"Unknown fields: {', '.join(unknown)}; known are {', '.join(sorted(known))}."
             raise RequestError(400, "unknown_field", text, unknown[0])

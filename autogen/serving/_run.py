@@ -105,6 +105,16 @@ class Run:
         usage = self.result.cost if self.result is not None and self.result.cost else None
         return float(usage["usage_excluding_cached_inference"]["total_cost"]) if usage else 0.0
 
+    @property
+    def text(self) -> str:
+        """The answer, or the questions if there are any."""
+        if self.questions:
+            return "\n".join(str(question["prompt"]) for question in self.questions.values())
+        summary = None if self.result is None else self.result.to_dict()["summary"]
+        if isinstance(summary, dict):
+            return str(summary.get("content") or "")
+        return "" if summary is None else str(summary)
+
     def count_tokens(self) -> tuple[int, int]:
         """Return the tokens of requests and of responses, of all models; zeros before the end."""
         usage: Any = self.result.cost if self.result is not None and self.result.cost else {}
@@ -188,6 +198,7 @@ class Run:
         del self._events[number - 1 - self._dropped :]
         self._events.append(event)
         if len(self._events) > _MAX_EVENTS:
+            # Half at a time, because it takes as long as one.
             half = len(self._events) // 2
             del self._events[:half]
             self._dropped += half
@@ -288,6 +299,7 @@ class _Reader:
         last = self._pieces[-1] if self._pieces else {}
         if all(last.get(key) == event.get(key) for key in ("type", "operation", "kind", "tool")):
             self._pieces[-1] = {**last, "delta": last["delta"] + event["delta"]}
+        # The whole response comes with its event.
         elif len(self._pieces) < _MAX_TOKENS:
             self._pieces.append(event)
 

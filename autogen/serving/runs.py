@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from .._journal import Pending
 from .._journal.questions import AlreadyAnswered, QuestionExpired, make_answer_text
 from .._mistakes import suggest
-from .._teams import describe_factory, load_factory
+from .._teams import describe_factory, is_document, load_factory
 from ..agentchat import ChatResult
 from ..specs import Consent
 from ..types import Message
@@ -109,9 +109,8 @@ class Runs:
 
     def _resolve(self, name: str, team: Team, processes: bool) -> Callable[[], Any] | None:
         if isinstance(team, (str, Mapping)):
-            is_program = isinstance(team, str) and not team.lower().endswith((".json", ".yaml", ".yml"))
-            # A process imports it itself.
-            if is_program and processes:
+            # A process imports a program itself.
+            if processes and not is_document(team):
                 return None
             return load_factory(team, Consent.everything() if self._trust_documents else None)
         if not callable(team):

@@ -18,6 +18,7 @@ from autogen.exception_utils import BudgetExceeded
 from autogen.io import LATER
 from autogen.operations import JournalError
 from autogen.recording import Recording
+from autogen.specs import SpecError
 from autogen.testing import Reply, ScriptedModel, tool_call
 
 
@@ -297,6 +298,33 @@ def test_one_budget_for_all_chats(tmp_path):
     # What was spent before counts, and what was not done for want of money is done now.
     more = map_chats(range(6), answer, budget=5, **options)
     assert (more.summary().done, len(model.requests)) == (5, 5)
+
+
+DOCUMENT = {
+    "autogen": 1,
+    "name": "asker",
+    "start": {"chat": "main"},
+    "parts": {
+        "agent:user": {"type": "conversable", "config": {"name": "user", "llm_config": False, "human_input_mode": "NEVER"}},
+        "agent:echo": {
+            "type": "conversable",
+            "config": {"name": "echo", "llm_config": False, "human_input_mode": "NEVER", "default_auto_reply": "fine"},
+        },
+        "chat:main": {
+            "type": "two_agents",
+            "config": {"sender": {"ref": "agent:user"}, "recipient": {"ref": "agent:echo"}, "max_turns": 1},
+        },
+    },
+}
+
+
+def test_a_document_is_a_chat(tmp_path):
+    (tmp_path / "team.json").write_text(json.dumps(DOCUMENT))
+    for chat in (DOCUMENT, str(tmp_path / "team.json")):
+        rows = [result.chat_history for _, result in map_chats(["one", {"task": "two"}], chat)]
+        assert [[message["content"] for message in row] for row in rows] == [["one", "fine"], ["two", "fine"]]
+    with pytest.raises(SpecError, match="does not say which chat begins"):
+        map_chats([1], {**DOCUMENT, "start": None})
 
 
 class Unknown:

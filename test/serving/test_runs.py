@@ -1,6 +1,7 @@
 """Tasks that teams work on, in threads and in processes: events, questions, stops, limits, and a server that ends."""
 
 import asyncio
+import json
 import os
 import re
 import threading
@@ -254,6 +255,30 @@ def test_runs_survive_the_server(tmp_path, processes):
     options = {"folder": tmp_path, "processes": processes}
     with_runs(begin, teams, **options)
     with_runs(go_on, teams, **options)
+
+
+@pytest.mark.parametrize("processes", FAST)
+def test_a_document_is_a_team(tmp_path, processes):
+    agents = {
+        "agent:user": {"name": "user", "llm_config": False, "human_input_mode": "NEVER"},
+        "agent:echo": {"name": "echo", "llm_config": False, "human_input_mode": "NEVER", "default_auto_reply": "fine"},
+    }
+    chat = {"sender": {"ref": "agent:user"}, "recipient": {"ref": "agent:echo"}, "max_turns": 1}
+    parts = {name: {"type": "conversable", "config": config} for name, config in agents.items()}
+    parts["chat:main"] = {"type": "two_agents", "config": chat}
+    document = {"autogen": 1, "description": "Is fine.", "start": {"chat": "main"}, "parts": parts}
+    (tmp_path / "team.json").write_text(json.dumps(document))
+
+    async def scenario(runs):
+        assert runs.teams == {"file": "Is fine.", "inline": "Is fine."}
+        for team in runs.teams:
+            run = await runs.start(team, "go")
+            await run.wait()
+            assert run.result.summary == "fine", run.error
+
+    with_runs(scenario, {"file": str(tmp_path / "team.json"), "inline": document}, processes=processes)
+    with pytest.raises(ValueError, match="which chat begins"):
+        Runs({"team": {**document, "start": None}})
 
 
 def test_a_paused_run_goes_on_when_it_is_resumed():
