@@ -59,6 +59,7 @@ def read_library(source: object) -> list[ExpertConfig]:
         description = expert.get("description") or get_first_sentence(expert["system_message"])
         kept = {key: value for key, value in expert.items() if key not in _OF_ENDPOINTS}
         experts.append({**kept, "description": description})
+    # Endpoints refuse names with blanks, and groups those that occur twice.
     names = make_unique(normalize_name(expert["name"]) for expert in experts)
     return [{**expert, "name": name} for expert, name in zip(experts, names, strict=True)]
 
@@ -124,6 +125,7 @@ class LibrarySearch:
         pool = [library[index] for index in sorted({index for row in nearest for index in row})]
         if not pool:
             return [], list(skills)
+        # The best guess without the model.
         fallback: list[str | None] = [library[row[0]]["name"] for row in nearest]
         names = yield from self._match(skills, pool, fallback)
         by_name = {expert["name"]: expert for expert in pool}

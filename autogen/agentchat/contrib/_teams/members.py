@@ -146,6 +146,7 @@ def register_tool(tool: Tool, caller: ConversableAgent, executor: ConversableAge
             `function_description`. None to leave the system message as it is.
     """
     caller.register_for_llm()(tool)
+    # Several agents may call the same tool.
     if not executor.can_execute_function(tool.name):
         executor.register_for_execution()(tool)
     if template is not None:

@@ -71,6 +71,7 @@ class TeamModels:
         """
         entries = self.select(models, tags, "builder_model")
         config = {**self._settings, "config_list": entries}
+        # Nobody reads a plan as it arrives.
         config.pop("stream", None)
         client = OpenAIWrapper(**config) if self._payer is None else self._payer.rebuild(**config)
         for kind, arguments in self._custom_clients:

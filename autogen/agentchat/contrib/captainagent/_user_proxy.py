@@ -132,6 +132,7 @@ class CaptainUserProxyAgent(UserProxyAgent):
         for parameter, value in (("group_name", group_name), ("building_task", building_task)):
             if not value.strip():
                 raise ValueError(f"{parameter} must not be empty.")
+        # The cache of the chat, which ends with it.
         self.builder.cache = self.client_cache
         agents = yield from self._get_team(group_name, building_task)
         llm_config = self._settings["group_chat_llm_config"]
@@ -200,6 +201,7 @@ class CaptainUserProxyAgent(UserProxyAgent):
         if review is None:
             report = yield from questions.ask(fill_in(texts.TEXT_REVIEW, task=task, discussion=discussion))
             verdict = report.lower().partition("double-check?")[2].partition("#")[0]
+            # A result that nobody vouches for is verified.
             is_doubtful = parse_yes_or_no(verdict) is not False
         else:
             is_doubtful = review.needs_double_check

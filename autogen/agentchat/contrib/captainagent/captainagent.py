@@ -119,6 +119,7 @@ class CaptainAgent(ConversableAgent):
 
     def _make_inner_agents(self) -> None:
         settings = copy_settings(self._settings)
+        # Without models of their own, teams have those of the captain.
         init_config = settings["autobuild_init_config"]
         if not init_config.keys() & {"llm_config", "config_file_or_env"}:
             init_config["llm_config"] = self.llm_config
