@@ -57,6 +57,7 @@ def _rate_number(answer: float | None, target: float) -> float:
         return 0.0
     if answer == target:
         return 1.0
+    # No ratio has a logarithm here.
     if answer * target <= 0:
         return 0.0
     return max(0.0, 1 - abs(math.log(answer / target)))
@@ -64,6 +65,7 @@ def _rate_number(answer: float | None, target: float) -> float:
 
 def _rate_objects(answers: list[dict[str, object]], targets: list[dict[str, object]]) -> float:
     """Return the F1 of the objects, each counted with the value of its pair; the best pairs come first."""
+    # Small lists: all pairs are few.
     rated = sorted(
         (
             (_rate_object(answer, target), mine, theirs)
@@ -91,6 +93,7 @@ def _rate_object(answer: dict[str, object], target: dict[str, object]) -> float:
 
 def _compute_f1(answer: str, target: str) -> float:
     mine, theirs = (Counter(text.lower().translate(_PUNCTUATION).split()) for text in (answer, target))
+    # Words that occur twice count twice.
     common = (mine & theirs).total()
     return 2 * common / (mine.total() + theirs.total()) if common else 0.0
 

@@ -22,8 +22,10 @@ class Passage(NamedTuple):
 def list_passages() -> tuple[Passage, ...]:
     """Return the docstrings of the package, those of a line aside. The code is read, and not imported."""
     passages: list[Passage] = []
+    # Sorted, so that passages of the same rank come in the same order everywhere.
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        # The docstring is that of the package.
         if parts[-1] == "__init__":
             parts = parts[:-1]
         # This package has the questions.

@@ -25,6 +25,7 @@ def render_inspect_log(folder: Path) -> str:
     """
     report = read_report(folder)
     settings = read_settings(folder)
+    # Records have durations, and no times of day.
     now = datetime.now(timezone.utc).isoformat()
     models = list(dict.fromkeys([*settings.get("models", []), *(name for run in report.records for name in run.models)]))
     log = {
@@ -85,6 +86,7 @@ def _make_sample(folder: Path, run: Record, inputs: Mapping[str, str]) -> dict[s
         "id": run.case,
         "epoch": run.repetition + 1,
         "input": inputs.get(run.case, ""),
+        # It is not in the folder; the explanations of the scores name it.
         "target": "",
         "messages": _read_messages(folder / "runs" / make_folder_name(run.case) / str(run.repetition) / "transcript.json"),
         "output": {"model": model, "choices": [choice]},
@@ -102,6 +104,7 @@ def _read_messages(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     rows = json.loads(path.read_text(encoding="utf-8"))
+    # Who begins has the question.
     first = rows[0]["sender"] if rows else ""
     return [
         {

@@ -51,6 +51,7 @@ class Workers:
             timed_out = self._wait(process, marker, job, seconds)
         if outcome_file.exists():
             return Outcome(**json.loads(outcome_file.read_text(encoding="utf-8")))
+        # It ended too late to say anything.
         if timed_out:
             return Outcome(stop_reason="time", seconds=seconds or 0.0)
         text = log.read_text(encoding="utf-8", errors="replace")[-_MAX_LOG:]

@@ -200,6 +200,7 @@ class _Watch:
                 outcome.models.append(model)
                 outcome.prompt_tokens += usage["prompt_tokens"]
                 outcome.completion_tokens += usage["completion_tokens"]
+        # Replies from a cache or a record were not paid now.
         outcome.cost = float(ledger.actual["total_cost"]) if ledger.actual else 0.0
         outcome.unpriced = sorted(ledger.unpriced)
 
@@ -228,6 +229,7 @@ def takes_context(system: Callable[..., Any]) -> bool:
     parameters = inspect.signature(system).parameters.values()
     positional = [item for item in parameters if item.kind in (item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD)]
     required = [item for item in positional if item.default is item.empty]
+    # A wrapper that passes everything on.
     if any(item.kind is item.VAR_POSITIONAL for item in parameters):
         return True
     if not positional or len(required) > 2:

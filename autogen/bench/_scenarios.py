@@ -39,11 +39,13 @@ def run_scenario(case: Case, context: RunContext) -> str:
     Raises:
         ValueError: if the run is not in a process of its own, or has no config of models.
     """
+    # A thread that is abandoned would leave its programs behind.
     if context.isolation != "process":
         raise ValueError(f"A scenario of AutoGenBench needs isolation='process', got {context.isolation!r}.")
     if not context.llm_config:
         raise ValueError("A scenario of AutoGenBench needs models: pass llm_config, or use --model or --config.")
     folder = context.work_dir
+    # AutoGenBench puts it beside each scenario; one of the user's is left as it is.
     helper = folder / "testbed_utils.py"
     if not helper.exists():
         shutil.copyfile(Path(__file__).with_name("_testbed_utils.py"), helper)
@@ -57,8 +59,10 @@ def run_scenario(case: Case, context: RunContext) -> str:
             log.write(result.output)
             codes[command[-1]] = result.exit_code
     text = (folder / _LOG).read_text(encoding="utf-8")
+    # A scenario that fails after the line has not passed.
     if codes["scenario.py"] == 0 and any(line.strip() == marker for line in text.splitlines()):
         return PASSED
+    # The word is of no use to anybody, and would differ in each run.
     shown = text.replace(marker, MARKER).strip()[-_SHOWN:]
     return f"exit code {codes['scenario.py']}, tests not passed: {shown}"
 
@@ -88,6 +92,7 @@ def _build_environment(proxy: ModelProxy) -> dict[str, str]:
         {
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             "OAI_CONFIG_LIST": json.dumps(config_list),
+            # For programs that make clients of their own.
             "OPENAI_API_KEY": config_list[0]["api_key"],
             "OPENAI_BASE_URL": proxy.base_url,
             "AUTOGEN_TESTBED_SETTING": "Native",

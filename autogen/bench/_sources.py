@@ -43,6 +43,7 @@ def load_system(spec: str) -> System:
     """
     source, _, name = spec.rpartition(":") if ":" in spec and not spec.endswith(".py") else (spec, "", "system")
     try:
+        # The folder of a file need not be on the path.
         module = import_file(Path(source).resolve()) if source.endswith(".py") else importlib.import_module(source)
     except ModuleNotFoundError as error:
         raise ValueError(f"The system {spec!r} can't be imported: {error}") from error

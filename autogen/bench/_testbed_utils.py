@@ -25,6 +25,7 @@ def finalize(agents: Iterable[ConversableAgent]) -> None:
     """
     for agent in agents:
         messages = {peer.name: history for peer, history in agent.chat_messages.items()}
+        # A message may hold objects of the program.
         text = json.dumps(messages, indent=2, default=str)
         Path(f"{agent.name}_messages.json").write_text(text, encoding="utf-8")
     _append_time("finished")

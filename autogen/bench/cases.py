@@ -175,6 +175,7 @@ def make_cases(cases: Iterable[Case | Mapping[str, Any] | tuple[str, Any]], orig
     if not result:
         raise ValueError(f"There are no cases in {origin}.")
     ids = [case.id for case in result]
+    # Results are kept by the id.
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
         raise ValueError(f"The ids of cases must be unique, in {origin} {twice[0]!r} occurs twice.")
     return result

@@ -68,6 +68,7 @@ def evaluate(
     >>> report.pass_rate
     1.0
     """
+    # Everything is checked before the first run costs anything.
     suite = _make_suite(cases)
     system = chat if chat is not None else suite.system
     if system is None:
@@ -147,6 +148,7 @@ def bench(
                 f"{report.pass_rate:.1%} passed, not {min_pass:.1%}.\n{report.to_markdown()}"
             )
 
+        # pytest collects it by its name. The parameters of the system would be fixtures, so its signature is not copied.
         run_test.__name__ = run_test.__qualname__ = system.__name__
         run_test.__doc__, run_test.__module__ = system.__doc__, system.__module__
         return run_test

@@ -32,6 +32,7 @@ def read_gsm8k(path: Path | str) -> Suite:
     cases = []
     for number, row in _read_rows(Path(path), "question", "answer"):
         solution, mark, result = row["answer"].rpartition("####")
+        # Targets have separators of thousands.
         target = result.strip().replace(",", "")
         if not mark or not _is_number(target):
             raise ValueError(
@@ -78,6 +79,7 @@ def read_gaia(path: Path | str) -> Suite:
         files: dict[str, str | Path] = {}
         question = row["Question"]
         if name := row.get("file_name"):
+            # Only files beside the questions, whatever path a line has.
             attachment = source.parent / Path(name).name
             if not attachment.is_file():
                 raise ValueError(f"{source}, line {number}: the file {name!r} of the question must be beside it.")
@@ -121,6 +123,7 @@ def read_autogenbench(path: Path | str) -> Suite:
             if name not in files:
                 raise ValueError(f"{origin}: there is no file {name!r} in the template to substitute in.")
             content = Path(files[name]).read_text(encoding="utf-8")
+            # In the order of the file, as its author saw it: a text may hold the next placeholder.
             for placeholder, text in texts.items():
                 content = content.replace(placeholder, str(text))
             files[name] = content

@@ -83,6 +83,7 @@ class Report:
             inputs: For the id of each case, in order, its task.
             records: Records; of two for the same run the later counts.
         """
+        # A run that was repeated after an error has two.
         latest = {record.key: record for record in records}
         groups: dict[str, list[Record]] = {case_id: [] for case_id in inputs}
         for record in sorted(latest.values(), key=lambda record: record.repetition):
@@ -328,6 +329,7 @@ def compare(first: Report, second: Report) -> Comparison:
     Raises:
         ValueError: if the suites are not the same, or have no case in common.
     """
+    # Equal ids of other suites would be paired.
     if first.suite != second.suite:
         raise ValueError(f"The reports are of two suites, {first.suite!r} and {second.suite!r}: nothing can be paired.")
     mine, theirs = ({case.id: case for case in report.cases} for report in (first, second))
@@ -336,8 +338,10 @@ def compare(first: Report, second: Report) -> Comparison:
         raise ValueError("The reports have no case in common: nothing can be paired.")
     differences = [theirs[case_id].pass_rate - mine[case_id].pass_rate for case_id in common]
     values = [theirs[case_id].value - mine[case_id].value for case_id in common]
+    # Cases without a difference tell nothing about its sign.
     wins, losses = sum(item > 0 for item in differences), sum(item < 0 for item in differences)
     names = (first.system, second.system)
+    # A verdict must say which of the two is meant.
     if first.system == second.system:
         names = (f"{first.system} (first)", f"{second.system} (second)")
     return Comparison(

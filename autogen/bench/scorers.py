@@ -153,6 +153,7 @@ def number(*, tolerance: float = 0.0, relative: float = 0.0) -> Scorer:
         numbers = _NUMBER.findall(output.text)
         if not numbers:
             return Score(0.0, False, "there is no number in the answer")
+        # Models compute first, and give the result at the end.
         last = float(numbers[-1].replace(",", "").replace("_", ""))
         close = _math.isclose(last, float(case.target), rel_tol=relative, abs_tol=tolerance)
         return _decide(close, f"expected {case.target}, got {last:g}")
@@ -215,6 +216,7 @@ def math() -> Scorer:
     r"""Make a scorer that compares the `\boxed{...}` of the answer with the target, as expressions of LaTeX."""
 
     def score(case: Case, output: Output) -> Verdict:
+        # A target may be a whole solution.
         target = get_answer(str(case.target)) or str(case.target)
         answer = get_answer(output.text)
         if answer is None:
@@ -328,6 +330,7 @@ def model_graded(rubric: str, llm_config: Mapping[str, Any], *, threshold: float
     """
     if not isinstance(rubric, str) or not rubric.strip():
         raise ValueError(f"model_graded needs a rubric, got {rubric!r}.")
+    # Made once: a client for each answer would open new connections.
     client = _make_client(llm_config, "model_graded")
 
     def score(case: Case, output: Output) -> Verdict:
@@ -460,6 +463,7 @@ def apply_scorer(scorer: Scorer, case: Case, output: Output) -> Score:
     verdict = scorer(case, output)
     if isinstance(verdict, bool):
         return Score(float(verdict), verdict)
+    # Half a success fails, unless the scorer decides otherwise by a `Score`.
     if isinstance(verdict, (int, float)):
         verdict = Score(float(verdict), verdict >= 1)
     if not isinstance(verdict, Score) or not 0 <= verdict.value <= 1:

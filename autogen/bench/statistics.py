@@ -21,9 +21,11 @@ def wilson_interval(rate: float, count: int, confidence: float = 0.95) -> tuple[
     >>> [round(bound, 3) for bound in wilson_interval(0.8, 20)]
     [0.584, 0.919]
     """
+    # Nothing is known without observations.
     if count < 1:
         return 0.0, 1.0
     z = NormalDist().inv_cdf((1 + confidence) / 2)
+    # The normal interval would have no width at 0 and 1.
     centre = rate + z * z / (2 * count)
     margin = z * sqrt(rate * (1 - rate) / count + z * z / (4 * count * count))
     scale = 1 + z * z / count
@@ -57,6 +59,7 @@ def compute_sign_test(wins: int, losses: int) -> float:
     0.021484375
     """
     total = wins + losses
+    # The smaller tail, exactly: tests by an approximation are wrong for the few pairs of a benchmark.
     tail = sum(comb(total, count) for count in range(min(wins, losses) + 1))
     return min(1.0, float(2 * tail / 2**total))
 
@@ -74,6 +77,7 @@ def bootstrap_interval(values: Sequence[float], confidence: float = 0.95, sample
     """
     if not values:
         raise ValueError("An interval needs at least one value.")
+    # Of its own, so that the program's random numbers stay as they are.
     draw = random.Random(0)
     means = sorted(fmean(draw.choices(values, k=len(values))) for _ in range(samples))
     skipped = round((1 - confidence) / 2 * samples)

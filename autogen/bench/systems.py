@@ -107,7 +107,9 @@ def run_help_desk(case: Case, context: RunContext) -> ChatResult:
         "You receive messages of customers. Hand each over to the desk that it is for. Don't answer yourself.",
         "triage",
     )
+    # They have no model, so that nothing but the hand-over is measured.
     desks = [_make_desk(name) for name in _DESKS]
+    # The model gets a tool for each.
     triage.handoffs.add_llm_conditions(
         [OnCondition(AgentTarget(desk), StringLLMCondition(_DESKS[desk.name])) for desk in desks]
     )

@@ -82,6 +82,7 @@ def _find_suite(options: BenchOptions) -> Suite:
 
 def _cut_suite(suite: Suite, sample: int) -> Suite:
     """Return a suite with some of its cases, spread evenly over it: the same in each run."""
+    # The first cases of a file are often of a kind.
     step = max(1.0, len(suite.cases) / sample)
     cases = [suite.cases[int(index * step)] for index in range(min(sample, len(suite.cases)))]
     return Suite(suite.name, cases, suite.scorers, suite.limits, suite.system, suite.description)
@@ -110,6 +111,7 @@ def show_report(folder: Path, out: Path | None, force: bool, export: str | None)
     if out is None:
         print(read_report(folder).to_markdown())
         return 0
+    # A report may have been edited.
     if out.exists() and not force:
         raise ValueError(f"{out} exists: --force overwrites it.")
     if export is not None:
