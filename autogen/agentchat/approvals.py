@@ -7,6 +7,7 @@
 """
 
 from .._journal import AlreadyAnswered, Answer, Pending, QuestionExpired
+from ._approvals.labels import trusted
 from ._approvals.policy import Ask, Edit, require_approval
 from ._approvals.reviewer import Reviewer
 from ._approvals.rules import Rules
@@ -23,4 +24,5 @@ __all__ = [
     "Reviewer",
     "Rules",
     "require_approval",
+    "trusted",
 ]

@@ -155,6 +155,7 @@ class Catalogue:
             func_or_tool=self._functions[name],
             parameters_json_schema=schema,
             approve=approve,
+            returns="untrusted",
         )
 
 

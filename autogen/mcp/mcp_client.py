@@ -240,7 +240,13 @@ class MCPClient:
         # The SDK renamed its fields in version 2.
         schema = getattr(tool, "input_schema", None) or getattr(tool, "inputSchema", None)
         description = clean_description(tool.description) or name
-        return Tool(name=name, description=description, func_or_tool=call, parameters_json_schema=clean_schema(schema))
+        return Tool(
+            name=name,
+            description=description,
+            func_or_tool=call,
+            parameters_json_schema=clean_schema(schema),
+            returns="untrusted",
+        )
 
     @classmethod
     def convert_resource(
@@ -275,6 +281,7 @@ class MCPClient:
             description=f"{text} The uri has the form {clean_description(template)}.",
             func_or_tool=call,
             parameters_json_schema={"type": "object", "properties": {"uri": {"type": "string"}}, "required": ["uri"]},
+            returns="untrusted",
         )
 
     @classmethod

@@ -168,4 +168,10 @@ def _make_tool(operation: Operation, name: str, policy: FetchPolicy | None, max_
         return operation.call(arguments, policy, max_result_chars)
 
     call.__name__ = name
-    return Tool(name=name, description=operation.description, func_or_tool=call, parameters_json_schema=operation.schema)
+    return Tool(
+        name=name,
+        description=operation.description,
+        func_or_tool=call,
+        parameters_json_schema=operation.schema,
+        returns="untrusted",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ class Tool:
         reflect: False if an agent that works alone answers with the tool's result, and does not ask its model again.
         approve: Who must approve the calls, as for `register_for_execution`; None for nobody, or as the other tool.
         remember: As for `register_for_execution`.
+        returns: Labels of the results, as for `register_for_llm`; None for none, or as the other tool.
+        needs: As for `register_for_execution`.
 
     Raises:
         ValueError: if it can't be called, or the schema is not one of an object.
@@ -49,6 +51,8 @@ class Tool:
         reflect: bool | None = None,
         approve: Any = None,
         remember: str = "call",
+        returns: str | Iterable[str] | None = None,
+        needs: str | Iterable[str] | None = None,
     ) -> None:
         other = get_tool(func_or_tool)
         if not callable(func_or_tool):
@@ -63,6 +67,8 @@ class Tool:
         self._parameters = self._check_parameters(parameters_json_schema)
         self._reflect = reflect if reflect is not None else other is None or other.reflect
         self._approval = (approve, remember) if approve is not None else None if other is None else other.approval
+        old_returns, old_needs = (None, None) if other is None else other.labels
+        self._labels = (old_returns if returns is None else returns, old_needs if needs is None else needs)
         self._schema: dict[str, Any] | None = None
         self.__name__ = self._name
         self.__doc__ = description
@@ -107,6 +113,17 @@ class Tool:
         """Return a copy of the tool whose calls must be approved; see `register_for_execution`."""
         tool = copy.copy(self)
         tool._approval = approve, remember
+        return tool
+
+    @property
+    def labels(self) -> tuple[str | Iterable[str] | None, str | Iterable[str] | None]:
+        """The arguments `returns` and `needs`."""
+        return self._labels
+
+    def with_labels(self, *, returns: str | Iterable[str] | None = None, needs: str | Iterable[str] | None = None) -> Self:
+        """Return a copy of the tool with other labels; None leaves them as they are."""
+        tool = copy.copy(self)
+        tool._labels = (self._labels[0] if returns is None else returns, self._labels[1] if needs is None else needs)
         return tool
 
     @property

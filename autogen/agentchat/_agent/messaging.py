@@ -9,6 +9,7 @@ from typing import Any
 from ... import events, runtime_logging
 from ..._steps import Call, Steps, invoke, is_coroutine_function, run_async, run_sync
 from ...types import ChatQueue
+from .._approvals.labels import add_labels, are_used, get_message_labels, label_reply
 from .._chats import carryover, nested, sequence, summary
 from .._chats.message_loop import Delivery, LastReceive, Receive, Send
 from .._core import messages as messages_module
@@ -54,8 +55,7 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
     @staticmethod
     def _is_silent(agent: Agent, silent: bool | None = False) -> bool:
         """Return True if messages are not printed. The setting of the agent has precedence over that of the call."""
-        setting = getattr(agent, "silent", None)
-        return bool(silent if setting is None else setting)
+        return is_silent(agent, bool(silent))
 
     def _match_trigger(self, trigger: object, sender: Agent | None) -> bool:
         return registry.is_triggered_by(trigger, sender)
@@ -168,6 +168,9 @@ class MessagingMixin(GuardrailsMixin, ClassicMethods):
             message = yield from hooks.transform_before_send(self, message, recipient, is_silent)
         else:
             return self._record_sent(recipient, message, delivery.request_reply, delivery.silent)
+        # A hook may return another message.
+        if are_used():
+            message = add_labels(message, get_message_labels(delivery.message))
         closing, self._internals.closing = self._internals.closing, None
         if closing is None or closing[0] is not recipient:
             return self._record_sent(recipient, message, delivery.request_reply, delivery.silent)
@@ -228,7 +231,9 @@ class MessagingMixin(GuardrailsMixin, ClassicMethods):
             raise AssertionError(f"{self.name!r} needs messages or a sender to generate a reply.")
         messages = get_conversation(self, messages, sender)
         if self.hook_lists.get(hooks.GUARDRAILS):
-            return run_guarded(self, messages, sender, partial(self._generate_step, exclude))
+            steps = run_guarded(self, messages, sender, partial(self._generate_step, exclude))
+            # A text that a guardrail puts into the reply's position has its labels.
+            return label_reply(steps, ()) if are_used() else steps
         return self._generate_step(exclude, messages, sender)
 
     def _generate_step(

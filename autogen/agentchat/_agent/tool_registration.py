@@ -15,6 +15,7 @@ from ..._mistakes import warn_caller
 from ..._steps import is_coroutine_function, run_async, run_sync
 from ...tools.tool import Tool, attach_tool, get_tool, get_tool_name
 from ...tools.toolkit import collect_tools
+from .._approvals.labels import make_labels, set_labels
 from .._approvals.policy import make_policy, set_policy
 from .._core import runtime_log, turn_context
 from .._core.internals import internals
@@ -174,6 +175,7 @@ class ToolRegistrationMixin(AgentState):
         description: str | None = None,
         api_style: str = "tool",
         silent_override: bool = False,
+        returns: str | Iterable[str] | None = None,
     ) -> Callable[[F], F]:
         """Return a decorator that registers a function which the agent's model may call.
 
@@ -187,18 +189,26 @@ class ToolRegistrationMixin(AgentState):
                 function has a docstring.
             api_style: `tool`, or `function` for the older form.
             silent_override: True to replace a tool of this name without a warning.
+            returns: `untrusted` if the results are text of strangers, `private` if they must not leave, or both: replies
+                that were made with such a result in view are labelled, and tools can refuse to run because of it.
 
         Raises:
-            ValueError: if there is no description, or no such style.
+            ValueError: if there is no description, no such style, or no such label.
 
         >>> @user.register_for_execution()  # doctest: +SKIP
         ... @assistant.register_for_llm(description="Add two numbers.")
         ... def add(a: int, b: int) -> int:
         ...     return a + b
         """
+        labels = make_labels(returns).returns
 
         def decorate(function: F) -> F:
             offered = _make_registered_tool(function, name, description)
+            if labels:
+                offered = offered.with_labels(returns=labels)
+                # The decorator that has it executed may be above or below this one.
+                if hasattr(offered.function, "__dict__"):
+                    vars(offered.function)["_returns"] = labels
             if not isinstance(function, Tool) and not offered.description:
                 raise ValueError(f"Function {offered.name!r} needs a description: the model chooses its tools by it.")
             schema = offered.tool_schema
@@ -231,6 +241,7 @@ class ToolRegistrationMixin(AgentState):
         idempotent: bool = False,
         approve: Any = None,
         remember: str = "call",
+        needs: str | Iterable[str] | None = None,
     ) -> Callable[[F], F]:
         """Return a decorator that registers a function which the agent executes. It returns the same as `register_for_llm`.
 
@@ -248,14 +259,18 @@ class ToolRegistrationMixin(AgentState):
             remember: `call` to ask about each call; `chat` or `session` to ask once for each call with the same arguments,
                 in a chat or until the agent is reset; `always` to add the tool to the file of the `Rules`, too, if the
                 human says so.
+            needs: `trusted` to refuse calls that were written with untrusted text in view, `public` for private text, or
+                both; see `returns` of `register_for_llm`. With `approve="human"`, the human sees the sources and decides.
 
         Raises:
-            ValueError: if the timeout is not positive, or `remember` is unknown or needs a file of rules.
+            ValueError: if the timeout is not positive, `remember` is unknown or needs a file of rules, or `needs` is not
+                known.
             TypeError: if `approve` is of another type, or nothing fills in a parameter that no model may fill in.
         """
         if timeout is not None and not timeout > 0:
             raise ValueError(f"The timeout of a tool must be positive, got {timeout!r}.")
         policy = None if approve is None else make_policy(approve, remember)
+        own_needs = make_labels(needs=needs).needs
 
         def decorate(function: F) -> F:
             executed = _make_registered_tool(function, name, description)
@@ -268,6 +283,8 @@ class ToolRegistrationMixin(AgentState):
             needed = make_policy(*executed.approval) if policy is None and executed.approval else policy
             if needed is not None:
                 set_policy(wrapped, needed)
+            if own_needs:
+                set_labels(wrapped, make_labels(executed.labels[0], own_needs))
             self.register_function({executed.name: wrapped}, **({"silent_override": True} if silent_override else {}))
             registered: Any = executed if isinstance(function, Tool) else attach_tool(function, executed, has_schema=False)
             return registered  # type: ignore[no-any-return]
@@ -324,6 +341,8 @@ class ToolRegistrationMixin(AgentState):
         # Read when the function is executed.
         vars(wrapped).update(_origin=function, _serialize=serialize, _has_async_dependencies=injection.is_async)
         vars(wrapped)["_checked"] = None if has_own_schema else function
+        if tool is not None and any(tool.labels):
+            set_labels(wrapped, make_labels(*tool.labels))
         return wrapped  # type: ignore[no-any-return]
 
 

@@ -37,9 +37,16 @@ def silence(silent: bool | None) -> Iterator[bool]:
         reset_variable(_is_chat_silent, token)
 
 
-def is_silent(agent: object = None) -> bool:
-    """Return True if nothing is printed. The setting of the agent has precedence over that of the chat."""
+def is_silent(agent: object = None, silent: bool | None = None) -> bool:
+    """Return True if nothing is printed. The setting of the agent has precedence over that of the call, or else of the chat.
+
+    Args:
+        agent: The agent.
+        silent: The setting of the call; None for that of the chat.
+    """
     setting = getattr(agent, "silent", None)
+    if setting is None:
+        setting = silent
     return _is_chat_silent.get() if setting is None else bool(setting)
 
 

@@ -15,7 +15,7 @@ ANSWER_KEYS = ("reasoning", "refusal", "stop_reason", "citations", "files", "hos
 """Keys of a model's message besides its content and calls: thinking, a refusal, and fields that its vendor needs back."""
 
 STORED_KEYS = (
-    *("content", "function_call", "tool_calls", "tool_responses", "tool_call_id", "name", "context", "receivers"),
+    *("content", "function_call", "tool_calls", "tool_responses", "tool_call_id", "name", "context", "receivers", "labels"),
     *ANSWER_KEYS,
 )
 """Keys that a history stores, in this order. Other keys of a message apply to its delivery only."""
@@ -68,7 +68,7 @@ def as_dict(message: Message | str | Mapping[str, object]) -> Message:
 def get_shown_form(message: Message | str) -> Message | str:
     """Return a message for events: a dict also for text that has thinking; without the fields that only its vendor reads."""
     fields = getattr(message, "fields", None) or (message if isinstance(message, dict) else {})
-    if not fields or fields.keys().isdisjoint(ANSWER_KEYS):
+    if not fields or ("labels" not in fields and fields.keys().isdisjoint(ANSWER_KEYS)):
         return message
     return {key: value for key, value in as_dict(message).items() if key != "native"}
 

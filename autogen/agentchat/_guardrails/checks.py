@@ -60,6 +60,7 @@ class GuardedCall:
         name: Name of the function.
         arguments: Its arguments. A copy: changes have no effect, a check returns `Tripped(..., replacement=arguments)`.
         history: For an approval, the conversation that led to the call, with the message that has it at the end.
+        chat: For an approval, the id of the chat, as in its events.
     """
 
     agent: str
@@ -67,11 +68,18 @@ class GuardedCall:
     arguments: dict[str, Any] = field(default_factory=dict)
     # No part of the call: verdicts are kept by the call.
     history: tuple[dict[str, Any], ...] = field(default=(), repr=False, compare=False)
+    chat: str = field(default="", repr=False, compare=False)
 
     @property
     def message(self) -> dict[str, Any]:
         """The message that has the call; an empty dict if it is not known."""
         return self.history[-1] if self.history else {}
+
+    @property
+    def labels(self) -> dict[str, list[str]]:
+        """The sources in view when the call was written, by label: `untrusted`, `private`."""
+        labels = self.message.get("labels")
+        return dict(labels) if isinstance(labels, dict) else {}
 
     @property
     def text(self) -> str:

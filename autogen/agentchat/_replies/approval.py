@@ -37,6 +37,7 @@ MAX_REFUSALS = 3
 """Number of times that a refused call may come again in a chat before the chat ends."""
 
 _MAX_SHOWN = 2_000  # characters
+_MAX_SOURCES = 5
 _YES = ("y", "yes", "ok", "approve")
 _ALWAYS = ("a", "always")
 _NO = ("", "n", "no", "reject")
@@ -53,17 +54,27 @@ class _Request:
         call: The call.
         function: The tool, for which other arguments must be valid.
         title: Description of the call for the human; None for its name and arguments.
+        spoilers: Sources in view; if there are any, a human must approve this very call.
     """
 
     def __init__(
-        self, agent: AgentCore, policy: ApprovalPolicy, call: GuardedCall, function: Any = None, title: str | None = None
+        self,
+        agent: AgentCore,
+        policy: ApprovalPolicy,
+        call: GuardedCall,
+        function: Any = None,
+        title: str | None = None,
+        spoilers: Sequence[str] = (),
     ) -> None:
         self.agent, self.policy, self.call, self.function, self.title = agent, policy, call, function, title
+        self.spoilers = spoilers
         self.memory = get_memory() or Memory()
         self.key = (agent.name, call.name, fingerprint(call.arguments, named_secrets=True))
 
     @property
     def _is_remembered(self) -> bool:
+        if self.spoilers:
+            return False
         approved = self.memory.approved | internals(self.agent).approvals
         return self.key in approved or self.key[:2] in approved
 
@@ -110,7 +121,7 @@ class _Request:
     def _decide(self) -> Steps[Decision]:
         """Apply the rules in order; the first that refuses decides. Then ask the human, if that is needed."""
         needs_human, by = self.policy.needs_human, RULE
-        reasons: list[str] = []
+        reasons = [_describe_spoilers(self.spoilers)] if self.spoilers else []
         call, edited = self.call, False
         for rule in self.policy.rules:
             answer = yield from apply_rule(rule, call)
@@ -179,6 +190,7 @@ def request_approval(
     *,
     function: Any = None,
     history: tuple[dict[str, Any], ...] = (),
+    spoilers: Sequence[str] = (),
 ) -> Steps[ApprovedCall | str]:
     """Request the approval of a call.
 
@@ -189,6 +201,7 @@ def request_approval(
         arguments: Its arguments.
         function: The tool; None for a call without one.
         history: Conversation that led to the call.
+        spoilers: Sources in view; if there are any, nobody but a human may approve the call.
 
     Returns:
         The call that may be made, or the text for the model if it is refused.
@@ -196,7 +209,10 @@ def request_approval(
     Raises:
         GuardrailStop: if the human ends the chat, or a refused call comes again and again.
     """
-    request = _Request(agent, policy, GuardedCall(agent.name, name, dict(arguments), history), function)
+    if spoilers and not policy.needs_human:
+        return f"The call was not made, because {_describe_spoilers(spoilers)}."
+    call = GuardedCall(agent.name, name, dict(arguments), history, events.get_current_chat())
+    request = _Request(agent, policy, call, function, spoilers=spoilers)
     refusals = request.memory.refusals
     if refusals[request.key]:
         refusals[request.key] += 1
@@ -248,6 +264,12 @@ def _check_block(*, code: str, language: str) -> None:
 
 
 vars(_check_block)["_checked"] = _check_block
+
+
+def _describe_spoilers(spoilers: Sequence[str]) -> str:
+    shown = ", ".join(spoilers[:_MAX_SOURCES])
+    more = f" and {len(spoilers) - _MAX_SOURCES} more" if len(spoilers) > _MAX_SOURCES else ""
+    return f"{shown}{more} {'is' if len(spoilers) == 1 else 'are'} in view"
 
 
 def _make_refusal(agent: AgentCore, words: str, addition: str = "") -> str:

@@ -33,9 +33,9 @@ from .length_guard import shorten_refused
 
 logger = logging.getLogger("autogen.agentchat.conversable_agent")
 
-# Keys of messages that only this package reads: template values, the members that see a message, and fields of messages that
-# were converted from another form.
-INTERNAL_KEYS = ("context", "receivers", "metadata")
+# Keys of messages that only this package reads: template values, the members that see a message, fields of messages that
+# were converted from another form, and the sources of texts.
+INTERNAL_KEYS = ("context", "receivers", "metadata", "labels")
 
 
 def generate_model_reply(
@@ -221,7 +221,7 @@ def _prepare_messages(agent: AgentCore, messages: list[Message]) -> list[Message
         logger.warning("The history of agent %r was repaired for its model: %s.", agent.name, "; ".join(notes))
     prepared = []
     for message in repaired:
-        if "context" in message or "receivers" in message or "metadata" in message:
+        if "context" in message or "receivers" in message or "metadata" in message or "labels" in message:
             message = {key: value for key, value in message.items() if key not in INTERNAL_KEYS}
         prepared.append(_drop_foreign_native(message, agent.name) if "native" in message else message)
     return prepared

@@ -20,6 +20,7 @@ from ...events._event import current_operation_id, parent_operation_id
 from ...events._reply_events import make_reply_ended, make_reply_started
 from ...exception_utils import SenderRequired
 from ...operations import Operation, get_journal, is_replay_safe, make_id, perform
+from .._approvals.labels import are_used, label_reply
 from .._core import runtime_log
 from .._core.internals import ANSWERING, get_default_reply, get_reply_rows, internals
 from .._core.protocols import AgentCore, ReplyFunction
@@ -249,6 +250,13 @@ def run_reply_functions(
     agent: AgentCore, messages: list[Message], sender: Agent | None, exclude: Container[ReplyFunction]
 ) -> Steps[Any]:
     """Call the reply functions in turn until one gives a final reply; return it, or the agent's default reply."""
+    steps = _call_reply_functions(agent, messages, sender, exclude)
+    return label_reply(steps, messages) if are_used() else steps
+
+
+def _call_reply_functions(
+    agent: AgentCore, messages: list[Message], sender: Agent | None, exclude: Container[ReplyFunction]
+) -> Steps[Any]:
     rows = list(get_reply_rows(agent))
     answers_agents = sender is None or Agent in type(sender).__mro__ or is_triggered_by(Agent, sender)
     is_observed = runtime_logging.is_logging or (

@@ -29,7 +29,8 @@ from ...operations import (
     perform,
     resolve_unfinished,
 )
-from .._approvals.policy import get_policy, mark_approved
+from .._approvals.labels import ToolLabels, are_used, find_spoilers, get_labels, note_result
+from .._approvals.policy import ApprovalPolicy, get_policy, mark_approved
 from .._core import turn_context
 from .._core.display import print_notice
 from .._core.internals import get_managed_group, is_conversable, is_overridden
@@ -196,20 +197,31 @@ def execute_call(
     name = str(call.get("name") or "")
     function = _find_function(agent, name)
     policy, notice = get_policy(function), ""
-    if not owners and policy is None:
+    messages = _get_origin(call)[1]
+    labels = get_labels(function) if are_used() else ToolLabels()
+    spoilers = find_spoilers(labels, messages[-1]) if labels.needs and messages else []
+    note_result(labels, f"{name}#{len(messages)}")
+    if not owners and policy is None and not spoilers:
         return (yield from perform_call(None))
     arguments: Any = _try_parse(agent, call)
     # A call that can't be made is reported to the model as usual.
     if arguments is not None and function is not None:
         arguments = yield from check_call(agent, caller, name, arguments)
-        if policy is not None and not isinstance(arguments, str):
+        if (policy is not None or spoilers) and not isinstance(arguments, str):
             try:
                 arguments = normalize_arguments(function, arguments)
             except ValueError as error:
                 # Nobody is asked about a call that can't be made.
                 return _make_failure(name, f"Error: {error}")
-            history = tuple(_get_origin(call)[1])
-            approved = yield from request_approval(agent, policy, name, arguments, function=function, history=history)
+            approved = yield from request_approval(
+                agent,
+                policy or ApprovalPolicy((), False, "call"),
+                name,
+                arguments,
+                function=function,
+                history=tuple(messages),
+                spoilers=spoilers,
+            )
             arguments, notice = (approved, "") if isinstance(approved, str) else approved
         if isinstance(arguments, str):
             return _make_failure(name, arguments)

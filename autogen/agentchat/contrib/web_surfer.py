@@ -68,7 +68,7 @@ class Surf:
         )
         self.assistant.register_hook("process_message_before_send", _keep_first_call)
         for tool, description in self.tools.list_tools():
-            self.assistant.register_for_llm(description=description)(tool)
+            self.assistant.register_for_llm(description=description, returns="untrusted")(tool)
             self.user_proxy.register_for_execution(approve=surfer.approve.get(tool.__name__))(tool)
 
 

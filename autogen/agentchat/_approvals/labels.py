@@ -1,0 +1,176 @@
+"""Labels of messages: text of strangers, and private text, is known by its sources, and some tools don't run because of it.
+
+A tool says that its results are untrusted, or private. The reply to a message with such a result has the label, and so has
+each reply of an agent that was asked with it in view. A tool that needs trusted, or public, messages refuses their calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple, TypeAlias
+
+from ..._mistakes import suggest
+from ..._steps import Steps
+from ..._threads import reset_variable
+from .._core.messages import AnswerText
+from ..agent import Message
+
+Labels: TypeAlias = dict[str, list[str]]
+"""The sources of the text in a message, by label."""
+
+KEY = "labels"
+RESULTS = ("untrusted", "private")
+NEEDS = {"trusted": "untrusted", "public": "private"}
+"""The label that keeps a tool from running, by its need."""
+
+
+class ToolLabels(NamedTuple):
+    """The labels that concern a tool.
+
+    Attributes:
+        returns: Labels of its results.
+        needs: Needs of its calls.
+    """
+
+    returns: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+class _Switch:
+    """A switch that is on once a tool has labels: other programs are spared the work."""
+
+    is_on = False
+
+
+class TrustedText(str):
+    """A text without labels, made by `trusted`."""
+
+
+_collected: ContextVar[Labels | None] = ContextVar("labels of the reply that is made", default=None)
+
+
+def trusted(text: str) -> str:
+    """Return a text that a program has checked: as an agent's reply it has no labels, whatever the agent was asked with.
+
+    Args:
+        text: The text.
+
+    Raises:
+        TypeError: if it is not a text.
+
+    >>> def reply_with_total(recipient, messages, sender, config):
+    ...     return True, trusted(str(int(messages[-1]["content"])))
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"trusted takes a text, got {text!r:.100}.")
+    return TrustedText(text)
+
+
+def are_used() -> bool:
+    """Return True if a tool of this process has labels."""
+    return _Switch.is_on
+
+
+def make_labels(returns: str | Iterable[str] | None = None, needs: str | Iterable[str] | None = None) -> ToolLabels:
+    """Make the labels of a tool.
+
+    Raises:
+        ValueError: if a word is not known.
+    """
+    result = ToolLabels(_read("returns", returns, ("trusted", "public", *RESULTS)), _read("needs", needs, tuple(NEEDS)))
+    if result.needs or any(word in RESULTS for word in result.returns):
+        _Switch.is_on = True
+    return result
+
+
+def _read(name: str, words: str | Iterable[str] | None, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    items = () if words is None else (words,) if isinstance(words, str) else tuple(words)
+    for word in items:
+        if word not in allowed:
+            choices = ", ".join(map(repr, allowed))
+            raise ValueError(f"{name} must be of {choices}, got {word!r}.{suggest(str(word), allowed)}")
+    return items
+
+
+def set_labels(function: Any, labels: ToolLabels) -> None:
+    """Let a function that an agent executes have labels."""
+    vars(function)["_labels"] = labels
+
+
+def get_labels(function: Any) -> ToolLabels:
+    """Return the labels of a function that an agent executes.
+
+    A decorator that lets a model call the function says it, too, before or after it is registered for execution.
+    """
+    own = getattr(function, "_labels", None) or ToolLabels()
+    returns = own.returns or getattr(getattr(function, "_origin", None), "_returns", ())
+    return own._replace(returns=returns)
+
+
+def get_message_labels(message: object) -> Labels:
+    """Return the labels of a message; empty for one without."""
+    labels = message.get(KEY) if isinstance(message, Mapping) else getattr(message, "fields", {}).get(KEY)
+    return dict(labels) if isinstance(labels, Mapping) else {}
+
+
+def find_spoilers(labels: ToolLabels, message: object) -> list[str]:
+    """Return the sources in view that keep a tool from running."""
+    found = get_message_labels(message)
+    return [source for need in labels.needs for source in found.get(NEEDS[need], ())]
+
+
+def note_result(labels: ToolLabels, source: str) -> None:
+    """Note that the reply that is made has a result of a tool."""
+    collected = _collected.get()
+    if collected is not None:
+        _merge(collected, {word: [source] for word in labels.returns if word in RESULTS})
+
+
+def label_reply(steps: Steps[Any], messages: Iterable[Message]) -> Steps[Any]:
+    """Make a reply that has the labels of the messages, and of all that happens while it is made.
+
+    Args:
+        steps: Makes the reply.
+        messages: The messages that the agent is asked with.
+    """
+    labels: Labels = {}
+    for message in messages:
+        if KEY in message:
+            _merge(labels, get_message_labels(message))
+    with _collect(labels):
+        reply = yield from steps
+    if isinstance(reply, TrustedText):
+        return reply
+    # The reply may be made within another one: that of a chat within a chat, or a tool.
+    outer = _collected.get()
+    if outer is not None:
+        _merge(outer, labels)
+    return reply if reply is None else add_labels(reply, labels)
+
+
+def add_labels(message: Any, labels: Labels) -> Any:
+    """Return a message with more labels."""
+    if not labels or isinstance(message, TrustedText):
+        return message
+    merged = get_message_labels(message)
+    merged = {label: list(sources) for label, sources in merged.items()}
+    _merge(merged, labels)
+    if isinstance(message, str):
+        return AnswerText(message, {**getattr(message, "fields", {}), KEY: merged})
+    return {**message, KEY: merged} if isinstance(message, Mapping) else message
+
+
+@contextmanager
+def _collect(labels: Labels) -> Iterator[None]:
+    token = _collected.set(labels)
+    try:
+        yield
+    finally:
+        reset_variable(_collected, token)
+
+
+def _merge(labels: Labels, more: Mapping[str, Iterable[str]]) -> None:
+    for label, sources in more.items():
+        labels[label] = list(dict.fromkeys((*labels.get(label, ()), *sources)))
