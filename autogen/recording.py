@@ -12,7 +12,7 @@ import json
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from ._journal import (
     AlreadyAnswered,
     Answer,
     JournalError,
+    NotAnApprover,
     Pending,
     QuestionExpired,
     find_answer,
@@ -39,7 +40,7 @@ from ._journal import (
 from ._mistakes import trim_stop
 from ._sqlite_guard import UnexpectedSchema, fetch_all, limit_work, open_database, open_for_reading
 
-__all__ = ["AlreadyAnswered", "Answer", "JournalError", "Pending", "QuestionExpired", "Recording"]
+__all__ = ["AlreadyAnswered", "Answer", "JournalError", "NotAnApprover", "Pending", "QuestionExpired", "Recording"]
 
 
 _HEADER = b"SQLite format 3\0"
@@ -56,6 +57,8 @@ class Recording:
 
     Args:
         path: The file.
+        approvers: Names of those who may answer, or a function `(question, by)` that returns True for them; None for
+            anybody. A tool may name its own with `register_for_execution(approvers=...)`. Both count.
 
     Attributes:
         about: Its metadata: `version`, `chat` (a description as JSON), `chat_id`.
@@ -65,8 +68,9 @@ class Recording:
         JournalError: if the file is not a checkpoint, or has an unknown version.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, approvers: Iterable[str] | Callable[[Pending, str], bool] | None = None) -> None:
         self.path = Path(path)
+        self._approvers = approvers if callable(approvers) or approvers is None else tuple(approvers)
         if not self.path.is_file():
             raise FileNotFoundError(f"No such checkpoint: {self.path}.")
         with self._open() as database:
@@ -139,11 +143,13 @@ class Recording:
             value: The text, as a human would type it; the arguments for `edit`, the words for `reject`.
             choice: For an approval: `approve`, `always` (also later calls of the tool), `reject`, `reject_rest` (also the
                 other calls of the message), `edit` or `stop` (the chat ends).
-            by: Name of the person who answers, for the record.
+            by: Name of the person who answers, for the record, and for those who have `approvers`: a server takes it from
+                its authentication.
             note: Remark for the record.
 
         Raises:
             AlreadyAnswered: if it has an answer.
+            NotAnApprover: if this person may not answer it.
             QuestionExpired: if nobody answered in time.
             LookupError: if the chat does not wait for it, or its question shows something else by now.
             ValueError: if the answer does not fit the question.
@@ -153,11 +159,15 @@ class Recording:
         """
         question_id = question if isinstance(question, str) else question.id
         known = next((item for item in self._read_questions() if item.id == question_id), None)
+        if known is None:
+            self._check_answered(question_id)
         if known is None or (isinstance(question, Pending) and question.digest != known.digest):
             open_ids = ", ".join(item.id for item in self.pending) or "none"
             raise LookupError(f"{self.path} does not wait for the question {question_id!r}; its open questions: {open_ids}.")
         if known.expires_at is not None and time.time() >= known.expires_at:
             raise QuestionExpired(f"The question has expired, and its answer is {known.default!r}.")
+        if not self._may_answer(known, by):
+            raise NotAnApprover(f"{by or 'Somebody without a name'} may not answer the question {known.id!r}.")
         answer = Answer(make_answer_text(known, value, choice), by, note, time.time())
         try:
             with closing(open_database(self.path, "rw", timeout=30, isolation_level=None)) as database:
@@ -166,6 +176,22 @@ class Recording:
         except sqlite3.Error as error:
             raise JournalError(f"{self.path} can't be written: {trim_stop(error)}.") from error
         return answer
+
+    def _may_answer(self, question: Pending, by: str) -> bool:
+        if question.approvers and by not in question.approvers:
+            return False
+        if callable(self._approvers):
+            return self._approvers(question, by) is True
+        return self._approvers is None or by in self._approvers
+
+    def _check_answered(self, question_id: str) -> None:
+        """Raise `AlreadyAnswered` for a question that was answered where the chat runs."""
+        with self._open() as database:
+            read_meta(database, self.path, str(self.path))
+            tables = {row[0] for row in fetch_all(database, self.path, "SELECT name FROM sqlite_master")}
+            answer = find_answer(database, question_id) if "answers" in tables else None
+        if answer is not None:
+            raise AlreadyAnswered(answer)
 
     @property
     def decisions(self) -> list[dict[str, Any]]:

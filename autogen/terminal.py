@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -26,7 +26,7 @@ from . import events
 from ._terminal.event_formatter import EventFormatter, Line
 from ._terminal.markdown import StreamedReply
 from .events._observations import HUMAN
-from .io.base import IOStream, TimedInputStream
+from .io.base import InterruptibleInputStream, IOStream, TimedInputStream
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
@@ -57,7 +57,7 @@ def view(console: Console | None = None, *, lines: int | None = None, markdown: 
     """
     screen = _View(console or Console(), lines, markdown)
     outer = IOStream.get_default()
-    stream = (_TimedSilencedStream if isinstance(outer, TimedInputStream) else _SilencedStream)(screen, outer)
+    stream = _choose_stream_class(outer)(screen, outer)
     with screen, IOStream.set_default(stream), events.subscribe(screen.listen, types=EventFormatter.KINDS):
         yield
 
@@ -253,3 +253,18 @@ class _TimedSilencedStream(_SilencedStream):
         """Ask on the stream that was current before the view, with a timeout in seconds."""
         with self._screen.ask(prompt) as clean:
             return cast("TimedInputStream", self._outer).input_within(seconds, clean)
+
+
+class _InterruptibleSilencedStream(_TimedSilencedStream):
+    """A silenced stream around a stream that withdraws questions."""
+
+    def input_until(self, is_over: Callable[[], bool], prompt: str = "", *, seconds: float | None = None) -> str | None:
+        """Ask on the stream that was current before the view, unless the question is over before."""
+        with self._screen.ask(prompt) as clean:
+            return cast("InterruptibleInputStream", self._outer).input_until(is_over, clean, seconds=seconds)
+
+
+def _choose_stream_class(outer: IOStream) -> type[_SilencedStream]:
+    if not isinstance(outer, TimedInputStream):
+        return _SilencedStream
+    return _InterruptibleSilencedStream if isinstance(outer, InterruptibleInputStream) else _TimedSilencedStream

@@ -21,7 +21,7 @@ from .._secrets import redact_distinctly
 from .._steps import Steps
 from .._threads import reset_variable
 from ..control import ChatWaiting
-from .questions import Answer, Pending, QuestionStore, make_digest, make_question_id
+from .questions import Answer, AnswerStore, Pending, QuestionStore, make_digest, make_question_id
 from .sqlite_store import SQLiteStore
 from .store import ASKED, FINISHED, STARTED, JournalError, JournalStore, Position, Step
 
@@ -201,6 +201,8 @@ class Journal:
             **details: Fields of `Pending`; `expires_after` in seconds instead of `expires_at`.
         """
         shown = [details.get(key) for key in ("kind", "agent", "prompt", "tool", "arguments")]
+        if details.get("approvers"):
+            shown.append(details["approvers"])
         digest, after = make_digest(shown), details.pop("expires_after", None)
         first = self._open_questions.get(_scope.get())
         if first is not None and first.digest == digest:
@@ -221,6 +223,29 @@ class Journal:
         if not isinstance(self.store, QuestionStore):
             return None
         return self.store.read_answer(question.id, question.digest)
+
+    @property
+    def can_settle(self) -> bool:
+        """True if a question can be answered here and elsewhere at the same time."""
+        return isinstance(self.store, AnswerStore)
+
+    def settle(self, question: Pending, answer: Answer | None) -> Answer:
+        """Store the answer to a question unless it has one, and return the answer that counts.
+
+        Args:
+            question: The question.
+            answer: The answer that was given here; None if somebody has answered elsewhere.
+
+        Raises:
+            JournalError: There is none, or the store can't settle it.
+        """
+        settled = self.read_answer(question)
+        if settled is None and answer is not None and isinstance(self.store, AnswerStore):
+            with self._write():
+                settled = self.store.settle_answer(question.id, question.digest, answer)
+        if settled is None:
+            raise JournalError(f"{self.name} has lost the answer to the question {question.id}.")
+        return settled
 
     def discard(self, position: Position) -> None:
         """Delete a step that came to nothing: it will be made again."""

@@ -31,6 +31,7 @@ class Pending:
         digest: SHA-256 of all that is shown. An answer counts for a question with the same digest alone.
         expires_at: Time after which its default is the answer, in seconds since 1970; None if it does not expire.
         default: The answer then.
+        approvers: Names of those who may answer; empty for anybody.
     """
 
     id: str
@@ -44,10 +45,11 @@ class Pending:
     digest: str = ""
     expires_at: float | None = None
     default: str = ""
+    approvers: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the question as JSON."""
-        return {**asdict(self), "choices": list(self.choices)}
+        return {**asdict(self), "choices": list(self.choices), "approvers": list(self.approvers)}
 
     @classmethod
     def from_dict(cls, stored: Any) -> Pending:
@@ -57,8 +59,10 @@ class Pending:
             JournalError: It is not a question.
         """
         try:
-            return cls(**{**stored, "choices": tuple(stored["choices"])})
-        except (TypeError, KeyError) as error:
+            # Earlier versions had no approvers.
+            approvers = tuple(stored.get("approvers", ()))
+            return cls(**{**stored, "choices": tuple(stored["choices"]), "approvers": approvers})
+        except (AttributeError, TypeError, KeyError) as error:
             raise JournalError(f"A stored question is damaged: {trim_stop(error)}.") from error
 
 
@@ -76,6 +80,10 @@ class Answer(NamedTuple):
     by: str = ""
     note: str = ""
     at: float = 0.0
+
+
+class NotAnApprover(ValueError):
+    """Raised for an answer by somebody who may not answer the question."""
 
 
 class QuestionExpired(ValueError):
@@ -108,6 +116,15 @@ class QuestionStore(JournalStore, Protocol):
 
     def read_answer(self, question_id: str, digest: str) -> Answer | None:
         """Return the answer to a question; None if there is none."""
+        ...
+
+
+@runtime_checkable
+class AnswerStore(QuestionStore, Protocol):
+    """A `QuestionStore` in which a chat that runs gives answers, too: the first one counts, wherever it comes from."""
+
+    def settle_answer(self, question_id: str, digest: str, answer: Answer) -> Answer:
+        """Store the answer to a question, unless it has one, and return the answer that counts."""
         ...
 
 

@@ -90,9 +90,15 @@ def load_picture(database: sqlite3.Connection, digest: str) -> bytes | None:
     return None if row is None or not isinstance(row[0], bytes) else row[0]
 
 
-def find_answer(database: sqlite3.Connection, question_id: str, digest: str) -> Answer | None:
-    """Return the answer to a question; None if there is none."""
-    query = "SELECT text, author, note, at FROM answers WHERE id = ? AND digest = ?"
+def find_answer(database: sqlite3.Connection, question_id: str, digest: str | None = None) -> Answer | None:
+    """Return the answer to a question; None if there is none.
+
+    Args:
+        database: The connection.
+        question_id: Id of the question.
+        digest: Digest of what is shown with it; None for any.
+    """
+    query = "SELECT text, author, note, at FROM answers WHERE id = ? AND digest = ifnull(?, digest)"
     row = database.execute(query, (question_id, digest)).fetchone()
     return None if row is None else Answer(str(row[0]), str(row[1]), str(row[2]), float(row[3]))
 
@@ -279,6 +285,21 @@ class SQLiteStore:
         """Return the answer to a question; None if there is none."""
         with self._use() as database:
             return find_answer(database, question_id, digest)
+
+    def settle_answer(self, question_id: str, digest: str, answer: Answer) -> Answer:
+        """Store the answer to a question, unless it has one, and return the answer that counts.
+
+        Args:
+            question_id: Id of the question.
+            digest: Digest of what is shown with it.
+            answer: The answer.
+        """
+        with self._use() as database:
+            try:
+                store_answer(database, question_id, digest, answer)
+            except AlreadyAnswered as error:
+                return error.answer
+        return answer
 
     def finish_step(self, position: Position, value: Any) -> None:
         """Store the result of a step."""

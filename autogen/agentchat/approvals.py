@@ -6,9 +6,11 @@
 ... def pay(euros: int) -> str: ...
 """
 
-from .._journal import AlreadyAnswered, Answer, Pending, QuestionExpired
+from .._journal import AlreadyAnswered, Answer, NotAnApprover, Pending, QuestionExpired
+from ._approvals.extract import Extract
 from ._approvals.labels import trusted
 from ._approvals.policy import Ask, Edit, require_approval
+from ._approvals.preview import preview_diff
 from ._approvals.reviewer import Reviewer
 from ._approvals.rules import Rules
 from ._guardrails.checks import GuardedCall
@@ -18,11 +20,14 @@ __all__ = [
     "Answer",
     "Ask",
     "Edit",
+    "Extract",
     "GuardedCall",
+    "NotAnApprover",
     "Pending",
     "QuestionExpired",
     "Reviewer",
     "Rules",
+    "preview_diff",
     "require_approval",
     "trusted",
 ]

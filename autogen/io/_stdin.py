@@ -7,10 +7,12 @@ over, and no line is lost. At a terminal, a line that was typed in between answe
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import TextIO
 
 from .._threads import CallTimeout, start_daemon_thread
+from ._waiting import iterate_waits
 
 
 class LineReader:
@@ -54,6 +56,26 @@ class LineReader:
         if not line:
             raise EOFError("Standard input has ended.")
         return line.removesuffix("\n")
+
+    def read_line_until(self, is_over: Callable[[], bool], seconds: float | None = None) -> str | None:
+        """Return the next line, without its line end; None if the question is over before there is one.
+
+        Args:
+            is_over: Returns True if the line is no longer needed.
+            seconds: The time limit in seconds; None for no limit.
+
+        Raises:
+            CallTimeout: if there is no line in time.
+            EOFError: if standard input has ended.
+            StreamClosed: if the waiting call was cancelled.
+        """
+        for pause in iterate_waits(seconds):
+            try:
+                return self.read_line(pause)
+            except CallTimeout:
+                if is_over():
+                    return None
+        return None
 
 
 STDIN = LineReader()

@@ -18,6 +18,7 @@ __all__ = [
     "IOStreamProtocol",
     "LATER",
     "InputStream",
+    "InterruptibleInputStream",
     "OutputStream",
     "StreamClosed",
     "TimedInputStream",
@@ -151,6 +152,27 @@ class TimedInputStream(Protocol):
         Args:
             seconds: The time limit in seconds.
             prompt: The question.
+
+        Raises:
+            TimeoutError: if there is no input in time.
+        """
+        ...
+
+
+@runtime_checkable
+class InterruptibleInputStream(Protocol):
+    """A stream whose question is withdrawn once somebody has answered it elsewhere."""
+
+    def input_until(self, is_over: Callable[[], bool], prompt: str = "", *, seconds: float | None = None) -> str | None:
+        """Ask for a line of input, and look several times a second whether the question is over.
+
+        Args:
+            is_over: Returns True if the answer is no longer needed. It is called in the thread of the caller.
+            prompt: The question.
+            seconds: The time limit in seconds; None for no limit.
+
+        Returns:
+            The line; None if the question is over.
 
         Raises:
             TimeoutError: if there is no input in time.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import getpass
 import sys
+from collections.abc import Callable
+from types import BuiltinFunctionType
 from typing import Any
 
 from ._stdin import STDIN
@@ -64,6 +66,28 @@ class IOConsole(IOStream):
         STDIN.drop_late_line()
         print(_clean(prompt), end="", flush=True)
         return STDIN.read_line(seconds)
+
+    def input_until(self, is_over: Callable[[], bool], prompt: str = "", *, seconds: float | None = None) -> str | None:
+        """Ask for a line of input, unless the question is over before; None then.
+
+        Args:
+            is_over: Returns True if the answer is no longer needed.
+            prompt: The question.
+            seconds: The time limit in seconds; None for no limit. Without standard input there is none.
+
+        Raises:
+            TimeoutError: if there is no input in time.
+        """
+        # A program, a test or a notebook that replaces `input` has the lines, and not standard input.
+        if not isinstance(input, BuiltinFunctionType) or type(self).input is not IOConsole.input:
+            return self.input(prompt)
+        STDIN.drop_late_line()
+        print(_clean(prompt), end="", flush=True)
+        line = STDIN.read_line_until(is_over, seconds)
+        if line is None:
+            # The cursor is still behind the question.
+            print(flush=True)
+        return line
 
 
 def _clean(item: object) -> str:

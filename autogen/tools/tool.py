@@ -29,6 +29,8 @@ class Tool:
         reflect: False if an agent that works alone answers with the tool's result, and does not ask its model again.
         approve: Who must approve the calls, as for `register_for_execution`; None for nobody, or as the other tool.
         remember: As for `register_for_execution`.
+        approvers: As for `register_for_execution`.
+        preview: As for `register_for_execution`.
         returns: Labels of the results, as for `register_for_llm`; None for none, or as the other tool.
         needs: As for `register_for_execution`.
 
@@ -51,6 +53,8 @@ class Tool:
         reflect: bool | None = None,
         approve: Any = None,
         remember: str = "call",
+        approvers: Iterable[str] = (),
+        preview: Callable[..., str | None] | None = None,
         returns: str | Iterable[str] | None = None,
         needs: str | Iterable[str] | None = None,
     ) -> None:
@@ -66,7 +70,9 @@ class Tool:
         self._description = description
         self._parameters = self._check_parameters(parameters_json_schema)
         self._reflect = reflect if reflect is not None else other is None or other.reflect
-        self._approval = (approve, remember) if approve is not None else None if other is None else other.approval
+        self._approval = None if other is None else other.approval
+        if approve is not None:
+            self._approval = approve, remember, approvers, preview
         old_returns, old_needs = (None, None) if other is None else other.labels
         self._labels = (old_returns if returns is None else returns, old_needs if needs is None else needs)
         self._schema: dict[str, Any] | None = None
@@ -105,14 +111,15 @@ class Tool:
         return self._reflect
 
     @property
-    def approval(self) -> tuple[Any, str] | None:
-        """The arguments `approve` and `remember`; None if the calls need no approval."""
+    def approval(self) -> tuple[Any, str, Iterable[str], Callable[..., str | None] | None] | None:
+        """The arguments `approve`, `remember`, `approvers` and `preview`; None if the calls need no approval."""
         return self._approval
 
     def with_approval(self, approve: Any, *, remember: str = "call") -> Self:
         """Return a copy of the tool whose calls must be approved; see `register_for_execution`."""
         tool = copy.copy(self)
-        tool._approval = approve, remember
+        _, _, approvers, preview = self._approval or (None, "", (), None)
+        tool._approval = approve, remember, approvers, preview
         return tool
 
     @property

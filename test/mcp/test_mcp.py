@@ -120,6 +120,28 @@ def test_a_chat_with_the_tools(call, agent, toolbox):
     assert offered["add"]["parameters"]["required"] == ["a", "b"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("has_read", [False, True])
+def test_orders_of_a_server_cause_no_act(call, agent, toolbox, has_read):
+    """With a result in view, a tool that needs trusted text is not called, whatever the model believes."""
+    paid = []
+
+    def pay(euros: int) -> str:
+        """Pay."""
+        paid.append(euros)
+        return "paid"
+
+    calls = [*([tool_call("evil")] if has_read else []), tool_call("pay", euros=500)]
+    bot, user = agent("bot", llm_config=ScriptedModel(*calls, "done").llm_config), agent("user")
+    toolbox.register_for_llm(bot)
+    toolbox.register_for_execution(user)
+    user.register_for_execution(needs="trusted")(bot.register_for_llm()(pay))
+    result = call(user.initiate_chat, bot, message="hi", max_turns=3)
+    assert paid == ([] if has_read else [500])
+    if has_read:
+        assert result.chat_history[4]["content"] == "The call was not made, because evil#2 is in view."
+
+
 def test_a_group_of_two_agents(call, agent, toolbox):
     model = ScriptedModel(tool_call("add", a=40, b=2), "TERMINATE")
     bot, user = agent("bot", llm_config=model.llm_config), agent("user")

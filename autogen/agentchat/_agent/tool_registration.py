@@ -15,7 +15,7 @@ from ..._mistakes import warn_caller
 from ..._steps import is_coroutine_function, run_async, run_sync
 from ...tools.tool import Tool, attach_tool, get_tool, get_tool_name
 from ...tools.toolkit import collect_tools
-from .._approvals.labels import make_labels, set_labels
+from .._approvals.labels import is_known_text, make_labels, set_labels
 from .._approvals.policy import make_policy, set_policy
 from .._core import runtime_log, turn_context
 from .._core.internals import internals
@@ -241,6 +241,8 @@ class ToolRegistrationMixin(AgentState):
         idempotent: bool = False,
         approve: Any = None,
         remember: str = "call",
+        approvers: Iterable[str] = (),
+        preview: Callable[..., str | None] | None = None,
         needs: str | Iterable[str] | None = None,
     ) -> Callable[[F], F]:
         """Return a decorator that registers a function which the agent executes. It returns the same as `register_for_llm`.
@@ -259,17 +261,24 @@ class ToolRegistrationMixin(AgentState):
             remember: `call` to ask about each call; `chat` or `session` to ask once for each call with the same arguments,
                 in a chat or until the agent is reset; `always` to add the tool to the file of the `Rules`, too, if the
                 human says so.
+            approvers: Names of those who may answer with `Recording.answer`; empty for anybody. Whoever is asked in the
+                process itself may answer, too.
+            preview: Function of the arguments of a call that returns a text for the human, such as
+                `autogen.agentchat.approvals.preview_diff()`.
             needs: `trusted` to refuse calls that were written with untrusted text in view, `public` for private text, or
                 both; see `returns` of `register_for_llm`. With `approve="human"`, the human sees the sources and decides.
 
         Raises:
             ValueError: if the timeout is not positive, `remember` is unknown or needs a file of rules, or `needs` is not
                 known.
-            TypeError: if `approve` is of another type, or nothing fills in a parameter that no model may fill in.
+            TypeError: if `approve`, `approvers` or `preview` is of another type, or nothing fills in a parameter that no
+                model may fill in.
         """
         if timeout is not None and not timeout > 0:
             raise ValueError(f"The timeout of a tool must be positive, got {timeout!r}.")
-        policy = None if approve is None else make_policy(approve, remember)
+        policy = None if approve is None else make_policy(approve, remember, approvers, preview)
+        if policy is None and (approvers or preview is not None):
+            raise ValueError("approvers and preview are for a tool with approve=...")
         own_needs = make_labels(needs=needs).needs
 
         def decorate(function: F) -> F:
@@ -320,7 +329,8 @@ class ToolRegistrationMixin(AgentState):
             if runtime_logging.is_logging:
                 arguments = {key: value for key, value in kwargs.items() if key not in injection.names}
                 runtime_log.log_function_use(self, function, arguments, result)
-            return serialize_to_str(result) if serialize and not turn_context.is_directive(result) else result
+            is_kept = not serialize or turn_context.is_directive(result) or is_known_text(result)
+            return result if is_kept else serialize_to_str(result)
 
         run: Any
         if is_coroutine_function(function):

@@ -21,8 +21,9 @@ Labels: TypeAlias = dict[str, list[str]]
 """The sources of the text in a message, by label."""
 
 KEY = "labels"
-RESULTS = ("untrusted", "private")
-NEEDS = {"trusted": "untrusted", "public": "private"}
+UNTRUSTED = "untrusted"
+RESULTS = (UNTRUSTED, "private")
+NEEDS = {"trusted": UNTRUSTED, "public": "private"}
 """The label that keeps a tool from running, by its need."""
 
 
@@ -44,15 +45,15 @@ class _Switch:
     is_on = False
 
 
-class TrustedText(str):
-    """A text without labels, made by `trusted`."""
+class TrustedText(AnswerText):
+    """A text that is not untrusted, whatever was in view: made by `trusted`."""
 
 
 _collected: ContextVar[Labels | None] = ContextVar("labels of the reply that is made", default=None)
 
 
 def trusted(text: str) -> str:
-    """Return a text that a program has checked: as an agent's reply it has no labels, whatever the agent was asked with.
+    """Return a text that a program has checked: as a reply, or as the result of a tool, it is not untrusted.
 
     Args:
         text: The text.
@@ -65,7 +66,8 @@ def trusted(text: str) -> str:
     """
     if not isinstance(text, str):
         raise TypeError(f"trusted takes a text, got {text!r:.100}.")
-    return TrustedText(text)
+    kept = {label: sources for label, sources in get_message_labels(text).items() if label != UNTRUSTED}
+    return TrustedText(text, {KEY: kept} if kept else None)
 
 
 def are_used() -> bool:
@@ -115,17 +117,69 @@ def get_message_labels(message: object) -> Labels:
     return dict(labels) if isinstance(labels, Mapping) else {}
 
 
+def is_known_text(value: object) -> bool:
+    """Return True for a text that knows its labels, or that a program has checked."""
+    return isinstance(value, AnswerText)
+
+
 def find_spoilers(labels: ToolLabels, message: object) -> list[str]:
     """Return the sources in view that keep a tool from running."""
     found = get_message_labels(message)
     return [source for need in labels.needs for source in found.get(NEEDS[need], ())]
 
 
-def note_result(labels: ToolLabels, source: str) -> None:
-    """Note that the reply that is made has a result of a tool."""
+def gather_labels(items: Iterable[object]) -> Labels:
+    """Return the union of the labels of messages, and of texts that know theirs."""
+    labels: Labels = {}
+    for item in items:
+        _merge(labels, get_message_labels(item))
+    return labels
+
+
+def note_labels(labels: Labels) -> None:
+    """Note that labelled text is in view of the reply that is made."""
     collected = _collected.get()
     if collected is not None:
-        _merge(collected, {word: [source] for word in labels.returns if word in RESULTS})
+        _merge(collected, labels)
+
+
+def label_result(steps: Steps[tuple[bool, Message]], labels: ToolLabels, source: str) -> Steps[tuple[bool, Message]]:
+    """Make a call whose result has the labels of the tool, and of all that happens meanwhile.
+
+    Args:
+        steps: Makes the call, and returns whether it succeeded, and its result.
+        labels: The labels of the tool.
+        source: Name of the result.
+    """
+    collected: Labels = {word: [source] for word in labels.returns if word in RESULTS}
+    with _collect(collected):
+        success, result = yield from steps
+    content = result.get("content")
+    _merge(collected, get_message_labels(content))
+    if isinstance(content, TrustedText):
+        collected.pop(UNTRUSTED, None)
+    return success, ({**result, KEY: collected} if collected else result)
+
+
+def take_labels(result: Message) -> Message:
+    """Note the labels of the result of a call, and return it without them."""
+    if KEY not in result:
+        return result
+    note_labels(get_message_labels(result))
+    return {key: value for key, value in result.items() if key != KEY}
+
+
+def label_first_message(message: Any, origin: object, carryover: object) -> Any:
+    """Return the first message of a chat with the labels of the text in it, and of the reply within which the chat begins.
+
+    Args:
+        message: The message.
+        origin: The message that the program has passed.
+        carryover: The carryover.
+    """
+    labels = gather_labels([origin, *(carryover if isinstance(carryover, (list, tuple)) else [carryover])])
+    _merge(labels, _collected.get() or {})
+    return add_labels(message, labels)
 
 
 def label_reply(steps: Steps[Any], messages: Iterable[Message]) -> Steps[Any]:
@@ -142,7 +196,7 @@ def label_reply(steps: Steps[Any], messages: Iterable[Message]) -> Steps[Any]:
     with _collect(labels):
         reply = yield from steps
     if isinstance(reply, TrustedText):
-        return reply
+        labels.pop(UNTRUSTED, None)
     # The reply may be made within another one: that of a chat within a chat, or a tool.
     outer = _collected.get()
     if outer is not None:
@@ -152,13 +206,16 @@ def label_reply(steps: Steps[Any], messages: Iterable[Message]) -> Steps[Any]:
 
 def add_labels(message: Any, labels: Labels) -> Any:
     """Return a message with more labels."""
-    if not labels or isinstance(message, TrustedText):
+    if isinstance(message, TrustedText):
+        labels = {label: sources for label, sources in labels.items() if label != UNTRUSTED}
+    if not labels:
         return message
     merged = get_message_labels(message)
     merged = {label: list(sources) for label, sources in merged.items()}
     _merge(merged, labels)
     if isinstance(message, str):
-        return AnswerText(message, {**getattr(message, "fields", {}), KEY: merged})
+        kind = TrustedText if isinstance(message, TrustedText) else AnswerText
+        return kind(message, {**getattr(message, "fields", {}), KEY: merged})
     return {**message, KEY: merged} if isinstance(message, Mapping) else message
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from ..._mistakes import suggest
 from ..._threads import reset_variable
 from .._guardrails.checks import GuardedCall
 
 F = TypeVar("F", bound=Callable[..., Any])
+Preview: TypeAlias = Callable[..., "str | None"]
+"""A function of the arguments of a call that returns a text for the human who approves it."""
 
 HUMAN, RULE, EXPIRY = "human", "rule", "expiry"
 REMEMBER = ("call", "chat", "session", "always")
@@ -49,11 +51,15 @@ class ApprovalPolicy(NamedTuple):
         rules: Functions of the call, in order.
         needs_human: True if a human is asked, after the rules.
         remember: Where an approval by a human is remembered: one of REMEMBER.
+        approvers: Names of those who may answer elsewhere; empty for anybody.
+        preview: Returns a text about a call for the human; None for none.
     """
 
     rules: tuple[Callable[[GuardedCall], Any], ...]
     needs_human: bool
     remember: str
+    approvers: tuple[str, ...] = ()
+    preview: Preview | None = None
 
 
 class Decision(NamedTuple):
@@ -65,6 +71,7 @@ class Decision(NamedTuple):
         arguments: Other arguments; None for those of the call.
         by: `human`, `rule`, `reviewer`, or `expiry` if nobody answered in time.
         why: Reason why a human was asked.
+        others: Answers that the human gave about other calls of the message, by their numbers.
     """
 
     verdict: str
@@ -72,6 +79,7 @@ class Decision(NamedTuple):
     arguments: dict[str, Any] | None = None
     by: str = RULE
     why: str = ""
+    others: dict[str, str] | None = None
 
     @property
     def is_approved(self) -> bool:
@@ -122,15 +130,19 @@ def remember_approvals() -> Iterator[None]:
         reset_variable(_memory, token)
 
 
-def make_policy(approve: Any, remember: str = "call") -> ApprovalPolicy:
+def make_policy(
+    approve: Any, remember: str = "call", approvers: Iterable[str] = (), preview: Preview | None = None
+) -> ApprovalPolicy:
     """Make the policy of a tool.
 
     Args:
         approve: `human`, a function of a `GuardedCall`, `Rules`, a `Reviewer`, or a list of these.
         remember: `call`, `chat`, `session` or `always`.
+        approvers: Names of those who may answer elsewhere; empty for anybody.
+        preview: Returns a text about a call for the human; None for none.
 
     Raises:
-        TypeError: if `approve` is of another type.
+        TypeError: if `approve`, `approvers` or `preview` is of another type.
         ValueError: if it is an unknown text or empty, or `remember` is unknown or needs a file of rules.
     """
     if remember not in REMEMBER:
@@ -144,10 +156,25 @@ def make_policy(approve: Any, remember: str = "call") -> ApprovalPolicy:
             raise ValueError(f"approve must be {_FORMS}, got {item!r}.")
         if not isinstance(item, str) and not callable(item):
             raise TypeError(f"approve must be {_FORMS}, got {item!r}.")
-    policy = ApprovalPolicy(tuple(item for item in items if item != HUMAN), HUMAN in items, remember)
+    if preview is not None and not callable(preview):
+        raise TypeError(f"preview must be a function of the arguments of a call, got {preview!r}.")
+    rules = tuple(item for item in items if item != HUMAN)
+    policy = ApprovalPolicy(rules, HUMAN in items, remember, read_approvers(approvers), preview)
     if remember == "always" and find_rules_file(policy) is None:
         raise ValueError("remember='always' needs Rules from a file, to which the human's answer is added.")
     return policy
+
+
+def read_approvers(approvers: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of those who may answer.
+
+    Raises:
+        TypeError: if it is not a list of names.
+    """
+    names = () if isinstance(approvers, str) else tuple(approvers)
+    if isinstance(approvers, str) or not all(isinstance(name, str) and name for name in names):
+        raise TypeError(f"approvers must be a list of names, got {approvers!r}.")
+    return names
 
 
 def find_rules_file(policy: ApprovalPolicy) -> Any:
@@ -155,23 +182,28 @@ def find_rules_file(policy: ApprovalPolicy) -> Any:
     return next((rule for rule in policy.rules if getattr(rule, "path", None) and hasattr(rule, "allow_tool")), None)
 
 
-def require_approval(approve: Any = HUMAN, *, remember: str = "call") -> Callable[[F], F]:
+def require_approval(
+    approve: Any = HUMAN, *, remember: str = "call", approvers: Iterable[str] = (), preview: Preview | None = None
+) -> Callable[[F], F]:
     """Return a decorator for a function that agents may call after an approval alone, however they get it.
 
     Args:
         approve: `human`, a function of a `GuardedCall`, `Rules`, a `Reviewer`, or a list of these.
         remember: `call` to ask about each call; `chat` or `session` to ask once for each call with the same arguments, in a
             chat or until the agent is reset; `always` to add the tool to the file of the `Rules` if the human says so.
+        approvers: Names of those who may answer with `Recording.answer`; empty for anybody. Whoever is asked in the process
+            itself may answer, too.
+        preview: Function of the arguments of a call that returns a text for the human, such as `preview_diff()`.
 
     Raises:
-        TypeError: if `approve` is of another type.
+        TypeError: if `approve`, `approvers` or `preview` is of another type.
         ValueError: if it is an unknown text or empty, or `remember` is unknown or needs a file of rules.
 
     >>> @require_approval("human")
     ... def pay(euros: int) -> str:
     ...     return f"Paid {euros}."
     """
-    policy = make_policy(approve, remember)
+    policy = make_policy(approve, remember, approvers, preview)
 
     def decorate(function: F) -> F:
         set_policy(function, policy)

@@ -20,6 +20,7 @@ from ...exception_utils import BudgetExceeded
 from ...oai._usage.ledger import UsageLedger, enter_chat_budget, is_inside_chat
 from ...operations import Operation, is_replay_safe, perform
 from ...types import ChatCost, ChatMessage
+from .._approvals.labels import add_labels, are_used, gather_labels, label_first_message
 from .._approvals.policy import remember_approvals
 from .._core import argument_checks, registration_warnings
 from .._core.answer_values import collect_values, find_value
@@ -38,7 +39,7 @@ from .._core.termination import BoundCondition, get_termination_test
 from .._guardrails.checks import GuardrailStop
 from .._guardrails.run import check_summary
 from .._replies.registry import builtin_generate_reply
-from ..agent import Agent
+from ..agent import Agent, Message
 from .active_chats import enter_active_chat
 from .message_loop import Send, run_loop
 from .sources import SourceRecord, gather_sources, resolve_sources
@@ -232,7 +233,7 @@ def _run(request: ChatRequest) -> Steps[ChatResult]:
             if error.on_budget != "next" or is_inside_chat():
                 raise
             logger.warning("The chat ends with a partial result: %s", error)
-            result.summary = get_last_text(sender, recipient)
+            result.summary = _label_summary(request, get_last_text(sender, recipient))
             return result
     return _build_result(request, outcome, summary, reason)
 
@@ -259,11 +260,24 @@ def _run_turns(request: ChatRequest, max_turns: int | None) -> Steps[tuple[Any, 
     guarded = [agent for agent in (sender, recipient) if any(agent.hook_lists.values())]
     if guarded:
         summary = yield from check_summary(guarded, summary)
-    return summary, reason
+    return _label_summary(request, summary), reason
+
+
+def _label_summary(request: ChatRequest, summary: Any) -> Any:
+    """Return the summary of a chat with the labels of the messages that it is of."""
+    if not are_used() or not summary:
+        return summary
+    messages = _get_messages(request.sender, request.recipient)
+    return add_labels(summary, gather_labels(messages[-1:] if request.options.summary_method == "last_msg" else messages))
 
 
 def make_first_message(agent: AgentCore, recipient: Agent, message: Any, context: dict[str, Any]) -> Steps[Any]:
     """Make the first message of a chat: call a callable message, or append the carryover to a given one."""
+    first = yield from _make_opening(agent, recipient, message, context)
+    return label_first_message(first, message, context.get("carryover")) if are_used() else first
+
+
+def _make_opening(agent: AgentCore, recipient: Agent, message: Any, context: dict[str, Any]) -> Steps[Any]:
     if callable(message):
         async_fn = _get_async_opening(message)
 
@@ -346,7 +360,7 @@ def _build_result(
     """Build the `ChatResult` from copies, so that later chats can't change it."""
     sender, recipient, _, _, context = request
     state, peer_state = internals(sender), internals(recipient)
-    messages = list(recipient._record_for(sender) or get_history(sender, recipient))
+    messages = _get_messages(sender, recipient)
     if detail is None:
         reason = state.stop_reasons.get(recipient) or peer_state.stop_reasons.get(sender) or reason
         detail = _get_stop_detail(sender, recipient) if reason is StopReason.TERMINATION_MESSAGE else None
@@ -372,6 +386,10 @@ def _build_result(
         sources=resolve_sources(outcome.sources, messages),
         intermediate_answers=list(outcome.sources.intermediate_answers),
     )
+
+
+def _get_messages(sender: AgentCore, recipient: AgentCore) -> list[Message]:
+    return list(recipient._record_for(sender) or get_history(sender, recipient))
 
 
 def _get_stop_detail(sender: AgentCore, recipient: AgentCore) -> str | None:

@@ -13,6 +13,7 @@ from ..._steps import Steps, invoke, wrap_in_thread
 from ..._untrusted import RULE
 from ...oai._requests.retry import classify_error
 from ...oai.client import OpenAIWrapper
+from .._approvals.labels import add_labels, are_used, gather_labels
 from ..agent import Message
 from .counting import TokenCounter, get_agent_counter, get_window
 from .texts import get_texts
@@ -101,7 +102,10 @@ class SummaryTransform(Transform):
                 covered = boundary
         if not covered:
             return View(messages)
-        return View([_make_summary(summary, covered), *messages[covered:]], [(0, covered - 1)])
+        shown = _make_summary(summary, covered)
+        if are_used():
+            shown = add_labels(shown, gather_labels(messages[:covered]))
+        return View([shown, *messages[covered:]], [(0, covered - 1)])
 
     def get_logs(self, pre_transform_messages: list[Message], post_transform_messages: list[Message]) -> tuple[str, bool]:
         """Return how many messages are shown as a summary."""

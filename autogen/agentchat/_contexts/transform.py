@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from ... import events
 from ..._steps import Steps, invoke, run_async, run_sync
 from ...formatting_utils import colored
 from ...io.base import IOStream
+from .._approvals.labels import add_labels, are_used, gather_labels, get_message_labels
 from .._core.display import is_silent
 from ..agent import Message
 from .view import View, describe, find_gaps
@@ -136,6 +138,22 @@ def _apply_foreign(transform: Any, messages: list[Message]) -> Steps[View]:
     result = yield from invoke(*method, list(copies))
     if not isinstance(result, list):
         raise TypeError(f"{type(transform).__name__} must return a list of messages, got {type(result).__name__}.")
+    view = _describe_foreign(result, messages, copies)
+    return replace(view, messages=_keep_labels(result, messages, copies)) if are_used() else view
+
+
+def _keep_labels(result: list[Message], messages: list[Message], copies: list[Message]) -> list[Message]:
+    """Return the messages that a transform shows with their labels; a new message stands for those that it does not show."""
+    positions = {id(message): position for position, message in enumerate(copies)}
+    shown = {positions[id(message)] for message in result if id(message) in positions}
+    hidden = gather_labels(message for position, message in enumerate(messages) if position not in shown)
+    return [
+        add_labels(message, get_message_labels(messages[positions[id(message)]]) if id(message) in positions else hidden)
+        for message in result
+    ]
+
+
+def _describe_foreign(result: list[Message], messages: list[Message], copies: list[Message]) -> View:
     if len(result) == len(messages):
         return View(result, [], [index for index, message in enumerate(messages) if result[index] != message])
     positions = {id(message): position for position, message in enumerate(copies)}

@@ -199,7 +199,8 @@ def apply_directive(agent: AgentCore, call: Message, result: object) -> str:
         result: Return value of the tool.
     """
     if not is_directive(result):
-        return str(result)
+        # A text may know more about itself.
+        return result if isinstance(result, str) else str(result)
     turn = _current_turn.get()
     if turn is not None:
         return turn.apply(call, result)

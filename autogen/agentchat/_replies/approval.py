@@ -12,6 +12,7 @@ from ..._mistakes import trim_stop
 from ..._secrets import redact
 from ..._steps import Steps, invoke
 from ...operations import Operation, fingerprint, perform
+from .._approvals.batch import Batch, get_batch
 from .._approvals.policy import (
     EXPIRY,
     HUMAN,
@@ -25,6 +26,7 @@ from .._approvals.policy import (
     find_rules_file,
     get_memory,
 )
+from .._approvals.preview import call_preview, show_arguments
 from .._approvals.rules import apply_rule
 from .._core.internals import internals
 from .._core.protocols import AgentCore
@@ -36,7 +38,6 @@ CHOICES = ("approve", "always", "reject", "reject_rest", "edit", "stop")
 MAX_REFUSALS = 3
 """Number of times that a refused call may come again in a chat before the chat ends."""
 
-_MAX_SHOWN = 2_000  # characters
 _MAX_SOURCES = 5
 _YES = ("y", "yes", "ok", "approve")
 _ALWAYS = ("a", "always")
@@ -81,6 +82,8 @@ class _Request:
     def remember(self, decision: Decision) -> None:
         """Remember a decision for later calls of the chat, or of the agent."""
         policy, key, message = self.policy, self.key, self.call.message
+        if decision.others and (batch := get_batch()) is not None:
+            batch.answers.update({int(number): words for number, words in decision.others.items()})
         lasting = policy.remember == "session"
         approved = internals(self.agent).approvals if lasting else self.memory.approved
         if decision.verdict in ("reject", "reject_rest"):
@@ -146,40 +149,71 @@ class _Request:
             return Decision("edit" if edited else "approve", "", arguments, RULE if needs_human else by)
         if call.message and self.memory.refused_message is call.message:
             return Decision("reject", "the rest of the calls was refused", by=HUMAN, why=why)
-        decision = (yield from self._ask(call, why))._replace(why=why)
+        batch = get_batch()
+        # With a preview, a reason or other arguments, the list does not say all.
+        if why or self.policy.preview is not None or (batch is not None and not batch.lists(call.arguments)):
+            batch = None
+        decision = (yield from self._ask(call, why, batch))._replace(why=why)
         if decision.verdict == "always" and self.policy.remember == "always":
             find_rules_file(self.policy).allow_tool(call.name)
         return decision._replace(verdict="edit", arguments=arguments) if edited and decision.is_approved else decision
 
-    def _ask(self, call: GuardedCall, why: str) -> Steps[Decision]:
-        """Ask the human, until the answer can be used."""
-        # Needs pydantic.
-        from ...coding.approval import visible
+    def _ask(self, call: GuardedCall, why: str, batch: Batch | None) -> Steps[Decision]:
+        """Ask the human, until the answer can be used.
 
+        Args:
+            call: The call.
+            why: Reason why the human is asked.
+            batch: The calls of the message; None if the human must see this one alone.
+        """
         agent, arguments = self.agent, redact(call.arguments)
-        shown = json.dumps(arguments, ensure_ascii=False, default=str)
-        if len(shown) > _MAX_SHOWN:
-            shown = f"{shown[:_MAX_SHOWN]}... ({len(shown)} characters, digest {fingerprint(call.arguments)})"
-        reason = f" ({visible(trim_stop(redact(why)))})" if why else ""
-        title = self.title or f"{agent.name} is to call {visible(call.name)} with {visible(shown)}{reason}."
-        prompt = (
-            f"{title} Approve? "
-            "(y: yes, a: yes, and later calls of it in this chat, n: no, r: no, nor the other calls of this message, "
-            "e {...}: yes, with these arguments, q: end the chat, or a text: no, and the model reads it) "
-        )
+        prompt = self._make_prompt(call, why)
         subject = {"kind": "approval", "tool": call.name, "arguments": arguments, "choices": CHOICES}
+        if self.policy.approvers:
+            subject["approvers"] = self.policy.approvers
+        known = None if batch is None else batch.take_answer()
+        others: dict[int, str] = {}
         problem = ""
         while True:
-            with ask_about(**subject) as answered:
-                text = yield from invoke(agent.get_human_input, agent.a_get_human_input, problem + prompt)
+            text, answered = known, {}
+            if text is None:
+                # Questions that are shown elsewhere stand alone, and are the same whenever they are asked.
+                with ask_about(preface="" if batch is None else batch.describe(), **subject) as answered:
+                    text = yield from invoke(agent.get_human_input, agent.a_get_human_input, problem + prompt)
+            known, problem = None, ""
             try:
+                # An answer from elsewhere is about the question that was shown there.
+                numbered = None if batch is None or answered.get("is_elsewhere") else batch.read_numbers(text)
+                if batch is not None and numbered is not None:
+                    numbers, text = numbered
+                    chosen = dict.fromkeys(numbers - {batch.current}, text)
+                    others.update(chosen)
+                    batch.answers.update(chosen)
+                    if batch.current not in numbers:
+                        continue
                 decision = parse_decision(text)
                 if decision.arguments is not None:
                     decision = decision._replace(arguments=normalize_arguments(self.function, decision.arguments))
             except ValueError as error:
-                problem = f"The new arguments can't be used: {trim_stop(error)}. "
+                problem = f"The answer can't be used: {trim_stop(error)}. "
                 continue
+            decision = decision._replace(others={str(number): words for number, words in others.items()} or None)
             return decision._replace(by=EXPIRY) if answered.get("is_expired") else decision
+
+    def _make_prompt(self, call: GuardedCall, why: str) -> str:
+        # Needs pydantic.
+        from ...coding.approval import visible
+
+        reason = f" ({visible(trim_stop(redact(why)))})" if why else ""
+        shown = show_arguments(call.arguments)
+        title = self.title or f"{self.agent.name} is to call {visible(call.name)} with {shown}{reason}."
+        if self.policy.preview is not None:
+            title = f"{title}\n{visible(call_preview(self.policy.preview, call.arguments))}\n"
+        return (
+            f"{title} Approve? "
+            "(y: yes, a: yes, and later calls of it in this chat, n: no, r: no, nor the other calls of this message, "
+            "e {...}: yes, with these arguments, q: end the chat, or a text: no, and the model reads it) "
+        )
 
 
 def request_approval(

@@ -20,9 +20,10 @@ from ...events._event import current_operation_id, parent_operation_id
 from ...events._reply_events import make_reply_ended, make_reply_started
 from ...exception_utils import SenderRequired
 from ...operations import Operation, get_journal, is_replay_safe, make_id, perform
-from .._approvals.labels import are_used, label_reply
+from .._approvals.labels import TrustedText, are_used, label_reply
 from .._core import runtime_log
 from .._core.internals import ANSWERING, get_default_reply, get_reply_rows, internals
+from .._core.messages import AnswerText, as_dict
 from .._core.protocols import AgentCore, ReplyFunction
 from .._guardrails.beside import get_pending_checks
 from ..agent import Agent, Message
@@ -297,9 +298,19 @@ def _call_reply_functions(
     return get_default_reply(agent)
 
 
+def _encode_answer(answer: ReplyTuple) -> list[Any]:
+    final, reply = answer
+    # Text that has more fields becomes a message.
+    stored = [final, as_dict(reply) if isinstance(reply, AnswerText) and reply.fields else reply]
+    return [*stored, "trusted"] if isinstance(reply, TrustedText) else stored
+
+
 def _decode_answer(stored: Any) -> ReplyTuple:
-    final, reply = stored
-    return final, reply
+    final, reply, *marks = stored
+    if not marks:
+        return final, reply
+    fields = dict(reply) if isinstance(reply, dict) else {"content": reply}
+    return final, TrustedText(fields.pop("content"), fields)
 
 
 class _ReplyOperation(Operation[Any]):
@@ -326,7 +337,7 @@ class _ReplyOperation(Operation[Any]):
         self.is_journaled = not is_builtin
 
     # As class attributes they replace the slots of the base class.
-    encode = list
+    encode = staticmethod(_encode_answer)
     decode = staticmethod(_decode_answer)
     on_unfinished = None
     holds_chats = True

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ... import events
 from ..._images.sources import name_sources
@@ -24,7 +24,7 @@ from ..._steps import Call, Steps, invoke, sync_and_async
 from ..._threads import CallTimeout, reset_variable
 from ...control import ChatWaiting, interruptible
 from ...io._event_streams import get_asked_stream
-from ...io.base import AsyncInputStream, InputStream, Later, TimedInputStream
+from ...io.base import AsyncInputStream, InputStream, InterruptibleInputStream, Later, TimedInputStream
 from ...operations import Journal, Operation, fingerprint, get_journal, perform
 from .._core.display import print_notice
 from .._core.internals import get_human_inputs, get_managed_group, get_reply_counts, internals, is_conversable
@@ -35,13 +35,16 @@ from .._guardrails.hook_points import has_hooks
 from .._guardrails.run import filter_value
 from ..agent import Agent, Message
 
-# Fields of the question, and what is to be known about its answer.
-_subject: ContextVar[tuple[Mapping[str, Any], dict[str, Any]] | None] = ContextVar("subject of the question", default=None)
+# Fields of the question, what is to be known about its answer, and a text that stands before it for whoever is asked here.
+_subject: ContextVar[tuple[Mapping[str, Any], dict[str, Any], str] | None] = ContextVar("subject", default=None)
 
 # Answers to questions that expire, by kind, where that is not the agent's default.
 _DEFAULTS = {"approval": "reject nobody answered in time", "elicitation": ""}
 
 POLL_INTERVAL = 0.5  # seconds
+
+CONSOLE = "console"
+"""The author of an answer that was typed where the chat runs."""
 
 MODES = ("ALWAYS", "TERMINATE", "NEVER")
 
@@ -261,8 +264,20 @@ def ask_human(agent: AgentCore, prompt: str, iostream: InputStream | AsyncInputS
     return typed
 
 
-def _find_answer(agent: AgentCore, prompt: str, later: Later | None, timeout: float | None) -> Steps[str | None]:
-    """Return the answer that somebody gave elsewhere, whoever is asked now; None if there is none.
+class _Found(NamedTuple):
+    """The answer to a question that was given elsewhere.
+
+    Attributes:
+        text: The answer; None if there is none.
+        question: The question, for which the answer may still come; None without a journal.
+    """
+
+    text: str | None = None
+    question: Pending | None = None
+
+
+def _find_answer(agent: AgentCore, prompt: str, later: Later | None, timeout: float | None) -> Steps[_Found]:
+    """Return the answer that somebody gave elsewhere, whoever is asked now.
 
     Args:
         agent: Agent that asks.
@@ -275,10 +290,11 @@ def _find_answer(agent: AgentCore, prompt: str, later: Later | None, timeout: fl
     """
     journal = get_journal()
     if journal is None and later is None:
-        return None
+        return _Found()
+    question: Pending | None = None
     signal = ChatWaiting(f"an answer for {agent.name}: {prompt.strip()}")
     if journal is not None:
-        subject, outcome = _subject.get() or ({"kind": "human"}, {})
+        subject, outcome, _ = _subject.get() or ({"kind": "human"}, {}, "")
         now = time.time() if later is None else later.clock()
         if later is not None and later.expires is not None:
             default = _DEFAULTS.get(subject["kind"], agent.human_input_default or "exit")
@@ -289,21 +305,22 @@ def _find_answer(agent: AgentCore, prompt: str, later: Later | None, timeout: fl
             journal.require_questions()
             if question.expires_at is not None and now >= question.expires_at:
                 outcome["is_expired"] = True
-                return question.default
+                return _Found(question.default)
             if timeout is not None:
                 journal.ask(question)
                 answer = yield from _poll(journal, question, timeout)
         if answer is not None:
-            return answer.text
+            outcome["is_elsewhere"] = True
+            return _Found(answer.text)
         signal.pending.append(question)
     if later is not None:
         raise signal
-    return None
+    return _Found(None, question)
 
 
 def _open_question(agent: AgentCore, prompt: str) -> Pending:
     """Make a question for the reader of a stream; in a chat with a checkpoint it is stored before anybody knows of it."""
-    subject, _ = _subject.get() or ({"kind": "human"}, {})
+    subject, *_ = _subject.get() or ({"kind": "human"}, {}, "")
     journal = get_journal()
     if journal is None:
         digest = make_digest(agent.name, prompt, dict(subject))
@@ -329,14 +346,19 @@ def _poll(journal: Journal, question: Pending, seconds: float) -> Steps[Answer |
 
 
 @contextmanager
-def ask_about(**subject: Any) -> Iterator[dict[str, Any]]:
+def ask_about(*, preface: str = "", **subject: Any) -> Iterator[dict[str, Any]]:
     """Describe the questions to humans in a `with` block by fields of `Pending`.
 
+    Args:
+        preface: Text before a question for whoever is asked in this process; the question itself is without it.
+        **subject: The fields.
+
     Yields:
-        A dict, in which `is_expired` is True once a question had its default as answer.
+        A dict, in which `is_expired` is True once a question had its default as answer, and `is_elsewhere` once somebody
+        answered elsewhere.
     """
     outcome: dict[str, Any] = {}
-    token = _subject.set((subject, outcome))
+    token = _subject.set((subject, outcome, preface))
     try:
         yield outcome
     finally:
@@ -352,24 +374,62 @@ def _decode_text(stored: object) -> str:
 def _request_input(agent: AgentCore, prompt: str, iostream: InputStream | AsyncInputStream | None) -> Steps[str]:
     timeout = agent.human_input_timeout
     source = None if iostream is not None else agent.human_input_source
-    answer = yield from _find_answer(agent, prompt, source if isinstance(source, Later) else None, timeout)
-    if answer is not None:
-        return answer
+    text, question = yield from _find_answer(agent, prompt, source if isinstance(source, Later) else None, timeout)
+    if text is not None:
+        return text
+    subject = _subject.get()
+    preface = "" if subject is None else subject[2]
     if source is None:
         stream = get_asked_stream() if iostream is None else iostream
+        journal = get_journal()
         if isinstance(stream, QuestionStream):
+            if subject is not None:
+                # Its reader sees the question alone.
+                subject[1]["is_elsewhere"] = True
             source = partial(_ask_reader, stream, _open_question(agent, prompt))
+        elif question and journal and journal.can_settle and isinstance(stream, InterruptibleInputStream):
+            return (yield from _ask_here_and_elsewhere(agent, journal, question, stream, preface + prompt))
         elif timeout is not None and isinstance(stream, TimedInputStream):
             source, timeout = partial(stream.input_within, timeout), None
         else:
             source = stream.input
     try:
         ask, a_ask = sync_and_async(source, seconds=timeout, blocks=True)
-        text: str = yield from invoke(interruptible(ask), a_ask, prompt)
+        text = yield from invoke(interruptible(ask), a_ask, preface + prompt)
     except CallTimeout:
-        text = agent.human_input_default
-        print_notice(agent, f"NO HUMAN INPUT WITHIN {agent.human_input_timeout:g} SECONDS: {text!r} IS USED.", "red")
+        text = _use_default(agent)
     return text
+
+
+def _use_default(agent: AgentCore) -> str:
+    text = agent.human_input_default
+    print_notice(agent, f"NO HUMAN INPUT WITHIN {agent.human_input_timeout:g} SECONDS: {text!r} IS USED.", "red")
+    return text
+
+
+def _ask_here_and_elsewhere(
+    agent: AgentCore, journal: Journal, question: Pending, stream: InterruptibleInputStream, prompt: str
+) -> Steps[str]:
+    """Ask a question on a stream, while it can be answered elsewhere, too. The first answer counts."""
+    journal.ask(question)
+
+    def is_answered() -> bool:
+        return journal.read_answer(question) is not None
+
+    ask, a_ask = sync_and_async(stream.input_until, blocks=True)
+    try:
+        typed: str | None = yield from invoke(
+            interruptible(ask), a_ask, is_answered, prompt, seconds=agent.human_input_timeout
+        )
+    except CallTimeout:
+        typed = _use_default(agent)
+    own = None if typed is None else Answer(typed, CONSOLE, "", time.time())
+    answer = journal.settle(question, own)
+    if answer != own:
+        if (subject := _subject.get()) is not None:
+            subject[1]["is_elsewhere"] = True
+        print_notice(agent, f"ANSWERED ELSEWHERE BY {answer.by or 'SOMEBODY'}: {answer.text!r}", "red")
+    return answer.text
 
 
 def _is_termination(agent: AgentCore, message: Message, sender: Agent | None) -> bool:

@@ -29,7 +29,8 @@ from ...operations import (
     perform,
     resolve_unfinished,
 )
-from .._approvals.labels import ToolLabels, are_used, find_spoilers, get_labels, note_result
+from .._approvals.batch import Batch, NumberedCall, decide_in_turn
+from .._approvals.labels import ToolLabels, are_used, find_spoilers, get_labels, label_result, take_labels
 from .._approvals.policy import ApprovalPolicy, get_policy, mark_approved
 from .._core import turn_context
 from .._core.display import print_notice
@@ -114,9 +115,12 @@ def execute_tool_calls(
         guarded = [get_policy(_find_named(agent, call, sender)) is not None for call in executable]
         free_calls = [call for call, is_guarded in zip(executable, guarded, strict=True) if not is_guarded]
         free = iter((yield from gather(execute, a_execute, free_calls, in_threads=agent.concurrent_tool_calls)))
+        waiting = [call for call, is_guarded in zip(executable, guarded, strict=True) if is_guarded]
+        numbered = [NumberedCall(str(call.get("name")), _try_parse(agent, call)) for call in waiting]
+        batch = Batch(numbered) if len(numbered) > 1 else None
         decided = []
-        for call, is_guarded in zip(executable, guarded, strict=True):
-            if is_guarded:
+        for number, call in enumerate(waiting, 1):
+            with decide_in_turn(batch, number):
                 decided.append((yield Call(execute, a_execute, (call,), {})))
         rest = iter(decided)
         answers = [next(rest if is_guarded else free) for is_guarded in guarded]
@@ -191,16 +195,15 @@ def execute_call(
         verbose, call_id = call_id, None
     if call_id is None:
         call_id, _ = _get_origin(call)
-    perform_call = partial(_perform_call, agent, call, label, call_id, verbose)
-    caller = _caller.get()
-    owners = [owner for owner in (caller, agent) if owner is not None and any(owner.hook_lists.values())]
     name = str(call.get("name") or "")
     function = _find_function(agent, name)
-    policy, notice = get_policy(function), ""
     messages = _get_origin(call)[1]
     labels = get_labels(function) if are_used() else ToolLabels()
+    perform_call = partial(_perform_call, agent, call, label, call_id, verbose, labels)
+    caller = _caller.get()
+    owners = [owner for owner in (caller, agent) if owner is not None and any(owner.hook_lists.values())]
+    policy, notice = get_policy(function), ""
     spoilers = find_spoilers(labels, messages[-1]) if labels.needs and messages else []
-    note_result(labels, f"{name}#{len(messages)}")
     if not owners and policy is None and not spoilers:
         return (yield from perform_call(None))
     arguments: Any = _try_parse(agent, call)
@@ -225,7 +228,8 @@ def execute_call(
             arguments, notice = (approved, "") if isinstance(approved, str) else approved
         if isinstance(arguments, str):
             return _make_failure(name, arguments)
-    with nullcontext() if policy is None else mark_approved(function):
+    # What the tool does is not part of the message.
+    with nullcontext() if policy is None else mark_approved(function), decide_in_turn(None):
         success, result = yield from perform_call(arguments)
     text = get_result_text(result.get("content", ""))
     content = yield from check_tool_result(agent, caller, name, text)
@@ -246,7 +250,13 @@ def _try_parse(agent: AgentCore, call: Message) -> dict[str, Any] | None:
 
 
 def _perform_call(
-    agent: AgentCore, call: Message, label: str, call_id: str | None, verbose: bool, arguments: dict[str, Any] | None
+    agent: AgentCore,
+    call: Message,
+    label: str,
+    call_id: str | None,
+    verbose: bool,
+    labels: ToolLabels,
+    arguments: dict[str, Any] | None,
 ) -> Steps[Outcome]:
     """Execute a call as an operation, with other arguments than the model's unless they are None."""
     name = str(call.get("name") or "")
@@ -259,6 +269,10 @@ def _perform_call(
             return None
         text = yield from resolve_unfinished(journal, f"The call of {name} was made.", partial(ask_human, agent))
         return None if text is None else (text != UNKNOWN_OUTCOME, _make_result(name, text))
+
+    def execute() -> Steps[Outcome]:
+        steps = _execute(agent, call, label, verbose, arguments)
+        return label_result(steps, labels, f"{name}#{len(_get_origin(call)[1])}") if are_used() else steps
 
     def encode(outcome: Outcome) -> list[object]:
         success, result = outcome
@@ -276,7 +290,7 @@ def _perform_call(
     operation = Operation(
         kind="tool",
         key=lambda: f"{name}:{fingerprint(call.get('arguments'))}",
-        run=partial(_execute, agent, call, label, verbose, arguments),
+        run=execute,
         started=lambda: events.ToolCalled(
             agent=agent.name, name=name, arguments=call.get("arguments"), call_id=call_id, _agent=agent
         ),
@@ -291,7 +305,8 @@ def _perform_call(
         decode=decode,
         on_unfinished=decide_unfinished,
     )
-    return (yield from perform(operation))
+    success, result = yield from perform(operation)
+    return success, take_labels(result)
 
 
 def _execute(agent: AgentCore, call: Message, label: str, verbose: bool, arguments: dict[str, Any] | None) -> Steps[Outcome]:

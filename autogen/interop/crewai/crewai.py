@@ -52,6 +52,7 @@ class CrewAIInteroperability:
             func_or_tool=_make_function(tool, described, module),
             parameters_json_schema=described,
             reflect=not tool.result_as_answer,
+            returns="untrusted",
         )
 
     @classmethod

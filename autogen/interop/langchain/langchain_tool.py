@@ -71,6 +71,7 @@ class LangChainToolAdapter(Tool):
             func_or_tool=_make_function(langchain_tool, described),
             parameters_json_schema=described,
             reflect=not langchain_tool.return_direct,
+            returns="untrusted",
         )
         self.langchain_tool = langchain_tool
 

@@ -85,6 +85,7 @@ class PydanticAIInteroperability:
             description=tool.description or "",
             func_or_tool=cls.inject_params(context, tool),
             parameters_json_schema=tool.tool_def.parameters_json_schema,
+            returns="untrusted",
         )
 
     @classmethod
