@@ -108,7 +108,8 @@ PUBLIC = """
     autogen.events           agent_events base_event client_events helpers print_event
     autogen.interop          interoperability interoperable messages04 registry
     autogen.interop.crewai   crewai
-    autogen.interop.langchain  langchain_tool
+    autogen.interop.langchain  langchain_chat_model_factory langchain_tool
+    autogen.interop.litellm  litellm_config_factory
     autogen.interop.pydantic_ai  pydantic_ai
     autogen.io               base console queue_stream run_response step_controller thread_io_stream
                              websockets
@@ -127,7 +128,14 @@ PUBLIC = """
     autogen.specs            errors fields
     autogen.testing          kit messages plugin prefixes test_agent
     autogen.tools            dependency_injection function_utils openapi tool toolkit
-    autogen.tools.experimental  code_execution
+    autogen.tools.experimental  code_execution searxng
+    autogen.tools.experimental.duckduckgo  duckduckgo_search
+    autogen.tools.experimental.google_search  google_search youtube_search
+    autogen.tools.experimental.messageplatform.discord  discord
+    autogen.tools.experimental.messageplatform.slack  slack
+    autogen.tools.experimental.perplexity  perplexity_search
+    autogen.tools.experimental.tavily  tavily_search
+    autogen.tools.experimental.wikipedia  wikipedia
 """
 """The modules that programs import, by package. Every other module is private."""
 

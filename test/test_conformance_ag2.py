@@ -35,13 +35,6 @@ DUE = {
         autogen.a2a.server
         autogen.ag_ui
         autogen.ag_ui.adapter
-        autogen.interop.LangChainChatModelFactory
-        autogen.interop.LiteLLmConfigAdapter
-        autogen.interop.LiteLLmConfigFactory
-        autogen.interop.langchain.LangChainChatModelFactory
-        autogen.interop.litellm
-        autogen.interop.langchain.langchain_chat_model_factory
-        autogen.interop.litellm.litellm_config_factory
     """,
     "ready-made agents and tools": """
         autogen.ReasoningAgent
@@ -72,52 +65,26 @@ DUE = {
         autogen.tools.experimental.browser_use.browser_use
         autogen.tools.experimental.crawl4ai.crawl4ai
         autogen.tools.experimental.deep_research.deep_research
-        autogen.tools.experimental.duckduckgo.duckduckgo_search
-        autogen.tools.experimental.google_search.google_search
-        autogen.tools.experimental.google_search.youtube_search
-        autogen.tools.experimental.messageplatform.discord.discord
-        autogen.tools.experimental.messageplatform.slack.slack
         autogen.tools.experimental.messageplatform.telegram.telegram
-        autogen.tools.experimental.perplexity.perplexity_search
+        autogen.tools.experimental.messageplatform.TelegramRetrieveTool
+        autogen.tools.experimental.messageplatform.TelegramSendTool
         autogen.tools.experimental.quick_research.quick_research
         autogen.tools.experimental.reliable.reliable
-        autogen.tools.experimental.tavily.tavily_search
-        autogen.tools.experimental.wikipedia.wikipedia
         autogen.tools.experimental.BrowserUseTool
         autogen.tools.experimental.Crawl4AITool
         autogen.tools.experimental.DeepResearchTool
-        autogen.tools.experimental.DiscordRetrieveTool
-        autogen.tools.experimental.DiscordSendTool
-        autogen.tools.experimental.DuckDuckGoSearchTool
-        autogen.tools.experimental.GoogleSearchTool
-        autogen.tools.experimental.PerplexitySearchTool
         autogen.tools.experimental.QuickResearchTool
         autogen.tools.experimental.ReliableTool
         autogen.tools.experimental.ReliableToolError
-        autogen.tools.experimental.SearxngSearchTool
-        autogen.tools.experimental.SlackRetrieveRepliesTool
-        autogen.tools.experimental.SlackRetrieveTool
-        autogen.tools.experimental.SlackSendTool
         autogen.tools.experimental.SuccessfulExecutionParameters
-        autogen.tools.experimental.TavilySearchTool
         autogen.tools.experimental.TelegramRetrieveTool
         autogen.tools.experimental.TelegramSendTool
         autogen.tools.experimental.ToolExecutionDetails
-        autogen.tools.experimental.WikipediaPageLoadTool
-        autogen.tools.experimental.WikipediaQueryRunTool
-        autogen.tools.experimental.YoutubeSearchTool
         autogen.tools.experimental.browser_use
         autogen.tools.experimental.crawl4ai
         autogen.tools.experimental.deep_research
-        autogen.tools.experimental.duckduckgo
-        autogen.tools.experimental.google_search
-        autogen.tools.experimental.messageplatform
-        autogen.tools.experimental.perplexity
         autogen.tools.experimental.quick_research
         autogen.tools.experimental.reliable
-        autogen.tools.experimental.tavily
-        autogen.tools.experimental.wikipedia
-        autogen.tools.experimental.searxng
         autogen.agentchat.contrib.reasoning_agent
     """,
 }

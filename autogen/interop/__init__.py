@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from .interoperability import Interoperability as Interoperability
     from .interoperability import as_tool as as_tool
     from .interoperable import Interoperable as Interoperable
+    from .langchain import LangChainChatModelFactory as LangChainChatModelFactory
     from .langchain import LangChainInteroperability as LangChainInteroperability
     from .langchain import LangChainToolAdapter as LangChainToolAdapter
+    from .litellm import LiteLLmConfigAdapter as LiteLLmConfigAdapter
+    from .litellm import LiteLLmConfigFactory as LiteLLmConfigFactory
     from .pydantic_ai import PydanticAIInteroperability as PydanticAIInteroperability
     from .registry import register_interoperable_class as register_interoperable_class
 
@@ -20,8 +23,11 @@ _HOME = {
     "CrewAIInteroperability": "crewai",
     "Interoperability": "interoperability",
     "Interoperable": "interoperable",
+    "LangChainChatModelFactory": "langchain",
     "LangChainInteroperability": "langchain",
     "LangChainToolAdapter": "langchain",
+    "LiteLLmConfigAdapter": "litellm",
+    "LiteLLmConfigFactory": "litellm",
     "PydanticAIInteroperability": "pydantic_ai",
     "as_tool": "interoperability",
     "register_interoperable_class": "registry",

@@ -1,0 +1,7 @@
+"""Search and pages of Wikipedia."""
+
+from __future__ import annotations
+
+from .wikipedia import WikipediaPageLoadTool, WikipediaQueryRunTool
+
+__all__ = ["WikipediaPageLoadTool", "WikipediaQueryRunTool"]
