@@ -116,12 +116,7 @@ def execute_tool_calls(
         free_calls = [call for call, is_guarded in zip(executable, guarded, strict=True) if not is_guarded]
         free = iter((yield from gather(execute, a_execute, free_calls, in_threads=agent.concurrent_tool_calls)))
         waiting = [call for call, is_guarded in zip(executable, guarded, strict=True) if is_guarded]
-        numbered = [NumberedCall(str(call.get("name")), _try_parse(agent, call)) for call in waiting]
-        batch = Batch(numbered) if len(numbered) > 1 else None
-        decided = []
-        for number, call in enumerate(waiting, 1):
-            with decide_in_turn(batch, number):
-                decided.append((yield Call(execute, a_execute, (call,), {})))
+        decided = yield from _execute_in_turn(agent, waiting, execute, a_execute)
         rest = iter(decided)
         answers = [next(rest if is_guarded else free) for is_guarded in guarded]
     signals = [answer for answer in answers if isinstance(answer, ChatWaiting)]
@@ -144,6 +139,19 @@ def execute_tool_calls(
         responses.append({"tool_call_id": call["id"], **response} if call.get("id") is not None else response)
     text = "\n\n".join(agent._str_for_tool_response(response) for response in responses)
     return True, {"role": "tool", "tool_responses": responses, "content": text}
+
+
+def _execute_in_turn(
+    agent: AgentCore, calls: list[Message], execute: Callable[..., Any], a_execute: Callable[..., Any]
+) -> Steps[list[Any]]:
+    """Execute calls that need an approval, one after another, and return their outcomes."""
+    numbered = [NumberedCall(str(call.get("name")), _try_parse(agent, call)) for call in calls]
+    batch = Batch(numbered) if len(numbered) > 1 else None
+    outcomes = []
+    for number, call in enumerate(calls, 1):
+        with decide_in_turn(batch, number):
+            outcomes.append((yield Call(execute, a_execute, (call,), {})))
+    return outcomes
 
 
 @contextmanager
