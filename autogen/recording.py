@@ -180,6 +180,7 @@ class Recording:
     def _may_answer(self, question: Pending, by: str) -> bool:
         if question.approvers and by not in question.approvers:
             return False
+        # A function that returns something else than a bool has not decided.
         if callable(self._approvers):
             return self._approvers(question, by) is True
         return self._approvers is None or by in self._approvers

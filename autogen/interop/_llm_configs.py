@@ -27,6 +27,7 @@ def get_first_entry(llm_config: Any) -> Entry:
     config = dict(llm_config) if isinstance(llm_config, Mapping) else dict(getattr(llm_config, "model_dump", dict)())
     entries = config.pop("config_list", None)
     first = dict(entries[0]) if entries else {}
+    # The settings of an entry have precedence.
     merged = {**{key: value for key, value in config.items() if value is not None}, **first}
     if not merged.get("model"):
         raise ValueError("The llm_config has no entry with a model.")

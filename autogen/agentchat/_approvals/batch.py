@@ -61,6 +61,7 @@ class Batch:
         from ...coding.approval import visible
 
         numbers = [number for number in range(self.current, len(self._calls) + 1) if number not in self.answers]
+        # A call alone is described by its own question.
         if len(numbers) < 2:
             return ""
         lines = []

@@ -152,6 +152,7 @@ def label_result(steps: Steps[tuple[bool, Message]], labels: ToolLabels, source:
         source: Name of the result.
     """
     collected: Labels = {word: [source] for word in labels.returns if word in RESULTS}
+    # A chat within the tool notes its labels here, so that they are stored with the result.
     with _collect(collected):
         success, result = yield from steps
     content = result.get("content")
@@ -177,6 +178,7 @@ def label_first_message(message: Any, origin: object, carryover: object) -> Any:
         origin: The message that the program has passed.
         carryover: The carryover.
     """
+    # Text that the carryover is appended to loses what it knows of itself.
     labels = gather_labels([origin, *(carryover if isinstance(carryover, (list, tuple)) else [carryover])])
     _merge(labels, _collected.get() or {})
     return add_labels(message, labels)

@@ -74,6 +74,7 @@ def _read(name: str, folder: Path) -> str | None:
     try:
         root = folder.resolve()
         file = (root / name).resolve()
+        # The path is the model's, and the human's screen may be shared.
         if not name or not file.is_relative_to(root):
             return None
         if not file.exists():

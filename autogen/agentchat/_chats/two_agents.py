@@ -267,6 +267,7 @@ def _label_summary(request: ChatRequest, summary: Any) -> Any:
     """Return the summary of a chat with the labels of the messages that it is of."""
     if not are_used() or not summary:
         return summary
+    # A summary by a model or a function may be of any message.
     messages = _get_messages(request.sender, request.recipient)
     return add_labels(summary, gather_labels(messages[-1:] if request.options.summary_method == "last_msg" else messages))
 

@@ -146,6 +146,7 @@ def _keep_labels(result: list[Message], messages: list[Message], copies: list[Me
     """Return the messages that a transform shows with their labels; a new message stands for those that it does not show."""
     positions = {id(message): position for position, message in enumerate(copies)}
     shown = {positions[id(message)] for message in result if id(message) in positions}
+    # Nobody knows which of them a new message was made of.
     hidden = gather_labels(message for position, message in enumerate(messages) if position not in shown)
     return [
         add_labels(message, get_message_labels(messages[positions[id(message)]]) if id(message) in positions else hidden)

@@ -411,6 +411,7 @@ def _ask_here_and_elsewhere(
     agent: AgentCore, journal: Journal, question: Pending, stream: InterruptibleInputStream, prompt: str
 ) -> Steps[str]:
     """Ask a question on a stream, while it can be answered elsewhere, too. The first answer counts."""
+    # Stored before anybody is asked: whoever reads the checkpoint can answer from now on.
     journal.ask(question)
 
     def is_answered() -> bool:

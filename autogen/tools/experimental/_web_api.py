@@ -70,6 +70,7 @@ def ask_service_for_any(
     json: JSON = None,
 ) -> Any:
     """Return the answer of a service, any JSON; see `ask_service`."""
+    # The address is the program's, and a redirect would take the key to another host.
     policy = FetchPolicy(allow_private=True, max_redirects=0)
     method = "GET" if json is None else "POST"
     resource = fetch(url, policy=policy, method=method, headers=headers, params=params, json=json).raise_for_status()
@@ -89,6 +90,7 @@ def get_text(row: object, *names: str) -> str:
     """Return a text within an object, clean and of limited length; empty if it is missing."""
     for name in names:
         row = row.get(name) if isinstance(row, dict) else None
+    # Services give numbers where texts are expected, and leave fields out.
     text = clean_text("" if row is None else str(row))
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
 

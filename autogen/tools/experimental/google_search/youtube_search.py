@@ -48,6 +48,7 @@ class YoutubeSearchTool(Tool):
             )
             if not videos or not include_video_details:
                 return videos
+            # One request for all videos: each costs a part of the quota.
             ids = ",".join(video["videoId"] for video in videos)
             params = {"part": "statistics,contentDetails", "id": ids}
             answer = ask_service(f"{self.url}/videos", headers=headers, params=params)

@@ -17,6 +17,7 @@ def split_message(text: str, limit: int) -> Iterator[str]:
     """
     if not text.strip():
         raise ValueError("The message must not be empty.")
+    # A piece that ends within a word can't be read.
     while len(text) > limit:
         cut = max(text.rfind("\n", 1, limit), text.rfind(" ", 1, limit))
         cut = cut if cut > 0 else limit

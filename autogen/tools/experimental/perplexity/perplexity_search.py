@@ -79,6 +79,7 @@ class PerplexitySearchTool(Tool):
         if not query.strip():
             raise ValueError("The question must not be empty.")
         request = {**self._request, "messages": [{"role": "user", "content": query}]}
+        # AG2's programs read the error of the result.
         try:
             answer = ask_service(self.url, headers={"Authorization": f"Bearer {self._key}"}, json=request)
         except FetchError as error:

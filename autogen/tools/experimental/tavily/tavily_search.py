@@ -53,6 +53,7 @@ class TavilySearchTool(Tool):
             for row in get_rows(answer, "results"):
                 raw = {"raw_content": get_text(row, "raw_content")} if include_raw_content else {}
                 results.append({**make_result(row, "url", "content"), **raw})
+            # The answer is made of the results, and is as untrusted as they are.
             words = get_text(answer, "answer")
             return [{"title": "Answer of Tavily", "link": "", "snippet": words}, *results] if words else results
 

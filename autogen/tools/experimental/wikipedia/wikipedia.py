@@ -41,6 +41,7 @@ class _WikipediaClient:
     """
 
     def __init__(self, language: str, top_k: int) -> None:
+        # It becomes part of a host name.
         if not re.fullmatch(r"[a-z]{2,12}(-[a-z]{2,12})*", language):
             raise ValueError(f"language must be a language code such as 'en', got {language!r}.")
         self.url = f"https://{language}.wikipedia.org/w/api.php"
@@ -69,6 +70,7 @@ class _WikipediaClient:
             params["exintro"] = "1"
         answer = ask_service(self.url, params=params)
         pages = get_rows(answer.get("query") or {}, "pages")
+        # The service sorts them by their ids.
         return sorted(pages, key=lambda page: page.get("index") or 0)
 
     def load(self, title: str) -> str:

@@ -41,6 +41,7 @@ class _DiscordChannel:
 
     def send(self, text: str) -> str:
         """Send a message that notifies nobody by its text, and return its id."""
+        # A model that writes @everyone must not wake everybody.
         body = {"content": text, "allowed_mentions": {"parse": []}}
         return get_text(self._ask(f"/channels/{self._find()}/messages", json=body), "id")
 
@@ -134,6 +135,7 @@ class DiscordRetrieveTool(Tool):
             if messages_since and messages_since.strip().isdecimal():
                 after = int(messages_since)
             elif messages_since:
+                # Ids of Discord begin with the time, so a time is an id, too.
                 after = max(int(parse_time(messages_since) * 1000) - _EPOCH, 0) << 22
             return self._channel.read(read_maximum(maximum_messages), after)
 

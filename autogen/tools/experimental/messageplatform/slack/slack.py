@@ -52,6 +52,7 @@ class _SlackChannel:
             messages = get_rows(answer, "messages")
             rows += messages
             cursor = get_text(answer, "response_metadata", "next_cursor")
+            # An empty page with a cursor would be asked for without end.
             if not cursor or not messages:
                 break
         names = ("ts", "user", "bot_id", "text", "reply_count")
@@ -59,6 +60,7 @@ class _SlackChannel:
 
     def _ask(self, method: str, **request: Any) -> Fields:
         answer = ask_service(f"{self.url}/{method}", headers=self._headers, **request)
+        # Slack reports failures with the status 200.
         if answer.get("ok") is not True:
             raise FetchError(f"Slack refused {method}: {get_text(answer, 'error') or 'without a reason'}.")
         return answer
@@ -146,6 +148,7 @@ class SlackRetrieveRepliesTool(Tool):
             poll_interval: Annotated[int, "Seconds between two looks."] = 5,
             include_bot_replies: Annotated[bool, "True for the replies of bots, too."] = False,
         ) -> list[dict[str, str]]:
+            # Slack has no way to wait for a reply but to look again.
             end = time.monotonic() + timeout_seconds
             while True:
                 messages = self._channel.read("conversations.replies", 100, {"ts": message_ts})
