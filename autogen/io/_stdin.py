@@ -69,6 +69,7 @@ class LineReader:
             EOFError: if standard input has ended.
             StreamClosed: if the waiting call was cancelled.
         """
+        # The pending read is kept from one look to the next, so no line is lost between them.
         for pause in iterate_waits(seconds):
             try:
                 return self.read_line(pause)

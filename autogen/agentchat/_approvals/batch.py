@@ -80,6 +80,7 @@ class Batch:
         Raises:
             ValueError: if a number is not that of a call that is open.
         """
+        # A refusal in words may begin with a number, too: only a plain yes or no may follow the numbers.
         match = _NUMBERED.fullmatch(text.strip())
         if match is None:
             return None

@@ -84,6 +84,7 @@ class Extract:
             # Its words would be those of the text.
             raise ValueError("The values could not be read: the model gave no valid answer.") from None
         result = self._adapter.dump_json(value).decode()
+        # Written anew from the value, so that nothing else of the answer is in it.
         if self.is_closed:
             return TrustedText(result)
         note_labels({"untrusted": ["Extract"]})
@@ -104,11 +105,13 @@ def _is_closed(schema: Any, definitions: Mapping[str, Any], seen: set[str]) -> b
         if word in schema:
             return all(_is_closed(item, definitions, seen) for item in schema[word])
     kind = schema.get("type")
+    # A pattern is not enough: it may allow any words.
     if kind == "string":
         return schema.get("format") in _CLOSED_FORMATS
     if kind == "array":
         items = [*schema.get("prefixItems", ()), *([schema["items"]] if "items" in schema else ())]
         return bool(items) and all(_is_closed(item, definitions, seen) for item in items)
+    # The names of further fields would be free text.
     if kind == "object":
         return not schema.get("additionalProperties", "properties" not in schema) and all(
             _is_closed(item, definitions, seen) for item in schema.get("properties", {}).values()

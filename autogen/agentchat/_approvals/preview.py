@@ -64,6 +64,7 @@ def make_diff(name: str, before: str, after: str) -> str:
     """Return the change of a text as a unified diff; empty without one."""
     old_lines, new_lines = before.splitlines(), after.splitlines()
     lines = list(difflib.unified_diff(old_lines, new_lines, name, f"{name} (after the call)", lineterm=""))
+    # A diff compares lines without their ends.
     if not lines and before != after:
         return f"({name}: only line ends change.)"
     return "\n".join(lines)

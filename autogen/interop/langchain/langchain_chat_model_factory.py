@@ -37,6 +37,7 @@ class LangChainChatModelFactory(ABC):
             ImportError: if LangChain's package for it is not installed.
         """
         entry = get_first_entry(llm_config)
+        # Those of programs come first.
         for factory in cls._factories:
             if factory.accepts(entry):
                 return factory.create(entry)

@@ -54,6 +54,7 @@ class LiteLLmConfigFactory:
         """Make the config for an entry: the model becomes `provider`, with its vendor, and the key `api_token`."""
         kind = get_kind(first_llm_config)
         prepared = drop_own_keys(first_llm_config)
+        # LiteLLM has the vendor and the model in one name.
         model = prepared.pop("model")
         config = {_RENAMED.get(key, key): value for key, value in prepared.items()}
         return {**config, "provider": f"{_VENDORS.get(kind, kind)}/{model}"}

@@ -50,6 +50,7 @@ class SearxngSearchTool(Tool):
         """
         check_count("max_results", max_results, 20)
         params = {"q": query, "format": "json"}
+        # An empty parameter means no category to some servers.
         if categories:
             params["categories"] = ",".join(categories)
         if language:

@@ -20,6 +20,7 @@ class DuckDuckGoSearchTool(Tool):
     """
 
     def __init__(self) -> None:
+        # A program should learn of it when it starts, and not a model in the middle of a chat.
         require("ddgs", extra="search", feature="DuckDuckGoSearchTool")
 
         def duckduckgo_search(

@@ -47,6 +47,7 @@ class GoogleSearchTool(Tool):
             params = {"q": query, "cx": engine, "num": check_count("num_results", num_results, 10)}
             # In a header and not in the address, which errors and logs name.
             answer = ask_service(self.url, headers={"X-Goog-Api-Key": key}, params=params)
+            # A search without results has no items at all.
             return [make_result(row) for row in get_rows(answer, "items")]
 
         super().__init__(

@@ -78,6 +78,7 @@ class _DiscordChannel:
 def _find_name(rows: list[Fields], name: str, kind: str) -> str:
     found = [get_text(row, "id") for row in rows if row.get("name") == name]
     if not found:
+        # A bot may be in thousands of servers.
         names = ", ".join(repr(get_text(row, "name")) for row in rows[:20]) or "none"
         raise FetchError(f"The bot sees no {kind} {name!r}, but {names}.")
     return found[0]
