@@ -33,13 +33,16 @@ def is_document(reference: object) -> TypeGuard[str | Mapping[str, Any]]:
     return isinstance(reference, Mapping) or (isinstance(reference, str) and reference.lower().endswith(_DOCUMENTS))
 
 
-def load_factory(reference: str | Mapping[str, Any], consent: Consent | None = None) -> Callable[[], Any]:
+def load_factory(
+    reference: str | Mapping[str, Any], consent: Consent | None = None, *, is_trusted: bool = False
+) -> Callable[[], Any]:
     """Return the function that makes a team.
 
     Args:
         reference: Its name, `module:function`; a Python file, with or without `:function`; a document of `autogen.specs`, or
             its file (`.json`, `.yaml`), in which `start` names the chat.
         consent: What a document may want of this machine; nothing by default.
+        is_trusted: True for the consent to everything.
 
     Raises:
         ImportError: There is no such module, or it can't be imported.
@@ -48,7 +51,7 @@ def load_factory(reference: str | Mapping[str, Any], consent: Consent | None = N
         ValueError: The module has no such function.
     """
     if is_document(reference):
-        return _load_document(reference, consent)
+        return _load_document(reference, consent, is_trusted)
     assert isinstance(reference, str)
     # A drive letter of Windows has a colon, too.
     source, colon, name = reference.rpartition(":")
@@ -63,10 +66,12 @@ def load_factory(reference: str | Mapping[str, Any], consent: Consent | None = N
     return function
 
 
-def _load_document(reference: str | Mapping[str, Any], consent: Consent | None) -> Callable[[], Any]:
+def _load_document(reference: str | Mapping[str, Any], consent: Consent | None, is_trusted: bool) -> Callable[[], Any]:
     """Return a function that builds what a document describes. It is built once, so that faults show now."""
-    from .specs import SpecError, from_spec, load
+    # Takes a third of the time in which a worker starts, and most teams are programs.
+    from .specs import Consent, SpecError, from_spec, load
 
+    consent = Consent.everything() if is_trusted else consent
     folder = None if isinstance(reference, Mapping) else Path(reference).resolve().parent
     document = reference if isinstance(reference, Mapping) else load(reference)
     if document.get("start") is None:

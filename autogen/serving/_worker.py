@@ -16,7 +16,6 @@ from typing import Any, BinaryIO
 
 from .._teams import load_factory
 from ..coding._processes.limits import Limits, make_limit_setter
-from ..specs import Consent
 from ._execution import JSON, Execution, Job
 
 
@@ -41,8 +40,8 @@ def main() -> None:
     if set_limits := make_limit_setter(Limits(processes=None, file_size=None, **limits)):
         set_limits()
     sys.path[:0] = order["paths"]
-    consent = Consent.everything() if order["is_trusted"] else None
-    execution = Execution(partial(_make_team, order["team"], consent), Job(**order["job"]), send)
+    make_team = partial(_make_team, order["team"], is_trusted=order["is_trusted"])
+    execution = Execution(make_team, Job(**order["job"]), send)
     threading.Thread(target=_read_commands, args=(commands, execution), daemon=True).start()
     execution.run()
     messages.flush()
@@ -50,8 +49,8 @@ def main() -> None:
     os._exit(0)
 
 
-def _make_team(reference: str | Mapping[str, Any], consent: Consent | None) -> object:
-    return load_factory(reference, consent)()
+def _make_team(reference: str | Mapping[str, Any], *, is_trusted: bool) -> object:
+    return load_factory(reference, is_trusted=is_trusted)()
 
 
 def _read_commands(commands: BinaryIO, execution: Execution) -> None:

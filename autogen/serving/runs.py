@@ -16,7 +16,6 @@ from .._journal.questions import AlreadyAnswered, QuestionExpired, make_answer_t
 from .._mistakes import suggest
 from .._teams import describe_factory, is_document, load_factory
 from ..agentchat import ChatResult
-from ..specs import Consent
 from ..types import Message
 from ._execution import JSON, Job
 from ._hosts import Host, ProcessHost, ThreadHost, WorkerLimits, WorkerPool
@@ -112,7 +111,7 @@ class Runs:
             # A process imports a program itself.
             if processes and not is_document(team):
                 return None
-            return load_factory(team, Consent.everything() if self._trust_documents else None)
+            return load_factory(team, is_trusted=self._trust_documents)
         if not callable(team):
             raise TypeError(f"The team {name!r} must be a function that makes it, or its name, got {team!r:.100}.")
         if processes:
