@@ -78,8 +78,8 @@ PUBLIC = """
                              retrieve_assistant_agent retrieve_user_proxy_agent
                              society_of_mind_agent swarm_agent teachable_agent text_analyzer_agent web_surfer
     autogen.agentchat.contrib.agent_eval  agent_eval critic_agent criterion quantifier_agent subcritic_agent task
-    autogen.agentchat.contrib.capabilities  agent_capability context_handling generate_images memory skills teachability
-                             text_compressors tools_capability transform_messages transforms transforms_util
+    autogen.agentchat.contrib.capabilities  agent_capability context_handling generate_images memory plan skills
+                             teachability text_compressors tools_capability transform_messages transforms transforms_util
                              vision_capability
     autogen.agentchat.contrib.captainagent  captainagent tool_retriever
     autogen.agentchat.contrib.graph_rag  document graph_query_engine graph_rag_capability sqlite_graph_query_engine

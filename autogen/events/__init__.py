@@ -21,6 +21,7 @@ from typing import TypeAlias, Union, cast
 
 from .._threads import reset_variable
 from ._budget_kinds import SteppedDown
+from ._capability_kinds import MemoriesRecalled, PlanChanged, SkillUsed
 from ._context_kinds import ContextTransformed
 from ._document_kinds import DocumentsIndexed, DocumentsRetrieved
 from ._event import Event, current_chat_id, current_operation_id, parent_operation_id
@@ -51,9 +52,7 @@ from ._kinds import (
     ToolReturned,
     UsagePrinted,
 )
-from ._memory_kinds import MemoriesRecalled
 from ._model_kinds import ModelAnswered, ModelAsked, ModelFailed, TokenReceived
-from ._skill_kinds import SkillUsed
 
 __all__ = [
     "AnyEvent",
@@ -83,6 +82,7 @@ __all__ = [
     "ModelAnswered",
     "ModelAsked",
     "ModelFailed",
+    "PlanChanged",
     "SteppedDown",
     "NoHumanInput",
     "ProgramEvent",

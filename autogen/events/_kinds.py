@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, Union
 
 from ._budget_kinds import SteppedDown
+from ._capability_kinds import MemoriesRecalled, PlanChanged, SkillUsed
 from ._context_kinds import ContextTransformed
 from ._document_kinds import DocumentsIndexed, DocumentsRetrieved
 from ._event import Event
 from ._group_kinds import GroupResumed, HandedOver, SpeakerAttempted, SpeakerRequested, SpeakerSelected
-from ._memory_kinds import MemoriesRecalled
 from ._model_kinds import ModelAnswered, ModelAsked, ModelFailed, TokenReceived
-from ._skill_kinds import SkillUsed
 
 
 @dataclass(kw_only=True)
@@ -490,6 +489,7 @@ AnyEvent: TypeAlias = Union[
     ContextTransformed,
     MemoriesRecalled,
     SkillUsed,
+    PlanChanged,
     NoHumanInput,
     HistoryCleared,
     UsagePrinted,

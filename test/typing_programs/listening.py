@@ -38,6 +38,7 @@ def describe(event: AnyEvent) -> str:
             | events.ContextTransformed()
             | events.MemoriesRecalled()
             | events.SkillUsed()
+            | events.PlanChanged()
             | events.SafeguardActed()
             | events.ApprovalAsked()
             | events.ApprovalGiven()

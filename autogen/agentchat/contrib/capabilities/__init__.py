@@ -10,6 +10,7 @@ __getattr__, __dir__, _ = _lazy(
         "context_handling",
         "generate_images",
         "memory",
+        "plan",
         "skills",
         "teachability",
         "text_compressors",
