@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .agentchat import gather_usage_summary as gather_usage_summary
     from .agentchat import initiate_chats as initiate_chats
     from .agentchat import register_function as register_function
+    from .agentchat.contrib.reasoning_agent import ReasoningAgent as ReasoningAgent
+    from .agentchat.contrib.reasoning_agent import ThinkNode as ThinkNode
+    from .agentchat.contrib.reasoning_agent import visualize_tree as visualize_tree
     from .agentchat.contrib.swarm_agent import AFTER_WORK as AFTER_WORK
     from .agentchat.contrib.swarm_agent import ON_CONDITION as ON_CONDITION
     from .agentchat.contrib.swarm_agent import UPDATE_SYSTEM_MESSAGE as UPDATE_SYSTEM_MESSAGE
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
     from .oai import get_config_list as get_config_list
 
 _ELIGIBILITY = ("AgentDescriptionGuard", "AgentEligibilityPolicy", "SelectionContext")
+_REASONING = ("ReasoningAgent", "ThinkNode", "visualize_tree")
 _SWARM_NAMES = (
     *("AFTER_WORK", "AfterWork", "AfterWorkOption", "ON_CONDITION", "OnCondition", "SwarmAgent", "SwarmResult"),
     *(
@@ -95,6 +99,7 @@ _HOME = {
     "gather_usage_summary": "agentchat",
     "initiate_chats": "agentchat",
     "register_function": "agentchat",
+    **dict.fromkeys(_REASONING, "agentchat.contrib.reasoning_agent"),
     **dict.fromkeys(_SWARM_NAMES, "agentchat.contrib.swarm_agent"),
     **dict.fromkeys(_ELIGIBILITY, "agentchat.eligibility_policy"),
     "ContextExpression": "agentchat.group.context_expression",

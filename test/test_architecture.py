@@ -19,6 +19,7 @@ LAYERS = """
     distributed                          many chats at once
     bench                                benchmarks of chats
     _teams                               functions and documents that make teams, and their chats
+    agents                               AG2's ready-made agents, under its paths
     terminal, testing, opentelemetry     a live view of chats, test doubles for models, and AG2's functions for spans
     _components                          agents, chats, tools and others in documents
     mcp, a2a                             clients of MCP servers, and of agents on other machines
@@ -70,12 +71,13 @@ PUBLIC = """
                              extensions import_utils math_utils operations recording retrieve_utils runtime_logging
                              terminal token_count_utils tracing types version
     autogen.a2a              client errors
+    autogen.agents.experimental.reasoning  reasoning_agent
     autogen.agentchat        agent approvals assistant_agent chat conditions conversable_agent diagram eligibility_policy
                              groupchat guardrails model_context realtime user_proxy_agent utils
     autogen.agentchat.contrib  agent_builder agent_optimizer compressible_agent gpt_assistant_agent img_utils
                              llamaindex_conversable_agent llava_agent math_user_proxy_agent
                              multimodal_conversable_agent openai_responses_agent qdrant_retrieve_user_proxy_agent
-                             retrieve_assistant_agent retrieve_user_proxy_agent
+                             reasoning_agent retrieve_assistant_agent retrieve_user_proxy_agent
                              society_of_mind_agent swarm_agent teachable_agent text_analyzer_agent web_surfer
     autogen.agentchat.contrib.agent_eval  agent_eval critic_agent criterion quantifier_agent subcritic_agent task
     autogen.agentchat.contrib.capabilities  agent_capability context_handling generate_images memory plan skills

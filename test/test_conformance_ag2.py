@@ -37,14 +37,16 @@ DUE = {
         autogen.ag_ui.adapter
     """,
     "ready-made agents and tools": """
-        autogen.ReasoningAgent
-        autogen.ThinkNode
-        autogen.visualize_tree
-        autogen.agentchat.ReasoningAgent
-        autogen.agentchat.ThinkNode
-        autogen.agentchat.visualize_tree
-        autogen.agents.experimental
-        autogen.agents.experimental.reasoning.reasoning_agent
+        autogen.agents.experimental.DeepResearchAgent
+        autogen.agents.experimental.DiscordAgent
+        autogen.agents.experimental.DocAgent
+        autogen.agents.experimental.DoclingDocIngestAgent
+        autogen.agents.experimental.InMemoryQueryEngine
+        autogen.agents.experimental.SlackAgent
+        autogen.agents.experimental.TelegramAgent
+        autogen.agents.experimental.VectorChromaQueryEngine
+        autogen.agents.experimental.WebSurferAgent
+        autogen.agents.experimental.WikipediaAgent
         autogen.agents.experimental.deep_research.deep_research
         autogen.agents.experimental.discord.discord
         autogen.agents.experimental.slack.slack
@@ -57,7 +59,6 @@ DUE = {
         autogen.agents.experimental.deep_research
         autogen.agents.experimental.discord
         autogen.agents.experimental.document_agent
-        autogen.agents.experimental.reasoning
         autogen.agents.experimental.slack
         autogen.agents.experimental.telegram
         autogen.agents.experimental.websurfer
@@ -85,7 +86,6 @@ DUE = {
         autogen.tools.experimental.deep_research
         autogen.tools.experimental.quick_research
         autogen.tools.experimental.reliable
-        autogen.agentchat.contrib.reasoning_agent
     """,
 }
 """Names that come later: modules, or names in them."""

@@ -13,6 +13,9 @@ from .utils import gather_usage_summary
 
 # For editors and type checkers.
 if TYPE_CHECKING:
+    from .contrib.reasoning_agent import ReasoningAgent as ReasoningAgent
+    from .contrib.reasoning_agent import ThinkNode as ThinkNode
+    from .contrib.reasoning_agent import visualize_tree as visualize_tree
     from .contrib.swarm_agent import AFTER_WORK as AFTER_WORK
     from .contrib.swarm_agent import ON_CONDITION as ON_CONDITION
     from .contrib.swarm_agent import UPDATE_SYSTEM_MESSAGE as UPDATE_SYSTEM_MESSAGE
@@ -45,6 +48,7 @@ _GROUP_CHATS = (
     *("a_initiate_group_chat", "a_run_group_chat", "a_run_group_chat_iter"),
     *("initiate_group_chat", "run_group_chat", "run_group_chat_iter"),
 )
+_REASONING = ("ReasoningAgent", "ThinkNode", "visualize_tree")
 _SWARM_NAMES = (
     *("AFTER_WORK", "AfterWork", "AfterWorkOption", "ON_CONDITION", "OnCondition", "SwarmAgent", "SwarmResult"),
     *(
@@ -58,6 +62,7 @@ _SWARM_NAMES = (
 )
 # For the interpreter: the module of each name, imported when the name is first used.
 _HOME = {
+    **dict.fromkeys(_REASONING, "contrib.reasoning_agent"),
     **dict.fromkeys(_SWARM_NAMES, "contrib.swarm_agent"),
     **dict.fromkeys(_ELIGIBILITY, "eligibility_policy"),
     **dict.fromkeys(_GROUP_CHATS, "group.chat"),

@@ -52,7 +52,7 @@ from ._kinds import (
     ToolReturned,
     UsagePrinted,
 )
-from ._model_kinds import ModelAnswered, ModelAsked, ModelFailed, TokenReceived
+from ._model_kinds import ModelAnswered, ModelAsked, ModelFailed, ReasoningTree, TokenReceived
 
 __all__ = [
     "AnyEvent",
@@ -86,6 +86,7 @@ __all__ = [
     "SteppedDown",
     "NoHumanInput",
     "ProgramEvent",
+    "ReasoningTree",
     "ReplyEnded",
     "ReplyRetracted",
     "ReplyStarted",

@@ -11,7 +11,7 @@ from ._context_kinds import ContextTransformed
 from ._document_kinds import DocumentsIndexed, DocumentsRetrieved
 from ._event import Event
 from ._group_kinds import GroupResumed, HandedOver, SpeakerAttempted, SpeakerRequested, SpeakerSelected
-from ._model_kinds import ModelAnswered, ModelAsked, ModelFailed, TokenReceived
+from ._model_kinds import ModelAnswered, ModelAsked, ModelFailed, ReasoningTree, TokenReceived
 
 
 @dataclass(kw_only=True)
@@ -488,6 +488,7 @@ AnyEvent: TypeAlias = Union[
     GuardrailChecked,
     ContextTransformed,
     MemoriesRecalled,
+    ReasoningTree,
     SkillUsed,
     PlanChanged,
     NoHumanInput,

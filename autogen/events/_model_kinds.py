@@ -1,4 +1,4 @@
-"""The kinds of events about requests to models."""
+"""The kinds of events about requests to models, and about searches that are made of them."""
 
 from __future__ import annotations
 
@@ -110,3 +110,28 @@ class ModelFailed(Event):
     attempt: int
     error: str
     then: str
+
+
+@dataclass(kw_only=True)
+class ReasoningTree(Event):
+    """End of a search in a tree of thoughts.
+
+    Attributes:
+        agent: Name of the agent.
+        name: Method of the search.
+        tree: The tree, as `ThinkNode.to_dict` makes it.
+        calls: Number of requests to models for the reply, in all of its trees.
+        cost: Their cost (USD).
+        stopped_by: Limit that ended the search early; None if none did.
+        seconds: Duration.
+    """
+
+    type: ClassVar[str] = "reasoning_tree"
+    ends: ClassVar[str] = "reasoning"
+    agent: str
+    name: str
+    tree: dict[str, Any]
+    calls: int
+    cost: float
+    stopped_by: str | None
+    seconds: float

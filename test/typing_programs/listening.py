@@ -37,6 +37,7 @@ def describe(event: AnyEvent) -> str:
             | events.GuardrailChecked()
             | events.ContextTransformed()
             | events.MemoriesRecalled()
+            | events.ReasoningTree()
             | events.SkillUsed()
             | events.PlanChanged()
             | events.SafeguardActed()

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 
 from ...agentchat._diagrams.story import format_arguments
-from ...events import CodeEnded, CodeStarted, HumanAnswered, HumanAsked, ModelAnswered, ModelFailed, ToolCalled, ToolReturned
+from ...agentchat._diagrams.tree import draw_text
+from ...events import (
+    CodeEnded,
+    CodeStarted,
+    HumanAnswered,
+    HumanAsked,
+    ModelAnswered,
+    ModelFailed,
+    ReasoningTree,
+    ToolCalled,
+    ToolReturned,
+)
 from ...events._observations import CODE, HUMAN, MODEL, TOOL, RecordedOperation, Totals, Turn
 from .report import Report, get_human_time, get_languages, get_model
 
@@ -195,6 +206,9 @@ def list_details(operation: RecordedOperation) -> list[tuple[str, str]]:
             ("error", error),
             ("tools of the vendor", "\n".join(hosted)),
         ]
+    elif isinstance(ended, ReasoningTree):
+        requests = f"{count(ended.calls, 'request')}, {format_money(ended.cost)}"
+        details = [("requests", requests), ("ended by", ended.stopped_by or ""), ("thoughts", draw_text(ended.tree))]
     else:
         details = [(key.replace("_", " "), str(value)) for key, value in operation.about.items() if key != "name"]
     return [(title, text) for title, text in details if text.strip()]

@@ -18,6 +18,7 @@ __getattr__, __dir__, _ = _lazy(
         "math_user_proxy_agent",
         "multimodal_conversable_agent",
         "openai_responses_agent",
+        "reasoning_agent",
         "society_of_mind_agent",
         "swarm_agent",
         "teachable_agent",

@@ -125,6 +125,7 @@ class Interpreter:
         output, is_marked, error = output.partition(mark)
         if not is_marked and exit_code != 0:
             error = output.strip() or f"the program ended with exit code {exit_code}"
+        # Of code that failed, what it had done by then is unknown; its imports do no harm.
         joining = source.keep_imports(query) if error else source.remove_prints(query)
         self.earlier = "\n".join(part for part in (self.earlier, joining.strip("\n")) if part)
         if error:

@@ -64,6 +64,7 @@ class Editor:
             if not edits:
                 break
             for edit in edits:
+                # A revised function moves to the end, like a new function.
                 functions.pop(edit.name, None)
                 if edit.function is not None:
                     functions[edit.name] = edit.function

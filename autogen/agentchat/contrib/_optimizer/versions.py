@@ -70,6 +70,7 @@ class History:
         judged = replace(
             self, versions=versions, steps_without_gain=0 if has_gained else self.steps_without_gain + 1, current=self.best
         )
+        # Measured once more, the best version has a better estimate, and stays the best.
         if self.current == self.best:
             return judged
         if best is not None and performance < best:

@@ -1,0 +1,1 @@
+"""Reasoning by search: the tree of thoughts, the questions to models, and the ways through the tree."""

@@ -1,0 +1,1 @@
+"""AG2's ready-made agents, under its paths."""
