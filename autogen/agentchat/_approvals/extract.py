@@ -84,7 +84,7 @@ class Extract:
             # Its words would be those of the text.
             raise ValueError("The values could not be read: the model gave no valid answer.") from None
         result = self._adapter.dump_json(value).decode()
-        # Written anew from the value, so that nothing else of the answer is in it.
+        # Made of the value, so that nothing else of the answer is in it.
         if self.is_closed:
             return TrustedText(result)
         note_labels({"untrusted": ["Extract"]})
