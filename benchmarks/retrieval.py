@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy
 
+from autogen.agentchat.contrib._rag.vectors import embed_chunks
 from autogen.agentchat.contrib.vectordb.base import VectorDBFactory
 from autogen.agentchat.contrib.vectordb.store import VectorStore
 from autogen.embeddings import Embedder, get_embedder
@@ -65,14 +66,20 @@ def read_rst(text: str) -> Iterator[tuple[str, str]]:
 READERS: dict[str, Callable[[str], Iterator[tuple[str, str]]]] = {"Perl": read_pod, "Python": read_rst}
 
 
-def read_faq(name: str, folder: Path) -> list[tuple[str, str]]:
-    """Return the pairs of a FAQ, from its Debian package, which is downloaded into a folder."""
-    package, pattern = PACKAGES[name]
+def unpack_package(package: str, folder: Path) -> Path:
+    """Download a Debian package into a folder, and return the folder with its files."""
     target = folder / package
     target.mkdir()
     subprocess.run(["apt-get", "download", package], cwd=target, check=True, capture_output=True)
     [archive] = target.glob("*.deb")
     subprocess.run(["dpkg", "-x", archive, target], check=True)
+    return target
+
+
+def read_faq(name: str, folder: Path) -> list[tuple[str, str]]:
+    """Return the pairs of a FAQ, from its Debian package, which is downloaded into a folder."""
+    package, pattern = PACKAGES[name]
+    target = unpack_package(package, folder)
     texts = [path.read_text(encoding="utf-8") for path in sorted(target.glob(pattern))]
     pairs = [pair for text in texts for pair in READERS[name](text) if pair[0].endswith("?") and len(pair[1]) > 40]
     return list(dict(pairs).items())
@@ -147,17 +154,23 @@ def fill(store: VectorStore, pairs: list[tuple[str, str]], vectors: Vectors, kin
         store: The store.
         pairs: The questions and answers.
         vectors: The embedder.
-        kind: `whole` for whole answers, `chunks` for pieces of them, `blend` for pieces with the sum of both vectors.
+        kind: `whole` for whole answers, `chunks` for pieces of them, `parts` for whole answers that also have the vectors of
+            their parts, as `RetrieveUserProxyAgent` indexes them. Of the stores, the local one alone has these.
     """
-    store.create_collection(f"faq-{kind}", overwrite=True)
+    collection = store.create_collection("faq", overwrite=True)
+    if kind == "parts":
+        embedded = embed_chunks(vectors, [(answer, {}) for _, answer in pairs])
+        collection.add(
+            IndexEntry(f"{number}-0", answer, {"text": number}, *embedded[number])
+            for number, (_, answer) in enumerate(pairs)
+        )
+        return
     documents = []
     for number, (_, answer) in enumerate(pairs):
         pieces = [answer] if kind == "whole" else split(answer)
-        for place, piece in enumerate(pieces):
-            document = {"id": f"{number}-{place}", "content": piece, "metadata": {"text": number}}
-            if kind == "blend":
-                document["embedding"] = sum(vectors.embed([piece, answer]))
-            documents.append(document)
+        documents += [
+            {"id": f"{number}-{index}", "content": piece, "metadata": {"text": number}} for index, piece in enumerate(pieces)
+        ]
     store.insert_docs(documents)
 
 
@@ -176,8 +189,10 @@ def print_quality(names: list[str]) -> None:
                 print(f"without Chroma: {error}")
             sets = make_questions(name, pairs)
             print(f"\n{name}: {len(pairs)} answers, {len(sets[1].questions)} questions about names")
-            for kind in ("whole", "chunks", "blend"):
+            for kind in ("whole", "chunks", "parts"):
                 for store_name, store in stores.items():
+                    if kind == "parts" and store_name != "local":
+                        continue
                     fill(store, pairs, vectors, kind)
                     rankings: list[dict[str, object]] = [{}]
                     if store_name == "local":
