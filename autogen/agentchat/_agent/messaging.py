@@ -9,7 +9,7 @@ from typing import Any
 from ... import events, runtime_logging
 from ..._steps import Call, Steps, invoke, is_coroutine_function, run_async, run_sync
 from ...types import ChatQueue
-from .._approvals.labels import add_labels, are_used, get_message_labels, label_reply
+from .._approvals.labels import add_labels, get_message_labels, label_reply, usage
 from .._chats import carryover, nested, sequence, summary
 from .._chats.message_loop import Delivery, LastReceive, Receive, Send
 from .._core import messages as messages_module
@@ -55,7 +55,7 @@ class ClassicMethods(HistoriesMixin, ToolRegistrationMixin):
     @staticmethod
     def _is_silent(agent: Agent, silent: bool | None = False) -> bool:
         """Return True if messages are not printed. The setting of the agent has precedence over that of the call."""
-        return is_silent(agent, bool(silent))
+        return is_silent(agent, silent or False)
 
     def _match_trigger(self, trigger: object, sender: Agent | None) -> bool:
         return registry.is_triggered_by(trigger, sender)
@@ -169,7 +169,7 @@ class MessagingMixin(GuardrailsMixin, ClassicMethods):
         else:
             return self._record_sent(recipient, message, delivery.request_reply, delivery.silent)
         # A hook may return another message.
-        if are_used():
+        if usage.is_on:
             message = add_labels(message, get_message_labels(delivery.message))
         closing, self._internals.closing = self._internals.closing, None
         if closing is None or closing[0] is not recipient:
@@ -233,7 +233,7 @@ class MessagingMixin(GuardrailsMixin, ClassicMethods):
         if self.hook_lists.get(hooks.GUARDRAILS):
             steps = run_guarded(self, messages, sender, partial(self._generate_step, exclude))
             # A text that a guardrail puts into the reply's position has its labels.
-            return label_reply(steps, ()) if are_used() else steps
+            return label_reply(steps, ()) if usage.is_on else steps
         return self._generate_step(exclude, messages, sender)
 
     def _generate_step(

@@ -39,10 +39,17 @@ class ToolLabels(NamedTuple):
     needs: tuple[str, ...] = ()
 
 
-class _Switch:
-    """A switch that is on once a tool has labels: other programs are spared the work."""
+class _Usage:
+    """The use of labels in this process.
+
+    Attributes:
+        is_on: True once a tool has labels. Programs without any are spared the work; they read it for each message.
+    """
 
     is_on = False
+
+
+usage = _Usage()
 
 
 class TrustedText(AnswerText):
@@ -70,11 +77,6 @@ def trusted(text: str) -> str:
     return TrustedText(text, {KEY: kept} if kept else None)
 
 
-def are_used() -> bool:
-    """Return True if a tool of this process has labels."""
-    return _Switch.is_on
-
-
 def make_labels(returns: str | Iterable[str] | None = None, needs: str | Iterable[str] | None = None) -> ToolLabels:
     """Make the labels of a tool.
 
@@ -83,7 +85,7 @@ def make_labels(returns: str | Iterable[str] | None = None, needs: str | Iterabl
     """
     result = ToolLabels(_read("returns", returns, ("trusted", "public", *RESULTS)), _read("needs", needs, tuple(NEEDS)))
     if result.needs or any(word in RESULTS for word in result.returns):
-        _Switch.is_on = True
+        usage.is_on = True
     return result
 
 

@@ -20,7 +20,7 @@ from ...exception_utils import BudgetExceeded
 from ...oai._usage.ledger import UsageLedger, enter_chat_budget, is_inside_chat
 from ...operations import Operation, is_replay_safe, perform
 from ...types import ChatCost, ChatMessage
-from .._approvals.labels import add_labels, are_used, gather_labels, label_first_message
+from .._approvals.labels import add_labels, gather_labels, label_first_message, usage
 from .._approvals.policy import remember_approvals
 from .._core import argument_checks, registration_warnings
 from .._core.answer_values import collect_values, find_value
@@ -265,7 +265,7 @@ def _run_turns(request: ChatRequest, max_turns: int | None) -> Steps[tuple[Any, 
 
 def _label_summary(request: ChatRequest, summary: Any) -> Any:
     """Return the summary of a chat with the labels of the messages that it is of."""
-    if not are_used() or not summary:
+    if not usage.is_on or not summary:
         return summary
     # A summary by a model or a function may be of any message.
     messages = _get_messages(request.sender, request.recipient)
@@ -275,7 +275,7 @@ def _label_summary(request: ChatRequest, summary: Any) -> Any:
 def make_first_message(agent: AgentCore, recipient: Agent, message: Any, context: dict[str, Any]) -> Steps[Any]:
     """Make the first message of a chat: call a callable message, or append the carryover to a given one."""
     first = yield from _make_opening(agent, recipient, message, context)
-    return label_first_message(first, message, context.get("carryover")) if are_used() else first
+    return label_first_message(first, message, context.get("carryover")) if usage.is_on else first
 
 
 def _make_opening(agent: AgentCore, recipient: Agent, message: Any, context: dict[str, Any]) -> Steps[Any]:

@@ -13,7 +13,7 @@ from ..._steps import Steps, invoke, wrap_in_thread
 from ..._untrusted import RULE
 from ...oai._requests.retry import classify_error
 from ...oai.client import OpenAIWrapper
-from .._approvals.labels import add_labels, are_used, gather_labels
+from .._approvals.labels import add_labels, gather_labels, usage
 from ..agent import Message
 from .counting import TokenCounter, get_agent_counter, get_window
 from .texts import get_texts
@@ -103,7 +103,7 @@ class SummaryTransform(Transform):
         if not covered:
             return View(messages)
         shown = _make_summary(summary, covered)
-        if are_used():
+        if usage.is_on:
             shown = add_labels(shown, gather_labels(messages[:covered]))
         return View([shown, *messages[covered:]], [(0, covered - 1)])
 

@@ -11,7 +11,7 @@ from ... import events
 from ..._steps import Steps, invoke, run_async, run_sync
 from ...formatting_utils import colored
 from ...io.base import IOStream
-from .._approvals.labels import add_labels, are_used, gather_labels, get_message_labels
+from .._approvals.labels import add_labels, gather_labels, get_message_labels, usage
 from .._core.display import is_silent
 from ..agent import Message
 from .view import View, describe, find_gaps
@@ -139,7 +139,7 @@ def _apply_foreign(transform: Any, messages: list[Message]) -> Steps[View]:
     if not isinstance(result, list):
         raise TypeError(f"{type(transform).__name__} must return a list of messages, got {type(result).__name__}.")
     view = _describe_foreign(result, messages, copies)
-    return replace(view, messages=_keep_labels(result, messages, copies)) if are_used() else view
+    return replace(view, messages=_keep_labels(result, messages, copies)) if usage.is_on else view
 
 
 def _keep_labels(result: list[Message], messages: list[Message], copies: list[Message]) -> list[Message]:

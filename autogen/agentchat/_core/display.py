@@ -46,8 +46,8 @@ def is_silent(agent: object = None, silent: bool | None = None) -> bool:
     """
     setting = getattr(agent, "silent", None)
     if setting is None:
-        setting = silent
-    return _is_chat_silent.get() if setting is None else bool(setting)
+        setting = _is_chat_silent.get() if silent is None else silent
+    return bool(setting)
 
 
 def show_received(

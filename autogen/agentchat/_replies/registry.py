@@ -20,7 +20,7 @@ from ...events._event import current_operation_id, parent_operation_id
 from ...events._reply_events import make_reply_ended, make_reply_started
 from ...exception_utils import SenderRequired
 from ...operations import Operation, get_journal, is_replay_safe, make_id, perform
-from .._approvals.labels import TrustedText, are_used, label_reply
+from .._approvals.labels import TrustedText, label_reply, usage
 from .._core import runtime_log
 from .._core.internals import ANSWERING, get_default_reply, get_reply_rows, internals
 from .._core.messages import AnswerText, as_dict
@@ -251,8 +251,9 @@ def run_reply_functions(
     agent: AgentCore, messages: list[Message], sender: Agent | None, exclude: Container[ReplyFunction]
 ) -> Steps[Any]:
     """Call the reply functions in turn until one gives a final reply; return it, or the agent's default reply."""
-    steps = _call_reply_functions(agent, messages, sender, exclude)
-    return label_reply(steps, messages) if are_used() else steps
+    if usage.is_on:
+        return label_reply(_call_reply_functions(agent, messages, sender, exclude), messages)
+    return _call_reply_functions(agent, messages, sender, exclude)
 
 
 def _call_reply_functions(

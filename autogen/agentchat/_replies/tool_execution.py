@@ -30,7 +30,7 @@ from ...operations import (
     resolve_unfinished,
 )
 from .._approvals.batch import Batch, NumberedCall, decide_in_turn
-from .._approvals.labels import ToolLabels, are_used, find_spoilers, get_labels, label_result, take_labels
+from .._approvals.labels import ToolLabels, find_spoilers, get_labels, label_result, take_labels, usage
 from .._approvals.policy import ApprovalPolicy, get_policy, mark_approved
 from .._core import turn_context
 from .._core.display import print_notice
@@ -206,7 +206,7 @@ def execute_call(
     name = str(call.get("name") or "")
     function = _find_function(agent, name)
     messages = _get_origin(call)[1]
-    labels = get_labels(function) if are_used() else ToolLabels()
+    labels = get_labels(function) if usage.is_on else ToolLabels()
     perform_call = partial(_perform_call, agent, call, label, call_id, verbose, labels)
     caller = _caller.get()
     owners = [owner for owner in (caller, agent) if owner is not None and any(owner.hook_lists.values())]
@@ -280,7 +280,7 @@ def _perform_call(
 
     def execute() -> Steps[Outcome]:
         steps = _execute(agent, call, label, verbose, arguments)
-        return label_result(steps, labels, f"{name}#{len(_get_origin(call)[1])}") if are_used() else steps
+        return label_result(steps, labels, f"{name}#{len(_get_origin(call)[1])}") if usage.is_on else steps
 
     def encode(outcome: Outcome) -> list[object]:
         success, result = outcome
