@@ -136,7 +136,7 @@ def test_orders_of_a_server_cause_no_act(call, agent, toolbox, has_read):
     toolbox.register_for_llm(bot)
     toolbox.register_for_execution(user)
     user.register_for_execution(needs="trusted")(bot.register_for_llm()(pay))
-    result = call(user.initiate_chat, bot, message="hi", max_turns=3)
+    result = call(user.initiate_chat, bot, message="hi", max_turns=2 + has_read)
     assert paid == ([] if has_read else [500])
     if has_read:
         assert result.chat_history[4]["content"] == "The call was not made, because evil#2 is in view."
