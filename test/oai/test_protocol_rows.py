@@ -141,7 +141,9 @@ def test_calls_may_be_limited_to_one_at_a_time(protocol, serve):
     if protocol in ("anthropic", "converse"):
         fields = sent if protocol == "anthropic" else sent["additionalModelRequestFields"]
         assert fields["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
-    elif protocol != "google":
+    elif protocol == "google":
+        assert sent["systemInstruction"]["parts"][-1]["text"].startswith("Call at most one tool at a time")
+    else:
         assert sent["parallel_tool_calls"] is False
 
 

@@ -49,17 +49,20 @@ _GENERATION = {
     "response_modalities": "responseModalities",
 }
 _TOP_LEVEL = {"safety_settings": "safetySettings", "cached_content": "cachedContent", "labels": "labels"}
-_UNKNOWN = {**COMMON_UNKNOWN, "top_logprobs": (), "user": (), "verbosity": (), "parallel_tool_calls": (True,)}
+_UNKNOWN = {**COMMON_UNKNOWN, "top_logprobs": (), "user": (), "verbosity": ()}
 _TRANSLATED = (
     "stop",
     "stop_sequences",
     "response_format",
     "reasoning_effort",
     "tool_choice",
+    "parallel_tool_calls",
     "prompt_cache",
     "stream",
     "cache_diagnosis",
 )
+# The API has no setting for it.
+_ONE_CALL = "Call at most one tool at a time, and wait for its result."
 # Tokens of thinking for models that take a budget and no level.
 _BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576}
 
@@ -71,6 +74,8 @@ def build_body(request: NeutralRequest) -> Body:
     response_format = request.params.get("response_format")
     if response_format and not get_schema(response_format):
         texts.append(describe_format(response_format))
+    if request.params.get("parallel_tool_calls") is False and any("function" in tool for tool in request.tools):
+        texts.append(_ONE_CALL)
     system = [{"text": text} for text in texts if text.strip()]
     if system and request.abilities.system == "user":
         turns = [Turn("user", {"role": "user", "content": "\n\n".join(part["text"] for part in system)}), *turns]
