@@ -104,6 +104,22 @@ def test_models_of_others_and_doors_for_chat_on_vertex_are_asked_by_chat_complet
         assert isinstance(client._oai_client, openai.OpenAI)
 
 
+@pytest.mark.parametrize(
+    ("base_url", "is_chat"),
+    [
+        ("https://generativelanguage.googleapis.com/v1beta/openai/", True),
+        ("https://gateway.example/gemini/v1", True),
+        ("http://127.0.0.1:4000/v1/", True),
+        ("https://generativelanguage.googleapis.com/v1", False),
+        ("https://gateway.example/gemini", False),
+    ],
+)
+def test_addresses_of_openais_protocol_are_asked_by_it(base_url, is_chat):
+    config = {"model": "gemini-3-pro", "api_type": "google", "api_key": "k", "base_url": base_url}
+    [client] = OpenAIWrapper(config_list=[config])._clients
+    assert isinstance(client._oai_client, openai.OpenAI) is is_chat
+
+
 @pytest.mark.parametrize(("place", "host"), [("europe-west1", "europe-west1-aiplatform"), ("global", "aiplatform")])
 def test_the_url_of_vertex(place, host):
     config = {"model": "m", "api_type": "google", "project_id": "p", "location": place, "token_provider": lambda: "t"}

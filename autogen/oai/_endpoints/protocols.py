@@ -105,7 +105,14 @@ NATIVE: Mapping[str, NativeRow] = {
         chat_keys=("aws_endpoint", "http_client"),
         media=frozenset({"image", "file"}),
     ),
-    "google": NativeRow(_make_google, "google.genai", "google", connect_google, re.compile(r"/openai/*$")),
+    "google": NativeRow(
+        _make_google,
+        "google.genai",
+        "google",
+        connect_google,
+        # Proxies and gateways that end like this speak OpenAI's protocol; Google's own address may have this version.
+        re.compile(r"/openai/*$|^(?!https?://[^/]*\bgoogleapis\.com\b).*/v1/*$"),
+    ),
     "google-vertex": NativeRow(
         _make_google,
         "google.genai",
