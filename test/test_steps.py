@@ -27,6 +27,7 @@ from autogen._steps import (
     sync_and_async,
     to_thread,
 )
+from autogen.agentchat._approvals.labels import usage
 
 PACKAGE = Path(autogen.__file__).parent
 # Before Python 3.11 a bare `raise` restores the traceback that was caught, with the frame of the outermost driver.
@@ -375,12 +376,20 @@ def frames_of_failure(call, user, recipient):
     return sum(file.is_relative_to(PACKAGE) for file in files(caught.value)), count_driver_frames(caught.value)
 
 
+@pytest.fixture(params=[False, True], ids=["plain", "labels"])
+def are_tools_labelled(request, monkeypatch):
+    """Labels of the tools of this process, which have work to do in each reply."""
+    monkeypatch.setattr(usage, "is_on", request.param)
+
+
+@pytest.mark.usefixtures("are_tools_labelled")
 def test_the_traceback_of_a_model_error_in_a_two_agent_chat_is_short(call, user, assistant):
     frames, driver_frames = frames_of_failure(call, user, assistant)
     assert driver_frames == DRIVER_FRAMES
     assert frames - driver_frames <= 18
 
 
+@pytest.mark.usefixtures("are_tools_labelled")
 def test_the_traceback_of_a_model_error_in_a_group_chat_is_short(call, user, assistant):
     other = ConversableAgent("other", llm_config=False, human_input_mode="NEVER")
     group = GroupChat([assistant, other], messages=[], speaker_selection_method="round_robin")

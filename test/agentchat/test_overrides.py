@@ -120,7 +120,7 @@ ANSWERS = [
 FOR_PROGRAMS = [
     *("can_execute_function", "get_actual_usage", "get_chat_results", "get_total_usage", "initiate_chats"),
     *("print_usage_summary", "register_hook", "register_model_client", "register_nested_chats", "replace_reply_func"),
-    *("add_capability", "unregister_hook", "unregister_reply", "remember", "recall", "forget"),
+    *("add_capability", "unregister_hook", "unregister_reply", "remember", "recall", "forget", "to_spec"),
     *(
         "clone",
         "load_state",

@@ -77,8 +77,15 @@ def generate_model_reply(
 def _request_reply(
     agent: AgentCore, client: Any, messages: list[Message], turn: Any, tools: turn_context.Schemas
 ) -> Steps[Any]:
+    """Return the request for a completion, with the tools and the messages of the turn if there are any."""
     if turn is None and not tools:
-        return (yield from _request_filtered(agent, client, get_system_messages(agent) + messages))
+        return _request_filtered(agent, client, get_system_messages(agent) + messages)
+    return _request_with_tools(agent, client, messages, turn, tools)
+
+
+def _request_with_tools(
+    agent: AgentCore, client: Any, messages: list[Message], turn: Any, tools: turn_context.Schemas
+) -> Steps[Any]:
     if turn is not None:
         messages, tools = turn.visible_messages(messages), [*tools, *turn.get_tools()]
     with turn_context.extra_tools_scope(tools):
@@ -120,7 +127,7 @@ def _request_between_filters(agent: AgentCore, client: Any, messages: list[Messa
 def request_completion(agent: AgentCore, client: Any, messages: list[Message], cache: object) -> Steps[Any]:
     """Request a completion through the agent's method for it, which programs override."""
     method, steps = "_generate_oai_reply_from_client", partial(run_request, agent)
-    return (yield from invoke_overridable(agent, method, steps, client, messages, cache))
+    return invoke_overridable(agent, method, steps, client, messages, cache)
 
 
 def run_request(

@@ -206,19 +206,18 @@ def send_request(request: EndpointRequest, state: RequestState) -> Steps[ModelRe
         params = {**params, "timeout": policy.shorten_timeout(timeout, time.monotonic() - state.started_at)}
     if params.get("stream"):
         with receive_tokens(request.extra.get("agent")):
-            return (yield from _call_client(client, params, sync_create, a_create))
-    return (yield from _call_client(client, params, sync_create, a_create))
+            streamed: ModelResponse = yield _make_call(client, params, sync_create, a_create)
+            return streamed
+    response: ModelResponse = yield _make_call(client, params, sync_create, a_create)
+    return response
 
 
-def _call_client(
-    client: object, params: dict[str, Any], create: Callable[..., Any], a_create: Callable[..., Any]
-) -> Steps[ModelResponse]:
+def _make_call(client: object, params: dict[str, Any], create: Callable[..., Any], a_create: Callable[..., Any]) -> Call:
     # Custom clients send messages on to somebody who refuses keys that only this package knows.
     if messages := params.get("messages"):
         sent = messages if getattr(client, "takes_internal_form", False) else drop_internal_keys(messages)
         params = params if sent is messages else {**params, "messages": sent}
-    response: ModelResponse = yield Call(create, a_create, (params,), {})
-    return response
+    return Call(create, a_create, (params,), {})
 
 
 def record_response(
