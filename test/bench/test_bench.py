@@ -50,6 +50,7 @@ def test_functions_chats_and_agents_are_evaluated():
     assert agent.chat_messages == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "reason"), [({"turns": 3}, "turns"), ({"tokens": 60}, "budget"), ({"cost": 0.05}, "budget")]
 )

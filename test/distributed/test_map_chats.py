@@ -391,6 +391,7 @@ def test_lines_of_json(tmp_path):
     assert ChatResult.from_dict(first["result"]).stop_reason is StopReason.MAX_TURNS
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(
     st.lists(

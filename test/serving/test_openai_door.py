@@ -182,6 +182,7 @@ def test_a_client_that_goes_away_stops_its_run(serve):
         may_end.set()
 
 
+@pytest.mark.slow
 def test_many_conversations_at_once(server):
     async def ask_all():
         async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="any", max_retries=0, timeout=300) as client:

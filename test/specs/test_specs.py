@@ -465,6 +465,7 @@ YAML_BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", YAML_BOMBS.values(), ids=YAML_BOMBS)
 def test_a_hostile_file_of_yaml_is_refused(tmp_path, content):
     path = tmp_path / "team.yaml"
@@ -473,6 +474,7 @@ def test_a_hostile_file_of_yaml_is_refused(tmp_path, content):
         load(path)
 
 
+@pytest.mark.slow
 def test_many_parts_are_refused():
     doc = {"autogen": 1, "parts": {f"agent:a{number}": {"type": "assistant"} for number in range(100_000)}}
     assert "at most 2,000 are allowed" in str(check_spec(doc)[0])
@@ -652,6 +654,7 @@ def test_wild_documents_have_problems_and_run_nothing(data):
             from_spec(doc, secrets=SECRETS)
 
 
+@pytest.mark.slow
 def test_a_thousand_parts_are_built():
     doc = to_spec([ConversableAgent(f"a{number}") for number in range(1_000)])
     assert check_spec(doc) == []

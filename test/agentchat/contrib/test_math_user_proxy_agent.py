@@ -294,6 +294,7 @@ def test_an_override_of_a_query_is_honoured(call):
 # Answers
 
 
+@pytest.mark.slow
 def test_answers_are_compared_by_value():
     assert math_utils.find_answers(r"\boxed{a} \boxed{ } \boxed{\frac{1}{2}} \fbox{c}") == ["a", r"\frac{1}{2}"]
     assert math_utils.find_answers(r"\boxed{\boxed{2}}") == ["2"]
