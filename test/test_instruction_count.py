@@ -19,6 +19,7 @@ import pytest
 
 import autogen
 from autogen import ConversableAgent
+from autogen.agentchat._approvals.labels import usage
 
 PACKAGE = str(Path(autogen.__file__).parent) + os.sep
 TURNS = 20
@@ -73,8 +74,16 @@ def instructions_a_turn(mode: str) -> int:
     return round((twice - once) / TURNS)
 
 
+@pytest.fixture(params=[False, True], ids=["plain", "labels"])
+def are_tools_labelled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels of the tools of this process, which have work to do in each reply."""
+    monkeypatch.setattr(usage, "is_on", request.param)
+
+
 @pytest.mark.slow
-def test_a_scripted_turn_takes_no_more_instructions_than_it_did(mode):
+def test_a_scripted_turn_takes_no_more_instructions_than_it_did(mode, monkeypatch):
+    # Another test of this process may have labels.
+    monkeypatch.setattr(usage, "is_on", False)
     limit = INSTRUCTIONS.get(sys.version_info[:2])
     if limit is None:
         pytest.skip(f"no number is stored for Python {sys.version_info.major}.{sys.version_info.minor}; see CONTRIBUTING.md")
@@ -91,6 +100,7 @@ def test_the_count_is_the_same_each_time(mode):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("are_tools_labelled")
 def test_the_cost_of_a_turn_does_not_grow_with_the_chat(mode):
     instructions(chat(TURNS, mode))
     counts = [instructions(chat(turns, mode)) for turns in (TURNS, 2 * TURNS, 10 * TURNS, 11 * TURNS)]

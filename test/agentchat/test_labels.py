@@ -486,3 +486,20 @@ def test_no_order_of_a_group_lets_a_stranger_pay(agent, seeds):
             if seen and message.get("tool_calls"):
                 assert message["labels"]["untrusted"]
         assert not any(paid), seed
+
+
+def test_the_labels_of_a_history_grow_with_it_and_go_with_it(call):
+    Tool(func_or_tool=make_fetch_page(), returns="untrusted")
+    user = ConversableAgent("user", human_input_mode="NEVER", llm_config=False, silent=True)
+    clerk = ConversableAgent("clerk", llm_config=ScriptedModel(lambda messages: "fine").llm_config, silent=True)
+
+    def ask(source=None, **options):
+        labels = {"labels": {"untrusted": [source]}} if source else {}
+        call(user.initiate_chat, clerk, message={"content": "x", **labels}, max_turns=1, silent=True, **options)
+        return user.last_message(clerk).get("labels", {})
+
+    assert ask("page") == {"untrusted": ["page"]}
+    assert ask("mail", clear_history=False) == {"untrusted": ["page", "mail"]}
+    assert ask(clear_history=False) == {"untrusted": ["page", "mail"]}
+    assert ask() == {}
+    assert ask(clear_history=False) == {}

@@ -242,7 +242,7 @@ WILD = st.recursive(
 )
 KINDS = ["chat_started", "chat_ended", "message_sent", "reply_ended", "speaker_selected"]
 KINDS += ["model_asked", "model_answered", "model_failed", "tool_called", "tool_returned", "code_started", "code_ended"]
-KINDS += ["human_asked", "human_answered", "nobody_knows"]
+KINDS += ["human_asked", "human_answered", "reasoning_tree", "nobody_knows"]
 FIELDS = ["at", "sender", "recipient", "message", "agent", "name", "arguments", "content", "blocks", "output", "exit_code"]
 FIELDS += [
     "error",

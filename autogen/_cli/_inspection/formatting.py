@@ -200,11 +200,11 @@ def list_details(operation: RecordedOperation) -> list[tuple[str, str]]:
     elif kind == MODEL:
         # Most errors name their endpoint.
         error, endpoint = (str(operation.about.get(key) or "") for key in ("error", "endpoint"))
-        hosted = ended.hosted if isinstance(ended, ModelAnswered) else []
+        hosted = (ended.hosted or []) if isinstance(ended, ModelAnswered) else []
         details = [
             ("endpoint", "" if endpoint in error else endpoint),
             ("error", error),
-            ("tools of the vendor", "\n".join(hosted)),
+            ("tools of the vendor", "\n".join(map(str, hosted))),
         ]
     elif isinstance(ended, ReasoningTree):
         requests = f"{count(ended.calls, 'request')}, {format_money(ended.cost)}"

@@ -6,6 +6,7 @@ each reply of an agent that was asked with it in view. A tool that needs trusted
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -57,6 +58,11 @@ class TrustedText(AnswerText):
 
 
 _collected: ContextVar[Labels | None] = ContextVar("labels of the reply that is made", default=None)
+
+
+# Histories by their ids: numbers of messages, the last of them, and the labels of all.
+_known: OrderedDict[int, tuple[int, Message, Labels]] = OrderedDict()
+_MAX_KNOWN = 1_000
 
 
 def trusted(text: str) -> str:
@@ -193,10 +199,7 @@ def label_reply(steps: Steps[Any], messages: Iterable[Message]) -> Steps[Any]:
         steps: Makes the reply.
         messages: The messages that the agent is asked with.
     """
-    labels: Labels = {}
-    for message in messages:
-        if KEY in message:
-            _merge(labels, get_message_labels(message))
+    labels = _gather_known(messages) if isinstance(messages, list) else gather_labels(messages)
     with _collect(labels):
         reply = yield from steps
     if isinstance(reply, TrustedText):
@@ -206,6 +209,23 @@ def label_reply(steps: Steps[Any], messages: Iterable[Message]) -> Steps[Any]:
     if outer is not None:
         _merge(outer, labels)
     return reply if reply is None else add_labels(reply, labels)
+
+
+def _gather_known(messages: list[Message]) -> Labels:
+    """Return the labels of a history that grows: each message is looked at once."""
+    count, last, labels = _known.get(id(messages), (0, None, {}))
+    # A new list may have the id of a list that is gone, and a history may be cleared.
+    if count > len(messages) or (count and messages[count - 1] is not last):
+        count, labels = 0, {}
+    labels = {label: list(sources) for label, sources in labels.items()}
+    for message in messages[count:]:
+        if KEY in message:
+            _merge(labels, get_message_labels(message))
+    if messages:
+        while len(_known) >= _MAX_KNOWN:
+            _known.popitem(last=False)
+        _known[id(messages)] = len(messages), messages[-1], {label: list(sources) for label, sources in labels.items()}
+    return labels
 
 
 def add_labels(message: Any, labels: Labels) -> Any:
