@@ -123,13 +123,15 @@ def test_criteria_that_tell_nothing_are_dropped():
 
 
 def test_unstable_criteria_are_dropped_and_the_model_makes_solutions_worse():
-    stars = iter([1, 5] * 3)
+    # By solution: the judgements of both are under way at once.
+    stars = {"wrong": iter([1, 5]), "right": iter([1, 5])}
 
     def judge(messages):
         text = messages[-1]["content"]
         if "Evaluation dictionary" not in text:
             return json.dumps({"answer": "worse"})
-        return answer("wrong" if "worse" in text else "right", next(stars))
+        accuracy = "wrong" if "worse" in text else "right"
+        return answer(accuracy, next(stars[accuracy]))
 
     with ScriptedModel(judge) as model:
         result = agent_eval.verify_criteria([ACCURACY, STARS], ["good"], llm_config=model.llm_config, task=TASK, repeats=2)
