@@ -14,8 +14,11 @@ from rich.text import Text
 
 from .._secrets import redact
 from ..version import __version__
+from .commands.bench import bench_app
+from .commands.memory import memory_app
+from .commands.options import ConfigOption, complete_model
+from .commands.skills import skills_app
 from .extension import CommandGroup
-from .skill_commands import skills_app
 
 if TYPE_CHECKING:
     from ..agentchat.conversable_agent import HumanInputMode
@@ -30,11 +33,9 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="Models that run on this machine, without a key.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
-memory_app = typer.Typer(help="The memories of agents: listed, searched, corrected, moved.", no_args_is_help=True)
 app.add_typer(memory_app, name="memory")
 assistants_app = typer.Typer(help="The records of assistants, for `GPTAssistantAgent`.", no_args_is_help=True)
 app.add_typer(assistants_app, name="assistants")
-bench_app = typer.Typer(help="Benchmarks: run, resumed, reported and compared.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 app.add_typer(skills_app, name="skills")
 extension_app = typer.Typer(
@@ -64,18 +65,6 @@ HumanOption = Annotated[
         " Without a terminal: never.",
     ),
 ]
-ConfigOption = Annotated[
-    Optional[str], typer.Option(help="A config list: a file, or an environment variable; by default OAI_CONFIG_LIST.")
-]
-
-
-def _complete_model(incomplete: str) -> list[str]:
-    """Return the names of models that begin with what was typed."""
-    from ..oai._config.environment import DEFAULT_MODELS
-    from ..oai._local.weights import CATALOGUE
-
-    names = [*CATALOGUE, *(f"{vendor}/{model}" for vendor, model in DEFAULT_MODELS.items())]
-    return [name for name in names if name.startswith(incomplete)]
 
 
 def _show_version(wanted: bool) -> None:
@@ -115,7 +104,7 @@ def run_chat_command(
         Optional[str],
         typer.Option(
             help="A model of the list; vendor/name, such as anthropic/claude-haiku-4-5; a local model; a GGUF file.",
-            autocompletion=_complete_model,
+            autocompletion=complete_model,
         ),
     ] = None,
     base_url: Annotated[
@@ -336,10 +325,6 @@ def pull_model(
     typer.echo(f"{name} is at {pull_with_progress(name)}")
 
 
-StoreArgument = Annotated[Path, typer.Argument(help="The folder of the memories.", metavar="PATH")]
-NamespaceOption = Annotated[str, typer.Option(help="The user or tenant whose memories are meant.")]
-
-
 @assistants_app.command("list")
 def list_assistants_command() -> None:
     """Show the assistants."""
@@ -363,176 +348,6 @@ def import_assistants_command(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     typer.echo(f"{len(records)} imported into {store.path}.")
-
-
-@memory_app.command("list")
-def list_memories_command(path: StoreArgument, namespace: NamespaceOption = "") -> None:
-    """Show all memories."""
-    from .memory import list_memories, run_command
-
-    raise typer.Exit(run_command(lambda: list_memories(path, namespace)))
-
-
-@memory_app.command("search")
-def search_memories_command(
-    path: StoreArgument,
-    text: Annotated[str, typer.Argument(help="A question, or words.", metavar="TEXT")],
-    namespace: NamespaceOption = "",
-    limit: Annotated[int, typer.Option(help="The maximum number of memories.", min=1)] = 10,
-) -> None:
-    """Show the memories for a text. The exit code is 1 if there are none."""
-    from .memory import run_command, search_memories
-
-    raise typer.Exit(run_command(lambda: search_memories(path, text, namespace, limit)))
-
-
-@memory_app.command("edit")
-def edit_memory_command(
-    path: StoreArgument,
-    number: Annotated[int, typer.Argument(help="The id of the memory.", metavar="ID")],
-    question: Annotated[Optional[str], typer.Option("--input", help="The new question or task.")] = None,
-    answer: Annotated[Optional[str], typer.Option("--output", help="The new information or advice.")] = None,
-    namespace: NamespaceOption = "",
-) -> None:
-    """Change a memory."""
-    from .memory import edit_memory, run_command
-
-    raise typer.Exit(run_command(lambda: edit_memory(path, number, question, answer, namespace)))
-
-
-@memory_app.command("rm")
-def remove_memories_command(
-    path: StoreArgument,
-    numbers: Annotated[list[int], typer.Argument(help="The ids of the memories.", metavar="ID...")],
-    namespace: NamespaceOption = "",
-) -> None:
-    """Delete memories. The exit code is 1 if one of them does not exist."""
-    from .memory import remove_memories, run_command
-
-    raise typer.Exit(run_command(lambda: remove_memories(path, numbers, namespace)))
-
-
-@memory_app.command("export")
-def export_memories_command(
-    path: StoreArgument,
-    file: Annotated[Optional[Path], typer.Argument(help="The new file; by default memories.jsonl.", metavar="FILE")] = None,
-    namespace: Annotated[str, typer.Option(help="The user or tenant whose memories are meant; * for all.")] = "*",
-) -> None:
-    """Write memories to a file of JSON lines."""
-    from .memory import export_memories, run_command
-
-    raise typer.Exit(run_command(lambda: export_memories(path, file, namespace)))
-
-
-@memory_app.command("import")
-def import_memories_command(
-    path: StoreArgument,
-    file: Annotated[Path, typer.Argument(help="The file of JSON lines.", metavar="FILE")],
-    namespace: Annotated[Optional[str], typer.Option(help="The user or tenant that gets them.")] = None,
-) -> None:
-    """Add the memories of a file, all or none of them."""
-    from .memory import import_memories, run_command
-
-    raise typer.Exit(run_command(lambda: import_memories(path, file, namespace)))
-
-
-@memory_app.command("repair")
-def repair_memories_command(path: StoreArgument) -> None:
-    """Move a damaged store away, and put what can be read into a new one."""
-    from .memory import repair_memories, run_command
-
-    raise typer.Exit(run_command(lambda: repair_memories(path)))
-
-
-class Export(str, enum.Enum):
-    """A program whose logs `autogen bench report` can write."""
-
-    inspect = "inspect"
-
-
-@bench_app.command("list")
-def list_suites_command() -> None:
-    """Show the suites in the box."""
-    from .bench.commands import show_suites
-
-    raise typer.Exit(show_suites())
-
-
-@bench_app.command("run")
-def run_bench_command(
-    suite: Annotated[str, typer.Argument(help="A suite in the box, a folder, or a file of tasks.", metavar="SUITE")],
-    system: Annotated[
-        Optional[str],
-        typer.Option(help="The system under test: module:function or file.py:function. By default that of the suite."),
-    ] = None,
-    config: ConfigOption = None,
-    model: Annotated[
-        Optional[str], typer.Option(help="A model, as for autogen chat.", autocompletion=_complete_model)
-    ] = None,
-    out: Annotated[
-        Path, typer.Option(help="The folder of results. What has a result there is not run again.", metavar="FOLDER")
-    ] = Path("bench-results"),
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each task.")] = 1,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at the same time.")] = 1,
-    isolation: Annotated[
-        str,
-        typer.Option(
-            help="none, process for each run; sandbox, docker or docker:IMAGE for programs of models, too.", metavar="KIND"
-        ),
-    ] = "process",
-    seconds: Annotated[Optional[float], typer.Option(help="The time limit of a run.")] = None,
-    cost: Annotated[Optional[float], typer.Option(help="The cost limit of a run in USD.")] = None,
-    tokens: Annotated[Optional[int], typer.Option(help="The token limit of a run.")] = None,
-    turns: Annotated[Optional[int], typer.Option(help="The limit of messages of a run.")] = None,
-    max_cost: Annotated[Optional[float], typer.Option(help="The cost in USD after which no run begins.")] = None,
-    sample: Annotated[Optional[int], typer.Option(min=1, help="Run so many of the tasks only.")] = None,
-    seed: Annotated[int, typer.Option(help="The seed of all runs.")] = 0,
-    retry_errors: Annotated[bool, typer.Option("--retry-errors", help="Run those that had an error again.")] = False,
-    replay: Annotated[
-        Optional[Path],
-        typer.Option(help="Take the responses of models from these earlier results: it costs nothing.", metavar="FOLDER"),
-    ] = None,
-    legacy: Annotated[bool, typer.Option("--legacy", help="SUITE is a task file of AutoGenBench.")] = False,
-    file_format: Annotated[
-        Optional[str],
-        typer.Option("--format", help="The format of a file of tasks: gsm8k, math, gaia, assistantbench.", metavar="NAME"),
-    ] = None,
-) -> None:
-    """Run a benchmark. Stopped or killed, the same command goes on with it."""
-    from ..bench.cases import Limits
-    from .bench.commands import BenchOptions, run_bench
-    from .environment import load_env_file
-
-    load_env_file()
-    limits = Limits(seconds, cost, tokens, turns)
-    settings = (out, repeat, jobs, isolation, limits, max_cost, sample, seed, retry_errors, replay, legacy, file_format)
-    raise typer.Exit(run_bench(BenchOptions(suite, system, config, model, *settings)))
-
-
-@bench_app.command("report")
-def show_bench_report_command(
-    folder: Annotated[Path, typer.Argument(help="A folder of results.", metavar="FOLDER")],
-    out: Annotated[
-        Optional[Path], typer.Option(help="Write a file: .html, .csv, .json, or Markdown.", metavar="FILE")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
-    export: Annotated[Optional[Export], typer.Option(help="Write FILE as the log of another program.")] = None,
-) -> None:
-    """Show the report of a benchmark, also while it runs."""
-    from .bench.commands import show_report
-
-    raise typer.Exit(show_report(folder, out, force, export and export.value))
-
-
-@bench_app.command("compare")
-def compare_benches_command(
-    first: Annotated[Path, typer.Argument(help="The results of a system.", metavar="FIRST")],
-    second: Annotated[Path, typer.Argument(help="The results of another system.", metavar="SECOND")],
-) -> None:
-    """Compare two systems by the tasks that both have run."""
-    from .bench.commands import show_comparison
-
-    raise typer.Exit(show_comparison(first, second))
 
 
 @app.command("extensions")

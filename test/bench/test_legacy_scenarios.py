@@ -95,7 +95,7 @@ def test_a_scenario_passes_by_a_marker_that_no_model_can_write_and_sees_no_key(t
     assert runs["broken"].answer.startswith("exit code 1")
     # What its model costs is counted in this process.
     assert [run.cost for run in report.records] == [pytest.approx(0.025)] * 4
-    (seen,) = [json.loads(path.read_text()) for path in (tmp_path / "out").glob("runs/good-*/0/work/seen.json")]
+    (seen,) = [json.loads(path.read_text()) for path in (tmp_path / "out" / "runs").glob("good-*/**/seen.json")]
     assert seen["statuses"] == [401, 400]
     folders = list((tmp_path / "out").glob("runs/*/0/work"))
     assert [(folder / "initialised.txt").read_text() for folder in folders] == ["a note"] * 4

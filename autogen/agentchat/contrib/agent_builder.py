@@ -19,7 +19,7 @@ from ..conversable_agent import ConversableAgent
 from ..groupchat import GroupChat, GroupChatManager
 from ._teams import prompts
 from ._teams.configs import check_configs, read_json, write_configs
-from ._teams.library import LibrarySearch, read_library
+from ._teams.expert_library import LibrarySearch, read_library
 from ._teams.members import TERMINAL, MemberFactory, ends_chat, make_terminal, read_functions, register_tool
 from ._teams.models import TeamModels, list_names
 from ._teams.planning import ExpertConfig, TeamPlanner

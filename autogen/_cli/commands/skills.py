@@ -24,7 +24,7 @@ def list_skills_command(
     all_products: Annotated[bool, typer.Option("--all", help="Search the folders of further products, too.")] = False,
 ) -> None:
     """List skills, and whether somebody has accepted them. Nothing of them is used."""
-    from .skills import list_skills
+    from ..skills import list_skills
 
     raise typer.Exit(list_skills(source, lock, all_products))
 
@@ -32,7 +32,7 @@ def list_skills_command(
 @skills_app.command("show")
 def show_skill_command(source: SkillsSource) -> None:
     """Show all that a skill has: its text, its files, invisible characters as codes."""
-    from .skills import show_skills
+    from ..skills import show_skills
 
     raise typer.Exit(show_skills(source))
 
@@ -40,7 +40,7 @@ def show_skill_command(source: SkillsSource) -> None:
 @skills_app.command("trust")
 def trust_skills_command(source: SkillsSource, lock: LockOption = Path("skills.lock.json")) -> None:
     """Accept skills as they are now."""
-    from .skills import trust_skills
+    from ..skills import trust_skills
 
     raise typer.Exit(trust_skills(source, lock))
 
@@ -48,7 +48,7 @@ def trust_skills_command(source: SkillsSource, lock: LockOption = Path("skills.l
 @skills_app.command("verify")
 def verify_skills_command(source: SkillsSource, lock: LockOption = Path("skills.lock.json")) -> None:
     """Compare skills with those that were accepted. The exit code is 1 if one is new or has changed."""
-    from .skills import verify_skills
+    from ..skills import verify_skills
 
     raise typer.Exit(verify_skills(source, lock))
 
@@ -59,7 +59,7 @@ def create_skill_command(
     folder: Annotated[Path, typer.Option(help="Make its folder there.")] = Path("."),
 ) -> None:
     """Write the folder of a new skill, to be filled in."""
-    from ..skills import create_skill
+    from ...skills import create_skill
 
     typer.echo(f"{create_skill(name, folder)} is written.")
 
@@ -67,7 +67,7 @@ def create_skill_command(
 @skills_app.command("check")
 def check_skill_command(folder: Annotated[Path, typer.Argument(help="The folder of a skill.")]) -> None:
     """Show where a skill deviates from the open form. The exit code is 1 if it does."""
-    from ..skills import check_skill
+    from ...skills import check_skill
 
     problems = check_skill(folder)
     for problem in problems:
@@ -81,6 +81,6 @@ def pack_skill_command(
     target: Annotated[Path, typer.Option(help="The archive, or its folder.")] = Path("."),
 ) -> None:
     """Write a skill as an archive, NAME.skill."""
-    from ..skills import pack_skill
+    from ...skills import pack_skill
 
     typer.echo(f"{pack_skill(folder, target)} is written.")

@@ -1,0 +1,1 @@
+"""Commands that have commands of their own: their arguments. The implementations are beside this package."""
