@@ -14,6 +14,7 @@ from ..specs._documents import iterate_values, join_pointer
 from ..specs._protocols import JSONObject
 from ..specs.errors import Problem, SpecError
 from ..specs.fields import is_python_object, is_secret
+from . import agents, chats, handoffs, patterns
 
 _MAX_LINE = 100
 _RESERVED = (
@@ -53,29 +54,6 @@ _CONTEXTS = {
     "message_token_limiter": "MessageTokenLimiter",
 }
 _AGENTS = {"conversable": "ConversableAgent", "assistant": "AssistantAgent", "user_proxy": "UserProxyAgent"}
-_AGENT_ARGUMENTS = (
-    *("system_message", "description", "max_consecutive_auto_reply", "human_input_mode", "human_input_timeout"),
-    *("human_input_default", "default_auto_reply"),
-)
-_TARGETS = {
-    "user": "RevertToUserTarget",
-    "stay": "StayTarget",
-    "terminate": "TerminateTarget",
-    "ask_user": "AskUserTarget",
-    "manager": "GroupManagerTarget",
-}
-_GROUP_ARGUMENTS = (
-    *("max_round", "admin_name", "func_call_filter", "max_retries_for_selecting_speaker", "enable_clear_history"),
-    *("send_introductions", "select_speaker_message_template", "select_speaker_prompt_template"),
-    *("role_for_select_speaker_messages", "transitions_type"),
-)
-_PATTERNS = {
-    "default": "DefaultPattern",
-    "auto": "AutoPattern",
-    "round_robin": "RoundRobinPattern",
-    "manual": "ManualPattern",
-    "random": "RandomPattern",
-}
 
 
 def format_program(doc: JSONObject) -> str:
@@ -281,7 +259,7 @@ class _Program:
         return _format_call(call, **{key: self._format_value(value) for key, value in config.items()})
 
     def _format_agent(self, call: str, config: JSONObject, pointer: str, named: Mapping[str, str]) -> str:
-        arguments = {key: repr(config[key]) for key in _AGENT_ARGUMENTS if key in config}
+        arguments = {key: repr(config[key]) for key in agents.PLAIN_ARGUMENTS if key in config}
         arguments |= named
         for key in ("llm_config", "is_termination_msg", "model_context"):
             if config.get(key) is not None:
@@ -319,7 +297,7 @@ class _Program:
     def _format_target(self, config: JSONObject) -> str:
         if config.get("to") is not None:
             return f"{self._import('autogen.agentchat.group', 'AgentTarget')}({self._format_part(config['to'], '/to')})"
-        return f"{self._import('autogen.agentchat.group', _TARGETS[config['target']])}()"
+        return f"{self._import('autogen.agentchat.group', handoffs.TARGETS[config['target']])}()"
 
     def _format_handoff(self, config: JSONObject) -> str:
         module = "autogen.agentchat.group"
@@ -353,7 +331,7 @@ class _Program:
         return arguments
 
     def _format_group(self, config: JSONObject, pointer: str) -> str:
-        named = {key: repr(config[key]) for key in _GROUP_ARGUMENTS if key in config}
+        named = {key: repr(config[key]) for key in (*chats.PLAIN_ARGUMENTS, "transitions_type") if key in config}
         if "transitions_type" in named:
             named["speaker_transitions_type"] = named.pop("transitions_type")
         if "speaker_selection_method" in config:
@@ -368,15 +346,15 @@ class _Program:
             ]
             named["allowed_or_disallowed_speaker_transitions"] = _format_list(rows, "{}")
             named.setdefault("speaker_transitions_type", "'allowed'")
-        agents = self._format_parts(config["agents"], f"{pointer}/agents")
-        group = _format_call(self._import("autogen", "GroupChat"), agents, **named)
+        members = self._format_parts(config["agents"], f"{pointer}/agents")
+        group = _format_call(self._import("autogen", "GroupChat"), members, **named)
         if config.get("manager") is False:
             return group
         arguments = self._format_manager(config.get("manager", {}), f"{pointer}/manager")
         return _format_call(self._import("autogen", "GroupChatManager"), group, **arguments)
 
     def _format_pattern(self, config: JSONObject, pointer: str) -> str:
-        call = self._import("autogen.agentchat.group.patterns", _PATTERNS[config.get("selection", "default")])
+        call = self._import("autogen.agentchat.group.patterns", patterns.CLASSES[config.get("selection", "default")])
         named = {
             "initial_agent": self._format_part(config["initial_agent"], pointer),
             "agents": self._format_parts(config["agents"], pointer),

@@ -50,7 +50,7 @@ class AgentConfig(ComponentConfig):
 
 
 # Arguments that are passed as they are.
-_PLAIN = (
+PLAIN_ARGUMENTS = (
     *("system_message", "description", "max_consecutive_auto_reply", "human_input_mode", "human_input_timeout"),
     *("human_input_default", "default_auto_reply"),
 )
@@ -90,7 +90,7 @@ class AgentType(ComponentType):
 
     def make_arguments(self, config: AgentConfig, build: Build) -> Config:
         """Return the arguments of the class that are set, besides the name and tools."""
-        arguments: Config = {key: getattr(config, key) for key in _PLAIN if getattr(config, key) is not None}
+        arguments: Config = {key: getattr(config, key) for key in PLAIN_ARGUMENTS if getattr(config, key) is not None}
         if config.llm_config is not None:
             arguments["llm_config"] = config.llm_config and build.get_part(config.llm_config)
         if config.is_termination_msg is not None:

@@ -63,7 +63,7 @@ def make_manager_arguments(config: ManagerConfig, build: Build) -> Config:
 
 
 # Settings that are passed as they are.
-_PLAIN = (
+PLAIN_ARGUMENTS = (
     *("max_round", "admin_name", "func_call_filter", "max_retries_for_selecting_speaker", "enable_clear_history"),
     *("send_introductions", "select_speaker_message_template", "select_speaker_prompt_template"),
     "role_for_select_speaker_messages",
@@ -99,7 +99,7 @@ class GroupChatType(ComponentType):
         """Make the group chat and its manager."""
         from ..agentchat.groupchat import GroupChat, GroupChatManager
 
-        arguments = {key: getattr(config, key) for key in _PLAIN if getattr(config, key) is not None}
+        arguments = {key: getattr(config, key) for key in PLAIN_ARGUMENTS if getattr(config, key) is not None}
         if config.speaker_selection_method is not None:
             arguments["speaker_selection_method"] = build.resolve(config.speaker_selection_method)
         if config.allow_repeat_speaker is not None:
@@ -126,7 +126,7 @@ class GroupChatType(ComponentType):
         group = obj if isinstance(obj, GroupChat) else obj.groupchat
         config: Config = {"agents": [writer.write_part(agent) for agent in group.agents]}
         defaults = GroupChat(agents=[])
-        for key in _PLAIN:
+        for key in PLAIN_ARGUMENTS:
             if getattr(group, key) != getattr(defaults, key):
                 config[key] = getattr(group, key)
         problems = [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TargetName = Literal["user", "stay", "terminate", "ask_user", "manager"]
 
-_TARGETS: dict[TargetName, str] = {
+TARGETS: dict[TargetName, str] = {
     "user": "RevertToUserTarget",
     "stay": "StayTarget",
     "terminate": "TerminateTarget",
@@ -94,7 +94,7 @@ def make_target(config: TargetConfig, build: Build) -> LiveObject:
 
     if config.target is None:
         return targets.AgentTarget(build.get_part(config.to))
-    return getattr(targets, _TARGETS[config.target])()
+    return getattr(targets, TARGETS[config.target])()
 
 
 def write_target(target: Any, owner: str, writer: Writer) -> Config:
@@ -112,7 +112,7 @@ def write_target(target: Any, owner: str, writer: Writer) -> Config:
 
     if type(target) is targets.AgentTarget:
         return {"to": writer.write_part(target.agent)}
-    for name, class_name in _TARGETS.items():
+    for name, class_name in TARGETS.items():
         cls = getattr(targets, class_name)
         # The manager's may have a message of its own, which a document doesn't hold.
         if type(target) is cls and target == cls():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Selection = Literal["default", "auto", "round_robin", "manual", "random"]
 
-_CLASSES: dict[Selection, str] = {
+CLASSES: dict[Selection, str] = {
     "default": "DefaultPattern",
     "auto": "AutoPattern",
     "round_robin": "RoundRobinPattern",
@@ -129,7 +129,7 @@ class PatternType(ComponentType):
 
 
 def _get_class(selection: Selection) -> Any:
-    return getattr(importlib.import_module("autogen.agentchat.group.patterns"), _CLASSES[selection])
+    return getattr(importlib.import_module("autogen.agentchat.group.patterns"), CLASSES[selection])
 
 
 def _write_manager(arguments: JSONObject, writer: Writer) -> Config:

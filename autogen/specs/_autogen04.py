@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._secrets import is_secret_name
-from ._documents import Document, find_excess, join_pointer
+from ._documents import Document, find_excess, join_pointer, make_id
 from ._protocols import Config, JSONObject
 from .errors import SpecError
 
-_NO_SLUG = re.compile(r"[^A-Za-z0-9_.-]+")
 # Part of the names of clients, and the kind of their entries.
 _CLIENTS = (
     ("AzureOpenAI", "azure"),
@@ -118,11 +117,7 @@ class _Translator:
         }.get(name)
 
     def _add(self, kind: str, slug: object, type_name: str, config: Config) -> str:
-        base = f"{kind}:{_NO_SLUG.sub('-', str(slug))[:100] or 'main'}"
-        identifier, number = base, 1
-        while identifier in self.parts:
-            number += 1
-            identifier = f"{base}-{number}"
+        identifier = make_id(kind, str(slug), self.parts)
         self.parts[identifier] = {"type": type_name, "version": 1, "config": config}
         return identifier
 

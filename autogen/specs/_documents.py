@@ -6,7 +6,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ MAX_PARTS = 2_000
 _MAX_VALUES = 500_000
 # Up to here floats are exact integers.
 _MAX_EXACT = 2**53
+_NO_SLUG = re.compile(r"[\s/~:]+")
 _YAML_SUFFIXES = (".yaml", ".yml")
 
 
@@ -126,6 +128,22 @@ def join_pointer(pointer: str, *steps: str | int) -> str:
     '/parts/model:a~1b/0'
     """
     return pointer + "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def make_id(kind: str, slug: str, taken: Container[str]) -> str:
+    """Return a new id for a part: `agent:writer`, `agent:writer-2`...
+
+    Args:
+        kind: Kind of the part.
+        slug: Name of the part; characters that ids don't have are replaced.
+        taken: The ids that there are.
+    """
+    base = f"{kind}:{_NO_SLUG.sub('-', slug)[:100] or 'main'}"
+    identifier, number = base, 1
+    while identifier in taken:
+        number += 1
+        identifier = f"{base}-{number}"
+    return identifier
 
 
 def iterate_values(value: object, pointer: str = "") -> Iterator[tuple[str, object]]:

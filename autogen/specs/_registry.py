@@ -74,6 +74,11 @@ class ComponentType(ABC):
     def collect_needs(self, config: Any, needs: NeedsCollector) -> None:  # noqa: B027
         """Note what the component wants of this machine, besides secrets and Python objects, which are seen anyway."""
 
+    def get_upgrade(self, version: int) -> Callable[[Config], Config] | None:
+        """Return the method `upgrade_from_<version>`; None if there is none."""
+        step: Callable[[Config], Config] | None = getattr(self, f"upgrade_from_{version}", None)
+        return step
+
     def upgrade(self, config: Config, version: int) -> Config:
         """Return an older config in the form of today, by the methods `upgrade_from_1`, `upgrade_from_2`...
 
@@ -85,7 +90,7 @@ class ComponentType(ABC):
             SpecError: if a version has no such method.
         """
         for number in range(version, self.version):
-            step: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(self, f"upgrade_from_{number}", None)
+            step = self.get_upgrade(number)
             if step is None:
                 raise SpecError(f"{self.name!r} can't be upgraded from version {number}.")
             config = step(dict(config))
@@ -127,13 +132,9 @@ class _ClassComponent(ComponentType):
     def write(self, obj: LiveObject, writer: Writer) -> Config:
         return dict(obj.to_config())
 
-    def upgrade(self, config: Config, version: int) -> Config:
-        for number in range(version, self.version):
-            step = getattr(self._class, f"upgrade_from_{number}", None)
-            if step is None:
-                raise SpecError(f"{self.name!r} can't be upgraded from version {number}.")
-            config = step(dict(config))
-        return config
+    def get_upgrade(self, version: int) -> Callable[[Config], Config] | None:
+        step: Callable[[Config], Config] | None = getattr(self._class, f"upgrade_from_{version}", None)
+        return step
 
 
 @dataclass(frozen=True)

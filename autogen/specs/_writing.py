@@ -12,13 +12,11 @@ from typing import Any, Literal
 from .._secrets import is_secret_name
 from .._steps import get_callable_name
 from ._checking import FORMAT
-from ._documents import Document, canonicalize
+from ._documents import Document, canonicalize, make_id
 from ._protocols import Config, JSONObject, LiveObject
 from ._registry import ComponentType, find_type_of
 from ._secret_names import find_name
 from .errors import Problem, SpecError
-
-_NO_SLUG = re.compile(r"[\s/~:]+")
 
 
 def to_spec(
@@ -41,7 +39,9 @@ def to_spec(
     >>> save(to_spec(manager), "writers.yaml")  # doctest: +SKIP
     """
     writer = DocumentWriter()
-    objects: Sequence[object] = obj if isinstance(obj, (list, tuple)) and not _is_queue(obj) else [obj]
+    # A queue of chats is a list, too, and one part.
+    is_list = isinstance(obj, (list, tuple)) and find_type_of(obj) is None
+    objects: Sequence[object] = obj if is_list and isinstance(obj, (list, tuple)) else [obj]
     ids = [writer.write_part(each)["ref"] for each in objects]
     writer.write_pending()
     if writer.problems and opaque == "error":
@@ -51,16 +51,11 @@ def to_spec(
     doc |= {key: value for key, value in (("name", name), ("description", description)) if value is not None}
     if len(kinds) == 1:
         names = [identifier.partition(":")[2] for identifier in ids]
-        doc["start"] = {kinds.pop(): names if isinstance(obj, (list, tuple)) and not _is_queue(obj) else names[0]}
+        doc["start"] = {kinds.pop(): names if is_list else names[0]}
     if writer.problems:
         doc["runnable"] = False
     loaded: Document = json.loads(canonicalize(doc))
     return loaded
-
-
-def _is_queue(obj: Sequence[object]) -> bool:
-    """Return True for a queue of chats: a list of dicts."""
-    return bool(obj) and all(isinstance(item, dict) and "recipient" in item for item in obj)
 
 
 class DocumentWriter:
@@ -185,11 +180,7 @@ class DocumentWriter:
         return {"secret": find_name(str(value), default)}
 
     def _make_id(self, kind: str, slug: str) -> str:
-        base = f"{kind}:{_NO_SLUG.sub('-', slug)[:100] or 'main'}"
-        identifier, number = base, 1
-        while identifier in self.parts:
-            number += 1
-            identifier = f"{base}-{number}"
+        identifier = make_id(kind, slug, self.parts)
         self.parts[identifier] = {}
         return identifier
 
